@@ -1,0 +1,372 @@
+//! [`Sfu`]: the handle that the server holds.
+//!
+//! It is cheap to clone and owns nothing but channels: each call becomes a command to the shard that
+//! owns the session, with a channel for the reply. What happens in the SFU by itself comes out of
+//! the one receiver of [`Event`]s.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::Serialize;
+use tokio::sync::mpsc;
+
+use crate::config::Config;
+use crate::ids::{SessionId, StreamId};
+use crate::stats::{SessionStats, StreamStats, Totals};
+
+/// A running SFU.
+#[derive(Debug, Clone)]
+pub struct Sfu {}
+
+/// The answer to a WHIP or WHEP offer.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The new session.
+    pub session: SessionId,
+    /// The SDP answer, lines ended by CRLF, with all candidates.
+    pub sdp: String,
+    /// Names this generation of ICE credentials; for the `ETag` (RFC 9725 §4.3.1).
+    pub ice_tag: String,
+}
+
+/// What a PATCH did (RFC 9725 §4.3).
+#[derive(Debug, Clone)]
+pub enum Patched {
+    /// Candidates were noted; an ICE-lite agent needs none of them.
+    Trickled,
+    /// ICE was restarted.
+    Restarted {
+        /// `application/trickle-ice-sdpfrag` with our new credentials and candidates.
+        fragment: String,
+        /// The new tag.
+        ice_tag: String,
+    },
+}
+
+/// Which layer a viewer gets.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum LayerChoice {
+    /// The largest that fits the bandwidth.
+    #[default]
+    Auto,
+    /// This one, whatever the bandwidth.
+    Rid(String),
+    /// The largest that fits the bandwidth and these bounds.
+    MaxSize {
+        /// Largest width in pixels.
+        width: Option<u32>,
+        /// Largest height in pixels.
+        height: Option<u32>,
+    },
+}
+
+/// The side of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Sends media to us.
+    Publisher,
+    /// Gets media from us.
+    Viewer,
+}
+
+/// What happened in the SFU.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Event {
+    /// ICE and DTLS are up.
+    Connected {
+        /// The session.
+        session: SessionId,
+        /// Its stream.
+        stream: StreamId,
+        /// Its side.
+        role: Role,
+    },
+    /// A publisher's first media, or media again after a silence.
+    MediaFlowing {
+        /// The publisher's session.
+        session: SessionId,
+        /// Its stream.
+        stream: StreamId,
+    },
+    /// A publisher sent no media for [`Config::silence`].
+    MediaSilent {
+        /// The publisher's session.
+        session: SessionId,
+        /// Its stream.
+        stream: StreamId,
+    },
+    /// Tracks, layers or their sizes changed; [`Sfu::stream_stats`] has them.
+    LayersChanged {
+        /// The stream.
+        stream: StreamId,
+    },
+    /// A session is over. It comes once for every session that had an answer.
+    Closed {
+        /// The session.
+        session: SessionId,
+        /// Its stream.
+        stream: StreamId,
+        /// Its side.
+        role: Role,
+        /// Why.
+        reason: CloseReason,
+    },
+    /// A data channel is open.
+    DataOpened {
+        /// The session.
+        session: SessionId,
+        /// Its stream.
+        stream: StreamId,
+        /// Its side.
+        role: Role,
+        /// The channel's label.
+        label: String,
+    },
+    /// A data channel message came. Dropped, and counted, when the receiver of events lags.
+    Data {
+        /// The session.
+        session: SessionId,
+        /// Its stream.
+        stream: StreamId,
+        /// Its side.
+        role: Role,
+        /// The channel's label.
+        label: String,
+        /// The message.
+        payload: Bytes,
+        /// Whether it was sent as binary.
+        binary: bool,
+    },
+}
+
+/// Why a session ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// The caller asked for it, as DELETE does.
+    Requested,
+    /// The peer closed DTLS.
+    RemoteClosed,
+    /// No DTLS within [`crate::Limits::handshake`].
+    HandshakeTimeout,
+    /// Nothing came for [`crate::Limits::inactivity`].
+    Inactive,
+    /// Another publisher took the stream over.
+    Superseded,
+    /// The stream ended.
+    StreamEnded,
+    /// The publisher now sends a codec that this viewer cannot play.
+    CodecMismatch,
+    /// An error or a panic inside the session.
+    Failed(String),
+    /// The SFU shuts down.
+    Shutdown,
+}
+
+/// Why an offer was refused. The text says what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OfferError {
+    /// The text is not an SDP offer.
+    #[error("the SDP offer cannot be read: {0}")]
+    InvalidSdp(String),
+    /// No audio and no video section.
+    #[error("the offer has no audio or video section; add at least one track")]
+    NoMedia,
+    /// More than one audio or one video section.
+    #[error("the offer has {count} {kind} sections; send one {kind} track")]
+    TooManyTracks {
+        /// `audio` or `video`.
+        kind: &'static str,
+        /// How many there are.
+        count: usize,
+    },
+    /// The direction does not fit the endpoint.
+    #[error("the {kind} section is {found}; {wanted}")]
+    WrongDirection {
+        /// `audio` or `video`.
+        kind: &'static str,
+        /// The direction in the offer.
+        found: String,
+        /// What would be right.
+        wanted: &'static str,
+    },
+    /// No offered codec is one that we forward.
+    #[error("no usable {kind} codec among {offered}; offer {usable}")]
+    NoUsableCodec {
+        /// `audio` or `video`.
+        kind: &'static str,
+        /// What the offer has.
+        offered: String,
+        /// What would do.
+        usable: &'static str,
+    },
+    /// The viewer cannot play what the publisher sends.
+    #[error("this stream is {published} and the player offers only {offered}")]
+    CodecMismatch {
+        /// Codec of the stream.
+        published: String,
+        /// What the offer has.
+        offered: String,
+    },
+    /// More simulcast layers than [`crate::Limits::layers`].
+    #[error("the offer has {count} simulcast layers; send at most {most}")]
+    TooManyLayers {
+        /// How many there are.
+        count: usize,
+        /// How many may be.
+        most: usize,
+    },
+    /// The stream is not known here.
+    #[error("nobody is live on this stream")]
+    NotLive,
+    /// A bound is reached.
+    #[error("the server is full; try again in {} s", retry_after.as_secs())]
+    Busy {
+        /// When to try again.
+        retry_after: Duration,
+    },
+}
+
+/// Why a PATCH was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PatchError {
+    /// No such session.
+    #[error("the session is over")]
+    UnknownSession,
+    /// The fragment cannot be read.
+    #[error("the SDP fragment cannot be read: {0}")]
+    InvalidFragment(String),
+    /// The restart failed; the old session goes on.
+    #[error("ICE could not be restarted: {0}; the session goes on unchanged")]
+    RestartFailed(String),
+}
+
+/// Why a layer could not be chosen.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LayerError {
+    /// No such session.
+    #[error("the session is over")]
+    UnknownSession,
+    /// No such layer.
+    #[error("there is no layer {wanted}; there are {known}")]
+    UnknownLayer {
+        /// What was asked for.
+        wanted: String,
+        /// What there is.
+        known: String,
+    },
+}
+
+/// Why the SFU did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A media socket could not be bound.
+    #[error("cannot open media port {address} ({protocol}): {source}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// `udp` or `tcp`.
+        protocol: &'static str,
+        /// The system's error.
+        source: std::io::Error,
+    },
+    /// Something else of the system failed.
+    #[error("cannot start the media threads: {0}")]
+    System(#[from] std::io::Error),
+}
+
+impl Sfu {
+    /// Binds the media port, starts the shard threads.
+    ///
+    /// The receiver must be read: life-cycle events wait for room, data messages are dropped when
+    /// there is none.
+    ///
+    /// # Errors
+    /// When the port cannot be bound or a thread cannot be started.
+    pub fn start(config: Config) -> Result<(Self, mpsc::Receiver<Event>), StartError> {
+        let _ = config;
+        unimplemented!()
+    }
+    /// The addresses that candidates carry.
+    #[must_use]
+    pub fn media_addresses(&self) -> Vec<SocketAddr> {
+        unimplemented!()
+    }
+    /// Answers a WHIP offer. The stream is made when it is new and continued when it is known.
+    ///
+    /// # Errors
+    /// When the offer is refused.
+    pub async fn publish(&self, stream: StreamId, offer: &str) -> Result<Answer, OfferError> {
+        let _ = (stream, offer);
+        unimplemented!()
+    }
+    /// Answers a WHEP offer.
+    ///
+    /// # Errors
+    /// When the offer is refused or the stream is not known.
+    pub async fn view(&self, stream: StreamId, offer: &str) -> Result<Answer, OfferError> {
+        let _ = (stream, offer);
+        unimplemented!()
+    }
+    /// Takes trickled candidates or restarts ICE (RFC 9725 §4.3).
+    ///
+    /// # Errors
+    /// When the session is unknown, the fragment unreadable, or the restart fails.
+    pub async fn patch(&self, session: SessionId, fragment: &str) -> Result<Patched, PatchError> {
+        let _ = (session, fragment);
+        unimplemented!()
+    }
+    /// Ends a session. Returns whether it was there.
+    pub async fn close(&self, session: SessionId, reason: CloseReason) -> bool {
+        let _ = (session, reason);
+        unimplemented!()
+    }
+    /// Ends a stream with all its sessions.
+    pub async fn end_stream(&self, stream: StreamId) {
+        let _ = stream;
+        unimplemented!()
+    }
+    /// Chooses a viewer's layer.
+    ///
+    /// # Errors
+    /// When the session or the layer is unknown.
+    pub async fn choose_layer(
+        &self,
+        session: SessionId,
+        choice: LayerChoice,
+    ) -> Result<(), LayerError> {
+        let _ = (session, choice);
+        unimplemented!()
+    }
+    /// Sends a message on a session's data channel `chat`. Returns whether it was taken.
+    pub async fn send_data(&self, session: SessionId, payload: Bytes, binary: bool) -> bool {
+        let _ = (session, payload, binary);
+        unimplemented!()
+    }
+    /// Figures of a stream.
+    pub async fn stream_stats(&self, stream: StreamId) -> Option<StreamStats> {
+        let _ = stream;
+        unimplemented!()
+    }
+    /// Figures of a session.
+    pub async fn session_stats(&self, session: SessionId) -> Option<SessionStats> {
+        let _ = session;
+        unimplemented!()
+    }
+    /// Counters since start.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        unimplemented!()
+    }
+    /// Closes every session with DTLS `close_notify` and stops the threads.
+    pub async fn shutdown(&self) {
+        unimplemented!()
+    }
+}

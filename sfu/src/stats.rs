@@ -1,0 +1,202 @@
+//! Figures of sessions and streams, as the API, the health panel and `/metrics` show them.
+//!
+//! Snapshots are made on request by the shard that owns the session; [`Totals`] are atomics that
+//! every shard adds to, so that reading them costs the packet path nothing.
+
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use serde::Serialize;
+
+use crate::handle::Role;
+
+/// What a stream's publisher sends and how many watch it.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct StreamStats {
+    /// The publisher, unless it is away (reconnect window).
+    pub publisher: Option<PublisherStats>,
+    /// Video layers, largest picture first.
+    pub layers: Vec<LayerStats>,
+    /// The audio track.
+    pub audio: Option<AudioStats>,
+    /// Connected viewers on this node.
+    pub viewers: u32,
+}
+
+/// The connection of a publisher.
+#[derive(Debug, Clone, Serialize)]
+pub struct PublisherStats {
+    /// Its session.
+    pub session: String,
+    /// `udp` or `tcp`.
+    pub transport: &'static str,
+    /// Whether DTLS is up.
+    pub connected: bool,
+    /// Round trip time in milliseconds.
+    pub rtt_ms: Option<f64>,
+    /// Share of packets lost on the way in over the last second, 0 to 1.
+    pub loss: Option<f64>,
+    /// Milliseconds since DTLS came up.
+    pub connected_ms: u64,
+    /// Milliseconds since the last media packet.
+    pub media_age_ms: Option<u64>,
+    /// Whether a key frame request was ever followed by a key frame; unknown before the first.
+    pub answers_pli: Option<bool>,
+}
+
+/// One simulcast encoding as it arrives.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct LayerStats {
+    /// RTP stream id (RFC 8851); none without simulcast.
+    pub rid: Option<String>,
+    /// Codec name as in SDP.
+    pub codec: String,
+    /// Width in pixels, from the bit stream.
+    pub width: Option<u32>,
+    /// Height in pixels, from the bit stream.
+    pub height: Option<u32>,
+    /// Frames a second over the last second.
+    pub fps: f64,
+    /// Bit/s over the last second.
+    pub bitrate: u64,
+    /// Milliseconds between the last two key frames.
+    pub keyframe_interval_ms: Option<u64>,
+    /// Packets received.
+    pub packets: u64,
+    /// Packets that never came, retransmission included.
+    pub lost: u64,
+    /// NACKs sent to the publisher.
+    pub nacks: u64,
+    /// Key frame requests sent to the publisher.
+    pub plis: u64,
+    /// Whether packets came within the last second.
+    pub active: bool,
+}
+
+/// The audio track as it arrives.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct AudioStats {
+    /// Codec name as in SDP.
+    pub codec: String,
+    /// Bit/s over the last second.
+    pub bitrate: u64,
+    /// Packets received.
+    pub packets: u64,
+    /// Packets that never came.
+    pub lost: u64,
+    /// Whether packets came within the last second.
+    pub active: bool,
+}
+
+/// One session, from the server's side.
+#[derive(Debug, Clone, Serialize)]
+pub struct SessionStats {
+    /// Publisher or viewer.
+    pub role: Role,
+    /// `udp` or `tcp`.
+    pub transport: &'static str,
+    /// Whether DTLS is up.
+    pub connected: bool,
+    /// Milliseconds since DTLS came up.
+    pub connected_ms: u64,
+    /// Round trip time in milliseconds.
+    pub rtt_ms: Option<f64>,
+    /// Share of packets lost, 0 to 1, as the peer reports it (viewer) or as seen here (publisher).
+    pub loss: Option<f64>,
+    /// Media bit/s over the last second.
+    pub bitrate: u64,
+    /// Bandwidth estimate towards a viewer in bit/s.
+    pub estimate: Option<u64>,
+    /// RID of the layer being forwarded.
+    pub layer: Option<String>,
+    /// Width of the layer being forwarded.
+    pub width: Option<u32>,
+    /// Height of the layer being forwarded.
+    pub height: Option<u32>,
+    /// Codec of the video track.
+    pub codec: Option<String>,
+    /// Whether the viewer chose the layer itself.
+    pub pinned: bool,
+    /// Media packets forwarded or received.
+    pub packets: u64,
+    /// NACKs from a viewer.
+    pub nacks: u64,
+    /// Key frame requests from a viewer.
+    pub plis: u64,
+}
+
+/// Counters and gauges of the whole SFU.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct Totals {
+    /// Sessions that publish, connected or not.
+    pub publishers: i64,
+    /// Sessions that watch, connected or not.
+    pub viewers: i64,
+    /// Streams known, also those whose publisher is away.
+    pub streams: i64,
+    /// Sessions that reached DTLS since start.
+    pub sessions_connected: u64,
+    /// Sessions that ended since start.
+    pub sessions_closed: u64,
+    /// Sessions that ended because of an error or a panic inside them.
+    pub sessions_failed: u64,
+    /// Datagrams received.
+    pub datagrams_in: u64,
+    /// Datagrams that belonged to no session and were dropped without an answer.
+    pub datagrams_dropped: u64,
+    /// Datagrams handed to the shard that owns their session.
+    pub datagrams_strayed: u64,
+    /// Datagrams sent.
+    pub datagrams_out: u64,
+    /// Send system calls; several datagrams go into one where the kernel can split them.
+    pub send_calls: u64,
+    /// Media packets received from publishers.
+    pub packets_in: u64,
+    /// Media packets forwarded to viewers.
+    pub packets_forwarded: u64,
+    /// Key frame requests sent to publishers.
+    pub keyframe_requests: u64,
+    /// Layer switches of viewers.
+    pub layer_switches: u64,
+    /// Joins served from a GOP cache.
+    pub joins_from_cache: u64,
+    /// Slices of media that a shard could not take because its queue was full.
+    pub slices_dropped: u64,
+}
+
+macro_rules! counters {
+    ($($name:ident: $atomic:ident),* $(,)?) => {
+        /// The live form of [`Totals`].
+        #[derive(Debug, Default)]
+        pub(crate) struct Counters { $(pub(crate) $name: $atomic),* }
+
+        impl Counters {
+            pub(crate) fn snapshot(&self) -> Totals {
+                Totals { $($name: self.$name.load(Ordering::Relaxed)),* }
+            }
+        }
+    };
+}
+
+counters! {
+    publishers: AtomicI64, viewers: AtomicI64, streams: AtomicI64,
+    sessions_connected: AtomicU64, sessions_closed: AtomicU64, sessions_failed: AtomicU64,
+    datagrams_in: AtomicU64, datagrams_dropped: AtomicU64, datagrams_strayed: AtomicU64,
+    datagrams_out: AtomicU64, send_calls: AtomicU64,
+    packets_in: AtomicU64, packets_forwarded: AtomicU64, keyframe_requests: AtomicU64,
+    layer_switches: AtomicU64, joins_from_cache: AtomicU64, slices_dropped: AtomicU64,
+}
+
+/// Adds one to a counter.
+pub(crate) fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Adds `n` to a counter.
+pub(crate) fn count_by(counter: &AtomicU64, n: u64) {
+    counter.fetch_add(n, Ordering::Relaxed);
+}
+
+/// Moves a gauge.
+pub(crate) fn gauge(gauge: &AtomicI64, by: i64) {
+    gauge.fetch_add(by, Ordering::Relaxed);
+}

@@ -1,0 +1,1 @@
+//! What a video payload tells about its frame: key frame, size.
