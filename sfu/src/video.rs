@@ -1,1 +1,0 @@
-//! What a video payload tells about its frame: key frame, size.
