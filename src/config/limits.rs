@@ -1,0 +1,74 @@
+//! Section `[limits]`: bounds on what strangers may ask for.
+
+use serde::{Deserialize, Serialize};
+
+use super::{ConfigError, invalid};
+
+/// Bounds on what strangers may ask for. Requests from this machine itself get
+/// [`Limits::loopback_factor`] times as many.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// WHIP offers a minute from one address.
+    pub publishes_per_minute: u32,
+    /// WHEP offers a minute from one address.
+    pub views_per_minute: u32,
+    /// PATCH, DELETE and other requests to sessions a minute from one address.
+    pub session_requests_per_minute: u32,
+    /// Sessions of one address that have an answer but no media connection yet.
+    pub half_open_per_address: u32,
+    /// Wrong passwords in 15 minutes for one account from one address.
+    pub sign_ins_per_quarter_hour: u32,
+    /// How many times as much this machine itself may ask for.
+    pub loopback_factor: u32,
+    /// Sessions in all.
+    pub sessions: usize,
+    /// HTTP connections in all.
+    pub http_connections: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            publishes_per_minute: 10,
+            views_per_minute: 60,
+            session_requests_per_minute: 600,
+            half_open_per_address: 20,
+            sign_ins_per_quarter_hour: 5,
+            loopback_factor: 1_000,
+            sessions: 20_000,
+            http_connections: 20_000,
+        }
+    }
+}
+
+impl Limits {
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        let at_least_one = [
+            ("publishes_per_minute", self.publishes_per_minute),
+            ("views_per_minute", self.views_per_minute),
+            (
+                "session_requests_per_minute",
+                self.session_requests_per_minute,
+            ),
+            ("half_open_per_address", self.half_open_per_address),
+            ("sign_ins_per_quarter_hour", self.sign_ins_per_quarter_hour),
+            ("loopback_factor", self.loopback_factor),
+        ];
+        for (key, value) in at_least_one {
+            if value == 0 {
+                return Err(invalid(
+                    &format!("limits.{key}"),
+                    "it must be at least 1; 0 would refuse everybody",
+                ));
+            }
+        }
+        if self.sessions == 0 || self.http_connections == 0 {
+            return Err(invalid(
+                "limits",
+                "sessions and http_connections must be at least 1",
+            ));
+        }
+        Ok(())
+    }
+}

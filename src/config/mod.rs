@@ -1,0 +1,131 @@
+//! What the operator can set: one file a section, plain data, no behaviour.
+//!
+//! Values come from defaults, then a TOML file, then `TALLYLIGHT_SECTION_KEY` in the environment,
+//! then flags; see [`load`]. An unknown key is an error that names the nearest known one.
+
+mod database;
+mod http;
+mod ice;
+mod limits;
+mod load;
+mod log;
+mod media;
+mod network;
+mod streams;
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+pub use database::Database;
+pub use http::Http;
+pub use ice::{Ice, IceServer};
+pub use limits::Limits;
+pub use load::{ConfigError, Loaded, Override, Sources, load};
+pub use log::{Log, LogFormat};
+pub use media::Media;
+pub use network::Network;
+pub use streams::{SecondPublisher, Streams};
+
+/// A commented file with every key at its default, as `tallylight config example` prints it.
+pub const EXAMPLE: &str = include_str!("example.toml");
+
+/// Everything the operator can set.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Folder of the SQLite file and of the secrets made at the first start.
+    pub data: PathBuf,
+    /// Pages, API and signalling.
+    pub http: Http,
+    /// WebRTC media.
+    pub media: Media,
+    /// SQLite or PostgreSQL.
+    pub database: Database,
+    /// How a channel goes live and off.
+    pub streams: Streams,
+    /// Bounds on what strangers may ask for.
+    pub limits: Limits,
+    /// What is logged and how.
+    pub log: Log,
+    /// STUN and TURN servers that clients are told of.
+    pub ice: Ice,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data: PathBuf::from("./data"),
+            http: Http::default(),
+            media: Media::default(),
+            database: Database::default(),
+            streams: Streams::default(),
+            limits: Limits::default(),
+            log: Log::default(),
+            ice: Ice::default(),
+        }
+    }
+}
+
+impl Config {
+    /// Finds values that are well-formed but cannot work.
+    ///
+    /// # Errors
+    /// Names the key and says what would be right.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.http.check()?;
+        self.database.check()?;
+        self.streams.check()?;
+        self.limits.check()?;
+        self.ice.check()
+    }
+
+    /// A copy whose passwords and credentials are replaced by `(hidden)`.
+    #[must_use]
+    pub fn without_secrets(&self) -> Self {
+        let mut shown = self.clone();
+        shown.database.hide_password();
+        shown.ice.hide_credentials();
+        shown
+    }
+}
+
+/// Stands where a secret would be printed.
+pub(crate) const HIDDEN: &str = "(hidden)";
+
+/// Says that a well-formed value cannot work.
+pub(crate) fn invalid(key: &str, problem: impl Into<String>) -> ConfigError {
+    ConfigError::Invalid {
+        key: key.to_owned(),
+        problem: problem.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_holds_every_key_at_its_default() {
+        let example: Config = toml::from_str(EXAMPLE).expect("the example parses");
+        assert_eq!(example, Config::default());
+        for key in load::known_keys() {
+            let last = key.rsplit('.').next().unwrap();
+            assert!(EXAMPLE.contains(last), "the example lacks {key}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_hidden() {
+        let mut config = Config::default();
+        config.database.url = "postgres://tally:hush@db.example/tally".to_owned();
+        config.ice.servers.push(IceServer {
+            urls: vec!["turn:turn.example:3478".to_owned()],
+            username: "u".to_owned(),
+            credential: "hush".to_owned(),
+        });
+        let text = toml::to_string(&config.without_secrets()).unwrap();
+        assert!(!text.contains("hush"), "{text}");
+        assert!(text.contains("db.example/tally"), "{text}");
+    }
+}

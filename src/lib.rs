@@ -1,0 +1,17 @@
+//! Tallylight's platform: accounts, channels and streams around the SFU.
+//!
+//! Modules stand in rows; each uses only those above it in this list (`tests/architecture.rs`).
+
+pub mod clock;
+pub mod config;
+pub mod rate;
+pub mod secret;
+pub mod telemetry;
+
+pub mod db;
+pub mod error;
+pub mod request;
+
+pub mod accounts;
+pub mod channels;
+pub mod sign_in;

@@ -1,0 +1,284 @@
+//! What a request tells about its sender: address, origin, cookie; and bodies with our own errors.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Request, State};
+use axum::http::header::{COOKIE, HOST, ORIGIN};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use crate::config::{Http, Network};
+use crate::error::ApiError;
+
+/// Who sent a request and how it reached us. In the extensions of every request.
+#[derive(Debug, Clone)]
+pub struct Client {
+    /// The sender's address; behind a trusted proxy, the one that the proxy names.
+    pub address: IpAddr,
+    /// Scheme, host and port by which the sender knows us.
+    pub origin: String,
+    /// The configured public origin, when it differs.
+    public_origin: Option<Arc<str>>,
+}
+
+impl Client {
+    /// Whether the sender reached us over TLS.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.origin.starts_with("https://")
+    }
+
+    /// Whether the sender is on this machine.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        self.address.to_canonical().is_loopback()
+    }
+
+    /// Whether a page of ours made the request: its `Origin` is exactly ours, or it has none and
+    /// the browser says `Sec-Fetch-Site: same-origin`.
+    #[must_use]
+    pub fn is_own_page(&self, headers: &HeaderMap) -> bool {
+        match headers.get(ORIGIN) {
+            Some(origin) => {
+                let ours = [Some(self.origin.as_str()), self.public_origin.as_deref()];
+                origin
+                    .to_str()
+                    .is_ok_and(|origin| ours.contains(&Some(origin)))
+            }
+            None => headers
+                .get(&SEC_FETCH_SITE)
+                .is_some_and(|site| site == "same-origin"),
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Client {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        parts
+            .extensions
+            .get()
+            .cloned()
+            .ok_or_else(|| ApiError::Internal("a route lacks request::identify".to_owned()))
+    }
+}
+
+/// What [`identify`] needs to know.
+#[derive(Debug, Clone)]
+pub struct Front {
+    proxies: Arc<[Network]>,
+    public_origin: Option<Arc<str>>,
+}
+
+impl Front {
+    /// From section `[http]`.
+    #[must_use]
+    pub fn new(http: &Http) -> Self {
+        Self {
+            proxies: http.trusted_proxies.clone().into(),
+            public_origin: http.public_origin().map(Into::into),
+        }
+    }
+
+    fn trusts(&self, address: IpAddr) -> bool {
+        self.proxies.iter().any(|proxy| proxy.contains(address))
+    }
+
+    fn client(&self, peer: IpAddr, headers: &HeaderMap) -> Client {
+        let trusted = self.trusts(peer);
+        let forwarded = |name| trusted.then(|| text(headers, name)).flatten();
+        let scheme = match forwarded(&X_FORWARDED_PROTO) {
+            Some(scheme) if scheme.eq_ignore_ascii_case("https") => "https",
+            _ => "http",
+        };
+        let host = forwarded(&X_FORWARDED_HOST).or_else(|| text(headers, &HOST));
+        let origin = format!("{scheme}://{}", host.unwrap_or("localhost").to_lowercase());
+        Client {
+            address: if trusted {
+                self.forwarded_address(headers).unwrap_or(peer)
+            } else {
+                peer
+            },
+            public_origin: self.public_origin.clone(),
+            origin: match &self.public_origin {
+                // TLS ended in front of us by a proxy that does not say so.
+                Some(public) if host.is_some_and(|host| public.ends_with(&format!("//{host}"))) => {
+                    public.to_string()
+                }
+                _ => origin,
+            },
+        }
+    }
+
+    /// The last address in `X-Forwarded-For` that is no proxy of ours: what stands before it could
+    /// have been written by the sender.
+    fn forwarded_address(&self, headers: &HeaderMap) -> Option<IpAddr> {
+        let values: Vec<&str> = headers
+            .get_all(&X_FORWARDED_FOR)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .collect();
+        values
+            .iter()
+            .rev()
+            .map_while(|value| forwarded_entry(value.trim()))
+            .find(|address| !self.trusts(*address))
+    }
+}
+
+/// Middleware: puts the [`Client`] into the request's extensions.
+pub async fn identify(State(front): State<Front>, mut request: Request, next: Next) -> Response {
+    let peer = request
+        .extensions()
+        .get::<ConnectInfo<SocketAddr>>()
+        .map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.0.ip());
+    let client = front.client(peer.to_canonical(), request.headers());
+    request.extensions_mut().insert(client);
+    next.run(request).await
+}
+
+/// Middleware: refuses unsafe requests that no page of ours made, so that no other site can act
+/// with a visitor's cookie.
+///
+/// # Errors
+/// [`ApiError::ForeignOrigin`].
+pub async fn require_own_page(
+    client: Client,
+    request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    if request.method().is_safe() || client.is_own_page(request.headers()) {
+        Ok(next.run(request).await)
+    } else {
+        Err(ApiError::ForeignOrigin)
+    }
+}
+
+/// The value of a cookie.
+#[must_use]
+pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(found, _)| *found == name)
+        .map(|(_, value)| value)
+}
+
+/// A JSON body; a refusal is a problem like all others.
+#[derive(Debug)]
+pub struct ApiJson<T>(pub T);
+
+impl<S, T> FromRequest<S> for ApiJson<T>
+where
+    S: Send + Sync,
+    Json<T>: FromRequest<S, Rejection = JsonRejection>,
+{
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
+        match Json::<T>::from_request(request, state).await {
+            Ok(Json(body)) => Ok(Self(body)),
+            Err(rejection) => Err(ApiError::Body {
+                status: rejection.status(),
+                detail: rejection.body_text(),
+            }),
+        }
+    }
+}
+
+static SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// An entry of `X-Forwarded-For`: an address, or one with a port.
+fn forwarded_entry(entry: &str) -> Option<IpAddr> {
+    let bare = entry.trim_start_matches('[').trim_end_matches(']');
+    bare.parse()
+        .or_else(|_| entry.parse::<SocketAddr>().map(|address| address.ip()))
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| {
+                let name = HeaderName::from_static(name);
+                (name, HeaderValue::from_str(value).unwrap())
+            })
+            .collect()
+    }
+
+    fn client(http: &Http, peer: &str, pairs: &[(&'static str, &str)]) -> Client {
+        Front::new(http).client(peer.parse().unwrap(), &headers(pairs))
+    }
+
+    #[test]
+    fn only_a_trusted_proxy_is_believed() {
+        let http = Http::default();
+        let forwarded = [
+            ("x-forwarded-for", "198.51.100.1, 203.0.113.7"),
+            ("x-forwarded-proto", "https"),
+            ("x-forwarded-host", "live.example"),
+            ("host", "inner:8080"),
+        ];
+        let through_proxy = client(&http, "127.0.0.1", &forwarded);
+        assert_eq!(through_proxy.address.to_string(), "203.0.113.7");
+        assert_eq!(through_proxy.origin, "https://live.example");
+        let direct = client(&http, "192.0.2.9", &forwarded);
+        assert_eq!(direct.address.to_string(), "192.0.2.9");
+        assert_eq!(direct.origin, "http://inner:8080");
+    }
+
+    #[test]
+    fn only_exactly_our_origin_counts_as_our_page() {
+        let http = Http {
+            public_url: "https://live.example".to_owned(),
+            ..Http::default()
+        };
+        let client = client(&http, "192.0.2.9", &[("host", "live.example")]);
+        assert!(client.is_secure());
+        let accepts = |pairs: &[(&'static str, &str)]| client.is_own_page(&headers(pairs));
+        assert!(accepts(&[("origin", "https://live.example")]));
+        assert!(accepts(&[("sec-fetch-site", "same-origin")]));
+        for foreign in [
+            "null",
+            "http://live.example",
+            "https://live.example.evil",
+            "https://evil",
+            "https://live.example:444",
+        ] {
+            assert!(!accepts(&[("origin", foreign)]), "{foreign}");
+        }
+        assert!(!accepts(&[]));
+        assert!(!accepts(&[("sec-fetch-site", "same-site")]));
+        assert!(!accepts(&[("origin", "null"), ("sec-fetch-site", "same-origin")]));
+    }
+
+    #[test]
+    fn a_cookie_is_found_among_others() {
+        let headers = headers(&[("cookie", "a=1; tallylight=xyz; b=2")]);
+        assert_eq!(cookie(&headers, "tallylight"), Some("xyz"));
+        assert_eq!(cookie(&headers, "tally"), None);
+    }
+}

@@ -1,0 +1,200 @@
+//! `/api/session` and `/api/setup`: signing in, and the first account with its first channel.
+//!
+//! It stands above `accounts/` and `channels/` because its answers hold both.
+
+use axum::Json;
+use axum::extract::{FromRef, State};
+use axum::http::header::SET_COOKIE;
+use axum::http::{HeaderMap, StatusCode};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use crate::accounts::{
+    Account, Accounts, Asker, Role, SignedIn, clear_cookie, login_cookie,
+};
+use crate::channels::{Channel, Channels};
+use crate::error::{ApiError, Problem};
+use crate::request::{ApiJson, Client};
+use crate::secret::Secret;
+
+#[derive(Clone, FromRef)]
+struct Services {
+    accounts: Accounts,
+    channels: Channels,
+}
+
+/// The routes of this module.
+pub fn routes(accounts: Accounts, channels: Channels) -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(setup_state, set_up))
+        .routes(routes!(session, sign_in, sign_out))
+        .with_state(Services { accounts, channels })
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct SetupState {
+    /// Whether there is no account yet.
+    needed: bool,
+}
+
+#[derive(Deserialize, ToSchema)]
+struct Setup {
+    /// From the link that the server printed.
+    token: String,
+    /// Name to sign in with, and of the channel.
+    name: String,
+    /// At least 8 characters.
+    password: String,
+    /// Handle of the first channel.
+    handle: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+struct Credentials {
+    name: String,
+    password: String,
+}
+
+/// Who is signed in, and their channels.
+#[derive(Debug, Serialize, ToSchema)]
+struct Session {
+    account: SessionAccount,
+    channels: Vec<SessionChannel>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct SessionAccount {
+    id: Uuid,
+    name: String,
+    role: Role,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct SessionChannel {
+    handle: String,
+    name: String,
+}
+
+impl Session {
+    fn new(account: Account, channels: Vec<Channel>) -> Self {
+        let channels = channels.into_iter().map(|channel| SessionChannel {
+            handle: channel.handle,
+            name: channel.name,
+        });
+        Self {
+            account: SessionAccount {
+                id: account.id.0,
+                name: account.name,
+                role: account.role,
+            },
+            channels: channels.collect(),
+        }
+    }
+}
+
+/// Whether the server waits for its first account.
+#[utoipa::path(
+    get, path = "/api/setup", tag = "session", responses((status = 200, body = SetupState)),
+)]
+async fn setup_state(State(accounts): State<Accounts>) -> Result<Json<SetupState>, ApiError> {
+    let needed = accounts.is_setup_needed().await?;
+    Ok(Json(SetupState { needed }))
+}
+
+/// Make the first account, an admin, and its channel, and sign in.
+#[utoipa::path(
+    post, path = "/api/setup", tag = "session", request_body = Setup,
+    responses(
+        (status = 201, body = Session),
+        (status = 403, body = Problem), (status = 422, body = Problem),
+    ),
+)]
+async fn set_up(
+    State(accounts): State<Accounts>,
+    State(channels): State<Channels>,
+    client: Client,
+    ApiJson(setup): ApiJson<Setup>,
+) -> Result<(StatusCode, HeaderMap, Json<Session>), ApiError> {
+    let token = Secret::new(setup.token);
+    let password = Secret::new(setup.password);
+    let first = async {
+        let (account, hash) = accounts.prepare(&setup.name, &password, Role::Admin).await?;
+        let mut tx = accounts.begin().await?;
+        Accounts::insert(&mut tx, &account, &hash).await?;
+        let channel = channels
+            .insert(&mut tx, &account, &setup.handle, &account.name)
+            .await?;
+        tx.commit().await?;
+        Ok((account, channel))
+    };
+    let (account, channel) = accounts.spend_setup_token(&token, first).await?;
+    tracing::info!(account.id = %account.id, "The first account was made");
+    let login = accounts.open_login(&account).await?;
+    let headers = cookie_header(login_cookie(&login, client.is_secure()));
+    let body = Session::new(account, vec![channel]);
+    Ok((StatusCode::CREATED, headers, Json(body)))
+}
+
+/// Who is signed in.
+#[utoipa::path(
+    get, path = "/api/session", tag = "session",
+    responses((status = 200, body = Session), (status = 401, body = Problem)),
+)]
+async fn session(
+    State(channels): State<Channels>,
+    SignedIn(account): SignedIn,
+) -> Result<Json<Session>, ApiError> {
+    let owned = channels.owned_by(account.id).await?;
+    Ok(Json(Session::new(account, owned)))
+}
+
+/// Sign in.
+#[utoipa::path(
+    post, path = "/api/session", tag = "session", request_body = Credentials,
+    responses(
+        (status = 200, body = Session),
+        (status = 401, body = Problem), (status = 429, body = Problem),
+    ),
+)]
+async fn sign_in(
+    State(accounts): State<Accounts>,
+    State(channels): State<Channels>,
+    client: Client,
+    asker: Asker,
+    ApiJson(credentials): ApiJson<Credentials>,
+) -> Result<(HeaderMap, Json<Session>), ApiError> {
+    let password = Secret::new(credentials.password);
+    let (account, login) = accounts
+        .sign_in(&credentials.name, &password, client.address)
+        .await?;
+    // A new login replaces the one that the browser had.
+    if let Some(old) = asker.token {
+        accounts.sign_out(&old).await?;
+    }
+    let owned = channels.owned_by(account.id).await?;
+    let headers = cookie_header(login_cookie(&login, client.is_secure()));
+    Ok((headers, Json(Session::new(account, owned))))
+}
+
+/// Sign out.
+#[utoipa::path(
+    delete, path = "/api/session", tag = "session", responses((status = 204)),
+)]
+async fn sign_out(
+    State(accounts): State<Accounts>,
+    client: Client,
+    asker: Asker,
+) -> Result<(StatusCode, HeaderMap), ApiError> {
+    if let Some(token) = asker.token {
+        accounts.sign_out(&token).await?;
+    }
+    let headers = cookie_header(clear_cookie(client.is_secure()));
+    Ok((StatusCode::NO_CONTENT, headers))
+}
+
+fn cookie_header(cookie: Option<axum::http::HeaderValue>) -> HeaderMap {
+    cookie.map(|cookie| (SET_COOKIE, cookie)).into_iter().collect()
+}

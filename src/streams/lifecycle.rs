@@ -1,0 +1,726 @@
+//! The one task that owns who is live and which sessions there are.
+//!
+//! It never waits for the SFU itself: each call runs beside it and its result comes back as
+//! [`Done`], so that one slow shard does not hold up the others' channels.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sfu::{Answer, CloseReason, Event, OfferError, Role, SessionId, Sfu, StreamId, StreamStats};
+use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::live::{Effect, Live, LiveChannels, Phase, Rules};
+use super::{
+    Attempt, ChannelState, Ingest, IngestPublisher, Inputs, LiveChannel, Publish, Refused,
+    SessionFacts, StreamEvent, View, ViewerEvent, Watch, signalling,
+};
+use crate::channels::{ChannelEvent, ChannelId, StreamKeyId};
+use crate::clock::Clock;
+use crate::config::{Config, Limits};
+
+/// What the task is asked.
+#[derive(Debug)]
+pub(super) enum Command {
+    Publish(Publish, oneshot::Sender<Result<Answer, Refused>>),
+    View(View, oneshot::Sender<Result<Answer, Refused>>),
+    Session(SessionId, oneshot::Sender<Option<SessionFacts>>),
+    Restarted {
+        session: SessionId,
+        ice_tag: String,
+        ufrag: String,
+    },
+    HangUp(SessionId, oneshot::Sender<bool>),
+    Watch(SessionId, oneshot::Sender<Option<Watch>>),
+    Live(oneshot::Sender<Vec<LiveChannel>>),
+    LiveOn(ChannelId, oneshot::Sender<Option<LiveChannel>>),
+    Ingest(ChannelId, oneshot::Sender<Ingest>),
+    End(ChannelId, oneshot::Sender<bool>),
+    Attempt(ChannelId, String),
+}
+
+/// What a call to the SFU gave.
+enum Done {
+    Published {
+        publish: Publish,
+        stream: StreamId,
+        result: Result<Answer, OfferError>,
+        reply: oneshot::Sender<Result<Answer, Refused>>,
+    },
+    Viewed {
+        view: View,
+        stream: StreamId,
+        result: Result<Answer, OfferError>,
+        reply: oneshot::Sender<Result<Answer, Refused>>,
+    },
+    Stats(StreamId, Option<StreamStats>),
+    Nothing,
+}
+
+/// One session, from its answer to its end.
+struct Session {
+    facts: SessionFacts,
+    key: Option<StreamKeyId>,
+    address: IpAddr,
+    connected: bool,
+}
+
+/// What is told to a stream's viewers.
+struct Audience {
+    events: broadcast::Sender<ViewerEvent>,
+    viewers: u32,
+    told_viewers: u32,
+    stats: Option<Arc<StreamStats>>,
+}
+
+pub(super) struct Lifecycle {
+    sfu: Sfu,
+    clock: Clock,
+    limits: Limits,
+    media_port: u16,
+    live: LiveChannels,
+    sessions: HashMap<SessionId, Session>,
+    audiences: HashMap<StreamId, Audience>,
+    attempts: HashMap<ChannelId, Attempt>,
+    calls: JoinSet<Done>,
+    events: broadcast::Sender<StreamEvent>,
+    draining: CancellationToken,
+}
+
+/// How often deadlines are looked at.
+const TICK: Duration = Duration::from_millis(250);
+/// How often viewers hear of bit rates and of their own number.
+const NEWS: Duration = Duration::from_secs(2);
+/// Viewer events that a slow event stream may be behind before it loses some.
+const VIEWER_EVENTS: usize = 32;
+/// Failed attempts remembered, one a channel.
+const MOST_ATTEMPTS: usize = 1_000;
+
+impl Lifecycle {
+    pub(super) fn new(
+        config: &Config,
+        sfu: Sfu,
+        clock: Clock,
+        events: broadcast::Sender<StreamEvent>,
+        draining: CancellationToken,
+    ) -> Self {
+        let media_port = sfu.media_addresses().first().map(std::net::SocketAddr::port);
+        Self {
+            media_port: media_port.unwrap_or(config.media.port),
+            sfu,
+            clock,
+            limits: config.limits.clone(),
+            live: LiveChannels::new(Rules::from(&config.streams)),
+            sessions: HashMap::new(),
+            audiences: HashMap::new(),
+            attempts: HashMap::new(),
+            calls: JoinSet::new(),
+            events,
+            draining,
+        }
+    }
+
+    /// Runs until the token is cancelled; then it ends every stream in the books.
+    pub(super) async fn run(
+        mut self,
+        mut commands: mpsc::Receiver<Command>,
+        mut inputs: Inputs,
+        stop: CancellationToken,
+    ) {
+        let draining = self.draining.clone();
+        let (mut tick, mut news) = (every(TICK), every(NEWS));
+        let mut told_drain = false;
+        loop {
+            // Results of calls come first: what the SFU then reports of a session finds it known.
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                Some(done) = self.calls.join_next() => self.take_result(done),
+                Some(event) = inputs.sfu.recv() => self.handle_event(event),
+                Some(event) = inputs.channels.recv() => self.handle_channel_event(event),
+                Some(command) = commands.recv() => self.handle(command),
+                () = draining.cancelled(), if !told_drain => {
+                    told_drain = true;
+                    self.tell_all(&ViewerEvent::Reconnect);
+                }
+                _ = tick.tick() => {
+                    let effects = self.live.tick(self.clock.instant(), self.clock.now());
+                    self.carry_out(effects);
+                }
+                _ = news.tick() => self.tell_news(),
+            }
+        }
+        self.end_all();
+    }
+
+    fn handle(&mut self, command: Command) {
+        match command {
+            Command::Publish(publish, reply) => self.start_publish(publish, reply),
+            Command::View(view, reply) => self.start_view(view, reply),
+            Command::Session(id, reply) => {
+                let facts = self.sessions.get(&id).map(|session| session.facts.clone());
+                answer(reply, facts);
+            }
+            Command::Restarted {
+                session,
+                ice_tag,
+                ufrag,
+            } => {
+                if let Some(session) = self.sessions.get_mut(&session) {
+                    session.facts.ice_tag = ice_tag;
+                    session.facts.remote_ufrag = Some(ufrag);
+                }
+            }
+            Command::HangUp(session, reply) => answer(reply, self.hang_up(session)),
+            Command::Watch(session, reply) => answer(reply, self.watch(session)),
+            Command::Live(reply) => answer(reply, self.all_live()),
+            Command::LiveOn(channel, reply) => {
+                let live = self.live.get(channel).and_then(|live| self.describe(live));
+                answer(reply, live);
+            }
+            Command::Ingest(channel, reply) => answer(reply, self.ingest(channel)),
+            Command::End(channel, reply) => answer(reply, self.end(channel)),
+            Command::Attempt(channel, detail) => self.note_attempt(channel, detail),
+        }
+    }
+
+    fn start_publish(
+        &mut self,
+        publish: Publish,
+        reply: oneshot::Sender<Result<Answer, Refused>>,
+    ) {
+        if let Err(refused) = self.check_room(publish.address) {
+            return answer(reply, Err(refused));
+        }
+        let claim = self
+            .live
+            .claim(&publish.channel, Uuid::now_v7(), self.clock.instant());
+        let Ok(stream) = claim else {
+            let detail = "a second publisher tried to connect while the channel was live";
+            self.note_attempt(publish.channel.id, detail.to_owned());
+            return answer(reply, Err(Refused::AlreadyLive));
+        };
+        let sfu = self.sfu.clone();
+        self.calls.spawn(async move {
+            let result = sfu.publish(stream, &publish.offer).await;
+            Done::Published {
+                publish,
+                stream,
+                result,
+                reply,
+            }
+        });
+    }
+
+    fn start_view(&mut self, view: View, reply: oneshot::Sender<Result<Answer, Refused>>) {
+        if let Err(refused) = self.check_room(view.address) {
+            return answer(reply, Err(refused));
+        }
+        let live = self.live.get(view.channel);
+        let Some(live) = live.filter(|live| live.phase != Phase::Preparing) else {
+            return answer(reply, Err(Refused::NotLive));
+        };
+        let (stream, sfu) = (live.stream, self.sfu.clone());
+        self.calls.spawn(async move {
+            let result = sfu.view(stream, &view.offer).await;
+            Done::Viewed {
+                view,
+                stream,
+                result,
+                reply,
+            }
+        });
+    }
+
+    /// Refuses an address that leaves too many sessions unconnected, and everybody while draining.
+    fn check_room(&self, address: IpAddr) -> Result<(), Refused> {
+        if self.draining.is_cancelled() {
+            return Err(Refused::Draining);
+        }
+        let most = signalling::allowance(
+            self.limits.half_open_per_address,
+            self.limits.loopback_factor,
+            address,
+        );
+        let half_open = self
+            .sessions
+            .values()
+            .filter(|session| !session.connected && session.address == address)
+            .take(usize::try_from(most).unwrap_or(usize::MAX))
+            .count();
+        if half_open < usize::try_from(most).unwrap_or(usize::MAX) {
+            Ok(())
+        } else {
+            Err(Refused::HalfOpen)
+        }
+    }
+
+    fn take_result(&mut self, done: Result<Done, tokio::task::JoinError>) {
+        match done {
+            Ok(Done::Published {
+                publish,
+                stream,
+                result,
+                reply,
+            }) => self.published(publish, stream, result, reply),
+            Ok(Done::Viewed {
+                view,
+                stream,
+                result,
+                reply,
+            }) => self.viewed(view, stream, result, reply),
+            Ok(Done::Stats(stream, stats)) => self.take_stats(stream, stats),
+            Ok(Done::Nothing) => {}
+            Err(error) => tracing::error!(%error, "A call to the SFU failed: {error}"),
+        }
+    }
+
+    fn published(
+        &mut self,
+        publish: Publish,
+        stream: StreamId,
+        result: Result<Answer, OfferError>,
+        reply: oneshot::Sender<Result<Answer, Refused>>,
+    ) {
+        let given = match result {
+            Ok(given) => given,
+            Err(error) => {
+                let effects = self.live.refused(stream);
+                self.carry_out(effects);
+                self.note_attempt(publish.channel.id, error.to_string());
+                return answer(reply, Err(Refused::Offer(error)));
+            }
+        };
+        let session = given.session;
+        tracing::info!(
+            stream.id = %stream, session.id = %session, channel.handle = %publish.channel.handle,
+            "Session {session} begins to publish on @{}", publish.channel.handle
+        );
+        let facts = facts(Role::Publisher, publish.channel.id, stream, &given, &publish.offer);
+        self.remember(session, facts, publish.key, publish.address);
+        let effects = self.live.publishing(stream, session, self.clock.instant());
+        self.carry_out(effects);
+        if reply.send(Ok(given)).is_err() {
+            self.close(session, CloseReason::Requested);
+        }
+    }
+
+    fn viewed(
+        &mut self,
+        view: View,
+        stream: StreamId,
+        result: Result<Answer, OfferError>,
+        reply: oneshot::Sender<Result<Answer, Refused>>,
+    ) {
+        let given = match result {
+            Ok(given) => given,
+            Err(OfferError::NotLive) => return answer(reply, Err(Refused::NotLive)),
+            Err(error) => return answer(reply, Err(Refused::Offer(error))),
+        };
+        let session = given.session;
+        let mut facts = facts(Role::Viewer, view.channel, stream, &given, &view.offer);
+        facts.credential = view.credential;
+        self.remember(session, facts, None, view.address);
+        if reply.send(Ok(given)).is_err() {
+            self.close(session, CloseReason::Requested);
+        }
+    }
+
+    fn remember(
+        &mut self,
+        id: SessionId,
+        facts: SessionFacts,
+        key: Option<StreamKeyId>,
+        address: IpAddr,
+    ) {
+        let session = Session {
+            facts,
+            key,
+            address,
+            connected: false,
+        };
+        self.sessions.insert(id, session);
+    }
+
+    fn handle_event(&mut self, event: Event) {
+        let (now, at) = (self.clock.instant(), self.clock.now());
+        let effects = match event {
+            Event::Connected {
+                session,
+                stream,
+                role,
+            } => self.connected(session, stream, role, at),
+            Event::MediaFlowing { session, stream } => self.live.flowing(stream, session, at),
+            Event::MediaSilent { session, stream } => self.live.silent(stream, session, now),
+            Event::LayersChanged { stream } => {
+                self.fetch_stats(stream);
+                Vec::new()
+            }
+            Event::Closed {
+                session,
+                stream,
+                role,
+                reason,
+            } => {
+                self.forget(session, stream, &reason);
+                match role {
+                    Role::Publisher => self.live.closed(stream, session, now, at),
+                    Role::Viewer => Vec::new(),
+                }
+            }
+            // Data channels get their use with chat.
+            _ => Vec::new(),
+        };
+        self.carry_out(effects);
+    }
+
+    fn connected(
+        &mut self,
+        id: SessionId,
+        stream: StreamId,
+        role: Role,
+        at: Timestamp,
+    ) -> Vec<Effect> {
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return Vec::new();
+        };
+        session.connected = true;
+        match role {
+            Role::Viewer => {
+                if let Some(audience) = self.audiences.get_mut(&stream) {
+                    audience.viewers = audience.viewers.saturating_add(1);
+                }
+                Vec::new()
+            }
+            Role::Publisher => {
+                self.attempts.remove(&session.facts.channel);
+                self.live.connected(stream, id, at)
+            }
+        }
+    }
+
+    /// Takes a closed session out of the books.
+    fn forget(&mut self, id: SessionId, stream: StreamId, reason: &CloseReason) {
+        let Some(session) = self.sessions.remove(&id) else {
+            return;
+        };
+        session.facts.over.cancel();
+        tracing::info!(
+            stream.id = %stream, session.id = %id, reason = ?reason,
+            "Session {id} is over"
+        );
+        match session.facts.role {
+            Role::Viewer => {
+                if let Some(audience) = self.audiences.get_mut(&stream)
+                    && session.connected
+                {
+                    audience.viewers = audience.viewers.saturating_sub(1);
+                }
+            }
+            Role::Publisher => {
+                let words = failure_in_words(reason, session.connected, self.media_port);
+                if let Some(words) = words {
+                    self.note_attempt(session.facts.channel, words);
+                }
+            }
+        }
+    }
+
+    fn handle_channel_event(&mut self, event: ChannelEvent) {
+        match event {
+            ChannelEvent::StreamKeyRevoked { key } => {
+                let of_key = |(id, session): (&SessionId, &Session)| {
+                    (session.key == Some(key)).then_some(*id)
+                };
+                let revoked: Vec<SessionId> = self.sessions.iter().filter_map(of_key).collect();
+                for session in revoked {
+                    self.close(session, CloseReason::Requested);
+                }
+            }
+        }
+    }
+
+    fn carry_out(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Close(session, reason) => self.close(session, reason),
+                Effect::EndStream(stream) => {
+                    let sfu = self.sfu.clone();
+                    self.calls.spawn(async move {
+                        sfu.end_stream(stream).await;
+                        Done::Nothing
+                    });
+                }
+                Effect::Tell(event) => self.tell(event),
+            }
+        }
+    }
+
+    fn close(&mut self, session: SessionId, reason: CloseReason) {
+        let sfu = self.sfu.clone();
+        self.calls.spawn(async move {
+            sfu.close(session, reason).await;
+            Done::Nothing
+        });
+    }
+
+    fn tell(&mut self, event: StreamEvent) {
+        match event {
+            StreamEvent::Started { stream, .. } => {
+                tracing::info!(stream.id = %stream, "Stream {stream} is live");
+                self.audiences.insert(stream, Audience::new());
+                self.fetch_stats(stream);
+            }
+            StreamEvent::Interrupted { stream, .. } => {
+                tracing::info!(stream.id = %stream, "Stream {stream} waits for its publisher");
+                self.tell_audience(stream, ViewerEvent::Inactive);
+            }
+            StreamEvent::Resumed { stream, .. } => {
+                tracing::info!(stream.id = %stream, "Stream {stream} is live again");
+                self.tell_audience(stream, ViewerEvent::Active);
+            }
+            StreamEvent::Ended { stream, .. } => {
+                tracing::info!(stream.id = %stream, "Stream {stream} ended");
+                self.tell_audience(stream, ViewerEvent::Ended);
+                self.audiences.remove(&stream);
+            }
+        }
+        // Nobody may be listening.
+        let _ = self.events.send(event);
+    }
+
+    fn tell_audience(&self, stream: StreamId, event: ViewerEvent) {
+        if let Some(audience) = self.audiences.get(&stream) {
+            let _ = audience.events.send(event);
+        }
+    }
+
+    fn tell_all(&self, event: &ViewerEvent) {
+        for audience in self.audiences.values() {
+            let _ = audience.events.send(event.clone());
+        }
+    }
+
+    /// Tells viewers their number when it changed, and asks for new figures where somebody listens.
+    fn tell_news(&mut self) {
+        let mut asked = Vec::new();
+        let mut viewers = 0_u32;
+        for (stream, audience) in &mut self.audiences {
+            viewers = viewers.saturating_add(audience.viewers);
+            if audience.viewers != audience.told_viewers {
+                audience.told_viewers = audience.viewers;
+                let count = ViewerEvent::ViewerCount(audience.viewers);
+                let _ = audience.events.send(count);
+            }
+            if audience.events.receiver_count() > 0 {
+                asked.push(*stream);
+            }
+        }
+        metrics::gauge!("tallylight_viewers").set(viewers);
+        let live = u32::try_from(self.audiences.len()).unwrap_or(u32::MAX);
+        metrics::gauge!("tallylight_streams_live").set(live);
+        for stream in asked {
+            self.fetch_stats(stream);
+        }
+    }
+
+    fn fetch_stats(&mut self, stream: StreamId) {
+        let sfu = self.sfu.clone();
+        self.calls
+            .spawn(async move { Done::Stats(stream, sfu.stream_stats(stream).await) });
+    }
+
+    fn take_stats(&mut self, stream: StreamId, stats: Option<StreamStats>) {
+        if let (Some(audience), Some(stats)) = (self.audiences.get_mut(&stream), stats) {
+            let stats = Arc::new(stats);
+            audience.stats = Some(Arc::clone(&stats));
+            let _ = audience.events.send(ViewerEvent::Layers(stats));
+        }
+    }
+
+    fn hang_up(&mut self, id: SessionId) -> bool {
+        let Some(session) = self.sessions.get(&id) else {
+            return false;
+        };
+        let stream = session.facts.stream;
+        let publishes = session.facts.role == Role::Publisher
+            && self
+                .live
+                .of_stream(stream)
+                .and_then(|live| live.publisher)
+                .is_some_and(|by| by.session == id);
+        self.close(id, CloseReason::Requested);
+        if publishes {
+            let effects = self.live.end(stream, self.clock.now());
+            self.carry_out(effects);
+        }
+        true
+    }
+
+    fn end(&mut self, channel: ChannelId) -> bool {
+        let Some(stream) = self.live.get(channel).map(|live| live.stream) else {
+            return false;
+        };
+        let effects = self.live.end(stream, self.clock.now());
+        self.carry_out(effects);
+        true
+    }
+
+    fn end_all(&mut self) {
+        let streams: Vec<StreamId> = self.live.iter().map(|live| live.stream).collect();
+        for stream in streams {
+            for effect in self.live.end(stream, self.clock.now()) {
+                if let Effect::Tell(event) = effect {
+                    self.tell(event);
+                }
+            }
+        }
+    }
+
+    fn watch(&self, id: SessionId) -> Option<Watch> {
+        let session = self.sessions.get(&id)?;
+        let live = self.live.of_stream(session.facts.stream)?;
+        let audience = self.audiences.get(&live.stream)?;
+        let mut first = Vec::new();
+        if live.phase == Phase::OnAir {
+            first.push(ViewerEvent::Active);
+        }
+        first.push(ViewerEvent::ViewerCount(audience.viewers));
+        first.extend(audience.stats.clone().map(ViewerEvent::Layers));
+        if live.phase != Phase::OnAir {
+            first.push(ViewerEvent::Inactive);
+        }
+        Some(Watch {
+            first,
+            then: audience.events.subscribe(),
+        })
+    }
+
+    fn all_live(&self) -> Vec<LiveChannel> {
+        self.live
+            .iter()
+            .filter_map(|live| self.describe(live))
+            .collect()
+    }
+
+    /// A channel as its page shows it; one that is only preparing is still offline.
+    fn describe(&self, live: &Live) -> Option<LiveChannel> {
+        let state = match live.phase {
+            Phase::Preparing => return None,
+            Phase::OnAir => ChannelState::Live,
+            Phase::Away(_) => ChannelState::Reconnecting,
+        };
+        let audience = self.audiences.get(&live.stream);
+        let size = audience
+            .and_then(|audience| audience.stats.as_ref()?.layers.first())
+            .and_then(|layer| layer.width.zip(layer.height));
+        Some(LiveChannel {
+            channel: live.channel.clone(),
+            stream: live.stream,
+            state,
+            started_at: live.started_at,
+            viewers: audience.map_or(0, |audience| audience.viewers),
+            size,
+        })
+    }
+
+    fn ingest(&self, channel: ChannelId) -> Ingest {
+        let last_attempt = self.attempts.get(&channel).cloned();
+        let Some(live) = self.live.get(channel) else {
+            return Ingest {
+                last_attempt,
+                ..Ingest::default()
+            };
+        };
+        let described = self.describe(live);
+        let now = self.clock.instant();
+        Ingest {
+            stream: Some(live.stream),
+            state: described.as_ref().map_or(ChannelState::Offline, |d| d.state),
+            started_at: live.started_at,
+            viewers: described.map_or(0, |d| d.viewers),
+            publisher: live.publisher.map(|by| IngestPublisher {
+                connected: by.connected,
+                flowing: by.flowing,
+                age: now.saturating_duration_since(by.since),
+            }),
+            last_attempt,
+        }
+    }
+
+    fn note_attempt(&mut self, channel: ChannelId, detail: String) {
+        if self.attempts.len() >= MOST_ATTEMPTS && !self.attempts.contains_key(&channel) {
+            let oldest = self.attempts.iter().min_by_key(|(_, attempt)| attempt.at);
+            if let Some(oldest) = oldest.map(|(channel, _)| *channel) {
+                self.attempts.remove(&oldest);
+            }
+        }
+        let at = self.clock.now();
+        self.attempts.insert(channel, Attempt { at, detail });
+    }
+}
+
+impl Audience {
+    fn new() -> Self {
+        Self {
+            events: broadcast::Sender::new(VIEWER_EVENTS),
+            viewers: 0,
+            told_viewers: 0,
+            stats: None,
+        }
+    }
+}
+
+fn facts(
+    role: Role,
+    channel: ChannelId,
+    stream: StreamId,
+    given: &Answer,
+    offer: &str,
+) -> SessionFacts {
+    SessionFacts {
+        role,
+        channel,
+        stream,
+        ice_tag: given.ice_tag.clone(),
+        remote_ufrag: signalling::ice_ufrag(offer).map(str::to_owned),
+        credential: None,
+        video_index: signalling::video_index(offer),
+        over: CancellationToken::new(),
+    }
+}
+
+/// What a publisher's owner should know of an end that nobody asked for.
+fn failure_in_words(reason: &CloseReason, connected: bool, port: u16) -> Option<String> {
+    match reason {
+        CloseReason::HandshakeTimeout => Some(format!(
+            "no media connection came about; is UDP port {port} open in every firewall between \
+             the encoder and this server?"
+        )),
+        CloseReason::Inactive => {
+            Some("the connection fell silent; the encoder or its network went away".to_owned())
+        }
+        CloseReason::Failed(cause) => Some(format!("the connection failed: {cause}")),
+        CloseReason::RemoteClosed if !connected => {
+            Some("the encoder gave up before the connection was there".to_owned())
+        }
+        _ => None,
+    }
+}
+
+/// Replies; that the asker has gone away is no matter.
+fn answer<T>(reply: oneshot::Sender<T>, value: T) {
+    let _ = reply.send(value);
+}
+
+fn every(period: Duration) -> Interval {
+    let mut interval = interval(period);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
+}

@@ -1,0 +1,557 @@
+//! Which channels are live, who publishes on them, and what follows from what happens.
+//!
+//! Pure: time comes in as an argument, what must be done comes out as [`Effect`]s. The task in
+//! `lifecycle` owns the one instance and carries the effects out.
+//!
+//! Invariants: a channel has at most one stream, a stream at most one publisher, and a stream that
+//! was [`StreamEvent::Started`] is [`StreamEvent::Ended`] exactly once.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use sfu::{CloseReason, SessionId, StreamId};
+use uuid::Uuid;
+
+use super::StreamEvent;
+use crate::channels::{Channel, ChannelId};
+use crate::config::{SecondPublisher, Streams as Settings};
+
+/// A handshake that takes longer than this has failed.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// The rules for going live and off.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rules {
+    pub(super) window: Duration,
+    pub(super) silence: Duration,
+    pub(super) second_publisher: SecondPublisher,
+}
+
+impl From<&Settings> for Rules {
+    fn from(settings: &Settings) -> Self {
+        Self {
+            window: settings.reconnect_window(),
+            silence: settings.silence(),
+            second_publisher: settings.second_publisher,
+        }
+    }
+}
+
+/// What must be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Effect {
+    Close(SessionId, CloseReason),
+    EndStream(StreamId),
+    Tell(StreamEvent),
+}
+
+/// A channel that is live or about to be.
+#[derive(Debug, Clone)]
+pub(super) struct Live {
+    pub(super) channel: Channel,
+    pub(super) stream: StreamId,
+    pub(super) phase: Phase,
+    pub(super) publisher: Option<Publisher>,
+    /// An offer is being answered.
+    claimed: bool,
+    pub(super) started_at: Option<Timestamp>,
+}
+
+/// How far a stream is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Its first publisher has not connected yet; nobody can watch.
+    Preparing,
+    /// On air.
+    OnAir,
+    /// The publisher is gone or silent since then; viewers wait.
+    Away(Instant),
+}
+
+/// The session that publishes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Publisher {
+    pub(super) session: SessionId,
+    pub(super) since: Instant,
+    pub(super) connected: bool,
+    pub(super) flowing: bool,
+    silent: bool,
+}
+
+/// All live channels.
+#[derive(Debug)]
+pub(super) struct LiveChannels {
+    rules: Rules,
+    channels: HashMap<ChannelId, Live>,
+    /// Streams by their id, to find the channel of an event.
+    streams: HashMap<StreamId, ChannelId>,
+}
+
+/// Another publisher holds the channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct AlreadyLive;
+
+impl LiveChannels {
+    pub(super) fn new(rules: Rules) -> Self {
+        Self {
+            rules,
+            channels: HashMap::new(),
+            streams: HashMap::new(),
+        }
+    }
+
+    pub(super) fn get(&self, channel: ChannelId) -> Option<&Live> {
+        self.channels.get(&channel)
+    }
+
+    pub(super) fn of_stream(&self, stream: StreamId) -> Option<&Live> {
+        self.channels.get(self.streams.get(&stream)?)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Live> {
+        self.channels.values()
+    }
+
+    /// Reserves the channel for an offer that is about to be answered. [`Self::publishing`] or
+    /// [`Self::refused`] must follow.
+    pub(super) fn claim(
+        &mut self,
+        channel: &Channel,
+        new_stream: Uuid,
+        now: Instant,
+    ) -> Result<StreamId, AlreadyLive> {
+        if let Some(live) = self.channels.get_mut(&channel.id) {
+            if live.claimed || !may_follow(&self.rules, live.publisher.as_ref(), now) {
+                return Err(AlreadyLive);
+            }
+            live.claimed = true;
+            return Ok(live.stream);
+        }
+        let stream = StreamId::from(new_stream.as_u128());
+        let live = Live {
+            channel: channel.clone(),
+            stream,
+            phase: Phase::Preparing,
+            publisher: None,
+            claimed: true,
+            started_at: None,
+        };
+        self.channels.insert(channel.id, live);
+        self.streams.insert(stream, channel.id);
+        Ok(stream)
+    }
+
+    /// The claimed offer was answered: its session publishes now, and the one before is closed.
+    pub(super) fn publishing(
+        &mut self,
+        stream: StreamId,
+        session: SessionId,
+        now: Instant,
+    ) -> Vec<Effect> {
+        let Some(live) = self.live_of(stream) else {
+            // The stream was ended while the offer was being answered.
+            return vec![Effect::Close(session, CloseReason::StreamEnded)];
+        };
+        live.claimed = false;
+        let before = live.publisher.replace(Publisher {
+            session,
+            since: now,
+            connected: false,
+            flowing: false,
+            silent: false,
+        });
+        let Some(before) = before else {
+            return Vec::new();
+        };
+        let mut effects = live.interrupt(now);
+        effects.push(Effect::Close(before.session, CloseReason::Superseded));
+        effects
+    }
+
+    /// The claimed offer was refused.
+    pub(super) fn refused(&mut self, stream: StreamId) -> Vec<Effect> {
+        let Some(live) = self.live_of(stream) else {
+            return Vec::new();
+        };
+        live.claimed = false;
+        if live.phase == Phase::Preparing && live.publisher.is_none() {
+            return self.remove(stream, None);
+        }
+        Vec::new()
+    }
+
+    /// A publisher's media connection is up.
+    pub(super) fn connected(
+        &mut self,
+        stream: StreamId,
+        session: SessionId,
+        at: Timestamp,
+    ) -> Vec<Effect> {
+        let Some(live) = self.live_with(stream, session) else {
+            return Vec::new();
+        };
+        if let Some(publisher) = &mut live.publisher {
+            publisher.connected = true;
+        }
+        if live.phase != Phase::Preparing {
+            return Vec::new();
+        }
+        live.phase = Phase::OnAir;
+        live.started_at = Some(at);
+        vec![Effect::Tell(StreamEvent::Started {
+            stream,
+            channel: live.channel.id,
+            at,
+        })]
+    }
+
+    /// A publisher's media came, or came again.
+    pub(super) fn flowing(
+        &mut self,
+        stream: StreamId,
+        session: SessionId,
+        at: Timestamp,
+    ) -> Vec<Effect> {
+        let mut effects = self.connected(stream, session, at);
+        let Some(live) = self.live_with(stream, session) else {
+            return effects;
+        };
+        if let Some(publisher) = &mut live.publisher {
+            publisher.flowing = true;
+            publisher.silent = false;
+        }
+        if matches!(live.phase, Phase::Away(_)) {
+            live.phase = Phase::OnAir;
+            effects.push(Effect::Tell(StreamEvent::Resumed {
+                stream,
+                channel: live.channel.id,
+            }));
+        }
+        effects
+    }
+
+    /// A publisher sends nothing any more.
+    pub(super) fn silent(
+        &mut self,
+        stream: StreamId,
+        session: SessionId,
+        now: Instant,
+    ) -> Vec<Effect> {
+        let Some(live) = self.live_with(stream, session) else {
+            return Vec::new();
+        };
+        if let Some(publisher) = &mut live.publisher {
+            publisher.silent = true;
+            publisher.flowing = false;
+        }
+        live.interrupt(now)
+    }
+
+    /// A publisher's session is over. A stream on air waits for it; one that never was is dropped.
+    pub(super) fn closed(
+        &mut self,
+        stream: StreamId,
+        session: SessionId,
+        now: Instant,
+        at: Timestamp,
+    ) -> Vec<Effect> {
+        let window = self.rules.window;
+        let Some(live) = self.live_with(stream, session) else {
+            return Vec::new();
+        };
+        live.publisher = None;
+        if live.claimed {
+            return live.interrupt(now);
+        }
+        if live.phase == Phase::Preparing || window.is_zero() {
+            return self.remove(stream, Some(at));
+        }
+        live.interrupt(now)
+    }
+
+    /// Ends the stream at once.
+    pub(super) fn end(&mut self, stream: StreamId, at: Timestamp) -> Vec<Effect> {
+        self.remove(stream, Some(at))
+    }
+
+    /// Ends streams whose publisher stayed away too long.
+    pub(super) fn tick(&mut self, now: Instant, at: Timestamp) -> Vec<Effect> {
+        let rules = self.rules;
+        let over: Vec<StreamId> = self
+            .channels
+            .values()
+            .filter(|live| live.is_over(&rules, now))
+            .map(|live| live.stream)
+            .collect();
+        over.into_iter()
+            .flat_map(|stream| self.remove(stream, Some(at)))
+            .collect()
+    }
+
+    fn live_of(&mut self, stream: StreamId) -> Option<&mut Live> {
+        self.channels.get_mut(self.streams.get(&stream)?)
+    }
+
+    /// The stream, if the session is its present publisher; what a former one does is of no account.
+    fn live_with(&mut self, stream: StreamId, session: SessionId) -> Option<&mut Live> {
+        self.live_of(stream)
+            .filter(|live| live.publisher.is_some_and(|by| by.session == session))
+    }
+
+    fn remove(&mut self, stream: StreamId, at: Option<Timestamp>) -> Vec<Effect> {
+        let Some(channel) = self.streams.remove(&stream) else {
+            return Vec::new();
+        };
+        let mut effects = vec![Effect::EndStream(stream)];
+        let was_live = self
+            .channels
+            .remove(&channel)
+            .is_some_and(|live| live.started_at.is_some());
+        if let (true, Some(at)) = (was_live, at) {
+            effects.push(Effect::Tell(StreamEvent::Ended {
+                stream,
+                channel,
+                at,
+            }));
+        }
+        effects
+    }
+}
+
+impl Live {
+    /// On air becomes away; anything else stays.
+    fn interrupt(&mut self, now: Instant) -> Vec<Effect> {
+        if self.phase != Phase::OnAir {
+            return Vec::new();
+        }
+        self.phase = Phase::Away(now);
+        vec![Effect::Tell(StreamEvent::Interrupted {
+            stream: self.stream,
+            channel: self.channel.id,
+        })]
+    }
+
+    /// Whether the window has passed and nobody is just coming back.
+    fn is_over(&self, rules: &Rules, now: Instant) -> bool {
+        let Phase::Away(since) = self.phase else {
+            return false;
+        };
+        let coming_back = self.claimed
+            || self
+                .publisher
+                .is_some_and(|by| by.since > since && age(by.since, now) < HANDSHAKE);
+        age(since, now) >= rules.window && !coming_back
+    }
+}
+
+/// Whether a new publisher may take the place of this one.
+fn may_follow(rules: &Rules, publisher: Option<&Publisher>, now: Instant) -> bool {
+    let Some(publisher) = publisher else {
+        return true;
+    };
+    match rules.second_publisher {
+        SecondPublisher::Takeover => true,
+        SecondPublisher::Reject => false,
+        SecondPublisher::AfterSilence => {
+            publisher.silent
+                || (!publisher.flowing && age(publisher.since, now) >= rules.silence)
+        }
+    }
+}
+
+fn age(since: Instant, now: Instant) -> Duration {
+    now.saturating_duration_since(since)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::accounts::AccountId;
+    use crate::clock::Clock;
+
+    struct Bench {
+        live: LiveChannels,
+        clock: Clock,
+        channel: Channel,
+    }
+
+    impl Bench {
+        fn new(second_publisher: SecondPublisher) -> Self {
+            let clock = Clock::movable();
+            let settings = Settings {
+                second_publisher,
+                ..Settings::default()
+            };
+            Self {
+                live: LiveChannels::new(Rules::from(&settings)),
+                channel: Channel {
+                    id: ChannelId(Uuid::now_v7()),
+                    handle: "ada".to_owned(),
+                    name: "Ada".to_owned(),
+                    owner: AccountId(Uuid::now_v7()),
+                    created_at: clock.now(),
+                },
+                clock,
+            }
+        }
+
+        fn wait(&self, seconds: u64) {
+            self.clock.advance(Duration::from_secs(seconds));
+        }
+
+        fn claim(&mut self) -> Result<StreamId, AlreadyLive> {
+            let now = self.clock.instant();
+            self.live.claim(&self.channel, Uuid::now_v7(), now)
+        }
+
+        fn publish(&mut self) -> (StreamId, SessionId, Vec<Effect>) {
+            let stream = self.claim().unwrap();
+            let session = SessionId::random();
+            let now = self.clock.instant();
+            let effects = self.live.publishing(stream, session, now);
+            (stream, session, effects)
+        }
+
+        fn go_live(&mut self) -> (StreamId, SessionId) {
+            let (stream, session, _) = self.publish();
+            let effects = self.live.flowing(stream, session, self.clock.now());
+            assert!(matches!(
+                effects.as_slice(),
+                [Effect::Tell(StreamEvent::Started { .. })]
+            ));
+            (stream, session)
+        }
+
+        fn silent(&mut self, stream: StreamId, session: SessionId) -> Vec<Effect> {
+            self.live.silent(stream, session, self.clock.instant())
+        }
+
+        fn closed(&mut self, stream: StreamId, session: SessionId) -> Vec<Effect> {
+            let (now, at) = (self.clock.instant(), self.clock.now());
+            self.live.closed(stream, session, now, at)
+        }
+
+        fn tick(&mut self) -> Vec<Effect> {
+            self.live.tick(self.clock.instant(), self.clock.now())
+        }
+    }
+
+    #[test]
+    fn second_publisher_is_refused_while_the_first_sends() {
+        let mut bench = Bench::new(SecondPublisher::AfterSilence);
+        bench.go_live();
+        bench.wait(60);
+        assert_eq!(bench.claim(), Err(AlreadyLive));
+    }
+
+    #[test]
+    fn second_publisher_takes_over_after_silence() {
+        let mut bench = Bench::new(SecondPublisher::AfterSilence);
+        let (stream, first) = bench.go_live();
+        assert_eq!(bench.silent(stream, first).len(), 1);
+        let (again, second, effects) = bench.publish();
+        assert_eq!(again, stream, "viewers keep the stream");
+        assert_eq!(effects, [Effect::Close(first, CloseReason::Superseded)]);
+        assert_eq!(bench.closed(stream, first), [], "the first is of no account");
+        let effects = bench.live.flowing(stream, second, bench.clock.now());
+        assert!(matches!(
+            effects.as_slice(),
+            [Effect::Tell(StreamEvent::Resumed { .. })]
+        ));
+    }
+
+    #[test]
+    fn second_publisher_takes_over_from_one_that_never_connects() {
+        let mut bench = Bench::new(SecondPublisher::AfterSilence);
+        let (_, first, _) = bench.publish();
+        assert_eq!(bench.claim(), Err(AlreadyLive));
+        bench.wait(2);
+        let (.., effects) = bench.publish();
+        assert_eq!(effects, [Effect::Close(first, CloseReason::Superseded)]);
+    }
+
+    #[test]
+    fn takeover_and_reject_do_as_they_say() {
+        let mut takeover = Bench::new(SecondPublisher::Takeover);
+        takeover.go_live();
+        assert!(takeover.claim().is_ok());
+        let mut reject = Bench::new(SecondPublisher::Reject);
+        let (stream, first) = reject.go_live();
+        reject.silent(stream, first);
+        assert_eq!(reject.claim(), Err(AlreadyLive));
+        reject.closed(stream, first);
+        assert_eq!(reject.claim(), Ok(stream));
+    }
+
+    #[test]
+    fn two_offers_at_once_do_not_both_get_the_channel() {
+        let mut bench = Bench::new(SecondPublisher::Takeover);
+        bench.claim().unwrap();
+        assert_eq!(bench.claim(), Err(AlreadyLive));
+    }
+
+    #[test]
+    fn lost_publisher_has_the_window_to_come_back() {
+        let mut bench = Bench::new(SecondPublisher::AfterSilence);
+        let (stream, first) = bench.go_live();
+        bench.closed(stream, first);
+        bench.wait(29);
+        assert_eq!(bench.tick(), []);
+        let (again, ..) = bench.publish();
+        assert_eq!(again, stream);
+        bench.wait(2);
+        assert_eq!(bench.tick(), [], "its handshake is under way");
+    }
+
+    #[test]
+    fn stream_ends_once_when_the_window_passes() {
+        let mut bench = Bench::new(SecondPublisher::AfterSilence);
+        let (stream, first) = bench.go_live();
+        bench.silent(stream, first);
+        bench.closed(stream, first);
+        bench.wait(31);
+        let effects = bench.tick();
+        assert_eq!(effects.first(), Some(&Effect::EndStream(stream)));
+        assert!(matches!(
+            effects.get(1),
+            Some(Effect::Tell(StreamEvent::Ended { .. }))
+        ));
+        assert_eq!(bench.tick(), []);
+        assert_ne!(bench.claim().unwrap(), stream, "the next is a new stream");
+    }
+
+    #[test]
+    fn publisher_that_never_connected_leaves_no_trace() {
+        let mut bench = Bench::new(SecondPublisher::AfterSilence);
+        let (stream, session, _) = bench.publish();
+        assert_eq!(bench.closed(stream, session), [Effect::EndStream(stream)]);
+        assert!(bench.live.get(bench.channel.id).is_none());
+        let stream = bench.claim().unwrap();
+        assert_eq!(bench.live.refused(stream), [Effect::EndStream(stream)]);
+    }
+
+    #[test]
+    fn refused_second_offer_leaves_the_stream_alone() {
+        let mut bench = Bench::new(SecondPublisher::Takeover);
+        let (stream, first) = bench.go_live();
+        bench.claim().unwrap();
+        assert_eq!(bench.live.refused(stream), []);
+        let live = bench.live.get(bench.channel.id).unwrap();
+        assert_eq!(live.phase, Phase::OnAir);
+        assert_eq!(live.publisher.unwrap().session, first);
+    }
+
+    #[test]
+    fn offer_answered_after_the_end_is_closed() {
+        let mut bench = Bench::new(SecondPublisher::Takeover);
+        let stream = bench.claim().unwrap();
+        bench.live.end(stream, bench.clock.now());
+        let session = SessionId::random();
+        let effects = bench.live.publishing(stream, session, bench.clock.instant());
+        assert_eq!(
+            effects,
+            [Effect::Close(session, CloseReason::StreamEnded)]
+        );
+    }
+}

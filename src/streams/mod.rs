@@ -1,0 +1,406 @@
+//! Going live and watching: [`Streams`] stands between the HTTP endpoints and the SFU.
+//!
+//! One task (`lifecycle`) owns who is live; [`Streams`] is the handle to it. What happens to a
+//! stream goes out as [`StreamEvent`]s.
+
+mod events;
+mod health;
+mod history;
+mod layers;
+mod lifecycle;
+mod live;
+mod routes;
+mod signalling;
+mod store;
+mod whep;
+mod whip;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sfu::{OfferError, SessionId, Sfu, StreamId, StreamStats};
+use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::accounts::Accounts;
+use crate::channels::{Channel, ChannelEvent, ChannelId, Channels, StreamKeyId};
+use crate::clock::Clock;
+use crate::config::{Config, IceServer, Limits};
+use crate::db::{Db, StoreError};
+use crate::rate::Rate;
+
+use lifecycle::{Command, Lifecycle};
+
+/// What happened to a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StreamEvent {
+    /// It is on air.
+    Started {
+        /// The stream.
+        stream: StreamId,
+        /// Its channel.
+        channel: ChannelId,
+        /// When.
+        at: Timestamp,
+    },
+    /// Its publisher is gone or silent; viewers wait.
+    Interrupted {
+        /// The stream.
+        stream: StreamId,
+        /// Its channel.
+        channel: ChannelId,
+    },
+    /// Its publisher is back.
+    Resumed {
+        /// The stream.
+        stream: StreamId,
+        /// Its channel.
+        channel: ChannelId,
+    },
+    /// It is over.
+    Ended {
+        /// The stream.
+        stream: StreamId,
+        /// Its channel.
+        channel: ChannelId,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// How a channel stands, as its page shows it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ChannelState {
+    /// Nobody publishes.
+    #[default]
+    Offline,
+    /// On air.
+    Live,
+    /// The publisher is away within the reconnect window.
+    Reconnecting,
+}
+
+/// How a live channel stands.
+#[derive(Debug, Clone)]
+pub struct LiveChannel {
+    /// The channel.
+    pub channel: Channel,
+    /// Its present stream.
+    pub stream: StreamId,
+    /// Live or reconnecting.
+    pub state: ChannelState,
+    /// Since when.
+    pub started_at: Option<Timestamp>,
+    /// Viewers connected now.
+    pub viewers: u32,
+    /// Width and height of the largest layer.
+    pub size: Option<(u32, u32)>,
+}
+
+/// The service: cheap to clone, all clones are one.
+#[derive(Debug, Clone)]
+pub struct Streams {
+    commands: mpsc::Sender<Command>,
+    events: broadcast::Sender<StreamEvent>,
+    sfu: Sfu,
+    db: Db,
+    channels: Channels,
+    clock: Clock,
+    limits: Arc<Limiters>,
+    ice_servers: Arc<[IceServer]>,
+    draining: CancellationToken,
+}
+
+/// What [`Streams::start`] needs of the outside.
+#[derive(Debug)]
+pub struct Inputs {
+    /// The SFU's events.
+    pub sfu: mpsc::Receiver<sfu::Event>,
+    /// The channels' events.
+    pub channels: mpsc::Receiver<ChannelEvent>,
+}
+
+/// Tasks that [`Streams::start`] started; they end after the token is cancelled.
+#[derive(Debug)]
+pub struct Tasks {
+    lifecycle: JoinHandle<()>,
+    history: JoinHandle<()>,
+}
+
+/// How often one address may do what.
+#[derive(Debug)]
+struct Limiters {
+    limits: Limits,
+    publishes: Rate<IpAddr>,
+    views: Rate<IpAddr>,
+    requests: Rate<IpAddr>,
+}
+
+/// A session as its URL's handlers need it.
+#[derive(Debug, Clone)]
+pub(crate) struct SessionFacts {
+    pub(crate) role: sfu::Role,
+    pub(crate) channel: ChannelId,
+    pub(crate) stream: StreamId,
+    pub(crate) ice_tag: String,
+    /// `ice-ufrag` of the peer, to tell a restart from a trickle.
+    pub(crate) remote_ufrag: Option<String>,
+    /// SHA-256 of the `Authorization` that a viewer sent with its offer.
+    pub(crate) credential: Option<String>,
+    /// Index of the video section in the session's SDP.
+    pub(crate) video_index: Option<usize>,
+    /// Cancelled when the session is over.
+    pub(crate) over: CancellationToken,
+}
+
+/// An offer to publish that may do so.
+#[derive(Debug)]
+pub(crate) struct Publish {
+    pub(crate) channel: Channel,
+    pub(crate) key: Option<StreamKeyId>,
+    pub(crate) address: IpAddr,
+    pub(crate) offer: String,
+}
+
+/// An offer to watch.
+#[derive(Debug)]
+pub(crate) struct View {
+    pub(crate) channel: ChannelId,
+    pub(crate) address: IpAddr,
+    pub(crate) credential: Option<String>,
+    pub(crate) offer: String,
+}
+
+/// Why an offer got no answer.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// Another publisher holds the channel.
+    AlreadyLive,
+    /// Nobody is live on the channel.
+    NotLive,
+    /// The address has too many sessions that never connected.
+    HalfOpen,
+    /// The SFU refuses.
+    Offer(OfferError),
+    /// The server shuts down.
+    Draining,
+}
+
+/// What a channel's owner sees of what arrives.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Ingest {
+    pub(crate) stream: Option<StreamId>,
+    pub(crate) state: ChannelState,
+    pub(crate) started_at: Option<Timestamp>,
+    pub(crate) viewers: u32,
+    /// The publisher's session, if there is one.
+    pub(crate) publisher: Option<IngestPublisher>,
+    pub(crate) last_attempt: Option<Attempt>,
+}
+
+/// The publisher's session as its owner sees it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct IngestPublisher {
+    pub(crate) connected: bool,
+    pub(crate) flowing: bool,
+    pub(crate) age: Duration,
+}
+
+/// The last try to publish that came to nothing.
+#[derive(Debug, Clone)]
+pub(crate) struct Attempt {
+    pub(crate) at: Timestamp,
+    pub(crate) detail: String,
+}
+
+/// What a viewer's event stream tells.
+#[derive(Debug, Clone)]
+pub(crate) enum ViewerEvent {
+    Active,
+    Inactive,
+    ViewerCount(u32),
+    Layers(Arc<StreamStats>),
+    Reconnect,
+    Ended,
+}
+
+/// Where an event stream begins, and what follows.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    pub(crate) first: Vec<ViewerEvent>,
+    pub(crate) then: broadcast::Receiver<ViewerEvent>,
+}
+
+/// Commands wait here for the task; when it is full, requests wait.
+const COMMANDS: usize = 1024;
+/// Stream events that a slow subscriber may be behind before it loses some.
+const EVENTS: usize = 1024;
+const MINUTE: Duration = Duration::from_secs(60);
+
+impl Streams {
+    /// Starts the task that owns who is live, and the one that writes it down.
+    #[must_use]
+    pub fn start(
+        config: &Config,
+        sfu: Sfu,
+        db: Db,
+        channels: Channels,
+        clock: Clock,
+        inputs: Inputs,
+        stop: CancellationToken,
+    ) -> (Self, Tasks) {
+        let (commands, receiver) = mpsc::channel(COMMANDS);
+        let (events, _) = broadcast::channel(EVENTS);
+        let streams = Self {
+            commands,
+            events: events.clone(),
+            sfu: sfu.clone(),
+            db: db.clone(),
+            channels,
+            clock: clock.clone(),
+            limits: Arc::new(Limiters::new(config.limits.clone())),
+            ice_servers: config.ice.servers.clone().into(),
+            draining: CancellationToken::new(),
+        };
+        let history = history::spawn(db, events.subscribe());
+        let lifecycle = Lifecycle::new(config, sfu, clock, events, streams.draining.clone());
+        let lifecycle = tokio::spawn(lifecycle.run(receiver, inputs, stop));
+        (streams, Tasks { lifecycle, history })
+    }
+
+    /// Closes the books on streams that a crash left open.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn close_unfinished(db: &Db, at: Timestamp) -> Result<u64, StoreError> {
+        store::end_all_open(db, at).await
+    }
+
+    /// The routes of this domain: WHIP, WHEP and `/api/channels`.
+    pub fn routes(&self, accounts: &Accounts) -> OpenApiRouter {
+        let state = routes::Rooms {
+            streams: self.clone(),
+            channels: self.channels.clone(),
+        };
+        OpenApiRouter::new()
+            .merge(routes::routes(state))
+            .merge(signalling::routes(self.clone(), accounts.clone()))
+    }
+
+    /// Events of all streams from now on. A subscriber that lags loses the oldest.
+    #[must_use]
+    pub fn subscribe(&self) -> broadcast::Receiver<StreamEvent> {
+        self.events.subscribe()
+    }
+
+    /// All channels that are live now.
+    pub async fn live(&self) -> Vec<LiveChannel> {
+        self.ask(Command::Live).await.unwrap_or_default()
+    }
+
+    /// How a channel stands, if it is live.
+    pub async fn live_on(&self, channel: ChannelId) -> Option<LiveChannel> {
+        self.ask(|reply| Command::LiveOn(channel, reply))
+            .await
+            .flatten()
+    }
+
+    /// Ends a channel's stream now. False: it was not live.
+    pub async fn end(&self, channel: ChannelId) -> bool {
+        self.ask(|reply| Command::End(channel, reply))
+            .await
+            .unwrap_or(false)
+    }
+
+    /// Refuses new sessions from now on and tells viewers to come back later.
+    pub fn drain(&self) {
+        self.draining.cancel();
+    }
+
+    pub(crate) async fn publish(&self, publish: Publish) -> Result<sfu::Answer, Refused> {
+        self.ask(|reply| Command::Publish(publish, reply))
+            .await
+            .unwrap_or(Err(Refused::Draining))
+    }
+
+    pub(crate) async fn view(&self, view: View) -> Result<sfu::Answer, Refused> {
+        self.ask(|reply| Command::View(view, reply))
+            .await
+            .unwrap_or(Err(Refused::Draining))
+    }
+
+    pub(crate) async fn session(&self, session: SessionId) -> Option<SessionFacts> {
+        self.ask(|reply| Command::Session(session, reply))
+            .await
+            .flatten()
+    }
+
+    pub(crate) async fn restarted(&self, session: SessionId, ice_tag: String, ufrag: String) {
+        let command = Command::Restarted {
+            session,
+            ice_tag,
+            ufrag,
+        };
+        // The task is gone only when the server stops, and the session with it.
+        let _ = self.commands.send(command).await;
+    }
+
+    /// Ends a session at its peer's wish; a publisher's ends the stream. False: no such session.
+    pub(crate) async fn hang_up(&self, session: SessionId) -> bool {
+        self.ask(|reply| Command::HangUp(session, reply))
+            .await
+            .unwrap_or(false)
+    }
+
+    pub(crate) async fn watch(&self, session: SessionId) -> Option<Watch> {
+        self.ask(|reply| Command::Watch(session, reply))
+            .await
+            .flatten()
+    }
+
+    pub(crate) async fn ingest(&self, channel: ChannelId) -> Ingest {
+        self.ask(|reply| Command::Ingest(channel, reply))
+            .await
+            .unwrap_or_default()
+    }
+
+    /// Notes why a try to publish on the channel came to nothing, for its owner to see.
+    pub(crate) async fn note_attempt(&self, channel: ChannelId, detail: String) {
+        let _ = self.commands.send(Command::Attempt(channel, detail)).await;
+    }
+
+    /// Sends a command with a reply channel. `None`: the task is gone.
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Option<T> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(command(reply)).await.ok()?;
+        answer.await.ok()
+    }
+}
+
+impl Tasks {
+    /// Waits until both have ended.
+    pub async fn join(self) {
+        for task in [self.lifecycle, self.history] {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "A task of streams failed: {error}");
+            }
+        }
+    }
+}
+
+impl Limiters {
+    fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            publishes: Rate::new(MINUTE),
+            views: Rate::new(MINUTE),
+            requests: Rate::new(MINUTE),
+        }
+    }
+}
