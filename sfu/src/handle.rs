@@ -5,19 +5,40 @@
 //! the one receiver of [`Event`]s.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde::Serialize;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::config::Config;
 use crate::ids::{SessionId, StreamId};
-use crate::stats::{SessionStats, StreamStats, Totals};
+use crate::registry::{Place, Registry};
+use crate::sdp::Offer;
+use crate::session::Session;
+use crate::settings::Settings;
+use crate::shard::{Command, Message, pending_closed};
+use crate::socket;
+use crate::stats::{SessionStats, StreamStats, Totals, gauge};
+use crate::thread::{self, Mailbox, Parcel, ShardThread};
 
 /// A running SFU.
 #[derive(Debug, Clone)]
-pub struct Sfu {}
+pub struct Sfu {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    settings: Arc<Settings>,
+    registry: Arc<Registry>,
+    mailboxes: Vec<Mailbox>,
+    events: mpsc::Sender<Event>,
+}
+
+/// Events that may wait for the server.
+const EVENTS: usize = 4_096;
 
 /// The answer to a WHIP or WHEP offer.
 #[derive(Debug, Clone)]
@@ -291,48 +312,151 @@ impl Sfu {
     /// # Errors
     /// When the port cannot be bound or a thread cannot be started.
     pub fn start(config: Config) -> Result<(Self, mpsc::Receiver<Event>), StartError> {
-        let _ = config;
-        unimplemented!()
+        let shards = shard_count(config.shards);
+        let (port, sockets) = socket::open(config.bind, config.port, shards, config.tcp)?;
+        let settings = Arc::new(Settings::new(config, port));
+        let registry = Arc::new(Registry::default());
+        let (event_sender, event_receiver) = mpsc::channel(EVENTS);
+        let mut mailboxes = Vec::new();
+        let mut posts = Vec::new();
+        for _ in 0..shards {
+            let poll = mio::Poll::new()?;
+            let waker = Arc::new(mio::Waker::new(poll.registry(), thread::WAKE)?);
+            let (sender, inbox) = std::sync::mpsc::sync_channel(thread::MAILBOX);
+            mailboxes.push(Mailbox::new(sender, waker));
+            posts.push((poll, inbox));
+        }
+        for (index, ((poll, inbox), sockets)) in posts.into_iter().zip(sockets).enumerate() {
+            let shard = ShardThread::new(
+                index,
+                Arc::clone(&settings),
+                Arc::clone(&registry),
+                poll,
+                inbox,
+                mailboxes.clone(),
+                sockets,
+                event_sender.clone(),
+            )?;
+            std::thread::Builder::new()
+                .name(format!("media-{index}"))
+                .spawn(move || shard.run())?;
+        }
+        let sfu = Self {
+            inner: Arc::new(Inner {
+                settings,
+                registry,
+                mailboxes,
+                events: event_sender,
+            }),
+        };
+        Ok((sfu, event_receiver))
     }
+
     /// The addresses that candidates carry.
     #[must_use]
     pub fn media_addresses(&self) -> Vec<SocketAddr> {
-        unimplemented!()
+        self.inner.settings.advertised.clone()
     }
+
     /// Answers a WHIP offer. The stream is made when it is new and continued when it is known.
     ///
     /// # Errors
     /// When the offer is refused.
+    #[expect(clippy::unused_async, reason = "answers may move to a shard")]
     pub async fn publish(&self, stream: StreamId, offer: &str) -> Result<Answer, OfferError> {
-        let _ = (stream, offer);
-        unimplemented!()
+        let inner = &self.inner;
+        inner.check_room()?;
+        let offer = Offer::parse(offer, inner.settings.config.limits.sdp_bytes)?;
+        // Refused offers leave no stream behind.
+        let known = inner.registry.stream(stream);
+        let shared = known.clone().unwrap_or_default();
+        let (session, answer) = Session::publish(
+            &inner.settings,
+            clock(),
+            stream,
+            Arc::clone(&shared),
+            &offer,
+        )?;
+        if known.is_none() {
+            inner.registry.add_stream(stream, shared);
+        }
+        gauge(&inner.registry.counters.publishers, 1);
+        inner.registry.add_pending(Box::new(session));
+        Ok(answer)
     }
+
     /// Answers a WHEP offer.
     ///
     /// # Errors
     /// When the offer is refused or the stream is not known.
+    #[expect(clippy::unused_async, reason = "answers may move to a shard")]
     pub async fn view(&self, stream: StreamId, offer: &str) -> Result<Answer, OfferError> {
-        let _ = (stream, offer);
-        unimplemented!()
+        let inner = &self.inner;
+        inner.check_room()?;
+        let shared = inner.registry.stream(stream).ok_or(OfferError::NotLive)?;
+        let offer = Offer::parse(offer, inner.settings.config.limits.sdp_bytes)?;
+        let (session, answer) = Session::view(&inner.settings, clock(), stream, shared, &offer)?;
+        gauge(&inner.registry.counters.viewers, 1);
+        inner.registry.add_pending(Box::new(session));
+        Ok(answer)
     }
+
     /// Takes trickled candidates or restarts ICE (RFC 9725 §4.3).
     ///
     /// # Errors
     /// When the session is unknown, the fragment unreadable, or the restart fails.
     pub async fn patch(&self, session: SessionId, fragment: &str) -> Result<Patched, PatchError> {
-        let _ = (session, fragment);
-        unimplemented!()
+        if fragment.len() > self.inner.settings.config.limits.sdp_bytes {
+            return Err(PatchError::InvalidFragment("it is too long".to_owned()));
+        }
+        if let Some(mut pending) = self.inner.registry.take_pending(session) {
+            let result = pending.link.patch(fragment);
+            self.inner.registry.add_pending(pending);
+            return result;
+        }
+        let fragment = fragment.to_owned();
+        self.ask_owner(session, |reply| Command::Patch {
+            session,
+            fragment,
+            reply,
+        })
+        .await
+        .unwrap_or(Err(PatchError::UnknownSession))
     }
+
     /// Ends a session. Returns whether it was there.
     pub async fn close(&self, session: SessionId, reason: CloseReason) -> bool {
-        let _ = (session, reason);
-        unimplemented!()
+        if let Some(pending) = self.inner.registry.take_pending(session) {
+            self.inner.tell_closed(&pending, reason).await;
+            return true;
+        }
+        self.ask_owner(session, |reply| Command::Close {
+            session,
+            reason,
+            reply,
+        })
+        .await
+        .unwrap_or(false)
     }
+
     /// Ends a stream with all its sessions.
     pub async fn end_stream(&self, stream: StreamId) {
-        let _ = stream;
-        unimplemented!()
+        self.inner.registry.forget_stream(stream);
+        let pending = self
+            .inner
+            .registry
+            .take_pending_if(|session| session.link.stream == stream);
+        for session in pending {
+            self.inner
+                .tell_closed(&session, CloseReason::StreamEnded)
+                .await;
+        }
+        for shard in 0..self.inner.mailboxes.len() {
+            self.ask(shard, |reply| Command::EndStream { stream, reply })
+                .await;
+        }
     }
+
     /// Chooses a viewer's layer.
     ///
     /// # Errors
@@ -342,31 +466,128 @@ impl Sfu {
         session: SessionId,
         choice: LayerChoice,
     ) -> Result<(), LayerError> {
-        let _ = (session, choice);
-        unimplemented!()
+        self.ask_owner(session, |reply| Command::ChooseLayer {
+            session,
+            choice,
+            reply,
+        })
+        .await
+        .unwrap_or(Err(LayerError::UnknownSession))
     }
+
     /// Sends a message on a session's data channel `chat`. Returns whether it was taken.
     pub async fn send_data(&self, session: SessionId, payload: Bytes, binary: bool) -> bool {
-        let _ = (session, payload, binary);
-        unimplemented!()
+        self.ask_owner(session, |reply| Command::SendData {
+            session,
+            payload,
+            binary,
+            reply,
+        })
+        .await
+        .unwrap_or(false)
     }
+
     /// Figures of a stream.
     pub async fn stream_stats(&self, stream: StreamId) -> Option<StreamStats> {
-        let _ = stream;
-        unimplemented!()
+        let shared = self.inner.registry.stream(stream)?;
+        let shard = shared.publisher_shard().unwrap_or(0);
+        let stats = self
+            .ask(shard, |reply| Command::StreamStats { stream, reply })
+            .await
+            .flatten();
+        Some(stats.unwrap_or_else(|| StreamStats {
+            viewers: shared.viewers(),
+            ..StreamStats::default()
+        }))
     }
+
     /// Figures of a session.
     pub async fn session_stats(&self, session: SessionId) -> Option<SessionStats> {
-        let _ = session;
-        unimplemented!()
+        self.ask_owner(session, |reply| Command::SessionStats { session, reply })
+            .await
+            .flatten()
     }
+
     /// Counters since start.
     #[must_use]
     pub fn totals(&self) -> Totals {
-        unimplemented!()
+        self.inner.registry.counters.snapshot()
     }
+
     /// Closes every session with DTLS `close_notify` and stops the threads.
     pub async fn shutdown(&self) {
-        unimplemented!()
+        for session in self.inner.registry.take_pending_if(|_| true) {
+            self.inner
+                .tell_closed(&session, CloseReason::Shutdown)
+                .await;
+        }
+        for shard in 0..self.inner.mailboxes.len() {
+            self.ask(shard, |reply| Command::Shutdown { reply }).await;
+        }
     }
+
+    /// Asks the shard that owns a session; `None` when there is none, or it does not answer.
+    async fn ask_owner<T>(
+        &self,
+        session: SessionId,
+        command: impl FnOnce(oneshot::Sender<T>) -> Command,
+    ) -> Option<T> {
+        match self.inner.registry.place(session)? {
+            Place::Shard(shard) => self.ask(shard, command).await,
+            Place::Pending => None,
+        }
+    }
+
+    async fn ask<T>(
+        &self,
+        shard: usize,
+        command: impl FnOnce(oneshot::Sender<T>) -> Command,
+    ) -> Option<T> {
+        let (sender, receiver) = oneshot::channel();
+        let mailbox = self.inner.mailboxes.get(shard)?;
+        let parcel = Parcel::Message(Message::Command(command(sender)));
+        mailbox.send(parcel).ok()?;
+        receiver.await.ok()
+    }
+}
+
+impl Inner {
+    fn check_room(&self) -> Result<(), OfferError> {
+        let limits = &self.settings.config.limits;
+        let (sessions, half_open) = self.registry.sessions();
+        if sessions >= limits.sessions {
+            return Err(OfferError::Busy {
+                retry_after: Duration::from_secs(30),
+            });
+        }
+        if half_open >= limits.half_open {
+            return Err(OfferError::Busy {
+                retry_after: Duration::from_secs(2),
+            });
+        }
+        Ok(())
+    }
+
+    async fn tell_closed(&self, session: &Session, reason: CloseReason) {
+        let event = pending_closed(&self.registry, session, reason);
+        // Nobody listens any more when the server is going down.
+        let _ = self.events.send(event).await;
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a session begins when it is asked for, outside any shard's loop"
+)]
+fn clock() -> Instant {
+    Instant::now()
+}
+
+/// One core is left for everything else.
+fn shard_count(configured: usize) -> usize {
+    if configured > 0 {
+        return configured;
+    }
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    cores.saturating_sub(1).max(1)
 }

@@ -111,7 +111,12 @@ mod tests {
 
     #[test]
     fn text_that_is_no_id_is_refused() {
-        for text in ["", "12", "+0000000000000000000000000000001", "g0000000000000000000000000000000"] {
+        for text in [
+            "",
+            "12",
+            "+0000000000000000000000000000001",
+            "g0000000000000000000000000000000",
+        ] {
             assert_eq!(text.parse::<SessionId>(), Err(ParseIdError), "{text}");
         }
     }

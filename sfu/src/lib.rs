@@ -1,14 +1,41 @@
-//! Selective forwarding unit: WHIP in, WHEP out.
+//! Selective forwarding unit: WHIP in, WHEP out, over str0m.
+//!
+//! [`Sfu`] is the handle that the server holds; it knows nothing of accounts, HTTP or SQL. Inside,
+//! a few threads each own a shard of the sessions and share nothing on the way of a packet:
+//!
+//! `socket` (batches) → `shard` (whose datagram is it? [`demux`]) → `session::publisher` (decrypted,
+//! inspected by `video`, shared as a `packet`) → `stream` (every shard's own copy: layers, cached
+//! groups) → `session::viewer` (which `layer`, `rewrite`) → `egress` → `socket`.
+//!
+//! `shard` and everything under it take the time as an argument and have no socket: `thread` drives
+//! them in the real world, the tests in virtual time.
 
 mod config;
+mod demux;
+mod egress;
 mod handle;
 mod ids;
+mod keyframe;
+mod layer;
+mod packet;
+mod rate;
+mod registry;
+mod rewrite;
+mod sdp;
+mod session;
+mod settings;
+mod shard;
+mod socket;
 mod stats;
+mod stream;
+mod tcp;
+mod thread;
+mod video;
 
 pub use config::{Config, Limits};
 pub use handle::{
-    Answer, CloseReason, Event, LayerChoice, LayerError, OfferError, PatchError, Patched, Role, Sfu,
-    StartError,
+    Answer, CloseReason, Event, LayerChoice, LayerError, OfferError, PatchError, Patched, Role,
+    Sfu, StartError,
 };
 pub use ids::{ParseIdError, SessionId, StreamId};
 pub use stats::{AudioStats, LayerStats, PublisherStats, SessionStats, StreamStats, Totals};

@@ -1,0 +1,81 @@
+//! Rates over the last second.
+
+use std::time::{Duration, Instant};
+
+/// Sums amounts over a sliding second.
+#[derive(Debug, Clone)]
+pub(crate) struct RateMeter {
+    buckets: [u64; BUCKETS],
+    start: Instant,
+    /// Number of the newest bucket, counted from `start`.
+    newest: u64,
+}
+
+const BUCKETS: usize = 8;
+const WIDTH: Duration = Duration::from_millis(125);
+
+impl RateMeter {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            buckets: [0; BUCKETS],
+            start: now,
+            newest: 0,
+        }
+    }
+
+    pub(crate) fn add(&mut self, now: Instant, amount: u64) {
+        self.advance(now);
+        let newest = self.newest;
+        if let Some(bucket) = self.buckets.get_mut(slot(newest)) {
+            *bucket += amount;
+        }
+    }
+
+    /// The sum over the last second, by the seconds that have passed where they are fewer.
+    pub(crate) fn per_second(&mut self, now: Instant) -> f64 {
+        self.advance(now);
+        let total: u64 = self.buckets.iter().sum();
+        let age = now.saturating_duration_since(self.start);
+        let window = age.min(WIDTH * 8).max(WIDTH);
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a rate of more than 2^52 is not a rate"
+        )]
+        let total = total as f64;
+        total / window.as_secs_f64()
+    }
+
+    fn advance(&mut self, now: Instant) {
+        let elapsed = now.saturating_duration_since(self.start);
+        let current = u64::try_from(elapsed.as_millis() / WIDTH.as_millis()).unwrap_or(u64::MAX);
+        let passed = current.saturating_sub(self.newest).min(BUCKETS as u64);
+        for number in 1..=passed {
+            if let Some(bucket) = self.buckets.get_mut(slot(current - passed + number)) {
+                *bucket = 0;
+            }
+        }
+        self.newest = self.newest.max(current);
+    }
+}
+
+fn slot(number: u64) -> usize {
+    usize::try_from(number % BUCKETS as u64).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steady_flow_reads_as_its_rate_and_fades_in_a_second() {
+        #[expect(clippy::disallowed_methods, reason = "a base for virtual time")]
+        let base = Instant::now();
+        let mut meter = RateMeter::new(base);
+        for ms in (0..3_000).step_by(10) {
+            meter.add(base + Duration::from_millis(ms), 10);
+        }
+        let at = base + Duration::from_millis(3_000);
+        assert!((meter.per_second(at) - 1_000.0).abs() < 150.0);
+        assert!(meter.per_second(at + Duration::from_millis(1_200)) < 1.0);
+    }
+}

@@ -1,0 +1,465 @@
+//! One peer connection: str0m's `Rtc`, and what we know beside it.
+//!
+//! A session is made by signalling, waits in the registry for its first valid STUN request, and is
+//! then owned by one shard for life. It touches no socket and no other session: what it has to say
+//! goes into an [`Outbox`].
+
+mod publisher;
+mod viewer;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use str0m::change::SdpOffer;
+use str0m::channel::ChannelId;
+use str0m::net::Protocol;
+use str0m::rtp::{Extension, ExtensionMap};
+use str0m::{Input, Rtc, RtcConfig};
+
+use crate::egress::{TransmitQueue, drain_into};
+use crate::handle::{Answer, CloseReason, Event, OfferError, PatchError, Patched, Role};
+use crate::ids::{SessionId, StreamId};
+use crate::registry::StreamShared;
+use crate::sdp::{self, Accepted, Offer};
+use crate::settings::Settings;
+use crate::stats::SessionStats;
+
+pub(crate) use publisher::{PAUSED_AFTER, Publisher, bits};
+pub(crate) use viewer::Viewer;
+
+/// A session with its side.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) link: Link,
+    pub(crate) kind: Kind,
+}
+
+/// The side of a session with its state.
+#[derive(Debug)]
+pub(crate) enum Kind {
+    Publisher(Box<Publisher>),
+    Viewer(Box<Viewer>),
+}
+
+/// What both sides have.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) id: SessionId,
+    pub(crate) stream: StreamId,
+    pub(crate) shared: Arc<StreamShared>,
+    pub(crate) rtc: Rtc,
+    ufrag: String,
+    /// The cleaned offer, for ICE restarts.
+    offer: String,
+    pub(crate) created: Instant,
+    pub(crate) connected_at: Option<Instant>,
+    pub(crate) last_received: Instant,
+    /// Addresses that this session's valid STUN requests came from, newest last.
+    pub(crate) remotes: Vec<(Protocol, SocketAddr)>,
+    /// When the session wants to be woken.
+    pub(crate) deadline: Instant,
+    /// When its shard's earliest timer for it goes off.
+    pub(crate) scheduled: Option<Instant>,
+    pub(crate) closing: Option<CloseReason>,
+    channels: Vec<(ChannelId, String)>,
+    limits: ChannelLimits,
+    rtt: Option<Duration>,
+    transport: Protocol,
+    ingress_loss: Option<f32>,
+    egress_loss: Option<f32>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct ChannelLimits {
+    channels: usize,
+    message_bytes: usize,
+}
+
+/// What a session hands to its shard.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    pub(crate) transmits: TransmitQueue,
+    pub(crate) events: Vec<Event>,
+    /// Key frames wanted of the publisher of a stream, by layer.
+    pub(crate) keyframes: Vec<(StreamId, usize)>,
+}
+
+/// Addresses kept for one session; more come only from a peer that changes network often.
+const MOST_REMOTES: usize = 8;
+/// Timers are driven no finer than this: finer wakes cost more than they give.
+const TIMER_GRID: Duration = Duration::from_millis(4);
+/// What may wait in a data channel towards a peer, in bytes.
+const MOST_CHANNEL_BUFFER: usize = 256 * 1024;
+/// Where a viewer's bandwidth estimate starts.
+const FIRST_ESTIMATE: str0m::bwe::Bitrate = str0m::bwe::Bitrate::kbps(3_000);
+
+impl Session {
+    /// Answers a WHIP offer.
+    pub(crate) fn publish(
+        settings: &Settings,
+        now: Instant,
+        stream: StreamId,
+        shared: Arc<StreamShared>,
+        offer: &Offer,
+    ) -> Result<(Self, Answer), OfferError> {
+        let accepted = offer.accept_publisher(settings.config.limits.layers)?;
+        let (video, layers) = (accepted.video, accepted.layers);
+        let (link, answer) =
+            Link::open(settings, now, stream, Arc::clone(&shared), accepted, false)?;
+        let epoch = shared.begin_epoch(video, layers);
+        let kind = Kind::Publisher(Box::new(Publisher::new(epoch, now, &settings.config)));
+        Ok((Self { link, kind }, answer))
+    }
+
+    /// Answers a WHEP offer.
+    pub(crate) fn view(
+        settings: &Settings,
+        now: Instant,
+        stream: StreamId,
+        shared: Arc<StreamShared>,
+        offer: &Offer,
+    ) -> Result<(Self, Answer), OfferError> {
+        let accepted = offer.accept_viewer(shared.video())?;
+        // Estimating bandwidth costs as much as forwarding: only where there is a choice.
+        let estimates = shared.layers() > 1;
+        let (link, answer) = Link::open(settings, now, stream, shared, accepted, estimates)?;
+        let kind = Kind::Viewer(Box::new(Viewer::new(now, estimates)));
+        Ok((Self { link, kind }, answer))
+    }
+
+    pub(crate) fn id(&self) -> SessionId {
+        self.link.id
+    }
+
+    pub(crate) fn ufrag(&self) -> &str {
+        &self.link.ufrag
+    }
+
+    pub(crate) fn role(&self) -> Role {
+        match self.kind {
+            Kind::Publisher(_) => Role::Publisher,
+            Kind::Viewer(_) => Role::Viewer,
+        }
+    }
+
+    /// Gives str0m an input and takes what it has to say.
+    pub(crate) fn drive(&mut self, now: Instant, input: Input<'_>, outbox: &mut Outbox) {
+        if matches!(input, Input::Receive(..)) {
+            self.link.last_received = now;
+        }
+        if let Err(error) = self.link.rtc.handle_input(input) {
+            self.fail(&error);
+        }
+        self.drain(now, outbox);
+    }
+
+    /// Takes all output until str0m wants to sleep.
+    pub(crate) fn drain(&mut self, now: Instant, outbox: &mut Outbox) {
+        let mut events = Vec::new();
+        loop {
+            let result = drain_into(&mut self.link.rtc, &mut outbox.transmits, |event| {
+                events.push(event);
+            });
+            match result {
+                Ok(at) => self.link.deadline = at.max(now + TIMER_GRID),
+                Err(error) => {
+                    self.fail(&error);
+                    self.link.deadline = now + TIMER_GRID;
+                }
+            }
+            if events.is_empty() {
+                return;
+            }
+            for event in events.drain(..) {
+                self.take_event(now, event, outbox);
+            }
+        }
+    }
+
+    /// Lets queued media leave: str0m sends only when time passes.
+    pub(crate) fn flush(&mut self, now: Instant, outbox: &mut Outbox) {
+        self.drive(now, Input::Timeout(now), outbox);
+    }
+
+    fn fail(&mut self, error: &str0m::RtcError) {
+        if self.link.closing.is_none() {
+            self.link.closing = Some(CloseReason::Failed(error.to_string()));
+        }
+    }
+
+    fn take_event(&mut self, now: Instant, event: str0m::Event, outbox: &mut Outbox) {
+        let role = self.role();
+        if let Some(event) = self.link.take_event(now, role, event, outbox) {
+            match &mut self.kind {
+                Kind::Publisher(publisher) => {
+                    publisher.take_event(&mut self.link, now, event, outbox);
+                }
+                Kind::Viewer(viewer) => viewer.take_event(&mut self.link, now, event, outbox),
+            }
+        }
+    }
+
+    /// Figures for the API.
+    pub(crate) fn stats(&mut self, now: Instant) -> SessionStats {
+        let mut stats = self.link.stats(now, self.role());
+        match &mut self.kind {
+            Kind::Publisher(publisher) => publisher.fill(&mut stats, now),
+            Kind::Viewer(viewer) => viewer.fill(&mut stats, now),
+        }
+        stats
+    }
+}
+
+impl Link {
+    fn open(
+        settings: &Settings,
+        now: Instant,
+        stream: StreamId,
+        shared: Arc<StreamShared>,
+        accepted: Accepted,
+        estimates: bool,
+    ) -> Result<(Self, Answer), OfferError> {
+        let limits = &settings.config.limits;
+        let mut config = RtcConfig::new()
+            .set_ice_lite(true)
+            .set_rtp_mode(true)
+            .set_stats_interval(Some(Duration::from_secs(1)))
+            .set_extension_map(extensions())
+            .set_sctp_max_message_size(u32::try_from(limits.message_bytes).unwrap_or(u32::MAX));
+        *config.codec_config() = accepted.codecs;
+        if estimates {
+            config = config.enable_bwe(Some(FIRST_ESTIMATE));
+        }
+        let mut rtc = config.build(now);
+        for candidate in settings.candidates() {
+            rtc.add_local_candidate(candidate);
+        }
+        let answer = accept(&mut rtc, &accepted.sdp).map_err(OfferError::InvalidSdp)?;
+        let ufrag = rtc.direct_api().local_ice_credentials().ufrag;
+        let id = SessionId::random();
+        let link = Self {
+            id,
+            stream,
+            shared,
+            rtc,
+            offer: accepted.sdp,
+            created: now,
+            connected_at: None,
+            last_received: now,
+            remotes: Vec::new(),
+            deadline: now,
+            scheduled: None,
+            closing: None,
+            channels: Vec::new(),
+            limits: ChannelLimits {
+                channels: limits.channels,
+                message_bytes: limits.message_bytes,
+            },
+            rtt: None,
+            transport: Protocol::Udp,
+            ingress_loss: None,
+            egress_loss: None,
+            ufrag: ufrag.clone(),
+        };
+        Ok((
+            link,
+            Answer {
+                session: id,
+                sdp: answer,
+                ice_tag: ufrag,
+            },
+        ))
+    }
+
+    /// Takes trickled candidates, or restarts ICE with the credentials of the fragment.
+    pub(crate) fn patch(&mut self, fragment: &str) -> Result<Patched, PatchError> {
+        let credentials =
+            sdp::fragment_credentials(fragment).map_err(PatchError::InvalidFragment)?;
+        let Some(credentials) = credentials else {
+            return Ok(Patched::Trickled);
+        };
+        if sdp::offer_credentials(&self.offer).as_ref() == Some(&credentials) {
+            return Ok(Patched::Trickled);
+        }
+        let offer = sdp::with_credentials(&self.offer, &credentials);
+        let answer = accept(&mut self.rtc, &offer).map_err(PatchError::RestartFailed)?;
+        self.offer = offer;
+        self.ufrag = self.rtc.direct_api().local_ice_credentials().ufrag;
+        Ok(Patched::Restarted {
+            fragment: sdp::answer_fragment(&answer),
+            ice_tag: self.ufrag.clone(),
+        })
+    }
+
+    /// Notes an address that a valid STUN request came from. Returns one that it pushed out.
+    pub(crate) fn note_remote(
+        &mut self,
+        remote: (Protocol, SocketAddr),
+    ) -> Option<(Protocol, SocketAddr)> {
+        if self.remotes.contains(&remote) {
+            return None;
+        }
+        self.remotes.push(remote);
+        (self.remotes.len() > MOST_REMOTES).then(|| self.remotes.remove(0))
+    }
+
+    pub(crate) fn is_connected(&self) -> bool {
+        self.connected_at.is_some()
+    }
+
+    /// Sends on the channel `chat`, else on the first. Returns whether the peer's buffer had room.
+    pub(crate) fn send_data(&mut self, payload: &[u8], binary: bool) -> bool {
+        let chat = self.channels.iter().find(|(_, label)| label == "chat");
+        let Some((id, _)) = chat.or_else(|| self.channels.first()) else {
+            return false;
+        };
+        let Some(mut channel) = self.rtc.channel(*id) else {
+            return false;
+        };
+        if channel.buffered_amount() + payload.len() > MOST_CHANNEL_BUFFER {
+            return false;
+        }
+        channel.write(binary, payload).unwrap_or(false)
+    }
+
+    /// Handles what both sides have in common; gives back the rest.
+    fn take_event(
+        &mut self,
+        now: Instant,
+        role: Role,
+        event: str0m::Event,
+        outbox: &mut Outbox,
+    ) -> Option<str0m::Event> {
+        let (session, stream) = (self.id, self.stream);
+        match event {
+            str0m::Event::Connected => {
+                self.connected_at.get_or_insert(now);
+                outbox.events.push(Event::Connected {
+                    session,
+                    stream,
+                    role,
+                });
+                return Some(event);
+            }
+            str0m::Event::Closed => {
+                self.closing.get_or_insert(CloseReason::RemoteClosed);
+            }
+            str0m::Event::PeerStats(stats) => {
+                self.rtt = stats.rtt.or(self.rtt);
+                self.ingress_loss = stats.ingress_loss_fraction;
+                self.egress_loss = stats.egress_loss_fraction;
+                if let Some(pair) = stats.selected_candidate_pair {
+                    self.transport = pair.protocol;
+                    self.rtt = pair.current_round_trip_time.or(self.rtt);
+                }
+            }
+            str0m::Event::ChannelOpen(id, label) => {
+                if self.channels.len() >= self.limits.channels {
+                    self.rtc.direct_api().close_data_channel(id);
+                    return None;
+                }
+                let label: String = label.chars().take(64).collect();
+                self.channels.push((id, label.clone()));
+                outbox.events.push(Event::DataOpened {
+                    session,
+                    stream,
+                    role,
+                    label,
+                });
+            }
+            str0m::Event::ChannelClose(id) => self.channels.retain(|(open, _)| *open != id),
+            str0m::Event::ChannelData(data) => {
+                let label = self.channels.iter().find(|(id, _)| *id == data.id);
+                if let Some((_, label)) = label
+                    && data.data.len() <= self.limits.message_bytes
+                {
+                    outbox.events.push(Event::Data {
+                        session,
+                        stream,
+                        role,
+                        label: label.clone(),
+                        payload: Bytes::from(data.data),
+                        binary: data.binary,
+                    });
+                }
+            }
+            other => return Some(other),
+        }
+        None
+    }
+
+    fn stats(&self, now: Instant, role: Role) -> SessionStats {
+        let loss = match role {
+            Role::Publisher => self.ingress_loss,
+            Role::Viewer => self.egress_loss,
+        };
+        SessionStats {
+            role,
+            transport: self.transport_name(),
+            connected: self.is_connected(),
+            connected_ms: self.connected_at.map_or(0, |at| millis(now, at)),
+            rtt_ms: self.rtt.map(|rtt| rtt.as_secs_f64() * 1_000.0),
+            loss: loss.map(f64::from),
+            bitrate: 0,
+            estimate: None,
+            layer: None,
+            width: None,
+            height: None,
+            codec: None,
+            pinned: false,
+            packets: 0,
+            nacks: 0,
+            plis: 0,
+        }
+    }
+
+    pub(crate) fn transport_name(&self) -> &'static str {
+        match self.transport {
+            Protocol::Udp => "udp",
+            _ => "tcp",
+        }
+    }
+
+    pub(crate) fn rtt(&self) -> Option<Duration> {
+        self.rtt
+    }
+
+    pub(crate) fn ingress_loss(&self) -> Option<f32> {
+        self.ingress_loss
+    }
+}
+
+/// Milliseconds from `since` to `now`.
+pub(crate) fn millis(now: Instant, since: Instant) -> u64 {
+    u64::try_from(now.saturating_duration_since(since).as_millis()).unwrap_or(u64::MAX)
+}
+
+fn accept(rtc: &mut Rtc, offer: &str) -> Result<String, String> {
+    let offer = SdpOffer::from_sdp_string(offer).map_err(|error| error.to_string())?;
+    let answer = rtc
+        .sdp_api()
+        .accept_offer(offer)
+        .map_err(|error| error.to_string())?;
+    Ok(answer.to_sdp_string())
+}
+
+/// Header extensions that we negotiate (RFC 8285), with the identifiers that Chromium uses.
+fn extensions() -> ExtensionMap {
+    let mut map = ExtensionMap::empty();
+    for (id, extension) in [
+        (1, Extension::AudioLevel),
+        (2, Extension::AbsoluteSendTime),
+        (3, Extension::TransportSequenceNumber),
+        (4, Extension::RtpMid),
+        (5, Extension::PlayoutDelay),
+        (7, Extension::AbsoluteCaptureTime),
+        (10, Extension::RtpStreamId),
+        (11, Extension::RepairedRtpStreamId),
+        (13, Extension::VideoOrientation),
+    ] {
+        map.set(id, extension);
+    }
+    map
+}

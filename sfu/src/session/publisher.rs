@@ -1,0 +1,577 @@
+//! The side that sends media to us: RTP packets in, inspected and shared packets out.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use str0m::IceConnectionState;
+use str0m::format::CodecSpec;
+use str0m::media::{KeyframeRequestKind, MediaKind, Mid, Rid};
+use str0m::rtp::{RtpPacket, Ssrc, Vp8Descriptor};
+use str0m::stats::MediaIngressStats;
+
+use super::{Link, Outbox, millis};
+use crate::config::Config;
+use crate::handle::Event;
+use crate::keyframe::RequestLimiter;
+use crate::packet::{AUDIO_CLOCK, LayerFormat, Layout, Packet, Source, VIDEO_CLOCK};
+use crate::rate::RateMeter;
+use crate::stats::{AudioStats, LayerStats, PublisherStats, SessionStats};
+use crate::video::{self, PayloadFacts, VideoCodec};
+
+/// A publisher's tracks and what is known of them.
+#[derive(Debug)]
+pub(crate) struct Publisher {
+    pub(crate) epoch: u32,
+    pub(crate) layout: Arc<Layout>,
+    /// Packets since the last slice was cut.
+    pub(crate) pending: Vec<Arc<Packet>>,
+    video_mid: Option<Mid>,
+    sources: Vec<(Ssrc, Source)>,
+    layers: Vec<LayerIn>,
+    audio: Option<TrackIn>,
+    clock: CaptureClock,
+    last_media: Option<Instant>,
+    is_flowing: bool,
+    silence: Duration,
+    request_interval: Duration,
+    most_layers: usize,
+    pli_score: i8,
+    keyframe_requests: u64,
+}
+
+/// One track or layer as it arrives.
+#[derive(Debug)]
+struct TrackIn {
+    bytes: RateMeter,
+    packets: u64,
+    first_seq: u64,
+    highest_seq: u64,
+    last: Instant,
+}
+
+#[derive(Debug)]
+struct LayerIn {
+    rid: Option<Rid>,
+    track: TrackIn,
+    frames: RateMeter,
+    requests: RequestLimiter,
+    /// Set while a request waits for its key frame.
+    asked_at: Option<Instant>,
+    keyframe_timestamp: Option<u32>,
+    keyframe_at: Option<Instant>,
+    keyframe_interval: Option<Duration>,
+    nacks: u64,
+    plis: u64,
+}
+
+/// A publisher that makes no key frame within this time of being asked did not listen.
+const ANSWER_TIME: Duration = Duration::from_millis(400);
+/// A layer or track without packets for this long is paused.
+pub(crate) const PAUSED_AFTER: Duration = Duration::from_secs(1);
+/// Longest payload that is forwarded: what fits a datagram of 1,500 bytes with all headers.
+const MOST_PAYLOAD: usize = 1_400;
+
+impl Publisher {
+    pub(crate) fn new(epoch: u32, now: Instant, config: &Config) -> Self {
+        Self {
+            epoch,
+            layout: Arc::default(),
+            pending: Vec::new(),
+            video_mid: None,
+            sources: Vec::new(),
+            layers: Vec::new(),
+            audio: None,
+            clock: CaptureClock::new(now),
+            last_media: None,
+            is_flowing: false,
+            silence: config.silence,
+            request_interval: config.limits.keyframe_request_interval,
+            most_layers: config.limits.layers,
+            pli_score: 0,
+            keyframe_requests: 0,
+        }
+    }
+
+    pub(super) fn take_event(
+        &mut self,
+        link: &mut Link,
+        now: Instant,
+        event: str0m::Event,
+        outbox: &mut Outbox,
+    ) {
+        match event {
+            str0m::Event::MediaAdded(media) if media.kind == MediaKind::Video => {
+                self.video_mid = Some(media.mid);
+            }
+            str0m::Event::RtpPacket(packet) => self.take_packet(link, now, packet, outbox),
+            str0m::Event::MediaIngressStats(stats) => self.take_stats(&stats),
+            str0m::Event::IceConnectionStateChange(IceConnectionState::Completed) => {
+                // After an ICE restart packets are missing: viewers need a fresh start.
+                for layer in &mut self.layers {
+                    layer.requests.want();
+                }
+                self.send_requests(link, now);
+            }
+            _ => {}
+        }
+    }
+
+    fn take_packet(&mut self, link: &mut Link, now: Instant, rtp: RtpPacket, outbox: &mut Outbox) {
+        if rtp.payload.is_empty() || rtp.payload.len() > MOST_PAYLOAD {
+            return;
+        }
+        let Some(source) = self.source_of(link, now, &rtp, outbox) else {
+            return;
+        };
+        self.note_flow(link, now, outbox);
+        let clock = match source {
+            Source::Audio => AUDIO_CLOCK,
+            Source::Video(_) => VIDEO_CLOCK,
+        };
+        let capture_us = capture_time(&rtp, clock);
+        let facts = self.inspect(source, &rtp);
+        let starts_keyframe = self.count(link, now, source, &rtp, facts, outbox);
+        let is_vp8 = matches!(source, Source::Video(index)
+            if self.layout.layers.get(index).is_some_and(|l| l.codec == VideoCodec::Vp8));
+        let extensions = &rtp.header.ext_vals;
+        self.pending.push(Arc::new(Packet {
+            source,
+            seq: *rtp.seq_no,
+            timestamp: rtp.header.timestamp,
+            marker: rtp.header.marker,
+            arrival: rtp.timestamp,
+            capture_us,
+            wallclock: self.clock.wallclock(rtp.timestamp, capture_us),
+            starts_keyframe,
+            discardable: facts.discardable,
+            vp8: if is_vp8 {
+                Vp8Descriptor::parse(&rtp.payload).ok()
+            } else {
+                None
+            },
+            abs_capture_time: extensions.abs_capture_time,
+            audio_level: extensions
+                .audio_level
+                .map(|level| (level, extensions.voice_activity)),
+            payload: rtp.payload,
+        }));
+    }
+
+    /// The track or layer of a packet; a new SSRC is looked up once.
+    fn source_of(
+        &mut self,
+        link: &mut Link,
+        now: Instant,
+        rtp: &RtpPacket,
+        outbox: &mut Outbox,
+    ) -> Option<Source> {
+        let ssrc = rtp.header.ssrc;
+        if let Some((_, source)) = self.sources.iter().find(|(known, _)| *known == ssrc) {
+            return Some(*source);
+        }
+        let params = link.rtc.codec_config().params();
+        let spec = params
+            .iter()
+            .find(|p| p.pt() == rtp.header.payload_type)?
+            .spec();
+        let mut direct = link.rtc.direct_api();
+        let rid = direct.stream_rx(&ssrc)?.rid();
+        let source = match VideoCodec::from_str0m(spec.codec) {
+            None => self.add_audio(now, spec, rtp),
+            Some(codec) => self.add_layer(now, codec, spec, rid, rtp)?,
+        };
+        // A source that changes its SSRC starts anew.
+        self.sources.retain(|(_, known)| *known != source);
+        self.sources.push((ssrc, source));
+        outbox.events.push(Event::LayersChanged {
+            stream: link.stream,
+        });
+        Some(source)
+    }
+
+    fn add_audio(&mut self, now: Instant, spec: CodecSpec, rtp: &RtpPacket) -> Source {
+        self.audio = Some(TrackIn::new(now, *rtp.seq_no));
+        Arc::make_mut(&mut self.layout).audio = Some(spec);
+        Source::Audio
+    }
+
+    fn add_layer(
+        &mut self,
+        now: Instant,
+        codec: VideoCodec,
+        spec: CodecSpec,
+        rid: Option<Rid>,
+        rtp: &RtpPacket,
+    ) -> Option<Source> {
+        let format = LayerFormat {
+            rid: rid.map(|rid| rid.to_string()),
+            codec,
+            spec,
+            size: None,
+        };
+        let layer = LayerIn {
+            rid,
+            track: TrackIn::new(now, *rtp.seq_no),
+            frames: RateMeter::new(now),
+            requests: RequestLimiter::new(self.request_interval),
+            asked_at: None,
+            keyframe_timestamp: None,
+            keyframe_at: None,
+            keyframe_interval: None,
+            nacks: 0,
+            plis: 0,
+        };
+        let layout = Arc::make_mut(&mut self.layout);
+        let known = self.layers.iter().position(|known| known.rid == rid);
+        let index = known.unwrap_or(self.layers.len());
+        if index >= self.most_layers {
+            return None;
+        }
+        match (self.layers.get_mut(index), layout.layers.get_mut(index)) {
+            (Some(old), Some(old_format)) => {
+                *old = layer;
+                *old_format = format;
+            }
+            _ => {
+                self.layers.push(layer);
+                layout.layers.push(format);
+            }
+        }
+        Some(Source::Video(index))
+    }
+
+    fn inspect(&self, source: Source, rtp: &RtpPacket) -> PayloadFacts {
+        let Source::Video(index) = source else {
+            return PayloadFacts::default();
+        };
+        let format = self.layout.layers.get(index);
+        format.map_or_else(PayloadFacts::default, |format| {
+            video::inspect(format.codec, &rtp.payload)
+        })
+    }
+
+    /// Counts a packet. Returns whether it opens a key frame: of the packets of one key frame that
+    /// say so (parameter sets, then slices) only the first does.
+    fn count(
+        &mut self,
+        link: &Link,
+        now: Instant,
+        source: Source,
+        rtp: &RtpPacket,
+        facts: PayloadFacts,
+        outbox: &mut Outbox,
+    ) -> bool {
+        let Source::Video(index) = source else {
+            if let Some(audio) = &mut self.audio {
+                audio.count(now, rtp);
+            }
+            return false;
+        };
+        let Some(layer) = self.layers.get_mut(index) else {
+            return false;
+        };
+        layer.track.count(now, rtp);
+        if rtp.header.marker {
+            layer.frames.add(now, 1);
+        }
+        if facts.size.is_some() {
+            let known = self.layout.layers.get(index).and_then(|format| format.size);
+            if known != facts.size {
+                if let Some(format) = Arc::make_mut(&mut self.layout).layers.get_mut(index) {
+                    format.size = facts.size;
+                }
+                outbox.events.push(Event::LayersChanged {
+                    stream: link.stream,
+                });
+            }
+        }
+        let opens = facts.starts_keyframe && layer.keyframe_timestamp != Some(rtp.header.timestamp);
+        if opens {
+            layer.keyframe_timestamp = Some(rtp.header.timestamp);
+            layer.keyframe_interval = layer
+                .keyframe_at
+                .map(|at| now.saturating_duration_since(at));
+            layer.keyframe_at = Some(now);
+            layer.requests.satisfy();
+            if let Some(asked) = layer.asked_at.take() {
+                let answered = now.saturating_duration_since(asked) <= ANSWER_TIME;
+                self.learn(link, answered);
+            }
+        }
+        opens
+    }
+
+    fn learn(&mut self, link: &Link, answered: bool) {
+        let step = if answered { 1 } else { -1 };
+        self.pli_score = (self.pli_score + step).clamp(-2, 2);
+        if self.pli_score != 0 {
+            link.shared.set_answers_pli(self.pli_score > 0);
+        }
+    }
+
+    fn note_flow(&mut self, link: &Link, now: Instant, outbox: &mut Outbox) {
+        self.last_media = Some(now);
+        if !self.is_flowing {
+            self.is_flowing = true;
+            outbox.events.push(Event::MediaFlowing {
+                session: link.id,
+                stream: link.stream,
+            });
+        }
+    }
+
+    fn take_stats(&mut self, stats: &MediaIngressStats) {
+        if Some(stats.mid) != self.video_mid {
+            return;
+        }
+        if let Some(layer) = self.layers.iter_mut().find(|l| l.rid == stats.rid) {
+            layer.nacks = stats.nacks;
+            layer.plis = stats.plis;
+        }
+    }
+
+    /// Notes that a key frame of a layer is wanted.
+    pub(crate) fn want_keyframe(&mut self, index: usize) {
+        if let Some(layer) = self.layers.get_mut(index) {
+            layer.requests.want();
+        }
+    }
+
+    /// Sends the requests that are due (RFC 4585 §6.3.1). Returns how many.
+    pub(crate) fn send_requests(&mut self, link: &mut Link, now: Instant) -> usize {
+        let Some(mid) = self.video_mid else { return 0 };
+        let mut sent = 0;
+        for layer in &mut self.layers {
+            if !layer.requests.poll(now) {
+                continue;
+            }
+            if let Some(stream) = link.rtc.direct_api().stream_rx_by_mid(mid, layer.rid) {
+                stream.request_keyframe(KeyframeRequestKind::Pli);
+                layer.asked_at.get_or_insert(now);
+                sent += 1;
+            }
+        }
+        self.keyframe_requests += sent as u64;
+        sent
+    }
+
+    /// What is to be done from time to time: silence, unanswered requests, paused layers.
+    pub(crate) fn sweep(&mut self, link: &Link, now: Instant, outbox: &mut Outbox) {
+        let is_silent = self
+            .last_media
+            .is_some_and(|last| now.saturating_duration_since(last) >= self.silence);
+        if self.is_flowing && is_silent {
+            self.is_flowing = false;
+            outbox.events.push(Event::MediaSilent {
+                session: link.id,
+                stream: link.stream,
+            });
+        }
+        let mut unanswered = 0;
+        for layer in &mut self.layers {
+            let is_paused = now.saturating_duration_since(layer.track.last) > PAUSED_AFTER;
+            let is_overdue = layer
+                .asked_at
+                .is_some_and(|asked| now.saturating_duration_since(asked) > ANSWER_TIME * 2);
+            if is_overdue {
+                layer.asked_at = None;
+                unanswered += usize::from(!is_paused);
+            }
+        }
+        for _ in 0..unanswered {
+            self.learn(link, false);
+        }
+    }
+
+    /// When a held-back key frame request is due.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.layers
+            .iter()
+            .filter_map(|l| l.requests.deadline())
+            .min()
+    }
+
+    pub(crate) fn fill(&mut self, stats: &mut SessionStats, now: Instant) {
+        stats.packets = self.layers.iter().map(|l| l.track.packets).sum::<u64>()
+            + self.audio.as_ref().map_or(0, |a| a.packets);
+        stats.bitrate = self
+            .layers
+            .iter_mut()
+            .map(|l| l.track.bitrate(now))
+            .chain(self.audio.iter_mut().map(|a| a.bitrate(now)))
+            .sum();
+        stats.codec = self
+            .layout
+            .layers
+            .first()
+            .map(|l| l.codec.name().to_owned());
+    }
+
+    pub(crate) fn publisher_stats(&self, link: &Link, now: Instant) -> PublisherStats {
+        PublisherStats {
+            session: link.id.to_string(),
+            transport: link.transport_name(),
+            connected: link.is_connected(),
+            rtt_ms: link.rtt().map(|rtt| rtt.as_secs_f64() * 1_000.0),
+            loss: link.ingress_loss().map(f64::from),
+            connected_ms: link.connected_at.map_or(0, |at| millis(now, at)),
+            media_age_ms: self.last_media.map(|at| millis(now, at)),
+            answers_pli: link.shared.answers_pli(),
+        }
+    }
+
+    /// Layers, largest picture first.
+    pub(crate) fn layer_stats(&mut self, now: Instant) -> Vec<LayerStats> {
+        let mut stats: Vec<(u64, LayerStats)> = self
+            .layers
+            .iter_mut()
+            .zip(&self.layout.layers)
+            .map(|(layer, format)| (format.area(), layer.stats(format, now)))
+            .collect();
+        stats.sort_by_key(|(area, stats)| std::cmp::Reverse((*area, stats.bitrate)));
+        stats.into_iter().map(|(_, stats)| stats).collect()
+    }
+
+    pub(crate) fn audio_stats(&mut self, now: Instant) -> Option<AudioStats> {
+        let audio = self.audio.as_mut()?;
+        Some(AudioStats {
+            codec: "opus".to_owned(),
+            bitrate: audio.bitrate(now),
+            packets: audio.packets,
+            lost: audio.lost(),
+            active: audio.is_active(now),
+        })
+    }
+}
+
+impl LayerIn {
+    fn stats(&mut self, format: &LayerFormat, now: Instant) -> LayerStats {
+        LayerStats {
+            rid: format.rid.clone(),
+            codec: format.codec.name().to_owned(),
+            width: format.size.map(|(width, _)| width),
+            height: format.size.map(|(_, height)| height),
+            fps: self.frames.per_second(now),
+            bitrate: self.track.bitrate(now),
+            keyframe_interval_ms: self
+                .keyframe_interval
+                .and_then(|interval| u64::try_from(interval.as_millis()).ok()),
+            packets: self.track.packets,
+            lost: self.track.lost(),
+            nacks: self.nacks,
+            plis: self.plis,
+            active: self.track.is_active(now),
+        }
+    }
+}
+
+impl TrackIn {
+    fn new(now: Instant, seq: u64) -> Self {
+        Self {
+            bytes: RateMeter::new(now),
+            packets: 0,
+            first_seq: seq,
+            highest_seq: seq,
+            last: now,
+        }
+    }
+
+    fn count(&mut self, now: Instant, rtp: &RtpPacket) {
+        self.bytes.add(now, rtp.payload.len() as u64);
+        self.packets += 1;
+        self.first_seq = self.first_seq.min(*rtp.seq_no);
+        self.highest_seq = self.highest_seq.max(*rtp.seq_no);
+        self.last = now;
+    }
+
+    fn bitrate(&mut self, now: Instant) -> u64 {
+        bits(self.bytes.per_second(now))
+    }
+
+    fn lost(&self) -> u64 {
+        (self.highest_seq - self.first_seq + 1).saturating_sub(self.packets)
+    }
+
+    fn is_active(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.last) <= PAUSED_AFTER
+    }
+}
+
+/// Bit/s of bytes a second.
+pub(crate) fn bits(bytes_per_second: f64) -> u64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a rate is positive and far below 2^64"
+    )]
+    let bits = (bytes_per_second * 8.0) as u64;
+    bits
+}
+
+/// Capture time by the last sender report, in µs since the Unix epoch of the publisher's clock.
+fn capture_time(rtp: &RtpPacket, clock: u32) -> Option<i64> {
+    let report = rtp.last_sender_info?;
+    let reported_us = match report.ntp_time.duration_since(std::time::UNIX_EPOCH) {
+        Ok(since) => i64::try_from(since.as_micros()).ok()?,
+        Err(before) => -i64::try_from(before.duration().as_micros()).ok()?,
+    };
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "RTP timestamps are compared modulo 2^32"
+    )]
+    let reported = report.rtp_time.numer() as u32;
+    let ticks = rtp.header.timestamp.wrapping_sub(reported).cast_signed();
+    Some(reported_us + i64::from(ticks) * 1_000_000 / i64::from(clock))
+}
+
+/// Maps a publisher's capture clock to ours.
+///
+/// The offset is that of the packet that was least delayed, and creeps up slowly, so that it follows
+/// clocks that drift apart. It is one for all tracks of the publisher: audio and video stay in sync.
+#[derive(Debug)]
+struct CaptureClock {
+    start: Instant,
+    offset_us: Option<i64>,
+    crept_at: Instant,
+}
+
+/// 100 µs each second: above the drift of any crystal.
+const CREEP_US: i64 = 100;
+/// More than this is not delay but a clock that was set.
+const CLOCK_JUMP_US: i64 = 5_000_000;
+
+impl CaptureClock {
+    fn new(start: Instant) -> Self {
+        Self {
+            start,
+            offset_us: None,
+            crept_at: start,
+        }
+    }
+
+    fn wallclock(&mut self, arrival: Instant, capture_us: Option<i64>) -> Instant {
+        let Some(capture_us) = capture_us else {
+            return arrival;
+        };
+        let since_start = arrival.saturating_duration_since(self.start);
+        let arrival_us = i64::try_from(since_start.as_micros()).unwrap_or(i64::MAX);
+        let offset = arrival_us.saturating_sub(capture_us);
+        let kept = match self.offset_us {
+            Some(kept) if (offset - kept).abs() < CLOCK_JUMP_US => kept.min(offset),
+            _ => offset,
+        };
+        let seconds = arrival.saturating_duration_since(self.crept_at).as_secs();
+        let crept = if seconds > 0 {
+            self.crept_at = arrival;
+            kept + CREEP_US * i64::try_from(seconds).unwrap_or(1)
+        } else {
+            kept
+        };
+        self.offset_us = Some(crept);
+        let wallclock_us = capture_us + crept.min(offset);
+        match u64::try_from(wallclock_us) {
+            Ok(us) => (self.start + Duration::from_micros(us)).min(arrival),
+            Err(_) => arrival,
+        }
+    }
+}

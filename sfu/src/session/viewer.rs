@@ -1,0 +1,622 @@
+//! The side that gets media from us: one audio and one video stream, rewritten so that the viewer
+//! sees no seam, whatever layer or publisher the packets come from.
+//!
+//! Video begins with a catch-up: the cached group from its key frame on, sent as fast as the frames
+//! can be told apart, with timestamps as close as the packets; at its end the viewer is live.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use str0m::bwe::{Bitrate, BweKind};
+use str0m::format::CodecSpec;
+use str0m::media::{MediaKind, Mid, Pt};
+use str0m::rtp::{ExtensionValues, RtpWrite, Ssrc};
+
+use super::{Link, Outbox, bits};
+use crate::egress::{Egress, Str0mEgress};
+use crate::handle::{LayerChoice, LayerError};
+use crate::keyframe::GopCache;
+use crate::layer::{Candidate, LayerSelector};
+use crate::packet::{AUDIO_CLOCK, Packet, Source, VIDEO_CLOCK};
+use crate::rate::RateMeter;
+use crate::rewrite::Rewriter;
+use crate::stats::SessionStats;
+use crate::stream::Media;
+
+/// A viewer's tracks.
+#[derive(Debug)]
+pub(crate) struct Viewer {
+    epoch: u32,
+    audio: Option<Outgoing>,
+    video: Option<Outgoing>,
+    state: VideoState,
+    /// The layer to be sent; differs from the one being sent until its key frame comes.
+    target: Option<usize>,
+    selector: LayerSelector,
+    estimates: bool,
+    estimate: Option<u64>,
+    desired: u64,
+    minimum: u64,
+    /// Set when the viewer asked for a key frame.
+    wants_keyframe: bool,
+    pub(crate) is_started: bool,
+    replayed_at: Option<Instant>,
+    egress: Str0mEgress,
+    bytes: RateMeter,
+    pub(crate) packets: u64,
+    pub(crate) switches: u64,
+    pub(crate) cached_joins: u64,
+    nacks: u64,
+    plis: u64,
+}
+
+/// One outgoing track.
+#[derive(Debug)]
+struct Outgoing {
+    mid: Mid,
+    ssrc: Ssrc,
+    rewriter: Rewriter,
+    /// Payload type for each source format seen, `None` where the viewer cannot play it.
+    types: Vec<(CodecSpec, Option<Pt>)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum VideoState {
+    /// Nothing to send before a key frame comes.
+    Waiting,
+    CatchingUp(CatchUp),
+    Live {
+        layer: usize,
+    },
+}
+
+/// A replay of a cached group.
+#[derive(Debug, Clone, Copy)]
+struct CatchUp {
+    layer: usize,
+    generation: u64,
+    next_seq: u64,
+    started: Instant,
+    /// Time between frames, and the same in RTP ticks.
+    spacing: Duration,
+    ticks: u32,
+    frames_begun: u32,
+    timestamp_in: Option<u32>,
+    timestamp_out: u32,
+}
+
+/// When a packet belongs, for the viewer.
+#[derive(Debug, Clone, Copy)]
+enum Timing {
+    /// By its own timestamp.
+    Live,
+    /// Part of a replay: this timestamp is now.
+    Replayed { timestamp: u32, now: Instant },
+}
+
+/// The whole catch-up takes at most this long, so that the viewer is at the live edge within 300 ms.
+const LONGEST_CATCH_UP: Duration = Duration::from_millis(150);
+/// Time between caught-up frames where there are few.
+const FRAME_SPACING: Duration = Duration::from_micros(500);
+/// How finely a catch-up is spread.
+const CATCH_UP_TICK: Duration = Duration::from_millis(2);
+/// A cached group with more frames than this is slow to decode: a fresh key frame is asked for, too.
+const LONG_GROUP: usize = 45;
+/// A viewer that lost its picture gets the cached group again at most this often.
+const REPLAY_INTERVAL: Duration = Duration::from_secs(1);
+/// Sent packets kept for NACKs.
+const RTX_PACKETS: usize = 1_024;
+const RTX_AGE: Duration = Duration::from_secs(1);
+/// Share of sent bytes that may be retransmissions.
+const RTX_SHARE: f32 = 0.3;
+/// Probing goes for this much more than the largest layer needs, in per cent.
+const DESIRED_PERCENT: u64 = 130;
+/// Header, tag and extension bytes of a media packet, for rates.
+const OVERHEAD_PERCENT: u64 = 106;
+
+impl Viewer {
+    pub(crate) fn new(now: Instant, estimates: bool) -> Self {
+        Self {
+            epoch: 0,
+            audio: None,
+            video: None,
+            state: VideoState::Waiting,
+            target: None,
+            selector: LayerSelector::default(),
+            estimates,
+            estimate: None,
+            desired: 0,
+            minimum: 0,
+            wants_keyframe: false,
+            is_started: false,
+            replayed_at: None,
+            egress: Str0mEgress,
+            bytes: RateMeter::new(now),
+            packets: 0,
+            switches: 0,
+            cached_joins: 0,
+            nacks: 0,
+            plis: 0,
+        }
+    }
+
+    pub(super) fn take_event(
+        &mut self,
+        link: &mut Link,
+        _now: Instant,
+        event: str0m::Event,
+        _outbox: &mut Outbox,
+    ) {
+        match event {
+            str0m::Event::MediaAdded(media) => self.add_track(link, media.mid, media.kind),
+            str0m::Event::KeyframeRequest(_) => {
+                self.plis += 1;
+                self.wants_keyframe = true;
+            }
+            str0m::Event::EgressBitrateEstimate(BweKind::Twcc { estimate, .. }) => {
+                self.estimate = Some(estimate.as_u64());
+            }
+            str0m::Event::MediaEgressStats(stats) => {
+                if self.video.as_ref().is_some_and(|v| v.mid == stats.mid) {
+                    self.nacks = stats.nacks;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn add_track(&mut self, link: &mut Link, mid: Mid, kind: MediaKind) {
+        let is_video = kind == MediaKind::Video;
+        let mut direct = link.rtc.direct_api();
+        let Some(stream) = direct.stream_tx_by_mid(mid, None) else {
+            return;
+        };
+        let ssrc = stream.ssrc();
+        if is_video {
+            stream.set_rtx_cache(RTX_PACKETS, RTX_AGE, Some(RTX_SHARE));
+            // The pacer would cut frames into single packets; catch-ups are spread by us.
+            stream.set_unpaced(true);
+        }
+        let clock = if is_video { VIDEO_CLOCK } else { AUDIO_CLOCK };
+        let seed = *ssrc;
+        let track = Outgoing {
+            mid,
+            ssrc,
+            rewriter: Rewriter::new(clock, u16::try_from(seed >> 16).unwrap_or(1), seed),
+            types: Vec::new(),
+        };
+        let slot = if is_video {
+            &mut self.video
+        } else {
+            &mut self.audio
+        };
+        *slot = Some(track);
+    }
+
+    /// Begins to send: the choice of a layer, and what is cached of it.
+    pub(crate) fn start(
+        &mut self,
+        link: &mut Link,
+        now: Instant,
+        media: &mut Media,
+        outbox: &mut Outbox,
+    ) {
+        self.is_started = true;
+        self.epoch = media.epoch;
+        self.decide(link, now, media, outbox);
+        if let Some(layer) = self.target
+            && self.begin_catch_up(now, media, layer)
+        {
+            self.cached_joins += 1;
+            self.catch_up(link, now, media);
+        }
+        self.ask_if_stale(link, now, media, outbox);
+    }
+
+    /// Takes packets that just arrived.
+    pub(crate) fn forward(&mut self, link: &mut Link, packets: &[Arc<Packet>], media: &Media) {
+        if media.epoch != self.epoch {
+            self.change_publisher(media.epoch);
+        }
+        for packet in packets {
+            match packet.source {
+                Source::Audio => self.forward_audio(link, packet, media),
+                Source::Video(layer) => self.forward_video(link, packet, layer, media),
+            }
+        }
+    }
+
+    /// Another publisher: everything goes on behind the last packet sent.
+    fn change_publisher(&mut self, epoch: u32) {
+        self.epoch = epoch;
+        self.state = VideoState::Waiting;
+        self.target = None;
+        if let Some(audio) = &mut self.audio {
+            audio.rewriter.end_source();
+        }
+    }
+
+    fn forward_audio(&mut self, link: &mut Link, packet: &Arc<Packet>, media: &Media) {
+        let (Some(track), Some(spec)) = (&mut self.audio, media.layout.audio) else {
+            return;
+        };
+        if !track.rewriter.has_source() {
+            track.rewriter.switch(packet);
+        }
+        let sent = track.write(link, &mut self.egress, packet, spec, Timing::Live);
+        self.packets += u64::from(sent);
+    }
+
+    fn forward_video(
+        &mut self,
+        link: &mut Link,
+        packet: &Arc<Packet>,
+        layer: usize,
+        media: &Media,
+    ) {
+        let opens = packet.starts_keyframe;
+        match self.state {
+            VideoState::Live { layer: current } if current == layer => {}
+            VideoState::CatchingUp(catch_up) if catch_up.layer == layer && opens => {
+                // A fresh key frame: the rest of the old group is not needed any more.
+                self.switch(packet, layer);
+            }
+            _ if self.target.is_none_or(|target| target == layer)
+                && opens
+                && !matches!(self.state, VideoState::CatchingUp(c) if c.layer == layer) =>
+            {
+                self.target = Some(layer);
+                self.switch(packet, layer);
+            }
+            _ => return,
+        }
+        self.write_video(link, packet, layer, media, Timing::Live);
+    }
+
+    fn switch(&mut self, first: &Packet, layer: usize) {
+        if let Some(video) = &mut self.video {
+            video.rewriter.switch(first);
+        }
+        if !matches!(self.state, VideoState::Waiting) && self.current() != Some(layer) {
+            self.switches += 1;
+        }
+        self.state = VideoState::Live { layer };
+    }
+
+    fn write_video(
+        &mut self,
+        link: &mut Link,
+        packet: &Arc<Packet>,
+        layer: usize,
+        media: &Media,
+        timing: Timing,
+    ) {
+        let (Some(track), Some(format)) = (&mut self.video, media.layout.layers.get(layer)) else {
+            return;
+        };
+        if track.write(link, &mut self.egress, packet, format.spec, timing) {
+            self.packets += 1;
+            self.bytes.add(packet.arrival, packet.payload.len() as u64);
+        }
+    }
+
+    /// Starts to replay the cached group of a layer. Returns false when there is none.
+    fn begin_catch_up(&mut self, now: Instant, media: &Media, layer: usize) -> bool {
+        let (Some(video), Some(cached)) = (&mut self.video, media.layers.get(layer)) else {
+            return false;
+        };
+        let gop: &GopCache = &cached.gop;
+        let Some(first) = gop.first() else {
+            return false;
+        };
+        video.rewriter.switch(first);
+        let frames = u32::try_from(gop.frames()).unwrap_or(u32::MAX).max(1);
+        let spacing = (LONGEST_CATCH_UP / frames).min(FRAME_SPACING);
+        let ticks = spacing.as_micros() * u128::from(VIDEO_CLOCK) / 1_000_000;
+        let timestamp_out = video.rewriter.timestamp_of(first);
+        self.state = VideoState::CatchingUp(CatchUp {
+            layer,
+            generation: gop.generation(),
+            next_seq: first.seq,
+            started: now,
+            spacing,
+            ticks: u32::try_from(ticks).unwrap_or(1).max(1),
+            frames_begun: 0,
+            timestamp_in: None,
+            timestamp_out,
+        });
+        self.target = Some(layer);
+        true
+    }
+
+    /// Sends the part of the replay that is due.
+    pub(crate) fn catch_up(&mut self, link: &mut Link, now: Instant, media: &Media) {
+        let VideoState::CatchingUp(mut at) = self.state else {
+            return;
+        };
+        let Some(cached) = media.layers.get(at.layer) else {
+            return;
+        };
+        if cached.gop.generation() != at.generation {
+            // The group went over its bounds, or a new one begins: the next key frame takes over.
+            self.state = VideoState::Waiting;
+            return;
+        }
+        let elapsed = now.saturating_duration_since(at.started) + CATCH_UP_TICK;
+        let due = elapsed.as_nanos() / at.spacing.as_nanos().max(1);
+        let due = u32::try_from(due).unwrap_or(u32::MAX);
+        let mut is_live = true;
+        for packet in cached.gop.from(at.next_seq) {
+            if at.timestamp_in != Some(packet.timestamp) {
+                if at.frames_begun >= due {
+                    is_live = false;
+                    break;
+                }
+                if at.timestamp_in.is_some() {
+                    at.timestamp_out = at.timestamp_out.wrapping_add(at.ticks);
+                }
+                at.timestamp_in = Some(packet.timestamp);
+                at.frames_begun += 1;
+            }
+            at.next_seq = packet.seq + 1;
+            let timing = Timing::Replayed {
+                timestamp: at.timestamp_out,
+                now,
+            };
+            self.write_video(link, packet, at.layer, media, timing);
+        }
+        self.state = if is_live {
+            VideoState::Live { layer: at.layer }
+        } else {
+            VideoState::CatchingUp(at)
+        };
+    }
+
+    /// When the next part of a replay is due.
+    pub(crate) fn deadline(&self, now: Instant) -> Option<Instant> {
+        matches!(self.state, VideoState::CatchingUp(_)).then(|| now + CATCH_UP_TICK)
+    }
+
+    /// What is to be done from time to time: the choice of the layer, lost pictures.
+    pub(crate) fn sweep(
+        &mut self,
+        link: &mut Link,
+        now: Instant,
+        media: &mut Media,
+        outbox: &mut Outbox,
+    ) {
+        self.decide(link, now, media, outbox);
+        self.recover(link, now, media, outbox);
+    }
+
+    /// Answers a viewer's request for a key frame.
+    pub(crate) fn recover(
+        &mut self,
+        link: &Link,
+        now: Instant,
+        media: &Media,
+        outbox: &mut Outbox,
+    ) {
+        let Some(layer) = self.current().or(self.target) else {
+            return;
+        };
+        if !std::mem::take(&mut self.wants_keyframe) {
+            return;
+        }
+        let may_replay = self
+            .replayed_at
+            .is_none_or(|at| now.saturating_duration_since(at) >= REPLAY_INTERVAL);
+        // A publisher that does not listen: the cached group brings the picture back.
+        if link.shared.answers_pli() == Some(false) {
+            if may_replay && self.begin_catch_up(now, media, layer) {
+                self.replayed_at = Some(now);
+            }
+            return;
+        }
+        outbox.keyframes.push((link.stream, layer));
+    }
+
+    fn decide(&mut self, link: &mut Link, now: Instant, media: &mut Media, outbox: &mut Outbox) {
+        if self.video.is_none() || media.layers.is_empty() {
+            return;
+        }
+        let candidates = media.candidates(now);
+        let audio = media.audio_bitrate(now);
+        let estimate = self
+            .estimate
+            .filter(|_| self.estimates && candidates.len() > 1)
+            .map(|e| (e * 100 / OVERHEAD_PERCENT).saturating_sub(audio));
+        let current = self.current();
+        let Some(chosen) =
+            self.selector
+                .select(now, &candidates, self.target.or(current), estimate)
+        else {
+            return;
+        };
+        self.probe(link, &candidates, audio);
+        let is_new = self.target != Some(chosen);
+        self.target = Some(chosen);
+        if current == Some(chosen) {
+            return;
+        }
+        // Asked again at each sweep until the key frame comes; coalesced on the way.
+        outbox.keyframes.push((link.stream, chosen));
+        let is_deaf = link.shared.answers_pli() == Some(false);
+        if is_new && is_deaf && current.is_some() {
+            self.switches += 1;
+            self.begin_catch_up(now, media, chosen);
+        }
+    }
+
+    /// Tells the estimator what there is to gain.
+    fn probe(&mut self, link: &mut Link, candidates: &[Candidate], audio: u64) {
+        if !self.estimates {
+            return;
+        }
+        let top = candidates.iter().map(|c| c.bitrate).max().unwrap_or(0);
+        let desired = (top + audio) * DESIRED_PERCENT / 100;
+        let next = LayerSelector::next_rate(candidates, self.target);
+        let minimum = next.map_or(0, |rate| (rate + audio) * OVERHEAD_PERCENT / 100);
+        let changed = |old: u64, new: u64| old.abs_diff(new) * 10 > old;
+        if changed(self.desired, desired) || changed(self.minimum, minimum) {
+            self.desired = desired;
+            self.minimum = minimum;
+            link.rtc
+                .bwe()
+                .set_bitrate(Bitrate::from(minimum), Bitrate::from(desired));
+        }
+    }
+
+    /// A long group is slow to decode, and none at all shows nothing: a fresh key frame is wanted.
+    fn ask_if_stale(&self, link: &Link, now: Instant, media: &Media, outbox: &mut Outbox) {
+        let Some(layer) = self.target else { return };
+        let is_fresh = media.layers.get(layer).is_some_and(|layer| {
+            !layer.gop.is_empty()
+                && layer.gop.frames() <= LONG_GROUP
+                && layer.gop.age(now).is_some()
+        });
+        if !is_fresh {
+            outbox.keyframes.push((link.stream, layer));
+        }
+    }
+
+    /// Takes the viewer's wish.
+    pub(crate) fn choose(&mut self, choice: LayerChoice, media: &Media) -> Result<(), LayerError> {
+        if let LayerChoice::Rid(wanted) = &choice {
+            let mut rids = media.layout.layers.iter().filter_map(|l| l.rid.as_ref());
+            if !rids.any(|rid| rid == wanted) {
+                let known: Vec<_> = media
+                    .layout
+                    .layers
+                    .iter()
+                    .filter_map(|l| l.rid.clone())
+                    .collect();
+                return Err(LayerError::UnknownLayer {
+                    wanted: wanted.chars().take(64).collect(),
+                    known: if known.is_empty() {
+                        "none".to_owned()
+                    } else {
+                        known.join(", ")
+                    },
+                });
+            }
+        }
+        self.selector.set_choice(choice);
+        Ok(())
+    }
+
+    /// The layer being sent.
+    pub(crate) fn current(&self) -> Option<usize> {
+        match self.state {
+            VideoState::Waiting => None,
+            VideoState::CatchingUp(CatchUp { layer, .. }) | VideoState::Live { layer } => {
+                Some(layer)
+            }
+        }
+    }
+
+    /// Whether the viewer negotiated video and cannot play any layer of what is published.
+    pub(crate) fn cannot_play(&self, media: &Media) -> bool {
+        let layers = &media.layout.layers;
+        self.video.as_ref().is_some_and(|video| {
+            !layers.is_empty()
+                && layers.iter().all(|layer| {
+                    let mut tried = video.types.iter();
+                    tried.any(|(spec, pt)| *spec == layer.spec && pt.is_none())
+                })
+        })
+    }
+
+    pub(crate) fn fill(&mut self, stats: &mut SessionStats, now: Instant) {
+        stats.bitrate = bits(self.bytes.per_second(now));
+        stats.estimate = self.estimate;
+        stats.pinned = *self.selector.choice() != LayerChoice::Auto;
+        stats.packets = self.packets;
+        stats.nacks = self.nacks;
+        stats.plis = self.plis;
+    }
+}
+
+impl Outgoing {
+    /// Sends one packet on. Returns whether it went.
+    fn write(
+        &mut self,
+        link: &mut Link,
+        egress: &mut impl Egress,
+        packet: &Packet,
+        spec: CodecSpec,
+        timing: Timing,
+    ) -> bool {
+        let Some(pt) = self.payload_type(link, spec) else {
+            return false;
+        };
+        let (rewritten, wallclock) = match timing {
+            Timing::Live => (self.rewriter.rewrite(packet), packet.wallclock),
+            Timing::Replayed { timestamp, now } => {
+                (self.rewriter.rewrite_at(packet, timestamp), now)
+            }
+        };
+        let Some(rewritten) = rewritten else {
+            return false;
+        };
+        let mut extensions = ExtensionValues {
+            abs_capture_time: packet.abs_capture_time,
+            ..ExtensionValues::default()
+        };
+        if let Some((level, voice)) = packet.audio_level {
+            extensions.audio_level = Some(level);
+            extensions.voice_activity = voice;
+        }
+        let is_video = packet.source != Source::Audio;
+        let mut write = RtpWrite::new(
+            pt,
+            rewritten.seq.into(),
+            rewritten.timestamp,
+            wallclock,
+            Arc::clone(&packet.payload),
+        )
+        .marker(packet.marker)
+        .nackable(is_video)
+        .ext_vals(extensions);
+        if let (Some(vp8), Some(picture_id)) = (&packet.vp8, rewritten.picture_id) {
+            let mut patch = vp8.patch().picture_id(picture_id);
+            if let Some(tl0) = rewritten.tl0_pic_idx {
+                patch = patch.tl0_pic_idx(tl0);
+            }
+            // A 7 bit picture id that cannot hold ours stays as it was.
+            if let Ok(patch) = patch.build() {
+                write = write.vp8_patch(patch);
+            }
+        }
+        egress.forward(&mut link.rtc, self.ssrc, write);
+        true
+    }
+
+    fn payload_type(&mut self, link: &Link, spec: CodecSpec) -> Option<Pt> {
+        if let Some((_, pt)) = self.types.iter().find(|(known, _)| *known == spec) {
+            return *pt;
+        }
+        let pt = self.find_payload_type(link, spec);
+        self.types.push((spec, pt));
+        pt
+    }
+
+    /// The viewer's payload type for a format. For H264 any profile will do when the very one is not
+    /// offered: what a publisher announces is not what it sends (OBS always says 42e01f), and
+    /// decoders go by the parameter sets.
+    fn find_payload_type(&self, link: &Link, spec: CodecSpec) -> Option<Pt> {
+        let remote = link.rtc.media(self.mid)?.remote_pts();
+        let profile = |spec: &CodecSpec| spec.format.profile_level_id.map(|id| id >> 8);
+        link.rtc
+            .codec_config()
+            .params()
+            .iter()
+            .filter(|p| remote.contains(&p.pt()) && p.spec().codec == spec.codec)
+            .max_by_key(|p| {
+                let found = p.spec();
+                let mode = found.format.packetization_mode == spec.format.packetization_mode;
+                (mode, profile(&found) == profile(&spec))
+            })
+            .map(|p| p.pt())
+    }
+}

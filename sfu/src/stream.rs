@@ -1,0 +1,129 @@
+//! A stream as one shard sees it: the newest publisher's tracks, their cached groups, our viewers.
+//!
+//! Every shard keeps its own copy, fed by the same slices: packets are shared, nothing is locked.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::config::Limits;
+use crate::keyframe::GopCache;
+use crate::layer::Candidate;
+use crate::packet::{Layout, Packet, Slice, Source};
+use crate::rate::RateMeter;
+use crate::registry::StreamShared;
+use crate::session::{PAUSED_AFTER, bits};
+
+/// A stream with this shard's viewers.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    pub(crate) shared: Arc<StreamShared>,
+    /// Key of the publisher, if this shard has it.
+    pub(crate) publisher: Option<usize>,
+    /// Keys of this shard's viewers, connected or not.
+    pub(crate) viewers: Vec<usize>,
+    pub(crate) media: Media,
+}
+
+/// What viewers read of a stream.
+#[derive(Debug)]
+pub(crate) struct Media {
+    pub(crate) epoch: u32,
+    pub(crate) layout: Arc<Layout>,
+    pub(crate) layers: Vec<LayerMedia>,
+    audio: Option<RateMeter>,
+    limits: (Duration, usize),
+}
+
+/// One layer's packets.
+#[derive(Debug)]
+pub(crate) struct LayerMedia {
+    pub(crate) gop: GopCache,
+    bytes: RateMeter,
+    last: Option<Instant>,
+}
+
+impl Stream {
+    pub(crate) fn new(shared: Arc<StreamShared>, limits: &Limits) -> Self {
+        Self {
+            shared,
+            publisher: None,
+            viewers: Vec::new(),
+            media: Media {
+                epoch: 0,
+                layout: Arc::default(),
+                layers: Vec::new(),
+                audio: None,
+                limits: (limits.gop_age, limits.gop_bytes),
+            },
+        }
+    }
+}
+
+impl Media {
+    /// Takes a slice in. Returns false for one of a publisher that was replaced.
+    pub(crate) fn absorb(&mut self, now: Instant, slice: &Slice) -> bool {
+        if slice.epoch < self.epoch {
+            return false;
+        }
+        if slice.epoch > self.epoch {
+            self.epoch = slice.epoch;
+            self.layers.clear();
+            self.audio = None;
+        }
+        self.layout = Arc::clone(&slice.layout);
+        let (age, bytes) = self.limits;
+        while self.layers.len() < self.layout.layers.len() {
+            self.layers.push(LayerMedia {
+                gop: GopCache::new(age, bytes),
+                bytes: RateMeter::new(now),
+                last: None,
+            });
+        }
+        for packet in &slice.packets {
+            self.take(now, packet);
+        }
+        true
+    }
+
+    fn take(&mut self, now: Instant, packet: &Arc<Packet>) {
+        let size = packet.payload.len() as u64;
+        match packet.source {
+            Source::Audio => {
+                let meter = self.audio.get_or_insert_with(|| RateMeter::new(now));
+                meter.add(now, size);
+            }
+            Source::Video(index) => {
+                if let Some(layer) = self.layers.get_mut(index) {
+                    layer.bytes.add(now, size);
+                    layer.last = Some(now);
+                    layer.gop.push(packet);
+                }
+            }
+        }
+    }
+
+    /// The layers as the choice sees them.
+    pub(crate) fn candidates(&mut self, now: Instant) -> Vec<Candidate> {
+        self.layers
+            .iter_mut()
+            .zip(&self.layout.layers)
+            .enumerate()
+            .map(|(index, (layer, format))| Candidate {
+                index,
+                rid: format.rid.clone(),
+                size: format.size,
+                bitrate: bits(layer.bytes.per_second(now)),
+                is_active: layer
+                    .last
+                    .is_some_and(|last| now.saturating_duration_since(last) <= PAUSED_AFTER),
+            })
+            .collect()
+    }
+
+    /// Bit/s of the audio track.
+    pub(crate) fn audio_bitrate(&mut self, now: Instant) -> u64 {
+        self.audio
+            .as_mut()
+            .map_or(0, |meter| bits(meter.per_second(now)))
+    }
+}

@@ -1,0 +1,421 @@
+//! The thread of a shard: its sockets, its clock, its queue. The only place where the SFU meets the
+//! outside.
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError};
+use std::time::{Duration, Instant};
+
+use mio::{Events, Interest, Poll, Token, Waker};
+use str0m::net::Protocol;
+use tokio::sync::mpsc;
+
+use crate::egress::TransmitQueue;
+use crate::handle::Event;
+use crate::registry::Registry;
+use crate::settings::Settings;
+use crate::shard::{Command, Datagram, Message, Receipt, Shard, Target};
+use crate::socket::MediaSockets;
+use crate::stats::{count, count_by};
+use crate::tcp::Connection;
+
+/// What a shard's queue takes.
+#[derive(Debug)]
+pub(crate) enum Parcel {
+    Message(Message),
+    /// A connection whose session another shard owns, with a frame that was read already.
+    Connection(Box<Connection>, Vec<u8>),
+}
+
+/// How to reach a shard. When its queue is full, media is dropped and commands are refused.
+#[derive(Debug, Clone)]
+pub(crate) struct Mailbox {
+    sender: SyncSender<Parcel>,
+    waker: Arc<Waker>,
+}
+
+/// A shard on its thread.
+#[derive(Debug)]
+pub(crate) struct ShardThread {
+    index: usize,
+    shard: Shard,
+    registry: Arc<Registry>,
+    settings: Arc<Settings>,
+    poll: Poll,
+    inbox: Receiver<Parcel>,
+    mailboxes: Vec<Mailbox>,
+    sockets: MediaSockets,
+    connections: HashMap<Token, Connection>,
+    by_peer: HashMap<std::net::SocketAddr, Token>,
+    next_token: usize,
+    events: mpsc::Sender<Event>,
+    /// Life-cycle events that found no room.
+    delayed: VecDeque<Event>,
+    is_writable: bool,
+    is_over: bool,
+}
+
+pub(crate) const WAKE: Token = Token(0);
+const UDP: Token = Token(1);
+const TCP: Token = Token(2);
+const FIRST_CONNECTION: usize = 3;
+
+/// Parcels that may wait for a shard.
+pub(crate) const MAILBOX: usize = 8_192;
+/// Batches read before what they brought is sent on.
+const BATCHES: usize = 8;
+const PARCELS: usize = 512;
+const MOST_CONNECTIONS: usize = 4_096;
+/// Life-cycle events kept for a receiver that lags; far more than there are sessions.
+const MOST_DELAYED: usize = 65_536;
+
+impl Mailbox {
+    pub(crate) fn new(sender: SyncSender<Parcel>, waker: Arc<Waker>) -> Self {
+        Self { sender, waker }
+    }
+
+    /// Leaves a parcel. Gives it back when the queue is full or the thread is gone.
+    pub(crate) fn send(&self, parcel: Parcel) -> Result<(), Parcel> {
+        self.sender.try_send(parcel).map_err(|error| match error {
+            TrySendError::Full(parcel) | TrySendError::Disconnected(parcel) => parcel,
+        })?;
+        // The thread also looks at each of its deadlines; a lost wake delays, it loses nothing.
+        let _ = self.waker.wake();
+        Ok(())
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the loop of a shard is where time comes in"
+)]
+fn clock() -> Instant {
+    Instant::now()
+}
+
+impl ShardThread {
+    #[expect(clippy::too_many_arguments, reason = "what a thread is made of, once")]
+    pub(crate) fn new(
+        index: usize,
+        settings: Arc<Settings>,
+        registry: Arc<Registry>,
+        poll: Poll,
+        inbox: Receiver<Parcel>,
+        mailboxes: Vec<Mailbox>,
+        mut sockets: MediaSockets,
+        events: mpsc::Sender<Event>,
+    ) -> io::Result<Self> {
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        poll.registry()
+            .register(&mut sockets.udp.socket, UDP, interest)?;
+        if let Some(listener) = &mut sockets.tcp {
+            poll.registry()
+                .register(listener, TCP, Interest::READABLE)?;
+        }
+        Ok(Self {
+            index,
+            shard: Shard::new(index, Arc::clone(&settings), Arc::clone(&registry), clock()),
+            registry,
+            settings,
+            poll,
+            inbox,
+            mailboxes,
+            sockets,
+            connections: HashMap::new(),
+            by_peer: HashMap::new(),
+            next_token: FIRST_CONNECTION,
+            events,
+            delayed: VecDeque::new(),
+            is_writable: true,
+            is_over: false,
+        })
+    }
+
+    /// Runs until told to shut down.
+    pub(crate) fn run(mut self) {
+        let mut events = Events::with_capacity(256);
+        let mut has_more = false;
+        while !self.is_over {
+            let wait = if has_more {
+                Duration::ZERO
+            } else {
+                self.shard.deadline().saturating_duration_since(clock())
+            };
+            if let Err(error) = self.poll.poll(&mut events, Some(wait))
+                && error.kind() != io::ErrorKind::Interrupted
+            {
+                tracing::error!(shard = self.index, %error, "A media thread cannot wait for its sockets and stops");
+                return;
+            }
+            let ready: Vec<Token> = events.iter().map(mio::event::Event::token).collect();
+            self.is_writable |= events
+                .iter()
+                .any(|event| event.token() == UDP && event.is_writable());
+            let now = clock();
+            has_more = self.read_parcels(now);
+            has_more |= self.read_datagrams(now);
+            self.read_connections(now, &ready);
+            self.shard.handle_timeout(now);
+            self.shard.finish(now);
+            self.send_messages();
+            self.send_datagrams();
+            self.send_events();
+            self.close_idle_connections(now);
+        }
+    }
+
+    fn read_parcels(&mut self, now: Instant) -> bool {
+        for _ in 0..PARCELS {
+            let Ok(parcel) = self.inbox.try_recv() else {
+                return false;
+            };
+            match parcel {
+                Parcel::Message(message) => {
+                    self.is_over |= matches!(message, Message::Command(Command::Shutdown { .. }));
+                    self.shard.handle(now, message);
+                }
+                Parcel::Connection(connection, frame) => {
+                    self.take_connection(now, *connection, &frame);
+                }
+            }
+        }
+        true
+    }
+
+    fn read_datagrams(&mut self, now: Instant) -> bool {
+        let mut strays = Vec::new();
+        let shard = &mut self.shard;
+        for _ in 0..BATCHES {
+            let result = self.sockets.udp.receive(|source, local, contents| {
+                let datagram = Datagram {
+                    protocol: Protocol::Udp,
+                    source,
+                    local,
+                    contents,
+                };
+                if let Receipt::Elsewhere(owner) = shard.receive(now, datagram) {
+                    let stray = Message::Stray {
+                        protocol: Protocol::Udp,
+                        source,
+                        local,
+                        contents: contents.to_vec(),
+                    };
+                    strays.push((owner, stray));
+                }
+            });
+            match result {
+                Ok(true) => {}
+                Ok(false) => {
+                    self.post(strays);
+                    return false;
+                }
+                // An ICMP error of an earlier send; the next read goes on.
+                Err(_) => break,
+            }
+        }
+        self.post(strays);
+        true
+    }
+
+    fn post(&self, messages: Vec<(usize, Message)>) {
+        for (owner, message) in messages {
+            if let Some(mailbox) = self.mailboxes.get(owner) {
+                // Full: lost, as on the network.
+                let _ = mailbox.send(Parcel::Message(message));
+            }
+        }
+    }
+
+    fn read_connections(&mut self, now: Instant, ready: &[Token]) {
+        if ready.contains(&TCP) {
+            self.accept(now);
+        }
+        for token in ready {
+            if self.connections.contains_key(token) {
+                self.read_connection(now, *token);
+            }
+        }
+    }
+
+    fn accept(&mut self, now: Instant) {
+        while let Some(listener) = &self.sockets.tcp {
+            let Ok((stream, peer)) = listener.accept() else {
+                return;
+            };
+            if self.connections.len() < MOST_CONNECTIONS {
+                self.insert(Connection::new(stream, peer, now));
+            }
+        }
+    }
+
+    fn insert(&mut self, mut connection: Connection) -> Option<Token> {
+        let token = Token(self.next_token);
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        self.poll
+            .registry()
+            .register(&mut connection.stream, token, interest)
+            .ok()?;
+        self.next_token += 1;
+        self.by_peer.insert(connection.peer, token);
+        self.connections.insert(token, connection);
+        Some(token)
+    }
+
+    fn take_connection(&mut self, now: Instant, connection: Connection, frame: &[u8]) {
+        if let Some(token) = self.insert(connection) {
+            self.take_frame(now, token, frame);
+            self.read_connection(now, token);
+        }
+    }
+
+    fn read_connection(&mut self, now: Instant, token: Token) {
+        let Some(connection) = self.connections.get_mut(&token) else {
+            return;
+        };
+        let is_open = connection.read() && connection.write();
+        while let Some(frame) = self
+            .connections
+            .get_mut(&token)
+            .and_then(Connection::next_frame)
+        {
+            self.take_frame(now, token, &frame);
+        }
+        if !is_open {
+            self.drop_connection(token);
+        }
+    }
+
+    fn take_frame(&mut self, now: Instant, token: Token, frame: &[u8]) {
+        let Some(connection) = self.connections.get_mut(&token) else {
+            return;
+        };
+        let datagram = Datagram {
+            protocol: Protocol::Tcp,
+            source: connection.peer,
+            local: connection.local,
+            contents: frame,
+        };
+        match self.shard.receive(now, datagram) {
+            Receipt::Taken => connection.is_known = true,
+            Receipt::Dropped => {}
+            Receipt::Elsewhere(owner) => {
+                let Some(mut connection) = self.drop_connection(token) else {
+                    return;
+                };
+                connection.is_known = true;
+                if let Some(mailbox) = self.mailboxes.get(owner) {
+                    let parcel = Parcel::Connection(Box::new(connection), frame.to_vec());
+                    // Full: the peer tries again.
+                    let _ = mailbox.send(parcel);
+                }
+            }
+        }
+    }
+
+    fn drop_connection(&mut self, token: Token) -> Option<Connection> {
+        let mut connection = self.connections.remove(&token)?;
+        self.by_peer.remove(&connection.peer);
+        // A socket that is being dropped anyway.
+        let _ = self.poll.registry().deregister(&mut connection.stream);
+        Some(connection)
+    }
+
+    fn close_idle_connections(&mut self, now: Instant) {
+        let idle: Vec<Token> = self
+            .connections
+            .iter()
+            .filter(|(_, connection)| connection.is_idle(now))
+            .map(|(token, _)| *token)
+            .collect();
+        for token in idle {
+            self.drop_connection(token);
+        }
+    }
+
+    fn send_messages(&mut self) {
+        for (target, message) in std::mem::take(&mut self.shard.outgoing) {
+            match (target, message) {
+                (Target::Shard(owner), message) => self.post(vec![(owner, message)]),
+                (Target::Others, Message::Slice(slice)) => {
+                    for (index, mailbox) in self.mailboxes.iter().enumerate() {
+                        let parcel = Parcel::Message(Message::Slice(Arc::clone(&slice)));
+                        if index != self.index && mailbox.send(parcel).is_err() {
+                            count(&self.registry.counters.slices_dropped);
+                        }
+                    }
+                }
+                (Target::Others, _) => {}
+            }
+        }
+    }
+
+    fn send_datagrams(&mut self) {
+        if !self.is_writable {
+            return;
+        }
+        let mut sent = 0;
+        let mut touched = Vec::new();
+        let queue: &TransmitQueue = &self.shard.outbox().transmits;
+        for (run, bytes) in queue.runs() {
+            if run.protocol == Protocol::Udp {
+                let ip = run.source.ip();
+                let local = self.settings.local_ips.contains(&ip).then_some(ip);
+                match self.sockets.udp.send(run, bytes, local) {
+                    Ok(calls) => count_by(&self.registry.counters.send_calls, calls),
+                    Err(_) => {
+                        self.is_writable = false;
+                        break;
+                    }
+                }
+                count_by(
+                    &self.registry.counters.datagrams_out,
+                    run.datagrams() as u64,
+                );
+            } else if let Some(token) = self.by_peer.get(&run.destination)
+                && let Some(connection) = self.connections.get_mut(token)
+            {
+                connection.push(bytes);
+                touched.push(*token);
+            }
+            sent += 1;
+        }
+        self.shard.outbox().transmits.forget(sent);
+        touched.dedup();
+        for token in touched {
+            let is_open = self
+                .connections
+                .get_mut(&token)
+                .is_none_or(Connection::write);
+            if !is_open {
+                self.drop_connection(token);
+            }
+        }
+    }
+
+    fn send_events(&mut self) {
+        for event in self.shard.take_events() {
+            if self.delayed.is_empty() {
+                match self.events.try_send(event) {
+                    Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => {}
+                    Err(mpsc::error::TrySendError::Full(event)) => self.delay(event),
+                }
+            } else {
+                self.delay(event);
+            }
+        }
+        while let Some(event) = self.delayed.pop_front() {
+            if let Err(mpsc::error::TrySendError::Full(event)) = self.events.try_send(event) {
+                self.delayed.push_front(event);
+                return;
+            }
+        }
+    }
+
+    /// Keeps what tells of a life cycle; messages of viewers are dropped.
+    fn delay(&mut self, event: Event) {
+        if !matches!(event, Event::Data { .. }) && self.delayed.len() < MOST_DELAYED {
+            self.delayed.push_back(event);
+        }
+    }
+}
