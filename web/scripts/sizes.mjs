@@ -1,0 +1,40 @@
+// Holds the sizes that a viewer on a phone pays for; run after every build.
+import { readFileSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
+
+const dist = new URL('../dist/', import.meta.url);
+const manifest = JSON.parse(readFileSync(new URL('.vite/manifest.json', dist), 'utf8'));
+const FIRST_LOAD_KB = 180;
+const WATCH_KB = 60;
+
+function closure(key, seen = new Set()) {
+  if (seen.has(key)) return seen;
+  seen.add(key);
+  for (const next of manifest[key].imports ?? []) closure(next, seen);
+  return seen;
+}
+
+function gzipKb(keys) {
+  const files = new Set();
+  for (const key of keys) {
+    files.add(manifest[key].file);
+    for (const css of manifest[key].css ?? []) files.add(css);
+  }
+  let bytes = 0;
+  for (const file of files) bytes += gzipSync(readFileSync(new URL(file, dist))).length;
+  return bytes / 1000;
+}
+
+const first = new Set([...closure('index.html'), ...closure('src/app.tsx')]);
+const watch = [...closure('src/routes/watch/page.tsx')].filter((key) => !first.has(key));
+const rows = [
+  ['first load', gzipKb(first), FIRST_LOAD_KB],
+  ['watch chunk', gzipKb(watch), WATCH_KB],
+];
+for (const [name, size, limit] of rows) {
+  console.log(`${name}: ${size.toFixed(1)} kB gzip (limit ${limit})`);
+}
+if (rows.some(([, size, limit]) => size > limit)) {
+  console.error('A page grew over its limit: load the new part only where it is used.');
+  process.exit(1);
+}

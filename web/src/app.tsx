@@ -1,0 +1,90 @@
+/** The pages and their addresses. */
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  Outlet,
+  RouterProvider,
+} from '@tanstack/react-router';
+import { createRoot } from 'react-dom/client';
+import { ApiError } from './api/client';
+import { NotFoundPage } from './routes/not_found/page';
+
+const queries = new QueryClient({
+  defaultOptions: {
+    queries: {
+      staleTime: 5000,
+      retry: (count, error) =>
+        count < 2 && error instanceof ApiError && (error.status === 0 || error.status >= 500),
+    },
+  },
+});
+
+const root = createRootRoute({
+  component: () => (
+    <QueryClientProvider client={queries}>
+      <Outlet />
+    </QueryClientProvider>
+  ),
+  notFoundComponent: NotFoundPage,
+});
+
+const routes = [
+  createRoute({
+    getParentRoute: () => root,
+    path: '/',
+    component: lazyRouteComponent(() => import('./routes/home/page'), 'HomePage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/setup',
+    component: lazyRouteComponent(() => import('./routes/setup/page'), 'SetupPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/login',
+    validateSearch: (search: Record<string, unknown>): { next?: string } =>
+      typeof search.next === 'string' ? { next: search.next } : {},
+    component: lazyRouteComponent(() => import('./routes/login/page'), 'LoginPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/studio',
+    validateSearch: (search: Record<string, unknown>): { codec?: string; channel?: string } => ({
+      ...(typeof search.codec === 'string' ? { codec: search.codec } : {}),
+      ...(typeof search.channel === 'string' ? { channel: search.channel } : {}),
+    }),
+    component: lazyRouteComponent(() => import('./routes/studio/page'), 'StudioPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/dashboard',
+    validateSearch: (search: Record<string, unknown>): { channel?: string } =>
+      typeof search.channel === 'string' ? { channel: search.channel } : {},
+    component: lazyRouteComponent(() => import('./routes/dashboard/page'), 'DashboardPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/@{$handle}',
+    component: lazyRouteComponent(() => import('./routes/watch/page'), 'WatchPage'),
+  }),
+];
+
+const router = createRouter({
+  routeTree: root.addChildren(routes),
+  defaultPreload: 'intent',
+  scrollRestoration: false,
+});
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router;
+  }
+}
+
+export function mount(): void {
+  const element = document.getElementById('root');
+  if (element) createRoot(element).render(<RouterProvider router={router} />);
+}

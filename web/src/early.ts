@@ -1,0 +1,23 @@
+/**
+ * Starts the session of a watch page before React is even fetched: the picture does not wait for the
+ * page. The watch page then takes the player over.
+ */
+import { Player } from './player/player';
+
+let early: Player | null = null;
+
+export function startEarly(pathname: string): void {
+  const handle = /^\/@([^/]+)\/?$/.exec(pathname)?.[1];
+  if (!handle) return;
+  early = new Player(decodeURIComponent(handle));
+  early.start();
+}
+
+/** The player that runs for this channel already, or a new one. The caller starts and stops it. */
+export function playerFor(handle: string): Player {
+  const waiting = early;
+  early = null;
+  if (waiting?.handle === handle) return waiting;
+  waiting?.stop();
+  return new Player(handle);
+}

@@ -1,0 +1,5 @@
+import './styles/app.css';
+import { startEarly } from './early';
+
+startEarly(location.pathname);
+void import('./app').then(({ mount }) => mount());

@@ -1,0 +1,117 @@
+/**
+ * One WHEP session: the peer connection, its tracks, its server-sent events and the layer choice.
+ * Decides nothing: the player hears what happens and says what to do.
+ */
+import { negotiateCaptureTime } from '../session/capture_time';
+import { extension, iceServers } from '../session/link';
+import { end, offer, restartIce, type Session } from '../session/signalling';
+import { type LayerSet, parseLayers } from './layers';
+
+const SSE = 'urn:ietf:params:whep:ext:core:server-sent-events';
+const LAYER = 'urn:ietf:params:whep:ext:core:layer';
+
+export interface WhepListener {
+  connection(state: RTCPeerConnectionState): void;
+  layers(set: LayerSet): void;
+  viewers(count: number): void;
+  /** The publisher's media flows (again), or stopped. */
+  publisher(active: boolean): void;
+  ended(): void;
+  /** The server asks for a new session. */
+  moved(): void;
+}
+
+export class WhepSession {
+  readonly pc: RTCPeerConnection;
+  readonly stream = new MediaStream();
+  readonly #endpoint: string;
+  readonly #listener: WhepListener;
+  #session: Session | null = null;
+  #events: EventSource | null = null;
+  #closed = false;
+
+  constructor(endpoint: string, listener: WhepListener) {
+    this.#endpoint = endpoint;
+    this.#listener = listener;
+    this.pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
+    this.pc.ontrack = ({ track, receiver }) => {
+      playAtOnce(receiver);
+      this.stream.addTrack(track);
+    };
+    this.pc.onconnectionstatechange = () => {
+      if (!this.#closed) this.#listener.connection(this.pc.connectionState);
+    };
+    negotiateCaptureTime(this.pc.addTransceiver('video', { direction: 'recvonly' }));
+    this.pc.addTransceiver('audio', { direction: 'recvonly' });
+  }
+
+  /** Resolves when the answer is applied; media may still be on its way. */
+  async open(signal: AbortSignal): Promise<void> {
+    const session = await offer(this.pc, this.#endpoint, { signal });
+    this.#session = session;
+    const servers = iceServers(session.links);
+    if (servers.length > 0) this.pc.setConfiguration({ ...this.pc.getConfiguration(), iceServers: servers });
+    this.#listen(extension(session.links, SSE));
+  }
+
+  async restart(signal: AbortSignal): Promise<void> {
+    if (!this.#session) throw new Error('There is no session to restart.');
+    await restartIce(this.pc, this.#session, signal);
+  }
+
+  /** Pins a layer, or returns to the server's choice with `null`. */
+  async choose(mediaId: string, rid: string | null): Promise<boolean> {
+    const url = this.#session && extension(this.#session.links, LAYER);
+    if (!url) return false;
+    const response = await fetch(new URL(url, this.#session?.url), {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify(rid === null ? { mediaId } : { mediaId, rid, encodingId: rid }),
+    }).catch(() => null);
+    return response?.ok ?? false;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#events?.close();
+    this.pc.close();
+    if (this.#session) end(this.#session);
+  }
+
+  #listen(url: string | null): void {
+    if (!url || this.#closed) return;
+    const events = new EventSource(new URL(url, this.#session?.url));
+    this.#events = events;
+    const on = (name: string, handle: (data: string) => void) =>
+      events.addEventListener(name, (event) => handle((event as MessageEvent<string>).data));
+    on('active', () => this.#listener.publisher(true));
+    on('inactive', () => this.#listener.publisher(false));
+    on('layers', (data) => {
+      const set = parseLayers(data);
+      if (set) this.#listener.layers(set);
+    });
+    on('viewercount', (data) => {
+      const count = viewerCount(data);
+      if (count !== null) this.#listener.viewers(count);
+    });
+    on('reconnect', () => this.#listener.moved());
+    on('ended', () => this.#listener.ended());
+  }
+}
+
+/** Live means now: no buffer beyond what the network's jitter forces. */
+function playAtOnce(receiver: RTCRtpReceiver): void {
+  const tunable = receiver as RTCRtpReceiver & { playoutDelayHint?: number };
+  if ('jitterBufferTarget' in receiver) receiver.jitterBufferTarget = 0;
+  if ('playoutDelayHint' in tunable) tunable.playoutDelayHint = 0;
+}
+
+function viewerCount(data: string): number | null {
+  try {
+    const count: unknown = JSON.parse(data)?.viewercount;
+    return typeof count === 'number' ? count : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,116 @@
+/** One WHIP session: a peer connection that sends a picture and a sound. Decides nothing. */
+import { negotiateCaptureTime } from '../session/capture_time';
+import { iceServers } from '../session/link';
+import { end, offer, restartIce, type Session } from '../session/signalling';
+import { encodingsFor, orderCodecs, type Quality, totalBitrate, withStartBitrate } from './encodings';
+import type { Output } from './sources';
+
+export interface WhipOptions {
+  endpoint: string;
+  quality: Quality;
+  /** bit/s of the largest layer */
+  bitrate: number;
+  /** `null`: H264 where the browser has it. */
+  codec: string | null;
+  simulcast: boolean;
+}
+
+const AUDIO_BITRATE = 128_000;
+const MAX_START_BITRATE = 2_500_000;
+
+export class WhipSession {
+  readonly pc: RTCPeerConnection;
+  readonly #options: WhipOptions;
+  readonly #video: RTCRtpSender;
+  readonly #audio: RTCRtpSender;
+  #session: Session | null = null;
+
+  constructor(options: WhipOptions, output: Output, onState: (state: RTCPeerConnectionState) => void) {
+    this.#options = options;
+    this.pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
+    this.pc.onconnectionstatechange = () => onState(this.pc.connectionState);
+    const stream = new MediaStream();
+    const video = this.pc.addTransceiver(output.video, {
+      direction: 'sendonly',
+      streams: [stream],
+      sendEncodings: this.#encodings(output),
+    });
+    const codecs = RTCRtpSender.getCapabilities('video')?.codecs;
+    if (codecs) video.setCodecPreferences?.(orderCodecs(codecs, options.codec));
+    negotiateCaptureTime(video);
+    const audio = this.pc.addTransceiver(output.audio ?? 'audio', {
+      direction: 'sendonly',
+      streams: [stream],
+      sendEncodings: [{ maxBitrate: AUDIO_BITRATE }],
+    });
+    this.#video = video.sender;
+    this.#audio = audio.sender;
+  }
+
+  async open(signal: AbortSignal): Promise<void> {
+    const start = Math.min(MAX_START_BITRATE, totalBitrate(this.#encodings()));
+    const session = await offer(this.pc, this.#options.endpoint, {
+      signal,
+      editAnswer: (sdp) => withStartBitrate(sdp, start),
+    });
+    this.#session = session;
+    const servers = iceServers(session.links);
+    if (servers.length > 0) this.pc.setConfiguration({ ...this.pc.getConfiguration(), iceServers: servers });
+    // Fewer frames before a smaller picture: the layers are there for small pictures.
+    const parameters = this.#video.getParameters() as RTCRtpSendParameters & {
+      degradationPreference?: string;
+    };
+    parameters.degradationPreference = 'maintain-resolution';
+    await this.#video.setParameters(parameters).catch(() => undefined);
+  }
+
+  /** Other tracks in the same session; nobody notices a gap. */
+  async send(output: Output): Promise<void> {
+    if (this.#video.track !== output.video) await this.#video.replaceTrack(output.video);
+    if (this.#audio.track !== output.audio) await this.#audio.replaceTrack(output.audio);
+  }
+
+  async restart(signal: AbortSignal): Promise<void> {
+    if (!this.#session) throw new Error('There is no session to restart.');
+    await restartIce(this.pc, this.#session, signal);
+  }
+
+  /** Resolves true once media can flow, false when it cannot within the time. */
+  connected(withinMs: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const pc = this.pc;
+      const done = (result: boolean) => {
+        clearTimeout(timer);
+        pc.removeEventListener('connectionstatechange', look);
+        resolve(result);
+      };
+      const look = () => {
+        if (pc.connectionState === 'connected') done(true);
+        else if (pc.connectionState === 'failed' || pc.connectionState === 'closed') done(false);
+      };
+      const timer = setTimeout(() => done(pc.connectionState === 'connected'), withinMs);
+      pc.addEventListener('connectionstatechange', look);
+      look();
+    });
+  }
+
+  /** Leaves without a word: the server keeps the stream for the reconnect window. */
+  abandon(): void {
+    this.pc.onconnectionstatechange = null;
+    this.pc.close();
+  }
+
+  /** Ends the stream, on purpose. */
+  end(): void {
+    this.abandon();
+    if (this.#session) end(this.#session);
+  }
+
+  #encodings(output?: Output): RTCRtpEncodingParameters[] {
+    const { quality, bitrate, codec, simulcast } = this.#options;
+    const size = output?.video.getSettings();
+    // An upright phone picture counts by its shorter side, too.
+    const lines = Math.min(size?.width ?? quality.height, size?.height ?? quality.height, quality.height);
+    return encodingsFor(lines, quality.fps, bitrate, { codec: codec ?? '', simulcast });
+  }
+}

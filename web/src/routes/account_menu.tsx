@@ -1,0 +1,59 @@
+import { Menu } from '@base-ui/react/menu';
+import { useQueryClient } from '@tanstack/react-query';
+import { useNavigate } from '@tanstack/react-router';
+import { ChevronDown, LogOut } from 'lucide-react';
+import { api } from '../api/client';
+import type { AccountSession } from '../api/types';
+import { buttonClass } from '../ui/button';
+import { sessionQuery } from './account';
+import { PLACES } from './places';
+
+export default function AccountMenu({ account }: { account: AccountSession }) {
+  const queries = useQueryClient();
+  const navigate = useNavigate();
+  const signOut = async () => {
+    await api.signOut().catch(() => undefined);
+    queries.clear();
+    queries.setQueryData(sessionQuery.queryKey, null);
+    await navigate({ to: '/' });
+  };
+  const item =
+    'flex min-h-11 cursor-pointer items-center gap-3 rounded-lg px-3 text-sm outline-none data-highlighted:bg-surface-2';
+  return (
+    <Menu.Root>
+      <Menu.Trigger className={buttonClass('ghost')}>
+        <span className="max-w-32 truncate">{account.account.name}</span>
+        <ChevronDown aria-hidden size={16} />
+      </Menu.Trigger>
+      <Menu.Portal>
+        <Menu.Positioner sideOffset={6} align="end" className="z-40">
+          <Menu.Popup className="min-w-52 rounded-card border border-line bg-surface-1 p-1.5 text-ink shadow-panel outline-none">
+            {PLACES.map(({ to, label, icon: Icon }) => (
+              <Menu.Item key={to} className={`${item} sm:hidden`} onClick={() => void navigate({ to })}>
+                <Icon aria-hidden size={18} className="text-ink-2" />
+                {label}
+              </Menu.Item>
+            ))}
+            {account.channels.map((channel) => (
+              <Menu.Item
+                key={channel.handle}
+                className={item}
+                onClick={() => void navigate({ to: '/@{$handle}', params: { handle: channel.handle } })}
+              >
+                <span aria-hidden className="w-[18px] text-center text-ink-2">
+                  @
+                </span>
+                <span className="truncate">{channel.handle}</span>
+              </Menu.Item>
+            ))}
+            <Menu.Separator className="mx-2 my-1.5 h-px bg-line" />
+            <Menu.Item className={item} onClick={() => void signOut()}>
+              <LogOut aria-hidden size={18} className="text-ink-2" />
+              Sign out
+            </Menu.Item>
+          </Menu.Popup>
+        </Menu.Positioner>
+      </Menu.Portal>
+    </Menu.Root>
+  );
+}

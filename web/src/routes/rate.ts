@@ -1,0 +1,1 @@
+export { bitrateName as rate } from '../player/layers';

@@ -1,0 +1,72 @@
+import { useState } from 'react';
+import { DEFAULT_QUALITY, type Quality, qualityById } from '../../publisher/encodings';
+import type { AirOptions } from '../../publisher/publisher';
+
+/** What the creator chose, remembered in this browser. */
+export interface Settings {
+  quality: string;
+  /** 0 frugal, 1 standard, 2 rich */
+  step: 0 | 1 | 2;
+  codec: string | null;
+  simulcast: boolean;
+}
+
+const KEY = 'tallylight.studio';
+const ON_AIR_KEY = 'tallylight.on_air';
+const DEFAULTS: Settings = { quality: DEFAULT_QUALITY, step: 1, codec: null, simulcast: true };
+
+export function useSettings(codec: string | null): [Settings, (patch: Partial<Settings>) => void] {
+  const [settings, setSettings] = useState<Settings>(() => ({
+    ...DEFAULTS,
+    ...read<Partial<Settings>>(localStorage, KEY),
+    ...(codec ? { codec: codec.toUpperCase() } : {}),
+  }));
+  return [
+    settings,
+    (patch) => {
+      const next = { ...settings, ...patch };
+      setSettings(next);
+      write(localStorage, KEY, next);
+    },
+  ];
+}
+
+export function airOptions(handle: string, settings: Settings): AirOptions {
+  const quality: Quality = qualityById(settings.quality);
+  return {
+    handle,
+    quality,
+    bitrate: quality.bitrates[settings.step],
+    codec: settings.codec,
+    simulcast: settings.simulcast,
+  };
+}
+
+/** This tab's note to itself, so that a reload goes back on air. */
+export const onAirNote = {
+  write: (handle: string) => write(sessionStorage, ON_AIR_KEY, { handle }),
+  isFor: (handle: string) => read<{ handle?: string }>(sessionStorage, ON_AIR_KEY)?.handle === handle,
+  clear: () => {
+    try {
+      sessionStorage.removeItem(ON_AIR_KEY);
+    } catch {
+      // Nothing was kept.
+    }
+  },
+};
+
+function read<T>(storage: Storage, key: string): T | null {
+  try {
+    return JSON.parse(storage.getItem(key) ?? 'null');
+  } catch {
+    return null;
+  }
+}
+
+function write(storage: Storage, key: string, value: unknown): void {
+  try {
+    storage.setItem(key, JSON.stringify(value));
+  } catch {
+    // The choice then lasts for this page.
+  }
+}

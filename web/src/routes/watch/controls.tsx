@@ -1,0 +1,204 @@
+import {
+  Activity,
+  Keyboard,
+  Maximize,
+  Minimize,
+  Pause,
+  PictureInPicture2,
+  Play,
+  RectangleHorizontal,
+  Volume1,
+  Volume2,
+  VolumeX,
+} from 'lucide-react';
+import { lazy, type ReactNode, type RefObject, Suspense, useEffect, useState } from 'react';
+import type { Player, PlayerState } from '../../player/player';
+
+/** Its menu library is not to hold up the picture. */
+const QualityMenu = lazy(() => import('./quality_menu'));
+
+interface Acts {
+  togglePlay: () => void;
+  toggleMute: () => void;
+  toggleFullScreen: () => void;
+  togglePip: () => void;
+  toggleTheater: () => void;
+  toggleStats: () => void;
+  toggleHelp: () => void;
+}
+
+export function Controls({
+  player,
+  state,
+  act,
+  hidden,
+  theater,
+  statsShown,
+  container,
+}: {
+  player: Player;
+  state: PlayerState;
+  act: Acts;
+  hidden: boolean;
+  theater: boolean;
+  statsShown: boolean;
+  container: RefObject<HTMLElement | null>;
+}) {
+  const fullScreen = useFullScreen();
+  const { phase, stats } = state;
+  const usable = phase.name === 'live' || phase.name === 'host_reconnecting' || phase.name === 'reconnecting';
+  if (!usable) return null;
+  const VolumeIcon = state.muted || state.volume === 0 ? VolumeX : state.volume < 0.5 ? Volume1 : Volume2;
+  return (
+    <div
+      data-controls
+      className={`absolute inset-x-0 bottom-0 bg-linear-to-t from-black/80 via-black/45 to-transparent px-1 pt-12 pb-[max(0.25rem,env(safe-area-inset-bottom))] transition-opacity duration-150 sm:px-3 sm:pb-2 ${
+        hidden ? 'pointer-events-none opacity-0 focus-within:opacity-100' : ''
+      }`}
+    >
+      <div className="flex items-center">
+        <ControlButton label={state.paused ? 'Play' : 'Pause'} hint="K" onClick={act.togglePlay}>
+          {state.paused ? <Play size={22} fill="currentColor" /> : <Pause size={22} fill="currentColor" />}
+        </ControlButton>
+        <ControlButton label={state.muted ? 'Sound on' : 'Mute'} hint="M" onClick={act.toggleMute}>
+          <VolumeIcon size={22} />
+        </ControlButton>
+        <input
+          type="range"
+          aria-label="Volume"
+          min={0}
+          max={100}
+          value={Math.round((state.muted ? 0 : state.volume) * 100)}
+          onChange={(event) => player.screen.setVolume(event.target.valueAsNumber / 100)}
+          style={{ '--fill': `${(state.muted ? 0 : state.volume) * 100}%` } as React.CSSProperties}
+          className="range-slim mr-2 hidden w-20 sm:block"
+        />
+        <LiveMark
+          phase={phase.name}
+          paused={state.paused}
+          latencyMs={stats?.latencyMs ?? null}
+          onClick={act.togglePlay}
+        />
+        <div className="ml-auto flex items-center">
+          <Suspense fallback={null}>
+            <QualityMenu player={player} state={state} container={container} />
+          </Suspense>
+          <ControlButton
+            label="Statistics"
+            hint="Shift+S"
+            pressed={statsShown}
+            onClick={act.toggleStats}
+            wide
+          >
+            <Activity size={20} />
+          </ControlButton>
+          <ControlButton label="Keyboard shortcuts" hint="?" onClick={act.toggleHelp} wide>
+            <Keyboard size={20} />
+          </ControlButton>
+          {document.pictureInPictureEnabled && (
+            <ControlButton label="Picture in picture" hint="I" onClick={act.togglePip}>
+              <PictureInPicture2 size={20} />
+            </ControlButton>
+          )}
+          {!fullScreen && (
+            <ControlButton label="Theater" hint="T" pressed={theater} onClick={act.toggleTheater} wide>
+              <RectangleHorizontal size={20} />
+            </ControlButton>
+          )}
+          <ControlButton
+            label={fullScreen ? 'Leave full screen' : 'Full screen'}
+            hint="F"
+            onClick={act.toggleFullScreen}
+          >
+            {fullScreen ? <Minimize size={20} /> : <Maximize size={20} />}
+          </ControlButton>
+        </div>
+      </div>
+    </div>
+  );
+}
+
+/** Red and with its latency at the live edge; a way back when paused. */
+function LiveMark({
+  phase,
+  paused,
+  latencyMs,
+  onClick,
+}: {
+  phase: string;
+  paused: boolean;
+  latencyMs: number | null;
+  onClick: () => void;
+}) {
+  if (phase !== 'live') return null;
+  if (paused) {
+    return (
+      <button
+        type="button"
+        onClick={onClick}
+        className="ml-1 flex min-h-11 items-center gap-2 rounded-md px-2 text-xs font-bold tracking-wide uppercase"
+      >
+        <span aria-hidden className="size-2 rounded-full bg-ink-3" />
+        Go live
+      </button>
+    );
+  }
+  return (
+    <span className="ml-1 flex items-center gap-2 text-sm tabular-nums">
+      <span className="flex items-center gap-2 text-xs font-bold tracking-wide uppercase">
+        <span aria-hidden className="size-2 rounded-full bg-live" />
+        Live
+      </span>
+      {latencyMs !== null && (
+        <span
+          className="text-ink-2"
+          title="Delay from the camera to your screen, estimated. Received over WebRTC."
+        >
+          {(Math.round(latencyMs / 10) / 100).toFixed(latencyMs < 1000 ? 2 : 1)} s
+        </span>
+      )}
+    </span>
+  );
+}
+
+function ControlButton({
+  label,
+  hint,
+  pressed,
+  wide = false,
+  onClick,
+  children,
+}: {
+  label: string;
+  hint: string;
+  pressed?: boolean;
+  /** Only where there is room; it has a key or another place on phones. */
+  wide?: boolean;
+  onClick: () => void;
+  children: ReactNode;
+}) {
+  return (
+    <button
+      type="button"
+      aria-label={label}
+      aria-pressed={pressed}
+      title={`${label} (${hint})`}
+      onClick={onClick}
+      className={`size-11 items-center justify-center rounded-control text-ink transition-colors duration-150 hover:bg-white/15 ${
+        wide ? 'hidden sm:flex' : 'flex'
+      } ${pressed ? 'bg-white/15' : ''}`}
+    >
+      {children}
+    </button>
+  );
+}
+
+function useFullScreen(): boolean {
+  const [on, setOn] = useState(() => document.fullscreenElement !== null);
+  useEffect(() => {
+    const changed = () => setOn(document.fullscreenElement !== null);
+    document.addEventListener('fullscreenchange', changed);
+    return () => document.removeEventListener('fullscreenchange', changed);
+  }, []);
+  return on;
+}

@@ -1,0 +1,118 @@
+/** A channel's page: the picture, and under it who is on air. */
+import { useParams } from '@tanstack/react-router';
+import { Check, Eye, Share2 } from 'lucide-react';
+import { useEffect, useState, useSyncExternalStore } from 'react';
+import { playerFor } from '../../early';
+import type { PlayerState } from '../../player/player';
+import { Avatar } from '../../ui/avatar';
+import { Button } from '../../ui/button';
+import { copyText } from '../../ui/copy';
+import { Pill } from '../../ui/pill';
+import { ago, clock, useNow } from '../../ui/time';
+import { Frame } from '../frame';
+import { useTitle } from '../title';
+import { Stage } from './stage';
+
+export function WatchPage() {
+  const { handle } = useParams({ from: '/@{$handle}' });
+  return <Watch key={handle} handle={handle} />;
+}
+
+function Watch({ handle }: { handle: string }) {
+  const [player] = useState(() => playerFor(handle));
+  const [theater, setTheater] = useState(false);
+  const state = useSyncExternalStore(player.store.subscribe, player.store.get);
+  useEffect(() => {
+    player.start();
+    return () => player.stop();
+  }, [player]);
+
+  const name = state.channel?.name ?? handle;
+  const onAir = state.phase.name === 'live' || state.phase.name === 'host_reconnecting';
+  useTitle(onAir ? `${name} is live` : name, onAir);
+
+  return (
+    <Frame live={onAir} bare={theater}>
+      <div
+        className={
+          theater
+            ? 'flex h-dvh bg-black'
+            : 'mx-auto w-full max-w-[calc((100dvh-11.5rem)*16/9)] min-w-0 sm:min-w-[min(100%,36rem)] sm:px-6 sm:pt-5'
+        }
+      >
+        <Stage player={player} state={state} name={name} theater={theater} onTheater={setTheater} />
+      </div>
+      {!theater && <About handle={handle} name={name} state={state} onAir={onAir} />}
+    </Frame>
+  );
+}
+
+function About({
+  handle,
+  name,
+  state,
+  onAir,
+}: {
+  handle: string;
+  name: string;
+  state: PlayerState;
+  onAir: boolean;
+}) {
+  const now = useNow();
+  const { channel, viewers, phase } = state;
+  if (phase.name === 'not_found') return <h1 className="sr-only">No channel named {handle}</h1>;
+  return (
+    <div className="mx-auto flex w-full max-w-[calc((100dvh-11.5rem)*16/9)] min-w-0 flex-wrap items-center gap-x-4 gap-y-3 px-4 py-4 sm:min-w-[min(100%,36rem)] sm:px-6">
+      <Avatar name={name} live={onAir} />
+      <div className="min-w-0 flex-1">
+        <h1 className="truncate text-lg leading-tight font-semibold tracking-tight">{name}</h1>
+        <p className="mt-0.5 truncate text-sm text-ink-3">@{handle}</p>
+      </div>
+      <div className="flex items-center gap-3 text-sm text-ink-2 tabular-nums">
+        {onAir ? (
+          <>
+            <Pill tone="live" dot>
+              Live
+            </Pill>
+            {channel?.startedAt && (
+              <time dateTime={channel.startedAt} title="Time on air">
+                {clock(now - Date.parse(channel.startedAt))}
+              </time>
+            )}
+            {viewers !== null && (
+              <span className="inline-flex items-center gap-1.5" title="Watching now">
+                <Eye aria-hidden size={16} />
+                {viewers}
+                <span className="sr-only">watching</span>
+              </span>
+            )}
+          </>
+        ) : (
+          channel?.endedAt && <span>Last live {ago(channel.endedAt, now)}</span>
+        )}
+        <ShareButton name={name} />
+      </div>
+    </div>
+  );
+}
+
+function ShareButton({ name }: { name: string }) {
+  const [copied, setCopied] = useState(false);
+  useEffect(() => {
+    if (!copied) return;
+    const timer = setTimeout(() => setCopied(false), 2000);
+    return () => clearTimeout(timer);
+  }, [copied]);
+  const share = async () => {
+    const url = location.origin + location.pathname;
+    const byPhone = 'share' in navigator && matchMedia('(pointer: coarse)').matches;
+    if (byPhone) await navigator.share({ title: name, url }).catch(() => undefined);
+    else setCopied(await copyText(url).catch(() => false));
+  };
+  return (
+    <Button onClick={() => void share()}>
+      {copied ? <Check aria-hidden size={16} /> : <Share2 aria-hidden size={16} />}
+      {copied ? 'Link copied' : 'Share'}
+    </Button>
+  );
+}

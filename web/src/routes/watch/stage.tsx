@@ -1,0 +1,156 @@
+/** The picture with everything that lies on it. The player decides; this only shows and asks. */
+import { Play, VolumeX } from 'lucide-react';
+import { lazy, Suspense, useEffect, useRef, useState } from 'react';
+import type { Player, PlayerState } from '../../player/player';
+import { Controls } from './controls';
+import { Overlay } from './overlay';
+import { useShortcuts } from './shortcuts';
+import { StatsOverlay } from './stats_overlay';
+import { useIdle } from './use_idle';
+
+/** The dialog library is for whoever asks. */
+const ShortcutList = lazy(() => import('./shortcut_list'));
+
+export function Stage({
+  player,
+  state,
+  name,
+  theater,
+  onTheater,
+}: {
+  player: Player;
+  state: PlayerState;
+  name: string;
+  theater: boolean;
+  onTheater: (theater: boolean) => void;
+}) {
+  const stage = useRef<HTMLDivElement>(null);
+  const video = useRef<HTMLVideoElement>(null);
+  const [statsShown, setStatsShown] = useState(false);
+  const [helpShown, setHelpShown] = useState(false);
+  const { idle, wake } = useIdle(stage);
+
+  useEffect(() => (video.current ? player.screen.attach(video.current) : undefined), [player]);
+  useRotation(stage);
+
+  const act = {
+    togglePlay: () => (state.paused ? void player.screen.play() : player.screen.pause()),
+    toggleMute: () => player.screen.setMuted(!state.muted),
+    volumeBy: (step: number) => player.screen.setVolume((state.muted ? 0 : state.volume) + step),
+    toggleFullScreen: () => toggleFullScreen(stage.current, video.current),
+    togglePip: () => togglePip(video.current),
+    toggleTheater: () => onTheater(!theater),
+    toggleStats: () => setStatsShown((shown) => !shown),
+    toggleHelp: () => setHelpShown((shown) => !shown),
+    liveEdge: () => void player.screen.play(),
+    close: () => {
+      if (statsShown) setStatsShown(false);
+      else if (theater) onTheater(false);
+    },
+  };
+  useShortcuts(act, wake);
+
+  const { phase } = state;
+  const playing = phase.name === 'live' || phase.name === 'host_reconnecting';
+  const hideChrome = idle && playing && !state.paused && !helpShown;
+
+  return (
+    <section
+      ref={stage}
+      aria-label={`Live video of ${name}`}
+      className={`on-video group relative w-full overflow-hidden bg-black text-ink select-none ${
+        theater ? 'h-full' : 'aspect-video sm:rounded-card'
+      } ${phase.name === 'live' && !theater ? 'sm:outline-1 sm:outline-line' : ''} ${hideChrome ? 'cursor-none' : ''}`}
+    >
+      <video
+        ref={video}
+        className={`h-full w-full object-contain ${playing ? '' : 'opacity-40'}`}
+        autoPlay
+        muted
+        playsInline
+        tabIndex={-1}
+        onClick={(event) => {
+          // A finger wakes the controls first, a mouse plays and pauses.
+          if (matchMedia('(pointer: coarse)').matches) {
+            if (idle) wake();
+          } else if (event.detail === 1) act.togglePlay();
+        }}
+        onDoubleClick={act.toggleFullScreen}
+      />
+
+      <Overlay player={player} state={state} name={name} />
+
+      {phase.name === 'live' && state.needsTap && (
+        <button
+          type="button"
+          onClick={() => void player.screen.play()}
+          className="absolute inset-0 m-auto flex size-20 items-center justify-center rounded-full bg-ink text-surface-0 shadow-panel"
+          aria-label="Play"
+        >
+          <Play aria-hidden size={34} fill="currentColor" />
+        </button>
+      )}
+
+      {phase.name === 'live' && state.muted && !state.needsTap && (
+        <button
+          type="button"
+          onClick={() => player.screen.setMuted(false)}
+          className="absolute top-3 left-3 flex min-h-11 items-center gap-2.5 rounded-full bg-ink px-5 text-sm font-semibold text-surface-0 shadow-panel transition-colors duration-150 hover:bg-white sm:top-4 sm:left-4"
+        >
+          <VolumeX aria-hidden size={18} />
+          Tap for sound
+        </button>
+      )}
+
+      {statsShown && (
+        <StatsOverlay state={state} handle={player.handle} onClose={() => setStatsShown(false)} />
+      )}
+
+      <Controls
+        player={player}
+        state={state}
+        act={act}
+        hidden={hideChrome}
+        theater={theater}
+        statsShown={statsShown}
+        container={stage}
+      />
+      {helpShown && (
+        <Suspense fallback={null}>
+          <ShortcutList container={stage} onClose={() => setHelpShown(false)} />
+        </Suspense>
+      )}
+    </section>
+  );
+}
+
+interface OldSafariVideo extends HTMLVideoElement {
+  webkitEnterFullscreen?: () => void;
+}
+
+function toggleFullScreen(stage: HTMLElement | null, video: OldSafariVideo | null): void {
+  if (document.fullscreenElement) void document.exitFullscreen();
+  else if (stage?.requestFullscreen) stage.requestFullscreen().catch(() => undefined);
+  else video?.webkitEnterFullscreen?.();
+}
+
+function togglePip(video: HTMLVideoElement | null): void {
+  if (document.pictureInPictureElement) void document.exitPictureInPicture();
+  else video?.requestPictureInPicture?.().catch(() => undefined);
+}
+
+/** Turning a phone to landscape fills its screen. */
+function useRotation(stage: React.RefObject<HTMLElement | null>): void {
+  useEffect(() => {
+    const orientation = screen.orientation;
+    if (!orientation || !matchMedia('(pointer: coarse)').matches) return;
+    const turned = () => {
+      const landscape = orientation.type.startsWith('landscape');
+      if (landscape && !document.fullscreenElement)
+        stage.current?.requestFullscreen?.().catch(() => undefined);
+      else if (!landscape && document.fullscreenElement) void document.exitFullscreen();
+    };
+    orientation.addEventListener('change', turned);
+    return () => orientation.removeEventListener('change', turned);
+  }, [stage]);
+}

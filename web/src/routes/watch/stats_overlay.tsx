@@ -1,0 +1,78 @@
+import { X } from 'lucide-react';
+import { bitrateName, layerName } from '../../player/layers';
+import type { PlayerState } from '../../player/player';
+import { CopyButton } from '../../ui/copy';
+
+/** The numbers behind the picture, and a report of them for whoever has to find a fault. */
+export function StatsOverlay({
+  state,
+  handle,
+  onClose,
+}: {
+  state: PlayerState;
+  handle: string;
+  onClose: () => void;
+}) {
+  const rows = statRows(state);
+  const report = [
+    `Tallylight player report, @${handle}, ${new Date().toISOString()}`,
+    ...rows.map(([name, value]) => `${name}: ${value}`),
+    `Browser: ${navigator.userAgent}`,
+  ].join('\n');
+  return (
+    <section
+      aria-label="Statistics"
+      className="absolute top-2 right-2 max-h-[calc(100%-4rem)] w-72 max-w-[calc(100%-1rem)] overflow-y-auto rounded-card border border-line bg-surface-1/92 p-3 text-ink shadow-panel select-text sm:top-4 sm:right-4"
+    >
+      <div className="mb-2 flex items-center gap-2">
+        <h2 className="flex-1 text-sm font-semibold">Statistics</h2>
+        <CopyButton text={report} label="Copy report" what="" />
+        <button
+          type="button"
+          aria-label="Close statistics"
+          onClick={onClose}
+          className="flex size-9 items-center justify-center rounded-control text-ink-2 hover:bg-surface-2 hover:text-ink"
+        >
+          <X aria-hidden size={18} />
+        </button>
+      </div>
+      <dl className="grid grid-cols-[auto_1fr] gap-x-4 gap-y-1 text-xs tabular-nums">
+        {rows.map(([name, value]) => (
+          <div key={name} className="col-span-2 grid grid-cols-subgrid">
+            <dt className="text-ink-3">{name}</dt>
+            <dd className="text-right break-words">{value}</dd>
+          </div>
+        ))}
+      </dl>
+    </section>
+  );
+}
+
+function statRows(state: PlayerState): [string, string][] {
+  const { stats, layers, pinned, joinMs, phase, viewers } = state;
+  const ms = (value: number | null | undefined) => (value == null ? '–' : `${Math.round(value)} ms`);
+  const layer =
+    layers?.layers.find(({ rid }) => rid === pinned) ??
+    layers?.layers.find(({ width, height }) => width === stats?.width && height === stats?.height);
+  return [
+    ['State', phase.name.replace('_', ' ')],
+    ['Transport', stats?.transport ? `WebRTC over ${stats.transport}` : '–'],
+    ['Codec', [stats?.codec, stats?.decoder && `(${stats.decoder})`].filter(Boolean).join(' ') || '–'],
+    ['Resolution', stats?.width ? `${stats.width}×${stats.height} @ ${Math.round(stats.fps ?? 0)} fps` : '–'],
+    ['Layer', `${layer ? layerName(layer) : '–'} (${pinned === null ? 'auto' : 'chosen'})`],
+    ['Bitrate', stats?.bitrate == null ? '–' : bitrateName(stats.bitrate)],
+    ['Loss', stats?.loss == null ? '–' : `${(stats.loss * 100).toFixed(1)} %`],
+    ['Jitter', ms(stats?.jitterMs)],
+    ['Round trip', ms(stats?.rttMs)],
+    ['Buffer', ms(stats?.bufferMs)],
+    ['Decoding', stats?.decodeMs == null ? '–' : `${stats.decodeMs.toFixed(1)} ms a frame`],
+    ['Freezes', `${stats?.freezes ?? 0} (${((stats?.freezeMs ?? 0) / 1000).toFixed(1)} s)`],
+    ['Frames dropped', `${stats?.framesDropped ?? 0} of ${stats?.framesDecoded ?? 0}`],
+    [
+      'Glass to glass',
+      stats?.latencyMs == null ? '–' : `${Math.round(stats.latencyMs)} ms (${stats.latencySource})`,
+    ],
+    ['First picture', ms(joinMs)],
+    ['Viewers', viewers === null ? '–' : String(viewers)],
+  ];
+}

@@ -1,0 +1,115 @@
+/**
+ * The HTTP side of a session (RFC 9725, WHEP draft): offer, ICE restart, end. Knows neither who
+ * publishes nor who watches; the caller owns the peer connection.
+ */
+import { applyRestart, restartFragment } from './fragment';
+import { type Link, parseLinks } from './link';
+
+export interface Session {
+  /** The session URL: secret, good for PATCH and DELETE. */
+  url: string;
+  links: Link[];
+}
+
+/** What went wrong, in the server's words where it said any. */
+export class SignallingError extends Error {
+  /** 0: the server was not reached. */
+  readonly status: number;
+  /** The stable `code` of the problem document, if there was one. */
+  readonly code: string | null;
+  readonly retryAfterMs: number | null;
+
+  constructor(status: number, code: string | null, message: string, retryAfterMs: number | null) {
+    super(message);
+    this.name = 'SignallingError';
+    this.status = status;
+    this.code = code;
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/** Sends the offer and gives the answer to the peer connection. The offer waits for no candidate. */
+export async function offer(
+  pc: RTCPeerConnection,
+  url: string,
+  options: { signal?: AbortSignal; editAnswer?: (sdp: string) => string } = {},
+): Promise<Session> {
+  const description = await pc.createOffer();
+  await pc.setLocalDescription(description);
+  const response = await send(url, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/sdp', Accept: 'application/sdp' },
+    body: description.sdp ?? '',
+    signal: options.signal ?? null,
+  });
+  const location = response.headers.get('Location');
+  if (!location) throw new SignallingError(response.status, null, 'The server named no session.', null);
+  const answer = await response.text();
+  const session = {
+    url: new URL(location, response.url).href,
+    links: parseLinks(response.headers.get('Link')),
+  };
+  if (pc.signalingState === 'closed') {
+    end(session);
+    throw new DOMException('The session was closed while the server answered.', 'AbortError');
+  }
+  await pc.setRemoteDescription({ type: 'answer', sdp: options.editAnswer?.(answer) ?? answer });
+  return session;
+}
+
+/** Restarts ICE on a running session by PATCH; the peer connection stays as it was when that fails. */
+export async function restartIce(
+  pc: RTCPeerConnection,
+  session: Session,
+  signal?: AbortSignal,
+): Promise<void> {
+  const before = pc.remoteDescription?.sdp;
+  if (!before) throw new Error('There is no session to restart.');
+  const description = await pc.createOffer({ iceRestart: true });
+  await pc.setLocalDescription(description);
+  try {
+    const response = await send(session.url, {
+      method: 'PATCH',
+      headers: { 'Content-Type': 'application/trickle-ice-sdpfrag', 'If-Match': '*' },
+      body: restartFragment(description.sdp ?? ''),
+      signal: signal ?? null,
+    });
+    const sdp = applyRestart(before, await response.text());
+    await pc.setRemoteDescription({ type: 'answer', sdp });
+  } catch (error) {
+    if (pc.signalingState === 'have-local-offer') await pc.setLocalDescription({ type: 'rollback' });
+    throw error;
+  }
+}
+
+/** Ends the session on the server. Nobody waits for it: a session that is gone already is fine. */
+export function end(session: Session): void {
+  fetch(session.url, { method: 'DELETE', keepalive: true }).catch(() => undefined);
+}
+
+async function send(url: string, init: RequestInit): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(url, { ...init, cache: 'no-store' });
+  } catch (error) {
+    if (error instanceof DOMException && error.name === 'AbortError') throw error;
+    throw new SignallingError(0, null, 'The server cannot be reached.', null);
+  }
+  if (response.ok) return response;
+  throw await refusal(response);
+}
+
+async function refusal(response: Response): Promise<SignallingError> {
+  const seconds = Number.parseFloat(response.headers.get('Retry-After') ?? '');
+  const problem = (await response.json().catch(() => ({}))) as {
+    code?: string;
+    detail?: string;
+    title?: string;
+  };
+  return new SignallingError(
+    response.status,
+    problem.code ?? null,
+    problem.detail ?? problem.title ?? `The server answered ${response.status}.`,
+    Number.isFinite(seconds) ? seconds * 1000 : null,
+  );
+}
