@@ -135,6 +135,13 @@ export function assess(stats: UploadStats, wanted: Wanted, words: (bitsPerSecond
       advice: `Viewers see ${seen} at most. Move closer to the router, use a cable, or choose a smaller quality.`,
     };
   }
+  if (short && stats.limitation !== 'cpu') {
+    return {
+      tone: 'fair',
+      title: `Only ${seen} is sent`,
+      advice: `You chose ${wanted.lines}p. The larger sizes follow when your upload carries them; if they never do, choose a smaller quality.`,
+    };
+  }
   if (stats.limitation === 'cpu') {
     return {
       tone: 'fair',

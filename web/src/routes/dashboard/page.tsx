@@ -59,7 +59,7 @@ function Dashboard({ channel, channels }: { channel: OwnChannel; channels: OwnCh
           <span className="text-ink-3">@{channel.handle}</span>
         )}
       </div>
-      <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,1.35fr)_minmax(0,1fr)] lg:gap-6">
+      <div className="grid grid-cols-[minmax(0,1fr)] items-start gap-4 lg:grid-cols-[minmax(0,1.35fr)_minmax(0,1fr)] lg:gap-6">
         <ObsCard handle={channel.handle} />
         <div className="flex min-w-0 flex-col gap-4 lg:gap-6">
           <ReceiveCard handle={channel.handle} />

@@ -5,12 +5,11 @@ import { Eye, RadioTower } from 'lucide-react';
 import { api } from '../../api/client';
 import type { ChannelCard } from '../../api/types';
 import { resolutionName } from '../../player/layers';
-import { Avatar } from '../../ui/avatar';
 import { Button, buttonClass } from '../../ui/button';
 import { Notice } from '../../ui/notice';
 import { Pill } from '../../ui/pill';
 import { Spinner } from '../../ui/spinner';
-import { clock, useNow } from '../../ui/time';
+import { COUNT, clock, useNow } from '../../ui/time';
 import { useAccount } from '../account';
 import { Frame } from '../frame';
 import { useTitle } from '../title';
@@ -64,10 +63,10 @@ function LiveCard({ channel }: { channel: ChannelCard }) {
         params={{ handle: channel.handle }}
         className="group block overflow-hidden rounded-card border border-line bg-surface-1 transition-colors duration-150 hover:border-line-strong"
       >
-        <div className="relative flex aspect-video items-center justify-center bg-surface-2">
+        <div className="relative flex aspect-video items-center justify-center bg-radial from-surface-3 to-surface-1">
           <span
             aria-hidden
-            className="text-6xl font-semibold text-ink-3/50 transition-colors duration-150 group-hover:text-ink-3"
+            className="text-7xl font-semibold tracking-tight text-ink-3/60 transition-colors duration-150 group-hover:text-ink-3"
           >
             {[...channel.name][0]?.toUpperCase()}
           </span>
@@ -82,7 +81,7 @@ function LiveCard({ channel }: { channel: ChannelCard }) {
           </span>
           <span className="absolute bottom-3 left-3 inline-flex items-center gap-1.5 rounded-md bg-surface-0/85 px-2 py-1 text-xs font-medium text-ink tabular-nums">
             <Eye aria-hidden size={14} />
-            {channel.viewers}
+            {COUNT.format(channel.viewers)}
             <span className="sr-only">watching</span>
           </span>
           {channel.started_at && (
@@ -91,15 +90,12 @@ function LiveCard({ channel }: { channel: ChannelCard }) {
             </span>
           )}
         </div>
-        <div className="flex items-center gap-3 p-4">
-          <Avatar name={channel.name} size="sm" />
-          <div className="min-w-0">
-            <h2 className="truncate font-semibold">{channel.name}</h2>
-            <p className="truncate text-sm text-ink-3">
-              @{channel.handle}
-              {size && ` · ${size}`}
-            </p>
-          </div>
+        <div className="border-t border-line px-4 py-3.5">
+          <h2 className="truncate font-semibold">{channel.name}</h2>
+          <p className="mt-0.5 truncate text-sm text-ink-3">
+            @{channel.handle}
+            {size && ` · ${size}`}
+          </p>
         </div>
       </Link>
     </li>

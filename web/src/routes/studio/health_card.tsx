@@ -2,18 +2,36 @@ import { Activity, TriangleAlert } from 'lucide-react';
 import { qualityById } from '../../publisher/encodings';
 import { assess } from '../../publisher/health';
 import type { AirState } from '../../publisher/publisher';
+import type { SourcesState } from '../../publisher/sources';
 import { Card } from '../../ui/card';
 import { rate } from '../rate';
 import type { Settings } from './settings';
 
 /** How the upload goes: first in words, then in numbers. */
-export function HealthCard({ air, settings, still }: { air: AirState; settings: Settings; still: boolean }) {
+export function HealthCard({
+  air,
+  settings,
+  media,
+}: {
+  air: AirState;
+  settings: Settings;
+  media: SourcesState;
+}) {
   const { stats, history, wantedBitrate } = air;
   const quality = qualityById(settings.quality);
+  const lines = Math.min(
+    quality.height,
+    media.size?.height ?? quality.height,
+    media.size?.width ?? quality.height,
+  );
   const early = history.length < 4;
   const health =
     stats && !early
-      ? assess(stats, { lines: quality.height, fps: quality.fps, bitrate: wantedBitrate, still }, rate)
+      ? assess(
+          stats,
+          { lines, fps: quality.fps, bitrate: wantedBitrate, still: media.picture !== 'camera' },
+          rate,
+        )
       : null;
   const trouble = health !== null && health.tone !== 'good';
   const Icon = trouble ? TriangleAlert : Activity;

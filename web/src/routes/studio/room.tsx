@@ -124,7 +124,7 @@ export function Room({
           />
         </div>
         <div className="flex min-w-0 flex-col gap-4">
-          {onAir && <HealthCard air={air} settings={settings} still={media.picture !== 'camera'} />}
+          {onAir && <HealthCard air={air} settings={settings} media={media} />}
           <Pickers
             sources={sources}
             media={media}

@@ -81,7 +81,7 @@ export function Controls({
         />
         <div className="ml-auto flex items-center">
           <Suspense fallback={null}>
-            <QualityMenu player={player} state={state} container={container} />
+            <QualityMenu player={player} state={state} container={container} onStats={act.toggleStats} />
           </Suspense>
           <ControlButton
             label="Statistics"

@@ -20,7 +20,7 @@ export function Overlay({ player, state, name }: { player: Player; state: Player
   return (
     <div
       role="status"
-      className={message ? 'absolute inset-0 flex items-center justify-center bg-black/45 p-4' : 'sr-only'}
+      className={message ? 'absolute inset-0 flex items-center justify-center bg-black/70 p-4' : 'sr-only'}
     >
       {message ? (
         <div className="flex max-w-sm flex-col items-center text-center">

@@ -8,7 +8,7 @@ import { Avatar } from '../../ui/avatar';
 import { Button } from '../../ui/button';
 import { copyText } from '../../ui/copy';
 import { Pill } from '../../ui/pill';
-import { ago, clock, useNow } from '../../ui/time';
+import { ago, COUNT, clock, useNow } from '../../ui/time';
 import { Frame } from '../frame';
 import { useTitle } from '../title';
 import { Stage } from './stage';
@@ -68,7 +68,7 @@ function About({
         <h1 className="truncate text-lg leading-tight font-semibold tracking-tight">{name}</h1>
         <p className="mt-0.5 truncate text-sm text-ink-3">@{handle}</p>
       </div>
-      <div className="flex items-center gap-3 text-sm text-ink-2 tabular-nums">
+      <div className="order-last flex basis-full items-center gap-3 text-sm text-ink-2 tabular-nums empty:hidden sm:order-none sm:basis-auto">
         {onAir ? (
           <>
             <Pill tone="live" dot>
@@ -82,7 +82,7 @@ function About({
             {viewers !== null && (
               <span className="inline-flex items-center gap-1.5" title="Watching now">
                 <Eye aria-hidden size={16} />
-                {viewers}
+                {COUNT.format(viewers)}
                 <span className="sr-only">watching</span>
               </span>
             )}
@@ -90,8 +90,8 @@ function About({
         ) : (
           channel?.endedAt && <span>Last live {ago(channel.endedAt, now)}</span>
         )}
-        <ShareButton name={name} />
       </div>
+      <ShareButton name={name} />
     </div>
   );
 }

@@ -1,5 +1,5 @@
 import { Menu } from '@base-ui/react/menu';
-import { Check, Settings2 } from 'lucide-react';
+import { Activity, Check, Settings2 } from 'lucide-react';
 import type { RefObject } from 'react';
 import { layerName, resolutionName } from '../../player/layers';
 import type { Player, PlayerState } from '../../player/player';
@@ -11,17 +11,19 @@ export default function QualityMenu({
   player,
   state,
   container,
+  onStats,
 }: {
   player: Player;
   state: PlayerState;
   container: RefObject<HTMLElement | null>;
+  onStats: () => void;
 }) {
   const { layers, pinned, stats } = state;
   const entries = layers?.layers ?? [];
   const showing = resolutionName(stats?.width ?? null, stats?.height ?? null, stats?.fps ?? null);
   const choosable = entries.length > 1;
   return (
-    <Menu.Root modal={false}>
+    <Menu.Root>
       <Menu.Trigger
         aria-label={`Quality: ${pinned === null ? 'Auto' : 'fixed'}${showing ? `, now ${showing}` : ''}`}
         title="Quality"
@@ -30,9 +32,9 @@ export default function QualityMenu({
         <Settings2 aria-hidden size={20} />
         {showing && <span>{showing}</span>}
       </Menu.Trigger>
-      <Menu.Portal container={container}>
-        <Menu.Positioner side="top" align="end" sideOffset={8} className="z-40">
-          <Menu.Popup className="min-w-60 rounded-card border border-line bg-surface-1 p-1.5 text-ink shadow-panel outline-none">
+      <Menu.Portal container={document.fullscreenElement ? container : undefined}>
+        <Menu.Positioner side="top" align="end" sideOffset={8} collisionPadding={8} className="z-40">
+          <Menu.Popup className="on-video min-w-60 rounded-card border border-line bg-surface-1 p-1.5 text-ink shadow-panel outline-none">
             <Menu.Group>
               <Menu.GroupLabel className="px-3 pt-2 pb-1.5 text-xs font-semibold text-ink-3">
                 Quality
@@ -60,6 +62,14 @@ export default function QualityMenu({
                   : 'The host has not told the qualities yet.'}
               </p>
             )}
+            <Menu.Separator className="mx-2 my-1.5 h-px bg-line" />
+            <Menu.Item
+              onClick={onStats}
+              className="flex min-h-11 cursor-pointer items-center gap-3 rounded-lg pr-4 pl-3 text-sm outline-none data-highlighted:bg-surface-2"
+            >
+              <Activity aria-hidden size={16} className="text-ink-2" />
+              Statistics
+            </Menu.Item>
           </Menu.Popup>
         </Menu.Positioner>
       </Menu.Portal>

@@ -22,7 +22,7 @@ export function StatsOverlay({
   return (
     <section
       aria-label="Statistics"
-      className="absolute top-2 right-2 max-h-[calc(100%-4rem)] w-72 max-w-[calc(100%-1rem)] overflow-y-auto rounded-card border border-line bg-surface-1/92 p-3 text-ink shadow-panel select-text sm:top-4 sm:right-4"
+      className="fixed inset-x-2 bottom-2 z-20 max-h-[60dvh] overflow-y-auto rounded-card border border-line bg-surface-1/95 p-3 text-ink shadow-panel select-text sm:absolute sm:inset-x-auto sm:top-4 sm:right-4 sm:bottom-auto sm:max-h-[calc(100%-5.5rem)] sm:w-72"
     >
       <div className="mb-2 flex items-center gap-2">
         <h2 className="flex-1 text-sm font-semibold">Statistics</h2>
