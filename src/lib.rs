@@ -15,3 +15,11 @@ pub mod request;
 pub mod accounts;
 pub mod channels;
 pub mod sign_in;
+pub mod streams;
+
+pub mod router;
+pub mod serve;
+pub mod spa;
+
+pub mod app;
+pub mod doctor;

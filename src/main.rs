@@ -1,1 +1,345 @@
-fn main(){}
+//! The commands. `serve` is the one without a name.
+
+use std::io::{self, Read as _, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, anyhow, bail};
+use clap::{Args, Parser, Subcommand};
+use tallylight::accounts::{Accounts, Role};
+use tallylight::app::{self, App};
+use tallylight::channels::{Channels, Pepper};
+use tallylight::clock::Clock;
+use tallylight::config::{self, Config, Override, Sources};
+use tallylight::doctor::{self, Verdict};
+use tallylight::error::ApiError;
+use tallylight::secret::Secret;
+use tallylight::telemetry;
+
+/// Self-hosted live streaming: publish from a browser tab or OBS, watch in under a second.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(flatten)]
+    settings: Settings,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// What beats the configuration file.
+#[derive(Debug, Args)]
+struct Settings {
+    /// Configuration file; without it, tallylight.toml here if there is one.
+    #[arg(long, global = true, env = "TALLYLIGHT_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Folder of the database file and of secrets [default: ./data].
+    #[arg(long, global = true, env = "TALLYLIGHT_DATA", value_name = "DIR")]
+    data: Option<String>,
+    /// Address of pages, API and signalling [default: 0.0.0.0:8080].
+    #[arg(long, global = true, env = "TALLYLIGHT_HTTP", value_name = "ADDR")]
+    http: Option<String>,
+    /// Address of the operators' listener [default: 127.0.0.1:9090]; "off" for none.
+    #[arg(long, global = true, env = "TALLYLIGHT_ADMIN", value_name = "ADDR")]
+    admin: Option<String>,
+    /// The one port of all media, UDP and TCP [default: 8189].
+    #[arg(long, global = true, env = "TALLYLIGHT_MEDIA_PORT", value_name = "PORT")]
+    media_port: Option<String>,
+    /// Address at which clients reach the media port, behind NAT; several with commas.
+    #[arg(long, global = true, env = "TALLYLIGHT_PUBLIC_IP", value_name = "IP")]
+    public_ip: Option<String>,
+    /// What is logged, such as info or debug [default: info].
+    #[arg(long, global = true, env = "TALLYLIGHT_LOG", value_name = "FILTER")]
+    log: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server (also what happens without a command).
+    Serve,
+    /// Look at the machine and say what to change.
+    Doctor,
+    /// Bring the database up to date, and do nothing else.
+    Migrate,
+    /// The configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Accounts.
+    #[command(subcommand)]
+    Account(AccountCommand),
+    /// Channels.
+    #[command(subcommand)]
+    Channel(ChannelCommand),
+    /// Stream keys.
+    #[command(subcommand)]
+    StreamKey(StreamKeyCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Say whether the configuration can work.
+    Check,
+    /// Print the configuration in effect, secrets hidden.
+    Print,
+    /// Print a commented file with every key at its default.
+    Example,
+}
+
+#[derive(Debug, Subcommand)]
+enum AccountCommand {
+    /// Make an account. Without --password-stdin it prints the password that it made.
+    Create {
+        /// Name to sign in with.
+        name: String,
+        /// May run the server.
+        #[arg(long)]
+        admin: bool,
+        /// Read the password from standard input.
+        #[arg(long)]
+        password_stdin: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ChannelCommand {
+    /// Make a channel.
+    Create {
+        /// What stands after @ in its address.
+        handle: String,
+        /// Name of the account that owns it.
+        #[arg(long)]
+        owner: String,
+        /// Name for people; without it, the handle.
+        #[arg(long)]
+        name: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum StreamKeyCommand {
+    /// Make a stream key and print it, alone, on standard output.
+    New {
+        /// Handle of the channel.
+        handle: String,
+        /// To tell it from others.
+        #[arg(long, default_value = "command line")]
+        name: String,
+    },
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            // One line, cause included: this is what an operator reads in a unit's log.
+            let _ = writeln!(io::stderr(), "tallylight: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    if matches!(cli.command, Some(Command::Config(ConfigCommand::Example))) {
+        say(config::EXAMPLE)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let sources = sources(cli.settings);
+    let loaded = config::load(&sources)?;
+    let config = loaded.config;
+    telemetry::start_logging(&config.log).map_err(|problem| anyhow!(problem))?;
+    for remark in &loaded.remarks {
+        tracing::warn!("{remark}");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start threads")?;
+    runtime.block_on(async {
+        match cli.command.unwrap_or(Command::Serve) {
+            Command::Serve => serve(config).await,
+            Command::Doctor => examine(&config).await,
+            Command::Migrate => migrate(&config).await,
+            Command::Config(command) => show_config(&config, loaded.file.as_deref(), &command),
+            Command::Account(command) => account(&config, command).await,
+            Command::Channel(command) => channel(&config, command).await,
+            Command::StreamKey(command) => stream_key(&config, command).await,
+        }
+    })
+}
+
+fn sources(settings: Settings) -> Sources {
+    let mut flags = Vec::new();
+    let mut flag = |name: &str, key, value: Option<String>| {
+        flags.extend(value.map(|value| Override {
+            name: name.to_owned(),
+            key,
+            value,
+        }));
+    };
+    flag("--data", "data", settings.data);
+    flag("--http", "http.listen", settings.http);
+    match settings.admin {
+        Some(off) if off == "off" => flag("--admin", "http.admin", Some("false".to_owned())),
+        admin => flag("--admin", "http.admin_listen", admin),
+    }
+    flag("--media-port", "media.port", settings.media_port);
+    flag("--public-ip", "media.public_ips", settings.public_ip);
+    flag("--log", "log.filter", settings.log);
+    Sources {
+        file: settings.config,
+        environment: std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect(),
+        flags,
+    }
+}
+
+async fn serve(config: Config) -> anyhow::Result<ExitCode> {
+    let app = App::start(config).await?;
+    say(&app.greeting())?;
+    wait_for_signal().await?;
+    // A second signal does not wait for anybody.
+    tokio::select! {
+        () = app.shut_down() => Ok(ExitCode::SUCCESS),
+        second = wait_for_signal() => {
+            second?;
+            bail!("stopped at once by a second signal")
+        }
+    }
+}
+
+async fn wait_for_signal() -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+async fn examine(config: &Config) -> anyhow::Result<ExitCode> {
+    let findings = doctor::examine(config, Clock::system().now()).await;
+    for finding in &findings {
+        say(&format!("{finding}\n"))?;
+    }
+    let worst = findings.iter().map(|finding| finding.verdict).max();
+    Ok(match worst {
+        Some(Verdict::Bad) => ExitCode::FAILURE,
+        _ => ExitCode::SUCCESS,
+    })
+}
+
+async fn migrate(config: &Config) -> anyhow::Result<ExitCode> {
+    let db = app::open_database(config).await?;
+    say(&format!("{} is up to date\n", db.describe()))?;
+    db.close().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show_config(
+    config: &Config,
+    file: Option<&std::path::Path>,
+    command: &ConfigCommand,
+) -> anyhow::Result<ExitCode> {
+    match command {
+        ConfigCommand::Check => {
+            let place = file.map_or_else(
+                || "no file, defaults and environment".to_owned(),
+                |file| file.display().to_string(),
+            );
+            say(&format!("the configuration is good ({place})\n"))?;
+        }
+        ConfigCommand::Print => {
+            let shown = config.without_secrets();
+            say(&toml::to_string(&shown).context("cannot print the configuration")?)?;
+        }
+        ConfigCommand::Example => say(config::EXAMPLE)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The services that the scripted commands need, without a server.
+struct Bench {
+    accounts: Accounts,
+    channels: Channels,
+}
+
+async fn bench(config: &Config) -> anyhow::Result<Bench> {
+    let db = app::open_database(config).await?;
+    let clock = Clock::system();
+    let pepper = Pepper::load_or_create(&config.data)?;
+    let accounts = Accounts::new(db.clone(), clock.clone(), &config.limits);
+    let (channels, _) = Channels::new(db, clock, pepper);
+    Ok(Bench { accounts, channels })
+}
+
+async fn account(config: &Config, command: AccountCommand) -> anyhow::Result<ExitCode> {
+    let AccountCommand::Create {
+        name,
+        admin,
+        password_stdin,
+    } = command;
+    let password = if password_stdin {
+        let mut text = String::new();
+        io::stdin()
+            .read_to_string(&mut text)
+            .context("cannot read the password from standard input")?;
+        Secret::new(text.trim_end_matches(['\r', '\n']))
+    } else {
+        Secret::random::<10>()
+    };
+    let role = if admin { Role::Admin } else { Role::Member };
+    let bench = bench(config).await?;
+    let account = bench.accounts.create(&name, &password, role).await;
+    let account = account.map_err(in_words)?;
+    if !password_stdin {
+        say(&format!("{}\n", password.reveal()))?;
+    }
+    tracing::info!(account.id = %account.id, "Made the account {}", account.name);
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn channel(config: &Config, command: ChannelCommand) -> anyhow::Result<ExitCode> {
+    let ChannelCommand::Create {
+        handle,
+        owner,
+        name,
+    } = command;
+    let bench = bench(config).await?;
+    let Some(account) = bench.accounts.by_name(&owner).await? else {
+        bail!("there is no account named {owner}; make it with `tallylight account create`");
+    };
+    let name = name.unwrap_or_else(|| handle.clone());
+    let channel = bench.channels.create(&account, &handle, &name).await;
+    let channel = channel.map_err(in_words)?;
+    tracing::info!(channel.handle = %channel.handle, "Made the channel @{}", channel.handle);
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn stream_key(config: &Config, command: StreamKeyCommand) -> anyhow::Result<ExitCode> {
+    let StreamKeyCommand::New { handle, name } = command;
+    let bench = bench(config).await?;
+    let channel = bench.channels.expect(&handle).await.map_err(in_words)?;
+    let made = bench.channels.create_stream_key(channel.id, &name).await;
+    let (_, key) = made.map_err(in_words)?;
+    say(&format!("{}\n", key.reveal()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn in_words(error: ApiError) -> anyhow::Error {
+    match error {
+        ApiError::Store(error) => anyhow!(error),
+        other => anyhow!("{other}"),
+    }
+}
+
+/// Writes to standard output. A reader that went away is no failure.
+fn say(text: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result.context("cannot write to standard output"),
+    }
+}

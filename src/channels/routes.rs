@@ -28,7 +28,7 @@ pub fn routes(channels: Channels) -> OpenApiRouter {
 
 /// Handle and name of a channel.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct ChannelName {
+pub(super) struct ChannelName {
     handle: String,
     name: String,
 }

@@ -16,6 +16,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::events::Subscriptions;
 use super::live::{Effect, Live, LiveChannels, Phase, Rules};
 use super::{
     Attempt, ChannelState, Ingest, IngestPublisher, Inputs, LiveChannel, Publish, Refused,
@@ -576,8 +577,9 @@ impl Lifecycle {
         let streams: Vec<StreamId> = self.live.iter().map(|live| live.stream).collect();
         for stream in streams {
             for effect in self.live.end(stream, self.clock.now()) {
+                // Viewers were told to come back; only the books close.
                 if let Effect::Tell(event) = effect {
-                    self.tell(event);
+                    let _ = self.events.send(event);
                 }
             }
         }
@@ -692,6 +694,7 @@ fn facts(
         remote_ufrag: signalling::ice_ufrag(offer).map(str::to_owned),
         credential: None,
         video_index: signalling::video_index(offer),
+        subscriptions: Subscriptions::default(),
         over: CancellationToken::new(),
     }
 }

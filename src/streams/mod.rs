@@ -10,6 +10,7 @@ mod layers;
 mod lifecycle;
 mod live;
 mod routes;
+mod session;
 mod signalling;
 mod store;
 mod whep;
@@ -131,6 +132,7 @@ pub struct Inputs {
 pub struct Tasks {
     lifecycle: JoinHandle<()>,
     history: JoinHandle<()>,
+    stop_history: CancellationToken,
 }
 
 /// How often one address may do what.
@@ -155,6 +157,8 @@ pub(crate) struct SessionFacts {
     pub(crate) credential: Option<String>,
     /// Index of the video section in the session's SDP.
     pub(crate) video_index: Option<usize>,
+    /// Event streams that its viewer asked for.
+    pub(crate) subscriptions: events::Subscriptions,
     /// Cancelled when the session is over.
     pub(crate) over: CancellationToken,
 }
@@ -268,10 +272,17 @@ impl Streams {
             ice_servers: config.ice.servers.clone().into(),
             draining: CancellationToken::new(),
         };
-        let history = history::spawn(db, events.subscribe());
+        let stop_history = CancellationToken::new();
+        let history = history::run(db, events.subscribe(), stop_history.clone());
+        let history = tokio::spawn(history);
         let lifecycle = Lifecycle::new(config, sfu, clock, events, streams.draining.clone());
         let lifecycle = tokio::spawn(lifecycle.run(receiver, inputs, stop));
-        (streams, Tasks { lifecycle, history })
+        let tasks = Tasks {
+            lifecycle,
+            history,
+            stop_history,
+        };
+        (streams, tasks)
     }
 
     /// Closes the books on streams that a crash left open.
@@ -282,15 +293,17 @@ impl Streams {
         store::end_all_open(db, at).await
     }
 
-    /// The routes of this domain: WHIP, WHEP and `/api/channels`.
-    pub fn routes(&self, accounts: &Accounts) -> OpenApiRouter {
-        let state = routes::Rooms {
+    /// The routes under `/api` of this domain.
+    pub fn routes(&self) -> OpenApiRouter {
+        routes::routes(routes::Rooms {
             streams: self.clone(),
             channels: self.channels.clone(),
-        };
-        OpenApiRouter::new()
-            .merge(routes::routes(state))
-            .merge(signalling::routes(self.clone(), accounts.clone()))
+        })
+    }
+
+    /// The routes of WHIP and WHEP, which pages of other sites may use, too.
+    pub fn signalling(&self, accounts: &Accounts) -> OpenApiRouter {
+        signalling::routes(self.clone(), accounts.clone())
     }
 
     /// Events of all streams from now on. A subscriber that lags loses the oldest.
@@ -321,6 +334,12 @@ impl Streams {
     /// Refuses new sessions from now on and tells viewers to come back later.
     pub fn drain(&self) {
         self.draining.cancel();
+    }
+
+    /// Whether new sessions are refused.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.draining.is_cancelled()
     }
 
     pub(crate) async fn publish(&self, publish: Publish) -> Result<sfu::Answer, Refused> {
@@ -384,13 +403,17 @@ impl Streams {
 }
 
 impl Tasks {
-    /// Waits until both have ended.
+    /// Waits until both have ended, and what they knew is written down.
     pub async fn join(self) {
-        for task in [self.lifecycle, self.history] {
-            if let Err(error) = task.await {
-                tracing::error!(%error, "A task of streams failed: {error}");
-            }
-        }
+        report(self.lifecycle.await);
+        self.stop_history.cancel();
+        report(self.history.await);
+    }
+}
+
+fn report(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "A task of streams failed: {error}");
     }
 }
 

@@ -1,0 +1,355 @@
+//! The composition root: puts the parts together, runs them, and takes them down in order.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+
+use sfu::Sfu;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::accounts::{Accounts, Passwords};
+use crate::channels::{Channels, Pepper, PepperError};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::db::{Db, StoreError};
+use crate::request::Front;
+use crate::router::{self, Services};
+use crate::secret::Secret;
+use crate::serve::serve;
+use crate::streams::{Inputs, Streams, Tasks};
+use crate::telemetry::Metrics;
+
+/// A running server.
+#[derive(Debug)]
+pub struct App {
+    /// What the routes stand on.
+    pub services: Services,
+    /// Where pages, API and signalling are.
+    pub http: SocketAddr,
+    /// Where the operators' listener is, if it is.
+    pub admin: Option<SocketAddr>,
+    /// Token of the one-time set-up link, while there is no account.
+    pub setup: Option<Secret>,
+    config: Config,
+    streams: Tasks,
+    listeners: Vec<JoinHandle<()>>,
+    stop_listening: CancellationToken,
+    stop: CancellationToken,
+}
+
+/// Why the server did not start. The text is one line.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The data folder.
+    #[error("cannot use the data folder {path}: {source}")]
+    Data {
+        /// The folder.
+        path: String,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// A port.
+    #[error("cannot open {what} {address}: {source}{hint}")]
+    Listen {
+        /// What is to listen there.
+        what: &'static str,
+        /// Where.
+        address: SocketAddr,
+        /// The system's error.
+        source: io::Error,
+        /// What to do.
+        hint: String,
+    },
+    /// The media port or threads.
+    #[error("{0}{hint}", hint = media_hint(.0))]
+    Media(#[from] sfu::StartError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The secret in the data folder.
+    #[error(transparent)]
+    Pepper(#[from] PepperError),
+}
+
+/// The parts that tests replace.
+#[derive(Debug)]
+pub struct Parts {
+    /// Time.
+    pub clock: Clock,
+    /// How dear password hashes are.
+    pub passwords: Passwords,
+    /// The SFU and its events.
+    pub sfu: (Sfu, mpsc::Receiver<sfu::Event>),
+}
+
+impl Parts {
+    /// The real ones.
+    ///
+    /// # Errors
+    /// When the media port cannot be opened.
+    pub fn real(config: &Config) -> Result<Self, StartError> {
+        Ok(Self {
+            clock: Clock::system(),
+            passwords: Passwords::new(),
+            sfu: Sfu::start(sfu_config(config))?,
+        })
+    }
+}
+
+/// The SFU's part of the configuration.
+#[must_use]
+pub fn sfu_config(config: &Config) -> sfu::Config {
+    sfu::Config {
+        bind: config.media.bind,
+        port: config.media.port,
+        public_ips: config.media.public_ips.clone(),
+        shards: config.media.threads,
+        tcp: config.media.tcp,
+        silence: config.streams.silence(),
+        limits: sfu::Limits {
+            sessions: config.limits.sessions,
+            ..sfu::Limits::default()
+        },
+    }
+}
+
+/// Makes the data folder, for its owner alone.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn make_data_folder(path: &Path) -> Result<(), StartError> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path).map_err(|source| StartError::Data {
+        path: path.display().to_string(),
+        source,
+    })
+}
+
+/// Opens the database and brings it up to date.
+///
+/// # Errors
+/// When it cannot be opened or brought up to date.
+pub async fn open_database(config: &Config) -> Result<Db, StartError> {
+    make_data_folder(&config.data)?;
+    let database = &config.database;
+    let db = Db::open(&database.url, database.connections, &config.data).await?;
+    db.migrate().await?;
+    Ok(db)
+}
+
+impl App {
+    /// Starts everything. When it returns, the ports are open.
+    ///
+    /// # Errors
+    /// When a port, the data folder or the database cannot be used; nothing is left running then.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        // The HTTP port first: it is the one most often taken, and cheap to give back.
+        let public = listen("the HTTP port", config.http.listen, "--http").await?;
+        let parts = Parts::real(&config)?;
+        Self::assemble(config, parts, public).await
+    }
+
+    /// Starts everything on parts that are there already.
+    ///
+    /// # Errors
+    /// As [`App::start`].
+    pub async fn assemble(
+        config: Config,
+        parts: Parts,
+        public: TcpListener,
+    ) -> Result<Self, StartError> {
+        let Parts {
+            clock,
+            passwords,
+            sfu: (sfu, sfu_events),
+        } = parts;
+        let operators = match config.http.admin {
+            true => {
+                Some(listen("the operators' port", config.http.admin_listen, "--admin").await?)
+            }
+            false => None,
+        };
+        let db = open_database(&config).await?;
+        let unfinished = Streams::close_unfinished(&db, clock.now()).await?;
+        if unfinished > 0 {
+            tracing::warn!(unfinished, "Closed {unfinished} streams that a crash left open");
+        }
+        let pepper = Pepper::load_or_create(&config.data)?;
+        let accounts =
+            Accounts::new(db.clone(), clock.clone(), &config.limits).with_passwords(passwords);
+        let (channels, channel_events) = Channels::new(db.clone(), clock.clone(), pepper);
+        let stop = CancellationToken::new();
+        let inputs = Inputs {
+            sfu: sfu_events,
+            channels: channel_events,
+        };
+        let (streams, tasks) = Streams::start(
+            &config,
+            sfu.clone(),
+            db.clone(),
+            channels.clone(),
+            clock.clone(),
+            inputs,
+            stop.clone(),
+        );
+        let setup = accounts.arm_setup().await?;
+        let services = Services {
+            db,
+            accounts,
+            channels,
+            streams,
+            sfu,
+            clock,
+            front: Front::new(&config.http),
+        };
+        let mut app = Self {
+            http: address(&public, config.http.listen),
+            admin: operators.as_ref().map(|l| address(l, config.http.admin_listen)),
+            services,
+            setup,
+            streams: tasks,
+            listeners: Vec::new(),
+            stop_listening: CancellationToken::new(),
+            stop,
+            config,
+        };
+        app.open(public, operators);
+        Ok(app)
+    }
+
+    fn open(&mut self, public: TcpListener, operators: Option<TcpListener>) {
+        let most = self.config.limits.http_connections;
+        let stop = &self.stop_listening;
+        let router = router::public(&self.services);
+        let listener = tokio::spawn(serve(public, router, most, stop.clone()));
+        self.listeners.push(listener);
+        if let Some(operators) = operators {
+            let router = router::admin(&self.services, Metrics::install());
+            let listener = tokio::spawn(serve(operators, router, ADMIN_CONNECTIONS, stop.clone()));
+            self.listeners.push(listener);
+        }
+    }
+
+    /// Where browsers find the server.
+    #[must_use]
+    pub fn url(&self) -> String {
+        if let Some(origin) = self.config.http.public_origin() {
+            return origin.to_owned();
+        }
+        // Browsers open the camera on localhost and over TLS only, so that the name matters.
+        let host = match self.http.ip() {
+            ip if ip.is_unspecified() => "localhost".to_owned(),
+            IpAddr::V6(ip) => format!("[{ip}]"),
+            IpAddr::V4(ip) => ip.to_string(),
+        };
+        format!("http://{host}:{}", self.http.port())
+    }
+
+    /// What the operator should know after the start, line by line.
+    #[must_use]
+    pub fn greeting(&self) -> String {
+        let url = self.url();
+        let media = self.services.sfu.media_addresses();
+        let ports = media.first().map_or(0, SocketAddr::port);
+        let protocols = if self.config.media.tcp { "UDP and TCP" } else { "UDP" };
+        let ips: Vec<String> = unique(media.iter().map(|address| address.ip().to_string()));
+        let mut lines = vec![
+            format!("Tallylight {} is running.", env!("CARGO_PKG_VERSION")),
+            String::new(),
+            format!("  Pages and API   {url}/"),
+            format!("  Publish (WHIP)  {url}/whip"),
+            format!("  Media           port {ports}, {protocols}, at {}", ips.join(", ")),
+        ];
+        if let Some(admin) = self.admin {
+            lines.push(format!("  Metrics         http://{admin}/metrics"));
+        }
+        let data = self.config.data.display();
+        let database = self.services.db.describe();
+        lines.push(format!("  Data            {data} ({database})"));
+        lines.push(String::new());
+        if let Some(token) = &self.setup {
+            lines.push("Open this link once to make your account and your channel:".to_owned());
+            lines.push(String::new());
+            lines.push(format!("  {url}/setup#{}", token.reveal()));
+            lines.push(String::new());
+        }
+        lines.join("\n")
+    }
+
+    /// Takes everything down in order: no new sessions, viewers and publishers told by closing
+    /// DTLS, requests finished, the books closed.
+    pub async fn shut_down(self) {
+        tracing::info!("Shutting down");
+        self.services.streams.drain();
+        // Closing DTLS is what makes an encoder come back; silence would end its stream.
+        self.services.sfu.shutdown().await;
+        self.stop_listening.cancel();
+        for listener in self.listeners {
+            // A listener fails only by a panic, which is logged where it happens.
+            let _ = listener.await;
+        }
+        self.stop.cancel();
+        self.streams.join().await;
+        self.services.db.close().await;
+    }
+}
+
+/// Connections to the operators' listener, at most.
+const ADMIN_CONNECTIONS: usize = 64;
+
+/// Opens a port for HTTP.
+///
+/// # Errors
+/// When it cannot be opened; the text says what to do.
+pub async fn listen(
+    what: &'static str,
+    address: SocketAddr,
+    flag: &str,
+) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| StartError::Listen {
+            what,
+            address,
+            hint: match source.kind() {
+                io::ErrorKind::AddrInUse => {
+                    format!("; another program has it: stop that one, or choose another with {flag}")
+                }
+                io::ErrorKind::PermissionDenied => {
+                    format!("; ports below 1024 need rights: choose another with {flag}")
+                }
+                _ => String::new(),
+            },
+            source,
+        })
+}
+
+fn media_hint(error: &sfu::StartError) -> &'static str {
+    match error {
+        sfu::StartError::Bind { source, .. } if source.kind() == io::ErrorKind::AddrInUse => {
+            "; another program has it: stop that one, or choose another with --media-port"
+        }
+        _ => "",
+    }
+}
+
+fn address(listener: &TcpListener, asked: SocketAddr) -> SocketAddr {
+    listener.local_addr().unwrap_or(asked)
+}
+
+fn unique(texts: impl Iterator<Item = String>) -> Vec<String> {
+    let mut seen: Vec<String> = Vec::new();
+    for text in texts {
+        if !seen.contains(&text) {
+            seen.push(text);
+        }
+    }
+    seen
+}

@@ -1,0 +1,298 @@
+//! `tallylight doctor`: looks at the machine and says what to change, in words.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use crate::config::Config;
+use crate::db::Db;
+
+/// How a finding is to be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// As it should be.
+    Good,
+    /// It works, but not for everybody or not under load.
+    Careful,
+    /// The server will not work like this.
+    Bad,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    /// What it is about.
+    pub subject: &'static str,
+    /// How it is to be taken.
+    pub verdict: Verdict,
+    /// What was found, and what to do.
+    pub words: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mark = match self.verdict {
+            Verdict::Good => "ok  ",
+            Verdict::Careful => "look",
+            Verdict::Bad => "BAD ",
+        };
+        write!(f, "{mark}  {:<14} {}", self.subject, self.words)
+    }
+}
+
+/// Fewest open files for a server with some hundred viewers.
+const FILES: u64 = 4_096;
+/// UDP buffers smaller than this lose packets when frames burst.
+const UDP_BUFFER: u64 = 2 * 1024 * 1024;
+/// A clock before this stands wrong: the program did not exist then.
+const EARLIEST: i64 = 1_763_000_000_000;
+
+/// Looks at everything. A running server holds its ports, which the report then says.
+pub async fn examine(config: &Config, now: Timestamp) -> Vec<Finding> {
+    let mut findings = vec![tcp_port("HTTP port", config.http.listen, "--http")];
+    if config.http.admin {
+        let admin = config.http.admin_listen;
+        findings.push(tcp_port("operators' port", admin, "--admin"));
+    }
+    findings.extend(media_port(config));
+    findings.push(media_addresses(config));
+    findings.push(data_folder(&config.data));
+    findings.push(database(config).await);
+    findings.push(clock(now));
+    findings.push(open_files());
+    findings.push(udp_buffers());
+    findings.push(transport_security(config));
+    findings
+}
+
+fn good(subject: &'static str, words: impl Into<String>) -> Finding {
+    finding(subject, Verdict::Good, words)
+}
+
+fn careful(subject: &'static str, words: impl Into<String>) -> Finding {
+    finding(subject, Verdict::Careful, words)
+}
+
+fn bad(subject: &'static str, words: impl Into<String>) -> Finding {
+    finding(subject, Verdict::Bad, words)
+}
+
+fn finding(subject: &'static str, verdict: Verdict, words: impl Into<String>) -> Finding {
+    Finding {
+        subject,
+        verdict,
+        words: words.into(),
+    }
+}
+
+fn tcp_port(subject: &'static str, address: SocketAddr, flag: &str) -> Finding {
+    port(subject, TcpListener::bind(address).map(drop), &format!("TCP {address}"), flag)
+}
+
+fn media_port(config: &Config) -> Vec<Finding> {
+    let address = SocketAddr::new(config.media.bind, config.media.port);
+    let flag = "--media-port";
+    let udp = UdpSocket::bind(address).map(drop);
+    let mut findings = vec![port("media port", udp, &format!("UDP {address}"), flag)];
+    if config.media.tcp {
+        let tcp = TcpListener::bind(address).map(drop);
+        findings.push(port("media port", tcp, &format!("TCP {address}"), flag));
+    }
+    findings
+}
+
+fn port(subject: &'static str, bound: io::Result<()>, place: &str, flag: &str) -> Finding {
+    match bound {
+        Ok(()) => good(subject, format!("{place} is free")),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => careful(
+            subject,
+            format!(
+                "{place} is in use: by a running Tallylight, that is right; else stop the other \
+                 program or choose another port with {flag}"
+            ),
+        ),
+        Err(error) => bad(subject, format!("{place} cannot be opened: {error}")),
+    }
+}
+
+fn media_addresses(config: &Config) -> Finding {
+    let subject = "addresses";
+    let port = config.media.port;
+    if !config.media.public_ips.is_empty() {
+        let ips: Vec<String> = config.media.public_ips.iter().map(ToString::to_string).collect();
+        return good(
+            subject,
+            format!(
+                "viewers are told to send media to {}; port {port} must reach this machine there",
+                ips.join(", ")
+            ),
+        );
+    }
+    // Asks the kernel which address it would send from; nothing is sent.
+    let ours = UdpSocket::bind(("0.0.0.0", 0))
+        .and_then(|socket| socket.connect(("192.0.2.1", 9)).map(|()| socket))
+        .and_then(|socket| socket.local_addr());
+    match ours.map(|address| address.ip()) {
+        Ok(std::net::IpAddr::V4(ip)) if ip.is_private() || ip.is_loopback() => careful(
+            subject,
+            format!(
+                "this machine is {ip}, an address of a private network: for viewers on the \
+                 internet forward port {port} (UDP and TCP) to it and set media.public_ips to the \
+                 public address"
+            ),
+        ),
+        Ok(ip) => good(
+            subject,
+            format!("this machine is {ip}; let port {port} (UDP and TCP) through the firewall"),
+        ),
+        Err(error) => careful(
+            subject,
+            format!("this machine has no way out ({error}); only viewers on it can watch"),
+        ),
+    }
+}
+
+fn data_folder(path: &Path) -> Finding {
+    let subject = "data folder";
+    let shown = path.display();
+    if !path.exists() {
+        return good(subject, format!("{shown} will be made at the first start"));
+    }
+    let probe = path.join(".doctor");
+    match fs::write(&probe, b"x").and_then(|()| fs::remove_file(&probe)) {
+        Ok(()) => good(subject, format!("{shown} can be written")),
+        Err(error) => bad(
+            subject,
+            format!("{shown} cannot be written: {error}; give it to the user that runs the server"),
+        ),
+    }
+}
+
+async fn database(config: &Config) -> Finding {
+    let subject = "database";
+    let url = &config.database.url;
+    if url.is_empty() && !config.data.join("tallylight.sqlite").exists() {
+        return good(subject, "an SQLite file will be made at the first start");
+    }
+    match Db::open(url, 1, &config.data).await {
+        Ok(db) => {
+            let name = db.describe();
+            db.close().await;
+            good(subject, format!("{name} answers"))
+        }
+        Err(error) => bad(subject, format!("{error}; check database.url")),
+    }
+}
+
+fn clock(now: Timestamp) -> Finding {
+    let subject = "clock";
+    if now.as_millisecond() < EARLIEST {
+        return bad(
+            subject,
+            format!("it says {now}, which is past; logins and TLS will fail: set it, and run NTP"),
+        );
+    }
+    let synchronised = Path::new("/run/systemd/timesync/synchronized").exists();
+    if synchronised {
+        good(subject, format!("it says {now:.0} and follows a time server"))
+    } else {
+        good(
+            subject,
+            format!("it says {now:.0}; compare it, since no time service of systemd keeps it right"),
+        )
+    }
+}
+
+fn open_files() -> Finding {
+    let subject = "open files";
+    let limit = fs::read_to_string("/proc/self/limits")
+        .ok()
+        .and_then(|text| soft_limit(&text, "Max open files"));
+    match limit {
+        Some(limit) if limit < FILES => careful(
+            subject,
+            format!(
+                "at most {limit}; raise it to {FILES} or more (ulimit -n, or LimitNOFILE in the \
+                 systemd unit)"
+            ),
+        ),
+        Some(limit) => good(subject, format!("at most {limit}")),
+        None => careful(subject, "the limit cannot be read on this system"),
+    }
+}
+
+/// The soft limit in a table like `/proc/self/limits`.
+fn soft_limit(table: &str, name: &str) -> Option<u64> {
+    let line = table.lines().find_map(|line| line.strip_prefix(name))?;
+    let soft = line.split_whitespace().next()?;
+    match soft {
+        "unlimited" => Some(u64::MAX),
+        number => number.parse().ok(),
+    }
+}
+
+fn udp_buffers() -> Finding {
+    let subject = "UDP buffers";
+    let read = |name: &str| -> Option<u64> {
+        let text = fs::read_to_string(format!("/proc/sys/net/core/{name}")).ok()?;
+        text.trim().parse().ok()
+    };
+    let (Some(receive), Some(send)) = (read("rmem_max"), read("wmem_max")) else {
+        return careful(
+            subject,
+            "net.core.rmem_max and wmem_max cannot be read here; see to it that they are 2 MiB",
+        );
+    };
+    if receive.min(send) >= UDP_BUFFER {
+        return good(subject, format!("up to {receive} and {send} bytes"));
+    }
+    careful(
+        subject,
+        format!(
+            "at most {receive} to receive and {send} to send; for many viewers run: sysctl -w \
+             net.core.rmem_max={UDP_BUFFER} net.core.wmem_max={UDP_BUFFER}"
+        ),
+    )
+}
+
+fn transport_security(config: &Config) -> Finding {
+    let subject = "TLS";
+    match config.http.public_origin() {
+        Some(origin) if origin.starts_with("https://") => {
+            good(subject, format!("pages are at {origin}"))
+        }
+        _ => careful(
+            subject,
+            "browsers open camera and microphone only on localhost or over https: put a reverse \
+             proxy with a certificate in front and set http.public_url",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_read_from_the_table() {
+        let table = "Limit                     Soft Limit           Hard Limit           Units\n\
+                     Max open files            1024                 1048576              files\n\
+                     Max cpu time              unlimited            unlimited            seconds\n";
+        assert_eq!(soft_limit(table, "Max open files"), Some(1024));
+        assert_eq!(soft_limit(table, "Max cpu time"), Some(u64::MAX));
+        assert_eq!(soft_limit(table, "Max nothing"), None);
+    }
+
+    #[test]
+    fn a_taken_port_and_a_wrong_clock_are_told() {
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let told = tcp_port("HTTP port", taken.local_addr().unwrap(), "--http");
+        assert_eq!(told.verdict, Verdict::Careful);
+        assert!(told.to_string().contains("--http"));
+        assert_eq!(clock(Timestamp::UNIX_EPOCH).verdict, Verdict::Bad);
+    }
+}

@@ -1,0 +1,179 @@
+//! The URL map and the middleware, on one screen.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use sfu::Sfu;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::timeout::TimeoutLayer;
+use tracing::Instrument as _;
+use utoipa::OpenApi;
+use utoipa::openapi::OpenApi as Description;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::accounts::{self, Accounts};
+use crate::channels::{self, Channels};
+use crate::clock::Clock;
+use crate::db::Db;
+use crate::error::Problem;
+use crate::request::{self, Front};
+use crate::sign_in;
+use crate::spa;
+use crate::streams::Streams;
+use crate::telemetry::{Metrics, show_numbers};
+
+/// What the routes stand on.
+#[derive(Debug, Clone)]
+pub struct Services {
+    /// The database, for `/readyz`.
+    pub db: Db,
+    /// Who may sign in.
+    pub accounts: Accounts,
+    /// Where one goes live.
+    pub channels: Channels,
+    /// Who is live.
+    pub streams: Streams,
+    /// Media.
+    pub sfu: Sfu,
+    /// Time.
+    pub clock: Clock,
+    /// How requests reach us.
+    pub front: Front,
+}
+
+/// Longest JSON body.
+const BODY: usize = 1024 * 1024;
+/// A request is answered, its body read, within this time; event streams have begun by then.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "Tallylight",
+    description = "Live streaming: sign in, own channels, publish by WHIP, watch by WHEP. Unsafe \
+                   requests under /api must carry the server's own Origin."
+))]
+struct Api;
+
+/// Everything on the public listener.
+pub fn public(services: &Services) -> Router {
+    let (routes, description) = described(services);
+    Router::new()
+        .merge(routes)
+        .route("/api/openapi.json", get(|| async { Json(description) }))
+        .merge(health(services))
+        .fallback(spa::page_or_file)
+        .layer(from_fn(spa::secure))
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::REQUEST_TIMEOUT,
+            ANSWER_WITHIN,
+        ))
+        .layer(from_fn_with_state(services.clock.clone(), observe))
+        .layer(from_fn_with_state(services.front.clone(), request::identify))
+        .layer(CatchPanicLayer::custom(|_| {
+            let words = "something failed on the server; its log has the reason";
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", words).into_response()
+        }))
+}
+
+/// Everything on the operators' listener.
+pub fn admin(services: &Services, metrics: Metrics) -> Router {
+    let sfu = services.sfu.clone();
+    let show = move || {
+        let (sfu, metrics) = (sfu.clone(), metrics.clone());
+        async move {
+            show_numbers("tallylight_sfu", &sfu.totals());
+            let text = HeaderValue::from_static("text/plain; version=0.0.4");
+            ([(CONTENT_TYPE, text)], metrics.render())
+        }
+    };
+    Router::new()
+        .route("/metrics", get(show))
+        .merge(health(services))
+}
+
+/// The API's description, for `docs/openapi.json`.
+pub fn description(services: &Services) -> Description {
+    described(services).1
+}
+
+fn described(services: &Services) -> (Router, Description) {
+    let api = OpenApiRouter::new()
+        .merge(sign_in::routes(
+            services.accounts.clone(),
+            services.channels.clone(),
+        ))
+        .merge(channels::routes(services.channels.clone()))
+        .merge(services.streams.routes())
+        .layer(DefaultBodyLimit::max(BODY))
+        .layer(from_fn(request::require_own_page))
+        .layer(from_fn_with_state(
+            services.accounts.clone(),
+            accounts::identify,
+        ))
+        .layer(from_fn(keep_private));
+    let signalling = services.streams.signalling(&services.accounts);
+    OpenApiRouter::with_openapi(Api::openapi())
+        .merge(api)
+        .merge(signalling)
+        .split_for_parts()
+}
+
+fn health(services: &Services) -> Router {
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .with_state(services.clone())
+}
+
+/// Whether new sessions are welcome: the database answers and no shutdown is under way.
+async fn ready(State(services): State<Services>) -> Response {
+    if services.streams.is_draining() {
+        return Problem::draining(Duration::from_secs(5)).into_response();
+    }
+    match services.db.ping().await {
+        Ok(()) => "ready\n".into_response(),
+        Err(error) => crate::error::store_problem(&error).into_response(),
+    }
+}
+
+/// Middleware: answers about accounts stay out of caches.
+async fn keep_private(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let no_store = HeaderValue::from_static("no-store");
+    response.headers_mut().insert(CACHE_CONTROL, no_store);
+    response
+}
+
+/// Middleware: counts and times requests by route, never by their full path, which may name
+/// sessions.
+async fn observe(State(clock): State<Clock>, request: Request, next: Next) -> Response {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let id = NEXT.fetch_add(1, Ordering::Relaxed);
+    let method = request.method().clone();
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("page", MatchedPath::as_str)
+        .to_owned();
+    let began = clock.instant();
+    let span = tracing::info_span!("request", request.id = id, %method, route);
+    let response = next.run(request).instrument(span.clone()).await;
+    let took = clock.instant().saturating_duration_since(began);
+    let status = response.status().as_u16();
+    span.in_scope(|| tracing::debug!(status, "Answered {status}"));
+    let labels = [
+        ("method", method.to_string()),
+        ("route", route),
+        ("status", status.to_string()),
+    ];
+    metrics::counter!("tallylight_http_requests_total", &labels).increment(1);
+    metrics::histogram!("tallylight_http_request_seconds").record(took.as_secs_f64());
+    response
+}

@@ -1,0 +1,172 @@
+//! The built front end, carried in the binary, and the headers that keep pages safe.
+//!
+//! A debug build reads `web/dist` from disk as it runs. Without it, every page says how to build it.
+
+use axum::extract::Request;
+use axum::http::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+    IF_NONE_MATCH, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, VARY, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use rust_embed::{EmbeddedFile, RustEmbed};
+
+use crate::error::Problem;
+use crate::request::Client;
+use crate::secret::hex;
+
+#[derive(RustEmbed)]
+#[folder = "web/dist"]
+#[allow_missing = true]
+struct Built;
+
+/// Shown while the front end was not built.
+const NOT_BUILT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
+    <title>Tallylight</title><h1>Tallylight runs, but its pages were not built</h1>\
+    <p>Run <code>make web</code> (it needs Node 20) and start the server again. \
+    The API, WHIP and WHEP work without pages.</p></html>";
+
+/// Pages that the front end knows; anything else gets its \"not found\" page with status 404.
+const PAGES: [&str; 5] = ["", "setup", "login", "studio", "dashboard"];
+
+const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
+const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+
+/// Only our own scripts and styles, nothing inline, nothing framed.
+const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+    img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self'; \
+    worker-src 'self' blob:; font-src 'self'; manifest-src 'self'; frame-ancestors 'none'; \
+    base-uri 'none'; form-action 'self'";
+
+/// Answers what no route has: a file of the front end, or one of its pages.
+pub async fn page_or_file(request: Request) -> Response {
+    let path = request.uri().path().trim_start_matches('/');
+    if is_api(path) {
+        let words = "there is nothing at this address; /api/openapi.json lists what there is";
+        return Problem::new(StatusCode::NOT_FOUND, "not_found", words).into_response();
+    }
+    if request.method() != Method::GET && request.method() != Method::HEAD {
+        return StatusCode::METHOD_NOT_ALLOWED.into_response();
+    }
+    if let Some(file) = file(path, request.headers()) {
+        return file;
+    }
+    if path.starts_with("assets/") {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    let mut response = file("index.html", request.headers()).unwrap_or_else(not_built);
+    if !is_page(path) && response.status() == StatusCode::OK {
+        *response.status_mut() = StatusCode::NOT_FOUND;
+    }
+    response
+}
+
+fn is_api(path: &str) -> bool {
+    ["api", "whip", "whep"]
+        .iter()
+        .any(|root| path == *root || path.strip_prefix(root).is_some_and(|p| p.starts_with('/')))
+}
+
+fn is_page(path: &str) -> bool {
+    let path = path.trim_end_matches('/');
+    let first = path.split('/').next().unwrap_or_default();
+    PAGES.contains(&first) || (first.starts_with('@') && first == path)
+}
+
+fn not_built() -> Response {
+    let headers = [
+        (CONTENT_TYPE, "text/html; charset=utf-8"),
+        (CACHE_CONTROL, "no-store"),
+    ];
+    (StatusCode::OK, headers, NOT_BUILT).into_response()
+}
+
+/// A file as it was built, compressed where the browser takes it.
+fn file(path: &str, request: &HeaderMap) -> Option<Response> {
+    if path.is_empty() || path.ends_with(".br") {
+        return None;
+    }
+    let takes_br = request
+        .get(ACCEPT_ENCODING)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.split(',').any(|coding| coding.trim().starts_with("br")));
+    let compressed = takes_br.then(|| Built::get(&format!("{path}.br"))).flatten();
+    let is_compressed = compressed.is_some();
+    let plain = Built::get(path)?;
+    let content_type = plain.metadata.mimetype().to_owned();
+    let file = compressed.unwrap_or(plain);
+    let mut response = body(path, &content_type, file, request);
+    let headers = response.headers_mut();
+    headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+    if is_compressed {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("br"));
+    }
+    Some(response)
+}
+
+fn body(path: &str, content_type: &str, file: EmbeddedFile, request: &HeaderMap) -> Response {
+    let tag = format!("\"{}\"", hex(&file.metadata.sha256_hash()));
+    // Vite names assets after their content, so that they never change.
+    let caching = if path.starts_with("assets/") {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-cache"
+    };
+    let headers = [
+        (CONTENT_TYPE, content_type.to_owned()),
+        (CACHE_CONTROL, caching.to_owned()),
+        (ETAG, tag.clone()),
+    ];
+    let known = request
+        .get(IF_NONE_MATCH)
+        .is_some_and(|known| known.as_bytes() == tag.as_bytes());
+    if known {
+        return (StatusCode::NOT_MODIFIED, headers).into_response();
+    }
+    (StatusCode::OK, headers, file.data).into_response()
+}
+
+/// Middleware: headers that every answer carries. Camera and microphone only on the studio's page.
+pub async fn secure(client: Client, request: Request, next: Next) -> Response {
+    let on_studio = request.uri().path().trim_end_matches('/') == "/studio";
+    let mut response = next.run(request).await;
+    let permissions = if on_studio {
+        "camera=(self), microphone=(self), display-capture=(self)"
+    } else {
+        "camera=(), microphone=(), display-capture=()"
+    };
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (CONTENT_SECURITY_POLICY, CONTENT_POLICY),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (X_FRAME_OPTIONS, "DENY"),
+        (REFERRER_POLICY, "no-referrer"),
+        (OPENER_POLICY, "same-origin"),
+        (PERMISSIONS_POLICY, permissions),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if client.is_secure() {
+        let year = HeaderValue::from_static("max-age=31536000");
+        headers.insert(STRICT_TRANSPORT_SECURITY, year);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_are_told_from_unknown_addresses() {
+        for page in ["", "setup", "studio", "dashboard/", "dashboard/keys", "@ada"] {
+            assert!(is_page(page), "{page}");
+        }
+        for other in ["wp-login.php", "@ada/x", "studios"] {
+            assert!(!is_page(other), "{other}");
+        }
+        assert!(is_api("api/x") && is_api("whip") && !is_api("apix"));
+    }
+}

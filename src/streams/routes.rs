@@ -1,0 +1,262 @@
+//! `/api/channels`: how channels stand, and what arrives on one's own.
+
+use axum::Json;
+use axum::extract::{FromRef, Path, Query, State};
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sfu::StreamStats;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::health::{self, IngestState};
+use super::{ChannelState, Ingest, LiveChannel, Streams, store};
+use crate::accounts::{Asker, SignedIn};
+use crate::channels::{Channel, Channels};
+use crate::error::{ApiError, Problem};
+
+/// What the handlers need.
+#[derive(Clone, FromRef)]
+pub(super) struct Rooms {
+    pub(super) streams: Streams,
+    pub(super) channels: Channels,
+}
+
+pub(super) fn routes(rooms: Rooms) -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(list_channels))
+        .routes(routes!(show_channel))
+        .routes(routes!(show_ingest))
+        .routes(routes!(end_stream))
+        .with_state(rooms)
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct ListQuery {
+    /// Only channels that are live now.
+    #[serde(default)]
+    live: bool,
+    /// `next_cursor` of the page before.
+    #[serde(default)]
+    cursor: String,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct ChannelList {
+    items: Vec<ChannelItem>,
+    /// Give it as `cursor` to get the next page; null on the last.
+    next_cursor: Option<String>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct ChannelItem {
+    handle: String,
+    name: String,
+    state: ChannelState,
+    started_at: Option<Timestamp>,
+    viewers: u32,
+    /// Of the largest layer, once it is known.
+    width: Option<u32>,
+    height: Option<u32>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct ChannelPage {
+    handle: String,
+    name: String,
+    state: ChannelState,
+    /// Of the present stream.
+    started_at: Option<Timestamp>,
+    viewers: u32,
+    /// Of the last stream, when none is on air.
+    ended_at: Option<Timestamp>,
+    /// Whether whoever asks owns the channel.
+    owner: bool,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct IngestReport {
+    state: IngestState,
+    /// One line, such as `receiving 1280x720 H264 30 fps + Opus, 2.4 Mbit/s`.
+    summary: String,
+    /// What is wrong and what to do.
+    problem: Option<String>,
+    started_at: Option<Timestamp>,
+    viewers: u32,
+    /// How the publisher sends.
+    source: &'static str,
+    /// Figures of the connection, the layers and the audio track.
+    #[schema(value_type = Option<Object>)]
+    stats: Option<StreamStats>,
+    /// The last try to publish that came to nothing.
+    last_attempt: Option<FailedAttempt>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct FailedAttempt {
+    at: Timestamp,
+    detail: String,
+}
+
+/// Channels of a page.
+const PAGE: u16 = 50;
+
+impl ChannelItem {
+    fn new(channel: Channel, live: Option<&LiveChannel>) -> Self {
+        let size = live.and_then(|live| live.size);
+        Self {
+            handle: channel.handle,
+            name: channel.name,
+            state: live.map_or(ChannelState::Offline, |live| live.state),
+            started_at: live.and_then(|live| live.started_at),
+            viewers: live.map_or(0, |live| live.viewers),
+            width: size.map(|size| size.0),
+            height: size.map(|size| size.1),
+        }
+    }
+}
+
+/// Channels: the live ones with the most watched first, or all by handle.
+#[utoipa::path(
+    get, path = "/api/channels", tag = "channels", params(ListQuery),
+    responses((status = 200, body = ChannelList)),
+)]
+async fn list_channels(
+    State(streams): State<Streams>,
+    State(channels): State<Channels>,
+    Query(query): Query<ListQuery>,
+) -> Result<Json<ChannelList>, ApiError> {
+    let mut live = streams.live().await;
+    if query.live {
+        live.sort_by(|a, b| {
+            let by_viewers = b.viewers.cmp(&a.viewers);
+            by_viewers.then_with(|| a.channel.handle.cmp(&b.channel.handle))
+        });
+        live.truncate(usize::from(PAGE));
+        let items = live
+            .iter()
+            .map(|live| ChannelItem::new(live.channel.clone(), Some(live)));
+        return Ok(Json(ChannelList {
+            items: items.collect(),
+            next_cursor: None,
+        }));
+    }
+    let page = channels.page(&query.cursor, PAGE).await?;
+    let full = page.len() == usize::from(PAGE);
+    let next_cursor = page.last().filter(|_| full).map(|last| last.handle.clone());
+    let items = page.into_iter().map(|channel| {
+        let live = live.iter().find(|live| live.channel.id == channel.id);
+        ChannelItem::new(channel, live)
+    });
+    Ok(Json(ChannelList {
+        items: items.collect(),
+        next_cursor,
+    }))
+}
+
+/// A channel and how it stands.
+#[utoipa::path(
+    get, path = "/api/channels/{handle}", tag = "channels", params(("handle" = String, Path)),
+    responses((status = 200, body = ChannelPage), (status = 404, body = Problem)),
+)]
+async fn show_channel(
+    State(streams): State<Streams>,
+    State(channels): State<Channels>,
+    asker: Asker,
+    Path(handle): Path<String>,
+) -> Result<Json<ChannelPage>, ApiError> {
+    let channel = channels.expect(&handle).await?;
+    let live = streams.live_on(channel.id).await;
+    let ended_at = match live {
+        Some(_) => None,
+        None => store::last_end(&streams.db, channel.id).await?,
+    };
+    let owner = asker
+        .account
+        .is_some_and(|account| account.id == channel.owner);
+    Ok(Json(ChannelPage {
+        handle: channel.handle,
+        name: channel.name,
+        state: live.as_ref().map_or(ChannelState::Offline, |l| l.state),
+        started_at: live.as_ref().and_then(|live| live.started_at),
+        viewers: live.map_or(0, |live| live.viewers),
+        ended_at,
+        owner,
+    }))
+}
+
+/// What arrives on an own channel, in words and figures.
+#[utoipa::path(
+    get, path = "/api/channels/{handle}/ingest", tag = "channels",
+    params(("handle" = String, Path)),
+    responses(
+        (status = 200, body = IngestReport),
+        (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem),
+    ),
+)]
+async fn show_ingest(
+    State(streams): State<Streams>,
+    State(channels): State<Channels>,
+    SignedIn(account): SignedIn,
+    Path(handle): Path<String>,
+) -> Result<Json<IngestReport>, ApiError> {
+    let channel = channels.expect_own(&handle, &account).await?;
+    let ingest = streams.ingest(channel.id).await;
+    let stats = match ingest.stream {
+        Some(stream) => streams.sfu.stream_stats(stream).await,
+        None => None,
+    };
+    let media_port = streams.sfu.media_addresses().first().map(|a| a.port());
+    Ok(Json(report(ingest, stats, media_port.unwrap_or_default())))
+}
+
+fn report(ingest: Ingest, stats: Option<StreamStats>, media_port: u16) -> IngestReport {
+    let flowing = ingest.publisher.is_some_and(|by| by.flowing);
+    let state = match (ingest.state, ingest.publisher) {
+        (ChannelState::Reconnecting, _) => IngestState::Reconnecting,
+        (ChannelState::Live, _) if flowing => IngestState::Receiving,
+        (_, Some(_)) => IngestState::Connecting,
+        (_, None) => IngestState::Waiting,
+    };
+    IngestReport {
+        state,
+        summary: health::summary(state, stats.as_ref()),
+        problem: health::problem(ingest.publisher, stats.as_ref(), media_port),
+        started_at: ingest.started_at,
+        viewers: ingest.viewers,
+        source: "whip",
+        stats,
+        last_attempt: ingest.last_attempt.map(|attempt| FailedAttempt {
+            at: attempt.at,
+            detail: attempt.detail,
+        }),
+    }
+}
+
+/// End the stream on an own channel now. Viewers see that it is over.
+#[utoipa::path(
+    post, path = "/api/channels/{handle}/end", tag = "channels",
+    params(("handle" = String, Path)),
+    responses(
+        (status = 204), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem), (status = 409, body = Problem),
+    ),
+)]
+async fn end_stream(
+    State(streams): State<Streams>,
+    State(channels): State<Channels>,
+    SignedIn(account): SignedIn,
+    Path(handle): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    let channel = channels.expect_own(&handle, &account).await?;
+    if streams.end(channel.id).await {
+        return Ok(StatusCode::NO_CONTENT);
+    }
+    Err(ApiError::Conflict {
+        code: "not_live",
+        detail: "this channel is not live".to_owned(),
+    })
+}

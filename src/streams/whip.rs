@@ -1,0 +1,358 @@
+//! WHIP: publishing (RFC 9725). `POST /whip` and `POST /whip/{handle}`.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::header::WWW_AUTHENTICATE;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use sfu::{OfferError, Role};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::session::{self, SessionError};
+use super::signalling::{
+    Authorization, BodyError, SDP, authorization, created, has_type, is_preflight, options,
+    read_text,
+};
+use super::{Publish, Refused, Streams};
+use crate::accounts::Asker;
+use crate::channels::{Channel, StreamKeyId};
+use crate::db::StoreError;
+use crate::error::{Problem, log_store_error, store_problem};
+use crate::request::Client;
+use crate::secret::Secret;
+
+/// The routes of WHIP.
+pub(super) fn routes() -> OpenApiRouter<Streams> {
+    // RFC 9725 §4.4: other methods than POST get 2xx without content, for GET and HEAD.
+    let endpoint = || get(nothing_here).options(endpoint_options);
+    OpenApiRouter::new()
+        .routes(routes!(publish))
+        .route("/whip", endpoint())
+        .routes(routes!(publish_on))
+        .route("/whip/{handle}", endpoint())
+        .routes(routes!(patch, delete))
+        .route(
+            "/whip/sessions/{session}",
+            get(nothing_at_session).options(session_options),
+        )
+}
+
+/// Why an offer to publish is refused.
+#[derive(Debug, thiserror::Error)]
+enum WhipError {
+    #[error("send the SDP offer as application/sdp")]
+    NotSdp,
+    #[error("the offer is longer than 64 KiB")]
+    TooLong,
+    #[error("the offer broke off or is no UTF-8 text")]
+    Unreadable,
+    #[error("send the stream key as `Authorization: Bearer tl_…`; the dashboard shows where to get one")]
+    KeyMissing,
+    #[error("this stream key is wrong or was revoked; copy it again from the dashboard, or make a new one there")]
+    KeyInvalid,
+    #[error("this stream key belongs to another channel; use the server URL that ends in /whip")]
+    KeyOfOtherChannel,
+    #[error("this request must come from a page of this server (Origin does not match)")]
+    ForeignOrigin,
+    #[error("this channel belongs to somebody else")]
+    NotOwner,
+    #[error("there is no channel of that handle")]
+    ChannelNotFound,
+    #[error("this channel is live from another place; stop that one first, or try again when it has been silent for 2 seconds")]
+    AlreadyLive,
+    #[error("too many connections from your address have not come about yet; try again shortly")]
+    HalfOpen,
+    #[error("{0}")]
+    Offer(OfferError),
+    #[error("too many attempts")]
+    TooMany(Duration),
+    #[error("shutting down")]
+    Draining,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl WhipError {
+    fn problem(&self) -> Problem {
+        let words = self.to_string();
+        let (status, code) = match self {
+            Self::NotSdp => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_type_wrong"),
+            Self::TooLong => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_long"),
+            Self::Unreadable => (StatusCode::BAD_REQUEST, "body_unreadable"),
+            Self::KeyMissing => (StatusCode::UNAUTHORIZED, "stream_key_missing"),
+            Self::KeyInvalid | Self::KeyOfOtherChannel => {
+                (StatusCode::UNAUTHORIZED, "stream_key_invalid")
+            }
+            Self::ForeignOrigin => (StatusCode::FORBIDDEN, "origin_refused"),
+            Self::NotOwner => (StatusCode::FORBIDDEN, "forbidden"),
+            Self::ChannelNotFound => (StatusCode::NOT_FOUND, "channel_not_found"),
+            Self::AlreadyLive => (StatusCode::CONFLICT, "already_live"),
+            Self::HalfOpen => (StatusCode::TOO_MANY_REQUESTS, "too_many_half_open"),
+            Self::Offer(error) => return offer_problem(error),
+            Self::TooMany(after) => return Problem::too_many(*after),
+            Self::Draining => return Problem::draining(Duration::from_secs(5)),
+            Self::Store(error) => return store_problem(error),
+        };
+        let problem = Problem::new(status, code, words);
+        match self {
+            Self::AlreadyLive => problem.retry_after(Duration::from_secs(2)),
+            Self::HalfOpen => problem.retry_after(Duration::from_secs(10)),
+            _ => problem,
+        }
+    }
+}
+
+/// The problem that stands for an offer the SFU refuses; WHIP and WHEP have the same.
+pub(super) fn offer_problem(error: &OfferError) -> Problem {
+    let words = error.to_string();
+    let (status, code) = match error {
+        OfferError::InvalidSdp(_) => (StatusCode::BAD_REQUEST, "sdp_invalid"),
+        OfferError::NoMedia => (StatusCode::UNPROCESSABLE_ENTITY, "no_media"),
+        OfferError::TooManyTracks { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "too_many_tracks"),
+        OfferError::TooManyLayers { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "too_many_layers"),
+        OfferError::WrongDirection { .. } => {
+            (StatusCode::UNPROCESSABLE_ENTITY, "direction_wrong")
+        }
+        OfferError::NoUsableCodec { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "no_usable_codec"),
+        OfferError::CodecMismatch { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "codec_mismatch"),
+        OfferError::NotLive => (StatusCode::CONFLICT, "not_live"),
+        OfferError::Busy { retry_after } => {
+            return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "server_full", words)
+                .retry_after(*retry_after);
+        }
+        _ => (StatusCode::UNPROCESSABLE_ENTITY, "offer_refused"),
+    };
+    Problem::new(status, code, words)
+}
+
+impl IntoResponse for WhipError {
+    fn into_response(self) -> Response {
+        if let Self::Store(error) = &self {
+            log_store_error(error);
+        }
+        let problem = self.problem();
+        tracing::info!(code = problem.code(), "An offer to publish was refused");
+        let asks_for_key = matches!(self, Self::KeyMissing | Self::KeyInvalid);
+        let mut response = problem.into_response();
+        if asks_for_key {
+            response
+                .headers_mut()
+                .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+impl From<BodyError> for WhipError {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::TooLong => Self::TooLong,
+            BodyError::Unreadable => Self::Unreadable,
+        }
+    }
+}
+
+/// Publish on the channel of the stream key.
+#[utoipa::path(
+    post, path = "/whip", tag = "whip",
+    request_body(content = String, content_type = "application/sdp", description = "SDP offer"),
+    responses(
+        (status = 201, content_type = "application/sdp", body = String),
+        (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 409, body = Problem), (status = 413, body = Problem),
+        (status = 415, body = Problem), (status = 422, body = Problem),
+        (status = 429, body = Problem), (status = 503, body = Problem),
+    ),
+)]
+async fn publish(
+    State(streams): State<Streams>,
+    client: Client,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, WhipError> {
+    admit(&streams, &client, &headers)?;
+    let (key, channel) = match authorization(&headers) {
+        Authorization::Token(token) => of_key(&streams, &token).await?,
+        Authorization::Absent => return Err(WhipError::KeyMissing),
+        Authorization::Unusable => return Err(WhipError::KeyInvalid),
+    };
+    answer(&streams, &client, channel, Some(key), &headers, body).await
+}
+
+/// Publish on a channel, with its stream key or, from a page of this server, as its owner.
+#[utoipa::path(
+    post, path = "/whip/{handle}", tag = "whip", params(("handle" = String, Path)),
+    request_body(content = String, content_type = "application/sdp", description = "SDP offer"),
+    responses(
+        (status = 201, content_type = "application/sdp", body = String),
+        (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 413, body = Problem),
+        (status = 415, body = Problem), (status = 422, body = Problem),
+        (status = 429, body = Problem), (status = 503, body = Problem),
+    ),
+)]
+async fn publish_on(
+    State(streams): State<Streams>,
+    Path(handle): Path<String>,
+    client: Client,
+    asker: Asker,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, WhipError> {
+    admit(&streams, &client, &headers)?;
+    let channel = streams.channels.by_handle(&handle).await?;
+    let channel = channel.ok_or(WhipError::ChannelNotFound)?;
+    let key = match authorization(&headers) {
+        Authorization::Token(token) => {
+            let (key, of_key) = of_key(&streams, &token).await?;
+            if of_key.id != channel.id {
+                return Err(WhipError::KeyOfOtherChannel);
+            }
+            Some(key)
+        }
+        Authorization::Absent => {
+            check_owner(&client, &asker, &channel, &headers)?;
+            None
+        }
+        Authorization::Unusable => {
+            let detail = WhipError::KeyInvalid.to_string();
+            streams.note_attempt(channel.id, detail).await;
+            return Err(WhipError::KeyInvalid);
+        }
+    };
+    answer(&streams, &client, channel, key, &headers, body).await
+}
+
+/// What is refused before anything is looked up.
+fn admit(streams: &Streams, client: &Client, headers: &HeaderMap) -> Result<(), WhipError> {
+    streams
+        .limits
+        .publish(client.address, &streams.clock)
+        .map_err(WhipError::TooMany)?;
+    if has_type(headers, SDP) {
+        Ok(())
+    } else {
+        Err(WhipError::NotSdp)
+    }
+}
+
+async fn of_key(streams: &Streams, token: &Secret) -> Result<(StreamKeyId, Channel), WhipError> {
+    let found = streams.channels.verify_stream_key(token).await?;
+    found.ok_or(WhipError::KeyInvalid)
+}
+
+/// Our studio page publishes by its owner's login. The cookie alone is not enough: it also comes
+/// along when another site makes the browser ask.
+fn check_owner(
+    client: &Client,
+    asker: &Asker,
+    channel: &Channel,
+    headers: &HeaderMap,
+) -> Result<(), WhipError> {
+    let account = asker.account.as_ref().ok_or(WhipError::KeyMissing)?;
+    if !client.is_own_page(headers) {
+        return Err(WhipError::ForeignOrigin);
+    }
+    if account.id != channel.owner {
+        return Err(WhipError::NotOwner);
+    }
+    Ok(())
+}
+
+async fn answer(
+    streams: &Streams,
+    client: &Client,
+    channel: Channel,
+    key: Option<StreamKeyId>,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response, WhipError> {
+    let offer = read_text(headers, body).await?;
+    let publish = Publish {
+        channel,
+        key,
+        address: client.address,
+        offer,
+    };
+    let answer = streams.publish(publish).await.map_err(|refused| match refused {
+        Refused::AlreadyLive => WhipError::AlreadyLive,
+        Refused::HalfOpen => WhipError::HalfOpen,
+        Refused::Offer(error) => WhipError::Offer(error),
+        Refused::NotLive => WhipError::Offer(OfferError::NotLive),
+        Refused::Draining => WhipError::Draining,
+    })?;
+    if let Some(key) = key
+        && let Err(error) = streams.channels.note_use(key).await
+    {
+        // The stream matters more than the date of its key's last use.
+        log_store_error(&error);
+    }
+    let location = format!("/whip{}{}", session::PATH, answer.session);
+    Ok(created(answer, &location, &streams.ice_servers, &[]))
+}
+
+/// Trickle candidates or restart ICE.
+#[utoipa::path(
+    patch, path = "/whip/sessions/{session}", tag = "whip", params(("session" = String, Path)),
+    request_body(content = String, content_type = "application/trickle-ice-sdpfrag"),
+    responses(
+        (status = 200, content_type = "application/trickle-ice-sdpfrag", body = String),
+        (status = 204), (status = 401, body = Problem), (status = 404, body = Problem),
+        (status = 412, body = Problem), (status = 415, body = Problem),
+        (status = 428, body = Problem),
+    ),
+)]
+async fn patch(
+    State(streams): State<Streams>,
+    Path(session): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, SessionError> {
+    session::patch(&streams, Role::Publisher, &session, &headers, body).await
+}
+
+/// Stop publishing. The stream ends at once.
+#[utoipa::path(
+    delete, path = "/whip/sessions/{session}", tag = "whip",
+    params(("session" = String, Path)),
+    responses((status = 200), (status = 401, body = Problem), (status = 404, body = Problem)),
+)]
+async fn delete(
+    State(streams): State<Streams>,
+    Path(session): Path<String>,
+    headers: HeaderMap,
+) -> Result<StatusCode, SessionError> {
+    session::delete(&streams, Role::Publisher, &session, &headers).await
+}
+
+async fn nothing_here() -> StatusCode {
+    StatusCode::NO_CONTENT
+}
+
+async fn nothing_at_session(
+    State(streams): State<Streams>,
+    Path(session): Path<String>,
+) -> Result<StatusCode, SessionError> {
+    session::find(&streams, Role::Publisher, &session).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Some clients ask for ICE servers here (RFC 9725 §4.6); only who may publish learns of them.
+async fn endpoint_options(State(streams): State<Streams>, headers: HeaderMap) -> Response {
+    let known = match authorization(&headers) {
+        Authorization::Token(token) if !is_preflight(&headers) => {
+            matches!(streams.channels.verify_stream_key(&token).await, Ok(Some(_)))
+        }
+        _ => false,
+    };
+    options(if known { &streams.ice_servers } else { &[] })
+}
+
+async fn session_options() -> Response {
+    options(&[])
+}
