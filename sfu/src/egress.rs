@@ -137,18 +137,28 @@ impl Run {
     }
 }
 
-/// Lets a session queue its output without knowing where it goes.
+/// Takes all that str0m has to say at `now`. Returns when it wants to be woken.
+///
+/// Where bandwidth is estimated str0m lets one packet go for each time-out, also of the streams that
+/// it does not pace: as long as it wants no later time and sends, it is given the same time again.
 pub(crate) fn drain_into(
     rtc: &mut Rtc,
+    now: Instant,
     queue: &mut TransmitQueue,
     mut on_event: impl FnMut(str0m::Event),
 ) -> Result<Instant, str0m::RtcError> {
+    let mut has_sent = false;
     loop {
         match rtc.poll_output()? {
             str0m::Output::Transmit(transmit) => {
+                has_sent = true;
                 queue.push(&transmit);
             }
             str0m::Output::Event(event) => on_event(event),
+            str0m::Output::Timeout(at) if at <= now && has_sent => {
+                has_sent = false;
+                rtc.handle_input(str0m::Input::Timeout(now))?;
+            }
             str0m::Output::Timeout(at) => return Ok(at),
         }
     }

@@ -31,7 +31,7 @@ pub(crate) struct LayerSelector {
 }
 
 /// Share of the estimate that a layer may take to stay, in per cent.
-const STAY_PERCENT: u64 = 105;
+const STAY_PERCENT: u64 = 110;
 /// Share of a layer's rate that the estimate must have to climb to it, in per cent.
 const CLIMB_PERCENT: u64 = 120;
 /// Pause after a step down before the next climb.

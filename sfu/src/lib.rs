@@ -25,6 +25,8 @@ mod sdp;
 mod session;
 mod settings;
 mod shard;
+#[cfg(test)]
+mod simulation;
 mod socket;
 mod stats;
 mod stream;

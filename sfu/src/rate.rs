@@ -1,23 +1,32 @@
-//! Rates over the last second.
+//! Rates over a sliding window.
 
 use std::time::{Duration, Instant};
 
-/// Sums amounts over a sliding second.
+/// Sums amounts over a sliding window.
 #[derive(Debug, Clone)]
 pub(crate) struct RateMeter {
     buckets: [u64; BUCKETS],
+    /// Time of one bucket.
+    width: Duration,
     start: Instant,
     /// Number of the newest bucket, counted from `start`.
     newest: u64,
 }
 
 const BUCKETS: usize = 8;
-const WIDTH: Duration = Duration::from_millis(125);
+const SECOND: Duration = Duration::from_secs(1);
 
 impl RateMeter {
+    /// Over the last second.
     pub(crate) fn new(now: Instant) -> Self {
+        Self::over(now, SECOND)
+    }
+
+    /// Over another window.
+    pub(crate) fn over(now: Instant, window: Duration) -> Self {
         Self {
             buckets: [0; BUCKETS],
+            width: window / 8,
             start: now,
             newest: 0,
         }
@@ -31,12 +40,12 @@ impl RateMeter {
         }
     }
 
-    /// The sum over the last second, by the seconds that have passed where they are fewer.
+    /// The sum over the window, or what has passed of it, by its seconds.
     pub(crate) fn per_second(&mut self, now: Instant) -> f64 {
         self.advance(now);
         let total: u64 = self.buckets.iter().sum();
         let age = now.saturating_duration_since(self.start);
-        let window = age.min(WIDTH * 8).max(WIDTH);
+        let window = age.min(self.width * 8).max(self.width);
         #[expect(
             clippy::cast_precision_loss,
             reason = "a rate of more than 2^52 is not a rate"
@@ -47,7 +56,8 @@ impl RateMeter {
 
     fn advance(&mut self, now: Instant) {
         let elapsed = now.saturating_duration_since(self.start);
-        let current = u64::try_from(elapsed.as_millis() / WIDTH.as_millis()).unwrap_or(u64::MAX);
+        let current =
+            u64::try_from(elapsed.as_micros() / self.width.as_micros().max(1)).unwrap_or(u64::MAX);
         let passed = current.saturating_sub(self.newest).min(BUCKETS as u64);
         for number in 1..=passed {
             if let Some(bucket) = self.buckets.get_mut(slot(current - passed + number)) {

@@ -37,6 +37,8 @@ pub(crate) struct Rewriter {
 struct Mapping {
     first_in: u64,
     first_out: u64,
+    /// Packets before this one are too late: a packet behind them was skipped.
+    floor: u64,
     timestamp: u32,
     picture_id: u16,
     tl0_pic_idx: u8,
@@ -86,6 +88,7 @@ impl Rewriter {
         self.mapping = Some(Mapping {
             first_in: first.seq,
             first_out: self.next_seq,
+            floor: first.seq,
             timestamp: timestamp_out.wrapping_sub(first.timestamp),
             picture_id: picture_id.wrapping_sub(picture_in),
             tl0_pic_idx: tl0_pic_idx.wrapping_sub(tl0_in),
@@ -111,6 +114,9 @@ impl Rewriter {
     /// Rewrites a packet of the current source; `None` for one from before the switch.
     pub(crate) fn rewrite(&mut self, packet: &Packet) -> Option<Rewritten> {
         let mapping = self.mapping?;
+        if packet.seq < mapping.floor {
+            return None;
+        }
         let ahead = packet.seq.checked_sub(mapping.first_in)?;
         let rewritten = Rewritten {
             seq: mapping.first_out + ahead,
@@ -144,6 +150,21 @@ impl Rewriter {
         let mapping = self.mapping.as_mut()?;
         mapping.timestamp = timestamp.wrapping_sub(packet.timestamp);
         self.rewrite(packet)
+    }
+
+    /// Leaves out a packet of the current source without leaving a gap. Returns false, and skips
+    /// nothing, when packets behind it have gone out already.
+    pub(crate) fn skip(&mut self, packet: &Packet) -> bool {
+        let Some(mapping) = &mut self.mapping else {
+            return false;
+        };
+        let expected = mapping.first_in + (self.next_seq - mapping.first_out);
+        if packet.seq != expected {
+            return false;
+        }
+        mapping.first_in += 1;
+        mapping.floor = packet.seq + 1;
+        true
     }
 
     /// RTP ticks from the newest packet to the first of the next source, at least one.
@@ -223,6 +244,22 @@ mod tests {
         assert_eq!(out(&mut rewriter, 13), Some(103));
         assert_eq!(out(&mut rewriter, 11), Some(101));
         assert_eq!(out(&mut rewriter, 9), None);
+    }
+
+    #[test]
+    fn skipped_packet_leaves_no_gap() {
+        let base = base();
+        let mut rewriter = Rewriter::new(VIDEO_CLOCK, 100, 0);
+        rewriter.switch(&packet(base, 10, 0, 0));
+        rewriter.rewrite(&packet(base, 10, 0, 0));
+        assert!(rewriter.skip(&packet(base, 11, 3_000, 33)));
+        assert!(
+            !rewriter.skip(&packet(base, 13, 6_000, 66)),
+            "12 may still come"
+        );
+        let out = rewriter.rewrite(&packet(base, 12, 6_000, 66));
+        assert_eq!(out.map(|r| r.seq), Some(101));
+        assert_eq!(rewriter.rewrite(&packet(base, 11, 3_000, 33)), None);
     }
 
     #[test]

@@ -266,7 +266,7 @@ impl Shard {
         match role {
             Role::Viewer => stream.viewers.push(key),
             Role::Publisher => {
-                stream.publisher = Some(key);
+                stream.publishers.push(key);
                 shared.set_publisher_shard(Some(self.index));
             }
         }
@@ -532,10 +532,10 @@ impl Shard {
         }
         if let Some(stream) = self.streams.get_mut(&stream) {
             stream.viewers.retain(|viewer| *viewer != key);
-            if stream.publisher == Some(key) {
-                stream.publisher = None;
+            if stream.publishers.last() == Some(&key) {
                 shared.set_publisher_shard(None);
             }
+            stream.publishers.retain(|publisher| *publisher != key);
         }
         self.uncut.retain(|publisher| *publisher != key);
         let counters = &self.registry.counters;
@@ -653,7 +653,8 @@ impl Shard {
             viewers: stream.shared.viewers(),
             ..StreamStats::default()
         };
-        if let Some(session) = stream.publisher.and_then(|key| self.sessions.get_mut(key))
+        if let Some(session) =
+            (stream.publishers.last()).and_then(|key| self.sessions.get_mut(*key))
             && let Kind::Publisher(publisher) = &mut session.kind
         {
             stats.publisher = Some(publisher.publisher_stats(&session.link, now));
@@ -788,7 +789,7 @@ impl Shard {
     fn renew_groups(&mut self, now: Instant) {
         let mut wanted = Vec::new();
         for (id, stream) in &self.streams {
-            if stream.publisher.is_none() || stream.shared.answers_pli() == Some(false) {
+            if stream.publishers.is_empty() || stream.shared.answers_pli() == Some(false) {
                 continue;
             }
             for (index, layer) in stream.media.layers.iter().enumerate() {
@@ -853,13 +854,15 @@ impl Shard {
         if stream.media.absorb(now, slice) {
             self.forward(now, slice, &mut stream);
         }
-        let superseded = stream.publisher.filter(|key| {
-            self.sessions.get(*key).is_some_and(|session| {
-                matches!(&session.kind, Kind::Publisher(p) if p.epoch < stream.media.epoch)
-            })
-        });
+        let is_older = |session: &Session| matches!(&session.kind, Kind::Publisher(p) if p.epoch < stream.media.epoch);
+        let superseded: Vec<usize> = stream
+            .publishers
+            .iter()
+            .filter(|key| self.sessions.get(**key).is_some_and(is_older))
+            .copied()
+            .collect();
         self.streams.insert(slice.stream, stream);
-        if let Some(key) = superseded {
+        for key in superseded {
             self.close(now, key, CloseReason::Superseded);
         }
     }
@@ -898,7 +901,7 @@ impl Shard {
         let Some(state) = self.streams.get(&stream) else {
             return;
         };
-        if let Some(key) = state.publisher {
+        if let Some(key) = state.publishers.last().copied() {
             self.with_session(now, key, |session, _| {
                 if let Kind::Publisher(publisher) = &mut session.kind {
                     publisher.want_keyframe(layer);

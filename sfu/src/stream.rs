@@ -13,12 +13,16 @@ use crate::rate::RateMeter;
 use crate::registry::StreamShared;
 use crate::session::{PAUSED_AFTER, bits};
 
+/// A layer's rate is what it takes for long: a key frame more or less must move no viewer.
+const RATE_WINDOW: Duration = Duration::from_secs(4);
+
 /// A stream with this shard's viewers.
 #[derive(Debug)]
 pub(crate) struct Stream {
     pub(crate) shared: Arc<StreamShared>,
-    /// Key of the publisher, if this shard has it.
-    pub(crate) publisher: Option<usize>,
+    /// Keys of this shard's publishers of the stream, the newest last: while one takes over there
+    /// are two.
+    pub(crate) publishers: Vec<usize>,
     /// Keys of this shard's viewers, connected or not.
     pub(crate) viewers: Vec<usize>,
     pub(crate) media: Media,
@@ -46,7 +50,7 @@ impl Stream {
     pub(crate) fn new(shared: Arc<StreamShared>, limits: &Limits) -> Self {
         Self {
             shared,
-            publisher: None,
+            publishers: Vec::new(),
             viewers: Vec::new(),
             media: Media {
                 epoch: 0,
@@ -75,7 +79,7 @@ impl Media {
         while self.layers.len() < self.layout.layers.len() {
             self.layers.push(LayerMedia {
                 gop: GopCache::new(age, bytes),
-                bytes: RateMeter::new(now),
+                bytes: RateMeter::over(now, RATE_WINDOW),
                 last: None,
             });
         }

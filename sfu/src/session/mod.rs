@@ -90,6 +90,8 @@ pub(crate) struct Outbox {
 const MOST_REMOTES: usize = 8;
 /// Timers are driven no finer than this: finer wakes cost more than they give.
 const TIMER_GRID: Duration = Duration::from_millis(4);
+/// How often figures of a connection are refreshed; loss in them steers the choice of layers.
+const STATS_INTERVAL: Duration = Duration::from_millis(250);
 /// What may wait in a data channel towards a peer, in bytes.
 const MOST_CHANNEL_BUFFER: usize = 256 * 1024;
 /// Where a viewer's bandwidth estimate starts.
@@ -159,7 +161,7 @@ impl Session {
     pub(crate) fn drain(&mut self, now: Instant, outbox: &mut Outbox) {
         let mut events = Vec::new();
         loop {
-            let result = drain_into(&mut self.link.rtc, &mut outbox.transmits, |event| {
+            let result = drain_into(&mut self.link.rtc, now, &mut outbox.transmits, |event| {
                 events.push(event);
             });
             match result {
@@ -225,7 +227,7 @@ impl Link {
         let mut config = RtcConfig::new()
             .set_ice_lite(true)
             .set_rtp_mode(true)
-            .set_stats_interval(Some(Duration::from_secs(1)))
+            .set_stats_interval(Some(STATS_INTERVAL))
             .set_extension_map(extensions())
             .set_sctp_max_message_size(u32::try_from(limits.message_bytes).unwrap_or(u32::MAX));
         *config.codec_config() = accepted.codecs;
@@ -349,7 +351,7 @@ impl Link {
             str0m::Event::PeerStats(stats) => {
                 self.rtt = stats.rtt.or(self.rtt);
                 self.ingress_loss = stats.ingress_loss_fraction;
-                self.egress_loss = stats.egress_loss_fraction;
+                self.egress_loss = stats.egress_loss_fraction.or(self.egress_loss);
                 if let Some(pair) = stats.selected_candidate_pair {
                     self.transport = pair.protocol;
                     self.rtt = pair.current_round_trip_time.or(self.rtt);
@@ -424,6 +426,10 @@ impl Link {
 
     pub(crate) fn rtt(&self) -> Option<Duration> {
         self.rtt
+    }
+
+    pub(crate) fn egress_loss(&self) -> Option<f32> {
+        self.egress_loss
     }
 
     pub(crate) fn ingress_loss(&self) -> Option<f32> {

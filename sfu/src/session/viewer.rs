@@ -37,6 +37,8 @@ pub(crate) struct Viewer {
     estimate: Option<u64>,
     desired: u64,
     minimum: u64,
+    /// Frames that no other needs are left out: there is no lower layer to go to.
+    is_thinned: bool,
     /// Set when the viewer asked for a key frame.
     wants_keyframe: bool,
     pub(crate) is_started: bool,
@@ -111,6 +113,11 @@ const RTX_AGE: Duration = Duration::from_secs(1);
 const RTX_SHARE: f32 = 0.3;
 /// Probing goes for this much more than the largest layer needs, in per cent.
 const DESIRED_PERCENT: u64 = 130;
+/// From this share of lost packets on, loss counts as lack of bandwidth.
+const HEAVY_LOSS: f64 = 0.2;
+/// Share of lost packets from which frames are left out, and until which they stay out.
+const THIN_FROM: f32 = 0.1;
+const THIN_UNTIL: f32 = 0.02;
 /// Header, tag and extension bytes of a media packet, for rates.
 const OVERHEAD_PERCENT: u64 = 106;
 
@@ -127,6 +134,7 @@ impl Viewer {
             estimate: None,
             desired: 0,
             minimum: 0,
+            is_thinned: false,
             wants_keyframe: false,
             is_started: false,
             replayed_at: None,
@@ -294,6 +302,9 @@ impl Viewer {
         let (Some(track), Some(format)) = (&mut self.video, media.layout.layers.get(layer)) else {
             return;
         };
+        if self.is_thinned && packet.discardable && track.rewriter.skip(packet) {
+            return;
+        }
         if track.write(link, &mut self.egress, packet, format.spec, timing) {
             self.packets += 1;
             self.bytes.add(packet.arrival, packet.payload.len() as u64);
@@ -425,7 +436,8 @@ impl Viewer {
         let estimate = self
             .estimate
             .filter(|_| self.estimates && candidates.len() > 1)
-            .map(|e| (e * 100 / OVERHEAD_PERCENT).saturating_sub(audio));
+            .map(|estimate| self.carried(link, now, estimate))
+            .map(|carried| (carried * 100 / OVERHEAD_PERCENT).saturating_sub(audio));
         let current = self.current();
         let Some(chosen) =
             self.selector
@@ -434,6 +446,7 @@ impl Viewer {
             return;
         };
         self.probe(link, &candidates, audio);
+        self.thin(link, &candidates, chosen, estimate);
         let is_new = self.target != Some(chosen);
         self.target = Some(chosen);
         if current == Some(chosen) {
@@ -445,7 +458,51 @@ impl Viewer {
         if is_new && is_deaf && current.is_some() {
             self.switches += 1;
             self.begin_catch_up(now, media, chosen);
+        } else if is_new && self.is_flooded(&candidates, current, estimate) {
+            // What the link does not carry only delays the key frame that helps.
+            self.state = VideoState::Waiting;
         }
+    }
+
+    /// Whether the layer being sent is far more than the link carries.
+    fn is_flooded(
+        &self,
+        layers: &[Candidate],
+        current: Option<usize>,
+        estimate: Option<u64>,
+    ) -> bool {
+        let bitrate = layers
+            .iter()
+            .find(|l| Some(l.index) == current)
+            .map(|l| l.bitrate);
+        bitrate
+            .zip(estimate)
+            .is_some_and(|(bitrate, estimate)| bitrate > estimate * 3 / 2)
+    }
+
+    /// The estimate, or where much is lost what comes through: the estimator believes in delay and is
+    /// slow to believe in loss.
+    fn carried(&mut self, link: &Link, now: Instant, estimate: u64) -> u64 {
+        let loss = f64::from(link.egress_loss().unwrap_or(0.0));
+        if loss < HEAVY_LOSS {
+            return estimate;
+        }
+        estimate.min(bits(self.bytes.per_second(now) * (1.0 - loss)))
+    }
+
+    /// Before the picture freezes, the frame rate yields.
+    fn thin(&mut self, link: &Link, layers: &[Candidate], chosen: usize, estimate: Option<u64>) {
+        let bitrate = layers.iter().find(|l| l.index == chosen).map(|l| l.bitrate);
+        let loss = link.egress_loss().unwrap_or(0.0);
+        let most_loss = if self.is_thinned {
+            THIN_UNTIL
+        } else {
+            THIN_FROM
+        };
+        let is_over = estimate
+            .zip(bitrate)
+            .is_some_and(|(estimate, bitrate)| bitrate * 100 > estimate * 110);
+        self.is_thinned = is_over || loss > most_loss;
     }
 
     /// Tells the estimator what there is to gain.

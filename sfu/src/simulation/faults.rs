@@ -1,0 +1,224 @@
+//! Publishers that vanish, strangers that forge, wishes of viewers.
+
+use tokio::sync::oneshot;
+
+use super::*;
+use crate::handle::{CloseReason, LayerChoice, Role};
+use crate::shard::{Command, Receipt};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn live(world: &mut World, spec: &EncoderSpec) -> (usize, usize) {
+    let stream = StreamId::from(1);
+    let publisher = world.publish(stream, spec, PERFECT());
+    world.run(SECOND * 2);
+    let viewer = world.view(stream, PERFECT());
+    world.run(SECOND * 3);
+    (publisher, viewer)
+}
+
+fn single() -> EncoderSpec {
+    EncoderSpec::single(SECOND * 2, true)
+}
+
+#[test]
+fn silence_of_5_s_is_told_and_the_same_viewers_go_on() {
+    let mut world = World::new();
+    let (publisher, viewer) = live(&mut world, &single());
+    world.cut_off(publisher, true);
+    let silent_from = world.elapsed();
+    world.run(SECOND * 5);
+    let told = world
+        .events
+        .iter()
+        .find_map(|(at, event)| matches!(event, Event::MediaSilent { .. }).then_some(*at));
+    let told = told.expect("the silence is told");
+    assert!(
+        told - silent_from < Duration::from_millis(2_400),
+        "{:?}",
+        told - silent_from
+    );
+    world.cut_off(publisher, false);
+    let back_at = world.elapsed();
+    world.run(SECOND * 4);
+    let flowing = world
+        .events
+        .iter()
+        .filter(|(_, e)| matches!(e, Event::MediaFlowing { .. }));
+    assert_eq!(flowing.count(), 2);
+    let shown = world
+        .player(viewer)
+        .shown_between(back_at, world.elapsed())
+        .count();
+    assert!(shown > 60, "{shown} frames after the return");
+}
+
+#[test]
+fn publisher_gone_for_31_s_is_closed_and_another_continues_the_stream() {
+    let mut world = World::new();
+    let (publisher, viewer) = live(&mut world, &single());
+    world.cut_off(publisher, true);
+    world.run(SECOND * 31);
+    let session = world.session(publisher);
+    let closed = world.events.iter().any(|(_, event)| {
+        matches!(event, Event::Closed { session: s, role: Role::Publisher, reason: CloseReason::Inactive, .. } if *s == session)
+    });
+    assert!(closed);
+    let back_at = world.elapsed();
+    world.publish(StreamId::from(1), &single(), PERFECT());
+    world.run(SECOND * 3);
+    let player = world.player(viewer);
+    assert!(player.shown_between(back_at, world.elapsed()).count() > 60);
+    assert!(
+        player
+            .sequence
+            .windows(2)
+            .all(|pair| pair[1] == pair[0] + 1),
+        "one continuous stream"
+    );
+}
+
+#[test]
+fn new_publisher_supersedes_the_old_one() {
+    let mut world = World::new();
+    let (old, viewer) = live(&mut world, &single());
+    world.publish(StreamId::from(1), &single(), PERFECT());
+    let from = world.elapsed();
+    world.run(SECOND * 3);
+    let session = world.session(old);
+    let superseded = world.events.iter().any(|(_, event)| {
+        matches!(event, Event::Closed { session: s, reason: CloseReason::Superseded, .. } if *s == session)
+    });
+    assert!(superseded);
+    assert!(
+        world
+            .player(viewer)
+            .shown_between(from, world.elapsed())
+            .count()
+            > 60
+    );
+}
+
+#[test]
+fn chosen_layer_is_sent_and_auto_returns_to_the_largest() {
+    let mut world = World::new();
+    let (_, viewer) = live(&mut world, &EncoderSpec::simulcast());
+    let session = world.session(viewer);
+    let choose = |world: &mut World, choice: LayerChoice| {
+        let (reply, mut result) = oneshot::channel();
+        world.command(Command::ChooseLayer {
+            session,
+            choice,
+            reply,
+        });
+        let result = result.try_recv().expect("it is answered");
+        world.run(SECOND * 12);
+        result
+    };
+    choose(&mut world, LayerChoice::Rid("l".to_owned())).expect("there is one");
+    assert_eq!(world.player(viewer).layer(), Some(0));
+    choose(
+        &mut world,
+        LayerChoice::MaxSize {
+            width: None,
+            height: Some(400),
+        },
+    )
+    .expect("a bound");
+    assert_eq!(world.player(viewer).layer(), Some(1));
+    choose(&mut world, LayerChoice::Auto).expect("always");
+    assert_eq!(world.player(viewer).layer(), Some(2));
+    let refused = choose(&mut world, LayerChoice::Rid("x".to_owned()));
+    let words = refused.expect_err("there is none").to_string();
+    assert!(
+        words.starts_with("there is no layer x; there are "),
+        "{words}"
+    );
+    let frozen = world
+        .player(viewer)
+        .frozen(world.elapsed(), Duration::from_millis(300));
+    assert_eq!(frozen, Duration::ZERO, "switches are seamless");
+}
+
+#[test]
+fn layer_of_a_publisher_that_ignores_requests_is_switched_from_the_cache() {
+    let mut world = World::new();
+    let spec = EncoderSpec {
+        keyframe_every: SECOND * 10,
+        listens: false,
+        // As OBS: "0" is the largest.
+        layers: vec![
+            (Some("0"), 2_500_000),
+            (Some("1"), 800_000),
+            (Some("2"), 200_000),
+        ],
+    };
+    let (_, viewer) = live(&mut world, &spec);
+    world.run(SECOND * 14);
+    let session = world.session(viewer);
+    let (reply, _result) = oneshot::channel();
+    world.command(Command::ChooseLayer {
+        session,
+        choice: LayerChoice::Rid("2".to_owned()),
+        reply,
+    });
+    let asked = world.elapsed();
+    world.run(SECOND * 2);
+    let player = world.player(viewer);
+    let switched = player
+        .shown_between(asked, world.elapsed())
+        .find(|s| s.layer == 2)
+        .expect("it is switched");
+    assert!(
+        switched.at - asked < Duration::from_millis(400),
+        "{:?}",
+        switched.at - asked
+    );
+}
+
+#[test]
+fn strangers_get_no_answer_and_disturb_nobody() {
+    let mut world = World::new();
+    let (publisher, viewer) = live(&mut world, &single());
+    let stranger: SocketAddr = ([203, 0, 113, 9], 999).into();
+    let known = world.peer_address(publisher);
+    let client_hello = [22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 40, 1, 0, 0, 28];
+    let rtp = [128, 96, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 1, 2, 3];
+    for _ in 0..1_000 {
+        assert_eq!(world.inject(stranger, &client_hello), Receipt::Dropped);
+        assert_eq!(world.inject(stranger, &rtp), Receipt::Dropped);
+        assert_eq!(world.inject(stranger, &[0; 19]), Receipt::Dropped);
+    }
+    // Forged from the publisher's own address: it fails to open, and that is all.
+    world.inject(known, &rtp);
+    let from = world.elapsed();
+    world.run(SECOND * 2);
+    assert!(
+        world
+            .player(viewer)
+            .shown_between(from, world.elapsed())
+            .count()
+            > 55
+    );
+    assert!(
+        !world
+            .events
+            .iter()
+            .any(|(_, event)| matches!(event, Event::Closed { .. }))
+    );
+}
+
+#[test]
+fn session_without_dtls_is_removed_after_10_s() {
+    let mut world = World::new();
+    live(&mut world, &single());
+    let viewer = world.view(StreamId::from(1), PERFECT());
+    world.cut_off(viewer, true);
+    world.run(SECOND * 11);
+    let session = world.session(viewer);
+    let gone = world.events.iter().any(|(_, event)| {
+        matches!(event, Event::Closed { session: s, reason: CloseReason::HandshakeTimeout, .. } if *s == session)
+    });
+    assert!(gone);
+    assert_eq!(world.registry().sessions(), (2, 0));
+}

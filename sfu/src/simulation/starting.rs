@@ -1,0 +1,97 @@
+//! Joins: how soon there is a picture, and how soon it is live.
+
+use super::*;
+
+const LIVE: Duration = Duration::from_millis(80);
+
+fn joined(keyframe_every: u64, listens: bool) -> (World, usize) {
+    let mut world = World::new();
+    let stream = StreamId::from(1);
+    let spec = EncoderSpec::single(Duration::from_secs(keyframe_every), listens);
+    world.publish(stream, &spec, PERFECT());
+    world.run(Duration::from_millis(keyframe_every * 1_000 + 7_500));
+    let viewer = world.view(stream, PERFECT());
+    world.run(Duration::from_secs(2));
+    (world, viewer)
+}
+
+#[test]
+fn viewer_sees_a_picture_and_hears_sound() {
+    let (world, viewer) = joined(2, true);
+    let player = world.player(viewer);
+    assert!(player.shown.len() > 45, "{} frames", player.shown.len());
+    assert!(
+        player.audio.len() > 80,
+        "{} audio packets",
+        player.audio.len()
+    );
+    assert_eq!(
+        player.frozen(world.elapsed(), Duration::from_millis(200)),
+        Duration::ZERO
+    );
+}
+
+#[test]
+fn join_is_instant_though_the_publisher_ignores_requests_and_its_key_frame_is_old() {
+    let (world, viewer) = joined(10, false);
+    let player = world.player(viewer);
+    let connected = player.connected_at.expect("it connects");
+    let first = player.shown.first().expect("it shows frames");
+    assert!(
+        first.at - connected < Duration::from_millis(50),
+        "{:?}",
+        first.at - connected
+    );
+    let live = player
+        .shown
+        .iter()
+        .find(|s| s.age < LIVE)
+        .expect("it gets live");
+    assert!(
+        live.at - connected < Duration::from_millis(300),
+        "{:?}",
+        live.at - connected
+    );
+    let after = player.shown.iter().skip_while(|s| s.age >= LIVE);
+    assert!(after.into_iter().all(|s| s.age < LIVE), "it stays live");
+    assert_eq!(player.requests, 0);
+}
+
+#[test]
+fn outgoing_sequence_numbers_have_no_gap_at_the_seam_of_cache_and_live() {
+    let (world, viewer) = joined(4, false);
+    let sequence = &world.player(viewer).sequence;
+    assert!(sequence.windows(2).all(|pair| pair[1] == pair[0] + 1));
+    assert!(sequence[0] < 65_536);
+}
+
+#[test]
+fn viewers_share_one_request_for_a_key_frame() {
+    let mut world = World::new();
+    let stream = StreamId::from(1);
+    let publisher = world.publish(stream, &EncoderSpec::simulcast(), PERFECT());
+    world.run(Duration::from_secs(6));
+    let before = world.encoder(publisher).requests;
+    for _ in 0..20 {
+        world.view(stream, PERFECT());
+    }
+    world.run(Duration::from_millis(450));
+    let asked = world.encoder(publisher).requests - before;
+    assert!(asked <= 3, "{asked} requests for 20 viewers");
+}
+
+#[test]
+fn viewer_on_another_shard_gets_the_same_picture() {
+    let mut world = World::with(Config::default(), 2);
+    let stream = StreamId::from(1);
+    let spec = EncoderSpec::single(Duration::from_secs(2), true);
+    world.publish(stream, &spec, PERFECT());
+    world.run(Duration::from_secs(3));
+    let viewers = [world.view(stream, PERFECT()), world.view(stream, PERFECT())];
+    world.run(Duration::from_secs(2));
+    for viewer in viewers {
+        assert!(world.player(viewer).shown.len() > 45);
+    }
+    let totals = world.registry().counters.snapshot();
+    assert!(totals.packets_forwarded > 0);
+}
