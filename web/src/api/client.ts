@@ -1,4 +1,5 @@
 /** Every request the pages make, one function each. A refusal is an `ApiError` in the server's words. */
+import { sentence } from '../words';
 import type {
   AccountSession,
   Channel,
@@ -16,7 +17,7 @@ export class ApiError extends Error {
   readonly code: string | null;
 
   constructor(problem: Problem) {
-    super(problem.detail ?? problem.title ?? `The server answered ${problem.status}.`);
+    super(sentence(problem.detail ?? problem.title ?? `The server answered ${problem.status}`));
     this.name = 'ApiError';
     this.status = problem.status;
     this.code = problem.code ?? null;

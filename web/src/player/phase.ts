@@ -33,11 +33,14 @@ export function phaseAfter(error: unknown, now: number, attempt: number, wasLive
     case 409:
       return { name: wasLive ? 'ended' : 'offline' };
     case 406:
-    case 415:
     case 422:
-      return { name: 'unsupported', reason: error.message };
+      return /codec/.test(error.code ?? 'codec')
+        ? { name: 'unsupported', reason: error.message }
+        : { name: 'failed', reason: error.message };
     case 503:
-      return { name: 'server_full', retryAt };
+      return error.code === 'shutting_down'
+        ? { name: 'reconnecting', reason: error.message, retryAt }
+        : { name: 'server_full', retryAt };
     case 0:
     case 429:
       return { name: 'reconnecting', reason: error.message, retryAt };

@@ -4,7 +4,7 @@
  */
 import { negotiateCaptureTime } from '../session/capture_time';
 import { extension, iceServers } from '../session/link';
-import { end, offer, restartIce, type Session } from '../session/signalling';
+import { end, offer, onClosedByServer, restartIce, type Session } from '../session/signalling';
 import { type LayerSet, parseLayers } from './layers';
 
 const SSE = 'urn:ietf:params:whep:ext:core:server-sent-events';
@@ -49,6 +49,9 @@ export class WhepSession {
   async open(signal: AbortSignal): Promise<void> {
     const session = await offer(this.pc, this.#endpoint, { signal });
     this.#session = session;
+    onClosedByServer(this.pc, () => {
+      if (!this.#closed) this.#listener.connection('failed');
+    });
     const servers = iceServers(session.links);
     if (servers.length > 0) this.pc.setConfiguration({ ...this.pc.getConfiguration(), iceServers: servers });
     this.#listen(extension(session.links, SSE));

@@ -205,7 +205,7 @@ export class Publisher {
   /** 'back', 'over' (ended elsewhere), an error that no attempt changes, or how long to wait before the next. */
   async #tryOnce(run: number): Promise<'back' | 'over' | Error | number> {
     const session = this.#session;
-    if (session && session.pc.connectionState !== 'closed') {
+    if (session && !session.isOver) {
       if (session.pc.connectionState === 'connected') return 'back';
       const restarted = await session.restart(AbortSignal.timeout(4000)).then(
         () => true,

@@ -1,7 +1,7 @@
 /** One WHIP session: a peer connection that sends a picture and a sound. Decides nothing. */
 import { negotiateCaptureTime } from '../session/capture_time';
 import { iceServers } from '../session/link';
-import { end, offer, restartIce, type Session } from '../session/signalling';
+import { end, offer, onClosedByServer, restartIce, type Session } from '../session/signalling';
 import { encodingsFor, orderCodecs, type Quality, totalBitrate, withStartBitrate } from './encodings';
 import type { Output } from './sources';
 
@@ -23,10 +23,13 @@ export class WhipSession {
   readonly #options: WhipOptions;
   readonly #video: RTCRtpSender;
   readonly #audio: RTCRtpSender;
+  readonly #onState: (state: RTCPeerConnectionState) => void;
   #session: Session | null = null;
+  #over = false;
 
   constructor(options: WhipOptions, output: Output, onState: (state: RTCPeerConnectionState) => void) {
     this.#options = options;
+    this.#onState = onState;
     this.pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
     this.pc.onconnectionstatechange = () => onState(this.pc.connectionState);
     const stream = new MediaStream();
@@ -54,6 +57,10 @@ export class WhipSession {
       editAnswer: (sdp) => withStartBitrate(sdp, start),
     });
     this.#session = session;
+    onClosedByServer(this.pc, () => {
+      this.#over = true;
+      this.#onState('failed');
+    });
     const servers = iceServers(session.links);
     if (servers.length > 0) this.pc.setConfiguration({ ...this.pc.getConfiguration(), iceServers: servers });
     // Fewer frames before a smaller picture: the layers are there for small pictures.
@@ -73,6 +80,11 @@ export class WhipSession {
   async restart(signal: AbortSignal): Promise<void> {
     if (!this.#session) throw new Error('There is no session to restart.');
     await restartIce(this.pc, this.#session, signal);
+  }
+
+  /** Whether a restart could bring this session back. */
+  get isOver(): boolean {
+    return this.#over || this.pc.connectionState === 'closed';
   }
 
   /** Resolves true once media can flow, false when it cannot within the time. */

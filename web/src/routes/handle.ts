@@ -6,13 +6,14 @@ export function handleFrom(name: string): string {
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, '_')
     .replace(/^_+|_+$/g, '')
-    .slice(0, 32);
+    .slice(0, 30);
 }
 
 /** What is wrong with a handle, before the server says so. */
 export function handleProblem(handle: string): string | null {
   if (handle.length < 2) return 'At least 2 characters.';
-  if (handle.length > 32) return 'At most 32 characters.';
+  if (handle.length > 30) return 'At most 30 characters.';
   if (!/^[a-z0-9_-]+$/.test(handle)) return 'Only a–z, 0–9, - and _.';
+  if (!/^[a-z0-9]/.test(handle)) return 'Begin with a letter or a digit.';
   return null;
 }

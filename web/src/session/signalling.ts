@@ -2,6 +2,8 @@
  * The HTTP side of a session (RFC 9725, WHEP draft): offer, ICE restart, end. Knows neither who
  * publishes nor who watches; the caller owns the peer connection.
  */
+
+import { sentence } from '../words';
 import { applyRestart, restartFragment } from './fragment';
 import { type Link, parseLinks } from './link';
 
@@ -82,6 +84,19 @@ export async function restartIce(
   }
 }
 
+/**
+ * Tells when the other end closed the session for good. The connection state does not: with DTLS closed
+ * it stays "connected" until consent runs out half a minute later.
+ */
+export function onClosedByServer(pc: RTCPeerConnection, tell: () => void): void {
+  const [transceiver] = pc.getTransceivers();
+  const transport = transceiver?.sender.transport ?? transceiver?.receiver.transport;
+  transport?.addEventListener('statechange', () => {
+    if (pc.signalingState === 'closed') return;
+    if (transport.state === 'closed' || transport.state === 'failed') tell();
+  });
+}
+
 /** Ends the session on the server. Nobody waits for it: a session that is gone already is fine. */
 export function end(session: Session): void {
   fetch(session.url, { method: 'DELETE', keepalive: true }).catch(() => undefined);
@@ -109,7 +124,7 @@ async function refusal(response: Response): Promise<SignallingError> {
   return new SignallingError(
     response.status,
     problem.code ?? null,
-    problem.detail ?? problem.title ?? `The server answered ${response.status}.`,
+    sentence(problem.detail ?? problem.title ?? `The server answered ${response.status}`),
     Number.isFinite(seconds) ? seconds * 1000 : null,
   );
 }

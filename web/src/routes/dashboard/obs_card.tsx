@@ -128,7 +128,7 @@ function Keys({ handle }: { handle: string }) {
               <div className="min-w-0 flex-1">
                 <p className="truncate text-sm font-medium">{key.name}</p>
                 <p className="truncate text-sm text-ink-3">
-                  <code className="font-mono">{key.prefix}…</code>{' '}
+                  <code className="font-mono">tl_{key.prefix}…</code>{' '}
                   {key.last_used_at ? `used ${ago(key.last_used_at, now)}` : 'never used'}
                 </p>
               </div>

@@ -12,7 +12,7 @@ import { Frame } from '../frame';
 import { handleFrom, handleProblem } from '../handle';
 import { useTitle } from '../title';
 
-const SHORTEST_PASSWORD = 10;
+const SHORTEST_PASSWORD = 8;
 
 export function SetupPage() {
   useTitle('Set up');

@@ -50,7 +50,7 @@ export function Room({
     refetchInterval: 2000,
     refetchIntervalInBackground: true,
   }).data;
-  const heldByServer = ingest?.state === 'reconnecting' || ingest?.state === 'receiving';
+  const heldByServer = ingest !== undefined && ingest.state !== 'waiting';
 
   const goLive = useCallback(async () => {
     if (!sources.store.get().asked) await sources.open();

@@ -1,0 +1,67 @@
+import { expect, goLive, look, test } from './harness';
+
+/** What the server says to an encoder that uses this key with an empty offer. */
+async function statusFor(url: string, key: string): Promise<number> {
+  const response = await fetch(`${url}/whip`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/sdp', Authorization: `Bearer ${key}` },
+    body: 'v=0\r\n',
+  });
+  return response.status;
+}
+
+test('a stream key is shown once, rotated and revoked', async ({ people, ownChannel: channel, site }) => {
+  const page = await people.creator();
+  await page.goto(`/dashboard?channel=${channel.handle}`);
+  await expect(page.getByText(`${site.url}/whip`)).toBeVisible();
+  await page.getByRole('button', { name: 'Make a stream key' }).click();
+  const shown = page.getByTestId('new-key').locator('code');
+  await expect(shown).toBeVisible();
+  const first = (await shown.textContent()) ?? '';
+  expect(await statusFor(site.url, first)).not.toBe(401);
+  await look(page, 'dashboard-key');
+
+  await page.reload();
+  await expect(page.getByText('never used')).toBeVisible();
+  await expect(page.getByText(first)).toHaveCount(0);
+
+  await page.getByRole('button', { name: 'Rotate key OBS' }).click();
+  await page.getByRole('button', { name: 'Rotate key', exact: true }).click();
+  await expect(shown).toBeVisible();
+  const second = (await shown.textContent()) ?? '';
+  expect(second).not.toBe(first);
+  expect(await statusFor(site.url, first)).toBe(401);
+  expect(await statusFor(site.url, second)).not.toBe(401);
+
+  await page.getByRole('button', { name: 'I have copied it' }).click();
+  await expect(shown).toHaveCount(0);
+  await page.getByRole('button', { name: 'Revoke key OBS' }).click();
+  await page.getByRole('button', { name: 'Revoke key', exact: true }).click();
+  await expect(page.getByRole('button', { name: 'Make a stream key' })).toBeVisible();
+  expect(await statusFor(site.url, second)).toBe(401);
+});
+
+test('the dashboard tells within seconds what arrives, and ends it', async ({
+  people,
+  ownChannel: channel,
+}) => {
+  const dashboard = await people.creator();
+  await dashboard.goto(`/dashboard?channel=${channel.handle}`);
+  await expect(dashboard.getByTestId('ingest-summary')).toContainText('Waiting for media');
+  await look(dashboard, 'dashboard-waiting');
+
+  const studio = await people.creator();
+  await goLive(studio, channel.handle);
+  await expect(dashboard.getByTestId('ingest-summary')).toContainText(
+    /Receiving 1280[x×]720 H264 \d+ fps \+ Opus/,
+    {
+      timeout: 30_000,
+    },
+  );
+  await look(dashboard, 'dashboard-live');
+
+  await dashboard.getByRole('button', { name: 'End stream' }).click();
+  await dashboard.getByRole('dialog').getByRole('button', { name: 'End stream' }).click();
+  await expect(dashboard.getByTestId('ingest-summary')).toContainText('Waiting for media');
+  await expect(studio.getByText('Your stream was ended')).toBeVisible({ timeout: 30_000 });
+});

@@ -1,0 +1,189 @@
+/** What every test needs: a server that is set up, a channel of its own, people, and what they see. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import AxeBuilder from '@axe-core/playwright';
+import { type Browser, type BrowserContext, test as base, expect, type Page } from '@playwright/test';
+import { Server } from './server';
+
+const SCREENS = join(import.meta.dirname, '../test-results/screens');
+export const ACCOUNT = { name: 'Ada', password: 'correct horse battery' };
+
+/** A server whose first account exists, asked over its API as that account. */
+export class Site {
+  readonly server: Server;
+  readonly #cookie: string;
+
+  private constructor(server: Server, cookie: string) {
+    this.server = server;
+    this.#cookie = cookie;
+  }
+
+  static async setUp(): Promise<Site> {
+    const server = await Server.start();
+    const token = new URL(server.setupLink).hash.slice(1);
+    const response = await fetch(`${server.url}/api/setup`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', Origin: server.url },
+      body: JSON.stringify({ token, ...ACCOUNT, handle: 'ada' }),
+    });
+    if (response.status !== 201)
+      throw new Error(`Set-up answered ${response.status}: ${await response.text()}`);
+    const cookie = response.headers.get('set-cookie')?.split(';')[0] ?? '';
+    return new Site(server, cookie);
+  }
+
+  get url(): string {
+    return this.server.url;
+  }
+
+  async api<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const response = await fetch(`${this.url}/api${path}`, {
+      method,
+      headers: { 'Content-Type': 'application/json', Origin: this.url, Cookie: this.#cookie },
+      body: body === undefined ? null : JSON.stringify(body),
+    });
+    if (!response.ok)
+      throw new Error(`${method} ${path} answered ${response.status}: ${await response.text()}`);
+    return (response.status === 204 ? undefined : await response.json()) as T;
+  }
+
+  async newChannel(handle: string, name: string): Promise<void> {
+    await this.api('POST', '/channels', { handle, name });
+  }
+
+  async signIn(context: BrowserContext): Promise<void> {
+    const [name = '', value = ''] = this.#cookie.split('=');
+    await context.addCookies([{ name, value, url: this.url }]);
+  }
+}
+
+let channels = 0;
+
+export const test = base.extend<
+  { ownChannel: { handle: string; name: string }; people: People },
+  { site: Site }
+>({
+  site: [
+    // biome-ignore lint/correctness/noEmptyPattern: the runner reads the fixtures' names from this pattern
+    async ({}, use) => {
+      const site = await Site.setUp();
+      await use(site);
+      await site.server.stop();
+    },
+    { scope: 'worker' },
+  ],
+  ownChannel: async ({ site }, use) => {
+    channels += 1;
+    const channel = { handle: `channel${channels}`, name: `Channel ${channels}` };
+    await site.newChannel(channel.handle, channel.name);
+    await use(channel);
+    await site.api('POST', `/channels/${channel.handle}/end`).catch(() => undefined);
+  },
+  people: async ({ browser, site }, use) => {
+    const people = new People(browser, site);
+    await use(people);
+    await people.leave();
+  },
+});
+
+export { expect };
+
+/** Each person has a browser profile of their own. */
+export class People {
+  readonly #browser: Browser;
+  readonly #site: Site;
+  readonly #contexts: BrowserContext[] = [];
+
+  constructor(browser: Browser, site: Site) {
+    this.#browser = browser;
+    this.#site = site;
+  }
+
+  async creator(): Promise<Page> {
+    const page = await this.stranger();
+    await this.#site.signIn(page.context());
+    return page;
+  }
+
+  async stranger(): Promise<Page> {
+    const context = await this.#browser.newContext({
+      baseURL: this.#site.url,
+      viewport: { width: 1280, height: 800 },
+      permissions: ['camera', 'microphone'],
+    });
+    this.#contexts.push(context);
+    const page = await context.newPage();
+    // Leaving a studio that is on air asks; the test means it.
+    page.on('dialog', (dialog) => void dialog.accept());
+    return page;
+  }
+
+  async leave(): Promise<void> {
+    for (const context of this.#contexts) await context.close();
+  }
+}
+
+/** Opens the studio and its devices. */
+export async function openStudio(page: Page, handle: string, search = ''): Promise<void> {
+  await page.goto(`/studio?channel=${handle}${search}`);
+  const ask = page.getByRole('button', { name: 'Turn on camera and microphone' });
+  const goLive = page.getByRole('button', { name: 'Go live' });
+  await expect(goLive).toBeVisible();
+  await expect(async () => {
+    if (await ask.isVisible()) await ask.click();
+    await expect(goLive).toBeEnabled({ timeout: 1000 });
+  }).toPass();
+}
+
+/** Goes on air with the fake camera. */
+export async function goLive(page: Page, handle: string, search = ''): Promise<void> {
+  await openStudio(page, handle, search);
+  await page.getByRole('button', { name: 'Go live' }).click();
+  await expect(page.getByText(/^On air/)).toBeVisible();
+}
+
+export async function endStream(page: Page): Promise<void> {
+  await page.getByRole('button', { name: 'End stream' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'End stream' }).click();
+}
+
+/** Waits until the picture moves: 15 more frames. */
+export async function expectMovingPicture(page: Page): Promise<void> {
+  const frames = () =>
+    page
+      .locator('video')
+      .evaluate((video: HTMLVideoElement) => video.getVideoPlaybackQuality().totalVideoFrames);
+  const before = await frames();
+  await expect.poll(frames, { timeout: 30_000 }).toBeGreaterThan(before + 15);
+}
+
+/** Waits until the decoded picture has this size. */
+export async function expectSize(page: Page, size: string): Promise<void> {
+  const decoded = () =>
+    page.locator('video').evaluate((video: HTMLVideoElement) => `${video.videoWidth}x${video.videoHeight}`);
+  await expect.poll(decoded, { timeout: 30_000 }).toBe(size);
+}
+
+/** No serious or critical fault for people with assistive technology. */
+export async function expectAccessible(page: Page): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
+  expect(
+    serious.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(' ')).join(', ')}`),
+  ).toEqual([]);
+}
+
+/** Screenshots for people to look at, on a desk and on a phone, each page checked by axe at both widths. */
+export async function look(page: Page, name: string): Promise<void> {
+  mkdirSync(SCREENS, { recursive: true });
+  for (const [width, height] of [
+    [390, 844],
+    [1280, 800],
+  ] as const) {
+    await page.setViewportSize({ width, height });
+    const sideways = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    expect(sideways, `${name} at ${width} px scrolls sideways`).toBeLessThanOrEqual(0);
+    await expectAccessible(page);
+    await page.screenshot({ path: join(SCREENS, `${name}-${width}.png`) });
+  }
+}

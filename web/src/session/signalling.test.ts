@@ -1,0 +1,73 @@
+import { afterEach, expect, test, vi } from 'vitest';
+import { offer, restartIce, SignallingError } from './signalling';
+
+afterEach(() => vi.unstubAllGlobals());
+
+function peer(): RTCPeerConnection & { applied: RTCSessionDescriptionInit[] } {
+  const applied: RTCSessionDescriptionInit[] = [];
+  return {
+    applied,
+    signalingState: 'have-local-offer',
+    remoteDescription: { sdp: 'm=video\r\na=ice-ufrag:a\r\na=ice-pwd:b\r\n' },
+    createOffer: async () => ({
+      type: 'offer',
+      sdp: 'a=ice-ufrag:n\r\na=ice-pwd:m\r\nm=video\r\na=mid:0\r\n',
+    }),
+    setLocalDescription: async (description: RTCSessionDescriptionInit) => void applied.push(description),
+    setRemoteDescription: async (description: RTCSessionDescriptionInit) => void applied.push(description),
+  } as unknown as RTCPeerConnection & { applied: RTCSessionDescriptionInit[] };
+}
+
+function serverSays(status: number, body: string, headers: Record<string, string> = {}) {
+  const seen: Request[] = [];
+  vi.stubGlobal('fetch', async (url: string, init: RequestInit) => {
+    seen.push(new Request(url, { ...init, signal: null }));
+    const response = new Response(body, { status, headers });
+    Object.defineProperty(response, 'url', { value: url });
+    return response;
+  });
+  return seen;
+}
+
+test('an offer gives a session with an absolute address and its links', async () => {
+  const seen = serverSays(201, 'v=0', { Location: '/whep/sessions/ab', Link: '</x>; rel="r"' });
+  const session = await offer(peer(), 'http://host/whep/ada');
+  expect(session).toMatchObject({ url: 'http://host/whep/sessions/ab', links: [{ url: '/x', rel: 'r' }] });
+  expect(seen[0]?.headers.get('content-type')).toBe('application/sdp');
+});
+
+test('a refusal carries status, code, words and the time to wait', async () => {
+  serverSays(409, '{"code":"not_live","detail":"nobody is live"}', { 'Retry-After': '2' });
+  const refused = await offer(peer(), 'http://host/whep/ada').catch((error) => error);
+  expect(refused).toBeInstanceOf(SignallingError);
+  expect(refused).toMatchObject({
+    status: 409,
+    code: 'not_live',
+    message: 'Nobody is live.',
+    retryAfterMs: 2000,
+  });
+});
+
+test('a server that is not there has status 0', async () => {
+  vi.stubGlobal('fetch', async () => {
+    throw new TypeError('Failed to fetch');
+  });
+  await expect(offer(peer(), 'http://host/whep/ada')).rejects.toMatchObject({ status: 0 });
+});
+
+test('a refused restart leaves the connection as it was', async () => {
+  serverSays(404, '{}');
+  const pc = peer();
+  await expect(restartIce(pc, { url: 'http://host/s', links: [] })).rejects.toMatchObject({ status: 404 });
+  expect(pc.applied.map(({ type }) => type)).toEqual(['offer', 'rollback']);
+});
+
+test('a restart is a PATCH with If-Match and applies the new credentials', async () => {
+  const seen = serverSays(200, 'a=ice-ufrag:srv\r\na=ice-pwd:pw\r\n', { ETag: '"2"' });
+  const pc = peer();
+  await restartIce(pc, { url: 'http://host/s', links: [] });
+  expect(seen[0]?.method).toBe('PATCH');
+  expect(seen[0]?.headers.get('if-match')).toBe('*');
+  expect(seen[0]?.headers.get('content-type')).toBe('application/trickle-ice-sdpfrag');
+  expect(pc.applied[1]).toMatchObject({ type: 'answer', sdp: expect.stringContaining('a=ice-ufrag:srv') });
+});
