@@ -7,7 +7,7 @@
 //! [`Egress`] is the border behind which the sealing and sending of media can be replaced.
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use str0m::Rtc;
 use str0m::net::{Protocol, Transmit};
@@ -54,6 +54,8 @@ pub(crate) struct Run {
 /// The kernel's bound on segments of one send (`UDP_MAX_SEGMENTS`), and on its bytes.
 const MOST_SEGMENTS: usize = 64;
 const MOST_RUN_BYTES: usize = 65_000;
+/// A time-out that is no further off than this means at once.
+const IMMEDIATE: Duration = Duration::from_micros(2);
 /// What may wait for a socket that takes no more, in bytes.
 pub(crate) const MOST_QUEUED_BYTES: usize = 8 * 1024 * 1024;
 
@@ -139,14 +141,16 @@ impl Run {
 
 /// Takes all that str0m has to say at `now`. Returns when it wants to be woken.
 ///
-/// Where bandwidth is estimated str0m lets one packet go for each time-out, also of the streams that
-/// it does not pace: as long as it wants no later time and sends, it is given the same time again.
+/// Where bandwidth is estimated str0m lets one packet go for each time-out and asks for the next a
+/// microsecond later, also for streams that it does not pace. It gets those microseconds at once, so
+/// that a frame leaves in one go.
 pub(crate) fn drain_into(
     rtc: &mut Rtc,
     now: Instant,
     queue: &mut TransmitQueue,
     mut on_event: impl FnMut(str0m::Event),
 ) -> Result<Instant, str0m::RtcError> {
+    let mut clock = now;
     let mut has_sent = false;
     loop {
         match rtc.poll_output()? {
@@ -155,9 +159,10 @@ pub(crate) fn drain_into(
                 queue.push(&transmit);
             }
             str0m::Output::Event(event) => on_event(event),
-            str0m::Output::Timeout(at) if at <= now && has_sent => {
+            str0m::Output::Timeout(at) if has_sent && at <= clock + IMMEDIATE => {
                 has_sent = false;
-                rtc.handle_input(str0m::Input::Timeout(now))?;
+                clock = clock.max(at);
+                rtc.handle_input(str0m::Input::Timeout(clock))?;
             }
             str0m::Output::Timeout(at) => return Ok(at),
         }

@@ -112,7 +112,6 @@ impl GopCache {
     }
 
     /// Payload bytes held.
-    #[cfg(test)]
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }

@@ -65,7 +65,9 @@ struct Outgoing {
 #[derive(Debug, Clone, Copy)]
 enum VideoState {
     /// Nothing to send before a key frame comes.
-    Waiting,
+    Waiting {
+        since: Option<Instant>,
+    },
     CatchingUp(CatchUp),
     Live {
         layer: usize,
@@ -83,6 +85,8 @@ struct CatchUp {
     spacing: Duration,
     ticks: u32,
     frames_begun: u32,
+    /// Frames to send; after them a fresh key frame is waited for.
+    most_frames: u32,
     timestamp_in: Option<u32>,
     timestamp_out: u32,
 }
@@ -104,6 +108,10 @@ const FRAME_SPACING: Duration = Duration::from_micros(500);
 const CATCH_UP_TICK: Duration = Duration::from_millis(2);
 /// A cached group with more frames than this is slow to decode: a fresh key frame is asked for, too.
 const LONG_GROUP: usize = 45;
+/// A cached group of more bytes than this is not sent to a joining viewer whose publisher listens.
+const MOST_BURST_BYTES: usize = 192 * 1024;
+/// A key frame that was asked for is waited for no longer than this.
+const LONGEST_WAIT: Duration = Duration::from_millis(500);
 /// A viewer that lost its picture gets the cached group again at most this often.
 const REPLAY_INTERVAL: Duration = Duration::from_secs(1);
 /// Sent packets kept for NACKs.
@@ -127,7 +135,7 @@ impl Viewer {
             epoch: 0,
             audio: None,
             video: None,
-            state: VideoState::Waiting,
+            state: VideoState::Waiting { since: None },
             target: None,
             selector: LayerSelector::default(),
             estimates,
@@ -213,7 +221,7 @@ impl Viewer {
         self.epoch = media.epoch;
         self.decide(link, now, media, outbox);
         if let Some(layer) = self.target
-            && self.begin_catch_up(now, media, layer)
+            && self.begin_catch_up(now, media, layer, self.frames_to_replay(link, media, layer))
         {
             self.cached_joins += 1;
             self.catch_up(link, now, media);
@@ -237,7 +245,7 @@ impl Viewer {
     /// Another publisher: everything goes on behind the last packet sent.
     fn change_publisher(&mut self, epoch: u32) {
         self.epoch = epoch;
-        self.state = VideoState::Waiting;
+        self.state = VideoState::Waiting { since: None };
         self.target = None;
         if let Some(audio) = &mut self.audio {
             audio.rewriter.end_source();
@@ -285,7 +293,7 @@ impl Viewer {
         if let Some(video) = &mut self.video {
             video.rewriter.switch(first);
         }
-        if !matches!(self.state, VideoState::Waiting) && self.current() != Some(layer) {
+        if !matches!(self.state, VideoState::Waiting { .. }) && self.current() != Some(layer) {
             self.switches += 1;
         }
         self.state = VideoState::Live { layer };
@@ -311,8 +319,28 @@ impl Viewer {
         }
     }
 
+    /// How much of a cached group a joining viewer gets. A large group would flood its link: where a
+    /// fresh key frame is to be had, the cached one is shown until that comes.
+    fn frames_to_replay(&self, link: &Link, media: &Media, layer: usize) -> u32 {
+        let is_large = media
+            .layers
+            .get(layer)
+            .is_some_and(|layer| layer.gop.bytes() > MOST_BURST_BYTES);
+        if is_large && link.shared.answers_pli() != Some(false) {
+            1
+        } else {
+            u32::MAX
+        }
+    }
+
     /// Starts to replay the cached group of a layer. Returns false when there is none.
-    fn begin_catch_up(&mut self, now: Instant, media: &Media, layer: usize) -> bool {
+    fn begin_catch_up(
+        &mut self,
+        now: Instant,
+        media: &Media,
+        layer: usize,
+        most_frames: u32,
+    ) -> bool {
         let (Some(video), Some(cached)) = (&mut self.video, media.layers.get(layer)) else {
             return false;
         };
@@ -333,6 +361,7 @@ impl Viewer {
             spacing,
             ticks: u32::try_from(ticks).unwrap_or(1).max(1),
             frames_begun: 0,
+            most_frames,
             timestamp_in: None,
             timestamp_out,
         });
@@ -350,7 +379,7 @@ impl Viewer {
         };
         if cached.gop.generation() != at.generation {
             // The group went over its bounds, or a new one begins: the next key frame takes over.
-            self.state = VideoState::Waiting;
+            self.state = VideoState::Waiting { since: None };
             return;
         }
         let elapsed = now.saturating_duration_since(at.started) + CATCH_UP_TICK;
@@ -359,6 +388,10 @@ impl Viewer {
         let mut is_live = true;
         for packet in cached.gop.from(at.next_seq) {
             if at.timestamp_in != Some(packet.timestamp) {
+                if at.frames_begun >= at.most_frames {
+                    self.state = VideoState::Waiting { since: Some(now) };
+                    return;
+                }
                 if at.frames_begun >= due {
                     is_live = false;
                     break;
@@ -398,6 +431,17 @@ impl Viewer {
     ) {
         self.decide(link, now, media, outbox);
         self.recover(link, now, media, outbox);
+        self.give_up_waiting(now, media);
+    }
+
+    /// The fresh key frame does not come: the cached group is better than nothing.
+    fn give_up_waiting(&mut self, now: Instant, media: &Media) {
+        if let VideoState::Waiting { since: Some(since) } = self.state
+            && now.saturating_duration_since(since) > LONGEST_WAIT
+            && let Some(layer) = self.target
+        {
+            self.begin_catch_up(now, media, layer, u32::MAX);
+        }
     }
 
     /// Answers a viewer's request for a key frame.
@@ -419,7 +463,7 @@ impl Viewer {
             .is_none_or(|at| now.saturating_duration_since(at) >= REPLAY_INTERVAL);
         // A publisher that does not listen: the cached group brings the picture back.
         if link.shared.answers_pli() == Some(false) {
-            if may_replay && self.begin_catch_up(now, media, layer) {
+            if may_replay && self.begin_catch_up(now, media, layer, u32::MAX) {
                 self.replayed_at = Some(now);
             }
             return;
@@ -457,10 +501,10 @@ impl Viewer {
         let is_deaf = link.shared.answers_pli() == Some(false);
         if is_new && is_deaf && current.is_some() {
             self.switches += 1;
-            self.begin_catch_up(now, media, chosen);
+            self.begin_catch_up(now, media, chosen, u32::MAX);
         } else if is_new && self.is_flooded(&candidates, current, estimate) {
             // What the link does not carry only delays the key frame that helps.
-            self.state = VideoState::Waiting;
+            self.state = VideoState::Waiting { since: Some(now) };
         }
     }
 
@@ -565,7 +609,7 @@ impl Viewer {
     /// The layer being sent.
     pub(crate) fn current(&self) -> Option<usize> {
         match self.state {
-            VideoState::Waiting => None,
+            VideoState::Waiting { .. } => None,
             VideoState::CatchingUp(CatchUp { layer, .. }) | VideoState::Live { layer } => {
                 Some(layer)
             }

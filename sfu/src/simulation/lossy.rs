@@ -81,6 +81,7 @@ fn bandwidth_collapse_goes_down_within_3_s_and_up_again_within_15_s() {
 
     world.set_down_link(weak, link(500));
     let collapsed = world.elapsed();
+    world.run(SECOND * 10);
     let down = world
         .player(weak)
         .shown_between(collapsed, world.elapsed())
