@@ -110,7 +110,7 @@ test('the player obeys its keys', async ({ people, ownChannel: channel }) => {
 
 test('the creator mutes, stops the camera and loses it, and the stream goes on', async ({
   people,
-  channel,
+  ownChannel: channel,
 }) => {
   const studio = await people.creator();
   await openStudio(studio, channel.handle);

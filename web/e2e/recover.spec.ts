@@ -20,7 +20,7 @@ test('an ICE restart changes the path and nobody notices', async ({ people, ownC
 
 test('a reloaded studio goes on with the same stream while viewers wait', async ({
   people,
-  channel,
+  ownChannel: channel,
   site,
 }) => {
   const studio = await people.creator();
