@@ -110,6 +110,8 @@ export class People {
       baseURL: this.#site.url,
       viewport: { width: 1280, height: 800 },
       permissions: ['camera', 'microphone'],
+      // Colours are measured at rest.
+      reducedMotion: 'reduce',
     });
     this.#contexts.push(context);
     const page = await context.newPage();
@@ -130,7 +132,8 @@ export async function openStudio(page: Page, handle: string, search = ''): Promi
   const goLive = page.getByRole('button', { name: 'Go live' });
   await expect(goLive).toBeVisible();
   await expect(async () => {
-    if (await ask.isVisible()) await ask.click();
+    // Where the devices were allowed before, the question goes away by itself.
+    if (await ask.isVisible()) await ask.click({ timeout: 1000 });
     await expect(goLive).toBeEnabled({ timeout: 1000 });
   }).toPass();
 }
@@ -173,17 +176,19 @@ export async function expectAccessible(page: Page): Promise<void> {
   ).toEqual([]);
 }
 
-/** Screenshots for people to look at, on a desk and on a phone, each page checked by axe at both widths. */
+/** Screenshots for people to look at, on a desk and on a phone, in both themes, each checked by axe. */
 export async function look(page: Page, name: string): Promise<void> {
   mkdirSync(SCREENS, { recursive: true });
-  for (const [width, height] of [
-    [390, 844],
-    [1280, 800],
+  for (const [width, height, colorScheme] of [
+    [390, 844, 'dark'],
+    [1280, 800, 'light'],
+    [1280, 800, 'dark'],
   ] as const) {
     await page.setViewportSize({ width, height });
+    await page.emulateMedia({ colorScheme });
     const sideways = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     expect(sideways, `${name} at ${width} px scrolls sideways`).toBeLessThanOrEqual(0);
     await expectAccessible(page);
-    await page.screenshot({ path: join(SCREENS, `${name}-${width}.png`) });
+    await page.screenshot({ path: join(SCREENS, `${name}-${width}-${colorScheme}.png`) });
   }
 }

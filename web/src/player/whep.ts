@@ -79,7 +79,7 @@ export class WhepSession {
     this.#closed = true;
     this.#events?.close();
     this.pc.close();
-    if (this.#session) end(this.#session);
+    if (this.#session) void end(this.#session);
   }
 
   #listen(url: string | null): void {

@@ -104,7 +104,7 @@ export class Publisher {
 
   /** Ends the stream for everybody. */
   end(): void {
-    this.#session?.end();
+    void this.#session?.end();
     this.#session = null;
     this.#reset();
     this.store.set({ phase: { name: 'ended', why: 'you' }, stats: null, since: null });

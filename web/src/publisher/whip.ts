@@ -58,6 +58,7 @@ export class WhipSession {
     });
     this.#session = session;
     onClosedByServer(this.pc, () => {
+      if (this.#over) return;
       this.#over = true;
       this.#onState('failed');
     });
@@ -112,10 +113,18 @@ export class WhipSession {
     this.pc.close();
   }
 
-  /** Ends the stream, on purpose. */
-  end(): void {
+  /**
+   * Ends the stream, on purpose. The server hears it before the connection goes: a connection that just
+   * goes is a lost one, and its stream stays open.
+   */
+  async end(): Promise<void> {
+    this.pc.onconnectionstatechange = null;
+    this.#over = true;
+    // Nothing of what is said now goes out.
+    await Promise.allSettled([this.#video.replaceTrack(null), this.#audio.replaceTrack(null)]);
+    if (this.#session)
+      await Promise.race([end(this.#session), new Promise((late) => setTimeout(late, 3000))]);
     this.abandon();
-    if (this.#session) end(this.#session);
   }
 
   #encodings(output?: Output): RTCRtpEncodingParameters[] {

@@ -52,7 +52,7 @@ export async function offer(
     links: parseLinks(response.headers.get('Link')),
   };
   if (pc.signalingState === 'closed') {
-    end(session);
+    void end(session);
     throw new DOMException('The session was closed while the server answered.', 'AbortError');
   }
   await pc.setRemoteDescription({ type: 'answer', sdp: options.editAnswer?.(answer) ?? answer });
@@ -97,9 +97,9 @@ export function onClosedByServer(pc: RTCPeerConnection, tell: () => void): void 
   });
 }
 
-/** Ends the session on the server. Nobody waits for it: a session that is gone already is fine. */
-export function end(session: Session): void {
-  fetch(session.url, { method: 'DELETE', keepalive: true }).catch(() => undefined);
+/** Ends the session on the server. One that is gone already is fine; the page may be closing. */
+export async function end(session: Session): Promise<void> {
+  await fetch(session.url, { method: 'DELETE', keepalive: true }).catch(() => undefined);
 }
 
 async function send(url: string, init: RequestInit): Promise<Response> {
