@@ -171,15 +171,23 @@ impl App {
             sfu: (sfu, sfu_events),
         } = parts;
         let operators = match config.http.admin {
-            true => {
-                Some(listen("the operators' port", config.http.admin_listen, "--admin").await?)
-            }
+            true => Some(
+                listen(
+                    "the operators' port",
+                    config.http.admin_listen,
+                    "--admin-listen",
+                )
+                .await?,
+            ),
             false => None,
         };
         let db = open_database(&config).await?;
         let unfinished = Streams::close_unfinished(&db, clock.now()).await?;
         if unfinished > 0 {
-            tracing::warn!(unfinished, "Closed {unfinished} streams that a crash left open");
+            tracing::warn!(
+                unfinished,
+                "Closed {unfinished} streams that a crash left open"
+            );
         }
         let pepper = Pepper::load_or_create(&config.data)?;
         let accounts =
@@ -211,7 +219,9 @@ impl App {
         };
         let mut app = Self {
             http: address(&public, config.http.listen),
-            admin: operators.as_ref().map(|l| address(l, config.http.admin_listen)),
+            admin: operators
+                .as_ref()
+                .map(|l| address(l, config.http.admin_listen)),
             services,
             setup,
             streams: tasks,
@@ -258,14 +268,21 @@ impl App {
         let url = self.url();
         let media = self.services.sfu.media_addresses();
         let ports = media.first().map_or(0, SocketAddr::port);
-        let protocols = if self.config.media.tcp { "UDP and TCP" } else { "UDP" };
+        let protocols = if self.config.media.tcp {
+            "UDP and TCP"
+        } else {
+            "UDP"
+        };
         let ips: Vec<String> = unique(media.iter().map(|address| address.ip().to_string()));
         let mut lines = vec![
             format!("Tallylight {} is running.", env!("CARGO_PKG_VERSION")),
             String::new(),
             format!("  Pages and API   {url}/"),
             format!("  Publish (WHIP)  {url}/whip"),
-            format!("  Media           port {ports}, {protocols}, at {}", ips.join(", ")),
+            format!(
+                "  Media           port {ports}, {protocols}, at {}",
+                ips.join(", ")
+            ),
         ];
         if let Some(admin) = self.admin {
             lines.push(format!("  Metrics         http://{admin}/metrics"));
@@ -320,7 +337,9 @@ pub async fn listen(
             address,
             hint: match source.kind() {
                 io::ErrorKind::AddrInUse => {
-                    format!("; another program has it: stop that one, or choose another with {flag}")
+                    format!(
+                        "; another program has it: stop that one, or choose another with {flag}"
+                    )
                 }
                 io::ErrorKind::PermissionDenied => {
                     format!("; ports below 1024 need rights: choose another with {flag}")

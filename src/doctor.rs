@@ -56,7 +56,7 @@ pub async fn examine(config: &Config, now: Timestamp) -> Vec<Finding> {
     let mut findings = vec![tcp_port("HTTP port", config.http.listen, "--http")];
     if config.http.admin {
         let admin = config.http.admin_listen;
-        findings.push(tcp_port("operators' port", admin, "--admin"));
+        findings.push(tcp_port("operators' port", admin, "--admin-listen"));
     }
     findings.extend(media_port(config));
     findings.push(media_addresses(config));
@@ -90,7 +90,12 @@ fn finding(subject: &'static str, verdict: Verdict, words: impl Into<String>) ->
 }
 
 fn tcp_port(subject: &'static str, address: SocketAddr, flag: &str) -> Finding {
-    port(subject, TcpListener::bind(address).map(drop), &format!("TCP {address}"), flag)
+    port(
+        subject,
+        TcpListener::bind(address).map(drop),
+        &format!("TCP {address}"),
+        flag,
+    )
 }
 
 fn media_port(config: &Config) -> Vec<Finding> {
@@ -123,7 +128,12 @@ fn media_addresses(config: &Config) -> Finding {
     let subject = "addresses";
     let port = config.media.port;
     if !config.media.public_ips.is_empty() {
-        let ips: Vec<String> = config.media.public_ips.iter().map(ToString::to_string).collect();
+        let ips: Vec<String> = config
+            .media
+            .public_ips
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         return good(
             subject,
             format!(
@@ -198,11 +208,16 @@ fn clock(now: Timestamp) -> Finding {
     }
     let synchronised = Path::new("/run/systemd/timesync/synchronized").exists();
     if synchronised {
-        good(subject, format!("it says {now:.0} and follows a time server"))
+        good(
+            subject,
+            format!("it says {now:.0} and follows a time server"),
+        )
     } else {
         good(
             subject,
-            format!("it says {now:.0}; compare it, since no time service of systemd keeps it right"),
+            format!(
+                "it says {now:.0}; compare it, since no time service of systemd keeps it right"
+            ),
         )
     }
 }

@@ -15,6 +15,7 @@ use tallylight::doctor::{self, Verdict};
 use tallylight::error::ApiError;
 use tallylight::secret::Secret;
 use tallylight::telemetry;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Self-hosted live streaming: publish from a browser tab or OBS, watch in under a second.
 #[derive(Debug, Parser)]
@@ -39,10 +40,20 @@ struct Settings {
     #[arg(long, global = true, env = "TALLYLIGHT_HTTP", value_name = "ADDR")]
     http: Option<String>,
     /// Address of the operators' listener [default: 127.0.0.1:9090]; "off" for none.
-    #[arg(long, global = true, env = "TALLYLIGHT_ADMIN", value_name = "ADDR")]
-    admin: Option<String>,
+    #[arg(
+        long,
+        global = true,
+        env = "TALLYLIGHT_ADMIN_LISTEN",
+        value_name = "ADDR"
+    )]
+    admin_listen: Option<String>,
     /// The one port of all media, UDP and TCP [default: 8189].
-    #[arg(long, global = true, env = "TALLYLIGHT_MEDIA_PORT", value_name = "PORT")]
+    #[arg(
+        long,
+        global = true,
+        env = "TALLYLIGHT_MEDIA_PORT",
+        value_name = "PORT"
+    )]
     media_port: Option<String>,
     /// Address at which clients reach the media port, behind NAT; several with commas.
     #[arg(long, global = true, env = "TALLYLIGHT_PUBLIC_IP", value_name = "IP")]
@@ -131,11 +142,23 @@ fn main() -> ExitCode {
     match run(cli) {
         Ok(code) => code,
         Err(error) => {
-            // One line, cause included: this is what an operator reads in a unit's log.
-            let _ = writeln!(io::stderr(), "tallylight: {error:#}");
+            let _ = writeln!(io::stderr(), "tallylight: {}", one_line(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// The error and its causes in one line, as an operator reads it in a unit's log. Many of our texts
+/// hold their cause already.
+fn one_line(error: &anyhow::Error) -> String {
+    let mut line = error.to_string();
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string();
+        if !line.contains(&cause) {
+            line = format!("{line}: {cause}");
+        }
+    }
+    line.replace('\n', " ")
 }
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
@@ -178,9 +201,9 @@ fn sources(settings: Settings) -> Sources {
     };
     flag("--data", "data", settings.data);
     flag("--http", "http.listen", settings.http);
-    match settings.admin {
-        Some(off) if off == "off" => flag("--admin", "http.admin", Some("false".to_owned())),
-        admin => flag("--admin", "http.admin_listen", admin),
+    match settings.admin_listen {
+        Some(off) if off == "off" => flag("--admin-listen", "http.admin", Some("false".to_owned())),
+        address => flag("--admin-listen", "http.admin_listen", address),
     }
     flag("--media-port", "media.port", settings.media_port);
     flag("--public-ip", "media.public_ips", settings.public_ip);
@@ -195,28 +218,38 @@ fn sources(settings: Settings) -> Sources {
 }
 
 async fn serve(config: Config) -> anyhow::Result<ExitCode> {
+    // Before anything else: a signal during the start must not kill what is half up.
+    let mut signals = Signals::new().context("cannot wait for signals")?;
     let app = App::start(config).await?;
     say(&app.greeting())?;
-    wait_for_signal().await?;
-    // A second signal does not wait for anybody.
+    signals.next().await;
     tokio::select! {
         () = app.shut_down() => Ok(ExitCode::SUCCESS),
-        second = wait_for_signal() => {
-            second?;
-            bail!("stopped at once by a second signal")
-        }
+        // The second signal does not wait for anybody.
+        () = signals.next() => bail!("stopped at once by a second signal"),
     }
 }
 
-async fn wait_for_signal() -> anyhow::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// SIGTERM and SIGINT, which both ask for an orderly end.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
     }
-    Ok(())
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 async fn examine(config: &Config) -> anyhow::Result<ExitCode> {
@@ -341,5 +374,15 @@ fn say(text: &str) -> anyhow::Result<()> {
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result.context("cannot write to standard output"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn no_two_flags_are_in_each_others_way() {
+        super::Cli::command().debug_assert();
     }
 }

@@ -272,7 +272,10 @@ mod tests {
         }
         assert!(!accepts(&[]));
         assert!(!accepts(&[("sec-fetch-site", "same-site")]));
-        assert!(!accepts(&[("origin", "null"), ("sec-fetch-site", "same-origin")]));
+        assert!(!accepts(&[
+            ("origin", "null"),
+            ("sec-fetch-site", "same-origin")
+        ]));
     }
 
     #[test]

@@ -53,6 +53,9 @@ const BODY: usize = 1024 * 1024;
 /// A request is answered, its body read, within this time; event streams have begun by then.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
+/// Figures of the SFU that go down again.
+const SFU_GAUGES: [&str; 3] = ["publishers", "viewers", "streams"];
+
 #[derive(OpenApi)]
 #[openapi(info(
     title = "Tallylight",
@@ -75,7 +78,10 @@ pub fn public(services: &Services) -> Router {
             ANSWER_WITHIN,
         ))
         .layer(from_fn_with_state(services.clock.clone(), observe))
-        .layer(from_fn_with_state(services.front.clone(), request::identify))
+        .layer(from_fn_with_state(
+            services.front.clone(),
+            request::identify,
+        ))
         .layer(CatchPanicLayer::custom(|_| {
             let words = "something failed on the server; its log has the reason";
             Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", words).into_response()
@@ -88,7 +94,7 @@ pub fn admin(services: &Services, metrics: Metrics) -> Router {
     let show = move || {
         let (sfu, metrics) = (sfu.clone(), metrics.clone());
         async move {
-            show_numbers("tallylight_sfu", &sfu.totals());
+            show_numbers("tallylight_sfu", &sfu.totals(), &SFU_GAUGES);
             let text = HeaderValue::from_static("text/plain; version=0.0.4");
             ([(CONTENT_TYPE, text)], metrics.render())
         }

@@ -12,9 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::accounts::{
-    Account, Accounts, Asker, Role, SignedIn, clear_cookie, login_cookie,
-};
+use crate::accounts::{Account, Accounts, Asker, Role, SignedIn, clear_cookie, login_cookie};
 use crate::channels::{Channel, Channels};
 use crate::error::{ApiError, Problem};
 use crate::request::{ApiJson, Client};
@@ -121,7 +119,9 @@ async fn set_up(
     let token = Secret::new(setup.token);
     let password = Secret::new(setup.password);
     let first = async {
-        let (account, hash) = accounts.prepare(&setup.name, &password, Role::Admin).await?;
+        let (account, hash) = accounts
+            .prepare(&setup.name, &password, Role::Admin)
+            .await?;
         let mut tx = accounts.begin().await?;
         Accounts::insert(&mut tx, &account, &hash).await?;
         let channel = channels
@@ -196,5 +196,8 @@ async fn sign_out(
 }
 
 fn cookie_header(cookie: Option<axum::http::HeaderValue>) -> HeaderMap {
-    cookie.map(|cookie| (SET_COOKIE, cookie)).into_iter().collect()
+    cookie
+        .map(|cookie| (SET_COOKIE, cookie))
+        .into_iter()
+        .collect()
 }

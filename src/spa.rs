@@ -91,8 +91,14 @@ fn file(path: &str, request: &HeaderMap) -> Option<Response> {
     let takes_br = request
         .get(ACCEPT_ENCODING)
         .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| value.split(',').any(|coding| coding.trim().starts_with("br")));
-    let compressed = takes_br.then(|| Built::get(&format!("{path}.br"))).flatten();
+        .is_some_and(|value| {
+            value
+                .split(',')
+                .any(|coding| coding.trim().starts_with("br"))
+        });
+    let compressed = takes_br
+        .then(|| Built::get(&format!("{path}.br")))
+        .flatten();
     let is_compressed = compressed.is_some();
     let plain = Built::get(path)?;
     let content_type = plain.metadata.mimetype().to_owned();
@@ -161,7 +167,14 @@ mod tests {
 
     #[test]
     fn pages_are_told_from_unknown_addresses() {
-        for page in ["", "setup", "studio", "dashboard/", "dashboard/keys", "@ada"] {
+        for page in [
+            "",
+            "setup",
+            "studio",
+            "dashboard/",
+            "dashboard/keys",
+            "@ada",
+        ] {
             assert!(is_page(page), "{page}");
         }
         for other in ["wp-login.php", "@ada/x", "studios"] {

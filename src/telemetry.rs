@@ -2,6 +2,8 @@
 //!
 //! Lines carry fields and never keys, tokens, cookies, addresses, SDP or chat text.
 
+use std::io::IsTerminal as _;
+
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde::Serialize;
 use serde_json::Value;
@@ -18,6 +20,7 @@ pub fn start_logging(log: &Log) -> Result<(), String> {
         .map_err(|error| format!("log.filter `{}` cannot be read: {error}", log.filter))?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     // A second start in one process, as tests have it, keeps the first.
     let _ = match log.format {
@@ -55,15 +58,19 @@ impl Metrics {
     }
 }
 
-/// Shows every number of a flat structure as `prefix_field`. Fields that end in `s` and only ever
-/// grow look like counters to Prometheus all the same; `rate()` works on either.
-pub fn show_numbers(prefix: &str, numbers: &impl Serialize) {
+/// Shows every number of a flat structure: those named in `gauges` as `prefix_name`, all others as
+/// counters, `prefix_name_total`.
+pub fn show_numbers(prefix: &str, numbers: &impl Serialize, gauges: &[&str]) {
     let Ok(Value::Object(fields)) = serde_json::to_value(numbers) else {
         return;
     };
     for (name, value) in fields {
-        if let Some(value) = value.as_f64() {
-            metrics::gauge!(format!("{prefix}_{name}")).set(value);
+        if gauges.contains(&name.as_str()) {
+            if let Some(value) = value.as_f64() {
+                metrics::gauge!(format!("{prefix}_{name}")).set(value);
+            }
+        } else if let Some(value) = value.as_u64() {
+            metrics::counter!(format!("{prefix}_{name}_total")).absolute(value);
         }
     }
 }

@@ -79,8 +79,7 @@ pub fn clear_cookie(secure: bool) -> Option<HeaderValue> {
 fn set_cookie(value: &str, max_age: u64, secure: bool) -> Option<HeaderValue> {
     let name = cookie_name(secure);
     let secure = if secure { "; Secure" } else { "" };
-    let text =
-        format!("{name}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Lax{secure}");
+    let text = format!("{name}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Lax{secure}");
     let mut value = HeaderValue::from_str(&text).ok()?;
     value.set_sensitive(true);
     Some(value)

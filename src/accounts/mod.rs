@@ -278,9 +278,7 @@ impl Accounts {
         setup: impl Future<Output = Result<T, ApiError>>,
     ) -> Result<T, ApiError> {
         let mut armed = self.setup.lock().await;
-        let right = armed
-            .as_ref()
-            .is_some_and(|hash| same(hash, &token.hash()));
+        let right = armed.as_ref().is_some_and(|hash| same(hash, &token.hash()));
         if !right || !self.is_setup_needed().await? {
             return Err(ApiError::SetupTokenInvalid);
         }

@@ -113,7 +113,10 @@ pub(super) async fn account_by_login(
         now.as_millisecond(),
     )
     .map_err(on("login"))?;
-    Ok(row.map(AccountRow::into_account).transpose()?.map(|row| row.0))
+    Ok(row
+        .map(AccountRow::into_account)
+        .transpose()?
+        .map(|row| row.0))
 }
 
 pub(super) async fn delete_login(db: &Db, token_hash: &str) -> Result<(), StoreError> {

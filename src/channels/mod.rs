@@ -258,8 +258,7 @@ impl Channels {
         let (prefix, text) = stream_key::generate();
         let mac = self.pepper.mac(text.reveal());
         let now = self.clock.now();
-        let changed =
-            store::replace_stream_key(&self.db, channel, id, &prefix, &mac, now).await?;
+        let changed = store::replace_stream_key(&self.db, channel, id, &prefix, &mac, now).await?;
         if !changed {
             return Err(no_such_key());
         }
@@ -299,7 +298,10 @@ impl Channels {
         let Some((id, mac, channel)) = store::stream_key_by_prefix(&self.db, prefix).await? else {
             return Ok(None);
         };
-        Ok(self.pepper.fits(text.reveal(), &mac).then_some((id, channel)))
+        Ok(self
+            .pepper
+            .fits(text.reveal(), &mac)
+            .then_some((id, channel)))
     }
 
     /// Notes that a key was used now.
@@ -366,8 +368,16 @@ mod tests {
     #[test]
     fn handles_are_lower_case_and_plain() {
         assert_eq!(checked_handle("@Ada-1").unwrap(), "ada-1");
-        for handle in ["", "a", "-ada", "ada lovelace", "ädä", "../etc", "sessions", &"x".repeat(31)]
-        {
+        for handle in [
+            "",
+            "a",
+            "-ada",
+            "ada lovelace",
+            "ädä",
+            "../etc",
+            "sessions",
+            &"x".repeat(31),
+        ] {
             assert!(checked_handle(handle).is_err(), "{handle}");
         }
     }

@@ -47,7 +47,10 @@ impl Pepper {
     /// HMAC-SHA-256 of the text, in hexadecimal digits.
     #[must_use]
     pub fn mac(&self, text: &str) -> String {
-        #[expect(clippy::expect_used, reason = "HMAC takes keys of any length (RFC 2104 §2)")]
+        #[expect(
+            clippy::expect_used,
+            reason = "HMAC takes keys of any length (RFC 2104 §2)"
+        )]
         let mut mac = Hmac::<Sha256>::new_from_slice(self.0.as_slice()).expect("any length fits");
         mac.update(text.as_bytes());
         hex(&mac.finalize().into_bytes())
@@ -91,7 +94,9 @@ mod tests {
         assert!(first.fits("x", &second.mac("x")));
         assert!(!first.fits("x", &second.mac("y")));
         let mode = std::os::unix::fs::PermissionsExt::mode(
-            &std::fs::metadata(data.path().join("pepper")).unwrap().permissions(),
+            &std::fs::metadata(data.path().join("pepper"))
+                .unwrap()
+                .permissions(),
         );
         assert_eq!(mode & 0o777, 0o600);
     }

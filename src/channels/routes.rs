@@ -175,7 +175,9 @@ async fn rotate_stream_key(
     Path((handle, id)): Path<(String, Uuid)>,
 ) -> Result<Json<StreamKeyWithText>, ApiError> {
     let channel = channels.expect_own(&handle, &account).await?;
-    let rotated = channels.rotate_stream_key(channel.id, StreamKeyId(id)).await?;
+    let rotated = channels
+        .rotate_stream_key(channel.id, StreamKeyId(id))
+        .await?;
     Ok(with_text(rotated))
 }
 
@@ -195,6 +197,8 @@ async fn revoke_stream_key(
     Path((handle, id)): Path<(String, Uuid)>,
 ) -> Result<StatusCode, ApiError> {
     let channel = channels.expect_own(&handle, &account).await?;
-    channels.revoke_stream_key(channel.id, StreamKeyId(id)).await?;
+    channels
+        .revoke_stream_key(channel.id, StreamKeyId(id))
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }

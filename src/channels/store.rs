@@ -123,10 +123,7 @@ pub(super) async fn channels_after(
     rows.into_iter().map(ChannelRow::into_channel).collect()
 }
 
-pub(super) async fn channels_of(
-    db: &Db,
-    owner: AccountId,
-) -> Result<Vec<Channel>, StoreError> {
+pub(super) async fn channels_of(db: &Db, owner: AccountId) -> Result<Vec<Channel>, StoreError> {
     let rows: Vec<ChannelRow> = all!(
         db,
         "SELECT id, handle, name, owner_id, created_at FROM channel

@@ -11,8 +11,17 @@ use super::{Config, IceServer};
 
 /// Prefix of the environment variables that hold configuration.
 const PREFIX: &str = "TALLYLIGHT_";
-/// Variables with the prefix that are read elsewhere: flags' own names and the runner's.
-const ELSEWHERE: [&str; 6] = ["CONFIG", "DATA", "HTTP", "ADMIN", "PUBLIC_IP", "LOG"];
+/// Variables with the prefix that are read elsewhere: as flags, and by the front end's tools.
+const ELSEWHERE: [&str; 8] = [
+    "CONFIG",
+    "DATA",
+    "HTTP",
+    "ADMIN_LISTEN",
+    "PUBLIC_IP",
+    "LOG",
+    "BIN",
+    "URL",
+];
 /// An unknown variable this similar to a known one is taken for a typing error.
 const TYPING_ERROR: f64 = 0.7;
 
@@ -328,7 +337,10 @@ fn typed(model: Option<&Value>, text: &str) -> Option<Value> {
         Value::Integer(_) => text.trim().parse().ok().map(Value::Integer),
         Value::Boolean(_) => text.trim().parse().ok().map(Value::Boolean),
         Value::Array(_) => {
-            let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+            let items = text
+                .split(',')
+                .map(str::trim)
+                .filter(|item| !item.is_empty());
             Some(Value::Array(items.map(Value::from).collect()))
         }
         _ => Some(Value::from(text)),
@@ -371,7 +383,10 @@ mod tests {
             file: Some(file),
             environment: vec![
                 ("TALLYLIGHT_MEDIA_PORT".into(), "1002".into()),
-                ("TALLYLIGHT_MEDIA_PUBLIC_IPS".into(), "192.0.2.1, 2001:db8::1".into()),
+                (
+                    "TALLYLIGHT_MEDIA_PUBLIC_IPS".into(),
+                    "192.0.2.1, 2001:db8::1".into(),
+                ),
                 ("TALLYLIGHT_HTTP_LISTEN".into(), "127.0.0.1:1".into()),
             ],
             flags: vec![Override {
@@ -389,19 +404,29 @@ mod tests {
 
     #[test]
     fn an_unknown_key_names_the_nearest() {
-        let error = from_file("[http]\nlisen = \"0.0.0.0:1\"\n").unwrap_err().to_string();
+        let error = from_file("[http]\nlisen = \"0.0.0.0:1\"\n")
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("unknown key `http.lisen`"), "{error}");
         assert!(error.contains("did you mean `http.listen`?"), "{error}");
         let error = from_file("[htpp]\n").unwrap_err().to_string();
         assert!(error.contains("did you mean `http`?"), "{error}");
-        let error = from_file("[[ice.servers]]\nurl = []\n").unwrap_err().to_string();
-        assert!(error.contains("did you mean `ice.servers.urls`?"), "{error}");
+        let error = from_file("[[ice.servers]]\nurl = []\n")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("did you mean `ice.servers.urls`?"),
+            "{error}"
+        );
     }
 
     #[test]
     fn a_mistyped_variable_is_refused_and_a_foreign_one_is_remarked() {
         let error = from_environment(&[("TALLYLIGHT_MEDIA_PROT", "1")]).unwrap_err();
-        assert!(error.to_string().contains("TALLYLIGHT_MEDIA_PORT"), "{error}");
+        assert!(
+            error.to_string().contains("TALLYLIGHT_MEDIA_PORT"),
+            "{error}"
+        );
         let loaded = from_environment(&[("TALLYLIGHT_BINARY", "x"), ("HOME", "/")]).unwrap();
         assert_eq!(loaded.remarks.len(), 1);
     }
@@ -409,9 +434,15 @@ mod tests {
     #[test]
     fn a_bad_value_names_its_source() {
         let error = from_environment(&[("TALLYLIGHT_MEDIA_PORT", "many")]).unwrap_err();
-        assert!(error.to_string().starts_with("TALLYLIGHT_MEDIA_PORT:"), "{error}");
+        assert!(
+            error.to_string().starts_with("TALLYLIGHT_MEDIA_PORT:"),
+            "{error}"
+        );
         let error = from_environment(&[("TALLYLIGHT_MEDIA_PORT", "70000")]).unwrap_err();
-        assert!(error.to_string().starts_with("TALLYLIGHT_MEDIA_PORT:"), "{error}");
+        assert!(
+            error.to_string().starts_with("TALLYLIGHT_MEDIA_PORT:"),
+            "{error}"
+        );
         let error = from_file("a = [\n").unwrap_err().to_string();
         assert!(error.contains("line"), "{error}");
         let error = from_file("[http]\npublic_url = \"live.example\"\n").unwrap_err();
@@ -424,6 +455,11 @@ mod tests {
             file: Some("/nowhere/tallylight.toml".into()),
             ..Sources::default()
         });
-        assert!(error.unwrap_err().to_string().contains("/nowhere/tallylight.toml"));
+        assert!(
+            error
+                .unwrap_err()
+                .to_string()
+                .contains("/nowhere/tallylight.toml")
+        );
     }
 }

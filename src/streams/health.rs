@@ -32,7 +32,9 @@ pub(super) fn summary(state: IngestState, stats: Option<&StreamStats>) -> String
     match state {
         IngestState::Waiting => "waiting for media…".to_owned(),
         IngestState::Connecting => "connecting…".to_owned(),
-        IngestState::Reconnecting => "the publisher is away; waiting for it to come back".to_owned(),
+        IngestState::Reconnecting => {
+            "the publisher is away; waiting for it to come back".to_owned()
+        }
         IngestState::Receiving => stats.map_or_else(|| "receiving".to_owned(), receiving),
     }
 }

@@ -63,6 +63,8 @@ enum ChoiceError {
     NoSvc,
     #[error("{0}")]
     UnknownLayer(String),
+    #[error("this session has no media connection yet; choose again once it plays")]
+    NotConnected,
 }
 
 impl IntoResponse for ChoiceError {
@@ -74,6 +76,7 @@ impl IntoResponse for ChoiceError {
             Self::WrongMedia(_) => (StatusCode::UNPROCESSABLE_ENTITY, "media_unknown"),
             Self::NoSvc => (StatusCode::UNPROCESSABLE_ENTITY, "svc_unsupported"),
             Self::UnknownLayer(_) => (StatusCode::UNPROCESSABLE_ENTITY, "layer_unknown"),
+            Self::NotConnected => (StatusCode::CONFLICT, "not_connected"),
         };
         Problem::new(status, code, words).into_response()
     }
@@ -109,7 +112,8 @@ impl Wanted {
     params(("session" = String, Path)), request_body = Wanted,
     responses(
         (status = 200), (status = 400, body = Problem), (status = 401, body = Problem),
-        (status = 404, body = Problem), (status = 422, body = Problem),
+        (status = 404, body = Problem), (status = 409, body = Problem),
+        (status = 422, body = Problem),
     ),
 )]
 async fn choose_layer(
@@ -129,7 +133,8 @@ async fn choose_layer(
     let choice = wanted.choice()?;
     let chosen = streams.sfu.choose_layer(id, choice).await;
     chosen.map_err(|error| match error {
-        LayerError::UnknownSession => ChoiceError::Session(SessionError::Unknown),
+        // We know the session; the SFU has it on no shard before its first packet.
+        LayerError::UnknownSession => ChoiceError::NotConnected,
         other => ChoiceError::UnknownLayer(other.to_string()),
     })?;
     Ok(StatusCode::OK)

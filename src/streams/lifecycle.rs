@@ -111,7 +111,10 @@ impl Lifecycle {
         events: broadcast::Sender<StreamEvent>,
         draining: CancellationToken,
     ) -> Self {
-        let media_port = sfu.media_addresses().first().map(std::net::SocketAddr::port);
+        let media_port = sfu
+            .media_addresses()
+            .first()
+            .map(std::net::SocketAddr::port);
         Self {
             media_port: media_port.unwrap_or(config.media.port),
             sfu,
@@ -191,11 +194,7 @@ impl Lifecycle {
         }
     }
 
-    fn start_publish(
-        &mut self,
-        publish: Publish,
-        reply: oneshot::Sender<Result<Answer, Refused>>,
-    ) {
+    fn start_publish(&mut self, publish: Publish, reply: oneshot::Sender<Result<Answer, Refused>>) {
         if let Err(refused) = self.check_room(publish.address) {
             return answer(reply, Err(refused));
         }
@@ -303,7 +302,13 @@ impl Lifecycle {
             stream.id = %stream, session.id = %session, channel.handle = %publish.channel.handle,
             "Session {session} begins to publish on @{}", publish.channel.handle
         );
-        let facts = facts(Role::Publisher, publish.channel.id, stream, &given, &publish.offer);
+        let facts = facts(
+            Role::Publisher,
+            publish.channel.id,
+            stream,
+            &given,
+            &publish.offer,
+        );
         self.remember(session, facts, publish.key, publish.address);
         let effects = self.live.publishing(stream, session, self.clock.instant());
         self.carry_out(effects);
@@ -644,7 +649,9 @@ impl Lifecycle {
         let now = self.clock.instant();
         Ingest {
             stream: Some(live.stream),
-            state: described.as_ref().map_or(ChannelState::Offline, |d| d.state),
+            state: described
+                .as_ref()
+                .map_or(ChannelState::Offline, |d| d.state),
             started_at: live.started_at,
             viewers: described.map_or(0, |d| d.viewers),
             publisher: live.publisher.map(|by| IngestPublisher {

@@ -354,8 +354,7 @@ fn may_follow(rules: &Rules, publisher: Option<&Publisher>, now: Instant) -> boo
         SecondPublisher::Takeover => true,
         SecondPublisher::Reject => false,
         SecondPublisher::AfterSilence => {
-            publisher.silent
-                || (!publisher.flowing && age(publisher.since, now) >= rules.silence)
+            publisher.silent || (!publisher.flowing && age(publisher.since, now) >= rules.silence)
         }
     }
 }
@@ -453,7 +452,11 @@ mod tests {
         let (again, second, effects) = bench.publish();
         assert_eq!(again, stream, "viewers keep the stream");
         assert_eq!(effects, [Effect::Close(first, CloseReason::Superseded)]);
-        assert_eq!(bench.closed(stream, first), [], "the first is of no account");
+        assert_eq!(
+            bench.closed(stream, first),
+            [],
+            "the first is of no account"
+        );
         let effects = bench.live.flowing(stream, second, bench.clock.now());
         assert!(matches!(
             effects.as_slice(),
@@ -548,10 +551,9 @@ mod tests {
         let stream = bench.claim().unwrap();
         bench.live.end(stream, bench.clock.now());
         let session = SessionId::random();
-        let effects = bench.live.publishing(stream, session, bench.clock.instant());
-        assert_eq!(
-            effects,
-            [Effect::Close(session, CloseReason::StreamEnded)]
-        );
+        let effects = bench
+            .live
+            .publishing(stream, session, bench.clock.instant());
+        assert_eq!(effects, [Effect::Close(session, CloseReason::StreamEnded)]);
     }
 }

@@ -324,6 +324,11 @@ impl Streams {
             .flatten()
     }
 
+    /// The stream that a channel has, also while its first publisher is only connecting.
+    pub async fn stream_on(&self, channel: ChannelId) -> Option<StreamId> {
+        self.ingest(channel).await.stream
+    }
+
     /// Ends a channel's stream now. False: it was not live.
     pub async fn end(&self, channel: ChannelId) -> bool {
         self.ask(|reply| Command::End(channel, reply))

@@ -120,7 +120,7 @@ impl ChannelItem {
 
 /// Channels: the live ones with the most watched first, or all by handle.
 #[utoipa::path(
-    get, path = "/api/channels", tag = "channels", params(ListQuery),
+    get, path = "/api/channels", tag = "channels",
     responses((status = 200, body = ChannelList)),
 )]
 async fn list_channels(

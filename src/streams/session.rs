@@ -89,10 +89,12 @@ pub(super) async fn patch(
     if matched == Match::Stale {
         return Err(SessionError::StaleTag);
     }
-    let fragment = read_text(headers, body).await.map_err(|error| match error {
-        BodyError::TooLong => SessionError::TooLong,
-        BodyError::Unreadable => SessionError::Unreadable,
-    })?;
+    let fragment = read_text(headers, body)
+        .await
+        .map_err(|error| match error {
+            BodyError::TooLong => SessionError::TooLong,
+            BodyError::Unreadable => SessionError::Unreadable,
+        })?;
     let ufrag = ice_ufrag(&fragment);
     // Only new credentials mean a restart: `If-Match: *` comes with plain candidates, too.
     let restarts = ufrag.is_some() && ufrag != facts.remote_ufrag.as_deref();

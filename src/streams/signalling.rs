@@ -194,12 +194,7 @@ fn add_links(headers: &mut HeaderMap, ice_servers: &[IceServer], links: &[String
         .iter()
         .flat_map(|server| server.urls.iter().map(move |url| (url.as_str(), server)))
         .collect();
-    servers.sort_by_key(|(url, _)| {
-        (
-            url.starts_with("turns:"),
-            url.contains("transport=tcp"),
-        )
-    });
+    servers.sort_by_key(|(url, _)| (url.starts_with("turns:"), url.contains("transport=tcp")));
     for (url, server) in servers {
         let credentials = if server.username.is_empty() {
             String::new()
@@ -336,11 +331,22 @@ mod tests {
     fn tokens_come_with_and_without_bearer() {
         let read = |value: &str| authorization(&with(AUTHORIZATION, value));
         let token = Authorization::Token(Secret::new("tl_abc"));
-        for value in ["Bearer tl_abc", "bearer tl_abc", "tl_abc", " Bearer  tl_abc "] {
+        for value in [
+            "Bearer tl_abc",
+            "bearer tl_abc",
+            "tl_abc",
+            " Bearer  tl_abc ",
+        ] {
             assert_eq!(read(value), token, "{value}");
         }
         for value in [
-            "", "Bearer", "Bearer ", "undefined", "Bearer undefined", "Bearer null", "Basic dTpw",
+            "",
+            "Bearer",
+            "Bearer ",
+            "undefined",
+            "Bearer undefined",
+            "Bearer null",
+            "Basic dTpw",
             "Bearer a b",
         ] {
             assert_eq!(read(value), Authorization::Unusable, "{value}");

@@ -65,10 +65,7 @@ pub(super) async fn end_all_open(db: &Db, at: Timestamp) -> Result<u64, StoreErr
 }
 
 /// When the channel's last stream ended, if it has ended.
-pub(super) async fn last_end(
-    db: &Db,
-    channel: ChannelId,
-) -> Result<Option<Timestamp>, StoreError> {
+pub(super) async fn last_end(db: &Db, channel: ChannelId) -> Result<Option<Timestamp>, StoreError> {
     let row: Option<(Option<i64>,)> = first!(
         db,
         "SELECT ended_at FROM stream WHERE channel_id = $1 ORDER BY started_at DESC LIMIT 1",

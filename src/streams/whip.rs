@@ -50,9 +50,13 @@ enum WhipError {
     TooLong,
     #[error("the offer broke off or is no UTF-8 text")]
     Unreadable,
-    #[error("send the stream key as `Authorization: Bearer tl_…`; the dashboard shows where to get one")]
+    #[error(
+        "send the stream key as `Authorization: Bearer tl_…`; the dashboard shows where to get one"
+    )]
     KeyMissing,
-    #[error("this stream key is wrong or was revoked; copy it again from the dashboard, or make a new one there")]
+    #[error(
+        "this stream key is wrong or was revoked; copy it again from the dashboard, or make a new one there"
+    )]
     KeyInvalid,
     #[error("this stream key belongs to another channel; use the server URL that ends in /whip")]
     KeyOfOtherChannel,
@@ -62,7 +66,9 @@ enum WhipError {
     NotOwner,
     #[error("there is no channel of that handle")]
     ChannelNotFound,
-    #[error("this channel is live from another place; stop that one first, or try again when it has been silent for 2 seconds")]
+    #[error(
+        "this channel is live from another place; stop that one first, or try again when it has been silent for 2 seconds"
+    )]
     AlreadyLive,
     #[error("too many connections from your address have not come about yet; try again shortly")]
     HalfOpen,
@@ -114,9 +120,7 @@ pub(super) fn offer_problem(error: &OfferError) -> Problem {
         OfferError::NoMedia => (StatusCode::UNPROCESSABLE_ENTITY, "no_media"),
         OfferError::TooManyTracks { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "too_many_tracks"),
         OfferError::TooManyLayers { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "too_many_layers"),
-        OfferError::WrongDirection { .. } => {
-            (StatusCode::UNPROCESSABLE_ENTITY, "direction_wrong")
-        }
+        OfferError::WrongDirection { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "direction_wrong"),
         OfferError::NoUsableCodec { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "no_usable_codec"),
         OfferError::CodecMismatch { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "codec_mismatch"),
         OfferError::NotLive => (StatusCode::CONFLICT, "not_live"),
@@ -207,25 +211,33 @@ async fn publish_on(
     admit(&streams, &client, &headers)?;
     let channel = streams.channels.by_handle(&handle).await?;
     let channel = channel.ok_or(WhipError::ChannelNotFound)?;
-    let key = match authorization(&headers) {
-        Authorization::Token(token) => {
-            let (key, of_key) = of_key(&streams, &token).await?;
-            if of_key.id != channel.id {
-                return Err(WhipError::KeyOfOtherChannel);
-            }
-            Some(key)
-        }
-        Authorization::Absent => {
-            check_owner(&client, &asker, &channel, &headers)?;
-            None
-        }
-        Authorization::Unusable => {
-            let detail = WhipError::KeyInvalid.to_string();
+    let key = match key_for(&streams, &channel, &client, &asker, &headers).await {
+        Ok(key) => key,
+        Err(error) => {
+            let detail = error.to_string();
             streams.note_attempt(channel.id, detail).await;
-            return Err(WhipError::KeyInvalid);
+            return Err(error);
         }
     };
     answer(&streams, &client, channel, key, &headers, body).await
+}
+
+/// The stream key of that channel; none when its owner publishes from a page of ours.
+async fn key_for(
+    streams: &Streams,
+    channel: &Channel,
+    client: &Client,
+    asker: &Asker,
+    headers: &HeaderMap,
+) -> Result<Option<StreamKeyId>, WhipError> {
+    match authorization(headers) {
+        Authorization::Token(token) => match of_key(streams, &token).await? {
+            (key, of_key) if of_key.id == channel.id => Ok(Some(key)),
+            _ => Err(WhipError::KeyOfOtherChannel),
+        },
+        Authorization::Absent => check_owner(client, asker, channel, headers).map(|()| None),
+        Authorization::Unusable => Err(WhipError::KeyInvalid),
+    }
 }
 
 /// What is refused before anything is looked up.
@@ -279,13 +291,16 @@ async fn answer(
         address: client.address,
         offer,
     };
-    let answer = streams.publish(publish).await.map_err(|refused| match refused {
-        Refused::AlreadyLive => WhipError::AlreadyLive,
-        Refused::HalfOpen => WhipError::HalfOpen,
-        Refused::Offer(error) => WhipError::Offer(error),
-        Refused::NotLive => WhipError::Offer(OfferError::NotLive),
-        Refused::Draining => WhipError::Draining,
-    })?;
+    let answer = streams
+        .publish(publish)
+        .await
+        .map_err(|refused| match refused {
+            Refused::AlreadyLive => WhipError::AlreadyLive,
+            Refused::HalfOpen => WhipError::HalfOpen,
+            Refused::Offer(error) => WhipError::Offer(error),
+            Refused::NotLive => WhipError::Offer(OfferError::NotLive),
+            Refused::Draining => WhipError::Draining,
+        })?;
     if let Some(key) = key
         && let Err(error) = streams.channels.note_use(key).await
     {
@@ -346,7 +361,10 @@ async fn nothing_at_session(
 async fn endpoint_options(State(streams): State<Streams>, headers: HeaderMap) -> Response {
     let known = match authorization(&headers) {
         Authorization::Token(token) if !is_preflight(&headers) => {
-            matches!(streams.channels.verify_stream_key(&token).await, Ok(Some(_)))
+            matches!(
+                streams.channels.verify_stream_key(&token).await,
+                Ok(Some(_))
+            )
         }
         _ => false,
     };

@@ -1,0 +1,6 @@
+//! `/api`.
+
+mod channels;
+mod openapi;
+mod session;
+mod setup;

@@ -1,0 +1,52 @@
+//! `/api/openapi.json` and its snapshot in `docs/`.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::Server;
+
+const SNAPSHOT: &str = "docs/openapi.json";
+
+/// Run it with `UPDATE=1` to write the snapshot anew (`make openapi`).
+#[tokio::test]
+async fn the_snapshot_in_docs_is_current() {
+    let server = Server::plain().await;
+    let served = server.anonymous().get("/api/openapi.json").await.json();
+    let mut text = serde_json::to_string_pretty(&served).unwrap();
+    text.push('\n');
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(SNAPSHOT);
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, &text).unwrap();
+    }
+    let snapshot = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        snapshot == text,
+        "{SNAPSHOT} is stale: run `make openapi` and commit it"
+    );
+}
+
+#[tokio::test]
+async fn it_is_3_1_and_lists_what_there_is() {
+    let server = Server::plain().await;
+    let served = server.anonymous().get("/api/openapi.json").await.json();
+    assert!(served["openapi"].as_str().unwrap().starts_with("3.1"));
+    for (path, method) in [
+        ("/api/setup", "post"),
+        ("/api/session", "delete"),
+        ("/api/channels", "get"),
+        ("/api/channels", "post"),
+        ("/api/channels/{handle}/stream_keys/{id}/rotate", "post"),
+        ("/whip", "post"),
+        ("/whip/sessions/{session}", "patch"),
+        ("/whep/{handle}", "post"),
+        ("/whep/sessions/{session}/events", "get"),
+        ("/whep/sessions/{session}/layer", "post"),
+    ] {
+        assert_ne!(
+            served["paths"][path][method],
+            Value::Null,
+            "{method} {path}"
+        );
+    }
+}

@@ -1,0 +1,20 @@
+//! The HTTP face of the server, URL by URL, asked by typed actors over real sockets.
+//!
+//! Media is not in play here: the SFU answers offers, and what it would report of the media is
+//! told by the test. Real peers are in `tests/live`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a test fails by panicking"
+)]
+
+mod support;
+
+mod api;
+mod pages;
+mod start;
+mod whep;
+mod whip;

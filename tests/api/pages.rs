@@ -1,0 +1,91 @@
+//! Pages, files, health, and the headers that every answer carries.
+
+use crate::support::{Backend, Server};
+
+#[tokio::test]
+async fn every_answer_carries_the_secure_headers() {
+    let server = Server::plain().await;
+    let person = server.anonymous();
+    for path in ["/", "/api/setup", "/whip", "/nothing", "/healthz"] {
+        let answer = person.get(path).await;
+        let policy = answer.header("content-security-policy");
+        assert!(policy.contains("default-src 'none'"), "{path}");
+        assert!(!policy.contains("unsafe"), "{path}");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        assert_eq!(answer.header("referrer-policy"), "no-referrer");
+        assert_eq!(answer.header("cross-origin-opener-policy"), "same-origin");
+        assert_eq!(answer.header("strict-transport-security"), "", "plain http");
+    }
+}
+
+#[tokio::test]
+async fn camera_and_microphone_are_for_the_studio_alone() {
+    let server = Server::plain().await;
+    let person = server.anonymous();
+    let policy = |path: &'static str| {
+        let person = person.clone();
+        async move {
+            person
+                .get(path)
+                .await
+                .header("permissions-policy")
+                .to_owned()
+        }
+    };
+    assert!(policy("/studio").await.contains("camera=(self)"));
+    for path in ["/", "/dashboard", "/@ada", "/studio/x"] {
+        assert!(policy(path).await.contains("camera=()"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn unknown_addresses_are_404_in_their_own_way() {
+    let server = Server::plain().await;
+    let person = server.anonymous();
+    let api = person.get("/api/nothing").await;
+    assert_eq!(api.status, 404);
+    assert_eq!(api.code(), "not_found");
+    assert_eq!(person.get("/assets/none.js").await.status, 404);
+    let page = person.get("/").await;
+    assert_eq!(page.status, 200);
+    assert!(page.header("content-type").starts_with("text/html"));
+}
+
+#[tokio::test]
+async fn hostile_paths_reach_no_file() {
+    let server = Server::plain().await;
+    for path in [
+        "/..%2f..%2fCargo.toml",
+        "/assets/..%2f..%2fCargo.toml",
+        "/%00",
+        "/\\Cargo.toml",
+    ] {
+        let answer = server.anonymous().get(path).await;
+        assert!(!answer.text.contains("[package]"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn health_is_told_on_both_listeners_and_metrics_on_one() {
+    let server = Server::plain().await;
+    let person = server.anonymous();
+    assert_eq!(person.get("/healthz").await.status, 200);
+    assert_eq!(person.get("/readyz").await.status, 200);
+    assert!(!person.get("/metrics").await.text.contains("tallylight_"));
+    let mut operator = server.anonymous();
+    operator.base = format!("http://{}", server.app.admin.unwrap());
+    assert_eq!(operator.get("/readyz").await.status, 200);
+    assert_eq!(operator.get("/metrics").await.status, 200);
+    server.app.services.streams.drain();
+    let answer = person.get("/readyz").await;
+    assert_eq!(answer.status, 503);
+    assert_eq!(answer.code(), "shutting_down");
+    assert_eq!(person.get("/healthz").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_server_may_go_without_the_operators_listener() {
+    let server = Server::start_with(Backend::Sqlite, |config| config.http.admin = false).await;
+    assert!(server.app.admin.is_none());
+    assert_eq!(server.anonymous().get("/healthz").await.status, 200);
+}

@@ -1,0 +1,34 @@
+//! The server under test, and the actors that ask it.
+
+mod actors;
+mod offers;
+mod postgres;
+mod server;
+
+pub(crate) use actors::{Account, Anonymous, Answer, Encoder, Player};
+pub(crate) use offers::{publish_offer, simulcast_offer, view_offer};
+pub(crate) use server::{Backend, Server};
+
+/// Runs an async test on SQLite and on PostgreSQL.
+macro_rules! on_both_databases {
+    ($($(#[$meta:meta])* async fn $name:ident($server:ident) $body:block)*) => {
+        $(
+            mod $name {
+                use super::*;
+
+                async fn check($server: &Server) $body
+
+                #[tokio::test]
+                async fn sqlite() {
+                    check(&Server::start($crate::support::Backend::Sqlite).await).await;
+                }
+
+                #[tokio::test]
+                async fn postgres() {
+                    check(&Server::start($crate::support::Backend::Postgres).await).await;
+                }
+            }
+        )*
+    };
+}
+pub(crate) use on_both_databases;

@@ -1,0 +1,122 @@
+//! A PostgreSQL of our own: made in a temporary folder, reached by a socket in it, gone with the
+//! test process however that ends.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// The cluster. Its standard input is a pipe that we hold: when it closes, the script below stops
+/// the server and removes the folder.
+struct Cluster {
+    socket: PathBuf,
+    bin: PathBuf,
+    _script: Child,
+}
+
+const SCRIPT: &str = r#"
+set -eu
+bin=$1 dir=$2
+"$bin/initdb" -D "$dir/db" -U tally -A trust -E UTF8 --locale=C --no-sync >"$dir/log" 2>&1
+"$bin/postgres" -D "$dir/db" -k "$dir" -c listen_addresses= -c fsync=off >>"$dir/log" 2>&1 &
+server=$!
+tries=0
+until "$bin/pg_isready" -q -h "$dir" -U tally; do
+  tries=$((tries + 1))
+  [ $tries -lt 300 ] || { echo "no answer"; cat "$dir/log" >&2; break; }
+  sleep 0.1
+done
+echo ready
+cat >/dev/null || true
+kill -QUIT $server
+wait $server || true
+rm -rf "$dir"
+"#;
+
+/// Makes an empty database and gives its URL.
+pub(super) fn new_database() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let cluster = cluster();
+    let name = format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed));
+    let made = Command::new(cluster.bin.join("createdb"))
+        .args(["-U", "tally", "-h"])
+        .arg(&cluster.socket)
+        .arg(&name)
+        .status()
+        .expect("createdb runs");
+    assert!(made.success(), "createdb {name} failed");
+    format!(
+        "postgres://tally@localhost/{name}?host={}",
+        cluster.socket.display()
+    )
+}
+
+fn cluster() -> &'static Cluster {
+    static CLUSTER: OnceLock<Cluster> = OnceLock::new();
+    CLUSTER.get_or_init(start)
+}
+
+fn start() -> Cluster {
+    let bin = binaries();
+    let socket = std::env::temp_dir().join(format!("tallylight-pg-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&socket);
+    std::fs::create_dir(&socket).expect("a folder for PostgreSQL");
+    let mut command = as_other_than_root(&socket);
+    let mut script = command
+        .args(["sh", "-c", SCRIPT, "sh"])
+        .arg(&bin)
+        .arg(&socket)
+        .current_dir(std::env::temp_dir())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the PostgreSQL script starts");
+    let mut line = String::new();
+    let out = script.stdout.take().expect("its output is piped");
+    BufReader::new(out)
+        .read_line(&mut line)
+        .expect("it says when it is ready");
+    assert_eq!(line.trim(), "ready", "PostgreSQL did not start");
+    Cluster {
+        socket,
+        bin,
+        _script: script,
+    }
+}
+
+/// PostgreSQL refuses to run as root: there it runs as `postgres`, else as whoever we are.
+fn as_other_than_root(folder: &Path) -> Command {
+    let root = Command::new("id")
+        .arg("-u")
+        .output()
+        .expect("id runs")
+        .stdout
+        == b"0\n";
+    if !root {
+        return Command::new("env");
+    }
+    let owned = Command::new("chown").arg("postgres").arg(folder).status();
+    assert!(owned.expect("chown runs").success());
+    let mut command = Command::new("setpriv");
+    command.args([
+        "--reuid=postgres",
+        "--regid=postgres",
+        "--clear-groups",
+        "--",
+    ]);
+    command
+}
+
+fn binaries() -> PathBuf {
+    let mut versions: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path().join("bin")))
+        .filter(|bin| bin.join("initdb").exists())
+        .collect();
+    versions.sort();
+    versions
+        .pop()
+        .expect("PostgreSQL is installed; `make setup` installs it (Debian package postgresql)")
+}
