@@ -521,8 +521,12 @@ impl Sfu {
                 .tell_closed(&session, CloseReason::Shutdown)
                 .await;
         }
-        for shard in 0..self.inner.mailboxes.len() {
-            self.ask(shard, |reply| Command::Shutdown { reply }).await;
+        for mailbox in &self.inner.mailboxes {
+            let (sender, receiver) = oneshot::channel();
+            if mailbox.send(Parcel::Shutdown(sender)).is_ok() {
+                // A thread that is gone already says nothing.
+                let _ = receiver.await;
+            }
         }
     }
 

@@ -13,6 +13,8 @@
 mod config;
 mod demux;
 mod egress;
+#[doc(hidden)]
+pub mod fuzzing;
 mod handle;
 mod ids;
 mod keyframe;

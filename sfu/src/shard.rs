@@ -40,7 +40,10 @@ pub(crate) struct Shard {
     sessions: Slab<Session>,
     by_id: HashMap<SessionId, usize>,
     by_ufrag: HashMap<String, usize>,
-    by_remote: HashMap<(Protocol, SocketAddr), Route>,
+    by_remote: HashMap<(Protocol, SocketAddr), usize>,
+    /// Addresses whose session another shard owns. Their HMAC was not checked here: whoever knows a
+    /// ufrag can fill this, so it is bounded, and empties when it is full.
+    strays: HashMap<(Protocol, SocketAddr), usize>,
     streams: HashMap<StreamId, Stream>,
     timers: BinaryHeap<Reverse<(Instant, usize)>>,
     /// Publishers with packets that are not cut into a slice yet.
@@ -68,13 +71,6 @@ pub(crate) enum Receipt {
     Dropped,
     /// Another shard owns its session.
     Elsewhere(usize),
-}
-
-/// Where datagrams of an address go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Route {
-    Here(usize),
-    Shard(usize),
 }
 
 /// Which shards a message is for.
@@ -137,11 +133,9 @@ pub(crate) enum Command {
         session: SessionId,
         reply: oneshot::Sender<Option<SessionStats>>,
     },
-    Shutdown {
-        reply: oneshot::Sender<()>,
-    },
 }
 
+const MOST_STRAYS: usize = 4_096;
 const SWEEP: Duration = Duration::from_millis(200);
 /// A cached group older than this is renewed, so that it never outgrows its bounds. Publishers that
 /// do not listen are not asked.
@@ -162,6 +156,7 @@ impl Shard {
             by_id: HashMap::new(),
             by_ufrag: HashMap::new(),
             by_remote: HashMap::new(),
+            strays: HashMap::new(),
             streams: HashMap::new(),
             timers: BinaryHeap::new(),
             uncut: Vec::new(),
@@ -197,12 +192,11 @@ impl Shard {
     pub(crate) fn receive(&mut self, now: Instant, datagram: Datagram<'_>) -> Receipt {
         count(&self.registry.counters.datagrams_in);
         let remote = (datagram.protocol, datagram.source);
-        let receipt = match self.by_remote.get(&remote).copied() {
-            Some(Route::Here(key)) if self.deliver(now, key, datagram) => Receipt::Taken,
-            Some(Route::Shard(shard)) if demux::requested_ufrag(datagram.contents).is_none() => {
-                Receipt::Elsewhere(shard)
-            }
-            _ => self.receive_unknown(now, datagram),
+        let known = self.by_remote.get(&remote).copied();
+        let receipt = if known.is_some_and(|key| self.deliver(now, key, datagram)) {
+            Receipt::Taken
+        } else {
+            self.receive_unknown(now, datagram)
         };
         match receipt {
             Receipt::Dropped => count(&self.registry.counters.datagrams_dropped),
@@ -213,10 +207,11 @@ impl Shard {
     }
 
     fn receive_unknown(&mut self, now: Instant, datagram: Datagram<'_>) -> Receipt {
-        let Some(ufrag) = demux::requested_ufrag(datagram.contents) else {
-            return Receipt::Dropped;
-        };
         let remote = (datagram.protocol, datagram.source);
+        let Some(ufrag) = demux::requested_ufrag(datagram.contents) else {
+            let stray = self.strays.get(&remote);
+            return stray.map_or(Receipt::Dropped, |shard| Receipt::Elsewhere(*shard));
+        };
         if let Some(key) = self.by_ufrag.get(&ufrag).copied() {
             if !self.deliver(now, key, datagram) {
                 return Receipt::Dropped;
@@ -231,7 +226,10 @@ impl Shard {
         }
         match self.registry.owner_of_ufrag(&ufrag) {
             Some(shard) if shard != self.index => {
-                self.by_remote.insert(remote, Route::Shard(shard));
+                if self.strays.len() >= MOST_STRAYS {
+                    self.strays.clear();
+                }
+                self.strays.insert(remote, shard);
                 Receipt::Elsewhere(shard)
             }
             _ => Receipt::Dropped,
@@ -279,9 +277,10 @@ impl Shard {
             return;
         };
         let pushed_out = session.link.note_remote(remote);
-        self.by_remote.insert(remote, Route::Here(key));
+        self.by_remote.insert(remote, key);
+        self.strays.remove(&remote);
         if let Some(old) = pushed_out
-            && self.by_remote.get(&old) == Some(&Route::Here(key))
+            && self.by_remote.get(&old) == Some(&key)
         {
             self.by_remote.remove(&old);
         }
@@ -484,12 +483,13 @@ impl Shard {
             Command::SessionStats { session, reply } => {
                 let _ = reply.send(self.session_stats(now, session));
             }
-            Command::Shutdown { reply } => {
-                for key in self.keys() {
-                    self.close(now, key, CloseReason::Shutdown);
-                }
-                let _ = reply.send(());
-            }
+        }
+    }
+
+    /// Ends all sessions.
+    pub(crate) fn close_all(&mut self, now: Instant) {
+        for key in self.keys() {
+            self.close(now, key, CloseReason::Shutdown);
         }
     }
 
@@ -526,7 +526,7 @@ impl Shard {
         self.by_ufrag.remove(session.ufrag());
         self.registry.forget(id, session.ufrag());
         for remote in &session.link.remotes {
-            if self.by_remote.get(remote) == Some(&Route::Here(key)) {
+            if self.by_remote.get(remote) == Some(&key) {
                 self.by_remote.remove(remote);
             }
         }
@@ -743,6 +743,7 @@ impl Shard {
             self.sweep_session(now, key);
         }
         self.renew_groups(now);
+        self.drop_dead_streams(now);
         if self.index == 0 {
             self.sweep_pending(now);
         }
@@ -800,6 +801,19 @@ impl Shard {
             }
         }
         self.outbox.keyframes.extend(wanted);
+    }
+
+    /// Ends what joined a stream in the moment in which it ended.
+    fn drop_dead_streams(&mut self, now: Instant) {
+        let dead: Vec<StreamId> = self
+            .streams
+            .keys()
+            .filter(|id| self.registry.stream(**id).is_none())
+            .copied()
+            .collect();
+        for stream in dead {
+            self.end_stream(now, stream);
+        }
     }
 
     fn sweep_pending(&mut self, now: Instant) {

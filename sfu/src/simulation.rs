@@ -230,8 +230,9 @@ const AUDIO: Duration = Duration::from_millis(20);
 const PART: usize = 1_150;
 /// A key frame is this many times an ordinary frame.
 const KEYFRAME_FACTOR: u64 = 6;
-/// A player waits this long for a retransmission before it asks for a key frame.
-const PATIENCE: Duration = Duration::from_millis(200);
+/// A player waits this long for a retransmission before it asks for a key frame (Chromium: until ten
+/// NACKs went unanswered).
+const PATIENCE: Duration = Duration::from_millis(500);
 
 impl World {
     pub(crate) fn new() -> Self {
@@ -332,7 +333,7 @@ impl World {
             rtc,
             address,
             session,
-            link.clone(),
+            link,
             link,
             PeerRole::Encoder(encoder),
         )
@@ -464,12 +465,9 @@ impl World {
     }
 
     pub(crate) fn command(&mut self, command: crate::shard::Command) {
+        // Tests with commands have one shard.
         let now = self.now;
-        for shard in &mut self.shards {
-            // One shard owns the session; tests with commands have one shard.
-            shard.handle(now, Message::Command(command));
-            break;
-        }
+        self.shards[0].handle(now, Message::Command(command));
         self.settle();
     }
 
@@ -559,8 +557,7 @@ impl World {
         }
         for flying in arrived {
             // The kernel's hash gives an address always the same socket.
-            let at = usize::from(flying.source.port() as u8) + index;
-            let shard = at % self.shards.len();
+            let shard = index % self.shards.len();
             let datagram = Datagram {
                 protocol: Protocol::Udp,
                 source: flying.source,

@@ -4,7 +4,7 @@
 //! kernel's refusals fall back to single datagrams.
 
 use std::io::{self, IoSliceMut};
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use mio::net::{TcpListener, UdpSocket};
 use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSockRef, UdpSocketState};
@@ -204,7 +204,7 @@ impl MediaSocket {
     fn mapped(&self, address: SocketAddr) -> SocketAddr {
         match address.ip() {
             IpAddr::V4(ip) if self.is_ipv6 => {
-                SocketAddr::new(Ipv6Addr::from(ip.to_ipv6_mapped()).into(), address.port())
+                SocketAddr::new(ip.to_ipv6_mapped().into(), address.port())
             }
             _ => address,
         }

@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token, Waker};
 use str0m::net::Protocol;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::egress::TransmitQueue;
 use crate::handle::Event;
 use crate::registry::Registry;
 use crate::settings::Settings;
-use crate::shard::{Command, Datagram, Message, Receipt, Shard, Target};
+use crate::shard::{Datagram, Message, Receipt, Shard, Target};
 use crate::socket::MediaSockets;
 use crate::stats::{count, count_by};
 use crate::tcp::Connection;
@@ -24,6 +24,8 @@ use crate::tcp::Connection;
 #[derive(Debug)]
 pub(crate) enum Parcel {
     Message(Message),
+    /// Say goodbye to all peers and stop; answered when the goodbyes are sent.
+    Shutdown(oneshot::Sender<()>),
     /// A connection whose session another shard owns, with a frame that was read already.
     Connection(Box<Connection>, Vec<u8>),
 }
@@ -53,7 +55,7 @@ pub(crate) struct ShardThread {
     /// Life-cycle events that found no room.
     delayed: VecDeque<Event>,
     is_writable: bool,
-    is_over: bool,
+    goodbye: Option<oneshot::Sender<()>>,
 }
 
 pub(crate) const WAKE: Token = Token(0);
@@ -128,7 +130,7 @@ impl ShardThread {
             events,
             delayed: VecDeque::new(),
             is_writable: true,
-            is_over: false,
+            goodbye: None,
         })
     }
 
@@ -136,7 +138,7 @@ impl ShardThread {
     pub(crate) fn run(mut self) {
         let mut events = Events::with_capacity(256);
         let mut has_more = false;
-        while !self.is_over {
+        while self.goodbye.is_none() {
             let wait = if has_more {
                 Duration::ZERO
             } else {
@@ -163,6 +165,10 @@ impl ShardThread {
             self.send_events();
             self.close_idle_connections(now);
         }
+        if let Some(reply) = self.goodbye {
+            // Whoever asked may have gone.
+            let _ = reply.send(());
+        }
     }
 
     fn read_parcels(&mut self, now: Instant) -> bool {
@@ -172,8 +178,11 @@ impl ShardThread {
             };
             match parcel {
                 Parcel::Message(message) => {
-                    self.is_over |= matches!(message, Message::Command(Command::Shutdown { .. }));
                     self.shard.handle(now, message);
+                }
+                Parcel::Shutdown(reply) => {
+                    self.shard.close_all(now);
+                    self.goodbye = Some(reply);
                 }
                 Parcel::Connection(connection, frame) => {
                     self.take_connection(now, *connection, &frame);

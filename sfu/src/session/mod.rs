@@ -86,6 +86,17 @@ pub(crate) struct Outbox {
     pub(crate) keyframes: Vec<(StreamId, usize)>,
 }
 
+impl Outbox {
+    /// Tells that tracks or layers changed, once for a run of changes.
+    pub(crate) fn layers_changed(&mut self, stream: StreamId) {
+        let is_told =
+            matches!(self.events.last(), Some(Event::LayersChanged { stream: s }) if *s == stream);
+        if !is_told {
+            self.events.push(Event::LayersChanged { stream });
+        }
+    }
+}
+
 /// Addresses kept for one session; more come only from a peer that changes network often.
 const MOST_REMOTES: usize = 8;
 /// Timers are driven no finer than this: finer wakes cost more than they give.

@@ -183,9 +183,7 @@ impl Publisher {
         // A source that changes its SSRC starts anew.
         self.sources.retain(|(_, known)| *known != source);
         self.sources.push((ssrc, source));
-        outbox.events.push(Event::LayersChanged {
-            stream: link.stream,
-        });
+        outbox.layers_changed(link.stream);
         Some(source)
     }
 
@@ -280,9 +278,7 @@ impl Publisher {
                 if let Some(format) = Arc::make_mut(&mut self.layout).layers.get_mut(index) {
                     format.size = facts.size;
                 }
-                outbox.events.push(Event::LayersChanged {
-                    stream: link.stream,
-                });
+                outbox.layers_changed(link.stream);
             }
         }
         let opens = facts.starts_keyframe && layer.keyframe_timestamp != Some(rtp.header.timestamp);

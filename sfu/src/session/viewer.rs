@@ -172,10 +172,10 @@ impl Viewer {
             str0m::Event::EgressBitrateEstimate(BweKind::Twcc { estimate, .. }) => {
                 self.estimate = Some(estimate.as_u64());
             }
-            str0m::Event::MediaEgressStats(stats) => {
-                if self.video.as_ref().is_some_and(|v| v.mid == stats.mid) {
-                    self.nacks = stats.nacks;
-                }
+            str0m::Event::MediaEgressStats(stats)
+                if self.video.as_ref().is_some_and(|v| v.mid == stats.mid) =>
+            {
+                self.nacks = stats.nacks;
             }
             _ => {}
         }
@@ -416,8 +416,11 @@ impl Viewer {
         };
     }
 
-    /// When the next part of a replay is due.
+    /// When the next part of a replay, or a lost picture, is to be seen to.
     pub(crate) fn deadline(&self, now: Instant) -> Option<Instant> {
+        if self.wants_keyframe {
+            return Some(now);
+        }
         matches!(self.state, VideoState::CatchingUp(_)).then(|| now + CATCH_UP_TICK)
     }
 
@@ -452,12 +455,12 @@ impl Viewer {
         media: &Media,
         outbox: &mut Outbox,
     ) {
-        let Some(layer) = self.current().or(self.target) else {
-            return;
-        };
         if !std::mem::take(&mut self.wants_keyframe) {
             return;
         }
+        let Some(layer) = self.current().or(self.target) else {
+            return;
+        };
         let may_replay = self
             .replayed_at
             .is_none_or(|at| now.saturating_duration_since(at) >= REPLAY_INTERVAL);
