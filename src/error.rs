@@ -13,6 +13,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::db::StoreError;
+use crate::secret::random_bytes;
 
 /// Body of every refusal (RFC 9457 §3), `application/problem+json`.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -53,9 +54,12 @@ impl Problem {
         self
     }
 
-    /// The refusal of everything new while the server shuts down.
+    /// The refusal of everything new while the server shuts down. Callers come back spread over some
+    /// seconds, so that the next server does not meet all of them at once.
     #[must_use]
-    pub fn draining(after: Duration) -> Self {
+    pub fn draining() -> Self {
+        let [spread] = random_bytes::<1>();
+        let after = Duration::from_secs(2 + u64::from(spread % 5));
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "shutting_down",

@@ -141,7 +141,7 @@ fn health(services: &Services) -> Router {
 /// Whether new sessions are welcome: the database answers and no shutdown is under way.
 async fn ready(State(services): State<Services>) -> Response {
     if services.streams.is_draining() {
-        return Problem::draining(Duration::from_secs(5)).into_response();
+        return Problem::draining().into_response();
     }
     match services.db.ping().await {
         Ok(()) => "ready\n".into_response(),

@@ -36,6 +36,9 @@ use crate::rate::Rate;
 
 use lifecycle::{Command, Lifecycle};
 
+#[doc(hidden)]
+pub use signalling::read_strangers_request;
+
 /// What happened to a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]

@@ -78,7 +78,7 @@ impl WhepError {
             Self::HalfOpen => (StatusCode::TOO_MANY_REQUESTS, "too_many_half_open"),
             Self::Offer(error) => return offer_problem(error),
             Self::TooMany(after) => return Problem::too_many(*after),
-            Self::Draining => return Problem::draining(Duration::from_secs(5)),
+            Self::Draining => return Problem::draining(),
             Self::Store(error) => return store_problem(error),
         };
         let problem = Problem::new(status, code, words);
