@@ -1,15 +1,8 @@
 /** Every request the pages make, one function each. A refusal is an `ApiError` in the server's words. */
+import createClient from 'openapi-fetch';
 import { sentence } from '../words';
-import type {
-  AccountSession,
-  Channel,
-  ChannelCard,
-  Ingest,
-  NewStreamKey,
-  OwnChannel,
-  Problem,
-  StreamKey,
-} from './types';
+import type { paths } from './schema';
+import type { Ingest, OwnChannel, Problem } from './types';
 
 export class ApiError extends Error {
   /** 0: the server was not reached. */
@@ -24,53 +17,45 @@ export class ApiError extends Error {
   }
 }
 
-async function request<T>(method: string, path: string, body?: unknown): Promise<T> {
-  let response: Response;
-  try {
-    response = await fetch(`/api${path}`, {
-      method,
-      cache: 'no-store',
-      ...(body === undefined
-        ? {}
-        : { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) }),
-    });
-  } catch {
+const http = createClient<paths>({ cache: 'no-store' });
+
+/** Waits for an answer; anything but success is thrown. */
+async function answer<T>(call: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T> {
+  const { data, error, response } = await call.catch(() => {
     throw new ApiError({
       status: 0,
       detail: 'The server cannot be reached. Check your connection and try again.',
     });
-  }
-  if (!response.ok) {
-    const problem = (await response.json().catch(() => ({}))) as Partial<Problem>;
-    throw new ApiError({ ...problem, status: response.status });
-  }
-  return (response.status === 204 ? undefined : await response.json()) as T;
+  });
+  if (!response.ok) throw new ApiError({ ...(error as Partial<Problem>), status: response.status });
+  return data as T;
 }
 
-const channel = (handle: string) => `/channels/${encodeURIComponent(handle)}`;
+const of = (handle: string) => ({ params: { path: { handle } } });
+const ofKey = (handle: string, id: string) => ({ params: { path: { handle, id } } });
 
 export const api = {
-  setupNeeded: () => request<{ needed: boolean }>('GET', '/setup'),
+  setupNeeded: () => answer(http.GET('/api/setup')),
   setUp: (body: { token: string; name: string; password: string; handle: string }) =>
-    request<AccountSession>('POST', '/setup', body),
-  signIn: (body: { name: string; password: string }) => request<AccountSession>('POST', '/session', body),
-  signOut: () => request<void>('DELETE', '/session'),
+    answer(http.POST('/api/setup', { body })),
+  signIn: (body: { name: string; password: string }) => answer(http.POST('/api/session', { body })),
+  signOut: () => answer(http.DELETE('/api/session')),
   /** `null` when nobody is signed in. */
   session: () =>
-    request<AccountSession>('GET', '/session').catch((error: unknown) => {
+    answer(http.GET('/api/session')).catch((error: unknown) => {
       if (error instanceof ApiError && error.status === 401) return null;
       throw error;
     }),
-  liveChannels: () => request<{ items: ChannelCard[] }>('GET', '/channels?live=true'),
-  createChannel: (body: OwnChannel) => request<unknown>('POST', '/channels', body),
-  channel: (handle: string) => request<Channel>('GET', channel(handle)),
-  ingest: (handle: string) => request<Ingest>('GET', `${channel(handle)}/ingest`),
-  endStream: (handle: string) => request<void>('POST', `${channel(handle)}/end`),
-  streamKeys: (handle: string) => request<{ items: StreamKey[] }>('GET', `${channel(handle)}/stream_keys`),
+  liveChannels: () => answer(http.GET('/api/channels', { params: { query: { live: true } } })),
+  createChannel: (body: OwnChannel) => answer(http.POST('/api/channels', { body })),
+  ingest: (handle: string): Promise<Ingest> =>
+    answer(http.GET('/api/channels/{handle}/ingest', of(handle))) as Promise<Ingest>,
+  endStream: (handle: string) => answer(http.POST('/api/channels/{handle}/end', of(handle))),
+  streamKeys: (handle: string) => answer(http.GET('/api/channels/{handle}/stream_keys', of(handle))),
   createStreamKey: (handle: string, name: string) =>
-    request<NewStreamKey>('POST', `${channel(handle)}/stream_keys`, { name }),
+    answer(http.POST('/api/channels/{handle}/stream_keys', { ...of(handle), body: { name } })),
   rotateStreamKey: (handle: string, id: string) =>
-    request<NewStreamKey>('POST', `${channel(handle)}/stream_keys/${encodeURIComponent(id)}/rotate`),
+    answer(http.POST('/api/channels/{handle}/stream_keys/{id}/rotate', ofKey(handle, id))),
   revokeStreamKey: (handle: string, id: string) =>
-    request<void>('DELETE', `${channel(handle)}/stream_keys/${encodeURIComponent(id)}`),
+    answer(http.DELETE('/api/channels/{handle}/stream_keys/{id}', ofKey(handle, id))),
 };

@@ -1,94 +1,31 @@
-/** The server's answers, as the pages use them. */
+/** The server's answers by the names that pages use; the shapes are generated from its OpenAPI. */
+import type { components } from './schema';
 
-export interface Problem {
-  type?: string;
-  title?: string;
-  status: number;
-  detail?: string;
-  code?: string;
+type Schemas = components['schemas'];
+
+export type Problem = Partial<Schemas['Problem']> & { status: number };
+export type AccountSession = Schemas['Session'];
+export type OwnChannel = Schemas['SessionChannel'];
+export type ChannelCard = Schemas['ChannelItem'];
+export type StreamKey = Schemas['StreamKeyBody'];
+export type NewStreamKey = Schemas['StreamKeyWithText'];
+/** `stats` are figures for people, which the OpenAPI leaves open; every one of them may be missing. */
+export type Ingest = Omit<Schemas['IngestReport'], 'stats'> & { stats?: StreamStats | null };
+
+interface StreamStats {
+  publisher?: { transport: string; rtt_ms?: number | null; loss?: number | null } | null;
+  layers: LayerStats[];
+  audio?: { codec: string; bitrate: number; lost: number } | null;
 }
 
-export interface AccountSession {
-  account: { id: string; name: string; role: string };
-  channels: OwnChannel[];
-}
-
-export interface OwnChannel {
-  handle: string;
-  name: string;
-}
-
-export type ChannelState = 'offline' | 'live' | 'reconnecting';
-
-export interface ChannelCard {
-  handle: string;
-  name: string;
-  state: ChannelState;
-  started_at: string | null;
-  viewers: number;
-  width: number | null;
-  height: number | null;
-}
-
-export interface Channel {
-  handle: string;
-  name: string;
-  state: ChannelState;
-  started_at: string | null;
-  ended_at: string | null;
-  viewers: number;
-  owner: boolean;
-}
-
-export interface StreamKey {
-  id: string;
-  name: string;
-  prefix: string;
-  created_at: string;
-  last_used_at: string | null;
-}
-
-export interface NewStreamKey extends StreamKey {
-  /** Told this once. */
-  key: string;
-}
-
-export interface LayerStats {
-  rid: string | null;
+interface LayerStats {
+  rid?: string | null;
   codec: string;
-  width: number | null;
-  height: number | null;
+  width?: number | null;
+  height?: number | null;
   fps: number;
   bitrate: number;
-  keyframe_interval_ms: number | null;
-  packets: number;
+  keyframe_interval_ms?: number | null;
   lost: number;
-  nacks: number;
-  plis: number;
   active: boolean;
-}
-
-export interface StreamStats {
-  publisher: {
-    transport: string;
-    rtt_ms: number | null;
-    loss: number | null;
-    connected_ms: number;
-    media_age_ms: number | null;
-    answers_pli: boolean | null;
-  } | null;
-  layers: LayerStats[];
-  audio: { codec: string; bitrate: number; packets: number; lost: number; active: boolean } | null;
-  viewers: number;
-}
-
-export interface Ingest {
-  state: 'waiting' | 'connecting' | 'receiving' | 'reconnecting';
-  summary: string;
-  problem: string | null;
-  started_at: string | null;
-  viewers: number;
-  source: string | null;
-  stats: StreamStats | null;
-  last_attempt: { at: string; detail: string } | null;
 }

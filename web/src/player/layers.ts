@@ -66,8 +66,8 @@ function size(layer: Layer): number {
 
 /** "720p", "1080p60"; by the shorter side, so that an upright phone picture keeps its name. */
 export function resolutionName(
-  width: number | null,
-  height: number | null,
+  width: number | null | undefined,
+  height: number | null | undefined,
   fps: number | null,
 ): string | null {
   if (!width || !height) return null;

@@ -108,7 +108,7 @@ export function Pickers({
         </div>
       </Card>
       <Card title="Quality">
-        <div className="grid grid-cols-2 gap-4">
+        <div className="flex flex-col gap-4 sm:flex-row lg:flex-col *:flex-1">
           <SelectField
             label="Resolution"
             value={settings.quality}

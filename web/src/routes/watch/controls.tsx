@@ -46,17 +46,17 @@ export function Controls({
 }) {
   const fullScreen = useFullScreen();
   const { phase, stats } = state;
-  const usable = phase.name === 'live' || phase.name === 'host_reconnecting' || phase.name === 'reconnecting';
+  const usable = phase.name === 'live' || phase.name === 'host_reconnecting';
   if (!usable) return null;
   const VolumeIcon = state.muted || state.volume === 0 ? VolumeX : state.volume < 0.5 ? Volume1 : Volume2;
   return (
     <div
       data-controls
-      className={`absolute inset-x-0 bottom-0 bg-linear-to-t from-black/80 via-black/45 to-transparent px-1 pt-12 pb-[max(0.25rem,env(safe-area-inset-bottom))] transition-opacity duration-150 sm:px-3 sm:pb-2 ${
-        hidden ? 'pointer-events-none opacity-0 focus-within:opacity-100' : ''
+      className={`pointer-events-none absolute inset-x-0 bottom-0 bg-linear-to-t from-black/80 via-black/45 to-transparent px-1 pt-12 pb-[max(0.25rem,env(safe-area-inset-bottom))] transition-opacity duration-150 sm:px-3 sm:pb-2 ${
+        hidden ? 'opacity-0 focus-within:opacity-100' : ''
       }`}
     >
-      <div className="flex items-center">
+      <div className={`flex items-center ${hidden ? '' : 'pointer-events-auto'}`}>
         <ControlButton label={state.paused ? 'Play' : 'Pause'} hint="K" onClick={act.togglePlay}>
           {state.paused ? <Play size={22} fill="currentColor" /> : <Pause size={22} fill="currentColor" />}
         </ControlButton>
