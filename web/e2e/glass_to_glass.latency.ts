@@ -47,6 +47,12 @@ for (const [codec, simulcast] of [
     const { ages, unreadable } = await viewer.evaluate(readBarcode, WATCH_MS);
     console.log(row(`${name}: glass to glass`, ages));
     console.log(`${''.padEnd(34)} ${unreadable} frames unreadable`);
+    await viewer.keyboard.press('Shift+S');
+    const statistics = viewer.getByRole('region', { name: 'Statistics' });
+    for (const name of ['Resolution', 'Buffer', 'Glass to glass', 'Freezes']) {
+      const value = await statistics.locator('dt', { hasText: name }).locator('+ dd').textContent();
+      console.log(`${''.padEnd(34)} the player says: ${name} ${value}`);
+    }
     await viewer.close();
 
     const joiner = await people.stranger();

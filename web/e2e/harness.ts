@@ -93,6 +93,7 @@ export class People {
   readonly #browser: Browser;
   readonly #site: Site;
   readonly #contexts: BrowserContext[] = [];
+  readonly #faults: string[] = [];
 
   constructor(browser: Browser, site: Site) {
     this.#browser = browser;
@@ -117,11 +118,16 @@ export class People {
     const page = await context.newPage();
     // Leaving a studio that is on air asks; the test means it.
     page.on('dialog', (dialog) => void dialog.accept());
+    page.on('pageerror', (error) => this.#faults.push(error.message));
+    page.on('console', (message) => {
+      if (/Content Security Policy/.test(message.text())) this.#faults.push(message.text());
+    });
     return page;
   }
 
   async leave(): Promise<void> {
     for (const context of this.#contexts) await context.close();
+    expect(this.#faults, 'errors in pages').toEqual([]);
   }
 }
 

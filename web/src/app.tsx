@@ -84,7 +84,9 @@ declare module '@tanstack/react-router' {
   }
 }
 
+/** The entry module runs as soon as it is there, perhaps before the page is read to its end. */
 export function mount(): void {
   const element = document.getElementById('root');
   if (element) createRoot(element).render(<RouterProvider router={router} />);
+  else addEventListener('DOMContentLoaded', mount, { once: true });
 }

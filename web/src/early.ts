@@ -6,11 +6,13 @@ import { Player } from './player/player';
 
 let early: Player | null = null;
 
-export function startEarly(pathname: string): void {
+/** Whether this is a watch page, whose session has now begun. */
+export function startEarly(pathname: string): boolean {
   const handle = /^\/@([^/]+)\/?$/.exec(pathname)?.[1];
-  if (!handle) return;
+  if (!handle) return false;
   early = new Player(decodeURIComponent(handle));
   early.start();
+  return true;
 }
 
 /** The player that runs for this channel already, or a new one. The caller starts and stops it. */

@@ -149,11 +149,7 @@ export class Sources {
     try {
       const { width, height, fps } = this.#quality;
       const screen = await navigator.mediaDevices.getDisplayMedia({
-        video: {
-          width: { max: Math.max(width, 1920) },
-          height: { max: Math.max(height, 1080) },
-          frameRate: { ideal: fps },
-        },
+        video: { width: { max: width }, height: { max: height }, frameRate: { ideal: fps } },
         audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false },
       });
       this.stopScreen();

@@ -322,6 +322,24 @@ function Announcements({
   if (phase.name === 'failed') {
     return <Notice title="You are not on air">{phase.reason}</Notice>;
   }
+  if (phase.name === 'ended') {
+    const words = {
+      you: ['Your stream has ended', 'Nobody sees or hears you now.'],
+      too_long: [
+        'Your stream has ended',
+        'The connection was away for more than 30 seconds, so the server closed the stream. Go live again when your network is back.',
+      ],
+      elsewhere: [
+        'Your stream was ended',
+        'It was ended on the server or the dashboard. Nobody sees or hears you now.',
+      ],
+    }[phase.why];
+    return (
+      <Notice tone="info" title={words[0]}>
+        {words[1]}
+      </Notice>
+    );
+  }
   if (heldByServer) {
     const reconnecting = state === 'reconnecting';
     return (
@@ -344,24 +362,6 @@ function Announcements({
         {reconnecting
           ? 'Viewers see that you are reconnecting. Resume within half a minute and the same stream goes on.'
           : `It is sent from another tab or encoder${source ? ` (${source.toUpperCase()})` : ''}. Stop that one before you go live here.`}
-      </Notice>
-    );
-  }
-  if (phase.name === 'ended') {
-    const words = {
-      you: ['Your stream has ended', 'Nobody sees or hears you now.'],
-      too_long: [
-        'Your stream has ended',
-        'The connection was away for more than 30 seconds, so the server closed the stream. Go live again when your network is back.',
-      ],
-      elsewhere: [
-        'Your stream was ended',
-        'It was ended on the server or the dashboard. Nobody sees or hears you now.',
-      ],
-    }[phase.why];
-    return (
-      <Notice tone="info" title={words[0]}>
-        {words[1]}
       </Notice>
     );
   }
