@@ -178,7 +178,11 @@ pub fn rtp_sequence(script: &[u8]) {
     };
     let [clock, seq_high, seq_low, t3, t2, t1, t0, wrap] = *opening;
     let mut track = Track::new(
-        if clock & 1 == 0 { VIDEO_CLOCK } else { AUDIO_CLOCK },
+        if clock & 1 == 0 {
+            VIDEO_CLOCK
+        } else {
+            AUDIO_CLOCK
+        },
         u16::from_be_bytes([seq_high, seq_low]),
         u32::from_be_bytes([t3, t2, t1, t0]),
     );
@@ -334,8 +338,7 @@ impl Upstream {
             starts_keyframe: what & 4 != 0,
             discardable: what & 8 != 0,
             vp8: (what & 16 != 0).then(|| vp8(picture)).flatten(),
-            abs_capture_time: None,
-            audio_level: None,
+            extensions: str0m::rtp::ExtensionValues::default(),
         })
     }
 }
@@ -390,7 +393,8 @@ impl Layer {
         };
         assert!(first.starts_keyframe, "starts with no key frame");
         assert!(
-            self.newest_keyframe.is_some_and(|(_, t)| t == first.timestamp),
+            self.newest_keyframe
+                .is_some_and(|(_, t)| t == first.timestamp),
             "starts with another key frame than the newest"
         );
         assert!(

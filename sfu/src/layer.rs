@@ -1,8 +1,9 @@
 //! Which layer a viewer gets. Pure: layers, bandwidth and time in, a choice out.
 //!
-//! Down comes at once, since a viewer that is sent more than its link carries freezes. Up waits for
-//! room to spare and for a pause that doubles with each climb that did not hold, so that a viewer at
-//! the edge of two layers does not flap.
+//! Down comes at once when far too much is sent, since such a viewer freezes; a little too much must
+//! last, because an estimator that takes a hiccup for congestion falls just below what is sent and
+//! soon recovers. Up waits for room to spare and for a pause that doubles with each climb that did
+//! not hold, so that a viewer at the edge of two layers does not flap.
 
 use std::time::{Duration, Instant};
 
@@ -28,10 +29,16 @@ pub(crate) struct LayerSelector {
     last_down: Option<Instant>,
     last_up: Option<Instant>,
     pause: Option<Duration>,
+    /// Since when a little too much is sent.
+    tight_since: Option<Instant>,
 }
 
 /// Share of the estimate that a layer may take to stay, in per cent.
 const STAY_PERCENT: u64 = 110;
+/// Share of the estimate from which a layer is far too much, in per cent.
+const FLOOD_PERCENT: u64 = 165;
+/// How long a layer may be a little too much.
+const TIGHT: Duration = Duration::from_secs(2);
 /// Share of a layer's rate that the estimate must have to climb to it, in per cent.
 const CLIMB_PERCENT: u64 = 120;
 /// Pause after a step down before the next climb.
@@ -52,6 +59,7 @@ impl LayerSelector {
         self.last_down = None;
         self.last_up = None;
         self.pause = None;
+        self.tight_since = None;
     }
 
     /// The layer to send, by index. `estimate` is the bit/s that video may take; unknown means that
@@ -82,11 +90,15 @@ impl LayerSelector {
             .unwrap_or(0);
         let chosen = match at {
             None => fitting,
-            Some(at) if fitting < at => {
+            Some(at) if fitting < at && self.must_yield(now, &allowed, at, estimate) => {
                 self.note_down(now);
                 fitting
             }
-            Some(at) => self.climb(now, &allowed, at, estimate),
+            Some(at) if fitting < at => at,
+            Some(at) => {
+                self.tight_since = None;
+                self.climb(now, &allowed, at, estimate)
+            }
         };
         allowed.get(chosen).map(|l| l.index)
     }
@@ -120,6 +132,20 @@ impl LayerSelector {
         allowed
     }
 
+    fn must_yield(
+        &mut self,
+        now: Instant,
+        allowed: &[&Candidate],
+        at: usize,
+        estimate: u64,
+    ) -> bool {
+        let since = *self.tight_since.get_or_insert(now);
+        let is_flooded = allowed
+            .get(at)
+            .is_some_and(|l| l.bitrate * 100 > estimate * FLOOD_PERCENT);
+        is_flooded || now >= since + TIGHT
+    }
+
     fn climb(&mut self, now: Instant, allowed: &[&Candidate], at: usize, estimate: u64) -> usize {
         let next = at + 1;
         let has_room = allowed
@@ -143,6 +169,7 @@ impl LayerSelector {
             (self.pause.unwrap_or(FIRST_PAUSE) * 2).min(LONGEST_PAUSE)
         });
         self.last_down = Some(now);
+        self.tight_since = None;
     }
 }
 
@@ -195,6 +222,34 @@ mod tests {
         let mut selector = LayerSelector::default();
         let chosen = selector.select(base(), &ladder(), Some(0), Some(500_000));
         assert_eq!(chosen, Some(2));
+    }
+
+    #[test]
+    fn hiccup_of_the_estimate_is_sat_out() {
+        let now = base();
+        let mut selector = LayerSelector::default();
+        let tight = 2_500_000 * 85 / 100;
+        assert_eq!(
+            selector.select(now, &ladder(), Some(0), Some(tight)),
+            Some(0)
+        );
+        let soon = now + Duration::from_millis(800);
+        assert_eq!(
+            selector.select(soon, &ladder(), Some(0), Some(2_600_000)),
+            Some(0)
+        );
+        for ms in (1_000..3_000).step_by(250) {
+            let at = now + Duration::from_millis(ms);
+            assert_eq!(
+                selector.select(at, &ladder(), Some(0), Some(tight)),
+                Some(0)
+            );
+        }
+        let late = now + Duration::from_millis(3_100);
+        assert_eq!(
+            selector.select(late, &ladder(), Some(0), Some(tight)),
+            Some(1)
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use str0m::format::{Codec, CodecSpec};
-use str0m::rtp::{AbsCaptureTime, Vp8Descriptor};
+use str0m::rtp::{ExtensionValues, Vp8Descriptor};
 
 use crate::ids::StreamId;
 use crate::video::VideoCodec;
@@ -48,8 +48,22 @@ pub(crate) struct Packet {
     /// No other frame needs this one.
     pub(crate) discardable: bool,
     pub(crate) vp8: Option<Vp8Descriptor>,
-    pub(crate) abs_capture_time: Option<AbsCaptureTime>,
-    pub(crate) audio_level: Option<(i8, Option<bool>)>,
+    /// Header extensions that speak of the media, and so go on to viewers (RFC 8285). Those that
+    /// speak of the connection do not.
+    pub(crate) extensions: ExtensionValues,
+}
+
+/// The extensions of an incoming packet that go on to viewers.
+pub(crate) fn forwarded_extensions(incoming: &ExtensionValues) -> ExtensionValues {
+    ExtensionValues {
+        audio_level: incoming.audio_level,
+        voice_activity: incoming.voice_activity,
+        video_orientation: incoming.video_orientation,
+        abs_capture_time: incoming.abs_capture_time,
+        play_delay_min: incoming.play_delay_min,
+        play_delay_max: incoming.play_delay_max,
+        ..ExtensionValues::default()
+    }
 }
 
 /// The tracks of one publisher, as its packets name them.

@@ -188,7 +188,7 @@ mod tests {
     use std::sync::Arc;
 
     use proptest::prelude::*;
-    use str0m::rtp::Vp8Descriptor;
+    use str0m::rtp::{ExtensionValues, Vp8Descriptor};
 
     use super::*;
     use crate::packet::{Source, VIDEO_CLOCK};
@@ -207,8 +207,7 @@ mod tests {
             starts_keyframe: false,
             discardable: false,
             vp8: None,
-            abs_capture_time: None,
-            audio_level: None,
+            extensions: ExtensionValues::default(),
         }
     }
 

@@ -80,6 +80,7 @@ pub(crate) struct Encoder {
     layers: Vec<EncoderLayer>,
     keyframe_every: Duration,
     listens: bool,
+    video_delay: Duration,
     next_frame: Instant,
     next_audio: Instant,
     audio_seq: u64,
@@ -112,6 +113,9 @@ pub(crate) struct Player {
     pub(crate) shown: Vec<Shown>,
     pub(crate) requests: usize,
     pub(crate) audio: Vec<Duration>,
+    /// What the newest sender reports say: capture time less the time that the sender marked, in µs.
+    pub(crate) audio_clock: Option<i64>,
+    pub(crate) video_clock: Option<i64>,
     /// Sequence numbers of video, extended, as they came.
     pub(crate) sequence: Vec<u64>,
 }
@@ -195,6 +199,8 @@ pub(crate) struct EncoderSpec {
     pub(crate) keyframe_every: Duration,
     /// Whether it makes a key frame when asked.
     pub(crate) listens: bool,
+    /// How long its video takes to encode; sound takes no time.
+    pub(crate) video_delay: Duration,
 }
 
 impl EncoderSpec {
@@ -204,6 +210,7 @@ impl EncoderSpec {
             layers: vec![(None, 2_500_000)],
             keyframe_every,
             listens,
+            video_delay: Duration::ZERO,
         }
     }
 
@@ -217,6 +224,7 @@ impl EncoderSpec {
             ],
             keyframe_every: Duration::from_secs(3_600),
             listens: true,
+            video_delay: Duration::ZERO,
         }
     }
 }
@@ -322,6 +330,7 @@ impl World {
             layers,
             keyframe_every: spec.keyframe_every,
             listens: spec.listens,
+            video_delay: spec.video_delay,
             next_frame: self.now,
             next_audio: self.now,
             audio_seq: 1,
@@ -723,18 +732,19 @@ impl Encoder {
             .expect("an audio stream");
         let elapsed = u32::try_from((now - start).as_millis()).expect("a short test");
         self.audio_seq += 1;
-        let write = RtpWrite::new(
-            pt,
-            self.audio_seq.into(),
-            elapsed * 48,
-            now,
-            vec![0xfc; 160],
-        );
+        let mut payload = vec![0xfc; 140];
+        Mark {
+            captured_us: u64::try_from((now - start).as_micros()).expect("short"),
+            ..Mark::default()
+        }
+        .write(&mut payload);
+        let write = RtpWrite::new(pt, self.audio_seq.into(), elapsed * 48, now, payload);
         stream.write_rtp(write);
     }
 
     fn make_frame(&mut self, rtc: &mut Rtc, now: Instant, start: Instant) {
         let pt = payload_type(rtc, Codec::H264);
+        let captured = (now - self.video_delay).max(start);
         for layer in &mut self.layers {
             let is_due = layer
                 .last_keyframe
@@ -763,7 +773,7 @@ impl Encoder {
                     frame: layer.frame,
                     part: u16::try_from(part).expect("few parts"),
                     parts: u16::try_from(parts).expect("few parts"),
-                    captured_us: u64::try_from((now - start).as_micros()).expect("short"),
+                    captured_us: u64::try_from((captured - start).as_micros()).expect("short"),
                 }
                 .write(&mut payload);
                 let mut direct = rtc.direct_api();
@@ -771,7 +781,7 @@ impl Encoder {
                     .stream_tx_by_mid(self.video, layer.rid)
                     .expect("a video stream");
                 layer.seq += 1;
-                let write = RtpWrite::new(pt, layer.seq.into(), layer.timestamp, now, payload)
+                let write = RtpWrite::new(pt, layer.seq.into(), layer.timestamp, captured, payload)
                     .marker(part + 1 == parts)
                     .nackable(true);
                 stream.write_rtp(write);
@@ -797,6 +807,17 @@ fn payload_type(rtc: &Rtc, codec: Codec) -> str0m::media::Pt {
         .pt()
 }
 
+/// By the newest sender report: when the packet was captured, less when it says it was.
+fn reported_clock(packet: &str0m::rtp::RtpPacket, clock: i64) -> Option<i64> {
+    let report = packet.last_sender_info?;
+    let mark = Mark::read(&packet.payload)?;
+    let since = report.ntp_time.duration_since(std::time::UNIX_EPOCH).ok()?;
+    let reported = u32::try_from(report.rtp_time.numer() & 0xffff_ffff).ok()?;
+    let ticks = packet.header.timestamp.wrapping_sub(reported).cast_signed();
+    let captured = i64::try_from(since.as_micros()).ok()? + i64::from(ticks) * 1_000_000 / clock;
+    Some(captured - i64::try_from(mark.captured_us).ok()?)
+}
+
 impl Player {
     fn take_event(&mut self, rtc: &mut Rtc, now: Instant, start: Instant, event: str0m::Event) {
         match event {
@@ -810,8 +831,10 @@ impl Player {
                     .map(|p| p.spec().codec);
                 if codec == Some(Codec::Opus) {
                     self.audio.push(now - start);
+                    self.audio_clock = reported_clock(&packet, 48_000).or(self.audio_clock);
                     return;
                 }
+                self.video_clock = reported_clock(&packet, 90_000).or(self.video_clock);
                 self.sequence.push(*packet.seq_no);
                 if let Some(mark) = Mark::read(&packet.payload) {
                     let frame = self.frames.entry(packet.header.timestamp).or_default();

@@ -13,7 +13,9 @@ use super::{Link, Outbox, millis};
 use crate::config::Config;
 use crate::handle::Event;
 use crate::keyframe::RequestLimiter;
-use crate::packet::{AUDIO_CLOCK, LayerFormat, Layout, Packet, Source, VIDEO_CLOCK};
+use crate::packet::{
+    AUDIO_CLOCK, LayerFormat, Layout, Packet, Source, VIDEO_CLOCK, forwarded_extensions,
+};
 use crate::rate::RateMeter;
 use crate::stats::{AudioStats, LayerStats, PublisherStats, SessionStats};
 use crate::video::{self, PayloadFacts, VideoCodec};
@@ -133,7 +135,6 @@ impl Publisher {
         let starts_keyframe = self.count(link, now, source, &rtp, facts, outbox);
         let is_vp8 = matches!(source, Source::Video(index)
             if self.layout.layers.get(index).is_some_and(|l| l.codec == VideoCodec::Vp8));
-        let extensions = &rtp.header.ext_vals;
         self.pending.push(Arc::new(Packet {
             source,
             seq: *rtp.seq_no,
@@ -149,10 +150,7 @@ impl Publisher {
             } else {
                 None
             },
-            abs_capture_time: extensions.abs_capture_time,
-            audio_level: extensions
-                .audio_level
-                .map(|level| (level, extensions.voice_activity)),
+            extensions: forwarded_extensions(&rtp.header.ext_vals),
             payload: rtp.payload,
         }));
     }

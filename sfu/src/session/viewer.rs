@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use str0m::bwe::{Bitrate, BweKind};
 use str0m::format::CodecSpec;
 use str0m::media::{MediaKind, Mid, Pt};
-use str0m::rtp::{ExtensionValues, RtpWrite, Ssrc};
+use str0m::rtp::{RtpWrite, Ssrc};
 
 use super::{Link, Outbox, bits};
 use crate::egress::{Egress, Str0mEgress};
@@ -106,9 +106,9 @@ const LONGEST_CATCH_UP: Duration = Duration::from_millis(150);
 const FRAME_SPACING: Duration = Duration::from_micros(500);
 /// How finely a catch-up is spread.
 const CATCH_UP_TICK: Duration = Duration::from_millis(2);
-/// A cached group with more frames than this is slow to decode: a fresh key frame is asked for, too.
-const LONG_GROUP: usize = 45;
-/// A cached group of more bytes than this is not sent to a joining viewer whose publisher listens.
+/// A cached group of more frames or bytes than this is not sent to a joining viewer whose publisher
+/// listens: a fresh key frame is asked for.
+const LONG_GROUP: usize = 15;
 const MOST_BURST_BYTES: usize = 192 * 1024;
 /// A key frame that was asked for is waited for no longer than this.
 const LONGEST_WAIT: Duration = Duration::from_millis(500);
@@ -319,14 +319,13 @@ impl Viewer {
         }
     }
 
-    /// How much of a cached group a joining viewer gets. A large group would flood its link: where a
-    /// fresh key frame is to be had, the cached one is shown until that comes.
+    /// How much of a cached group a joining viewer gets. A long group is slow to decode and floods
+    /// the link: where a fresh key frame is to be had, the cached one is shown until that comes.
     fn frames_to_replay(&self, link: &Link, media: &Media, layer: usize) -> u32 {
-        let is_large = media
-            .layers
-            .get(layer)
-            .is_some_and(|layer| layer.gop.bytes() > MOST_BURST_BYTES);
-        if is_large && link.shared.answers_pli() != Some(false) {
+        let is_long = media.layers.get(layer).is_some_and(|layer| {
+            layer.gop.frames() > LONG_GROUP || layer.gop.bytes() > MOST_BURST_BYTES
+        });
+        if is_long && link.shared.answers_pli() != Some(false) {
             1
         } else {
             u32::MAX
@@ -663,14 +662,6 @@ impl Outgoing {
         let Some(rewritten) = rewritten else {
             return false;
         };
-        let mut extensions = ExtensionValues {
-            abs_capture_time: packet.abs_capture_time,
-            ..ExtensionValues::default()
-        };
-        if let Some((level, voice)) = packet.audio_level {
-            extensions.audio_level = Some(level);
-            extensions.voice_activity = voice;
-        }
         let is_video = packet.source != Source::Audio;
         let mut write = RtpWrite::new(
             pt,
@@ -681,7 +672,7 @@ impl Outgoing {
         )
         .marker(packet.marker)
         .nackable(is_video)
-        .ext_vals(extensions);
+        .ext_vals(packet.extensions.clone());
         if let (Some(vp8), Some(picture_id)) = (&packet.vp8, rewritten.picture_id) {
             let mut patch = vp8.patch().picture_id(picture_id);
             if let Some(tl0) = rewritten.tl0_pic_idx {

@@ -146,6 +146,7 @@ fn layer_of_a_publisher_that_ignores_requests_is_switched_from_the_cache() {
     let spec = EncoderSpec {
         keyframe_every: SECOND * 10,
         listens: false,
+        video_delay: Duration::ZERO,
         // As OBS: "0" is the largest.
         layers: vec![
             (Some("0"), 2_500_000),

@@ -95,3 +95,21 @@ fn viewer_on_another_shard_gets_the_same_picture() {
     let totals = world.registry().counters.snapshot();
     assert!(totals.packets_forwarded > 0);
 }
+
+#[test]
+fn picture_and_sound_stay_in_step_though_video_takes_longer_to_encode() {
+    let mut world = World::new();
+    let stream = StreamId::from(1);
+    let spec = EncoderSpec {
+        video_delay: Duration::from_millis(120),
+        ..EncoderSpec::single(Duration::from_secs(2), true)
+    };
+    world.publish(stream, &spec, PERFECT());
+    world.run(Duration::from_secs(4));
+    let viewer = world.view(stream, PERFECT());
+    world.run(Duration::from_secs(6));
+    let player = world.player(viewer);
+    let audio = player.audio_clock.expect("reports for sound came");
+    let video = player.video_clock.expect("reports for the picture came");
+    assert!((audio - video).abs() < 10_000, "{} us apart", audio - video);
+}
