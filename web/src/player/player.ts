@@ -41,6 +41,7 @@ export class Player {
   #ticks = 0;
   #startedAt = 0;
   #mediaAt = 0;
+  #silencedAt = Number.NEGATIVE_INFINITY;
   #endedStream: string | null = null;
 
   constructor(handle: string) {
@@ -222,6 +223,7 @@ export class Player {
 
   #publisher(active: boolean): void {
     if (!active && (this.#phase === 'live' || this.#phase === 'connecting')) {
+      this.#silencedAt = performance.now();
       this.#setPhase({ name: 'host_reconnecting' });
     }
     // Back on air is shown by pictures, not by the announcement of them.
@@ -234,6 +236,15 @@ export class Player {
     // A new session does not know the viewer's choice yet.
     if (pinned !== null && !known && layers.layers.some(({ rid }) => rid === pinned))
       void this.chooseLayer(pinned);
+  }
+
+  /** No `ended` was heard, and yet it is over. */
+  #gone(): void {
+    if (this.#wasLive) this.#ended();
+    else if (this.#phase === 'host_reconnecting') {
+      this.#drop();
+      this.#setPhase({ name: 'offline' });
+    }
   }
 
   #ended(): void {
@@ -262,20 +273,22 @@ export class Player {
 
   #sampled(stats: PlayerStats): void {
     const before = this.store.get().stats;
-    const fresh =
-      stats.framesDecoded > (before?.framesDecoded ?? 0) ||
-      (stats.width === null &&
-        stats.framesDecoded === 0 &&
-        stats.packetsReceived > (before?.packetsReceived ?? 0));
     this.store.set({ stats });
-    if (fresh && (stats.framesDecoded > 0 || this.#audioOnly())) this.#picture();
+    const now = performance.now();
+    // What was on its way when the host went is no sign of a return.
+    const leftover = now - this.#silencedAt < LEFTOVER_MS;
+    if (!leftover && (stats.framesDecoded > (before?.framesDecoded ?? 0) || this.#onlySound(stats, before))) {
+      this.#picture();
+    }
     if (this.#phase === 'connecting' && this.#silentFor() > STUCK_MS) {
       this.#reconnect('The connection stands, but no picture arrives.');
     }
   }
 
-  #audioOnly(): boolean {
-    return this.store.get().layers?.layers.length === 0;
+  /** Sound flows, and a picture would have come by now. */
+  #onlySound(stats: PlayerStats, before: PlayerStats | null): boolean {
+    const flows = stats.packetsReceived > (before?.packetsReceived ?? 0);
+    return flows && stats.framesDecoded === 0 && performance.now() - this.#startedAt > NO_PICTURE_MS;
   }
 
   #silentFor(): number {
@@ -308,7 +321,7 @@ export class Player {
       void this.#join();
     } else if (this.#session && this.#silentFor() > SILENCE_MS) {
       if (channel.state === 'reconnecting') this.#setPhase({ name: 'host_reconnecting' });
-      else if (channel.state === 'offline' && this.#wasLive) this.#ended();
+      else if (channel.state === 'offline') this.#gone();
     }
   }
 
@@ -338,3 +351,5 @@ const CONNECT_LIMIT_MS = 10_000;
 const RESTART_LIMIT_MS = 5000;
 const SILENCE_MS = 2500;
 const STUCK_MS = 12_000;
+const LEFTOVER_MS = 1500;
+const NO_PICTURE_MS = 3000;

@@ -62,6 +62,7 @@ export function Room({
   useResume(sources, channel.handle, heldByServer, phase.name === 'idle', goLive);
   useWarning(busy);
   useMuteKey(sources);
+  useAwake(onAir);
   useEffect(() => {
     if (phase.name === 'ended' || phase.name === 'failed') onAirNote.clear();
   }, [phase.name]);
@@ -320,7 +321,21 @@ function Announcements({
     );
   }
   if (phase.name === 'failed') {
-    return <Notice title="You are not on air">{phase.reason}</Notice>;
+    const signedOut = phase.code === 'stream_key_missing';
+    return (
+      <Notice
+        title="You are not on air"
+        action={
+          signedOut && (
+            <Link to="/login" search={{ next: '/studio' }} className={buttonClass('secondary', 'sm')}>
+              Sign in
+            </Link>
+          )
+        }
+      >
+        {signedOut ? 'You were signed out. Sign in again, then go live.' : phase.reason}
+      </Notice>
+    );
   }
   if (phase.name === 'ended') {
     const words = {
@@ -420,4 +435,25 @@ function useMuteKey(sources: Sources): void {
     addEventListener('keydown', pressed);
     return () => removeEventListener('keydown', pressed);
   }, [sources]);
+}
+
+/** A phone that falls asleep would end the stream. */
+function useAwake(needed: boolean): void {
+  useEffect(() => {
+    if (!needed || !navigator.wakeLock) return;
+    let lock: WakeLockSentinel | null = null;
+    let over = false;
+    const take = async () => {
+      if (document.visibilityState !== 'visible' || over) return;
+      lock = await navigator.wakeLock.request('screen').catch(() => null);
+      if (over) void lock?.release();
+    };
+    void take();
+    document.addEventListener('visibilitychange', take);
+    return () => {
+      over = true;
+      document.removeEventListener('visibilitychange', take);
+      void lock?.release();
+    };
+  }, [needed]);
 }

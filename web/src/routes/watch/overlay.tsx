@@ -1,6 +1,16 @@
 /** Every state that is not simply the picture: an icon, what it is, and what to do. */
 import { Link } from '@tanstack/react-router';
-import { CircleHelp, CircleSlash, Flag, Moon, RadioTower, TriangleAlert, Users, WifiOff } from 'lucide-react';
+import {
+  CircleHelp,
+  CircleSlash,
+  Flag,
+  Moon,
+  RadioTower,
+  TriangleAlert,
+  Users,
+  Volume2,
+  WifiOff,
+} from 'lucide-react';
 import type { ReactNode } from 'react';
 import type { Player, PlayerState } from '../../player/player';
 import { Button, buttonClass } from '../../ui/button';
@@ -59,7 +69,9 @@ function messageFor(player: Player, state: PlayerState, name: string, now: numbe
   );
   switch (phase.name) {
     case 'live':
-      return null;
+      return onlySound(state)
+        ? { icon: <Volume2 size={28} />, title: 'Sound only', text: `${name} sends no picture.` }
+        : null;
     case 'connecting':
       return { icon: <Spinner size={28} />, title: 'Connecting', text: `Joining ${name}.` };
     case 'reconnecting': {
@@ -122,4 +134,8 @@ function messageFor(player: Player, state: PlayerState, name: string, now: numbe
         action: tryNow,
       };
   }
+}
+
+function onlySound({ stats }: PlayerState): boolean {
+  return stats !== null && stats.framesDecoded === 0 && stats.packetsReceived > 0;
 }

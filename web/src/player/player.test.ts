@@ -1,0 +1,263 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { Player } from './player';
+
+/** Browser and server as far as a player touches them; the clock is the test's. */
+class World {
+  whep: () => Response = () => this.created();
+  channel: Record<string, unknown> | null = { handle: 'ada', name: 'Ada', state: 'live', started_at: 'T1' };
+  readonly peers: FakePeer[] = [];
+  readonly requests: string[] = [];
+  events: FakeEvents | null = null;
+
+  created(): Response {
+    return new Response('v=0', {
+      status: 201,
+      headers: {
+        Location: '/whep/sessions/1',
+        Link: '</whep/sessions/1/events>; rel="urn:ietf:params:whep:ext:core:server-sent-events", </whep/sessions/1/layer>; rel="urn:ietf:params:whep:ext:core:layer"',
+      },
+    });
+  }
+
+  readonly fetch = async (input: string | URL, init: RequestInit = {}) => {
+    const path = new URL(input, 'http://host').pathname;
+    this.requests.push(`${init.method ?? 'GET'} ${path}`);
+    let response: Response;
+    if (path.startsWith('/api/channels/')) {
+      response = this.channel ? Response.json(this.channel) : new Response('{}', { status: 404 });
+    } else if (path === '/whep/ada') response = this.whep();
+    else response = new Response('', { status: 200 });
+    Object.defineProperty(response, 'url', { value: `http://host${path}` });
+    return response;
+  };
+
+  posts(): number {
+    return this.requests.filter((request) => request === 'POST /whep/ada').length;
+  }
+}
+
+class FakePeer {
+  connectionState = 'new';
+  signalingState = 'stable';
+  remoteDescription = { sdp: 'm=video\r\na=ice-ufrag:a\r\na=ice-pwd:b\r\n' };
+  onconnectionstatechange: (() => void) | null = null;
+  frames = 0;
+
+  addTransceiver = () => ({});
+  getTransceivers = () => [];
+  getReceivers = () => [];
+  getConfiguration = () => ({});
+  createOffer = async () => ({ type: 'offer', sdp: 'v=0' });
+  setLocalDescription = async () => undefined;
+  setRemoteDescription = async () => undefined;
+  getStats = async () =>
+    new Map([
+      [
+        'v',
+        {
+          id: 'v',
+          type: 'inbound-rtp',
+          kind: 'video',
+          framesDecoded: this.frames,
+          packetsReceived: this.frames,
+        },
+      ],
+    ]);
+
+  close(): void {
+    this.connectionState = 'closed';
+    this.signalingState = 'closed';
+  }
+
+  become(state: string): void {
+    this.connectionState = state;
+    this.onconnectionstatechange?.();
+  }
+}
+
+class FakeEvents extends EventTarget {
+  close(): void {}
+  say(name: string, data: unknown = {}): void {
+    this.dispatchEvent(Object.assign(new Event(name), { data: JSON.stringify(data) }));
+  }
+}
+
+let world: World;
+let player: Player;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  world = new World();
+  vi.stubGlobal('fetch', world.fetch);
+  vi.stubGlobal('location', new URL('http://host/@ada'));
+  vi.stubGlobal(
+    'MediaStream',
+    class {
+      addTrack(): void {}
+    },
+  );
+  vi.stubGlobal('addEventListener', () => undefined);
+  vi.stubGlobal('removeEventListener', () => undefined);
+  vi.stubGlobal(
+    'RTCPeerConnection',
+    class extends FakePeer {
+      constructor() {
+        super();
+        world.peers.push(this);
+      }
+    },
+  );
+  vi.stubGlobal(
+    'EventSource',
+    class extends FakeEvents {
+      constructor() {
+        super();
+        world.events = this;
+      }
+    },
+  );
+  player = new Player('ada');
+});
+
+afterEach(() => {
+  player.stop();
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+const phase = () => player.store.get().phase.name;
+const pass = (seconds: number) => vi.advanceTimersByTimeAsync(seconds * 1000);
+
+async function live(): Promise<FakePeer> {
+  player.start();
+  await pass(0.1);
+  const peer = world.peers.at(-1);
+  if (!peer) throw new Error('no session');
+  peer.become('connected');
+  peer.frames = 30;
+  await pass(1);
+  expect(phase()).toBe('live');
+  return peer;
+}
+
+test('a picture makes it live', async () => {
+  await live();
+  expect(player.store.get().joinMs).toBeGreaterThan(0);
+  expect(player.store.get().channel?.name).toBe('Ada');
+});
+
+test('an offline channel is asked again and joined when it is on air', async () => {
+  world.whep = () => new Response('{"code":"not_live"}', { status: 409 });
+  world.channel = { handle: 'ada', state: 'offline' };
+  player.start();
+  await pass(0.1);
+  expect(phase()).toBe('offline');
+  await pass(10);
+  expect(world.posts()).toBe(1);
+
+  world.whep = () => world.created();
+  world.channel = { handle: 'ada', state: 'live', started_at: 'T2' };
+  await pass(3);
+  expect(world.posts()).toBe(2);
+  expect(phase()).toBe('connecting');
+});
+
+test('a lost host is waited for in the same session', async () => {
+  const peer = await live();
+  world.events?.say('active');
+  world.events?.say('inactive');
+  expect(phase()).toBe('host_reconnecting');
+  peer.frames += 2;
+  await pass(1);
+  expect(phase(), 'what was still on its way is no return').toBe('host_reconnecting');
+  await pass(2);
+  peer.frames += 30;
+  await pass(1);
+  expect(phase()).toBe('live');
+  expect(world.posts()).toBe(1);
+});
+
+test('the end is told, and only another stream begins again', async () => {
+  await live();
+  world.events?.say('ended');
+  expect(phase()).toBe('ended');
+  await pass(6);
+  expect(world.posts(), 'the server may still call the old stream live').toBe(1);
+  world.channel = { handle: 'ada', state: 'live', started_at: 'T2' };
+  await pass(3);
+  expect(world.posts()).toBe(2);
+});
+
+test('silence without a word is held against what the server says', async () => {
+  await live();
+  world.channel = { handle: 'ada', state: 'reconnecting', started_at: 'T1' };
+  await pass(6);
+  expect(phase()).toBe('host_reconnecting');
+  world.channel = { handle: 'ada', state: 'offline' };
+  await pass(6);
+  expect(phase()).toBe('ended');
+});
+
+test('a failed connection gets a new session at once, then ever more slowly', async () => {
+  const peer = await live();
+  world.whep = () => new Response('', { status: 502 });
+  peer.become('failed');
+  await pass(0.1);
+  expect(phase()).toBe('reconnecting');
+  expect(world.posts()).toBe(2);
+  await pass(1.5);
+  expect(world.posts()).toBe(2);
+  await pass(1);
+  expect(world.posts()).toBe(3);
+  world.whep = () => world.created();
+  player.retryNow();
+  await pass(0.1);
+  expect(world.posts()).toBe(4);
+});
+
+test('a connection that never comes up ends in words, not in a spinner', async () => {
+  player.start();
+  await pass(60);
+  expect(player.store.get().phase).toMatchObject({
+    name: 'failed',
+    reason: expect.stringContaining('firewall'),
+  });
+});
+
+test('an unknown channel and a browser without WebRTC have states of their own', async () => {
+  world.channel = null;
+  world.whep = () => new Response('{"code":"channel_not_found"}', { status: 404 });
+  player.start();
+  await pass(0.1);
+  expect(phase()).toBe('not_found');
+
+  vi.stubGlobal('RTCPeerConnection', undefined);
+  player.retryNow();
+  expect(phase()).toBe('unsupported');
+});
+
+test('a chosen layer is asked for, and again in the next session', async () => {
+  const layers = {
+    0: [
+      { rid: 'h', width: 1280, height: 720 },
+      { rid: 'l', width: 320, height: 180 },
+    ],
+  };
+  const peer = await live();
+  world.events?.say('layers', layers);
+  await player.chooseLayer('l');
+  expect(player.store.get().pinned).toBe('l');
+  const asked = () => world.requests.filter((request) => request.endsWith('/layer')).length;
+  expect(asked()).toBe(1);
+  peer.become('failed');
+  await pass(0.5);
+  world.events?.say('layers', layers);
+  await pass(0.1);
+  expect(asked()).toBe(2);
+});
+
+test('leaving ends the session on the server', async () => {
+  await live();
+  player.stop();
+  expect(world.requests).toContain('DELETE /whep/sessions/1');
+});
