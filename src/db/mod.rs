@@ -9,7 +9,7 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
@@ -73,9 +73,15 @@ pub enum StoreError {
         /// What the driver says.
         source: sqlx::Error,
     },
+    /// The database has tables that this program does not know.
+    #[error(
+        "the database was brought up to step {0} by a newer Tallylight; run that version, or \
+         restore the backup from before"
+    )]
+    Newer(i64),
     /// The tables could not be brought up to date.
     #[error("cannot bring the database up to date: {0}")]
-    Migrate(#[from] sqlx::migrate::MigrateError),
+    Migrate(MigrateError),
 }
 
 impl StoreError {
@@ -170,11 +176,14 @@ impl Db {
     /// # Errors
     /// When a migration fails or the database is newer than this program.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite { writer, .. } => MIGRATIONS.run(writer).await?,
-            Self::Postgres(pool) => MIGRATIONS.run(pool).await?,
-        }
-        Ok(())
+        let migrated = match self {
+            Self::Sqlite { writer, .. } => MIGRATIONS.run(writer).await,
+            Self::Postgres(pool) => MIGRATIONS.run(pool).await,
+        };
+        migrated.map_err(|error| match error {
+            MigrateError::VersionMissing(version) => StoreError::Newer(version),
+            other => StoreError::Migrate(other),
+        })
     }
 
     /// Begins a transaction.
@@ -240,3 +249,32 @@ impl Tx {
 /// A request waits this long for a connection at most, so that it fails within a second or two
 /// when the database is away.
 const ACQUIRE: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_newer_database_is_refused_in_words() {
+        let data = tempfile::tempdir().unwrap();
+        let db = Db::open("", 1, data.path()).await.unwrap();
+        db.migrate().await.unwrap();
+        db.migrate().await.unwrap();
+        change!(
+            &db,
+            "INSERT INTO _sqlx_migrations
+             (version, description, success, checksum, execution_time)
+             VALUES (9999, 'of tomorrow', TRUE, $1, 0)",
+            vec![0_u8],
+        )
+        .unwrap();
+        let error = db.migrate().await.unwrap_err().to_string();
+        assert!(error.contains("newer Tallylight"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_is_not_there_is_named() {
+        let error = Db::open("", 1, Path::new("/nowhere")).await.unwrap_err();
+        assert!(error.to_string().contains("/nowhere"), "{error}");
+    }
+}

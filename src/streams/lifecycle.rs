@@ -94,6 +94,8 @@ pub(super) struct Lifecycle {
     draining: CancellationToken,
 }
 
+/// An offer is answered within this time, else the SFU counts as full.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// How often deadlines are looked at.
 const TICK: Duration = Duration::from_millis(250);
 /// How often viewers hear of bit rates and of their own number.
@@ -208,7 +210,7 @@ impl Lifecycle {
         };
         let sfu = self.sfu.clone();
         self.calls.spawn(async move {
-            let result = sfu.publish(stream, &publish.offer).await;
+            let result = in_time(sfu.publish(stream, &publish.offer)).await;
             Done::Published {
                 publish,
                 stream,
@@ -228,7 +230,7 @@ impl Lifecycle {
         };
         let (stream, sfu) = (live.stream, self.sfu.clone());
         self.calls.spawn(async move {
-            let result = sfu.view(stream, &view.offer).await;
+            let result = in_time(sfu.view(stream, &view.offer)).await;
             Done::Viewed {
                 view,
                 stream,
@@ -469,6 +471,9 @@ impl Lifecycle {
     }
 
     fn close(&mut self, session: SessionId, reason: CloseReason) {
+        if reason == CloseReason::Superseded {
+            tracing::info!(session.id = %session, "Another publisher takes over from {session}");
+        }
         let sfu = self.sfu.clone();
         self.calls.spawn(async move {
             sfu.close(session, reason).await;
@@ -722,6 +727,16 @@ fn failure_in_words(reason: &CloseReason, connected: bool, port: u16) -> Option<
         }
         _ => None,
     }
+}
+
+/// An answer takes milliseconds; one that does not come must not hold a channel for ever.
+async fn in_time(
+    answer: impl Future<Output = Result<Answer, OfferError>>,
+) -> Result<Answer, OfferError> {
+    let in_time = tokio::time::timeout(ANSWER_WITHIN, answer).await;
+    in_time.unwrap_or(Err(OfferError::Busy {
+        retry_after: ANSWER_WITHIN,
+    }))
 }
 
 /// Replies; that the asker has gone away is no matter.

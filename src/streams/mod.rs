@@ -4,6 +4,8 @@
 //! stream goes out as [`StreamEvent`]s.
 
 mod events;
+#[doc(hidden)]
+pub mod fuzzing;
 mod health;
 mod history;
 mod layers;

@@ -5,6 +5,10 @@ use std::net::{TcpListener, UdpSocket};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
+use serde_json::json;
+
+use crate::support::{Account, Anonymous, Server, publish_offer, view_offer};
+
 fn program(data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tallylight"));
     command.env_clear().current_dir(data);
@@ -162,4 +166,100 @@ fn migrations_run_twice_without_change() {
         let output = run(data.path(), &["migrate"]);
         assert!(output.status.success(), "{}", text(&output.stderr));
     }
+}
+
+/// Whatever is shown to one person once must be nowhere in the log, however much is logged.
+#[tokio::test]
+async fn no_secret_reaches_the_log() {
+    let data = tempfile::tempdir().unwrap();
+    let log = data.path().join("log");
+    let mut child = program(data.path())
+        .env("TALLYLIGHT_LOG", "trace,hyper=info")
+        .stdout(Stdio::piped())
+        .stderr(std::fs::File::create(&log).unwrap())
+        .spawn()
+        .unwrap();
+    let link = first_line_with(&mut child, "/setup#");
+    let (base, token) = link.trim().split_once("/setup#").unwrap();
+    let person = Anonymous::at(base);
+    let wish = json!({
+        "token": token, "name": "Ada", "password": "canary of a password", "handle": "ada",
+    });
+    let made = person.post("/api/setup", wish).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let ada = Account::with_cookie_of(person.clone(), &made);
+    let key = ada
+        .post("/api/channels/ada/stream_keys", json!({ "name": "x" }))
+        .await;
+    let key = key.json()["key"].as_str().unwrap().to_owned();
+    let headers = [
+        ("content-type", "application/sdp"),
+        ("authorization", key.as_str()),
+    ];
+    let published = person
+        .send_body("POST", "/whip", &headers, publish_offer())
+        .await;
+    assert_eq!(published.status, 201);
+    let wrong = json!({ "name": "Ada", "password": "canary of a wrong one" });
+    assert_eq!(person.post("/api/session", wrong).await.status, 401);
+    let id = child.id().to_string();
+    assert!(Command::new("kill").arg(&id).status().unwrap().success());
+    assert!(child.wait().unwrap().success());
+    let log = std::fs::read_to_string(&log).unwrap();
+    assert!(log.contains("begins to publish"), "the log is there");
+    let cookie = made.header("set-cookie");
+    let cookie = cookie.split(['=', ';']).nth(1).unwrap();
+    for secret in [
+        token,
+        "canary",
+        key.as_str(),
+        cookie,
+        "ice-ufrag",
+        "127.0.0.1",
+    ] {
+        assert!(!log.contains(secret), "{secret} is in the log");
+    }
+}
+
+fn first_line_with(child: &mut Child, part: &str) -> String {
+    let out = child.stdout.take().unwrap();
+    let mut lines = BufReader::new(out).lines().map(Result::unwrap);
+    lines
+        .find(|line| line.contains(part))
+        .expect("the line comes")
+}
+
+#[tokio::test]
+async fn shutting_down_ends_what_is_open_and_the_books() {
+    let server = Server::plain().await;
+    let (_, publisher) = server.on_air().await;
+    let player = server.player();
+    let answer = player.view("ada", view_offer()).await;
+    let events = format!("{}/events", answer.header("location"));
+    let events = player
+        .http
+        .request(reqwest::Method::GET, &events)
+        .send()
+        .await
+        .unwrap();
+    let db = server.app.services.db.clone();
+    let accounts = server.app.services.accounts.clone();
+    let person = server.anonymous();
+    server.shut_down().await;
+    let told = events.text().await.unwrap();
+    assert!(told.contains("event: reconnect"), "{told}");
+    assert!(
+        !told.contains("event: ended"),
+        "viewers shall come back: {told}"
+    );
+    let url = format!("{}/healthz", person.base);
+    assert!(
+        reqwest::get(&url).await.is_err(),
+        "{publisher} and all others are gone"
+    );
+    assert!(
+        accounts.is_setup_needed().await.is_err(),
+        "the database is closed"
+    );
+    drop(db);
 }

@@ -69,7 +69,12 @@ pub(crate) struct Anonymous {
 
 impl Anonymous {
     pub(crate) fn new(server: &Server) -> Self {
-        let base = format!("http://{}", server.app.http);
+        Self::at(&format!("http://{}", server.app.http))
+    }
+
+    /// Before a server of which only the address is known.
+    pub(crate) fn at(base: &str) -> Self {
+        let base = base.to_owned();
         let http = Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .build()

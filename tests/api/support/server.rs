@@ -92,6 +92,11 @@ impl Server {
         }
     }
 
+    /// Takes it down in order.
+    pub(crate) async fn shut_down(self) {
+        self.app.shut_down().await;
+    }
+
     /// Somebody without a login.
     pub(crate) fn anonymous(&self) -> Anonymous {
         Anonymous::new(self)
