@@ -1,0 +1,161 @@
+//! Joining: offer, answer, connection, in one call each for publishing and watching.
+
+use str0m::net::Protocol;
+
+use crate::driver::{Driver, DriverError, PeerId};
+use crate::peer::{Peer, Prepared};
+use crate::publisher::{PublishReport, PublisherSpec};
+use crate::sent::Sent;
+use crate::signalling::{Endpoint, HttpError, Session};
+use crate::counts::ViewerReport;
+use crate::viewer::ViewerSpec;
+
+/// Why a client did not join. The text is one line.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JoinError {
+    /// The request failed.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// The answer or the socket.
+    #[error("cannot connect: {0}")]
+    Connect(#[from] std::io::Error),
+    /// The thread of clients.
+    #[error(transparent)]
+    Driver(#[from] DriverError),
+    /// str0m made no offer.
+    #[error("no offer could be made")]
+    NoOffer,
+}
+
+/// A publisher in a session.
+#[derive(Debug, Clone)]
+pub struct Publishing {
+    /// The thread it runs on.
+    pub driver: Driver,
+    /// Which client it is there.
+    pub id: PeerId,
+    /// Its session.
+    pub session: Session,
+    /// The server's answer.
+    pub answer: String,
+}
+
+/// A viewer in a session.
+#[derive(Debug, Clone)]
+pub struct Watching {
+    /// The thread it runs on.
+    pub driver: Driver,
+    /// Which client it is there.
+    pub id: PeerId,
+    /// Its session.
+    pub session: Session,
+    /// The server's answer.
+    pub answer: String,
+}
+
+/// Publishes; frames are noted in `sent`. Media begins when DTLS is up.
+///
+/// # Errors
+/// When the server refuses or cannot be reached.
+pub async fn publish(
+    driver: &Driver,
+    endpoint: &Endpoint,
+    spec: &PublisherSpec,
+    sent: &Sent,
+) -> Result<Publishing, JoinError> {
+    let prepared = spec.prepare(sent).ok_or(JoinError::NoOffer)?;
+    let (id, session, answer) = join(driver, endpoint, prepared, Protocol::Udp).await?;
+    Ok(Publishing {
+        driver: driver.clone(),
+        id,
+        session,
+        answer,
+    })
+}
+
+/// Watches, over UDP or ICE-TCP.
+///
+/// # Errors
+/// When the server refuses or cannot be reached.
+pub async fn watch(
+    driver: &Driver,
+    endpoint: &Endpoint,
+    spec: &ViewerSpec,
+    protocol: Protocol,
+    sent: &Sent,
+) -> Result<Watching, JoinError> {
+    let prepared = spec.prepare(sent).ok_or(JoinError::NoOffer)?;
+    let (id, session, answer) = join(driver, endpoint, prepared, protocol).await?;
+    Ok(Watching {
+        driver: driver.clone(),
+        id,
+        session,
+        answer,
+    })
+}
+
+async fn join(
+    driver: &Driver,
+    endpoint: &Endpoint,
+    prepared: Prepared,
+    protocol: Protocol,
+) -> Result<(PeerId, Session, String), JoinError> {
+    let (answer, session) = endpoint.offer(&prepared.sdp).await?;
+    let peer = prepared.connect(&answer, protocol)?;
+    Ok((driver.add(peer).await?, session, answer))
+}
+
+async fn restart(driver: &Driver, id: PeerId, session: &mut Session) -> Result<(), JoinError> {
+    let fragment = driver.with(id, Peer::begin_restart).await??;
+    let answered = session.restart_ice(fragment).await?;
+    driver.with(id, move |peer| peer.finish_restart(&answered)).await??;
+    Ok(())
+}
+
+impl Publishing {
+    /// What it did so far.
+    ///
+    /// # Errors
+    /// When the thread is gone.
+    pub async fn report(&self) -> Result<PublishReport, DriverError> {
+        self.driver.publish_report(self.id).await
+    }
+
+    /// Sends nothing, or goes on.
+    ///
+    /// # Errors
+    /// When the thread is gone.
+    pub async fn pause(&self, is_paused: bool) -> Result<(), DriverError> {
+        let paused = self.driver.with(self.id, move |peer| {
+            peer.publisher().map(|publisher| publisher.pause(is_paused));
+        });
+        paused.await
+    }
+
+    /// Moves to another socket and restarts ICE.
+    ///
+    /// # Errors
+    /// When the server refuses or cannot be reached.
+    pub async fn restart_ice(&mut self) -> Result<(), JoinError> {
+        restart(&self.driver, self.id, &mut self.session).await
+    }
+}
+
+impl Watching {
+    /// What it saw so far.
+    ///
+    /// # Errors
+    /// When the thread is gone.
+    pub async fn report(&self) -> Result<ViewerReport, DriverError> {
+        self.driver.view_report(self.id).await
+    }
+
+    /// Moves to another socket and restarts ICE.
+    ///
+    /// # Errors
+    /// When the server refuses or cannot be reached.
+    pub async fn restart_ice(&mut self) -> Result<(), JoinError> {
+        restart(&self.driver, self.id, &mut self.session).await
+    }
+}

@@ -1,0 +1,36 @@
+//! Clients that load a WHIP and WHEP server and cross-check it.
+//!
+//! [`Driver`] is a thread that runs many light str0m clients over sockets of their own: a
+//! [`Publisher`] sends encoded video in a loop, a [`Viewer`] counts what comes, and [`Sent`]
+//! remembers when each frame left, so that a viewer can say how long it was on its way. [`foreign`]
+//! holds the same two on webrtc-rs, an implementation that shares no code with the server.
+//!
+//! Clients talk to no address but the endpoint that they are given and the media address that it
+//! answers with.
+
+pub mod clock;
+pub mod foreign;
+pub mod h264;
+pub mod process;
+pub mod report;
+pub mod sdp;
+pub mod signalling;
+pub mod source;
+
+mod clip;
+mod counts;
+mod driver;
+mod join;
+mod link;
+mod peer;
+mod publisher;
+mod sent;
+mod viewer;
+
+pub use counts::{Milestones, ViewerReport};
+pub use driver::{Driver, DriverError, PeerId};
+pub use join::{JoinError, Publishing, Watching, publish, watch};
+pub use peer::{Peer, Prepared};
+pub use publisher::{PublishReport, Publisher, PublisherSpec};
+pub use sent::{Sent, SentFrame};
+pub use viewer::{Viewer, ViewerSpec};

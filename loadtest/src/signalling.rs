@@ -1,0 +1,240 @@
+//! WHIP and WHEP over HTTP (RFC 9725, draft-ietf-wish-whep): one request per function.
+
+use std::time::Duration;
+
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH, LOCATION};
+use reqwest::{Client, Method, Response, Url};
+
+const WITHIN: Duration = Duration::from_secs(10);
+/// What of a refusal is shown.
+const MOST_WORDS: usize = 300;
+
+/// A WHIP or WHEP endpoint.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    http: Client,
+    url: Url,
+    token: Option<String>,
+}
+
+/// A session that an endpoint made.
+#[derive(Debug, Clone)]
+pub struct Session {
+    http: Client,
+    url: Url,
+    token: Option<String>,
+    /// `ETag` of the answer, for ICE restarts.
+    pub etag: Option<String>,
+}
+
+/// Why a request failed. The text is one line.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HttpError {
+    /// Nobody answers there.
+    #[error("cannot reach {url}: {reason}")]
+    Unreachable {
+        /// Where.
+        url: String,
+        /// The cause.
+        reason: String,
+    },
+    /// The server said no.
+    #[error("{url} answered {status}: {words}")]
+    Refused {
+        /// Where.
+        url: String,
+        /// HTTP status.
+        status: u16,
+        /// The server's reason.
+        words: String,
+    },
+    /// The address is none.
+    #[error("`{0}` is no http or https address")]
+    NotUrl(String),
+    /// The answer lacks what the specification asks for.
+    #[error("{url} made a session without a usable {missing}")]
+    Incomplete {
+        /// Where.
+        url: String,
+        /// The header.
+        missing: &'static str,
+    },
+}
+
+impl HttpError {
+    /// HTTP status, when the server said no.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Refused { status, .. } => Some(*status),
+            _ => None,
+        }
+    }
+}
+
+impl Endpoint {
+    /// An endpoint; the token goes into `Authorization: Bearer`.
+    ///
+    /// # Errors
+    /// When the text is no http or https address.
+    pub fn new(url: &str, token: Option<&str>) -> Result<Self, HttpError> {
+        let parsed = Url::parse(url).ok();
+        let url = parsed
+            .filter(|url| matches!(url.scheme(), "http" | "https"))
+            .ok_or_else(|| HttpError::NotUrl(url.to_owned()))?;
+        // Redirects are not followed: no traffic to addresses that nobody named.
+        let http = Client::builder()
+            .timeout(WITHIN)
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .map_err(|error| unreachable(&url, &error))?;
+        Ok(Self {
+            http,
+            url,
+            token: token.map(str::to_owned),
+        })
+    }
+
+    /// Whether it is on this machine's loopback.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        let host = self.url.host_str().unwrap_or_default();
+        let ip = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+        host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
+    }
+
+    /// Sends an offer. Returns the answer and the session.
+    ///
+    /// # Errors
+    /// When nobody answers, or with another status than 201.
+    pub async fn offer(&self, sdp: &str) -> Result<(String, Session), HttpError> {
+        let mut request = self
+            .http
+            .post(self.url.clone())
+            .header(CONTENT_TYPE, "application/sdp");
+        if let Some(token) = &self.token {
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let answered = request.body(sdp.to_owned()).send().await;
+        let response = answered.map_err(|error| unreachable(&self.url, &error))?;
+        let response = expect(response, 201).await?;
+        let location = header(&response, LOCATION.as_str());
+        let url = location.and_then(|location| self.url.join(&location).ok());
+        let session = Session {
+            http: self.http.clone(),
+            url: url.ok_or_else(|| HttpError::Incomplete {
+                url: self.url.to_string(),
+                missing: "Location",
+            })?,
+            token: self.token.clone(),
+            etag: header(&response, ETAG.as_str()),
+        };
+        let answer = response.text().await;
+        let answer = answer.map_err(|error| unreachable(&self.url, &error))?;
+        Ok((answer, session))
+    }
+}
+
+impl Session {
+    /// Ends the session.
+    ///
+    /// # Errors
+    /// When nobody answers, or with another status than 200.
+    pub async fn delete(&self) -> Result<(), HttpError> {
+        let response = self.send(Method::DELETE, "", &[], String::new()).await?;
+        expect(response, 200).await.map(drop)
+    }
+
+    /// Restarts ICE. Returns the server's fragment.
+    ///
+    /// # Errors
+    /// When nobody answers, or with another status than 200.
+    pub async fn restart_ice(&mut self, fragment: String) -> Result<String, HttpError> {
+        let tag = self.etag.clone().unwrap_or_else(|| "*".to_owned());
+        let headers = [
+            (CONTENT_TYPE.as_str(), "application/trickle-ice-sdpfrag"),
+            (IF_MATCH.as_str(), tag.as_str()),
+        ];
+        let response = self.send(Method::PATCH, "", &headers, fragment).await?;
+        let response = expect(response, 200).await?;
+        self.etag = header(&response, ETAG.as_str());
+        let text = response.text().await;
+        text.map_err(|error| unreachable(&self.url, &error))
+    }
+
+    /// Asks for a layer by the WHEP layer extension, with that JSON.
+    ///
+    /// # Errors
+    /// When nobody answers, or with another status than 200.
+    pub async fn choose_layer(&self, json: &str) -> Result<(), HttpError> {
+        let headers = [(CONTENT_TYPE.as_str(), "application/json")];
+        let response = self.send(Method::POST, "/layer", &headers, json.to_owned()).await?;
+        expect(response, 200).await.map(drop)
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        below: &str,
+        headers: &[(&str, &str)],
+        body: String,
+    ) -> Result<Response, HttpError> {
+        let mut url = self.url.clone();
+        url.set_path(&format!("{}{below}", self.url.path()));
+        let mut request = self.http.request(method, url);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(token) = &self.token {
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let answered = request.body(body).send().await;
+        answered.map_err(|error| unreachable(&self.url, &error))
+    }
+}
+
+/// The text at an address.
+///
+/// # Errors
+/// When nobody answers, or with another status than 200.
+pub async fn get(url: &str) -> Result<String, HttpError> {
+    let endpoint = Endpoint::new(url, None)?;
+    let answered = endpoint.http.get(endpoint.url.clone()).send().await;
+    let response = answered.map_err(|error| unreachable(&endpoint.url, &error))?;
+    let text = expect(response, 200).await?.text().await;
+    text.map_err(|error| unreachable(&endpoint.url, &error))
+}
+
+async fn expect(response: Response, status: u16) -> Result<Response, HttpError> {
+    if response.status().as_u16() == status {
+        return Ok(response);
+    }
+    let url = response.url().to_string();
+    let status = response.status().as_u16();
+    let body = response.text().await.unwrap_or_default();
+    let problem: Option<serde_json::Value> = serde_json::from_str(&body).ok();
+    let detail = problem.and_then(|p| p.get("detail")?.as_str().map(str::to_owned));
+    let words: String = detail.unwrap_or(body).trim().chars().take(MOST_WORDS).collect();
+    Err(HttpError::Refused {
+        url,
+        status,
+        words: words.replace(['\r', '\n'], " "),
+    })
+}
+
+fn header(response: &Response, name: &str) -> Option<String> {
+    Some(response.headers().get(name)?.to_str().ok()?.to_owned())
+}
+
+fn unreachable(url: &Url, error: &dyn std::error::Error) -> HttpError {
+    // The innermost cause says it: "connection refused".
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    HttpError::Unreachable {
+        url: url.to_string(),
+        reason: cause.to_string(),
+    }
+}
