@@ -11,7 +11,13 @@ spec.paths = Object.fromEntries(Object.entries(spec.paths).filter(([path]) => pa
 for (const operations of Object.values(spec.paths)) {
   for (const operation of Object.values(operations)) delete operation.operationId;
 }
-const generated = COMMENT_HEADER + astToString(await openapiTS(spec));
+// Words may be polished without a new client; shapes may not change without one.
+const shapes = JSON.parse(JSON.stringify(spec, (key, value) => (isWords(key, value) ? undefined : value)));
+const generated = COMMENT_HEADER + astToString(await openapiTS(shapes));
+
+function isWords(key, value) {
+  return (key === 'description' || key === 'summary') && typeof value === 'string';
+}
 
 if (!process.argv.includes('--check')) {
   writeFileSync(target, generated);

@@ -31,6 +31,8 @@ async function answer<T>(call: Promise<{ data?: T; error?: unknown; response: Re
   return data as T;
 }
 
+// The OpenAPI names no query parameters here.
+const LIVE = { query: { live: true } } as { query?: never };
 const of = (handle: string) => ({ params: { path: { handle } } });
 const ofKey = (handle: string, id: string) => ({ params: { path: { handle, id } } });
 
@@ -46,7 +48,7 @@ export const api = {
       if (error instanceof ApiError && error.status === 401) return null;
       throw error;
     }),
-  liveChannels: () => answer(http.GET('/api/channels', { params: { query: { live: true } } })),
+  liveChannels: () => answer(http.GET('/api/channels', { params: LIVE })),
   createChannel: (body: OwnChannel) => answer(http.POST('/api/channels', { body })),
   ingest: (handle: string): Promise<Ingest> =>
     answer(http.GET('/api/channels/{handle}/ingest', of(handle))) as Promise<Ingest>,

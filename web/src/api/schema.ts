@@ -11,15 +11,9 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Channels: the live ones with the most watched first, or all by handle. */
         get: {
             parameters: {
-                query?: {
-                    /** @description Only channels that are live now. */
-                    live?: boolean;
-                    /** @description `next_cursor` of the page before. */
-                    cursor?: string;
-                };
+                query?: never;
                 header?: never;
                 path?: never;
                 cookie?: never;
@@ -37,7 +31,6 @@ export interface paths {
             };
         };
         put?: never;
-        /** Make a channel. */
         post: {
             parameters: {
                 query?: never;
@@ -98,7 +91,6 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A channel and how it stands. */
         get: {
             parameters: {
                 query?: never;
@@ -145,7 +137,6 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** End the stream on an own channel now. Viewers see that it is over. */
         post: {
             parameters: {
                 query?: never;
@@ -210,7 +201,6 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What arrives on an own channel, in words and figures. */
         get: {
             parameters: {
                 query?: never;
@@ -271,7 +261,6 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The stream keys of an own channel. */
         get: {
             parameters: {
                 query?: never;
@@ -318,7 +307,6 @@ export interface paths {
             };
         };
         put?: never;
-        /** Make a stream key. Its text is in this answer and never again. */
         post: {
             parameters: {
                 query?: never;
@@ -400,7 +388,6 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Remove a stream key. It stops working and its session ends. */
         delete: {
             parameters: {
                 query?: never;
@@ -459,7 +446,6 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Give a stream key a new text. The old one stops working and its session ends. */
         post: {
             parameters: {
                 query?: never;
@@ -519,7 +505,6 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who is signed in. */
         get: {
             parameters: {
                 query?: never;
@@ -548,7 +533,6 @@ export interface paths {
             };
         };
         put?: never;
-        /** Sign in. */
         post: {
             parameters: {
                 query?: never;
@@ -588,7 +572,6 @@ export interface paths {
                 };
             };
         };
-        /** Sign out. */
         delete: {
             parameters: {
                 query?: never;
@@ -618,7 +601,6 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whether the server waits for its first account. */
         get: {
             parameters: {
                 query?: never;
@@ -639,7 +621,6 @@ export interface paths {
             };
         };
         put?: never;
-        /** Make the first account, an admin, and its channel, and sign in. */
         post: {
             parameters: {
                 query?: never;
@@ -699,45 +680,30 @@ export interface components {
             state: components["schemas"]["ChannelState"];
             /** Format: int32 */
             viewers: number;
-            /**
-             * Format: int32
-             * @description Of the largest layer, once it is known.
-             */
+            /** Format: int32 */
             width?: number | null;
         };
         ChannelList: {
             items: components["schemas"]["ChannelItem"][];
-            /** @description Give it as `cursor` to get the next page; null on the last. */
             next_cursor?: string | null;
         };
-        /** @description Handle and name of a channel. */
         ChannelName: {
             handle: string;
             name: string;
         };
         ChannelPage: {
-            /**
-             * Format: date-time
-             * @description Of the last stream, when none is on air.
-             */
+            /** Format: date-time */
             ended_at?: string | null;
             handle: string;
             name: string;
-            /** @description Whether whoever asks owns the channel. */
             owner: boolean;
-            /**
-             * Format: date-time
-             * @description Of the present stream.
-             */
+            /** Format: date-time */
             started_at?: string | null;
             state: components["schemas"]["ChannelState"];
             /** Format: int32 */
             viewers: number;
         };
-        /**
-         * @description How a channel stands, as its page shows it.
-         * @enum {string}
-         */
+        /** @enum {string} */
         ChannelState: "offline" | "live" | "reconnecting";
         Credentials: {
             name: string;
@@ -750,57 +716,35 @@ export interface components {
         };
         IngestReport: {
             last_attempt?: components["schemas"]["FailedAttempt"] | null;
-            /** @description What is wrong and what to do. */
             problem?: string | null;
-            /** @description How the publisher sends. */
             source: string;
             /** Format: date-time */
             started_at?: string | null;
             state: components["schemas"]["IngestState"];
-            /** @description Figures of the connection, the layers and the audio track. */
             stats?: Record<string, never> | null;
-            /** @description One line, such as `receiving 1280x720 H264 30 fps + Opus, 2.4 Mbit/s`. */
             summary: string;
             /** Format: int32 */
             viewers: number;
         };
-        /**
-         * @description How far a publisher is.
-         * @enum {string}
-         */
+        /** @enum {string} */
         IngestState: "waiting" | "connecting" | "receiving" | "reconnecting";
         NewChannel: {
-            /** @description 2 to 30 letters a to z, digits, hyphens or underscores. */
             handle: string;
-            /** @description 1 to 80 characters. */
             name: string;
         };
         NewStreamKey: {
-            /** @description For its owner to tell it from others, such as `OBS`. */
             name: string;
         };
-        /** @description Body of every refusal (RFC 9457 §3), `application/problem+json`. */
         Problem: {
-            /** @description For a program: stable, `snake_case`. */
             code: string;
-            /** @description For a person: what is wrong and what to do. */
             detail: string;
-            /**
-             * Format: int32
-             * @description The HTTP status.
-             */
+            /** Format: int32 */
             status: number;
-            /** @description The status in words. */
             title: string;
-            /** @description Names the kind of problem: `urn:tallylight:problem:` and the code. */
             type: string;
         };
-        /**
-         * @description What an account may do on this server.
-         * @enum {string}
-         */
+        /** @enum {string} */
         Role: "admin" | "member";
-        /** @description Who is signed in, and their channels. */
         Session: {
             account: components["schemas"]["SessionAccount"];
             channels: components["schemas"]["SessionChannel"][];
@@ -816,17 +760,12 @@ export interface components {
             name: string;
         };
         Setup: {
-            /** @description Handle of the first channel. */
             handle: string;
-            /** @description Name to sign in with, and of the channel. */
             name: string;
-            /** @description At least 8 characters. */
             password: string;
-            /** @description From the link that the server printed. */
             token: string;
         };
         SetupState: {
-            /** @description Whether there is no account yet. */
             needed: boolean;
         };
         StreamKeyBody: {
@@ -837,26 +776,19 @@ export interface components {
             /** Format: date-time */
             last_used_at?: string | null;
             name: string;
-            /** @description The public part of the key, after `tl_`. */
             prefix: string;
         };
         StreamKeyList: {
             items: components["schemas"]["StreamKeyBody"][];
         };
         StreamKeyWithText: components["schemas"]["StreamKeyBody"] & {
-            /** @description The key itself. It is shown this once. */
             key: string;
         };
-        /** @description What a viewer wants; with `mediaId` alone, what fits the bandwidth. */
         Wanted: {
-            /**
-             * @description The same under the name that other servers gave it.
-             * @default null
-             */
+            /** @default null */
             encodingId: string | null;
             /**
              * Format: int32
-             * @description No higher than this.
              * @default null
              */
             maxHeight: number | null;
@@ -872,19 +804,12 @@ export interface components {
             maxTemporalLayerId: number | null;
             /**
              * Format: int32
-             * @description No wider than this.
              * @default null
              */
             maxWidth: number | null;
-            /**
-             * @description Index of the video section.
-             * @default null
-             */
+            /** @default null */
             mediaId: string | null;
-            /**
-             * @description The layer of this RTP stream id.
-             * @default null
-             */
+            /** @default null */
             rid: string | null;
             /**
              * Format: int32
