@@ -32,7 +32,7 @@ async function answer<T>(call: Promise<{ data?: T; error?: unknown; response: Re
 }
 
 // The OpenAPI names no query parameters here.
-const LIVE = { query: { live: true } } as { query?: never };
+const LIVE: { query?: never } = { query: { live: true } as never };
 const of = (handle: string) => ({ params: { path: { handle } } });
 const ofKey = (handle: string, id: string) => ({ params: { path: { handle, id } } });
 
