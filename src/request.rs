@@ -196,13 +196,6 @@ where
     }
 }
 
-/// Reads headers as a stranger may send them, for the fuzzer. Nothing in it may panic.
-pub(crate) fn read_strangers_headers(headers: &HeaderMap) {
-    let front = Front::new(&Http::default());
-    let client = front.client(IpAddr::V4(Ipv4Addr::LOCALHOST), headers);
-    let _ = (client.is_own_page(headers), cookie(headers, "tallylight"));
-}
-
 static SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");

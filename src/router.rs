@@ -90,13 +90,14 @@ pub fn public(services: &Services) -> Router {
 
 /// Everything on the operators' listener.
 pub fn admin(services: &Services, metrics: Metrics) -> Router {
-    let sfu = services.sfu.clone();
+    let (sfu, streams) = (services.sfu.clone(), services.streams.clone());
     let show = move || {
-        let (sfu, metrics) = (sfu.clone(), metrics.clone());
+        let (sfu, streams, metrics) = (sfu.clone(), streams.clone(), metrics.clone());
         async move {
             show_numbers("tallylight_sfu", &sfu.totals(), &SFU_GAUGES);
-            let text = HeaderValue::from_static("text/plain; version=0.0.4");
-            ([(CONTENT_TYPE, text)], metrics.render())
+            let text = metrics.render() + &streams.figures().await;
+            let plain = HeaderValue::from_static("text/plain; version=0.0.4");
+            ([(CONTENT_TYPE, plain)], text)
         }
     };
     Router::new()

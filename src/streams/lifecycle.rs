@@ -5,7 +5,6 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -16,6 +15,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::audience::Audiences;
 use super::events::Subscriptions;
 use super::live::{Effect, Live, LiveChannels, Phase, Rules};
 use super::{
@@ -72,14 +72,6 @@ struct Session {
     connected: bool,
 }
 
-/// What is told to a stream's viewers.
-struct Audience {
-    events: broadcast::Sender<ViewerEvent>,
-    viewers: u32,
-    told_viewers: u32,
-    stats: Option<Arc<StreamStats>>,
-}
-
 pub(super) struct Lifecycle {
     sfu: Sfu,
     clock: Clock,
@@ -87,7 +79,7 @@ pub(super) struct Lifecycle {
     media_port: u16,
     live: LiveChannels,
     sessions: HashMap<SessionId, Session>,
-    audiences: HashMap<StreamId, Audience>,
+    audiences: Audiences,
     attempts: HashMap<ChannelId, Attempt>,
     calls: JoinSet<Done>,
     events: broadcast::Sender<StreamEvent>,
@@ -100,8 +92,6 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 const TICK: Duration = Duration::from_millis(250);
 /// How often viewers hear of bit rates and of their own number.
 const NEWS: Duration = Duration::from_secs(2);
-/// Viewer events that a slow event stream may be behind before it loses some.
-const VIEWER_EVENTS: usize = 32;
 /// Failed attempts remembered, one a channel.
 const MOST_ATTEMPTS: usize = 1_000;
 
@@ -124,7 +114,7 @@ impl Lifecycle {
             limits: config.limits.clone(),
             live: LiveChannels::new(Rules::from(&config.streams)),
             sessions: HashMap::new(),
-            audiences: HashMap::new(),
+            audiences: Audiences::default(),
             attempts: HashMap::new(),
             calls: JoinSet::new(),
             events,
@@ -153,7 +143,7 @@ impl Lifecycle {
                 Some(command) = commands.recv() => self.handle(command),
                 () = draining.cancelled(), if !told_drain => {
                     told_drain = true;
-                    self.tell_all(&ViewerEvent::Reconnect);
+                    self.audiences.tell_all(&ViewerEvent::Reconnect);
                 }
                 _ = tick.tick() => {
                     let effects = self.live.tick(self.clock.instant(), self.clock.now());
@@ -277,8 +267,8 @@ impl Lifecycle {
                 result,
                 reply,
             }) => self.viewed(view, stream, result, reply),
-            Ok(Done::Stats(stream, stats)) => self.take_stats(stream, stats),
-            Ok(Done::Nothing) => {}
+            Ok(Done::Stats(stream, Some(stats))) => self.audiences.take_stats(stream, stats),
+            Ok(Done::Stats(_, None) | Done::Nothing) => {}
             Err(error) => tracing::error!(%error, "A call to the SFU failed: {error}"),
         }
     }
@@ -401,9 +391,7 @@ impl Lifecycle {
         session.connected = true;
         match role {
             Role::Viewer => {
-                if let Some(audience) = self.audiences.get_mut(&stream) {
-                    audience.viewers = audience.viewers.saturating_add(1);
-                }
+                self.audiences.joined(stream);
                 Vec::new()
             }
             Role::Publisher => {
@@ -425,10 +413,8 @@ impl Lifecycle {
         );
         match session.facts.role {
             Role::Viewer => {
-                if let Some(audience) = self.audiences.get_mut(&stream)
-                    && session.connected
-                {
-                    audience.viewers = audience.viewers.saturating_sub(1);
+                if session.connected {
+                    self.audiences.left(stream);
                 }
             }
             Role::Publisher => {
@@ -485,58 +471,29 @@ impl Lifecycle {
         match event {
             StreamEvent::Started { stream, .. } => {
                 tracing::info!(stream.id = %stream, "Stream {stream} is live");
-                self.audiences.insert(stream, Audience::new());
+                self.audiences.open(stream);
                 self.fetch_stats(stream);
             }
             StreamEvent::Interrupted { stream, .. } => {
                 tracing::info!(stream.id = %stream, "Stream {stream} waits for its publisher");
-                self.tell_audience(stream, ViewerEvent::Inactive);
+                self.audiences.tell(stream, ViewerEvent::Inactive);
             }
             StreamEvent::Resumed { stream, .. } => {
                 tracing::info!(stream.id = %stream, "Stream {stream} is live again");
-                self.tell_audience(stream, ViewerEvent::Active);
+                self.audiences.tell(stream, ViewerEvent::Active);
             }
             StreamEvent::Ended { stream, .. } => {
                 tracing::info!(stream.id = %stream, "Stream {stream} ended");
-                self.tell_audience(stream, ViewerEvent::Ended);
-                self.audiences.remove(&stream);
+                self.audiences.close(stream);
             }
         }
         // Nobody may be listening.
         let _ = self.events.send(event);
     }
 
-    fn tell_audience(&self, stream: StreamId, event: ViewerEvent) {
-        if let Some(audience) = self.audiences.get(&stream) {
-            let _ = audience.events.send(event);
-        }
-    }
-
-    fn tell_all(&self, event: &ViewerEvent) {
-        for audience in self.audiences.values() {
-            let _ = audience.events.send(event.clone());
-        }
-    }
-
-    /// Tells viewers their number when it changed, and asks for new figures where somebody listens.
+    /// Tells viewers how many they are, and asks for new figures where somebody listens.
     fn tell_news(&mut self) {
-        let mut asked = Vec::new();
-        let mut viewers = 0_u32;
-        for (stream, audience) in &mut self.audiences {
-            viewers = viewers.saturating_add(audience.viewers);
-            if audience.viewers != audience.told_viewers {
-                audience.told_viewers = audience.viewers;
-                let count = ViewerEvent::ViewerCount(audience.viewers);
-                let _ = audience.events.send(count);
-            }
-            if audience.events.receiver_count() > 0 {
-                asked.push(*stream);
-            }
-        }
-        metrics::gauge!("tallylight_viewers").set(viewers);
-        let live = u32::try_from(self.audiences.len()).unwrap_or(u32::MAX);
-        metrics::gauge!("tallylight_streams_live").set(live);
-        for stream in asked {
+        for stream in self.audiences.tell_numbers() {
             self.fetch_stats(stream);
         }
     }
@@ -545,14 +502,6 @@ impl Lifecycle {
         let sfu = self.sfu.clone();
         self.calls
             .spawn(async move { Done::Stats(stream, sfu.stream_stats(stream).await) });
-    }
-
-    fn take_stats(&mut self, stream: StreamId, stats: Option<StreamStats>) {
-        if let (Some(audience), Some(stats)) = (self.audiences.get_mut(&stream), stats) {
-            let stats = Arc::new(stats);
-            audience.stats = Some(Arc::clone(&stats));
-            let _ = audience.events.send(ViewerEvent::Layers(stats));
-        }
     }
 
     fn hang_up(&mut self, id: SessionId) -> bool {
@@ -598,20 +547,8 @@ impl Lifecycle {
     fn watch(&self, id: SessionId) -> Option<Watch> {
         let session = self.sessions.get(&id)?;
         let live = self.live.of_stream(session.facts.stream)?;
-        let audience = self.audiences.get(&live.stream)?;
-        let mut first = Vec::new();
-        if live.phase == Phase::OnAir {
-            first.push(ViewerEvent::Active);
-        }
-        first.push(ViewerEvent::ViewerCount(audience.viewers));
-        first.extend(audience.stats.clone().map(ViewerEvent::Layers));
-        if live.phase != Phase::OnAir {
-            first.push(ViewerEvent::Inactive);
-        }
-        Some(Watch {
-            first,
-            then: audience.events.subscribe(),
-        })
+        self.audiences
+            .watch(live.stream, live.phase == Phase::OnAir)
     }
 
     fn all_live(&self) -> Vec<LiveChannel> {
@@ -628,17 +565,13 @@ impl Lifecycle {
             Phase::OnAir => ChannelState::Live,
             Phase::Away(_) => ChannelState::Reconnecting,
         };
-        let audience = self.audiences.get(&live.stream);
-        let size = audience
-            .and_then(|audience| audience.stats.as_ref()?.layers.first())
-            .and_then(|layer| layer.width.zip(layer.height));
         Some(LiveChannel {
             channel: live.channel.clone(),
             stream: live.stream,
             state,
             started_at: live.started_at,
-            viewers: audience.map_or(0, |audience| audience.viewers),
-            size,
+            viewers: self.audiences.viewers(live.stream),
+            size: self.audiences.size(live.stream),
         })
     }
 
@@ -677,17 +610,6 @@ impl Lifecycle {
         }
         let at = self.clock.now();
         self.attempts.insert(channel, Attempt { at, detail });
-    }
-}
-
-impl Audience {
-    fn new() -> Self {
-        Self {
-            events: broadcast::Sender::new(VIEWER_EVENTS),
-            viewers: 0,
-            told_viewers: 0,
-            stats: None,
-        }
     }
 }
 

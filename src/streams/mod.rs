@@ -3,7 +3,9 @@
 //! One task (`lifecycle`) owns who is live; [`Streams`] is the handle to it. What happens to a
 //! stream goes out as [`StreamEvent`]s.
 
+mod audience;
 mod events;
+mod figures;
 #[doc(hidden)]
 pub mod fuzzing;
 mod health;
@@ -12,6 +14,7 @@ mod layers;
 mod lifecycle;
 mod live;
 mod routes;
+mod schema;
 mod session;
 mod signalling;
 mod store;
@@ -37,9 +40,6 @@ use crate::db::{Db, StoreError};
 use crate::rate::Rate;
 
 use lifecycle::{Command, Lifecycle};
-
-#[doc(hidden)]
-pub use signalling::read_strangers_request;
 
 /// What happened to a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -327,6 +327,16 @@ impl Streams {
         self.ask(|reply| Command::LiveOn(channel, reply))
             .await
             .flatten()
+    }
+
+    /// Figures of every live channel in Prometheus' text format.
+    pub async fn figures(&self) -> String {
+        let mut streams = Vec::new();
+        for live in self.live().await.into_iter().take(figures::MOST_CHANNELS) {
+            let stats = self.sfu.stream_stats(live.stream).await;
+            streams.push((live, stats.unwrap_or_default()));
+        }
+        figures::in_text(&streams)
     }
 
     /// The stream that a channel has, also while its first publisher is only connecting.

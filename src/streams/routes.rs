@@ -11,7 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::health::{self, IngestState};
-use super::{ChannelState, Ingest, LiveChannel, Streams, store};
+use super::{ChannelState, Ingest, LiveChannel, Streams, schema, store};
 use crate::accounts::{Asker, SignedIn};
 use crate::channels::{Channel, Channels};
 use crate::error::{ApiError, Problem};
@@ -88,7 +88,7 @@ struct IngestReport {
     /// How the publisher sends.
     source: &'static str,
     /// Figures of the connection, the layers and the audio track.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<schema::StreamStats>)]
     stats: Option<StreamStats>,
     /// The last try to publish that came to nothing.
     last_attempt: Option<FailedAttempt>,

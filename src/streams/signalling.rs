@@ -315,35 +315,6 @@ pub(super) fn video_index(sdp: &str) -> Option<usize> {
         .position(|line| line.starts_with("m=video"))
 }
 
-/// Reads a request as a stranger may send it, for the fuzzer: header lines, an empty line, a body.
-/// Nothing in it may panic.
-pub fn read_strangers_request(bytes: &[u8]) {
-    let split = bytes.windows(2).position(|pair| pair == b"\n\n");
-    let (head, body) = match split {
-        Some(at) => bytes.split_at(at),
-        None => (bytes, &[][..]),
-    };
-    let mut headers = HeaderMap::new();
-    for line in head.split(|&byte| byte == b'\n').take(64) {
-        let Some(colon) = line.iter().position(|&byte| byte == b':') else {
-            continue;
-        };
-        let (name, value) = line.split_at(colon);
-        let value = value.get(1..).unwrap_or_default().trim_ascii();
-        if let (Ok(name), Ok(value)) =
-            (HeaderName::from_bytes(name), HeaderValue::from_bytes(value))
-        {
-            headers.append(name, value);
-        }
-    }
-    let _ = (authorization(&headers), if_match(&headers, "tag"));
-    let _ = (has_type(&headers, SDP), is_preflight(&headers));
-    crate::request::read_strangers_headers(&headers);
-    if let Ok(body) = std::str::from_utf8(body) {
-        let _ = (ice_ufrag(body), video_index(body));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -436,23 +407,7 @@ mod tests {
         assert_eq!(video_index("v=0\r\n"), None);
     }
 
-    #[test]
-    fn the_fuzzers_corpus_is_read_without_panic() {
-        let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/http_headers");
-        let mut seen = 0;
-        for entry in std::fs::read_dir(corpus).unwrap() {
-            read_strangers_request(&std::fs::read(entry.unwrap().path()).unwrap());
-            seen += 1;
-        }
-        assert!(seen >= 5, "the corpus is there");
-    }
-
     proptest! {
-        #[test]
-        fn any_bytes_are_read_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
-            read_strangers_request(&bytes);
-        }
-
         #[test]
         fn no_header_makes_the_readers_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
             if let Ok(value) = HeaderValue::from_bytes(&bytes) {
