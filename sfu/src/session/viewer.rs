@@ -8,18 +8,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use str0m::bwe::{Bitrate, BweKind};
-use str0m::format::CodecSpec;
-use str0m::media::{MediaKind, Mid, Pt};
-use str0m::rtp::{RtpWrite, Ssrc};
+use str0m::media::{MediaKind, Mid};
 
+use super::outgoing::{Outgoing, Timing};
 use super::{Link, Outbox, bits};
-use crate::egress::{Egress, Str0mEgress};
+use crate::egress::Str0mEgress;
 use crate::handle::{LayerChoice, LayerError};
 use crate::keyframe::GopCache;
 use crate::layer::{Candidate, LayerSelector};
 use crate::packet::{AUDIO_CLOCK, Packet, Source, VIDEO_CLOCK};
 use crate::rate::RateMeter;
-use crate::rewrite::Rewriter;
 use crate::stats::SessionStats;
 use crate::stream::Media;
 
@@ -52,16 +50,6 @@ pub(crate) struct Viewer {
     plis: u64,
 }
 
-/// One outgoing track.
-#[derive(Debug)]
-struct Outgoing {
-    mid: Mid,
-    ssrc: Ssrc,
-    rewriter: Rewriter,
-    /// Payload type for each source format seen, `None` where the viewer cannot play it.
-    types: Vec<(CodecSpec, Option<Pt>)>,
-}
-
 #[derive(Debug, Clone, Copy)]
 enum VideoState {
     /// Nothing to send before a key frame comes.
@@ -89,15 +77,6 @@ struct CatchUp {
     most_frames: u32,
     timestamp_in: Option<u32>,
     timestamp_out: u32,
-}
-
-/// When a packet belongs, for the viewer.
-#[derive(Debug, Clone, Copy)]
-enum Timing {
-    /// By its own timestamp.
-    Live,
-    /// Part of a replay: this timestamp is now.
-    Replayed { timestamp: u32, now: Instant },
 }
 
 /// The whole catch-up takes at most this long, so that the viewer is at the live edge within 300 ms.
@@ -194,13 +173,7 @@ impl Viewer {
             stream.set_unpaced(true);
         }
         let clock = if is_video { VIDEO_CLOCK } else { AUDIO_CLOCK };
-        let seed = *ssrc;
-        let track = Outgoing {
-            mid,
-            ssrc,
-            rewriter: Rewriter::new(clock, u16::try_from(seed >> 16).unwrap_or(1), seed),
-            types: Vec::new(),
-        };
+        let track = Outgoing::new(mid, ssrc, clock);
         let slot = if is_video {
             &mut self.video
         } else {
@@ -495,6 +468,17 @@ impl Viewer {
         self.thin(link, &candidates, chosen, estimate);
         let is_new = self.target != Some(chosen);
         self.target = Some(chosen);
+        if is_new {
+            tracing::debug!(
+                session.id = %link.id,
+                from = ?current,
+                to = chosen,
+                ?estimate,
+                loss = ?link.egress_loss(),
+                ?candidates,
+                "A viewer gets another layer"
+            );
+        }
         if current == Some(chosen) {
             return;
         }
@@ -622,11 +606,7 @@ impl Viewer {
     pub(crate) fn cannot_play(&self, media: &Media) -> bool {
         let layers = &media.layout.layers;
         self.video.as_ref().is_some_and(|video| {
-            !layers.is_empty()
-                && layers.iter().all(|layer| {
-                    let mut tried = video.types.iter();
-                    tried.any(|(spec, pt)| *spec == layer.spec && pt.is_none())
-                })
+            !layers.is_empty() && layers.iter().all(|layer| video.cannot_play(layer.spec))
         })
     }
 
@@ -637,81 +617,5 @@ impl Viewer {
         stats.packets = self.packets;
         stats.nacks = self.nacks;
         stats.plis = self.plis;
-    }
-}
-
-impl Outgoing {
-    /// Sends one packet on. Returns whether it went.
-    fn write(
-        &mut self,
-        link: &mut Link,
-        egress: &mut impl Egress,
-        packet: &Packet,
-        spec: CodecSpec,
-        timing: Timing,
-    ) -> bool {
-        let Some(pt) = self.payload_type(link, spec) else {
-            return false;
-        };
-        let (rewritten, wallclock) = match timing {
-            Timing::Live => (self.rewriter.rewrite(packet), packet.wallclock),
-            Timing::Replayed { timestamp, now } => {
-                (self.rewriter.rewrite_at(packet, timestamp), now)
-            }
-        };
-        let Some(rewritten) = rewritten else {
-            return false;
-        };
-        let is_video = packet.source != Source::Audio;
-        let mut write = RtpWrite::new(
-            pt,
-            rewritten.seq.into(),
-            rewritten.timestamp,
-            wallclock,
-            Arc::clone(&packet.payload),
-        )
-        .marker(packet.marker)
-        .nackable(is_video)
-        .ext_vals(packet.extensions.clone());
-        if let (Some(vp8), Some(picture_id)) = (&packet.vp8, rewritten.picture_id) {
-            let mut patch = vp8.patch().picture_id(picture_id);
-            if let Some(tl0) = rewritten.tl0_pic_idx {
-                patch = patch.tl0_pic_idx(tl0);
-            }
-            // A 7 bit picture id that cannot hold ours stays as it was.
-            if let Ok(patch) = patch.build() {
-                write = write.vp8_patch(patch);
-            }
-        }
-        egress.forward(&mut link.rtc, self.ssrc, write);
-        true
-    }
-
-    fn payload_type(&mut self, link: &Link, spec: CodecSpec) -> Option<Pt> {
-        if let Some((_, pt)) = self.types.iter().find(|(known, _)| *known == spec) {
-            return *pt;
-        }
-        let pt = self.find_payload_type(link, spec);
-        self.types.push((spec, pt));
-        pt
-    }
-
-    /// The viewer's payload type for a format. For H264 any profile will do when the very one is not
-    /// offered: what a publisher announces is not what it sends (OBS always says 42e01f), and
-    /// decoders go by the parameter sets.
-    fn find_payload_type(&self, link: &Link, spec: CodecSpec) -> Option<Pt> {
-        let remote = link.rtc.media(self.mid)?.remote_pts();
-        let profile = |spec: &CodecSpec| spec.format.profile_level_id.map(|id| id >> 8);
-        link.rtc
-            .codec_config()
-            .params()
-            .iter()
-            .filter(|p| remote.contains(&p.pt()) && p.spec().codec == spec.codec)
-            .max_by_key(|p| {
-                let found = p.spec();
-                let mode = found.format.packetization_mode == spec.format.packetization_mode;
-                (mode, profile(&found) == profile(&spec))
-            })
-            .map(|p| p.pt())
     }
 }

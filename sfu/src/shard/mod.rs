@@ -8,28 +8,32 @@
 //! only after a STUN request with a valid HMAC came from it; whatever belongs to no session is
 //! dropped without an answer; a panic inside a session ends that session.
 
+mod commands;
+mod forwarding;
+mod timers;
+
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use bytes::Bytes;
 use slab::Slab;
 use str0m::Input;
 use str0m::net::{Protocol, Receive};
-use tokio::sync::oneshot;
 
 use crate::demux;
-use crate::handle::{CloseReason, Event, LayerChoice, LayerError, PatchError, Patched, Role};
+use crate::handle::{CloseReason, Event, Role};
 use crate::ids::{SessionId, StreamId};
 use crate::packet::Slice;
 use crate::registry::Registry;
 use crate::session::{Kind, Outbox, Session};
 use crate::settings::Settings;
-use crate::stats::{SessionStats, StreamStats, count, count_by, gauge};
+use crate::stats::{count, count_by, gauge};
 use crate::stream::Stream;
+
+pub(crate) use commands::Command;
 
 /// The sessions of one thread.
 #[derive(Debug)]
@@ -97,49 +101,7 @@ pub(crate) enum Message {
     Command(Command),
 }
 
-/// A call on the handle.
-#[derive(Debug)]
-pub(crate) enum Command {
-    Close {
-        session: SessionId,
-        reason: CloseReason,
-        reply: oneshot::Sender<bool>,
-    },
-    EndStream {
-        stream: StreamId,
-        reply: oneshot::Sender<()>,
-    },
-    Patch {
-        session: SessionId,
-        fragment: String,
-        reply: oneshot::Sender<Result<Patched, PatchError>>,
-    },
-    ChooseLayer {
-        session: SessionId,
-        choice: LayerChoice,
-        reply: oneshot::Sender<Result<(), LayerError>>,
-    },
-    SendData {
-        session: SessionId,
-        payload: Bytes,
-        binary: bool,
-        reply: oneshot::Sender<bool>,
-    },
-    StreamStats {
-        stream: StreamId,
-        reply: oneshot::Sender<Option<StreamStats>>,
-    },
-    SessionStats {
-        session: SessionId,
-        reply: oneshot::Sender<Option<SessionStats>>,
-    },
-}
-
 const MOST_STRAYS: usize = 4_096;
-const SWEEP: Duration = Duration::from_millis(200);
-/// A cached group older than this is renewed, so that it never outgrows its bounds. Publishers that
-/// do not listen are not asked.
-const RENEW_GROUP: Duration = Duration::from_secs(8);
 
 impl Shard {
     pub(crate) fn new(
@@ -437,55 +399,6 @@ impl Shard {
         }
     }
 
-    fn obey(&mut self, now: Instant, command: Command) {
-        // A reply that nobody waits for any more is no error.
-        match command {
-            Command::Close {
-                session,
-                reason,
-                reply,
-            } => {
-                let key = self.by_id.get(&session).copied();
-                if let Some(key) = key {
-                    self.close(now, key, reason);
-                }
-                let _ = reply.send(key.is_some());
-            }
-            Command::EndStream { stream, reply } => {
-                self.end_stream(now, stream);
-                let _ = reply.send(());
-            }
-            Command::Patch {
-                session,
-                fragment,
-                reply,
-            } => {
-                let _ = reply.send(self.patch(now, session, &fragment));
-            }
-            Command::ChooseLayer {
-                session,
-                choice,
-                reply,
-            } => {
-                let _ = reply.send(self.choose_layer(now, session, choice));
-            }
-            Command::SendData {
-                session,
-                payload,
-                binary,
-                reply,
-            } => {
-                let _ = reply.send(self.send_data(now, session, &payload, binary));
-            }
-            Command::StreamStats { stream, reply } => {
-                let _ = reply.send(self.stream_stats(now, stream));
-            }
-            Command::SessionStats { session, reply } => {
-                let _ = reply.send(self.session_stats(now, session));
-            }
-        }
-    }
-
     /// Ends all sessions.
     pub(crate) fn close_all(&mut self, now: Instant) {
         for key in self.keys() {
@@ -565,369 +478,6 @@ impl Shard {
             role,
             reason,
         });
-    }
-
-    fn end_stream(&mut self, now: Instant, stream: StreamId) {
-        for key in self.keys() {
-            let belongs = self
-                .sessions
-                .get(key)
-                .is_some_and(|s| s.link.stream == stream);
-            if belongs {
-                self.close(now, key, CloseReason::StreamEnded);
-            }
-        }
-        self.streams.remove(&stream);
-    }
-
-    fn patch(
-        &mut self,
-        now: Instant,
-        session: SessionId,
-        fragment: &str,
-    ) -> Result<Patched, PatchError> {
-        let key = *self.by_id.get(&session).ok_or(PatchError::UnknownSession)?;
-        let mut result = Err(PatchError::UnknownSession);
-        let mut ufrags = None;
-        self.with_session(now, key, |session, outbox| {
-            let old = session.ufrag().to_owned();
-            result = session.link.patch(fragment);
-            ufrags = Some((old, session.ufrag().to_owned()));
-            session.flush(now, outbox);
-        });
-        if let Some((old, new)) = ufrags
-            && old != new
-        {
-            self.by_ufrag.remove(&old);
-            self.by_ufrag.insert(new.clone(), key);
-            self.registry.rename(session, &old, &new);
-        }
-        result
-    }
-
-    fn choose_layer(
-        &mut self,
-        now: Instant,
-        session: SessionId,
-        choice: LayerChoice,
-    ) -> Result<(), LayerError> {
-        let key = *self.by_id.get(&session).ok_or(LayerError::UnknownSession)?;
-        let stream = self
-            .sessions
-            .get(key)
-            .map(|s| s.link.stream)
-            .ok_or(LayerError::UnknownSession)?;
-        let mut result = Err(LayerError::UnknownSession);
-        self.with_viewer(now, key, stream, |session, media, outbox| {
-            if let Kind::Viewer(viewer) = &mut session.kind {
-                result = viewer.choose(choice, media);
-                viewer.sweep(&mut session.link, now, media, outbox);
-                session.flush(now, outbox);
-            }
-        });
-        self.finish(now);
-        result
-    }
-
-    fn send_data(
-        &mut self,
-        now: Instant,
-        session: SessionId,
-        payload: &[u8],
-        binary: bool,
-    ) -> bool {
-        let Some(key) = self.by_id.get(&session).copied() else {
-            return false;
-        };
-        let mut is_sent = false;
-        self.with_session(now, key, |session, outbox| {
-            is_sent = session.link.send_data(payload, binary);
-            session.flush(now, outbox);
-        });
-        is_sent
-    }
-
-    fn stream_stats(&mut self, now: Instant, stream: StreamId) -> Option<StreamStats> {
-        let stream = self.streams.get(&stream)?;
-        let mut stats = StreamStats {
-            viewers: stream.shared.viewers(),
-            ..StreamStats::default()
-        };
-        if let Some(session) =
-            (stream.publishers.last()).and_then(|key| self.sessions.get_mut(*key))
-            && let Kind::Publisher(publisher) = &mut session.kind
-        {
-            stats.publisher = Some(publisher.publisher_stats(&session.link, now));
-            stats.layers = publisher.layer_stats(now);
-            stats.audio = publisher.audio_stats(now);
-        }
-        Some(stats)
-    }
-
-    fn session_stats(&mut self, now: Instant, session: SessionId) -> Option<SessionStats> {
-        let session = self.sessions.get_mut(*self.by_id.get(&session)?)?;
-        let mut stats = session.stats(now);
-        if let Kind::Viewer(viewer) = &session.kind
-            && let Some(stream) = self.streams.get(&session.link.stream)
-            && let Some(format) = viewer
-                .current()
-                .and_then(|index| stream.media.layout.layers.get(index))
-        {
-            stats.layer = format.rid.clone();
-            stats.codec = Some(format.codec.name().to_owned());
-            stats.width = format.size.map(|(width, _)| width);
-            stats.height = format.size.map(|(_, height)| height);
-        }
-        Some(stats)
-    }
-
-    /// Drives what is due, and from time to time looks after everything.
-    pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        while let Some(Reverse((at, key))) = self.timers.peek().copied() {
-            if at > now {
-                break;
-            }
-            self.timers.pop();
-            self.wake(now, key, at);
-        }
-        if now >= self.next_sweep {
-            self.next_sweep = now + SWEEP;
-            self.sweep(now);
-        }
-        self.finish(now);
-    }
-
-    fn wake(&mut self, now: Instant, key: usize, at: Instant) {
-        let Some(session) = self.sessions.get_mut(key) else {
-            return;
-        };
-        if session.link.scheduled == Some(at) {
-            session.link.scheduled = None;
-        }
-        if session.link.deadline > now {
-            self.schedule(key);
-            return;
-        }
-        let stream = session.link.stream;
-        if matches!(&session.kind, Kind::Viewer(viewer) if viewer.is_started) {
-            self.with_viewer(now, key, stream, |session, media, outbox| {
-                if let Kind::Viewer(viewer) = &mut session.kind {
-                    viewer.catch_up(&mut session.link, now, media);
-                    viewer.recover(&session.link, now, media, outbox);
-                }
-                session.flush(now, outbox);
-            });
-        } else {
-            self.with_session(now, key, |session, outbox| {
-                session.flush(now, outbox);
-            });
-            self.send_requests(now, key);
-        }
-    }
-
-    fn send_requests(&mut self, now: Instant, key: usize) {
-        let mut sent = 0;
-        self.with_session(now, key, |session, outbox| {
-            if let Kind::Publisher(publisher) = &mut session.kind {
-                sent = publisher.send_requests(&mut session.link, now);
-                if sent > 0 {
-                    session.flush(now, outbox);
-                }
-            }
-        });
-        count_by(&self.registry.counters.keyframe_requests, sent as u64);
-    }
-
-    fn sweep(&mut self, now: Instant) {
-        for key in self.keys() {
-            self.sweep_session(now, key);
-        }
-        self.renew_groups(now);
-        self.drop_dead_streams(now);
-        if self.index == 0 {
-            self.sweep_pending(now);
-        }
-    }
-
-    fn sweep_session(&mut self, now: Instant, key: usize) {
-        let limits = &self.settings.config.limits;
-        let Some(session) = self.sessions.get(key) else {
-            return;
-        };
-        let link = &session.link;
-        let age = |since: Instant| now.saturating_duration_since(since);
-        if !link.is_connected() && age(link.created) > limits.handshake {
-            self.close(now, key, CloseReason::HandshakeTimeout);
-            return;
-        }
-        if age(link.last_received) > limits.inactivity {
-            self.close(now, key, CloseReason::Inactive);
-            return;
-        }
-        let stream = link.stream;
-        if matches!(session.kind, Kind::Publisher(_)) {
-            self.with_session(now, key, |session, outbox| {
-                if let Kind::Publisher(publisher) = &mut session.kind {
-                    publisher.sweep(&session.link, now, outbox);
-                }
-            });
-            self.send_requests(now, key);
-            return;
-        }
-        if !link.is_connected() {
-            return;
-        }
-        self.with_viewer(now, key, stream, |session, media, outbox| {
-            if let Kind::Viewer(viewer) = &mut session.kind {
-                viewer.sweep(&mut session.link, now, media, outbox);
-                if viewer.cannot_play(media) {
-                    session.link.closing = Some(CloseReason::CodecMismatch);
-                }
-            }
-        });
-    }
-
-    fn renew_groups(&mut self, now: Instant) {
-        let mut wanted = Vec::new();
-        for (id, stream) in &self.streams {
-            if stream.publishers.is_empty() || stream.shared.answers_pli() == Some(false) {
-                continue;
-            }
-            for (index, layer) in stream.media.layers.iter().enumerate() {
-                let is_old = layer.gop.age(now).is_none_or(|age| age > RENEW_GROUP);
-                if layer.gop.is_empty() || is_old {
-                    wanted.push((*id, index));
-                }
-            }
-        }
-        self.outbox.keyframes.extend(wanted);
-    }
-
-    /// Ends what joined a stream in the moment in which it ended.
-    fn drop_dead_streams(&mut self, now: Instant) {
-        let dead: Vec<StreamId> = self
-            .streams
-            .keys()
-            .filter(|id| self.registry.stream(**id).is_none())
-            .copied()
-            .collect();
-        for stream in dead {
-            self.end_stream(now, stream);
-        }
-    }
-
-    fn sweep_pending(&mut self, now: Instant) {
-        let handshake = self.settings.config.limits.handshake;
-        let is_over = |s: &Session| now.saturating_duration_since(s.link.created) > handshake;
-        for session in self.registry.take_pending_if(is_over) {
-            self.outbox.events.push(pending_closed(
-                &self.registry,
-                &session,
-                CloseReason::HandshakeTimeout,
-            ));
-        }
-    }
-
-    /// Cuts slices, gives them to the viewers here and to the other shards, asks for key frames.
-    ///
-    /// Called after every batch of input, so that the packets of a frame leave together.
-    pub(crate) fn finish(&mut self, now: Instant) {
-        for key in std::mem::take(&mut self.uncut) {
-            let Some(session) = self.sessions.get_mut(key) else {
-                continue;
-            };
-            let stream = session.link.stream;
-            let Kind::Publisher(publisher) = &mut session.kind else {
-                continue;
-            };
-            let packets = std::mem::take(&mut publisher.pending);
-            count_by(&self.registry.counters.packets_in, packets.len() as u64);
-            let slice = Arc::new(Slice {
-                stream,
-                epoch: publisher.epoch,
-                layout: Arc::clone(&publisher.layout),
-                packets,
-            });
-            self.distribute(now, &slice);
-            self.outgoing.push((Target::Others, Message::Slice(slice)));
-        }
-        for (stream, layer) in std::mem::take(&mut self.outbox.keyframes) {
-            self.request_keyframe(now, stream, layer);
-        }
-    }
-
-    fn distribute(&mut self, now: Instant, slice: &Slice) {
-        let Some(shared) = self.registry_stream(slice.stream) else {
-            return;
-        };
-        let limits = &self.settings.config.limits;
-        let mut stream = self
-            .streams
-            .remove(&slice.stream)
-            .unwrap_or_else(|| Stream::new(shared, limits));
-        if stream.media.absorb(now, slice) {
-            self.forward(now, slice, &mut stream);
-        }
-        let is_older = |session: &Session| matches!(&session.kind, Kind::Publisher(p) if p.epoch < stream.media.epoch);
-        let superseded: Vec<usize> = stream
-            .publishers
-            .iter()
-            .filter(|key| self.sessions.get(**key).is_some_and(is_older))
-            .copied()
-            .collect();
-        self.streams.insert(slice.stream, stream);
-        for key in superseded {
-            self.close(now, key, CloseReason::Superseded);
-        }
-    }
-
-    /// The stream's shared part; from our own copy where there is one, so that no lock is taken.
-    fn registry_stream(&self, stream: StreamId) -> Option<Arc<crate::registry::StreamShared>> {
-        match self.streams.get(&stream) {
-            Some(known) => Some(Arc::clone(&known.shared)),
-            None => self.registry.stream(stream),
-        }
-    }
-
-    fn forward(&mut self, now: Instant, slice: &Slice, stream: &mut Stream) {
-        let media = &stream.media;
-        let mut forwarded = 0;
-        for key in &stream.viewers {
-            let is_ready = |s: &Session| matches!(&s.kind, Kind::Viewer(v) if v.is_started);
-            if !self.sessions.get(*key).is_some_and(is_ready) {
-                continue;
-            }
-            self.with_session(now, *key, |session, outbox| {
-                if let Kind::Viewer(viewer) = &mut session.kind {
-                    let before = viewer.packets;
-                    viewer.forward(&mut session.link, &slice.packets, media);
-                    forwarded += viewer.packets - before;
-                    session.flush(now, outbox);
-                }
-            });
-        }
-        let sessions = &self.sessions;
-        stream.viewers.retain(|key| sessions.contains(*key));
-        count_by(&self.registry.counters.packets_forwarded, forwarded);
-    }
-
-    fn request_keyframe(&mut self, now: Instant, stream: StreamId, layer: usize) {
-        let Some(state) = self.streams.get(&stream) else {
-            return;
-        };
-        if let Some(key) = state.publishers.last().copied() {
-            self.with_session(now, key, |session, _| {
-                if let Kind::Publisher(publisher) = &mut session.kind {
-                    publisher.want_keyframe(layer);
-                }
-            });
-            self.send_requests(now, key);
-        } else if let Some(shard) = state.shared.publisher_shard()
-            && shard != self.index
-        {
-            self.outgoing
-                .push((Target::Shard(shard), Message::Keyframe { stream, layer }));
-        }
     }
 }
 

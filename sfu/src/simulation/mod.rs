@@ -3,18 +3,13 @@
 //!
 //! The shard under test is the real one; only the sockets and the clock are not.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use str0m::change::{SdpAnswer, SdpPendingOffer};
-use str0m::format::Codec;
-use str0m::media::{
-    Direction, KeyframeRequestKind, MediaKind, Mid, Rid, Simulcast, SimulcastLayer,
-};
+use str0m::media::{Direction, MediaKind, Rid, Simulcast, SimulcastLayer};
 use str0m::net::{Protocol, Receive};
-use str0m::rtp::RtpWrite;
 use str0m::{Candidate, Input, Output, Rtc, RtcConfig};
 use str0m_netem::{Input as NetIn, Netem, NetemConfig, Output as NetOut};
 
@@ -27,9 +22,15 @@ use crate::session::Session;
 use crate::settings::Settings;
 use crate::shard::{Datagram, Message, Shard, Target};
 
+mod encoder;
 mod faults;
 mod lossy;
+mod player;
 mod starting;
+
+use encoder::Encoder;
+pub(crate) use encoder::EncoderSpec;
+use player::Player;
 
 /// One datagram on its way.
 #[derive(Debug, Clone)]
@@ -73,174 +74,10 @@ enum PeerRole {
     Player(Player),
 }
 
-/// Makes frames of the right sizes whose bytes say which they are.
-pub(crate) struct Encoder {
-    video: Mid,
-    audio: Mid,
-    layers: Vec<EncoderLayer>,
-    keyframe_every: Duration,
-    listens: bool,
-    video_delay: Duration,
-    next_frame: Instant,
-    next_audio: Instant,
-    audio_seq: u64,
-    is_connected: bool,
-    pub(crate) is_paused: bool,
-    pub(crate) requests: usize,
-}
-
-struct EncoderLayer {
-    rid: Option<Rid>,
-    index: u8,
-    bitrate: u64,
-    sps: &'static [u8],
-    frame: u32,
-    seq: u64,
-    timestamp: u32,
-    last_keyframe: Option<Instant>,
-    wants_keyframe: bool,
-}
-
-/// Decodes in order, as a browser does, and counts what a person would see.
-#[derive(Default)]
-pub(crate) struct Player {
-    video: Option<Mid>,
-    frames: BTreeMap<u32, Arriving>,
-    decoded: Option<Decoded>,
-    last_request: Option<Instant>,
-    pub(crate) connected_at: Option<Duration>,
-    /// When each frame was shown, which layer it was of, how old it was.
-    pub(crate) shown: Vec<Shown>,
-    pub(crate) requests: usize,
-    pub(crate) audio: Vec<Duration>,
-    /// What the newest sender reports say: capture time less the time that the sender marked, in µs.
-    pub(crate) audio_clock: Option<i64>,
-    pub(crate) video_clock: Option<i64>,
-    /// Sequence numbers of video, extended, as they came.
-    pub(crate) sequence: Vec<u64>,
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Shown {
-    pub(crate) at: Duration,
-    pub(crate) layer: u8,
-    pub(crate) age: Duration,
-}
-
-#[derive(Debug, Clone, Default)]
-struct Arriving {
-    mark: Mark,
-    parts: Vec<u16>,
-    since: Option<Instant>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Decoded {
-    timestamp: u32,
-    mark: Mark,
-}
-
-/// What each payload ends with.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Mark {
-    epoch: u8,
-    layer: u8,
-    is_key: bool,
-    frame: u32,
-    part: u16,
-    parts: u16,
-    captured_us: u64,
-}
-
-impl Mark {
-    const BYTES: usize = 19;
-
-    fn write(self, payload: &mut Vec<u8>) {
-        payload.extend([self.epoch, self.layer, u8::from(self.is_key)]);
-        payload.extend(self.frame.to_be_bytes());
-        payload.extend(self.part.to_be_bytes());
-        payload.extend(self.parts.to_be_bytes());
-        payload.extend(self.captured_us.to_be_bytes());
-    }
-
-    fn read(payload: &[u8]) -> Option<Self> {
-        let tail = &payload[payload.len().checked_sub(Self::BYTES)?..];
-        Some(Self {
-            epoch: tail[0],
-            layer: tail[1],
-            is_key: tail[2] == 1,
-            frame: u32::from_be_bytes(tail[3..7].try_into().ok()?),
-            part: u16::from_be_bytes(tail[7..9].try_into().ok()?),
-            parts: u16::from_be_bytes(tail[9..11].try_into().ok()?),
-            captured_us: u64::from_be_bytes(tail[11..19].try_into().ok()?),
-        })
-    }
-}
-
-/// H264 sequence parameter sets of x264 for 320x180, 640x360 and 1280x720.
-const SPS_180: &[u8] = &[
-    0x67, 0x42, 0xc0, 0x0d, 0xd9, 0x01, 0x41, 0x9f, 0x9f, 0x01, 0x10, 0x00, 0x00, 0x03, 0x00, 0x10,
-    0x00, 0x00, 0x03, 0x03, 0xc0, 0xf1, 0x42, 0xa4, 0x80,
-];
-const SPS_360: &[u8] = &[
-    0x67, 0x42, 0xc0, 0x1e, 0xd9, 0x00, 0xa0, 0x2f, 0xf9, 0x70, 0x11, 0x00, 0x00, 0x03, 0x00, 0x01,
-    0x00, 0x00, 0x03, 0x00, 0x3c, 0x0f, 0x16, 0x2e, 0x48,
-];
-const SPS_720: &[u8] = &[
-    0x67, 0x42, 0xc0, 0x1f, 0xd9, 0x00, 0x50, 0x05, 0xbb, 0x01, 0x10, 0x00, 0x00, 0x03, 0x00, 0x10,
-    0x00, 0x00, 0x03, 0x03, 0xc0, 0xf1, 0x83, 0x24, 0x80,
-];
-
-/// What a test says of an encoder.
-#[derive(Debug, Clone)]
-pub(crate) struct EncoderSpec {
-    /// RID and bit/s, as the offer lists them.
-    pub(crate) layers: Vec<(Option<&'static str>, u64)>,
-    pub(crate) keyframe_every: Duration,
-    /// Whether it makes a key frame when asked.
-    pub(crate) listens: bool,
-    /// How long its video takes to encode; sound takes no time.
-    pub(crate) video_delay: Duration,
-}
-
-impl EncoderSpec {
-    /// One layer of 2.5 Mbit/s.
-    pub(crate) fn single(keyframe_every: Duration, listens: bool) -> Self {
-        Self {
-            layers: vec![(None, 2_500_000)],
-            keyframe_every,
-            listens,
-            video_delay: Duration::ZERO,
-        }
-    }
-
-    /// What a browser sends: three layers, key frames only when asked.
-    pub(crate) fn simulcast() -> Self {
-        Self {
-            layers: vec![
-                (Some("l"), 150_000),
-                (Some("m"), 500_000),
-                (Some("h"), 1_800_000),
-            ],
-            keyframe_every: Duration::from_secs(3_600),
-            listens: true,
-            video_delay: Duration::ZERO,
-        }
-    }
-}
-
 pub(crate) const PERFECT: fn() -> NetemConfig =
     || NetemConfig::new().latency(Duration::from_millis(10));
 
 const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 8189);
-const FRAME: Duration = Duration::from_micros(33_333);
-const AUDIO: Duration = Duration::from_millis(20);
-const PART: usize = 1_150;
-/// A key frame is this many times an ordinary frame.
-const KEYFRAME_FACTOR: u64 = 6;
-/// A player waits this long for a retransmission before it asks for a key frame (Chromium: until ten
-/// NACKs went unanswered).
-const PATIENCE: Duration = Duration::from_millis(500);
 
 impl World {
     pub(crate) fn new() -> Self {
@@ -303,41 +140,7 @@ impl World {
         let session = self
             .offer_publish(stream, &offer.to_sdp_string(), &mut rtc, pending)
             .expect("the offer is taken");
-        let sps_of = |bitrate: u64| match bitrate {
-            0..300_000 => SPS_180,
-            300_000..1_000_000 => SPS_360,
-            _ => SPS_720,
-        };
-        let layers = spec
-            .layers
-            .iter()
-            .enumerate()
-            .map(|(index, (rid, bitrate))| EncoderLayer {
-                rid: rid.map(Rid::from),
-                index: u8::try_from(index).expect("few layers"),
-                bitrate: *bitrate,
-                sps: sps_of(*bitrate),
-                frame: 0,
-                seq: 1_000 * (index as u64 + 1),
-                timestamp: 77_000_000 * (u32::try_from(index).expect("few layers") + 1),
-                last_keyframe: None,
-                wants_keyframe: true,
-            })
-            .collect();
-        let encoder = Encoder {
-            video,
-            audio,
-            layers,
-            keyframe_every: spec.keyframe_every,
-            listens: spec.listens,
-            video_delay: spec.video_delay,
-            next_frame: self.now,
-            next_audio: self.now,
-            audio_seq: 1,
-            is_connected: false,
-            is_paused: false,
-            requests: 0,
-        };
+        let encoder = Encoder::new(spec, video, audio, self.now);
         self.add_peer(
             rtc,
             address,
@@ -394,10 +197,7 @@ impl World {
         rtc.sdp_api()
             .accept_answer(pending, sdp)
             .expect("it answers the offer");
-        let player = Player {
-            video: Some(video),
-            ..Player::default()
-        };
+        let player = Player::new(video);
         let up = PERFECT();
         self.add_peer(
             rtc,
@@ -683,241 +483,39 @@ impl Peer {
     }
 }
 
-impl Encoder {
-    fn take_event(&mut self, event: &str0m::Event) {
-        match event {
-            str0m::Event::Connected => self.is_connected = true,
-            str0m::Event::KeyframeRequest(request) => {
-                self.requests += 1;
-                if !self.listens {
-                    return;
-                }
-                for layer in &mut self.layers {
-                    if layer.rid == request.rid {
-                        layer.wants_keyframe = true;
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn make(&mut self, rtc: &mut Rtc, now: Instant, start: Instant) -> bool {
-        let mut is_made = false;
-        while now >= self.next_audio {
-            self.next_audio += AUDIO;
-            if self.is_connected && !self.is_paused {
-                self.make_audio(rtc, now, start);
-                is_made = true;
-            }
-        }
-        while now >= self.next_frame {
-            self.next_frame += FRAME;
-            for layer in &mut self.layers {
-                layer.timestamp = layer.timestamp.wrapping_add(3_000);
-            }
-            if self.is_connected && !self.is_paused {
-                self.make_frame(rtc, now, start);
-                is_made = true;
-            }
-        }
-        is_made
-    }
-
-    fn make_audio(&mut self, rtc: &mut Rtc, now: Instant, start: Instant) {
-        let pt = payload_type(rtc, Codec::Opus);
-        let mut direct = rtc.direct_api();
-        let stream = direct
-            .stream_tx_by_mid(self.audio, None)
-            .expect("an audio stream");
-        let elapsed = u32::try_from((now - start).as_millis()).expect("a short test");
-        self.audio_seq += 1;
-        let mut payload = vec![0xfc; 140];
-        Mark {
-            captured_us: u64::try_from((now - start).as_micros()).expect("short"),
-            ..Mark::default()
-        }
-        .write(&mut payload);
-        let write = RtpWrite::new(pt, self.audio_seq.into(), elapsed * 48, now, payload);
-        stream.write_rtp(write);
-    }
-
-    fn make_frame(&mut self, rtc: &mut Rtc, now: Instant, start: Instant) {
-        let pt = payload_type(rtc, Codec::H264);
-        let captured = (now - self.video_delay).max(start);
-        for layer in &mut self.layers {
-            let is_due = layer
-                .last_keyframe
-                .is_none_or(|last| now - last >= self.keyframe_every);
-            let is_key = std::mem::take(&mut layer.wants_keyframe) || is_due;
-            if is_key {
-                layer.last_keyframe = Some(now);
-            }
-            let mut bytes = layer.bitrate / 8 / 30;
-            if is_key {
-                bytes *= KEYFRAME_FACTOR;
-            }
-            let parts = usize::try_from(bytes).expect("small") / PART + 1 + usize::from(is_key);
-            let part_bytes = usize::try_from(bytes).expect("small") / parts;
-            layer.frame += 1;
-            for part in 0..parts {
-                let mut payload = match (is_key, part) {
-                    (true, 0) => layer.sps.to_vec(),
-                    (true, _) => vec![0x65; part_bytes],
-                    (false, _) => vec![0x41; part_bytes],
-                };
-                Mark {
-                    epoch: 0,
-                    layer: layer.index,
-                    is_key,
-                    frame: layer.frame,
-                    part: u16::try_from(part).expect("few parts"),
-                    parts: u16::try_from(parts).expect("few parts"),
-                    captured_us: u64::try_from((captured - start).as_micros()).expect("short"),
-                }
-                .write(&mut payload);
-                let mut direct = rtc.direct_api();
-                let stream = direct
-                    .stream_tx_by_mid(self.video, layer.rid)
-                    .expect("a video stream");
-                layer.seq += 1;
-                let write = RtpWrite::new(pt, layer.seq.into(), layer.timestamp, captured, payload)
-                    .marker(part + 1 == parts)
-                    .nackable(true);
-                stream.write_rtp(write);
-            }
-        }
-    }
+/// What each payload ends with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Mark {
+    epoch: u8,
+    layer: u8,
+    is_key: bool,
+    frame: u32,
+    part: u16,
+    parts: u16,
+    captured_us: u64,
 }
 
-fn payload_type(rtc: &Rtc, codec: Codec) -> str0m::media::Pt {
-    let params = rtc.codec_config().params();
-    let wanted = |p: &&str0m::format::PayloadParams| {
-        let spec = p.spec();
-        spec.codec == codec && spec.format.packetization_mode != Some(0)
-    };
-    // The answer has one H264 entry first: constrained baseline.
-    let baseline = params
-        .iter()
-        .filter(wanted)
-        .find(|p| p.spec().format.profile_level_id == Some(0x42_e0_1f));
-    baseline
-        .or_else(|| params.iter().find(wanted))
-        .expect("the codec is negotiated")
-        .pt()
-}
+impl Mark {
+    const BYTES: usize = 19;
 
-/// By the newest sender report: when the packet was captured, less when it says it was.
-fn reported_clock(packet: &str0m::rtp::RtpPacket, clock: i64) -> Option<i64> {
-    let report = packet.last_sender_info?;
-    let mark = Mark::read(&packet.payload)?;
-    let since = report.ntp_time.duration_since(std::time::UNIX_EPOCH).ok()?;
-    let reported = u32::try_from(report.rtp_time.numer() & 0xffff_ffff).ok()?;
-    let ticks = packet.header.timestamp.wrapping_sub(reported).cast_signed();
-    let captured = i64::try_from(since.as_micros()).ok()? + i64::from(ticks) * 1_000_000 / clock;
-    Some(captured - i64::try_from(mark.captured_us).ok()?)
-}
-
-impl Player {
-    fn take_event(&mut self, rtc: &mut Rtc, now: Instant, start: Instant, event: str0m::Event) {
-        match event {
-            str0m::Event::Connected => self.connected_at = Some(now - start),
-            str0m::Event::RtpPacket(packet) => {
-                let codec = rtc
-                    .codec_config()
-                    .params()
-                    .iter()
-                    .find(|p| p.pt() == packet.header.payload_type)
-                    .map(|p| p.spec().codec);
-                if codec == Some(Codec::Opus) {
-                    self.audio.push(now - start);
-                    self.audio_clock = reported_clock(&packet, 48_000).or(self.audio_clock);
-                    return;
-                }
-                self.video_clock = reported_clock(&packet, 90_000).or(self.video_clock);
-                self.sequence.push(*packet.seq_no);
-                if let Some(mark) = Mark::read(&packet.payload) {
-                    let frame = self.frames.entry(packet.header.timestamp).or_default();
-                    frame.mark = Mark { part: 0, ..mark };
-                    frame.since.get_or_insert(now);
-                    frame.parts.push(mark.part);
-                }
-                self.decode(rtc, now, start);
-            }
-            _ => {}
-        }
+    fn write(self, payload: &mut Vec<u8>) {
+        payload.extend([self.epoch, self.layer, u8::from(self.is_key)]);
+        payload.extend(self.frame.to_be_bytes());
+        payload.extend(self.part.to_be_bytes());
+        payload.extend(self.parts.to_be_bytes());
+        payload.extend(self.captured_us.to_be_bytes());
     }
 
-    fn decode(&mut self, rtc: &mut Rtc, now: Instant, start: Instant) {
-        let mut has_gap = false;
-        let timestamps: Vec<u32> = self.frames.keys().copied().collect();
-        for timestamp in timestamps {
-            let frame = &self.frames[&timestamp];
-            let is_whole = frame.parts.len() == usize::from(frame.mark.parts);
-            let follows = self.decoded.is_some_and(|before| {
-                before.mark.layer == frame.mark.layer && before.mark.frame + 1 == frame.mark.frame
-            });
-            let is_newer = self
-                .decoded
-                .is_none_or(|before| timestamp.wrapping_sub(before.timestamp) < u32::MAX / 2);
-            if is_whole && is_newer && (frame.mark.is_key || follows) {
-                let mark = frame.mark;
-                let at = now - start;
-                self.shown.push(Shown {
-                    at,
-                    layer: mark.layer,
-                    age: at - Duration::from_micros(mark.captured_us),
-                });
-                self.decoded = Some(Decoded { timestamp, mark });
-                self.frames.retain(|kept, _| {
-                    kept.wrapping_sub(timestamp) < u32::MAX / 2 && *kept != timestamp
-                });
-                continue;
-            }
-            let waited = frame.since.is_some_and(|since| now - since > PATIENCE);
-            has_gap |= waited;
-        }
-        let may_ask = self
-            .last_request
-            .is_none_or(|last| now - last > Duration::from_millis(300));
-        if has_gap && may_ask {
-            self.last_request = Some(now);
-            self.requests += 1;
-            let video = self.video.expect("it has video");
-            if let Some(stream) = rtc.direct_api().stream_rx_by_mid(video, None) {
-                stream.request_keyframe(KeyframeRequestKind::Pli);
-            }
-        }
-    }
-
-    /// Time in which the picture stood still for longer than `pause`, from the first frame to `end`.
-    pub(crate) fn frozen(&self, end: Duration, pause: Duration) -> Duration {
-        let Some(first) = self.shown.first() else {
-            return end;
-        };
-        let mut last = first.at;
-        let mut frozen = Duration::ZERO;
-        for at in self.shown.iter().map(|s| s.at).chain([end]) {
-            let gap = at.saturating_sub(last);
-            if gap > pause {
-                frozen += gap - pause;
-            }
-            last = at;
-        }
-        frozen
-    }
-
-    /// Frames shown in a span.
-    pub(crate) fn shown_between(
-        &self,
-        from: Duration,
-        to: Duration,
-    ) -> impl Iterator<Item = &Shown> {
-        self.shown.iter().filter(move |s| s.at >= from && s.at < to)
-    }
-
-    /// The layer of the newest frame.
-    pub(crate) fn layer(&self) -> Option<u8> {
-        self.shown.last().map(|s| s.layer)
+    fn read(payload: &[u8]) -> Option<Self> {
+        let tail = &payload[payload.len().checked_sub(Self::BYTES)?..];
+        Some(Self {
+            epoch: tail[0],
+            layer: tail[1],
+            is_key: tail[2] == 1,
+            frame: u32::from_be_bytes(tail[3..7].try_into().ok()?),
+            part: u16::from_be_bytes(tail[7..9].try_into().ok()?),
+            parts: u16::from_be_bytes(tail[9..11].try_into().ok()?),
+            captured_us: u64::from_be_bytes(tail[11..19].try_into().ok()?),
+        })
     }
 }

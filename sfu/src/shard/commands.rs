@@ -1,0 +1,215 @@
+//! Calls on the handle, carried out by the shard that owns the session.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use super::Shard;
+use crate::handle::{CloseReason, LayerChoice, LayerError, PatchError, Patched};
+use crate::ids::{SessionId, StreamId};
+use crate::session::Kind;
+use crate::stats::{SessionStats, StreamStats};
+
+/// A call on the handle.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Close {
+        session: SessionId,
+        reason: CloseReason,
+        reply: oneshot::Sender<bool>,
+    },
+    EndStream {
+        stream: StreamId,
+        reply: oneshot::Sender<()>,
+    },
+    Patch {
+        session: SessionId,
+        fragment: String,
+        reply: oneshot::Sender<Result<Patched, PatchError>>,
+    },
+    ChooseLayer {
+        session: SessionId,
+        choice: LayerChoice,
+        reply: oneshot::Sender<Result<(), LayerError>>,
+    },
+    SendData {
+        session: SessionId,
+        payload: Bytes,
+        binary: bool,
+        reply: oneshot::Sender<bool>,
+    },
+    StreamStats {
+        stream: StreamId,
+        reply: oneshot::Sender<Option<StreamStats>>,
+    },
+    SessionStats {
+        session: SessionId,
+        reply: oneshot::Sender<Option<SessionStats>>,
+    },
+}
+
+impl Shard {
+    pub(super) fn obey(&mut self, now: Instant, command: Command) {
+        // A reply that nobody waits for any more is no error.
+        match command {
+            Command::Close {
+                session,
+                reason,
+                reply,
+            } => {
+                let key = self.by_id.get(&session).copied();
+                if let Some(key) = key {
+                    self.close(now, key, reason);
+                }
+                let _ = reply.send(key.is_some());
+            }
+            Command::EndStream { stream, reply } => {
+                self.end_stream(now, stream);
+                let _ = reply.send(());
+            }
+            Command::Patch {
+                session,
+                fragment,
+                reply,
+            } => {
+                let _ = reply.send(self.patch(now, session, &fragment));
+            }
+            Command::ChooseLayer {
+                session,
+                choice,
+                reply,
+            } => {
+                let _ = reply.send(self.choose_layer(now, session, choice));
+            }
+            Command::SendData {
+                session,
+                payload,
+                binary,
+                reply,
+            } => {
+                let _ = reply.send(self.send_data(now, session, &payload, binary));
+            }
+            Command::StreamStats { stream, reply } => {
+                let _ = reply.send(self.stream_stats(now, stream));
+            }
+            Command::SessionStats { session, reply } => {
+                let _ = reply.send(self.session_stats(now, session));
+            }
+        }
+    }
+
+    pub(super) fn end_stream(&mut self, now: Instant, stream: StreamId) {
+        for key in self.keys() {
+            let belongs = self
+                .sessions
+                .get(key)
+                .is_some_and(|s| s.link.stream == stream);
+            if belongs {
+                self.close(now, key, CloseReason::StreamEnded);
+            }
+        }
+        self.streams.remove(&stream);
+    }
+
+    fn patch(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        fragment: &str,
+    ) -> Result<Patched, PatchError> {
+        let key = *self.by_id.get(&session).ok_or(PatchError::UnknownSession)?;
+        let mut result = Err(PatchError::UnknownSession);
+        let mut ufrags = None;
+        self.with_session(now, key, |session, outbox| {
+            let old = session.ufrag().to_owned();
+            result = session.link.patch(fragment);
+            ufrags = Some((old, session.ufrag().to_owned()));
+            session.flush(now, outbox);
+        });
+        if let Some((old, new)) = ufrags
+            && old != new
+        {
+            self.by_ufrag.remove(&old);
+            self.by_ufrag.insert(new.clone(), key);
+            self.registry.rename(session, &old, &new);
+        }
+        result
+    }
+
+    fn choose_layer(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        choice: LayerChoice,
+    ) -> Result<(), LayerError> {
+        let key = *self.by_id.get(&session).ok_or(LayerError::UnknownSession)?;
+        let stream = self
+            .sessions
+            .get(key)
+            .map(|s| s.link.stream)
+            .ok_or(LayerError::UnknownSession)?;
+        let mut result = Err(LayerError::UnknownSession);
+        self.with_viewer(now, key, stream, |session, media, outbox| {
+            if let Kind::Viewer(viewer) = &mut session.kind {
+                result = viewer.choose(choice, media);
+                viewer.sweep(&mut session.link, now, media, outbox);
+                session.flush(now, outbox);
+            }
+        });
+        self.finish(now);
+        result
+    }
+
+    fn send_data(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        payload: &[u8],
+        binary: bool,
+    ) -> bool {
+        let Some(key) = self.by_id.get(&session).copied() else {
+            return false;
+        };
+        let mut is_sent = false;
+        self.with_session(now, key, |session, outbox| {
+            is_sent = session.link.send_data(payload, binary);
+            session.flush(now, outbox);
+        });
+        is_sent
+    }
+
+    fn stream_stats(&mut self, now: Instant, stream: StreamId) -> Option<StreamStats> {
+        let stream = self.streams.get(&stream)?;
+        let mut stats = StreamStats {
+            viewers: stream.shared.viewers(),
+            ..StreamStats::default()
+        };
+        if let Some(session) =
+            (stream.publishers.last()).and_then(|key| self.sessions.get_mut(*key))
+            && let Kind::Publisher(publisher) = &mut session.kind
+        {
+            stats.publisher = Some(publisher.publisher_stats(&session.link, now));
+            stats.layers = publisher.layer_stats(now);
+            stats.audio = publisher.audio_stats(now);
+        }
+        Some(stats)
+    }
+
+    fn session_stats(&mut self, now: Instant, session: SessionId) -> Option<SessionStats> {
+        let session = self.sessions.get_mut(*self.by_id.get(&session)?)?;
+        let mut stats = session.stats(now);
+        if let Kind::Viewer(viewer) = &session.kind
+            && let Some(stream) = self.streams.get(&session.link.stream)
+            && let Some(format) = viewer
+                .current()
+                .and_then(|index| stream.media.layout.layers.get(index))
+        {
+            stats.layer = format.rid.clone();
+            stats.codec = Some(format.codec.name().to_owned());
+            stats.width = format.size.map(|(width, _)| width);
+            stats.height = format.size.map(|(_, height)| height);
+        }
+        Some(stats)
+    }
+}

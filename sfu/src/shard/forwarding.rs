@@ -1,0 +1,117 @@
+//! From publishers to viewers: slices, and key frame requests the other way.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::{Message, Shard, Target};
+use crate::handle::CloseReason;
+use crate::ids::StreamId;
+use crate::packet::Slice;
+use crate::registry::StreamShared;
+use crate::session::{Kind, Session};
+use crate::stats::count_by;
+use crate::stream::Stream;
+
+impl Shard {
+    /// Cuts slices, gives them to the viewers here and to the other shards, asks for key frames.
+    ///
+    /// Called after every batch of input, so that the packets of a frame leave together.
+    pub(crate) fn finish(&mut self, now: Instant) {
+        for key in std::mem::take(&mut self.uncut) {
+            let Some(session) = self.sessions.get_mut(key) else {
+                continue;
+            };
+            let stream = session.link.stream;
+            let Kind::Publisher(publisher) = &mut session.kind else {
+                continue;
+            };
+            let packets = std::mem::take(&mut publisher.pending);
+            count_by(&self.registry.counters.packets_in, packets.len() as u64);
+            let slice = Arc::new(Slice {
+                stream,
+                epoch: publisher.epoch,
+                layout: Arc::clone(&publisher.layout),
+                packets,
+            });
+            self.distribute(now, &slice);
+            self.outgoing.push((Target::Others, Message::Slice(slice)));
+        }
+        for (stream, layer) in std::mem::take(&mut self.outbox.keyframes) {
+            self.request_keyframe(now, stream, layer);
+        }
+    }
+
+    pub(super) fn distribute(&mut self, now: Instant, slice: &Slice) {
+        let Some(shared) = self.registry_stream(slice.stream) else {
+            return;
+        };
+        let limits = &self.settings.config.limits;
+        let mut stream = self
+            .streams
+            .remove(&slice.stream)
+            .unwrap_or_else(|| Stream::new(shared, limits));
+        if stream.media.absorb(now, slice) {
+            self.forward(now, slice, &mut stream);
+        }
+        let is_older = |session: &Session| matches!(&session.kind, Kind::Publisher(p) if p.epoch < stream.media.epoch);
+        let superseded: Vec<usize> = stream
+            .publishers
+            .iter()
+            .filter(|key| self.sessions.get(**key).is_some_and(is_older))
+            .copied()
+            .collect();
+        self.streams.insert(slice.stream, stream);
+        for key in superseded {
+            self.close(now, key, CloseReason::Superseded);
+        }
+    }
+
+    /// The stream's shared part; from our own copy where there is one, so that no lock is taken.
+    fn registry_stream(&self, stream: StreamId) -> Option<Arc<StreamShared>> {
+        match self.streams.get(&stream) {
+            Some(known) => Some(Arc::clone(&known.shared)),
+            None => self.registry.stream(stream),
+        }
+    }
+
+    fn forward(&mut self, now: Instant, slice: &Slice, stream: &mut Stream) {
+        let media = &stream.media;
+        let mut forwarded = 0;
+        for key in &stream.viewers {
+            let is_ready = |s: &Session| matches!(&s.kind, Kind::Viewer(v) if v.is_started);
+            if !self.sessions.get(*key).is_some_and(is_ready) {
+                continue;
+            }
+            self.with_session(now, *key, |session, outbox| {
+                if let Kind::Viewer(viewer) = &mut session.kind {
+                    let before = viewer.packets;
+                    viewer.forward(&mut session.link, &slice.packets, media);
+                    forwarded += viewer.packets - before;
+                    session.flush(now, outbox);
+                }
+            });
+        }
+        let sessions = &self.sessions;
+        stream.viewers.retain(|key| sessions.contains(*key));
+        count_by(&self.registry.counters.packets_forwarded, forwarded);
+    }
+
+    pub(super) fn request_keyframe(&mut self, now: Instant, stream: StreamId, layer: usize) {
+        let Some(state) = self.streams.get(&stream) else {
+            return;
+        };
+        if let Some(key) = state.publishers.last().copied() {
+            self.with_session(now, key, |session, _| {
+                if let Kind::Publisher(publisher) = &mut session.kind {
+                    publisher.want_keyframe(layer);
+                }
+            });
+            self.send_requests(now, key);
+        } else if let Some(shard) = state.shared.publisher_shard()
+            && shard != self.index
+        {
+            self.outgoing
+                .push((Target::Shard(shard), Message::Keyframe { stream, layer }));
+        }
+    }
+}
