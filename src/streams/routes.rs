@@ -1,4 +1,8 @@
 //! `/api/channels`: how channels stand, and what arrives on one's own.
+#![allow(
+    unused_qualifications,
+    reason = "utoipa writes the type of a query out in full beside its handler"
+)]
 
 use axum::Json;
 use axum::extract::{FromRef, Path, Query, State};
@@ -120,7 +124,7 @@ impl ChannelItem {
 
 /// Channels: the live ones with the most watched first, or all by handle.
 #[utoipa::path(
-    get, path = "/api/channels", tag = "channels",
+    get, path = "/api/channels", tag = "channels", params(ListQuery),
     responses((status = 200, body = ChannelList)),
 )]
 async fn list_channels(
