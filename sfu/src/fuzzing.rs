@@ -391,7 +391,11 @@ impl Layer {
             assert_eq!(self.cache.frames(), 0);
             return;
         };
-        assert!(first.starts_keyframe, "starts with no key frame");
+        let opening = cached.iter().filter(|p| p.timestamp == first.timestamp);
+        assert!(
+            opening.into_iter().any(|p| p.starts_keyframe),
+            "starts with no key frame"
+        );
         assert!(
             self.newest_keyframe
                 .is_some_and(|(_, t)| t == first.timestamp),

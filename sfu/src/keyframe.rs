@@ -72,8 +72,12 @@ impl GopCache {
             }
             at -= 1;
         }
-        if at == 0 && !self.packets.is_empty() && !packet.starts_keyframe {
-            // Older than the key frame.
+        let is_older = at == 0
+            && self
+                .packets
+                .front()
+                .is_some_and(|first| first.timestamp != packet.timestamp);
+        if is_older {
             return;
         }
         if at == self.packets.len()

@@ -197,6 +197,9 @@ impl Offer {
             }
         }
         for section in &self.sections {
+            if !section.lines.iter().any(|line| line.starts_with("a=mid:")) {
+                return Err(invalid("an m-line has no a=mid"));
+            }
             if let Kind::Other(kind) = &section.kind {
                 return Err(invalid(format!(
                     "m={kind} is not supported; send audio and video"
@@ -294,7 +297,7 @@ impl Section {
             Some("audio") => Kind::Audio,
             Some("video") => Kind::Video,
             Some("application") => Kind::Application,
-            Some(other) => Kind::Other(other.chars().take(32).collect()),
+            Some(other) => Kind::Other(token(other).unwrap_or("unknown").to_owned()),
             None => return Err(invalid("an m-line is empty")),
         };
         let port = words
@@ -317,9 +320,9 @@ impl Section {
         } else if let Some(fmtp) = line.strip_prefix("a=fmtp:") {
             self.take_fmtp(fmtp);
         } else if let Some(rid) = line.strip_prefix("a=rid:") {
-            if let Some(rid) = rid.split_ascii_whitespace().next() {
-                self.rids.push(rid.to_owned());
-            }
+            let rid = rid.split_ascii_whitespace().next().and_then(token);
+            let rid = rid.ok_or_else(|| invalid("an a=rid line is malformed"))?;
+            self.rids.push(rid.to_owned());
         } else if line.starts_with("a=bundle-only") {
             self.rejected = false;
         } else if let Some(direction) = direction_of(line) {
@@ -335,10 +338,10 @@ impl Section {
         }
         let parsed = rtpmap.split_once(' ').and_then(|(pt, encoding)| {
             let mut parts = encoding.trim().split('/');
-            let name = parts.next()?.to_ascii_uppercase();
+            let name = token(parts.next()?)?.to_ascii_uppercase();
             let clock_rate = parts.next()?.parse().ok()?;
             let channels = parts.next().and_then(|c| c.parse().ok());
-            let pt: u8 = pt.parse().ok().filter(|pt| *pt < 128)?;
+            let pt = payload_type(pt)?;
             Some((pt, name, clock_rate, channels))
         });
         let (pt, name, clock_rate, channels) =
@@ -358,11 +361,11 @@ impl Section {
         let Some((pt, parameters)) = fmtp.split_once(' ') else {
             return;
         };
-        let Ok(pt) = pt.parse::<u8>() else { return };
+        let Some(pt) = payload_type(pt) else { return };
         let apt = parameters
             .trim()
             .strip_prefix("apt=")
-            .and_then(|apt| apt.split(';').next()?.parse::<u8>().ok());
+            .and_then(|apt| payload_type(apt.split(';').next()?));
         if let Some(apt) = apt {
             if let Some(primary) = self.codecs.iter_mut().find(|c| c.pt == apt) {
                 primary.rtx = Some(pt);
@@ -526,6 +529,18 @@ pub(crate) fn answer_fragment(answer: &str) -> String {
     fragment
 }
 
+/// A short token of plain characters (RFC 8866 §9), safe to show.
+fn token(text: &str) -> Option<&str> {
+    let is_plain = |b: u8| b.is_ascii_graphic() && !b"\"(),/:;<=>?@[\\]".contains(&b);
+    let fits = (1..=32).contains(&text.len());
+    (fits && text.bytes().all(is_plain)).then_some(text)
+}
+
+/// A payload type has 7 bits (RFC 3550 §5.1).
+fn payload_type(text: &str) -> Option<u8> {
+    text.trim().parse().ok().filter(|pt| *pt < 128)
+}
+
 fn is_packetization_mode_1(fmtp: &str) -> bool {
     fmtp.split(';')
         .any(|parameter| parameter.trim() == "packetization-mode=1")
@@ -540,4 +555,17 @@ fn direction_of(line: &str) -> Option<String> {
 
 fn invalid(reason: impl Into<String>) -> OfferError {
     OfferError::InvalidSdp(reason.into())
+}
+
+/// What str0m says of an offer, in one line that a person can read.
+pub(crate) fn readable(error: &str) -> String {
+    let told = error
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.contains("PointerOffset"));
+    let text = told.collect::<Vec<_>>().join(", ");
+    if text.is_empty() {
+        return "it does not follow the SDP grammar".to_owned();
+    }
+    text.chars().filter(|c| !c.is_control()).take(200).collect()
 }

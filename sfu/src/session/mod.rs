@@ -9,6 +9,7 @@ mod publisher;
 mod viewer;
 
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -454,13 +455,18 @@ pub(crate) fn millis(now: Instant, since: Instant) -> u64 {
     u64::try_from(now.saturating_duration_since(since).as_millis()).unwrap_or(u64::MAX)
 }
 
+/// Negotiates. A panic over a stranger's offer is a refusal of that offer.
 fn accept(rtc: &mut Rtc, offer: &str) -> Result<String, String> {
-    let offer = SdpOffer::from_sdp_string(offer).map_err(|error| error.to_string())?;
-    let answer = rtc
-        .sdp_api()
-        .accept_offer(offer)
-        .map_err(|error| error.to_string())?;
-    Ok(answer.to_sdp_string())
+    let negotiate = || {
+        let offer = SdpOffer::from_sdp_string(offer).map_err(|error| error.to_string())?;
+        let answer = rtc.sdp_api().accept_offer(offer);
+        answer
+            .map(|answer| answer.to_sdp_string())
+            .map_err(|error| error.to_string())
+    };
+    catch_unwind(AssertUnwindSafe(negotiate))
+        .unwrap_or_else(|_| Err("it cannot be negotiated".to_owned()))
+        .map_err(|error| sdp::readable(&error))
 }
 
 /// Header extensions that we negotiate (RFC 8285), with the identifiers that Chromium uses.

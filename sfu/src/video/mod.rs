@@ -46,12 +46,17 @@ pub(crate) struct PayloadFacts {
 
 /// Reads one RTP payload (after the RTP header, its extensions and padding).
 pub(crate) fn inspect(codec: VideoCodec, payload: &[u8]) -> PayloadFacts {
-    match codec {
+    let facts = match codec {
         VideoCodec::H264 => h264::inspect(payload),
         VideoCodec::Vp8 => vp8::inspect(payload),
         VideoCodec::Vp9 => vp9::inspect(payload),
         VideoCodec::Av1 => av1::inspect(payload),
         VideoCodec::H265 => h265::inspect(payload),
+    };
+    PayloadFacts {
+        // Whatever the payload says: all that follows needs a key frame.
+        discardable: facts.discardable && !facts.starts_keyframe,
+        ..facts
     }
 }
 
