@@ -13,7 +13,10 @@ export interface paths {
         };
         get: {
             parameters: {
-                query?: never;
+                query?: {
+                    live?: boolean;
+                    cursor?: string;
+                };
                 header?: never;
                 path?: never;
                 cookie?: never;
@@ -670,6 +673,16 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AudioStats: {
+            active: boolean;
+            /** Format: int64 */
+            bitrate: number;
+            codec: string;
+            /** Format: int64 */
+            lost: number;
+            /** Format: int64 */
+            packets: number;
+        };
         ChannelItem: {
             handle: string;
             /** Format: int32 */
@@ -721,13 +734,36 @@ export interface components {
             /** Format: date-time */
             started_at?: string | null;
             state: components["schemas"]["IngestState"];
-            stats?: Record<string, never> | null;
+            stats?: components["schemas"]["StreamStats"] | null;
             summary: string;
             /** Format: int32 */
             viewers: number;
         };
         /** @enum {string} */
         IngestState: "waiting" | "connecting" | "receiving" | "reconnecting";
+        LayerStats: {
+            active: boolean;
+            /** Format: int64 */
+            bitrate: number;
+            codec: string;
+            /** Format: double */
+            fps: number;
+            /** Format: int32 */
+            height?: number | null;
+            /** Format: int64 */
+            keyframe_interval_ms?: number | null;
+            /** Format: int64 */
+            lost: number;
+            /** Format: int64 */
+            nacks: number;
+            /** Format: int64 */
+            packets: number;
+            /** Format: int64 */
+            plis: number;
+            rid?: string | null;
+            /** Format: int32 */
+            width?: number | null;
+        };
         NewChannel: {
             handle: string;
             name: string;
@@ -742,6 +778,20 @@ export interface components {
             status: number;
             title: string;
             type: string;
+        };
+        PublisherStats: {
+            answers_pli?: boolean | null;
+            connected: boolean;
+            /** Format: int64 */
+            connected_ms: number;
+            /** Format: double */
+            loss?: number | null;
+            /** Format: int64 */
+            media_age_ms?: number | null;
+            /** Format: double */
+            rtt_ms?: number | null;
+            session: string;
+            transport: string;
         };
         /** @enum {string} */
         Role: "admin" | "member";
@@ -783,6 +833,13 @@ export interface components {
         };
         StreamKeyWithText: components["schemas"]["StreamKeyBody"] & {
             key: string;
+        };
+        StreamStats: {
+            audio?: components["schemas"]["AudioStats"] | null;
+            layers: components["schemas"]["LayerStats"][];
+            publisher?: components["schemas"]["PublisherStats"] | null;
+            /** Format: int32 */
+            viewers: number;
         };
         Wanted: {
             /** @default null */

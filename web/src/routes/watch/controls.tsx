@@ -150,11 +150,9 @@ function LiveMark({
         Live
       </span>
       {latencyMs !== null && (
-        <span
-          className="text-ink-2"
-          title="Delay from the camera to your screen, estimated. Received over WebRTC."
-        >
-          {(Math.round(latencyMs / 10) / 100).toFixed(latencyMs < 1000 ? 2 : 1)} s
+        <span className="text-ink-2" title="Delay from the camera to your screen, estimated">
+          <span className="hidden sm:inline">WebRTC · </span>
+          {latencyMs < 95 ? '<0.1' : (latencyMs / 1000).toFixed(1)} s
         </span>
       )}
     </span>

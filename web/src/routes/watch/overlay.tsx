@@ -14,6 +14,7 @@ import {
 import type { ReactNode } from 'react';
 import type { Player, PlayerState } from '../../player/player';
 import { Button, buttonClass } from '../../ui/button';
+import { Pill } from '../../ui/pill';
 import { Spinner } from '../../ui/spinner';
 import { ago, useNow } from '../../ui/time';
 
@@ -73,7 +74,20 @@ function messageFor(player: Player, state: PlayerState, name: string, now: numbe
         ? { icon: <Volume2 size={28} />, title: 'Sound only', text: `${name} sends no picture.` }
         : null;
     case 'connecting':
-      return { icon: <Spinner size={28} />, title: 'Connecting', text: `Joining ${name}.` };
+      return {
+        icon: (
+          <span className="flex flex-col items-center gap-4">
+            {channel?.state === 'live' && (
+              <Pill tone="live" dot>
+                Live
+              </Pill>
+            )}
+            <Spinner size={28} />
+          </span>
+        ),
+        title: 'Connecting',
+        text: `Joining ${name}.`,
+      };
     case 'reconnecting': {
       const seconds = phase.retryAt === null ? 0 : Math.ceil((phase.retryAt - now) / 1000);
       return {
