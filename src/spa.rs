@@ -34,11 +34,12 @@ const PAGES: [&str; 5] = ["", "setup", "login", "studio", "dashboard"];
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
-/// Only our own scripts and styles, nothing inline, nothing framed.
+/// Only our own scripts and styles, nothing inline, nothing framed, no string made into code.
 const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self'; \
     worker-src 'self' blob:; font-src 'self'; manifest-src 'self'; frame-ancestors 'none'; \
-    base-uri 'none'; form-action 'self'";
+    base-uri 'none'; form-action 'self'; \
+    require-trusted-types-for 'script'";
 
 /// Answers what no route has: a file of the front end, or one of its pages.
 pub async fn page_or_file(request: Request) -> Response {

@@ -84,6 +84,31 @@ async fn health_is_told_on_both_listeners_and_metrics_on_one() {
 }
 
 #[tokio::test]
+async fn heads_longer_than_16_kib_are_refused() {
+    let server = Server::plain().await;
+    let long = "x".repeat(20 * 1024);
+    let answer = server
+        .anonymous()
+        .send("GET", "/", &[("x-long", &long)])
+        .await;
+    assert_eq!(answer.status, 431);
+}
+
+#[tokio::test]
+async fn connections_over_the_bound_are_closed_at_once() {
+    let server = Server::start_with(Backend::Sqlite, |config| {
+        config.limits.http_connections = 1;
+    })
+    .await;
+    // One client keeps its connection open; the next finds no place.
+    let first = server.anonymous();
+    assert_eq!(first.get("/healthz").await.status, 200);
+    let second = server.anonymous().request(reqwest::Method::GET, "/healthz");
+    assert!(second.send().await.is_err());
+    assert_eq!(first.get("/healthz").await.status, 200);
+}
+
+#[tokio::test]
 async fn a_server_may_go_without_the_operators_listener() {
     let server = Server::start_with(Backend::Sqlite, |config| config.http.admin = false).await;
     assert!(server.app.admin.is_none());
