@@ -2,7 +2,7 @@
 import createClient from 'openapi-fetch';
 import { sentence } from '../words';
 import type { paths } from './schema';
-import type { Ingest, OwnChannel, Problem } from './types';
+import type { OwnChannel, Problem } from './types';
 
 export class ApiError extends Error {
   /** 0: the server was not reached. */
@@ -31,8 +31,6 @@ async function answer<T>(call: Promise<{ data?: T; error?: unknown; response: Re
   return data as T;
 }
 
-// The OpenAPI names no query parameters here.
-const LIVE: { query?: never } = { query: { live: true } as never };
 const of = (handle: string) => ({ params: { path: { handle } } });
 const ofKey = (handle: string, id: string) => ({ params: { path: { handle, id } } });
 
@@ -48,10 +46,9 @@ export const api = {
       if (error instanceof ApiError && error.status === 401) return null;
       throw error;
     }),
-  liveChannels: () => answer(http.GET('/api/channels', { params: LIVE })),
+  liveChannels: () => answer(http.GET('/api/channels', { params: { query: { live: true } } })),
   createChannel: (body: OwnChannel) => answer(http.POST('/api/channels', { body })),
-  ingest: (handle: string): Promise<Ingest> =>
-    answer(http.GET('/api/channels/{handle}/ingest', of(handle))) as Promise<Ingest>,
+  ingest: (handle: string) => answer(http.GET('/api/channels/{handle}/ingest', of(handle))),
   endStream: (handle: string) => answer(http.POST('/api/channels/{handle}/end', of(handle))),
   streamKeys: (handle: string) => answer(http.GET('/api/channels/{handle}/stream_keys', of(handle))),
   createStreamKey: (handle: string, name: string) =>
