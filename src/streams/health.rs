@@ -133,7 +133,9 @@ fn problem_of_media(stats: &StreamStats, late: bool) -> Option<String> {
     }
     let largest = largest?;
     let interval = largest.keyframe_interval_ms.unwrap_or_default();
-    if interval > LONG_KEYFRAME_INTERVAL_MS {
+    // An encoder that makes key frames on request needs none at intervals.
+    let listens = stats.publisher.as_ref().and_then(|by| by.answers_pli) == Some(true);
+    if interval > LONG_KEYFRAME_INTERVAL_MS && !listens {
         return Some(format!(
             "key frames come every {} s; set the keyframe interval to 2 s in the encoder, so that \
              viewers can switch quality",
