@@ -34,9 +34,7 @@ fix:
 	cargo clippy --workspace --all-targets --fix --allow-dirty --allow-staged
 
 bench:
-	cargo bench --workspace --benches
-	cargo build --workspace
-	npm --prefix web run e2e:latency
+	scripts/bench.sh
 
 e2e:
 	scripts/setup.sh test

@@ -41,34 +41,57 @@ pub(crate) fn video(size: &Size) -> Result<Vec<Picture>, SourceError> {
     let name = format!("{}p30-{}.h264", size.height, size.rate);
     let path = kept(&name, |path| {
         // Noise, so that the encoder needs the rate that it is given.
-        let picture = format!("testsrc2=size={}:rate=30,noise=alls=24:allf=t", size.picture);
+        let picture = format!(
+            "testsrc2=size={}:rate=30,noise=alls=24:allf=t",
+            size.picture
+        );
         ffmpeg(&["-f", "lavfi", "-i", &picture, "-t", SECONDS])
-            .args(["-c:v", "libx264", "-profile:v", "baseline", "-level", size.level])
+            .args([
+                "-c:v",
+                "libx264",
+                "-profile:v",
+                "baseline",
+                "-level",
+                size.level,
+            ])
             .args(["-preset", "veryfast", "-pix_fmt", "yuv420p", "-bf", "0"])
             .args(["-g", "60", "-keyint_min", "60", "-sc_threshold", "0"])
-            .args(["-b:v", size.rate, "-maxrate", size.rate, "-bufsize", size.rate])
+            .args([
+                "-b:v", size.rate, "-maxrate", size.rate, "-bufsize", size.rate,
+            ])
             .args(["-x264-params", "repeat-headers=1", "-f", "h264"])
             .arg(path)
             .output()
     })?;
     let pictures = pictures(&read(&path)?);
     let is_whole = pictures.len() == FRAMES && pictures.first().is_some_and(Picture::is_key);
-    is_whole.then_some(pictures).ok_or(SourceError::Damaged { path })
+    is_whole
+        .then_some(pictures)
+        .ok_or(SourceError::Damaged { path })
 }
 
 /// Opus packets of 20 ms.
 pub(crate) fn audio() -> Result<Vec<Vec<u8>>, SourceError> {
     let path = kept("opus-64k.ogg", |path| {
-        ffmpeg(&["-f", "lavfi", "-i", "anoisesrc=a=0.1:c=pink:r=48000", "-t", SECONDS])
-            .args(["-c:a", "libopus", "-b:a", "64k", "-ac", "2"])
-            .args(["-frame_duration", "20", "-f", "ogg"])
-            .arg(path)
-            .output()
+        ffmpeg(&[
+            "-f",
+            "lavfi",
+            "-i",
+            "anoisesrc=a=0.1:c=pink:r=48000",
+            "-t",
+            SECONDS,
+        ])
+        .args(["-c:a", "libopus", "-b:a", "64k", "-ac", "2"])
+        .args(["-frame_duration", "20", "-f", "ogg"])
+        .arg(path)
+        .output()
     })?;
     let packets = ogg_packets(&read(&path)?).unwrap_or_default();
     // The first two are the header and the comments (RFC 7845 §3).
     let audio: Vec<_> = packets.into_iter().skip(2).collect();
-    (!audio.is_empty()).then_some(audio).ok_or(SourceError::Damaged { path })
+    (!audio.is_empty())
+        .then_some(audio)
+        .ok_or(SourceError::Damaged { path })
 }
 
 fn ffmpeg(arguments: &[&str]) -> Command {
@@ -108,7 +131,11 @@ fn kept(
 }
 
 fn folder() -> PathBuf {
-    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
+    let absolute = |name| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|p| p.is_absolute())
+    };
     absolute("XDG_CACHE_HOME")
         .or_else(|| absolute("HOME").map(|home| home.join(".cache")))
         .unwrap_or_else(std::env::temp_dir)

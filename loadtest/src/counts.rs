@@ -233,7 +233,11 @@ mod tests {
     #[test]
     fn a_stream_that_begins_within_a_key_frame_is_no_picture() {
         let mut counter = Counter::new(&Sent::default());
-        counter.take_video(packet(1, 0, true, Part::Key), Duration::ZERO, Duration::ZERO);
+        counter.take_video(
+            packet(1, 0, true, Part::Key),
+            Duration::ZERO,
+            Duration::ZERO,
+        );
         assert_eq!(counter.report().milestones.first_key_frame, None);
         counter.start_window();
         assert_eq!(counter.report().frames, 0);

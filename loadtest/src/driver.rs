@@ -11,10 +11,10 @@ use mio::{Events, Poll, Token, Waker};
 use tokio::sync::oneshot;
 
 use crate::clock;
+use crate::counts::ViewerReport;
 use crate::link::Buffers;
 use crate::peer::Peer;
 use crate::publisher::PublishReport;
-use crate::counts::ViewerReport;
 
 /// A thread with light clients. Clones share it; it ends with the last of them.
 #[derive(Debug, Clone)]
@@ -166,7 +166,11 @@ fn view_report(peer: &mut Peer) -> Option<ViewerReport> {
     report.milestones.ice = progress.ice;
     report.milestones.dtls = progress.dtls;
     report.closed = progress.is_closed;
-    report.channels = progress.channels.iter().map(|(_, label)| label.clone()).collect();
+    report.channels = progress
+        .channels
+        .iter()
+        .map(|(_, label)| label.clone())
+        .collect();
     Some(report)
 }
 
@@ -185,7 +189,9 @@ impl Thread {
         let mut events = Events::with_capacity(1_024);
         loop {
             let next = self.schedule.peek().map(|Reverse((at, _))| *at);
-            let wait = next.map_or(LONGEST_WAIT, |at| at.saturating_duration_since(clock::now()));
+            let wait = next.map_or(LONGEST_WAIT, |at| {
+                at.saturating_duration_since(clock::now())
+            });
             // An interrupted wait is a short one.
             let _ = self.poll.poll(&mut events, Some(wait.min(LONGEST_WAIT)));
             for event in &events {
@@ -228,7 +234,8 @@ impl Thread {
 
     /// Looks at a client sooner, when it wants that.
     fn reschedule(&mut self, index: usize) {
-        if let (Some(peer), Some(scheduled)) = (self.peers.get(index), self.scheduled.get_mut(index))
+        if let (Some(peer), Some(scheduled)) =
+            (self.peers.get(index), self.scheduled.get_mut(index))
             && peer.deadline() < *scheduled
         {
             *scheduled = peer.deadline();

@@ -94,11 +94,15 @@ pub async fn publish(
     sent: &Sent,
 ) -> Result<Publishing, ForeignError> {
     let seen = Seen::new(source.codec, sent);
-    let connection = connection(&seen, local_ip(endpoint)).await?;
+    let connection = Box::pin(connection(&seen, local_ip(endpoint))).await?;
     let video = track(RtpCodecKind::Video, video_codec(source.codec), VIDEO_SSRC);
     let audio = track(RtpCodecKind::Audio, opus(), AUDIO_SSRC);
-    connection.add_track(Arc::clone(&audio) as Arc<dyn TrackLocal>).await?;
-    connection.add_track(Arc::clone(&video) as Arc<dyn TrackLocal>).await?;
+    connection
+        .add_track(Arc::clone(&audio) as Arc<dyn TrackLocal>)
+        .await?;
+    connection
+        .add_track(Arc::clone(&video) as Arc<dyn TrackLocal>)
+        .await?;
     let session = negotiate(connection.as_ref(), &seen, endpoint).await?;
     let report = Arc::new(Mutex::new(PublishReport::default()));
     let pace = Pace {
@@ -132,13 +136,15 @@ pub async fn watch(
     sent: &Sent,
 ) -> Result<Watching, ForeignError> {
     let seen = Seen::new(codec, sent);
-    let connection = connection(&seen, local_ip(endpoint)).await?;
+    let connection = Box::pin(connection(&seen, local_ip(endpoint))).await?;
     for kind in [RtpCodecKind::Audio, RtpCodecKind::Video] {
         let init = RTCRtpTransceiverInit {
             direction: RTCRtpTransceiverDirection::Recvonly,
             ..Default::default()
         };
-        connection.add_transceiver_from_kind(kind, Some(init)).await?;
+        connection
+            .add_transceiver_from_kind(kind, Some(init))
+            .await?;
     }
     let mut chat = None;
     if with_chat {
@@ -336,23 +342,20 @@ async fn connection(
         let parameters = RTCRtpCodecParameters {
             rtp_codec: codec,
             payload_type,
-            ..Default::default()
         };
-        engine.register_codec(parameters, kind).map_err(webrtc::error::Error::from)?;
+        engine.register_codec(parameters, kind)?;
     }
-    let registry = register_default_interceptors(Registry::new(), &mut engine)
-        .map_err(webrtc::error::Error::from)?;
+    let registry = register_default_interceptors(Registry::new(), &mut engine)?;
     let runtime = webrtc::runtime::default_runtime().ok_or(ForeignError::NoOffer)?;
-    let connection = PeerConnectionBuilder::new()
+    let building = PeerConnectionBuilder::new()
         .with_configuration(RTCConfigurationBuilder::new().build())
         .with_media_engine(engine)
         .with_interceptor_registry(registry)
         .with_handler(Arc::new(Handler(Arc::clone(seen))))
         .with_runtime(runtime)
         .with_udp_addrs(vec![local])
-        .build()
-        .await?;
-    Ok(Box::new(connection))
+        .build();
+    Ok(Box::new(Box::pin(building).await?))
 }
 
 async fn negotiate(
@@ -364,17 +367,24 @@ async fn negotiate(
     connection.set_local_description(offer).await?;
     let gathered = tokio::time::timeout(GATHER_WITHIN, seen.gathered.notified()).await;
     gathered.map_err(|_| ForeignError::NoOffer)?;
-    let offer = connection.local_description().await.ok_or(ForeignError::NoOffer)?;
+    let offer = connection
+        .local_description()
+        .await
+        .ok_or(ForeignError::NoOffer)?;
     let (answer, session) = endpoint.offer(&offer.sdp).await?;
     lock(&seen.counter).report_mut().milestones.answer = Some(seen.since());
-    let answer = RTCSessionDescription::answer(answer).map_err(webrtc::error::Error::from)?;
+    let answer = RTCSessionDescription::answer(answer)?;
     connection.set_remote_description(answer).await?;
     Ok(session)
 }
 
 /// webrtc-rs gathers on the addresses that it is told; on loopback it must be told that.
 fn local_ip(endpoint: &Endpoint) -> &'static str {
-    if endpoint.is_loopback() { "127.0.0.1:0" } else { "0.0.0.0:0" }
+    if endpoint.is_loopback() {
+        "127.0.0.1:0"
+    } else {
+        "0.0.0.0:0"
+    }
 }
 
 const VIDEO_SSRC: u32 = 0x7a11_0001;

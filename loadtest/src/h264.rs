@@ -55,13 +55,21 @@ fn nals(stream: &[u8]) -> impl Iterator<Item = &[u8]> {
         .filter(|(_, window)| *window == [0, 0, 1])
         .map(|(at, _)| at)
         .collect();
-    let ends: Vec<usize> = starts.iter().skip(1).copied().chain([stream.len()]).collect();
-    starts.into_iter().zip(ends).filter_map(move |(start, end)| {
-        let nal = stream.get(start + 3..end)?;
-        // A start code of four bytes leaves its first zero here; a NAL unit ends with no zero.
-        let length = nal.iter().rposition(|byte| *byte != 0)? + 1;
-        nal.get(..length)
-    })
+    let ends: Vec<usize> = starts
+        .iter()
+        .skip(1)
+        .copied()
+        .chain([stream.len()])
+        .collect();
+    starts
+        .into_iter()
+        .zip(ends)
+        .filter_map(move |(start, end)| {
+            let nal = stream.get(start + 3..end)?;
+            // A start code of four bytes leaves its first zero here; a NAL unit ends with no zero.
+            let length = nal.iter().rposition(|byte| *byte != 0)? + 1;
+            nal.get(..length)
+        })
 }
 
 /// The RTP payloads of one picture: parameter sets in one packet (STAP-A), slices whole or in
@@ -174,7 +182,10 @@ mod tests {
 
     #[test]
     fn fragments_put_together_are_the_nal_unit_again() {
-        let nal: Vec<u8> = [0x65].into_iter().chain((0..5_000u32).map(|n| n.to_be_bytes()[3] | 1)).collect();
+        let nal: Vec<u8> = [0x65]
+            .into_iter()
+            .chain((0..5_000u32).map(|n| n.to_be_bytes()[3] | 1))
+            .collect();
         let picture = Picture {
             nals: vec![vec![0x67, 1, 2], vec![0x68, 3], nal.clone()],
         };

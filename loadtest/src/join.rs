@@ -2,12 +2,12 @@
 
 use str0m::net::Protocol;
 
+use crate::counts::ViewerReport;
 use crate::driver::{Driver, DriverError, PeerId};
 use crate::peer::{Peer, Prepared};
 use crate::publisher::{PublishReport, PublisherSpec};
 use crate::sent::Sent;
 use crate::signalling::{Endpoint, HttpError, Session};
-use crate::counts::ViewerReport;
 use crate::viewer::ViewerSpec;
 
 /// Why a client did not join. The text is one line.
@@ -109,7 +109,9 @@ async fn join(
 async fn restart(driver: &Driver, id: PeerId, session: &mut Session) -> Result<(), JoinError> {
     let fragment = driver.with(id, Peer::begin_restart).await??;
     let answered = session.restart_ice(fragment).await?;
-    driver.with(id, move |peer| peer.finish_restart(&answered)).await??;
+    driver
+        .with(id, move |peer| peer.finish_restart(&answered))
+        .await??;
     Ok(())
 }
 
@@ -128,7 +130,9 @@ impl Publishing {
     /// When the thread is gone.
     pub async fn pause(&self, is_paused: bool) -> Result<(), DriverError> {
         let paused = self.driver.with(self.id, move |peer| {
-            peer.publisher().map(|publisher| publisher.pause(is_paused));
+            if let Some(publisher) = peer.publisher() {
+                publisher.pause(is_paused);
+            }
         });
         paused.await
     }

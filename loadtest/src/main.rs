@@ -10,9 +10,7 @@ use loadtest::process::{Process, Usage, allow_files};
 use loadtest::report::{Calls, Cost, Joins, Report, ServerCost, Spread, float};
 use loadtest::signalling::{self, Endpoint};
 use loadtest::source::{Source, VideoCodec};
-use loadtest::{
-    Driver, PublisherSpec, Publishing, Sent, ViewerReport, ViewerSpec, clock, foreign,
-};
+use loadtest::{Driver, PublisherSpec, Publishing, Sent, ViewerReport, ViewerSpec, clock, foreign};
 use str0m::net::Protocol;
 use tokio::time::{Instant, interval, sleep_until, timeout};
 
@@ -95,7 +93,9 @@ fn layers(text: &str) -> Result<usize, String> {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let Command::Webrtc(options) = cli.command;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
     let done = match runtime {
         Ok(runtime) => runtime.block_on(run(&options)),
         Err(error) => Err(error).context("cannot start threads"),
@@ -103,7 +103,11 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "tallylight-bench: {}", format!("{error:#}").replace('\n', " "));
+            let _ = writeln!(
+                io::stderr(),
+                "tallylight-bench: {}",
+                format!("{error:#}").replace('\n', " ")
+            );
             ExitCode::FAILURE
         }
     }
@@ -137,7 +141,11 @@ async fn run(options: &Webrtc) -> anyhow::Result<()> {
     };
     writeln!(io::stdout(), "{text}").context("cannot write to standard output")?;
     if report.joined < report.viewers {
-        bail!("{} of {} viewers were never shown a picture", report.viewers - report.joined, report.viewers);
+        bail!(
+            "{} of {} viewers were never shown a picture",
+            report.viewers - report.joined,
+            report.viewers
+        );
     }
     Ok(())
 }
@@ -182,7 +190,11 @@ impl Run<'_> {
             pause.tick().await;
             let spec = ViewerSpec::default();
             let joined = loadtest::watch(&viewers, &self.whep, &spec, Protocol::Udp, &self.sent);
-            watching.push(joined.await.with_context(|| format!("cannot watch (viewer {number})"))?);
+            watching.push(
+                joined
+                    .await
+                    .with_context(|| format!("cannot watch (viewer {number})"))?,
+            );
             self.tell_of_join(number);
         }
         let all_see = async {
@@ -204,7 +216,11 @@ impl Run<'_> {
         let to = self.look().await?;
         let reports = viewers.view_reports().await?;
         let published = publishing.report().await?;
-        for session in watching.iter().map(|w| &w.session).chain([&publishing.session]) {
+        for session in watching
+            .iter()
+            .map(|w| &w.session)
+            .chain([&publishing.session])
+        {
             // Politeness: the server would notice by itself.
             let _ = session.delete().await;
         }
@@ -230,7 +246,11 @@ impl Run<'_> {
         for number in 1..=self.options.viewers {
             pause.tick().await;
             let joined = foreign::watch(&self.whep, VideoCodec::H264, false, &self.sent);
-            watching.push(joined.await.with_context(|| format!("cannot watch (viewer {number})"))?);
+            watching.push(
+                joined
+                    .await
+                    .with_context(|| format!("cannot watch (viewer {number})"))?,
+            );
             self.tell_of_join(number);
         }
         // Those who see nothing are counted below.
@@ -242,7 +262,11 @@ impl Run<'_> {
         sleep_until(from.at + Duration::from_secs(self.options.duration.into())).await;
         let to = self.look().await?;
         let reports: Vec<_> = watching.iter().map(foreign::Watching::report).collect();
-        for session in watching.iter().map(|w| &w.session).chain([&publishing.session]) {
+        for session in watching
+            .iter()
+            .map(|w| &w.session)
+            .chain([&publishing.session])
+        {
             // Politeness: the server would notice by itself.
             let _ = session.delete().await;
         }
@@ -254,8 +278,11 @@ impl Run<'_> {
     }
 
     fn tell_of_join(&self, number: u16) {
-        if number % self.options.ramp == 0 || number == self.options.viewers {
-            progress(&format!("{number} of {} viewers joined", self.options.viewers));
+        if number.is_multiple_of(self.options.ramp) || number == self.options.viewers {
+            progress(&format!(
+                "{number} of {} viewers joined",
+                self.options.viewers
+            ));
         }
     }
 

@@ -18,7 +18,8 @@ use crate::viewer::Viewer;
 /// A client with an offer that waits for its answer.
 #[derive(Debug)]
 pub struct Prepared {
-    rtc: Rtc,
+    /// Boxed: it is some 10 KiB, and travels through futures.
+    rtc: Box<Rtc>,
     pending: SdpPendingOffer,
     role: Role,
     /// The offer.
@@ -29,7 +30,7 @@ pub struct Prepared {
 /// A client on its way to or in a session.
 #[derive(Debug)]
 pub struct Peer {
-    rtc: Rtc,
+    rtc: Box<Rtc>,
     link: Link,
     is_registered: bool,
     pub(crate) role: Role,
@@ -66,7 +67,7 @@ const FAR: Duration = Duration::from_secs(3_600);
 impl Prepared {
     pub(crate) fn new(rtc: Rtc, pending: SdpPendingOffer, role: Role, sdp: String) -> Self {
         Self {
-            rtc,
+            rtc: Box::new(rtc),
             pending,
             role,
             sdp,
@@ -81,9 +82,12 @@ impl Prepared {
     pub fn connect(mut self, answer: &str, protocol: Protocol) -> io::Result<Peer> {
         let addresses = sdp::media_addresses(answer);
         let address = addresses.into_iter().find(|a| a.protocol == protocol);
-        let address = address.ok_or_else(|| unusable("the answer has no candidate to connect to"))?;
+        let address =
+            address.ok_or_else(|| unusable("the answer has no candidate to connect to"))?;
         let link = Link::open(protocol, address.address)?;
-        let candidate = link.candidate().ok_or_else(|| unusable("no local address"))?;
+        let candidate = link
+            .candidate()
+            .ok_or_else(|| unusable("no local address"))?;
         self.rtc.add_local_candidate(candidate);
         let answer = sdp::with_only(answer, address);
         accept(&mut self.rtc, self.pending, &answer)?;
@@ -215,11 +219,16 @@ impl Peer {
 
     /// Sends a text on the data channel of that label. Returns whether it is open.
     pub fn write(&mut self, label: &str, text: &str) -> bool {
-        let found = self.progress.channels.iter().find(|(_, known)| known == label);
+        let found = self
+            .progress
+            .channels
+            .iter()
+            .find(|(_, known)| known == label);
         let Some((id, _)) = found else { return false };
-        let written = self.rtc.channel(*id).is_some_and(|mut channel| {
-            channel.write(false, text.as_bytes()).unwrap_or(false)
-        });
+        let written = self
+            .rtc
+            .channel(*id)
+            .is_some_and(|mut channel| channel.write(false, text.as_bytes()).unwrap_or(false));
         self.wake(clock::now());
         written
     }
@@ -231,11 +240,11 @@ impl Peer {
     /// When no socket can be opened.
     pub fn begin_restart(&mut self) -> io::Result<String> {
         let link = Link::open(self.link.protocol(), self.link.remote)?;
-        let candidate = link.candidate().ok_or_else(|| unusable("no local address"))?;
         let mut change = self.rtc.sdp_api();
         let credentials = change.ice_restart(false);
-        let (_, pending) = change.apply().ok_or_else(|| unusable("nothing to restart"))?;
-        self.rtc.add_local_candidate(candidate);
+        let (_, pending) = change
+            .apply()
+            .ok_or_else(|| unusable("nothing to restart"))?;
         self.restart = Some(pending);
         self.link = link;
         self.is_registered = false;
@@ -249,9 +258,18 @@ impl Peer {
     pub fn finish_restart(&mut self, fragment: &str) -> io::Result<()> {
         let (ufrag, pwd) = sdp::credentials(fragment)
             .ok_or_else(|| unusable("the fragment has no ICE credentials"))?;
-        let pending = self.restart.take().ok_or_else(|| unusable("no restart was begun"))?;
+        let pending = self
+            .restart
+            .take()
+            .ok_or_else(|| unusable("no restart was begun"))?;
         self.answer = sdp::with_credentials(&self.answer, &ufrag, &pwd);
         accept(&mut self.rtc, pending, &self.answer)?;
+        // Not before: the restart forgets the candidates that there were.
+        let candidate = self
+            .link
+            .candidate()
+            .ok_or_else(|| unusable("no local address"))?;
+        self.rtc.add_local_candidate(candidate);
         self.wake(clock::now());
         Ok(())
     }

@@ -25,7 +25,9 @@ pub enum ProcessError {
     #[error("there is no process {0}")]
     Unknown(u32),
     /// Too few files may be open.
-    #[error("{wanted} files must be open at once, but only {allowed} may: raise it with `ulimit -n {wanted}`")]
+    #[error(
+        "{wanted} files must be open at once, but only {allowed} may: raise it with `ulimit -n {wanted}`"
+    )]
     TooFewFiles {
         /// How many are needed.
         wanted: u64,
@@ -70,7 +72,9 @@ fn cpu_of(stat: &str) -> Option<Duration> {
 }
 
 fn rss_of(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
     line.split_ascii_whitespace().next()?.parse().ok()
 }
 

@@ -4,9 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use str0m::format::{Codec, CodecConfig, FormatParams, PayloadParams};
-use str0m::media::{
-    Direction, Frequency, MediaKind, Mid, Pt, Rid, Simulcast, SimulcastLayer,
-};
+use str0m::media::{Direction, Frequency, MediaKind, Mid, Pt, Rid, Simulcast, SimulcastLayer};
 use str0m::rtp::{Extension, ExtensionMap, RtpWrite};
 use str0m::{Event, Rtc, RtcConfig};
 
@@ -102,9 +100,16 @@ impl PublisherSpec {
         let mut rtc = config(self.shape).build(clock::now());
         let mut change = rtc.sdp_api();
         let audio = change.add_media(MediaKind::Audio, Direction::SendOnly, None, None, None);
-        let rids = || self.source.layers.iter().filter_map(|layer| layer.rid.as_deref());
+        let rids = || {
+            self.source
+                .layers
+                .iter()
+                .filter_map(|layer| layer.rid.as_deref())
+        };
         let simulcast = rids().next().map(|_| Simulcast {
-            send: rids().map(|rid| SimulcastLayer::new(&Rid::from(rid))).collect(),
+            send: rids()
+                .map(|rid| SimulcastLayer::new(&Rid::from(rid)))
+                .collect(),
             recv: Vec::new(),
         });
         let video = change.add_media(MediaKind::Video, Direction::SendOnly, None, None, simulcast);
@@ -241,7 +246,13 @@ impl Publisher {
             return;
         };
         let time = low_32(self.audio_seq.wrapping_mul(u64::from(AUDIO_48KHZ)));
-        let write = RtpWrite::new(pt, self.audio_seq.into(), time, now, std::sync::Arc::clone(payload));
+        let write = RtpWrite::new(
+            pt,
+            self.audio_seq.into(),
+            time,
+            now,
+            std::sync::Arc::clone(payload),
+        );
         if let Some(stream) = rtc.direct_api().stream_tx_by_mid(self.audio, None) {
             stream.write_rtp(write);
             self.audio_seq += 1;
@@ -304,6 +315,9 @@ fn payload_type(rtc: &Rtc, codec: Codec) -> Option<Pt> {
     let baseline = |p: &&PayloadParams| {
         wanted(p) && p.spec().format.profile_level_id == Some(CONSTRAINED_BASELINE_31)
     };
-    let found = params.iter().find(baseline).or_else(|| params.iter().find(wanted));
+    let found = params
+        .iter()
+        .find(baseline)
+        .or_else(|| params.iter().find(wanted));
     found.map(PayloadParams::pt)
 }

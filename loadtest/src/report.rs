@@ -125,7 +125,9 @@ impl Spread {
         values.sort_unstable();
         let at = |share: usize| {
             let index = (values.len() * share / 100).min(values.len().saturating_sub(1));
-            values.get(index).map_or(0.0, |value| value.as_secs_f64() * 1e3)
+            values
+                .get(index)
+                .map_or(0.0, |value| value.as_secs_f64() * 1e3)
         };
         Self {
             count: values.len(),
@@ -220,7 +222,11 @@ impl fmt::Display for Spread {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = if self.layers > 1 { "simulcast" } else { "single layer" };
+        let kind = if self.layers > 1 {
+            "simulcast"
+        } else {
+            "single layer"
+        };
         writeln!(
             f,
             "{} of {} viewers ({}, {kind}), {:.1} s",
@@ -286,7 +292,10 @@ mod tests {
     #[test]
     fn percentiles_are_those_of_the_sorted_values() {
         let spread = Spread::of((1..=100).rev().map(Duration::from_millis));
-        assert_eq!((spread.p50_ms, spread.p95_ms, spread.max_ms), (51.0, 96.0, 100.0));
+        assert_eq!(
+            (spread.p50_ms, spread.p95_ms, spread.max_ms),
+            (51.0, 96.0, 100.0)
+        );
         assert_eq!(Spread::of([]), Spread::default());
     }
 

@@ -116,7 +116,9 @@ pub fn with_credentials(sdp: &str, ufrag: &str, pwd: &str) -> String {
 /// The body of an ICE restart (RFC 8840 §9).
 #[must_use]
 pub fn restart_fragment(ufrag: &str, pwd: &str) -> String {
-    format!("a=ice-ufrag:{ufrag}\r\na=ice-pwd:{pwd}\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n")
+    format!(
+        "a=ice-ufrag:{ufrag}\r\na=ice-pwd:{pwd}\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n"
+    )
 }
 
 fn candidate_of(line: &str) -> Option<&str> {
@@ -157,7 +159,10 @@ mod tests {
     #[test]
     fn credentials_are_replaced_everywhere() {
         let changed = with_credentials(ANSWER, "new", "other");
-        assert_eq!(credentials(&changed), Some(("new".to_owned(), "other".to_owned())));
+        assert_eq!(
+            credentials(&changed),
+            Some(("new".to_owned(), "other".to_owned()))
+        );
         assert!(!changed.contains("old"), "{changed}");
     }
 }

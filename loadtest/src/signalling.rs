@@ -169,7 +169,9 @@ impl Session {
     /// When nobody answers, or with another status than 200.
     pub async fn choose_layer(&self, json: &str) -> Result<(), HttpError> {
         let headers = [(CONTENT_TYPE.as_str(), "application/json")];
-        let response = self.send(Method::POST, "/layer", &headers, json.to_owned()).await?;
+        let response = self
+            .send(Method::POST, "/layer", &headers, json.to_owned())
+            .await?;
         expect(response, 200).await.map(drop)
     }
 
@@ -215,7 +217,12 @@ async fn expect(response: Response, status: u16) -> Result<Response, HttpError> 
     let body = response.text().await.unwrap_or_default();
     let problem: Option<serde_json::Value> = serde_json::from_str(&body).ok();
     let detail = problem.and_then(|p| p.get("detail")?.as_str().map(str::to_owned));
-    let words: String = detail.unwrap_or(body).trim().chars().take(MOST_WORDS).collect();
+    let words: String = detail
+        .unwrap_or(body)
+        .trim()
+        .chars()
+        .take(MOST_WORDS)
+        .collect();
     Err(HttpError::Refused {
         url,
         status,

@@ -145,7 +145,7 @@ impl Source {
 }
 
 fn made_up_audio() -> Vec<Arc<[u8]>> {
-    (0..50u8).map(|n| vec![0xfc, n].repeat(40).into()).collect()
+    (0..50u8).map(|n| [0xfc, n].repeat(40).into()).collect()
 }
 
 /// Three packets: payload descriptor (RFC 7741 §4.2), then the frame header (RFC 6386 §9.1).
@@ -226,8 +226,13 @@ impl MadeUp {
         let payloads = if self.aggregates {
             h264::packetize(&picture)
         } else {
-            let alone = picture.nals.into_iter().map(|nal| Picture { nals: vec![nal] });
-            alone.flat_map(|picture| h264::packetize(&picture)).collect()
+            let alone = picture
+                .nals
+                .into_iter()
+                .map(|nal| Picture { nals: vec![nal] });
+            alone
+                .flat_map(|picture| h264::packetize(&picture))
+                .collect()
         };
         Frame {
             is_key,

@@ -41,7 +41,9 @@ impl ViewerSpec {
             .enable_h264(true)
             .build(clock::now());
         let video_pt = rtc.codec_config().params().iter();
-        let video_pt = video_pt.filter(|p| p.spec().codec.is_video()).map(|p| p.pt());
+        let video_pt = video_pt
+            .filter(|p| p.spec().codec.is_video())
+            .map(|p| p.pt());
         let video_pt = video_pt.collect();
         let mut change = rtc.sdp_api();
         change.add_media(MediaKind::Audio, Direction::RecvOnly, None, None, None);

@@ -1,0 +1,18 @@
+//! Media through real sockets: real publishers and viewers, none of them a browser, against a whole
+//! server on free ports. Browsers are in `web/e2e`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod support;
+
+mod encoders;
+mod foreign_peers;
+mod joining;
+mod sessions;
+mod shutdown;
+mod strangers;
