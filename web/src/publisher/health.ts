@@ -60,7 +60,8 @@ export class UploadSampler {
     let bitrate = 0;
     const rates = new Map<Entry, number>();
     for (const entry of outbound) {
-      const rate = this.#rate(String(entry.id), num(entry.bytesSent) + num(entry.headerBytesSent), now);
+      // Padding that probes the network counts as header bytes: it is no picture.
+      const rate = this.#rate(String(entry.id), num(entry.bytesSent), now);
       rates.set(entry, rate);
       bitrate += rate;
     }

@@ -34,6 +34,10 @@ export function HealthCard({
         )
       : null;
   const trouble = health !== null && health.tone !== 'good';
+  const waiting =
+    air.phase.name === 'reconnecting'
+      ? { title: 'No connection', advice: 'Nothing leaves this computer until it is back.' }
+      : { title: 'Measuring your upload', advice: 'This takes a few seconds.' };
   const Icon = trouble ? TriangleAlert : Activity;
   return (
     <Card title="Upload">
@@ -44,8 +48,8 @@ export function HealthCard({
           className={`mt-0.5 shrink-0 ${trouble ? 'text-warn-text' : 'text-ink-2'}`}
         />
         <div>
-          <p className="font-semibold">{health?.title ?? 'Measuring your upload'}</p>
-          <p className="mt-0.5 text-sm text-ink-2">{health?.advice ?? 'This takes a few seconds.'}</p>
+          <p className="font-semibold">{health?.title ?? waiting.title}</p>
+          <p className="mt-0.5 text-sm text-ink-2">{health?.advice ?? waiting.advice}</p>
         </div>
       </div>
       <Plot history={history} wanted={wantedBitrate} />
