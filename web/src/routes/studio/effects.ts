@@ -1,0 +1,80 @@
+/** What the studio does beside showing: devices, resuming, warnings, keys, staying awake. */
+import { useEffect, useRef } from 'react';
+import type { Publisher } from '../../publisher/publisher';
+import type { Sources } from '../../publisher/sources';
+import { onAirNote } from './settings';
+
+/** Opens the devices if that needs no question; lets everything go with the page. */
+export function useLifetime(sources: Sources, publisher: Publisher): void {
+  useEffect(() => {
+    void sources.allowedBefore().then((allowed) => {
+      if (allowed && !sources.store.get().asked) void sources.open();
+    });
+    return () => {
+      publisher.close();
+      sources.close();
+    };
+  }, [sources, publisher]);
+}
+
+/** After a reload of this tab the same stream goes on by itself. */
+export function useResume(
+  sources: Sources,
+  handle: string,
+  held: boolean,
+  idle: boolean,
+  goLive: () => Promise<void>,
+): void {
+  const tried = useRef(false);
+  useEffect(() => {
+    if (tried.current || !held || !idle || !onAirNote.isFor(handle)) return;
+    tried.current = true;
+    void sources.allowedBefore().then((allowed) => {
+      if (allowed) void goLive();
+    });
+  }, [sources, handle, held, idle, goLive]);
+}
+
+export function useWarning(busy: boolean): void {
+  useEffect(() => {
+    if (!busy) return;
+    const warn = (event: BeforeUnloadEvent) => event.preventDefault();
+    addEventListener('beforeunload', warn);
+    return () => removeEventListener('beforeunload', warn);
+  }, [busy]);
+}
+
+export function useMuteKey(sources: Sources): void {
+  useEffect(() => {
+    const pressed = (event: KeyboardEvent) => {
+      if (event.key.toLowerCase() !== 'm' || event.ctrlKey || event.metaKey || event.altKey || event.repeat)
+        return;
+      const target = event.target instanceof HTMLElement ? event.target : null;
+      if (target?.closest('input:not([type="checkbox"]), textarea, select, [contenteditable]')) return;
+      sources.setMicrophoneOn(!sources.store.get().microphoneOn);
+    };
+    addEventListener('keydown', pressed);
+    return () => removeEventListener('keydown', pressed);
+  }, [sources]);
+}
+
+/** A phone that falls asleep would end the stream. */
+export function useAwake(needed: boolean): void {
+  useEffect(() => {
+    if (!needed || !navigator.wakeLock) return;
+    let lock: WakeLockSentinel | null = null;
+    let over = false;
+    const take = async () => {
+      if (document.visibilityState !== 'visible' || over) return;
+      lock = await navigator.wakeLock.request('screen').catch(() => null);
+      if (over) void lock?.release();
+    };
+    void take();
+    document.addEventListener('visibilitychange', take);
+    return () => {
+      over = true;
+      document.removeEventListener('visibilitychange', take);
+      void lock?.release();
+    };
+  }, [needed]);
+}
