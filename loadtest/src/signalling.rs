@@ -40,13 +40,13 @@ pub enum HttpError {
         reason: String,
     },
     /// The server said no.
-    #[error("{url} answered {status}: {words}")]
+    #[error("{url} answered {status}{words}")]
     Refused {
         /// Where.
         url: String,
         /// HTTP status.
         status: u16,
-        /// The server's reason.
+        /// The server's reason after a colon, if it gave one.
         words: String,
     },
     /// The address is none.
@@ -217,16 +217,18 @@ async fn expect(response: Response, status: u16) -> Result<Response, HttpError> 
     let body = response.text().await.unwrap_or_default();
     let problem: Option<serde_json::Value> = serde_json::from_str(&body).ok();
     let detail = problem.and_then(|p| p.get("detail")?.as_str().map(str::to_owned));
-    let words: String = detail
-        .unwrap_or(body)
-        .trim()
-        .chars()
-        .take(MOST_WORDS)
-        .collect();
+    // A page for people says nothing here.
+    let text = detail.unwrap_or(body).replace(['\r', '\n'], " ");
+    let words: String = text.trim().chars().take(MOST_WORDS).collect();
+    let says_something = !words.is_empty() && !words.starts_with('<');
     Err(HttpError::Refused {
         url,
         status,
-        words: words.replace(['\r', '\n'], " "),
+        words: if says_something {
+            format!(": {words}")
+        } else {
+            String::new()
+        },
     })
 }
 

