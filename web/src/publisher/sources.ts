@@ -59,6 +59,7 @@ export class Sources {
   #audio: AudioContext | null = null;
   #mix: MediaStreamAudioDestinationNode | null = null;
   #closed = false;
+  #opening: Promise<void> | null = null;
 
   constructor(qualityId: string) {
     this.#quality = qualityById(qualityId);
@@ -89,8 +90,15 @@ export class Sources {
     return camera === 'granted' && microphone === 'granted';
   }
 
-  /** Opens the camera and microphone used last, or the first ones, with one question. */
-  async open(): Promise<void> {
+  /** Opens the camera and microphone used last, or the first ones, with one question, once at a time. */
+  open(): Promise<void> {
+    this.#opening ??= this.#open().finally(() => {
+      this.#opening = null;
+    });
+    return this.#opening;
+  }
+
+  async #open(): Promise<void> {
     this.store.set({ asked: true, busy: true, faults: {} });
     const both = await getMedia({
       video: this.#cameraWish(recall(CAMERA_KEY)),

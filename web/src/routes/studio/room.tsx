@@ -51,7 +51,8 @@ export function Room({
   const heldByServer = ingest !== undefined && ingest.state !== 'waiting';
 
   const goLive = useCallback(async () => {
-    if (!sources.store.get().asked) await sources.open();
+    const { asked, busy } = sources.store.get();
+    if (!asked || busy) await sources.open();
     onAirNote.write(channel.handle);
     await publisher.start(airOptions(channel.handle, settings));
   }, [sources, publisher, channel.handle, settings]);
