@@ -1,6 +1,13 @@
 //! Every input that ever taught the fuzz targets in `sfu/fuzz` something, and damaged copies of it,
 //! through the same entries on the stable compiler.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 use std::fmt;
 use std::fs;
 use std::panic::catch_unwind;
