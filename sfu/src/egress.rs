@@ -56,8 +56,11 @@ const MOST_SEGMENTS: usize = 64;
 const MOST_RUN_BYTES: usize = 65_000;
 /// A time-out that is no further off than this means at once.
 const IMMEDIATE: Duration = Duration::from_micros(2);
-/// What may wait for a socket that takes no more, in bytes.
-pub(crate) const MOST_QUEUED_BYTES: usize = 8 * 1024 * 1024;
+/// What may wait to be sent, in bytes: a key frame of 128 KiB to 500 viewers. All of it is queued
+/// before the first of it is sent.
+pub(crate) const MOST_QUEUED_BYTES: usize = 64 * 1024 * 1024;
+/// Room that is kept for the next time.
+const KEPT_BYTES: usize = 16 * 1024 * 1024;
 
 impl TransmitQueue {
     /// Takes one datagram. Returns false, and drops it, when too much waits already.
@@ -122,6 +125,7 @@ impl TransmitQueue {
         if count >= self.runs.len() {
             self.runs.clear();
             self.bytes.clear();
+            self.bytes.shrink_to(KEPT_BYTES);
         } else {
             self.runs.drain(..count);
         }
@@ -212,7 +216,7 @@ mod tests {
         let mut queue = queue(&[]);
         let source = SocketAddr::from(([127, 0, 0, 1], 1));
         let datagram = vec![0; 60_000];
-        let taken = (0..1_000)
+        let taken = (0..2_000)
             .take_while(|_| queue.push_raw(Protocol::Udp, source, source, &datagram))
             .count();
         assert_eq!(taken, MOST_QUEUED_BYTES / 60_000);
