@@ -113,6 +113,14 @@ impl Link {
         })
     }
 
+    /// Takes each datagram by itself.
+    pub(crate) fn take_one_by_one(&self) {
+        if let Socket::Udp(socket) = &self.socket {
+            // A kernel that cannot merge does so already.
+            let _ = setsockopt(socket, sockopt::UdpGroSegment, &false);
+        }
+    }
+
     pub(crate) fn protocol(&self) -> Protocol {
         match self.socket {
             Socket::Udp(_) => Protocol::Udp,

@@ -25,6 +25,7 @@ pub struct Prepared {
     /// The offer.
     pub sdp: String,
     began: Instant,
+    one_by_one: bool,
 }
 
 /// A client on its way to or in a session.
@@ -72,7 +73,13 @@ impl Prepared {
             role,
             sdp,
             began: clock::now(),
+            one_by_one: false,
         }
+    }
+
+    pub(crate) fn one_by_one(mut self, one_by_one: bool) -> Self {
+        self.one_by_one = one_by_one;
+        self
     }
 
     /// Takes the answer and opens a socket to the server's first address of that protocol.
@@ -85,6 +92,9 @@ impl Prepared {
         let address =
             address.ok_or_else(|| unusable("the answer has no candidate to connect to"))?;
         let link = Link::open(protocol, address.address)?;
+        if self.one_by_one {
+            link.take_one_by_one();
+        }
         let candidate = link
             .candidate()
             .ok_or_else(|| unusable("no local address"))?;

@@ -16,6 +16,9 @@ use crate::sent::Sent;
 pub struct ViewerSpec {
     /// Whether it opens the data channel `chat`.
     pub with_chat: bool,
+    /// Whether it takes datagrams one by one, as most viewers do. Otherwise a run that the server
+    /// sent in one call arrives in one piece on loopback, which spares both ends.
+    pub one_by_one: bool,
 }
 
 /// A client that watches.
@@ -59,7 +62,8 @@ impl ViewerSpec {
             asked_at: Duration::ZERO,
         };
         let role = Role::Viewer(Box::new(viewer));
-        Some(Prepared::new(rtc, pending, role, offer.to_sdp_string()))
+        let prepared = Prepared::new(rtc, pending, role, offer.to_sdp_string());
+        Some(prepared.one_by_one(self.one_by_one))
     }
 }
 

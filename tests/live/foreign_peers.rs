@@ -44,8 +44,12 @@ async fn see_and_hear(source: Source) {
     assert_eq!(seen.channels, ["chat"]);
     assert_eq!(seen.lost, 0);
     assert!(!publisher.report().closed);
-    // The server lets it go in silence; what matters is that it stays up for the other.
+    // Nobody listens yet; the session must not fall over it.
     viewer.say("hello").await.unwrap();
+    until("more video", || async {
+        viewer.report().whole_frames > seen.whole_frames + 10
+    })
+    .await;
     viewer.session.delete().await.unwrap();
     publisher.session.delete().await.unwrap();
 }

@@ -11,6 +11,7 @@ use str0m::net::Protocol;
 pub(crate) struct Crowd {
     stack: Stack,
     sent: Sent,
+    spec: ViewerSpec,
     sessions: Vec<Session>,
 }
 
@@ -27,11 +28,15 @@ enum Stack {
 
 impl Crowd {
     /// Publishes with light clients, which have a thread for the publisher and one for all viewers.
-    pub(crate) async fn of_str0m(whip: &Endpoint, source: Source) -> anyhow::Result<Self> {
+    pub(crate) async fn of_str0m(
+        whip: &Endpoint,
+        source: Source,
+        spec: ViewerSpec,
+    ) -> anyhow::Result<Self> {
         let (publishers, viewers) = (Driver::start("publisher")?, Driver::start("viewers")?);
         let sent = Sent::default();
-        let spec = PublisherSpec::browser(source);
-        let publishing = loadtest::publish(&publishers, whip, &spec, &sent).await?;
+        let publisher = PublisherSpec::browser(source);
+        let publishing = loadtest::publish(&publishers, whip, &publisher, &sent).await?;
         Ok(Self {
             sessions: vec![publishing.session.clone()],
             stack: Stack::Str0m {
@@ -39,6 +44,7 @@ impl Crowd {
                 viewers,
             },
             sent,
+            spec,
         })
     }
 
@@ -53,6 +59,7 @@ impl Crowd {
                 watching: Vec::new(),
             },
             sent,
+            spec: ViewerSpec::default(),
         })
     }
 
@@ -71,8 +78,7 @@ impl Crowd {
     ) -> anyhow::Result<()> {
         let session = match &mut self.stack {
             Stack::Str0m { viewers, .. } => {
-                let spec = ViewerSpec::default();
-                let watched = loadtest::watch(viewers, whep, &spec, Protocol::Udp, &self.sent);
+                let watched = loadtest::watch(viewers, whep, &self.spec, Protocol::Udp, &self.sent);
                 watched.await?.session
             }
             Stack::WebrtcRs { watching, .. } => {

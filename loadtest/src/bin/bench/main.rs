@@ -55,6 +55,10 @@ struct Webrtc {
     /// Whose WebRTC the clients are.
     #[arg(long, value_enum, default_value_t = Stack::Str0m)]
     stack: Stack,
+    /// Let viewers take datagrams one by one, as on a network, instead of in the pieces in which
+    /// they were sent.
+    #[arg(long)]
+    one_by_one: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,

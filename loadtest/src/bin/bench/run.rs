@@ -4,11 +4,11 @@ use std::io::{self, Write as _};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use loadtest::ViewerReport;
 use loadtest::process::{Process, Usage, allow_files};
 use loadtest::report::{Calls, Cost, Joins, Report, ServerCost, Spread, float};
 use loadtest::signalling::{self, Endpoint};
 use loadtest::source::Source;
+use loadtest::{ViewerReport, ViewerSpec};
 use tokio::time::{Instant, interval, sleep_until, timeout};
 
 use crate::crowd::Crowd;
@@ -52,7 +52,13 @@ pub(crate) async fn run(options: &Webrtc) -> anyhow::Result<()> {
     run.look().await?;
     let whip = Endpoint::new(&options.whip, options.key.as_deref())?;
     let published = match options.stack {
-        Stack::Str0m => Crowd::of_str0m(&whip, run.source.clone()).await,
+        Stack::Str0m => {
+            let spec = ViewerSpec {
+                one_by_one: options.one_by_one,
+                ..ViewerSpec::default()
+            };
+            Crowd::of_str0m(&whip, run.source.clone(), spec).await
+        }
         Stack::WebrtcRs if options.layers > 1 => bail!("--stack webrtc-rs publishes one layer"),
         Stack::WebrtcRs => Crowd::of_webrtc_rs(&whip, &run.source).await,
     };
