@@ -11,7 +11,8 @@ stop() {
   [ -z "$server" ] || kill "$server" 2>/dev/null || true
   rm -rf "$data"
 }
-trap stop EXIT INT TERM
+trap stop EXIT
+trap 'exit 1' INT TERM
 
 cargo build --release -p tallylight -p tallylight-loadtest
 tallylight() {
