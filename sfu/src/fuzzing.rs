@@ -144,14 +144,6 @@ pub fn fragment(text: &[u8]) {
     assert!(sections.count() <= 1, "credentials are of the whole bundle");
 }
 
-/// The ICE user fragment that a session reads from an SDP fragment, for holding other readers
-/// against it.
-#[must_use]
-pub fn ufrag_of_fragment(fragment: &str) -> Option<String> {
-    let credentials = sdp::fragment_credentials(fragment).ok()??;
-    Some(credentials.ufrag)
-}
-
 /// An RTP payload of the codec that the first byte chooses.
 pub fn video_payload(bytes: &[u8]) {
     let Some((choice, payload)) = bytes.split_first() else {

@@ -42,4 +42,5 @@ pub use handle::{
     Sfu, StartError,
 };
 pub use ids::{ParseIdError, SessionId, StreamId};
+pub use sdp::ice_ufrag;
 pub use stats::{AudioStats, LayerStats, PublisherStats, SessionStats, StreamStats, Totals};

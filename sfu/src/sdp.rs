@@ -85,7 +85,7 @@ impl Offer {
         }
         let mut session = Vec::new();
         let mut sections: Vec<Section> = Vec::new();
-        for (number, line) in text.lines().map(str::trim).enumerate() {
+        for (number, line) in lines(text).enumerate() {
             if number >= MOST_LINES {
                 return Err(invalid(format!("it has more than {MOST_LINES} lines")));
             }
@@ -265,14 +265,14 @@ impl Offer {
             sdp.push_str("\r\n");
         };
         for line in &self.session {
-            if direction_of(line).is_none() {
+            if direction_of(line).is_none() && !is_candidate(line) {
                 push(line);
             }
         }
         for section in &self.sections {
             let is_media = matches!(section.kind, Kind::Audio | Kind::Video);
             for line in &section.lines {
-                if line.starts_with("a=candidate:") || line.starts_with("a=end-of-candidates") {
+                if is_candidate(line) {
                     continue;
                 }
                 if is_media && direction_of(line).is_some() {
@@ -445,12 +445,7 @@ pub(crate) struct Credentials {
 /// # Errors
 /// In words, when only one half is there or a length is not that of RFC 8839 §5.4.
 pub(crate) fn fragment_credentials(fragment: &str) -> Result<Option<Credentials>, String> {
-    let value = |name: &str| {
-        fragment
-            .lines()
-            .find_map(|line| line.trim().strip_prefix(name).map(str::to_owned))
-    };
-    match (value("a=ice-ufrag:"), value("a=ice-pwd:")) {
+    match (ice_ufrag(fragment), first(fragment, "a=ice-pwd:")) {
         (None, None) => Ok(None),
         (Some(ufrag), Some(pwd)) => {
             let fits = |text: &str, least: usize| {
@@ -459,7 +454,8 @@ pub(crate) fn fragment_credentials(fragment: &str) -> Result<Option<Credentials>
                         .bytes()
                         .all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'/')
             };
-            if fits(&ufrag, 4) && fits(&pwd, 22) {
+            if fits(ufrag, 4) && fits(pwd, 22) {
+                let (ufrag, pwd) = (ufrag.to_owned(), pwd.to_owned());
                 Ok(Some(Credentials { ufrag, pwd }))
             } else {
                 Err("ice-ufrag wants 4 and ice-pwd 22 to 256 ICE characters".to_owned())
@@ -467,6 +463,30 @@ pub(crate) fn fragment_credentials(fragment: &str) -> Result<Option<Credentials>
         }
         _ => Err("ice-ufrag and ice-pwd come together".to_owned()),
     }
+}
+
+/// The first `ice-ufrag` of an offer or a fragment (RFC 8839 §5.4). A fragment whose value is not
+/// that of the offer asks for an ICE restart.
+#[must_use]
+pub fn ice_ufrag(sdp: &str) -> Option<&str> {
+    first(sdp, "a=ice-ufrag:")
+}
+
+/// The value of the first such line.
+fn first<'a>(sdp: &'a str, name: &str) -> Option<&'a str> {
+    lines(sdp).find_map(|line| line.strip_prefix(name))
+}
+
+/// The lines without blanks around them. A line ends at CRLF, but also at a CR or LF alone: a reader
+/// after us may see an end there, and must not find a line that we have not judged.
+fn lines(sdp: &str) -> impl Iterator<Item = &str> {
+    sdp.split("\r\n")
+        .flat_map(|line| line.split(['\r', '\n']))
+        .map(str::trim)
+}
+
+fn is_candidate(line: &str) -> bool {
+    line.starts_with("a=candidate:") || line.starts_with("a=end-of-candidates")
 }
 
 /// The offer with other ICE credentials, as for a restart.

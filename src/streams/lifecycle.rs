@@ -625,7 +625,7 @@ fn facts(
         channel,
         stream,
         ice_tag: given.ice_tag.clone(),
-        remote_ufrag: signalling::ice_ufrag(offer).map(str::to_owned),
+        remote_ufrag: sfu::ice_ufrag(offer).map(str::to_owned),
         credential: None,
         video_index: signalling::video_index(offer),
         subscriptions: Subscriptions::default(),

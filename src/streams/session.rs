@@ -8,8 +8,8 @@ use axum::response::{IntoResponse, Response};
 use sfu::{PatchError, Patched, Role, SessionId};
 
 use super::signalling::{
-    Authorization, BodyError, Match, SDP_FRAGMENT, authorization, has_type, ice_ufrag, if_match,
-    read_text, restarted,
+    Authorization, BodyError, Match, SDP_FRAGMENT, authorization, has_type, if_match, read_text,
+    restarted,
 };
 use super::{SessionFacts, Streams};
 use crate::db::StoreError;
@@ -95,7 +95,7 @@ pub(super) async fn patch(
             BodyError::TooLong => SessionError::TooLong,
             BodyError::Unreadable => SessionError::Unreadable,
         })?;
-    let ufrag = ice_ufrag(&fragment);
+    let ufrag = sfu::ice_ufrag(&fragment);
     // Only new credentials mean a restart: `If-Match: *` comes with plain candidates, too.
     let restarts = ufrag.is_some() && ufrag != facts.remote_ufrag.as_deref();
     if restarts && matched == Match::Absent {

@@ -261,6 +261,25 @@ async fn new_credentials_restart_ice_and_change_the_tag() {
 }
 
 #[tokio::test]
+async fn an_indented_fragment_restarts_ice_like_any_other() {
+    let server = Server::plain().await;
+    server.creator().await;
+    let encoder = server.encoder("ada").await;
+    let answer = encoder.publish(publish_offer()).await;
+    let (url, tag) = (answer.header("location"), answer.header("etag"));
+    let indented = RESTART.replace("a=ice", " a=ice");
+    let without_tag = [FRAGMENT];
+    let with_tag = [FRAGMENT, ("if-match", tag)];
+    for (headers, status) in [(&without_tag[..], 428), (&with_tag[..], 200)] {
+        let answer = encoder
+            .http
+            .send_body("PATCH", url, headers, indented.clone())
+            .await;
+        assert_eq!(answer.status, status, "{answer:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_session_url_suffices_but_a_wrong_key_sent_along_is_refused() {
     let server = Server::plain().await;
     server.creator().await;
