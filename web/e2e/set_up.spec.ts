@@ -35,6 +35,55 @@ test('the printed link makes the first account and its channel, once', async ({ 
   await stranger.context().close();
 });
 
+test('from the printed link to on air without typing an address', async ({ page, server }) => {
+  await page.goto(server.setupLink);
+  await page.getByLabel('Your name').fill('Ada');
+  await page.getByLabel('Password').fill('correct horse battery');
+  await page.getByRole('button', { name: 'Create account' }).click();
+  await expect(page.getByRole('heading', { name: 'Studio' })).toBeVisible();
+
+  const ask = page.getByRole('button', { name: 'Turn on camera and microphone' });
+  const goLive = page.getByRole('button', { name: 'Go live' });
+  await expect(async () => {
+    // Where the devices were allowed before, the question goes away by itself.
+    if (await ask.isVisible()) await ask.click({ timeout: 1000 });
+    await expect(goLive).toBeEnabled({ timeout: 1000 });
+  }).toPass();
+  await expect(page.getByText('blocked for this page')).toHaveCount(0);
+  await goLive.click();
+  await expect(page.getByText(/^On air/)).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Camera off' })).toBeEnabled();
+  await expect(page.getByRole('button', { name: 'Mute microphone' })).toBeEnabled();
+});
+
+test('every way into the studio finds a camera, and Back leads out again', async ({ page, server }) => {
+  await page.goto(server.setupLink);
+  await page.getByLabel('Your name').fill('Ada');
+  await page.getByLabel('Password').fill('correct horse battery');
+  await page.getByRole('button', { name: 'Create account' }).click();
+  await expect(page.getByRole('heading', { name: 'Studio' })).toBeVisible();
+
+  const camera = () =>
+    page.evaluate(() =>
+      navigator.mediaDevices.getUserMedia({ video: true }).then(
+        () => 'open',
+        (error: Error) => error.name,
+      ),
+    );
+  await page.goto(server.url);
+  const studio = page.getByRole('navigation').getByRole('link', { name: 'Studio' });
+  await studio.hover();
+  await expect(page.getByRole('heading', { name: 'Live now' })).toBeVisible();
+  await studio.click();
+  await expect(page.getByRole('heading', { name: 'Studio' })).toBeVisible();
+  expect(await camera()).toBe('open');
+  await page.goBack();
+  await expect(page.getByRole('heading', { name: 'Live now' })).toBeVisible();
+  await page.goForward();
+  await expect(page.getByRole('heading', { name: 'Studio' })).toBeVisible();
+  expect(await camera()).toBe('open');
+});
+
 test('a wrong set-up code is refused in words', async ({ page, server }) => {
   await page.goto(`${server.url}/setup#wrong`);
   await page.getByLabel('Your name').fill('Mallory');

@@ -7,6 +7,7 @@ import {
   lazyRouteComponent,
   Outlet,
   RouterProvider,
+  redirect,
 } from '@tanstack/react-router';
 import { createRoot } from 'react-dom/client';
 import { ApiError } from './api/client';
@@ -21,6 +22,9 @@ const queries = new QueryClient({
     },
   },
 });
+
+/** What this document was loaded as: only the studio's own may use a camera (Permissions-Policy). */
+const LOADED_AS_STUDIO = /^\/studio\/?$/.test(location.pathname);
 
 const root = createRootRoute({
   component: () => (
@@ -56,6 +60,11 @@ const routes = [
       ...(typeof search.codec === 'string' ? { codec: search.codec } : {}),
       ...(typeof search.channel === 'string' ? { channel: search.channel } : {}),
     }),
+    // From any other page the studio is a document of its own, or its devices stay shut.
+    beforeLoad: ({ cause, location: { href } }) => {
+      if (cause === 'preload' || LOADED_AS_STUDIO) return;
+      throw redirect({ href, reloadDocument: true });
+    },
     component: lazyRouteComponent(() => import('./routes/studio/page'), 'StudioPage'),
   }),
   createRoute({

@@ -52,7 +52,6 @@ function SetupForm() {
     onSuccess: async (session) => {
       // The token has done its work; it shall not stay in the address or the history.
       history.replaceState(history.state, '', location.pathname);
-      queries.setQueryData(['setup'], { needed: false });
       queries.setQueryData(sessionQuery.queryKey, session);
       await navigate({ to: '/studio', replace: true });
     },
