@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,19 @@ struct Window {
     before: u32,
 }
 
+/// The address by which somebody is counted: all of an IPv4 address, the /64 of an IPv6 address,
+/// because a household has that many to choose from (RFC 6177 §2).
+#[must_use]
+pub fn neighbourhood(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) if !address.is_loopback() => {
+            let network = u128::from(address) & !u128::from(u64::MAX);
+            IpAddr::V6(Ipv6Addr::from(network))
+        }
+        address => address,
+    }
+}
+
 impl<K: Hash + Eq + Clone> Rate<K> {
     /// Counts over windows of this length.
     #[must_use]
@@ -35,55 +49,35 @@ impl<K: Hash + Eq + Clone> Rate<K> {
         }
     }
 
-    /// Counts one event unless there were `most` already.
+    /// Counts one event unless there were `most` already, in one step: of many at once no more
+    /// than `most` get through.
     ///
     /// # Errors
     /// With how long to wait.
     pub fn take(&self, key: &K, most: u32, now: Instant) -> Result<(), Duration> {
-        self.check(key, most, now)?;
-        self.count(key, now);
-        Ok(())
-    }
-
-    /// Looks whether one more event would be allowed.
-    ///
-    /// # Errors
-    /// With how long to wait.
-    pub fn check(&self, key: &K, most: u32, now: Instant) -> Result<(), Duration> {
-        let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(window) = events.get(key).map(|window| window.at(now, self.window)) else {
-            return Ok(());
-        };
-        let age = now.saturating_duration_since(window.began);
-        // The window before counts by the share of it that still lies within one length of now.
-        let left = 1.0 - (age.as_secs_f64() / self.window.as_secs_f64()).min(1.0);
-        if f64::from(window.now) + f64::from(window.before) * left < f64::from(most) {
-            return Ok(());
-        }
-        Err(self.window.saturating_sub(age).max(Duration::from_secs(1)))
-    }
-
-    /// Counts one event.
-    pub fn count(&self, key: &K, now: Instant) {
         let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        let window = match events.get(key) {
+            Some(window) => window.at(now, self.window),
+            None => Window::new(now),
+        };
+        window.admit(most, now, self.window)?;
         if events.len() >= MOST_KEYS && !events.contains_key(key) {
             make_room(&mut events, now, self.window);
         }
-        let window = events.get(key).map_or(
-            Window {
-                began: now,
-                now: 0,
-                before: 0,
-            },
-            |window| window.at(now, self.window),
-        );
-        events.insert(
-            key.clone(),
-            Window {
-                now: window.now.saturating_add(1),
-                ..window
-            },
-        );
+        let counted = Window {
+            now: window.now.saturating_add(1),
+            ..window
+        };
+        events.insert(key.clone(), counted);
+        Ok(())
+    }
+
+    /// Takes one event back, which turned out to be none that counts.
+    pub fn give_back(&self, key: &K) {
+        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(window) = events.get_mut(key) {
+            window.now = window.now.saturating_sub(1);
+        }
     }
 
     /// Forgets a key, as after a right password.
@@ -94,6 +88,25 @@ impl<K: Hash + Eq + Clone> Rate<K> {
 }
 
 impl Window {
+    fn new(now: Instant) -> Self {
+        Self {
+            began: now,
+            now: 0,
+            before: 0,
+        }
+    }
+
+    /// Whether one more event is allowed, else how long to wait.
+    fn admit(self, most: u32, now: Instant, length: Duration) -> Result<(), Duration> {
+        let age = now.saturating_duration_since(self.began);
+        // The window before counts by the share of it that still lies within one length of now.
+        let left = 1.0 - (age.as_secs_f64() / length.as_secs_f64()).min(1.0);
+        if f64::from(self.now) + f64::from(self.before) * left < f64::from(most) {
+            return Ok(());
+        }
+        Err(length.saturating_sub(age).max(Duration::from_secs(1)))
+    }
+
     /// The window that `now` falls into.
     fn at(self, now: Instant, length: Duration) -> Self {
         let age = now.saturating_duration_since(self.began);
@@ -106,11 +119,7 @@ impl Window {
                 before: self.now,
             }
         } else {
-            Self {
-                began: now,
-                now: 0,
-                before: 0,
-            }
+            Self::new(now)
         }
     }
 }
@@ -152,11 +161,35 @@ mod tests {
     }
 
     #[test]
+    fn a_household_counts_as_one() {
+        let of = |text: &str| neighbourhood(text.parse().unwrap());
+        assert_eq!(of("2001:db8:1:2::7"), of("2001:db8:1:2:ffff::1"));
+        assert_ne!(of("2001:db8:1:2::7"), of("2001:db8:1:3::7"));
+        assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
+        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
+        assert!(of("::1").is_loopback());
+    }
+
+    #[test]
+    fn what_is_given_back_does_not_count() {
+        let start = Clock::system().instant();
+        let rate = Rate::new(MINUTE);
+        for _ in 0..10 {
+            assert_eq!(rate.take(&"a", 1, start), Ok(()));
+            rate.give_back(&"a");
+        }
+        rate.give_back(&"never seen");
+        assert_eq!(rate.take(&"a", 1, start), Ok(()));
+        assert!(rate.take(&"a", 1, start).is_err());
+    }
+
+    #[test]
     fn the_number_of_keys_is_bounded() {
         let start = Clock::system().instant();
         let rate = Rate::new(MINUTE);
         for key in 0..MOST_KEYS * 2 {
-            rate.count(&key, start + Duration::from_micros(key as u64));
+            let at = start + Duration::from_micros(key as u64);
+            rate.take(&key, 1, at).unwrap();
         }
         assert!(rate.events.lock().unwrap().len() <= MOST_KEYS);
     }

@@ -24,7 +24,7 @@ use crate::clock::Clock;
 use crate::config::Limits;
 use crate::db::{Db, StoreError, Tx};
 use crate::error::ApiError;
-use crate::rate::Rate;
+use crate::rate::{Rate, neighbourhood};
 use crate::secret::{Secret, same};
 
 /// Names an account.
@@ -183,8 +183,17 @@ impl Accounts {
     /// # Errors
     /// When the database fails.
     pub async fn by_name(&self, name: &str) -> Result<Option<Account>, StoreError> {
-        let row = store::account_by_name(&self.db, &fold(name.trim())).await?;
+        let row = self.find(&fold(name.trim())).await?;
         Ok(row.map(|(account, _)| account))
+    }
+
+    /// The account of a folded name, and the hash of its password.
+    async fn find(&self, name: &str) -> Result<Option<(Account, String)>, StoreError> {
+        // No name has control characters, and PostgreSQL cannot even be asked for a NUL.
+        if name.chars().any(char::is_control) {
+            return Ok(None);
+        }
+        store::account_by_name(&self.db, name).await
     }
 
     /// Checks a password and makes a login; its token goes into the cookie.
@@ -198,19 +207,19 @@ impl Accounts {
         from: IpAddr,
     ) -> Result<(Account, Secret), ApiError> {
         let name = fold(name.trim());
+        // Counted before the password is looked at, so that many tries at once are many.
         self.limits
-            .check(&name, from, self.clock.instant())
+            .take(&name, from, self.clock.instant())
             .map_err(ApiError::TooMany)?;
-        let found = store::account_by_name(&self.db, &name).await?;
+        let found = self.find(&name).await?;
         let (account, hash) = found.unzip();
         // A name that does not exist costs as much time as one that does.
         let right = self.passwords.verify(password, hash).await?;
         let Some(account) = account.filter(|_| right) else {
-            self.limits.count(&name, from, self.clock.instant());
             tracing::warn!("A sign-in failed");
             return Err(ApiError::WrongPassword);
         };
-        self.limits.by_account.forget(&(name, from));
+        self.limits.forgive(name, from);
         let token = self.open_login(&account).await?;
         tracing::info!(account.id = %account.id, "Account {} signed in", account.id);
         Ok((account, token))
@@ -297,16 +306,21 @@ impl Accounts {
 }
 
 impl SignInLimits {
-    fn check(&self, name: &str, from: IpAddr, now: std::time::Instant) -> Result<(), Duration> {
-        self.by_account
-            .check(&(name.to_owned(), from), self.tries, now)?;
+    /// Counts a try.
+    fn take(&self, name: &str, from: IpAddr, now: std::time::Instant) -> Result<(), Duration> {
+        let from = neighbourhood(from);
+        let account = (name.to_owned(), from);
+        self.by_account.take(&account, self.tries, now)?;
         let most = self.tries.saturating_mul(ACCOUNTS_BEHIND_AN_ADDRESS);
-        self.by_address.check(&from, most, now)
+        let taken = self.by_address.take(&from, most, now);
+        taken.inspect_err(|_| self.by_account.give_back(&account))
     }
 
-    fn count(&self, name: &str, from: IpAddr, now: std::time::Instant) {
-        self.by_account.count(&(name.to_owned(), from), now);
-        self.by_address.count(&from, now);
+    /// A right password: its try does not count, nor do the wrong ones before it.
+    fn forgive(&self, name: String, from: IpAddr) {
+        let from = neighbourhood(from);
+        self.by_account.forget(&(name, from));
+        self.by_address.give_back(&from);
     }
 }
 

@@ -81,11 +81,17 @@ impl Passwords {
         &self,
         work: impl FnOnce(Argon2<'static>) -> T + Send + 'static,
     ) -> Result<T, ApiError> {
-        let _turn = self.at_once.acquire().await;
+        let failed = |error: String| ApiError::Internal(format!("hashing a password: {error}"));
+        let turn = Arc::clone(&self.at_once).acquire_owned().await;
+        let turn = turn.map_err(|error| failed(error.to_string()))?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, self.params.clone());
-        tokio::task::spawn_blocking(move || work(argon2))
-            .await
-            .map_err(|error| ApiError::Internal(format!("hashing a password: {error}")))
+        tokio::task::spawn_blocking(move || {
+            // The work keeps the turn: whoever asked may hang up, which does not stop the work.
+            let _turn = turn;
+            work(argon2)
+        })
+        .await
+        .map_err(|error| failed(error.to_string()))
     }
 }
 
@@ -128,6 +134,32 @@ mod tests {
         assert!(!fits("correct house", Some(hash)).await);
         assert!(!fits("correct horse", None).await);
         assert!(!fits("correct horse", Some("nonsense".to_owned())).await);
+    }
+
+    #[tokio::test]
+    async fn work_whose_asker_has_gone_still_counts() {
+        let passwords = Passwords::cheap();
+        let (started, begun) = std::sync::mpsc::channel();
+        let (finish, finished) = std::sync::mpsc::channel::<()>();
+        let asker = tokio::spawn({
+            let passwords = passwords.clone();
+            async move {
+                let work = move |_| {
+                    started.send(()).unwrap();
+                    let _ = finished.recv();
+                };
+                passwords.run(work).await
+            }
+        });
+        tokio::task::spawn_blocking(move || begun.recv().unwrap())
+            .await
+            .unwrap();
+        asker.abort();
+        assert!(asker.await.unwrap_err().is_cancelled());
+        assert_eq!(passwords.at_once.available_permits(), 1);
+        drop(finish);
+        let turns = passwords.at_once.acquire_many(2).await;
+        assert!(turns.is_ok(), "the turn comes back with the work's end");
     }
 
     #[test]

@@ -25,6 +25,7 @@ use super::{
 use crate::channels::{ChannelEvent, ChannelId, StreamKeyId};
 use crate::clock::Clock;
 use crate::config::{Config, Limits};
+use crate::rate::neighbourhood;
 
 /// What the task is asked.
 #[derive(Debug)]
@@ -240,6 +241,7 @@ impl Lifecycle {
             self.limits.loopback_factor,
             address,
         );
+        let address = neighbourhood(address);
         let half_open = self
             .sessions
             .values()
@@ -340,7 +342,7 @@ impl Lifecycle {
         let session = Session {
             facts,
             key,
-            address,
+            address: neighbourhood(address),
             connected: false,
         };
         self.sessions.insert(id, session);

@@ -18,6 +18,13 @@ on_both_databases! {
         assert_eq!(answer.code(), "not_signed_in");
     }
 
+    async fn a_name_that_no_database_could_hold_is_a_wrong_one(server) {
+        server.creator().await;
+        let body = json!({ "name": "a\u{0}da", "password": "correct horse" });
+        let answer = server.anonymous().post("/api/session", body).await;
+        assert_eq!(answer.code(), "wrong_password", "{answer:?}");
+    }
+
     async fn a_login_ends_after_its_time(server) {
         let ada = server.creator().await;
         server.clock.advance(Duration::from_secs(29 * 24 * 3600));
@@ -66,6 +73,34 @@ async fn the_sixth_try_in_a_quarter_of_an_hour_waits() {
     assert!((1..=900).contains(&seconds));
     server.clock.advance(Duration::from_secs(31 * 60));
     assert_eq!(person.post("/api/session", right).await.status, 200);
+}
+
+#[tokio::test]
+async fn many_tries_at_once_are_many() {
+    let server = Server::plain().await;
+    server.creator().await;
+    let wrong = json!({ "name": "ada", "password": "wrong" });
+    let tries: Vec<_> = (0..20)
+        .map(|_| {
+            let (person, wrong) = (server.anonymous(), wrong.clone());
+            tokio::spawn(async move { person.post("/api/session", wrong).await.status })
+        })
+        .collect();
+    let mut statuses = Vec::new();
+    for tried in tries {
+        statuses.push(tried.await.unwrap());
+    }
+    let looked_at = statuses.iter().filter(|status| **status == 401).count();
+    assert_eq!(looked_at, 5, "{statuses:?}");
+}
+
+#[tokio::test]
+async fn right_passwords_of_a_household_do_not_count() {
+    let server = Server::plain().await;
+    server.creator().await;
+    for _ in 0..40 {
+        Account::sign_in(&server, "ada", "correct horse").await;
+    }
 }
 
 #[tokio::test]
