@@ -1,4 +1,4 @@
-//! Identifiers that leave the crate. Both are 128 bits and shown as 32 lower-case hexadecimal digits.
+//! Identifiers that leave the crate, of 128 bits each: 32 lower-case hexadecimal digits as text.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +8,8 @@ use serde::{Serialize, Serializer};
 /// One peer connection, WHIP or WHEP.
 ///
 /// It is random and unguessable, because a session URL made of it suffices to end the session
-/// (RFC 9725 §4.2).
+/// (RFC 9725 §4.2). So it is a secret: logs show its first eight digits, and only
+/// [`SessionId::reveal`] gives all.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionId(u128);
 
@@ -26,6 +27,24 @@ impl SessionId {
     #[must_use]
     pub fn random() -> Self {
         Self(random_u128())
+    }
+
+    /// All of it, for the session's URL; [`str::parse`] reads it back.
+    #[must_use]
+    pub fn reveal(self) -> String {
+        format!("{:032x}", self.0)
+    }
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}", self.0 >> 96)
+    }
+}
+
+impl fmt::Debug for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SessionId({self}…)")
     }
 }
 
@@ -49,20 +68,26 @@ impl From<StreamId> for u128 {
     }
 }
 
-macro_rules! hexadecimal {
+impl fmt::Display for StreamId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Debug for StreamId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StreamId({self})")
+    }
+}
+
+impl Serialize for StreamId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+macro_rules! from_hexadecimal {
     ($id:ident) => {
-        impl fmt::Display for $id {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "{:032x}", self.0)
-            }
-        }
-
-        impl fmt::Debug for $id {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, concat!(stringify!($id), "({:032x})"), self.0)
-            }
-        }
-
         impl FromStr for $id {
             type Err = ParseIdError;
 
@@ -76,17 +101,11 @@ macro_rules! hexadecimal {
                     .map_err(|_| ParseIdError)
             }
         }
-
-        impl Serialize for $id {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
     };
 }
 
-hexadecimal!(SessionId);
-hexadecimal!(StreamId);
+from_hexadecimal!(SessionId);
+from_hexadecimal!(StreamId);
 
 fn random_u128() -> u128 {
     let mut bytes = [0; 16];
@@ -105,8 +124,17 @@ mod tests {
     #[test]
     fn ids_round_trip_through_text() {
         let id = SessionId::random();
-        assert_eq!(id.to_string().parse(), Ok(id));
+        assert_eq!(id.reveal().parse(), Ok(id));
         assert_eq!(StreamId::from(7).to_string().parse(), Ok(StreamId::from(7)));
+    }
+
+    #[test]
+    fn what_is_shown_of_a_session_does_not_name_it() {
+        let id = SessionId::random();
+        for shown in [id.to_string(), format!("{id:?}")] {
+            assert!(!shown.contains(&id.reveal()), "{shown}");
+        }
+        assert!(id.reveal().starts_with(&id.to_string()));
     }
 
     #[test]

@@ -138,7 +138,7 @@ async fn view(
     let credential = match authorization(&headers) {
         Authorization::Token(token) => Some(token.hash()),
         // Channels are open to all; a script's `undefined` does no harm here.
-        Authorization::Absent | Authorization::Unusable => None,
+        _ => None,
     };
     let view = View {
         channel: channel.id,
@@ -152,7 +152,7 @@ async fn view(
         Refused::Offer(error) => WhepError::Offer(error),
         Refused::Draining => WhepError::Draining,
     })?;
-    let location = format!("/whep{}{}", session::PATH, answer.session);
+    let location = format!("/whep{}{}", session::PATH, answer.session.reveal());
     let links = [events::link(&location), layers::link(&location)];
     Ok(created(answer, &location, &streams.ice_servers, &links))
 }

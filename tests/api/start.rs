@@ -200,6 +200,7 @@ async fn no_secret_reaches_the_log() {
         .send_body("POST", "/whip", &headers, publish_offer())
         .await;
     assert_eq!(published.status, 201);
+    let session = published.header("location").rsplit('/').next().unwrap();
     let wrong = json!({ "name": "Ada", "password": "canary of a wrong one" });
     assert_eq!(person.post("/api/session", wrong).await.status, 401);
     let id = child.id().to_string();
@@ -213,6 +214,7 @@ async fn no_secret_reaches_the_log() {
         token,
         "canary",
         key.as_str(),
+        session,
         cookie,
         "ice-ufrag",
         "127.0.0.1",
