@@ -66,13 +66,13 @@ pub(crate) struct Subscriptions(Arc<Mutex<HashMap<String, Subscription>>>);
 
 #[derive(Debug, Clone)]
 struct Subscription {
-    names: Vec<String>,
+    names: Vec<&'static str>,
     /// Cancelled by DELETE.
     over: CancellationToken,
 }
 
 impl Subscriptions {
-    fn add(&self, names: Vec<String>) -> Option<String> {
+    fn add(&self, names: Vec<&'static str>) -> Option<String> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MOST_STREAMS {
             return None;
@@ -99,8 +99,8 @@ impl Subscriptions {
 enum EventsError {
     #[error(transparent)]
     Session(#[from] SessionError),
-    #[error("send a JSON array of event names: {0}")]
-    Body(String),
+    #[error("send a JSON array of event names: {words}", words = .0.body_text())]
+    Body(JsonRejection),
     #[error("there is no event `{0}`; there are {known}", known = NAMES.join(", "))]
     UnknownEvent(String),
     #[error("this session has {MOST_STREAMS} event streams already; delete one")]
@@ -114,7 +114,7 @@ impl IntoResponse for EventsError {
         let words = self.to_string();
         let (status, code) = match self {
             Self::Session(error) => return error.into_response(),
-            Self::Body(_) => (StatusCode::BAD_REQUEST, "body_invalid"),
+            Self::Body(rejection) => (signalling::status_of(&rejection), "body_invalid"),
             Self::UnknownEvent(_) => (StatusCode::BAD_REQUEST, "event_unknown"),
             Self::TooMany => (StatusCode::CONFLICT, "too_many_event_streams"),
             Self::NoSuchStream => (StatusCode::NOT_FOUND, "event_stream_not_found"),
@@ -139,12 +139,17 @@ async fn subscribe(
     names: Result<Json<Vec<String>>, JsonRejection>,
 ) -> Result<Response, EventsError> {
     let facts = viewer(&streams, &session, &headers).await?;
-    let Json(names) = names.map_err(|rejection| EventsError::Body(rejection.body_text()))?;
+    let Json(names) = names.map_err(EventsError::Body)?;
     if let Some(unknown) = names.iter().find(|name| !NAMES.contains(&name.as_str())) {
         let shown = unknown.chars().take(40).collect();
         return Err(EventsError::UnknownEvent(shown));
     }
-    let id = facts.subscriptions.add(names).ok_or(EventsError::TooMany)?;
+    // Each once, whatever the client repeats: this list is kept.
+    let wanted = NAMES
+        .into_iter()
+        .filter(|name| names.iter().any(|n| n == name));
+    let id = facts.subscriptions.add(wanted.collect());
+    let id = id.ok_or(EventsError::TooMany)?;
     let location = format!("/whep{}{session}/events/{id}", session::PATH);
     let mut response = StatusCode::CREATED.into_response();
     if let Ok(location) = HeaderValue::from_str(&location) {
@@ -169,7 +174,7 @@ async fn all_events(
 ) -> Result<Response, EventsError> {
     let facts = viewer(&streams, &session, &headers).await?;
     let everything = Subscription {
-        names: NAMES.map(str::to_owned).to_vec(),
+        names: NAMES.to_vec(),
         over: CancellationToken::new(),
     };
     stream(&streams, &session, facts, everything).await
@@ -241,7 +246,7 @@ async fn stream(
 struct Cursor {
     ready: std::vec::IntoIter<ViewerEvent>,
     then: Receiver<ViewerEvent>,
-    names: Vec<String>,
+    names: Vec<&'static str>,
     video_index: usize,
     session_over: CancellationToken,
     stream_over: CancellationToken,
@@ -284,7 +289,7 @@ impl Cursor {
             }
             self.told_something |= matches!(event, ViewerEvent::Active);
             let (name, data) = in_words(&event, self.video_index);
-            if self.names.iter().any(|wanted| wanted == name) {
+            if self.names.contains(&name) {
                 self.told_something = true;
                 return Some(Event::default().event(name).data(data.to_string()));
             }

@@ -55,8 +55,8 @@ struct Wanted {
 enum ChoiceError {
     #[error(transparent)]
     Session(#[from] SessionError),
-    #[error("{0}")]
-    Body(String),
+    #[error("{words}", words = .0.body_text())]
+    Body(JsonRejection),
     #[error("section {0} of this session is no video")]
     WrongMedia(String),
     #[error("there are no SVC layers here; choose by rid, maxWidth or maxHeight")]
@@ -72,7 +72,7 @@ impl IntoResponse for ChoiceError {
         let words = self.to_string();
         let (status, code) = match self {
             Self::Session(error) => return error.into_response(),
-            Self::Body(_) => (StatusCode::BAD_REQUEST, "body_invalid"),
+            Self::Body(rejection) => (signalling::status_of(&rejection), "body_invalid"),
             Self::WrongMedia(_) => (StatusCode::UNPROCESSABLE_ENTITY, "media_unknown"),
             Self::NoSvc => (StatusCode::UNPROCESSABLE_ENTITY, "svc_unsupported"),
             Self::UnknownLayer(_) => (StatusCode::UNPROCESSABLE_ENTITY, "layer_unknown"),
@@ -124,7 +124,7 @@ async fn choose_layer(
 ) -> Result<StatusCode, ChoiceError> {
     let (id, facts) = session::find(&streams, Role::Viewer, &session).await?;
     session::check_authorization(&streams, &facts, &headers).await?;
-    let Json(wanted) = wanted.map_err(|rejection| ChoiceError::Body(rejection.body_text()))?;
+    let Json(wanted) = wanted.map_err(ChoiceError::Body)?;
     if let Some(media) = &wanted.media_id
         && media.parse().ok() != facts.video_index
     {

@@ -5,7 +5,8 @@
 use std::net::IpAddr;
 
 use axum::body::{Body, to_bytes};
-use axum::extract::{Request, State};
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, AUTHORIZATION, CACHE_CONTROL,
@@ -21,10 +22,11 @@ use crate::accounts::{self, Accounts};
 use crate::clock::Clock;
 use crate::config::IceServer;
 use crate::error::Problem;
+use crate::rate::neighbourhood;
 use crate::request::Client;
 use crate::secret::Secret;
 
-/// Longest body of an offer or a fragment.
+/// Longest body of an offer, a fragment or a wish of a viewer.
 pub(super) const MAX_BODY: usize = 64 * 1024;
 /// Media type of offers and answers.
 pub(super) const SDP: &str = "application/sdp";
@@ -40,6 +42,7 @@ pub(super) fn routes(streams: Streams, accounts: Accounts) -> OpenApiRouter {
     OpenApiRouter::new()
         .merge(whip::routes())
         .merge(whep::routes())
+        .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(from_fn_with_state(streams.clone(), limit_session_requests))
         .layer(from_fn_with_state(accounts, accounts::identify))
         .layer(from_fn(allow_other_sites))
@@ -53,8 +56,11 @@ pub(super) enum Authorization {
     Absent,
     /// `Bearer token`, or the token alone as some clients send it.
     Token(Secret),
-    /// Something that is no token: another scheme, nothing, or the literal `undefined` that
-    /// scripts send when they have none.
+    /// Another scheme than `Bearer`, as a browser adds it when a proxy in front of us asked for a
+    /// password. It is not meant for us.
+    OtherScheme,
+    /// Something that is no token: nothing, or the literal `undefined` that scripts send when they
+    /// have none.
     Unusable,
 }
 
@@ -69,6 +75,7 @@ pub(super) fn authorization(headers: &HeaderMap) -> Authorization {
     let value = value.trim();
     let token = match value.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
+        Some((scheme, _)) if is_scheme(scheme) => return Authorization::OtherScheme,
         Some(_) => return Authorization::Unusable,
         None => value,
     };
@@ -81,6 +88,13 @@ pub(super) fn authorization(headers: &HeaderMap) -> Authorization {
     } else {
         Authorization::Token(Secret::new(token))
     }
+}
+
+/// Schemes that browsers and proxies use by themselves (RFC 7617, 7616, 4559).
+fn is_scheme(word: &str) -> bool {
+    ["basic", "digest", "negotiate", "ntlm"]
+        .iter()
+        .any(|scheme| word.eq_ignore_ascii_case(scheme))
 }
 
 /// Whether the content is of that type, with or without parameters.
@@ -99,22 +113,35 @@ pub(super) enum Match {
     Absent,
     /// `*`, also in quotes as some clients send it, or the very tag.
     Fits,
-    /// Another tag, or a weak one.
+    /// Another tag in quotes, or a weak one.
     Stale,
 }
 
-/// Compares `If-Match` with the session's tag.
+/// Compares `If-Match` with the session's tag. What is no entity tag at all counts as absent.
 pub(super) fn if_match(headers: &HeaderMap, tag: &str) -> Match {
-    let mut values = headers.get_all(IF_MATCH).iter().peekable();
-    if values.peek().is_none() {
-        return Match::Absent;
-    }
-    let fits = values
+    let values: Vec<&str> = headers
+        .get_all(IF_MATCH)
+        .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
-        .map(|value| value.trim().trim_matches('"'))
-        .any(|value| value == "*" || value == tag);
-    if fits { Match::Fits } else { Match::Stale }
+        .map(str::trim)
+        .collect();
+    let fits = |value: &&str| ["*", tag].contains(&value.trim_matches('"'));
+    if values.iter().any(fits) {
+        Match::Fits
+    } else if values.iter().any(|value| value.contains('"')) {
+        Match::Stale
+    } else {
+        Match::Absent
+    }
+}
+
+/// The status of a JSON body that is refused: the drafts know 400 for every fault inside it.
+pub(super) fn status_of(rejection: &JsonRejection) -> StatusCode {
+    match rejection.status() {
+        StatusCode::UNPROCESSABLE_ENTITY => StatusCode::BAD_REQUEST,
+        other => other,
+    }
 }
 
 /// Why a body could not be read.
@@ -282,19 +309,21 @@ impl Limiters {
     /// Counts an offer to publish.
     pub(super) fn publish(&self, from: IpAddr, clock: &Clock) -> Result<(), std::time::Duration> {
         let most = self.most(self.limits.publishes_per_minute, from);
-        self.publishes.take(&from, most, clock.instant())
+        self.publishes
+            .take(&neighbourhood(from), most, clock.instant())
     }
 
     /// Counts an offer to watch.
     pub(super) fn view(&self, from: IpAddr, clock: &Clock) -> Result<(), std::time::Duration> {
         let most = self.most(self.limits.views_per_minute, from);
-        self.views.take(&from, most, clock.instant())
+        self.views.take(&neighbourhood(from), most, clock.instant())
     }
 
     /// Counts a request to a session.
     fn request(&self, from: IpAddr, clock: &Clock) -> Result<(), std::time::Duration> {
         let most = self.most(self.limits.session_requests_per_minute, from);
-        self.requests.take(&from, most, clock.instant())
+        self.requests
+            .take(&neighbourhood(from), most, clock.instant())
     }
 
     fn most(&self, most: u32, from: IpAddr) -> u32 {
@@ -340,10 +369,13 @@ mod tests {
             "undefined",
             "Bearer undefined",
             "Bearer null",
-            "Basic dTpw",
+            "Token dTpw",
             "Bearer a b",
         ] {
             assert_eq!(read(value), Authorization::Unusable, "{value}");
+        }
+        for value in ["Basic dTpw", "basic dTpw", "Negotiate abc="] {
+            assert_eq!(read(value), Authorization::OtherScheme, "{value}");
         }
         assert_eq!(authorization(&HeaderMap::new()), Authorization::Absent);
     }
@@ -364,8 +396,11 @@ mod tests {
         for value in ["\"t1\"", "t1", "*", "\"*\"", "\"t0\", \"t1\""] {
             assert_eq!(read(value), Match::Fits, "{value}");
         }
-        for value in ["\"t0\"", "W/\"t1\"", ""] {
+        for value in ["\"t0\"", "W/\"t1\"", "nonsense, \"t0\""] {
             assert_eq!(read(value), Match::Stale, "{value}");
+        }
+        for value in ["", "t0", "undefined"] {
+            assert_eq!(read(value), Match::Absent, "{value}");
         }
         assert_eq!(if_match(&HeaderMap::new(), "t1"), Match::Absent);
     }

@@ -8,7 +8,7 @@ use axum::http::header::WWW_AUTHENTICATE;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use sfu::{OfferError, Role};
+use sfu::{OfferError, Role, SessionId};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -179,12 +179,13 @@ async fn publish(
     body: Body,
 ) -> Result<Response, WhipError> {
     admit(&streams, &client, &headers)?;
+    let offer = read_text(&headers, body).await?;
     let (key, channel) = match authorization(&headers) {
-        Authorization::Token(token) => of_key(&streams, &token).await?,
-        Authorization::Absent => return Err(WhipError::KeyMissing),
+        Authorization::Token(token) => of_key(&streams, token).await?,
+        Authorization::Absent | Authorization::OtherScheme => return Err(WhipError::KeyMissing),
         Authorization::Unusable => return Err(WhipError::KeyInvalid),
     };
-    answer(&streams, &client, channel, Some(key), &headers, body).await
+    answer(&streams, &client, channel, Some(key), offer).await
 }
 
 /// Publish on a channel, with its stream key or, from a page of this server, as its owner.
@@ -209,6 +210,7 @@ async fn publish_on(
     body: Body,
 ) -> Result<Response, WhipError> {
     admit(&streams, &client, &headers)?;
+    let offer = read_text(&headers, body).await?;
     let channel = streams.channels.by_handle(&handle).await?;
     let channel = channel.ok_or(WhipError::ChannelNotFound)?;
     let key = match key_for(&streams, &channel, &client, &asker, &headers).await {
@@ -219,7 +221,13 @@ async fn publish_on(
             return Err(error);
         }
     };
-    answer(&streams, &client, channel, key, &headers, body).await
+    answer(&streams, &client, channel, key, offer).await
+}
+
+/// A stream key that was right a moment ago.
+struct Key {
+    id: StreamKeyId,
+    text: Secret,
 }
 
 /// The stream key of that channel; none when its owner publishes from a page of ours.
@@ -229,13 +237,15 @@ async fn key_for(
     client: &Client,
     asker: &Asker,
     headers: &HeaderMap,
-) -> Result<Option<StreamKeyId>, WhipError> {
+) -> Result<Option<Key>, WhipError> {
     match authorization(headers) {
-        Authorization::Token(token) => match of_key(streams, &token).await? {
+        Authorization::Token(token) => match of_key(streams, token).await? {
             (key, of_key) if of_key.id == channel.id => Ok(Some(key)),
             _ => Err(WhipError::KeyOfOtherChannel),
         },
-        Authorization::Absent => check_owner(client, asker, channel, headers).map(|()| None),
+        Authorization::Absent | Authorization::OtherScheme => {
+            check_owner(client, asker, channel, headers).map(|()| None)
+        }
         Authorization::Unusable => Err(WhipError::KeyInvalid),
     }
 }
@@ -253,9 +263,10 @@ fn admit(streams: &Streams, client: &Client, headers: &HeaderMap) -> Result<(), 
     }
 }
 
-async fn of_key(streams: &Streams, token: &Secret) -> Result<(StreamKeyId, Channel), WhipError> {
-    let found = streams.channels.verify_stream_key(token).await?;
-    found.ok_or(WhipError::KeyInvalid)
+async fn of_key(streams: &Streams, text: Secret) -> Result<(Key, Channel), WhipError> {
+    let found = streams.channels.verify_stream_key(&text).await?;
+    let (id, channel) = found.ok_or(WhipError::KeyInvalid)?;
+    Ok((Key { id, text }, channel))
 }
 
 /// Our studio page publishes by its owner's login. The cookie alone is not enough: it also comes
@@ -280,14 +291,12 @@ async fn answer(
     streams: &Streams,
     client: &Client,
     channel: Channel,
-    key: Option<StreamKeyId>,
-    headers: &HeaderMap,
-    body: Body,
+    key: Option<Key>,
+    offer: String,
 ) -> Result<Response, WhipError> {
-    let offer = read_text(headers, body).await?;
     let publish = Publish {
         channel,
-        key,
+        key: key.as_ref().map(|key| key.id),
         address: client.address,
         offer,
     };
@@ -301,14 +310,29 @@ async fn answer(
             Refused::NotLive => WhipError::Offer(OfferError::NotLive),
             Refused::Draining => WhipError::Draining,
         })?;
-    if let Some(key) = key
-        && let Err(error) = streams.channels.note_use(key).await
-    {
+    if let Some(key) = key {
+        confirm(streams, &key, answer.session).await?;
+    }
+    let location = format!("/whip{}{}", session::PATH, answer.session.reveal());
+    Ok(created(answer, &location, &streams.ice_servers, &[]))
+}
+
+/// Hangs up on a key that was revoked while its offer was being answered: the session was in no
+/// book yet when the revocation looked for it.
+async fn confirm(streams: &Streams, key: &Key, session: SessionId) -> Result<(), WhipError> {
+    let noted = match streams.channels.verify_stream_key(&key.text).await {
+        Ok(None) => {
+            streams.hang_up(session).await;
+            return Err(WhipError::KeyInvalid);
+        }
+        Ok(Some(_)) => streams.channels.note_use(key.id).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = noted {
         // The stream matters more than the date of its key's last use.
         log_store_error(&error);
     }
-    let location = format!("/whip{}{}", session::PATH, answer.session);
-    Ok(created(answer, &location, &streams.ice_servers, &[]))
+    Ok(())
 }
 
 /// Trickle candidates or restart ICE.

@@ -43,6 +43,40 @@ async fn an_offer_gets_201_with_all_that_players_need() {
 }
 
 #[tokio::test]
+async fn what_was_no_credential_at_the_offer_is_none_later() {
+    let server = Server::plain().await;
+    server.on_air().await;
+    let player = server.player();
+    for authorization in ["Bearer undefined", "Basic YTpi"] {
+        let headers = [SDP, ("authorization", authorization)];
+        let answer = player
+            .http
+            .send_body("POST", "/whep/ada", &headers, view_offer())
+            .await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        let url = answer.header("location");
+        let headers = [("authorization", authorization)];
+        let answer = player.http.send("DELETE", url, &headers).await;
+        assert_eq!(answer.status, 200, "{authorization}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn wishes_are_as_short_as_offers() {
+    let server = Server::plain().await;
+    let (_, player, answer) = watched(&server).await;
+    let url = answer.header("location");
+    let many = format!("[{}\"active\"]", "\"active\",".repeat(8_000));
+    for what in ["events", "layer"] {
+        let answer = player
+            .http
+            .send_body("POST", &format!("{url}/{what}"), &[JSON], many.clone())
+            .await;
+        assert_eq!(answer.status, 413, "{what}: {answer:?}");
+    }
+}
+
+#[tokio::test]
 async fn nobody_live_is_409_and_no_channel_404() {
     let server = Server::plain().await;
     server.creator().await;
@@ -251,7 +285,7 @@ async fn events_follow_the_stream_from_begin_to_end() {
     assert_eq!(events.until("inactive").await, json!({}));
     server.media_connects("ada", publisher).await;
     assert_eq!(events.until("active").await, json!({}));
-    let end = format!("/whip/sessions/{publisher}");
+    let end = format!("/whip/sessions/{}", publisher.reveal());
     assert_eq!(player.http.delete(&end).await.status, 200);
     assert_eq!(events.until("ended").await, json!({}));
     assert_eq!(events.next().await, None, "the stream of events is over");
