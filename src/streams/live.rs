@@ -79,6 +79,13 @@ pub(super) struct Publisher {
     silent: bool,
 }
 
+impl Publisher {
+    /// Whether it connected and then sent nothing at all.
+    fn never_came(&self, now: Instant) -> bool {
+        self.connected && !self.flowing && !self.silent && age(self.since, now) >= HANDSHAKE
+    }
+}
+
 /// All live channels.
 #[derive(Debug)]
 pub(super) struct LiveChannels {
@@ -275,18 +282,27 @@ impl LiveChannels {
         self.remove(stream, Some(at))
     }
 
-    /// Ends streams whose publisher stayed away too long.
+    /// Interrupts streams whose publisher sends nothing, ends those whose publisher stayed away too
+    /// long.
     pub(super) fn tick(&mut self, now: Instant, at: Timestamp) -> Vec<Effect> {
         let rules = self.rules;
+        let mut effects: Vec<Effect> = self
+            .channels
+            .values_mut()
+            .filter(|live| live.publisher.is_some_and(|by| by.never_came(now)))
+            .flat_map(|live| live.interrupt(now))
+            .collect();
         let over: Vec<StreamId> = self
             .channels
             .values()
             .filter(|live| live.is_over(&rules, now))
             .map(|live| live.stream)
             .collect();
-        over.into_iter()
-            .flat_map(|stream| self.remove(stream, Some(at)))
-            .collect()
+        let ends = over
+            .into_iter()
+            .flat_map(|stream| self.remove(stream, Some(at)));
+        effects.extend(ends);
+        effects
     }
 
     fn live_of(&mut self, stream: StreamId) -> Option<&mut Live> {
@@ -340,7 +356,7 @@ impl Live {
         let coming_back = self.claimed
             || self
                 .publisher
-                .is_some_and(|by| by.since > since && age(by.since, now) < HANDSHAKE);
+                .is_some_and(|by| by.since >= since && age(by.since, now) < HANDSHAKE);
         age(since, now) >= rules.window && !coming_back
     }
 }
@@ -377,11 +393,14 @@ mod tests {
 
     impl Bench {
         fn new(second_publisher: SecondPublisher) -> Self {
-            let clock = Clock::movable();
-            let settings = Settings {
+            Self::with(Settings {
                 second_publisher,
                 ..Settings::default()
-            };
+            })
+        }
+
+        fn with(settings: Settings) -> Self {
+            let clock = Clock::movable();
             Self {
                 live: LiveChannels::new(Rules::from(&settings)),
                 channel: Channel {
@@ -522,6 +541,41 @@ mod tests {
         ));
         assert_eq!(bench.tick(), []);
         assert_ne!(bench.claim().unwrap(), stream, "the next is a new stream");
+    }
+
+    #[test]
+    fn publisher_that_connects_and_sends_nothing_is_not_live_for_ever() {
+        let mut bench = Bench::new(SecondPublisher::AfterSilence);
+        let (stream, session, _) = bench.publish();
+        bench.live.connected(stream, session, bench.clock.now());
+        bench.wait(9);
+        assert_eq!(bench.tick(), []);
+        bench.wait(1);
+        assert!(matches!(
+            bench.tick().as_slice(),
+            [Effect::Tell(StreamEvent::Interrupted { .. })]
+        ));
+        bench.wait(31);
+        assert_eq!(bench.tick().first(), Some(&Effect::EndStream(stream)));
+    }
+
+    #[test]
+    fn takeover_without_a_window_ends_the_first_publisher_alone() {
+        let mut bench = Bench::with(Settings {
+            second_publisher: SecondPublisher::Takeover,
+            reconnect_window_seconds: 0,
+            ..Settings::default()
+        });
+        let (stream, first) = bench.go_live();
+        let (again, second, effects) = bench.publish();
+        assert_eq!(again, stream);
+        assert!(effects.contains(&Effect::Close(first, CloseReason::Superseded)));
+        assert_eq!(bench.tick(), [], "the second has its handshake to make");
+        let effects = bench.live.flowing(stream, second, bench.clock.now());
+        assert!(matches!(
+            effects.as_slice(),
+            [Effect::Tell(StreamEvent::Resumed { .. })]
+        ));
     }
 
     #[test]
