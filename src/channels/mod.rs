@@ -165,7 +165,12 @@ impl Channels {
     /// # Errors
     /// When the database fails.
     pub async fn by_handle(&self, handle: &str) -> Result<Option<Channel>, StoreError> {
-        store::channel_by_handle(&self.db, &handle.to_lowercase()).await
+        let handle = handle.to_lowercase();
+        // Not every text may be asked for: PostgreSQL has no NUL.
+        if !is_shaped(&handle) {
+            return Ok(None);
+        }
+        store::channel_by_handle(&self.db, &handle).await
     }
 
     /// The channel of that handle.
@@ -192,12 +197,18 @@ impl Channels {
         }
     }
 
-    /// Channels in the order of their handles, from the one after `after` on.
+    /// Channels in the order of their handles, from the one after `after` on; all when it is empty.
     ///
     /// # Errors
-    /// When the database fails.
-    pub async fn page(&self, after: &str, most: u16) -> Result<Vec<Channel>, StoreError> {
-        store::channels_after(&self.db, after, most).await
+    /// When `after` is no handle, or the database fails.
+    pub async fn page(&self, after: &str, most: u16) -> Result<Vec<Channel>, ApiError> {
+        if !after.is_empty() && !is_shaped(after) {
+            return Err(ApiError::Invalid {
+                code: "cursor_invalid",
+                detail: "give the next_cursor of the page before, or none".to_owned(),
+            });
+        }
+        Ok(store::channels_after(&self.db, after, most).await?)
     }
 
     /// An account's channels, oldest first.
@@ -229,7 +240,10 @@ impl Channels {
         if store::count_stream_keys(&self.db, channel).await? >= MOST_STREAM_KEYS {
             return Err(ApiError::Conflict {
                 code: "too_many_stream_keys",
-                detail: format!("a channel has at most {MOST_STREAM_KEYS} stream keys"),
+                detail: format!(
+                    "a channel has at most {MOST_STREAM_KEYS} stream keys; revoke one in the \
+                     dashboard, or rotate it"
+                ),
             });
         }
         let (prefix, text) = stream_key::generate();
@@ -333,12 +347,7 @@ fn checked_handle(handle: &str) -> Result<String, ApiError> {
         code: "handle_invalid",
         detail: detail.to_owned(),
     };
-    let shaped = (2..=30).contains(&handle.len())
-        && handle.starts_with(|first: char| first.is_ascii_lowercase() || first.is_ascii_digit())
-        && handle
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-');
-    if !shaped {
+    if !is_shaped(&handle) {
         return Err(invalid(
             "a handle has 2 to 30 letters a to z, digits, hyphens or underscores, and starts with \
              a letter or digit",
@@ -348,6 +357,14 @@ fn checked_handle(handle: &str) -> Result<String, ApiError> {
         return Err(invalid("this handle is reserved; choose another"));
     }
     Ok(handle)
+}
+
+fn is_shaped(handle: &str) -> bool {
+    (2..=30).contains(&handle.len())
+        && handle.starts_with(|first: char| first.is_ascii_lowercase() || first.is_ascii_digit())
+        && handle
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
 }
 
 fn checked_name(name: &str) -> Result<String, ApiError> {

@@ -22,7 +22,11 @@ impl std::fmt::Debug for Pepper {
 
 /// Why there is no pepper.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot use the secret in {path}: {source}", path = path.display())]
+#[error(
+    "cannot use the secret in {path}: {source}; restore the file from a backup, or remove it and make \
+     new stream keys",
+    path = path.display()
+)]
 pub struct PepperError {
     path: PathBuf,
     source: io::Error,

@@ -73,6 +73,20 @@ on_both_databases! {
     }
 }
 
+on_both_databases! {
+    async fn a_handle_that_no_channel_can_have_is_not_found(server) {
+        let person = server.anonymous();
+        for path in ["/api/channels/%00", "/api/channels/a%20b", "/api/channels/%F0%9F%8E%A5"] {
+            assert_eq!(person.get(path).await.code(), "channel_not_found", "{path}");
+        }
+        let headers = [("content-type", "application/sdp")];
+        let answer = person.send_body("POST", "/whep/%00", &headers, "v=0").await;
+        assert_eq!(answer.code(), "channel_not_found");
+        let answer = person.get("/api/channels?cursor=%00").await;
+        assert_eq!(answer.code(), "cursor_invalid");
+    }
+}
+
 /// Tries to publish with a key; the session is ended at once.
 async fn stream_key_works(server: &Server, key: &str) -> Result<(), String> {
     let encoder = crate::support::Encoder::new(server, key);
@@ -199,7 +213,7 @@ async fn the_owner_ends_the_stream() {
     assert!(server.live("ada").await.is_none());
     let again = ada.post("/api/channels/ada/end", json!({})).await;
     assert_eq!(again.code(), "not_live");
-    let url = format!("/whip/sessions/{session}");
+    let url = format!("/whip/sessions/{}", session.reveal());
     server
         .wait_for("the encoder's session to be closed", || async {
             (encoder.http.get(&url).await.status == 404).then_some(())
