@@ -45,7 +45,10 @@ pub struct App {
 #[non_exhaustive]
 pub enum StartError {
     /// The data folder.
-    #[error("cannot use the data folder {path}: {source}")]
+    #[error(
+        "cannot use the data folder {path}: {source}; choose another with --data, or let this user \
+         write there"
+    )]
     Data {
         /// The folder.
         path: String,

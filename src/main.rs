@@ -193,6 +193,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 fn sources(settings: Settings) -> Sources {
     let mut flags = Vec::new();
     let mut flag = |name: &str, key, value: Option<String>| {
+        // An empty environment variable gives an empty flag, and counts as not set.
+        let value = value.filter(|value| !value.is_empty());
         flags.extend(value.map(|value| Override {
             name: name.to_owned(),
             key,
@@ -354,7 +356,9 @@ async fn channel(config: &Config, command: ChannelCommand) -> anyhow::Result<Exi
 async fn stream_key(config: &Config, command: StreamKeyCommand) -> anyhow::Result<ExitCode> {
     let StreamKeyCommand::New { handle, name } = command;
     let bench = bench(config).await?;
-    let channel = bench.channels.expect(&handle).await.map_err(in_words)?;
+    let Some(channel) = bench.channels.by_handle(&handle).await? else {
+        bail!("there is no channel @{handle}; make it with `tallylight channel create {handle}`");
+    };
     let made = bench.channels.create_stream_key(channel.id, &name).await;
     let (_, key) = made.map_err(in_words)?;
     say(&format!("{}\n", key.reveal()))?;

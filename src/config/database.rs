@@ -45,11 +45,54 @@ impl Database {
         let Some((scheme, rest)) = self.url.split_once("://") else {
             return;
         };
-        let Some((user, host)) = rest.rsplit_once('@') else {
-            return;
+        let (place, query) = match rest.split_once('?') {
+            Some((place, query)) => (place, format!("?{}", hide_in_query(query))),
+            None => (rest, String::new()),
         };
-        if let Some((user, _)) = user.split_once(':') {
-            self.url = format!("{scheme}://{user}:{HIDDEN}@{host}");
+        let place = match place.rsplit_once('@') {
+            Some((user, host)) => match user.split_once(':') {
+                Some((user, _)) => format!("{user}:{HIDDEN}@{host}"),
+                None => place.to_owned(),
+            },
+            None => place.to_owned(),
+        };
+        self.url = format!("{scheme}://{place}{query}");
+    }
+}
+
+fn hide_in_query(query: &str) -> String {
+    let pairs = query.split('&').map(|pair| match pair.split_once('=') {
+        Some((name, _)) if name.eq_ignore_ascii_case("password") => format!("{name}={HIDDEN}"),
+        _ => pair.to_owned(),
+    });
+    pairs.collect::<Vec<_>>().join("&")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_hidden_wherever_they_stand() {
+        for (url, shown) in [
+            ("postgres://ann:pw@host/db", "postgres://ann:***@host/db"),
+            (
+                "postgres://ann:p@w@host/db?sslmode=require",
+                "postgres://ann:***@host/db?sslmode=require",
+            ),
+            (
+                "postgres://host/db?user=ann&password=pw",
+                "postgres://host/db?user=ann&password=***",
+            ),
+            ("postgres://ann@host/db", "postgres://ann@host/db"),
+            ("", ""),
+        ] {
+            let mut database = Database {
+                url: url.to_owned(),
+                ..Database::default()
+            };
+            database.hide_password();
+            assert_eq!(database.url, shown.replace("***", HIDDEN));
         }
     }
 }

@@ -117,7 +117,12 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
     if let Some(path) = &file {
         table = read_file(path)?;
     }
-    for (name, value) in &sources.environment {
+    // An empty variable counts as not set: compose files pass them for what the operator left out.
+    let given = sources
+        .environment
+        .iter()
+        .filter(|(_, value)| !value.is_empty());
+    for (name, value) in given {
         let Some(key) = key_of_variable(name, &mut remarks)? else {
             continue;
         };

@@ -66,7 +66,9 @@ pub enum StoreError {
         found: String,
     },
     /// The database could not be opened.
-    #[error("cannot open the database {place}: {source}")]
+    #[error(
+        "cannot open the database {place}: {source}; is it running, and is `database.url` right?"
+    )]
     Open {
         /// File or server, without the password.
         place: String,
