@@ -120,6 +120,7 @@ pub struct Streams {
     clock: Clock,
     limits: Arc<Limiters>,
     ice_servers: Arc<[IceServer]>,
+    reconnect_window: Duration,
     draining: CancellationToken,
 }
 
@@ -275,6 +276,7 @@ impl Streams {
             clock: clock.clone(),
             limits: Arc::new(Limiters::new(config.limits.clone())),
             ice_servers: config.ice.servers.clone().into(),
+            reconnect_window: config.streams.reconnect_window(),
             draining: CancellationToken::new(),
         };
         let stop_history = CancellationToken::new();

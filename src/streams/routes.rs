@@ -76,6 +76,8 @@ struct ChannelPage {
     viewers: u32,
     /// Of the last stream, when none is on air.
     ended_at: Option<Timestamp>,
+    /// How long a stream waits for a publisher that was lost.
+    reconnect_window_seconds: u64,
     /// Whether whoever asks owns the channel.
     owner: bool,
 }
@@ -187,6 +189,7 @@ async fn show_channel(
         started_at: live.as_ref().and_then(|live| live.started_at),
         viewers: live.map_or(0, |live| live.viewers),
         ended_at,
+        reconnect_window_seconds: streams.reconnect_window.as_secs(),
         owner,
     }))
 }
