@@ -14,11 +14,14 @@ export function useAccount() {
   return useQuery(sessionQuery).data;
 }
 
-/** As `useAccount`, for pages that need somebody: anybody else goes to sign in and comes back. */
-export function useRequiredAccount() {
+/**
+ * As `useAccount`, for pages that need somebody: anybody else goes to sign in and comes back; `stay`
+ * keeps the page while it is in the middle of something.
+ */
+export function useRequiredAccount(stay = false) {
   const query = useQuery(sessionQuery);
   const navigate = useNavigate();
-  const nobody = query.data === null;
+  const nobody = query.data === null && !stay;
   useEffect(() => {
     if (nobody) {
       void navigate({ to: '/login', search: { next: location.pathname + location.search }, replace: true });

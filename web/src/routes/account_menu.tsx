@@ -6,12 +6,14 @@ import { api } from '../api/client';
 import type { AccountSession } from '../api/types';
 import { buttonClass } from '../ui/button';
 import { sessionQuery } from './account';
+import { mayLeave } from './leaving';
 import { PLACES } from './places';
 
 export default function AccountMenu({ account }: { account: AccountSession }) {
   const queries = useQueryClient();
   const navigate = useNavigate();
   const signOut = async () => {
+    if (!(await mayLeave())) return;
     await api.signOut().catch(() => undefined);
     queries.clear();
     queries.setQueryData(sessionQuery.queryKey, null);

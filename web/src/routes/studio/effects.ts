@@ -1,7 +1,9 @@
 /** What the studio does beside showing: devices, resuming, warnings, keys, staying awake. */
-import { useEffect, useRef } from 'react';
+import { useBlocker } from '@tanstack/react-router';
+import { useCallback, useEffect, useRef, useState } from 'react';
 import type { Publisher } from '../../publisher/publisher';
 import type { Sources } from '../../publisher/sources';
+import { askBeforeLeaving } from '../leaving';
 import { onAirNote } from './settings';
 
 /** Opens the devices if that needs no question; lets everything go with the page. */
@@ -42,6 +44,38 @@ export function useWarning(busy: boolean): void {
     addEventListener('beforeunload', warn);
     return () => removeEventListener('beforeunload', warn);
   }, [busy]);
+}
+
+/**
+ * Asks before links, Back or signing out take the studio away while it is in use. `leave` is told the
+ * answer to the question that is open; none is open while it is `null`.
+ */
+export function useLeaving(inUse: () => boolean): ((leave: boolean) => void) | null {
+  const [answer, setAnswer] = useState<((leave: boolean) => void) | null>(null);
+  const pending = useRef<((leave: boolean) => void) | null>(null);
+  const ask = useCallback(() => {
+    pending.current?.(false);
+    if (!inUse()) return Promise.resolve(true);
+    return new Promise<boolean>((resolve) => {
+      pending.current = (leave) => {
+        pending.current = null;
+        setAnswer(null);
+        resolve(leave);
+      };
+      setAnswer(() => pending.current);
+    });
+  }, [inUse]);
+  useEffect(() => askBeforeLeaving(ask), [ask]);
+  useBlocker({
+    // Closing the tab is asked by the browser.
+    enableBeforeUnload: false,
+    shouldBlockFn: async ({ current, next }) => {
+      if (next.pathname !== current.pathname) return !(await ask());
+      // Here already: a link to the studio must not open it for another channel.
+      return inUse() && JSON.stringify(next.search) !== JSON.stringify(current.search);
+    },
+  });
+  return answer;
 }
 
 export function useMuteKey(sources: Sources): void {

@@ -1,5 +1,6 @@
 /** The studio: for whoever is signed in and has a channel. */
 import { useNavigate, useSearch } from '@tanstack/react-router';
+import { useState } from 'react';
 import { Spinner } from '../../ui/spinner';
 import { useRequiredAccount } from '../account';
 import { Frame } from '../frame';
@@ -8,7 +9,12 @@ import { useTitle } from '../title';
 import { Room } from './room';
 
 export function StudioPage() {
-  const { data: account } = useRequiredAccount();
+  const [inUse, setInUse] = useState(false);
+  const { data } = useRequiredAccount(inUse);
+  // Whoever is on air stays so, whatever becomes of the sign-in meanwhile.
+  const [last, setLast] = useState(data);
+  if (data && data !== last) setLast(data);
+  const account = inUse ? (data ?? last) : data;
   const search = useSearch({ from: '/studio' });
   const navigate = useNavigate();
   const channels = account?.channels ?? [];
@@ -21,6 +27,7 @@ export function StudioPage() {
         channels={channels}
         codec={search.codec ?? null}
         onChannel={(handle) => void navigate({ to: '/studio', search: { ...search, channel: handle } })}
+        onUse={setInUse}
       />
     );
   }

@@ -7,12 +7,12 @@ import type { OwnChannel } from '../../api/types';
 import { Publisher } from '../../publisher/publisher';
 import { Sources } from '../../publisher/sources';
 import { Button } from '../../ui/button';
-import { Dialog } from '../../ui/dialog';
 import { Frame } from '../frame';
 import { useTitle } from '../title';
 import { Announcements } from './announcements';
 import { Dock } from './dock';
-import { useAwake, useLifetime, useMuteKey, useResume, useWarning } from './effects';
+import { useAwake, useLeaving, useLifetime, useMuteKey, useResume, useWarning } from './effects';
+import { EndDialog } from './end_dialog';
 import { Heading } from './heading';
 import { HealthCard } from './health_card';
 import { Pickers } from './pickers';
@@ -24,11 +24,14 @@ export function Room({
   channels,
   codec,
   onChannel,
+  onUse,
 }: {
   channel: OwnChannel;
   channels: OwnChannel[];
   codec: string | null;
   onChannel: (handle: string) => void;
+  /** Told whether this is more than a green room: on air, or with news of how that ended. */
+  onUse: (inUse: boolean) => void;
 }) {
   const [settings, setSettings] = useSettings(codec);
   const [{ sources, publisher }] = useState(() => {
@@ -40,7 +43,11 @@ export function Room({
   const [asking, setAsking] = useState(false);
   const { phase } = air;
   const onAir = phase.name === 'live' || phase.name === 'reconnecting';
-  const busy = onAir || phase.name === 'starting';
+  const busy = isBusy(publisher);
+  useEffect(() => {
+    onUse(phase.name !== 'idle');
+    return () => onUse(false);
+  }, [onUse, phase.name]);
 
   const ingest = useQuery({
     queryKey: ['ingest', channel.handle],
@@ -60,16 +67,13 @@ export function Room({
   useLifetime(sources, publisher);
   useResume(sources, channel.handle, heldByServer, phase.name === 'idle', goLive);
   useWarning(busy);
+  const leaving = useLeaving(useCallback(() => isBusy(publisher), [publisher]));
   useMuteKey(sources);
   useAwake(onAir);
   useEffect(() => {
     if (phase.name === 'ended' || phase.name === 'failed') onAirNote.clear();
   }, [phase.name]);
   useTitle(onAir ? `On air: ${channel.name}` : 'Studio', phase.name === 'live');
-
-  const leaving = (handle: string) => {
-    if (!busy) onChannel(handle);
-  };
 
   return (
     <Frame live={phase.name === 'live'}>
@@ -79,7 +83,7 @@ export function Room({
             channel={channel}
             channels={channels}
             busy={busy}
-            onChannel={leaving}
+            onChannel={onChannel}
             startedAt={ingest?.started_at ?? null}
             since={air.since}
             viewers={ingest?.viewers ?? 0}
@@ -137,29 +141,27 @@ export function Room({
           />
         </div>
       </div>
-      <Dialog
-        open={asking}
-        onClose={() => setAsking(false)}
-        title="End the stream?"
-        actions={
-          <>
-            <Button onClick={() => setAsking(false)}>Stay on air</Button>
-            <Button
-              look="primary"
-              onClick={() => {
-                setAsking(false);
-                publisher.end();
-              }}
-            >
-              End stream
-            </Button>
-          </>
-        }
-      >
-        {ingest?.viewers
-          ? `${ingest.viewers} ${ingest.viewers === 1 ? 'person is' : 'people are'} watching. They will see that the stream has ended.`
-          : 'Viewers will see that the stream has ended.'}
-      </Dialog>
+      <EndDialog
+        open={asking || leaving !== null}
+        onAir={onAir}
+        viewers={ingest?.viewers ?? 0}
+        onStay={() => {
+          setAsking(false);
+          leaving?.(false);
+        }}
+        onEnd={() => {
+          setAsking(false);
+          if (onAir) publisher.end();
+          else if (busy) publisher.leave();
+          leaving?.(true);
+        }}
+      />
     </Frame>
   );
+}
+
+/** On air or about to be, as of now: a question may come before the next rendering. */
+function isBusy(publisher: Publisher): boolean {
+  const { name } = publisher.store.get().phase;
+  return name === 'live' || name === 'reconnecting' || name === 'starting';
 }

@@ -1,0 +1,58 @@
+import { endStream, expect, goLive, look, test } from './harness';
+
+test('leaving the studio on air asks first, by link, by Back and by signing out', async ({
+  people,
+  ownChannel: channel,
+  site,
+}) => {
+  const studio = await people.creator();
+  await studio.goto('/dashboard');
+  await studio.goto(`/studio?channel=${channel.handle}`);
+  await studio.getByRole('navigation').getByRole('link', { name: 'Dashboard' }).click();
+  await expect(studio.getByRole('heading', { name: 'Dashboard' })).toBeVisible();
+  await studio.goBack();
+  await expect(studio.getByRole('button', { name: 'Camera off' })).toBeEnabled();
+  await studio.getByRole('button', { name: 'Go live' }).click();
+  await expect(studio.getByText(/^On air/)).toBeVisible();
+  const question = studio.getByRole('dialog', { name: 'End the stream?' });
+  const stay = question.getByRole('button', { name: 'Stay on air' });
+
+  await studio.getByRole('navigation').getByRole('link', { name: 'Home' }).click();
+  await expect(question).toBeVisible();
+  await look(studio, 'studio-leaving');
+  await stay.click();
+  await studio.goForward();
+  await expect(question).toBeVisible();
+  await stay.click();
+  await studio.getByRole('button', { name: 'Ada' }).click();
+  await studio.getByRole('menuitem', { name: 'Sign out' }).click();
+  await expect(question).toBeVisible();
+  await stay.click();
+  // The link to where one is already opens nothing else, and the skip link stays a link.
+  await studio.getByRole('navigation').getByRole('link', { name: 'Studio' }).click();
+  await expect(question).toHaveCount(0);
+  await expect(studio).toHaveURL(new RegExp(`channel=${channel.handle}`));
+  await expect(studio.getByText(/^On air/)).toBeVisible();
+  expect(await site.api('GET', `/channels/${channel.handle}`)).toMatchObject({ state: 'live' });
+
+  await studio.getByRole('navigation').getByRole('link', { name: 'Home' }).click();
+  await question.getByRole('button', { name: 'End stream' }).click();
+  await expect(studio.getByRole('heading', { name: 'Live now' })).toBeVisible();
+  await expect.poll(() => site.api('GET', `/channels/${channel.handle}`)).toMatchObject({ state: 'offline' });
+});
+
+test('a sign-in that runs out takes nobody off air', async ({ people, ownChannel: channel, site }) => {
+  const studio = await people.creator();
+  await studio.clock.install();
+  await goLive(studio, channel.handle);
+  await studio.route('**/api/session', (route) => route.fulfill({ status: 401, json: { status: 401 } }));
+  const asked = studio.waitForResponse('**/api/session');
+  await studio.clock.fastForward(61_000);
+  await studio.evaluate(() => document.dispatchEvent(new Event('visibilitychange', { bubbles: true })));
+  await asked;
+  await expect(studio.getByRole('link', { name: 'Sign in' })).toBeVisible();
+  await expect(studio.getByText(/^On air/)).toBeVisible();
+  expect(await site.api('GET', `/channels/${channel.handle}`)).toMatchObject({ state: 'live' });
+  await endStream(studio);
+  await expect(studio.getByText('Your stream has ended')).toBeVisible();
+});
