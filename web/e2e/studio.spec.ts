@@ -1,4 +1,4 @@
-import { endStream, expect, goLive, look, test } from './harness';
+import { endStream, expect, goLive, look, openStudio, test } from './harness';
 
 test('leaving the studio on air asks first, by link, by Back and by signing out', async ({
   people,
@@ -55,4 +55,31 @@ test('a sign-in that runs out takes nobody off air', async ({ people, ownChannel
   expect(await site.api('GET', `/channels/${channel.handle}`)).toMatchObject({ state: 'live' });
   await endStream(studio);
   await expect(studio.getByText('Your stream has ended')).toBeVisible();
+});
+
+test('cancelling what does not come up is the end of it', async ({ people, ownChannel: channel, site }) => {
+  const studio = await people.creator();
+  const asked: string[] = [];
+  studio.on('request', (request) => {
+    if (/\/whip\//.test(request.url())) asked.push(request.method());
+  });
+  // An answer without an address: the session is there, and no media can flow.
+  await studio.route('**/whip/*', async (route) => {
+    const response = await route.fetch();
+    const body = (await response.text()).replace(/^a=candidate.*\r\n/gm, '');
+    await route.fulfill({ response, body });
+  });
+  await openStudio(studio, channel.handle);
+  await studio.getByRole('button', { name: 'Go live' }).click();
+  await expect(studio.getByText('You are not on air yet')).toBeVisible();
+  await expect
+    .poll(() => site.api('GET', `/channels/${channel.handle}/ingest`))
+    .toMatchObject({ state: 'connecting' });
+  await studio.getByRole('button', { name: 'Cancel' }).click();
+  await expect
+    .poll(() => site.api('GET', `/channels/${channel.handle}/ingest`))
+    .toMatchObject({ state: 'waiting' });
+  for (let polls = 0; polls < 2; polls += 1) await studio.waitForResponse('**/ingest');
+  await expect(studio.getByRole('button', { name: 'Go live' })).toBeVisible();
+  expect(asked).toEqual(['POST', 'DELETE']);
 });

@@ -9,6 +9,7 @@ const OPTIONS: AirOptions = {
   bitrate: 2_500_000,
   codec: null,
   simulcast: true,
+  resumes: false,
 };
 const FRAGMENT = 'a=ice-ufrag:x\r\na=ice-pwd:y\r\n';
 
@@ -67,7 +68,7 @@ beforeEach(() => {
     requests.push(`${method} ${path}`);
     let response: Response;
     if (path.startsWith('/api/')) response = Response.json({ state: answers.channel });
-    else if (method === 'POST') response = answers.post();
+    else if (method === 'POST') response = await answers.post();
     else if (method === 'PATCH') response = answers.patch();
     else response = new Response('', { status: 200 });
     Object.defineProperty(response, 'url', { value: `http://host${path}` });
@@ -148,6 +149,34 @@ test('a refusal that will not change is told', async () => {
     reason: 'This channel belongs to somebody else.',
     code: 'forbidden',
   });
+});
+
+test('what never came up is taken back, and nothing begins by itself', async () => {
+  void publisher.start(OPTIONS);
+  await pass(0.1);
+  expect(phase().name).toBe('starting');
+  publisher.leave();
+  await pass(5);
+  expect(phase()).toEqual({ name: 'idle' });
+  expect(count('DELETE /whip/sessions/1')).toBe(1);
+  expect(count('POST /whip/ada')).toBe(1);
+});
+
+test('giving up on a stream that is open already leaves it to its reconnect window', async () => {
+  void publisher.start({ ...OPTIONS, resumes: true });
+  await pass(0.1);
+  publisher.leave();
+  await pass(1);
+  expect(count('DELETE /whip/sessions/1')).toBe(0);
+
+  let answer = (_response: Response) => {};
+  answers.post = () => new Promise((resolve) => (answer = resolve)) as unknown as Response;
+  void publisher.start({ ...OPTIONS, resumes: true });
+  await pass(0.1);
+  publisher.leave();
+  answer(new Response('v=0', { status: 201, headers: { Location: '/whip/sessions/2' } }));
+  await pass(1);
+  expect(count('DELETE /whip/sessions/2'), 'an answer that comes late').toBe(0);
 });
 
 test('a changed network is met with an ICE restart of the same session', async () => {

@@ -38,6 +38,8 @@ export interface AirOptions {
   bitrate: number;
   codec: string | null;
   simulcast: boolean;
+  /** The server holds a stream of this channel open; giving up must not end it. */
+  resumes: boolean;
 }
 
 const RECONNECT_WINDOW_MS = 30_000;
@@ -77,6 +79,7 @@ export class Publisher {
       bitrate: options.bitrate,
       codec: options.codec,
       simulcast: options.simulcast,
+      resumes: options.resumes,
     };
     this.store.set({
       phase: { name: 'starting', waiting: null },
@@ -96,6 +99,8 @@ export class Publisher {
       } catch (error) {
         if (run !== this.#run) return;
         if (!(error instanceof SignallingError) || error.status !== 409) return this.#fail(error);
+        // Whoever holds the channel has a stream, and this one will go on with it.
+        this.#options.resumes = true;
         this.store.set({ phase: { name: 'starting', waiting: error.message } });
         await this.#sleep(error.retryAfterMs ?? RETRY_MS);
       }
@@ -162,6 +167,7 @@ export class Publisher {
   }
 
   #onAir(): void {
+    if (this.#options) this.#options.resumes = true;
     this.store.set({ phase: { name: 'live' }, since: this.store.get().since ?? Date.now() });
     if (this.#tick !== undefined) return;
     this.#tick = setInterval(() => void this.#sample(), 1000);

@@ -13,6 +13,8 @@ export interface WhipOptions {
   /** `null`: H264 where the browser has it. */
   codec: string | null;
   simulcast: boolean;
+  /** Goes on with a stream that is open on the server, which an end of this session would end. */
+  resumes: boolean;
 }
 
 const AUDIO_BITRATE = 128_000;
@@ -26,12 +28,16 @@ export class WhipSession {
   readonly #onState: (state: RTCPeerConnectionState) => void;
   #session: Session | null = null;
   #over = false;
+  #wasConnected = false;
 
   constructor(options: WhipOptions, output: Output, onState: (state: RTCPeerConnectionState) => void) {
     this.#options = options;
     this.#onState = onState;
     this.pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
-    this.pc.onconnectionstatechange = () => onState(this.pc.connectionState);
+    this.pc.onconnectionstatechange = () => {
+      if (this.pc.connectionState === 'connected') this.#wasConnected = true;
+      onState(this.pc.connectionState);
+    };
     const stream = new MediaStream();
     const video = this.pc.addTransceiver(output.video, {
       direction: 'sendonly',
@@ -54,6 +60,7 @@ export class WhipSession {
     const start = Math.min(MAX_START_BITRATE, totalBitrate(this.#encodings()));
     const session = await offer(this.pc, this.#options.endpoint, {
       signal,
+      leaveLate: this.#options.resumes,
       editAnswer: (sdp) => withStartBitrate(sdp, start),
     });
     this.#session = session;
@@ -107,9 +114,15 @@ export class WhipSession {
     });
   }
 
-  /** Leaves without a word: the server keeps the stream for the reconnect window. */
+  /**
+   * Leaves without a word: the server keeps the stream for the reconnect window. Only what never began
+   * is taken back, so that it does not hold the channel.
+   */
   abandon(): void {
     this.pc.onconnectionstatechange = null;
+    const neverBegan = !this.#wasConnected && !this.#over && !this.#options.resumes;
+    if (this.#session && neverBegan) void end(this.#session);
+    this.#over = true;
     this.pc.close();
   }
 

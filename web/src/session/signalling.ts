@@ -30,11 +30,14 @@ export class SignallingError extends Error {
   }
 }
 
-/** Sends the offer and gives the answer to the peer connection. The offer waits for no candidate. */
+/**
+ * Sends the offer and gives the answer to the peer connection. The offer waits for no candidate. An
+ * answer that comes when the connection is closed already ends its session, unless `leaveLate`.
+ */
 export async function offer(
   pc: RTCPeerConnection,
   url: string,
-  options: { signal?: AbortSignal; editAnswer?: (sdp: string) => string } = {},
+  options: { signal?: AbortSignal; editAnswer?: (sdp: string) => string; leaveLate?: boolean } = {},
 ): Promise<Session> {
   const description = await pc.createOffer();
   await pc.setLocalDescription(description);
@@ -52,7 +55,7 @@ export async function offer(
     links: parseLinks(response.headers.get('Link')),
   };
   if (pc.signalingState === 'closed') {
-    void end(session);
+    if (!options.leaveLate) void end(session);
     throw new DOMException('The session was closed while the server answered.', 'AbortError');
   }
   await pc.setRemoteDescription({ type: 'answer', sdp: options.editAnswer?.(answer) ?? answer });

@@ -1,6 +1,6 @@
 /** What the studio does beside showing: devices, resuming, warnings, keys, staying awake. */
 import { useBlocker } from '@tanstack/react-router';
-import { useCallback, useEffect, useRef, useState } from 'react';
+import { type RefObject, useCallback, useEffect, useRef, useState } from 'react';
 import type { Publisher } from '../../publisher/publisher';
 import type { Sources } from '../../publisher/sources';
 import { askBeforeLeaving } from '../leaving';
@@ -19,22 +19,27 @@ export function useLifetime(sources: Sources, publisher: Publisher): void {
   }, [sources, publisher]);
 }
 
-/** After a reload of this tab the same stream goes on by itself. */
+/**
+ * After a reload of this tab the same stream goes on by itself, if the server's first answer says that
+ * it is still open (`held`, `undefined` before); what begins later is not this tab's. `settled` is set
+ * once that is decided, also by whoever goes live by hand.
+ */
 export function useResume(
+  settled: RefObject<boolean>,
   sources: Sources,
   handle: string,
-  held: boolean,
-  idle: boolean,
+  held: boolean | undefined,
   goLive: () => Promise<void>,
 ): void {
-  const tried = useRef(false);
   useEffect(() => {
-    if (tried.current || !held || !idle || !onAirNote.isFor(handle)) return;
-    tried.current = true;
+    if (settled.current || held === undefined) return;
+    settled.current = true;
+    if (!onAirNote.isFor(handle)) return;
+    if (!held) return onAirNote.clear();
     void sources.allowedBefore().then((allowed) => {
       if (allowed) void goLive();
     });
-  }, [sources, handle, held, idle, goLive]);
+  }, [settled, sources, handle, held, goLive]);
 }
 
 export function useWarning(busy: boolean): void {

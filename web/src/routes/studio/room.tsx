@@ -1,7 +1,7 @@
 /** Green room and on air, one room: what changes is the colour of the lamp. */
 import { useQuery } from '@tanstack/react-query';
 import { Square } from 'lucide-react';
-import { useCallback, useEffect, useState, useSyncExternalStore } from 'react';
+import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import { api } from '../../api/client';
 import type { OwnChannel } from '../../api/types';
 import { Publisher } from '../../publisher/publisher';
@@ -55,24 +55,31 @@ export function Room({
     refetchInterval: 2000,
     refetchIntervalInBackground: true,
   }).data;
-  const heldByServer = ingest !== undefined && ingest.state !== 'waiting';
+  const held = ingest && ingest.state !== 'waiting';
 
+  const settled = useRef(false);
   const goLive = useCallback(async () => {
+    settled.current = true;
     const { asked, busy } = sources.store.get();
     if (!asked || busy) await sources.open();
-    onAirNote.write(channel.handle);
-    await publisher.start(airOptions(channel.handle, settings));
-  }, [sources, publisher, channel.handle, settings]);
+    await publisher.start(airOptions(channel.handle, settings, held ?? true));
+  }, [sources, publisher, channel.handle, settings, held]);
+  const stop = () => {
+    onAirNote.clear();
+    if (onAir) publisher.end();
+    else if (busy) publisher.leave();
+  };
 
   useLifetime(sources, publisher);
-  useResume(sources, channel.handle, heldByServer, phase.name === 'idle', goLive);
+  useResume(settled, sources, channel.handle, held, goLive);
   useWarning(busy);
   const leaving = useLeaving(useCallback(() => isBusy(publisher), [publisher]));
   useMuteKey(sources);
   useAwake(onAir);
   useEffect(() => {
-    if (phase.name === 'ended' || phase.name === 'failed') onAirNote.clear();
-  }, [phase.name]);
+    if (phase.name === 'live') onAirNote.write(channel.handle);
+    else if (phase.name === 'ended' || phase.name === 'failed') onAirNote.clear();
+  }, [phase.name, channel.handle]);
   useTitle(onAir ? `On air: ${channel.name}` : 'Studio', phase.name === 'live');
 
   return (
@@ -102,7 +109,7 @@ export function Room({
               <Button
                 look={onAir ? 'live' : 'secondary'}
                 size="lg"
-                onClick={() => (onAir ? setAsking(true) : publisher.leave())}
+                onClick={() => (onAir ? setAsking(true) : stop())}
               >
                 {onAir && <Square aria-hidden size={16} fill="currentColor" />}
                 {onAir ? 'End stream' : 'Cancel'}
@@ -120,11 +127,14 @@ export function Room({
           </Dock>
           <Announcements
             phase={phase}
-            heldByServer={heldByServer && !busy}
+            heldByServer={held === true && !busy}
             source={ingest?.source ?? null}
             state={ingest?.state ?? null}
             onResume={() => void goLive()}
-            onEnd={() => void api.endStream(channel.handle).catch(() => undefined)}
+            onEnd={() => {
+              onAirNote.clear();
+              void api.endStream(channel.handle).catch(() => undefined);
+            }}
           />
         </div>
         <div className="flex min-w-0 flex-col gap-4">
@@ -151,8 +161,7 @@ export function Room({
         }}
         onEnd={() => {
           setAsking(false);
-          if (onAir) publisher.end();
-          else if (busy) publisher.leave();
+          stop();
           leaving?.(true);
         }}
       />

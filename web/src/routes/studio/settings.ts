@@ -31,7 +31,7 @@ export function useSettings(codec: string | null): [Settings, (patch: Partial<Se
   ];
 }
 
-export function airOptions(handle: string, settings: Settings): AirOptions {
+export function airOptions(handle: string, settings: Settings, resumes: boolean): AirOptions {
   const quality: Quality = qualityById(settings.quality);
   return {
     handle,
@@ -39,6 +39,7 @@ export function airOptions(handle: string, settings: Settings): AirOptions {
     bitrate: quality.bitrates[settings.step],
     codec: settings.codec,
     simulcast: settings.simulcast,
+    resumes,
   };
 }
 
