@@ -43,6 +43,17 @@ test('a reloaded studio goes on with the same stream while viewers wait', async 
   expect(after).toMatchObject({ state: 'live', started_at: before.started_at });
 });
 
+test('what was switched off is off after a reload, too', async ({ people, ownChannel: channel }) => {
+  const studio = await people.creator();
+  await goLive(studio, channel.handle);
+  await studio.getByRole('button', { name: 'Camera off' }).click();
+  await studio.getByRole('button', { name: 'Mute microphone' }).click();
+  await studio.reload();
+  await expect(studio.getByText(/^On air/)).toBeVisible({ timeout: 30_000 });
+  await expect(studio.getByRole('button', { name: 'Camera on' })).toBeEnabled();
+  await expect(studio.getByRole('button', { name: 'Unmute microphone' })).toBeEnabled();
+});
+
 test('a cut network brings both sides back to the same stream', async ({
   people,
   ownChannel: channel,

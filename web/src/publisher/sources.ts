@@ -42,8 +42,16 @@ export interface Output {
   hint: 'motion' | 'detail';
 }
 
+/** The two switches, as they stand when the page opens. */
+export interface Switches {
+  cameraOn: boolean;
+  microphoneOn: boolean;
+}
+
 const CAMERA_KEY = 'tallylight.camera';
 const MICROPHONE_KEY = 'tallylight.microphone';
+/** Remembered instead of a device: it was left out on purpose. */
+const NONE = 'none';
 
 export class Sources {
   readonly store: Store<SourcesState>;
@@ -61,15 +69,15 @@ export class Sources {
   #closed = false;
   #opening: Promise<void> | null = null;
 
-  constructor(qualityId: string) {
+  constructor(qualityId: string, switches: Switches = { cameraOn: true, microphoneOn: true }) {
     this.#quality = qualityById(qualityId);
     this.store = new Store<SourcesState>({
       cameras: [],
       microphones: [],
       cameraId: null,
       microphoneId: null,
-      cameraOn: true,
-      microphoneOn: true,
+      cameraOn: switches.cameraOn,
+      microphoneOn: switches.microphoneOn,
       picture: 'slate',
       screenSound: false,
       preview: null,
@@ -100,17 +108,18 @@ export class Sources {
 
   async #open(): Promise<void> {
     this.store.set({ asked: true, busy: true, faults: {} });
+    const [camera, microphone] = [recall(CAMERA_KEY), recall(MICROPHONE_KEY)];
     const both = await getMedia({
-      video: this.#cameraWish(recall(CAMERA_KEY)),
-      audio: this.#microphoneWish(recall(MICROPHONE_KEY)),
+      video: camera !== NONE && this.#cameraWish(camera),
+      audio: microphone !== NONE && this.#microphoneWish(microphone),
     });
     if (both instanceof MediaStream) {
       this.#takeCamera(both.getVideoTracks()[0] ?? null);
       this.#takeMicrophone(both.getAudioTracks()[0] ?? null);
     } else {
       // One of them failed: find out which, and keep the other.
-      await this.chooseCamera(recall(CAMERA_KEY) ?? '');
-      await this.chooseMicrophone(recall(MICROPHONE_KEY) ?? '');
+      if (camera !== NONE) await this.chooseCamera(camera ?? '');
+      if (microphone !== NONE) await this.chooseMicrophone(microphone ?? '');
     }
     await this.#list();
     this.store.set({ busy: false });
@@ -121,17 +130,17 @@ export class Sources {
   async chooseCamera(id: string | null): Promise<void> {
     if (id === null) {
       this.#takeCamera(null);
-      forget(CAMERA_KEY);
+      this.#fault('camera', null);
+      remember(CAMERA_KEY, NONE);
     } else {
       const opened = await this.#openDevice('camera', { video: this.#cameraWish(id) }, () =>
         this.#camera?.stop(),
       );
       if (opened) {
         this.#takeCamera(opened);
-        remember(CAMERA_KEY, opened);
+        remember(CAMERA_KEY, opened.getSettings().deviceId ?? '');
       }
     }
-    this.store.set({ cameraOn: true });
     await this.#list();
     this.#output();
   }
@@ -139,14 +148,15 @@ export class Sources {
   async chooseMicrophone(id: string | null): Promise<void> {
     if (id === null) {
       this.#takeMicrophone(null);
-      forget(MICROPHONE_KEY);
+      this.#fault('microphone', null);
+      remember(MICROPHONE_KEY, NONE);
     } else {
       const opened = await this.#openDevice('microphone', { audio: this.#microphoneWish(id) }, () =>
         this.#microphone?.stop(),
       );
       if (opened) {
         this.#takeMicrophone(opened);
-        remember(MICROPHONE_KEY, opened);
+        remember(MICROPHONE_KEY, opened.getSettings().deviceId ?? '');
       }
     }
     await this.#list();
@@ -276,6 +286,8 @@ export class Sources {
     }
     if (this.#camera !== track) this.#camera?.stop();
     this.#camera = track;
+    // What was switched off stays off, whichever device comes.
+    if (track) track.enabled = this.store.get().cameraOn;
     track?.addEventListener('ended', () => {
       if (this.#camera !== track) return;
       this.#camera = null;
@@ -394,6 +406,7 @@ export class Sources {
 async function getMedia(wish: MediaStreamConstraints): Promise<MediaStream | DOMException> {
   try {
     if (!navigator.mediaDevices) throw new DOMException('No devices on this page.', 'SecurityError');
+    if (!wish.video && !wish.audio) return new MediaStream();
     return await navigator.mediaDevices.getUserMedia(wish);
   } catch (error) {
     return error instanceof DOMException ? error : new DOMException(String(error), 'UnknownError');
@@ -416,18 +429,10 @@ function recall(key: string): string | null {
   }
 }
 
-function remember(key: string, track: MediaStreamTrack): void {
+function remember(key: string, id: string): void {
   try {
-    localStorage.setItem(key, track.getSettings().deviceId ?? '');
+    localStorage.setItem(key, id);
   } catch {
     // The choice then lasts for this page.
-  }
-}
-
-function forget(key: string): void {
-  try {
-    localStorage.removeItem(key);
-  } catch {
-    // Nothing was kept.
   }
 }

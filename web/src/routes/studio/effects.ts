@@ -34,7 +34,7 @@ export function useResume(
   useEffect(() => {
     if (settled.current || held === undefined) return;
     settled.current = true;
-    if (!onAirNote.isFor(handle)) return;
+    if (!onAirNote.read(handle)) return;
     if (!held) return onAirNote.clear();
     void sources.allowedBefore().then((allowed) => {
       if (allowed) void goLive();

@@ -35,7 +35,7 @@ export function Room({
 }) {
   const [settings, setSettings] = useSettings(codec);
   const [{ sources, publisher }] = useState(() => {
-    const sources = new Sources(settings.quality);
+    const sources = new Sources(settings.quality, onAirNote.read(channel.handle) ?? undefined);
     return { sources, publisher: new Publisher(sources) };
   });
   const media = useSyncExternalStore(sources.store.subscribe, sources.store.get);
@@ -77,9 +77,10 @@ export function Room({
   useMuteKey(sources);
   useAwake(onAir);
   useEffect(() => {
-    if (phase.name === 'live') onAirNote.write(channel.handle);
+    const { cameraOn, microphoneOn } = media;
+    if (phase.name === 'live') onAirNote.write({ handle: channel.handle, cameraOn, microphoneOn });
     else if (phase.name === 'ended' || phase.name === 'failed') onAirNote.clear();
-  }, [phase.name, channel.handle]);
+  }, [phase.name, channel.handle, media]);
   useTitle(onAir ? `On air: ${channel.name}` : 'Studio', phase.name === 'live');
 
   return (

@@ -1,6 +1,7 @@
 import { useState } from 'react';
 import { DEFAULT_QUALITY, type Quality, qualityById } from '../../publisher/encodings';
 import type { AirOptions } from '../../publisher/publisher';
+import type { Switches } from '../../publisher/sources';
 
 /** What the creator chose, remembered in this browser. */
 export interface Settings {
@@ -43,10 +44,18 @@ export function airOptions(handle: string, settings: Settings, resumes: boolean)
   };
 }
 
-/** This tab's note to itself, so that a reload goes back on air. */
+interface OnAirNote extends Switches {
+  handle: string;
+}
+
+/** This tab's note to itself, so that a reload goes back on air with what was switched off still off. */
 export const onAirNote = {
-  write: (handle: string) => write(sessionStorage, ON_AIR_KEY, { handle }),
-  isFor: (handle: string) => read<{ handle?: string }>(sessionStorage, ON_AIR_KEY)?.handle === handle,
+  write: (note: OnAirNote) => write(sessionStorage, ON_AIR_KEY, note),
+  read: (handle: string): OnAirNote | null => {
+    const note = read<Partial<OnAirNote>>(sessionStorage, ON_AIR_KEY);
+    if (note?.handle !== handle) return null;
+    return { handle, cameraOn: note.cameraOn ?? true, microphoneOn: note.microphoneOn ?? true };
+  },
   clear: () => {
     try {
       sessionStorage.removeItem(ON_AIR_KEY);
