@@ -192,7 +192,7 @@ impl App {
                 "Closed {unfinished} streams that a crash left open"
             );
         }
-        let pepper = Pepper::load_or_create(&config.data)?;
+        let pepper = Pepper::open(&config.data, &db).await?;
         let accounts =
             Accounts::new(db.clone(), clock.clone(), &config.limits).with_passwords(passwords);
         let (channels, channel_events) = Channels::new(db.clone(), clock.clone(), pepper);

@@ -304,7 +304,7 @@ struct Bench {
 async fn bench(config: &Config) -> anyhow::Result<Bench> {
     let db = app::open_database(config).await?;
     let clock = Clock::system();
-    let pepper = Pepper::load_or_create(&config.data)?;
+    let pepper = Pepper::open(&config.data, &db).await?;
     let accounts = Accounts::new(db.clone(), clock.clone(), &config.limits);
     let (channels, _) = Channels::new(db, clock, pepper);
     Ok(Bench { accounts, channels })

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
+use super::store;
+use crate::db::{Db, StoreError};
 use crate::secret::{hex, random_bytes, same};
 
 /// 32 random bytes in a file of the data folder that only its owner can read.
@@ -22,30 +24,65 @@ impl std::fmt::Debug for Pepper {
 
 /// Why there is no pepper.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "cannot use the secret in {path}: {source}; restore the file from a backup, or remove it and make \
-     new stream keys",
-    path = path.display()
-)]
-pub struct PepperError {
-    path: PathBuf,
-    source: io::Error,
+#[non_exhaustive]
+pub enum PepperError {
+    /// The file cannot be used.
+    #[error(
+        "cannot use the secret in {path}: {source}; restore the file from a backup",
+        path = path.display()
+    )]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// The database's stream keys were made with another one.
+    #[error(
+        "{path} is not the secret that the stream keys in this database were made with; name the \
+         data folder of the server with --data, or restore the file from a backup",
+        path = path.display()
+    )]
+    Other {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
+/// What the database keeps the MAC of.
+const FIXED_TEXT: &str = "tallylight";
+
 impl Pepper {
-    /// Reads the pepper from the data folder, or makes it at the first start.
+    /// Reads the pepper from the data folder, or makes it at the first start, and holds it against
+    /// what the database knows of it.
     ///
     /// # Errors
-    /// When the file can be neither read nor made, or does not hold 32 bytes.
-    pub fn load_or_create(data: &Path) -> Result<Self, PepperError> {
+    /// When the file can be neither read nor made, does not hold 32 bytes, or belongs to another
+    /// database.
+    pub async fn open(data: &Path, db: &Db) -> Result<Self, PepperError> {
         let path = data.join("pepper");
-        create(&path)
+        let pepper = Self::load_or_create(&path).map_err(|source| PepperError::File {
+            path: path.clone(),
+            source,
+        })?;
+        let known = store::pepper_mac(db, &pepper.mac(FIXED_TEXT)).await?;
+        if pepper.fits(FIXED_TEXT, &known) {
+            Ok(pepper)
+        } else {
+            Err(PepperError::Other { path })
+        }
+    }
+
+    fn load_or_create(path: &Path) -> io::Result<Self> {
+        create(path)
             .or_else(|error| match error.kind() {
-                io::ErrorKind::AlreadyExists => read(&path),
+                io::ErrorKind::AlreadyExists => read(path),
                 _ => Err(error),
             })
             .map(|bytes| Self(Arc::new(bytes)))
-            .map_err(|source| PepperError { path, source })
     }
 
     /// HMAC-SHA-256 of the text, in hexadecimal digits.
@@ -92,24 +129,23 @@ mod tests {
     #[test]
     fn it_is_made_once_and_only_its_owner_can_read_it() {
         let data = tempfile::tempdir().unwrap();
-        let first = Pepper::load_or_create(data.path()).unwrap();
-        let second = Pepper::load_or_create(data.path()).unwrap();
+        let path = data.path().join("pepper");
+        let first = Pepper::load_or_create(&path).unwrap();
+        let second = Pepper::load_or_create(&path).unwrap();
         assert_eq!(first.mac("x"), second.mac("x"));
         assert!(first.fits("x", &second.mac("x")));
         assert!(!first.fits("x", &second.mac("y")));
         let mode = std::os::unix::fs::PermissionsExt::mode(
-            &std::fs::metadata(data.path().join("pepper"))
-                .unwrap()
-                .permissions(),
+            &std::fs::metadata(&path).unwrap().permissions(),
         );
         assert_eq!(mode & 0o777, 0o600);
     }
 
     #[test]
-    fn a_damaged_file_is_named() {
+    fn a_damaged_file_is_refused() {
         let data = tempfile::tempdir().unwrap();
-        std::fs::write(data.path().join("pepper"), "short").unwrap();
-        let error = Pepper::load_or_create(data.path()).unwrap_err();
-        assert!(error.to_string().contains("pepper"), "{error}");
+        let path = data.path().join("pepper");
+        std::fs::write(&path, "short").unwrap();
+        assert!(Pepper::load_or_create(&path).is_err());
     }
 }

@@ -134,6 +134,24 @@ pub(super) async fn channels_of(db: &Db, owner: AccountId) -> Result<Vec<Channel
     rows.into_iter().map(ChannelRow::into_channel).collect()
 }
 
+/// The MAC that the database keeps of the pepper: the one given, if it had none.
+pub(super) async fn pepper_mac(db: &Db, mac: &str) -> Result<String, StoreError> {
+    change!(
+        db,
+        "INSERT INTO pepper (id, mac) VALUES (1, $1) ON CONFLICT DO NOTHING",
+        mac,
+    )
+    .map_err(on("pepper"))?;
+    let row: Option<(String,)> =
+        first!(db, "SELECT mac FROM pepper WHERE id = 1").map_err(on("pepper"))?;
+    row.map(|row| row.0).ok_or(StoreError::Corrupt {
+        table: "pepper",
+        key: "1".to_owned(),
+        expected: "one row",
+        found: "none".to_owned(),
+    })
+}
+
 pub(super) async fn insert_stream_key(
     db: &Db,
     key: &StreamKey,

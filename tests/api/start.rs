@@ -137,8 +137,18 @@ fn a_server_is_set_up_by_a_script() {
     assert!(key.starts_with("tl_") && key.lines().count() == 1, "{key}");
     let unknown = run(data.path(), &["stream-key", "new", "nobody"]);
     assert!(!unknown.status.success());
+    let error = text(&unknown.stderr);
+    assert!(
+        error.contains("tallylight channel create nobody"),
+        "{error}"
+    );
     let twice = run(data.path(), &["channel", "create", "ada", "--owner", "ada"]);
     assert!(text(&twice.stderr).contains("@ada is taken"));
+    std::fs::remove_file(data.path().join("data/pepper")).unwrap();
+    let lost = run(data.path(), &["stream-key", "new", "ada"]);
+    assert!(!lost.status.success(), "the key would be worthless");
+    let error = text(&lost.stderr);
+    assert!(error.contains("is not the secret"), "{error}");
 }
 
 #[test]
