@@ -144,3 +144,40 @@ test('a device that was left out on purpose is left out next time', async () => 
   await next.open();
   expect(next.store.get()).toMatchObject({ cameraId: null, microphoneId: 'mic1', picture: 'slate' });
 });
+
+test('a device that does not open leaves the working one', async () => {
+  await sources.open();
+  devices.opens = (id) => {
+    if (id === 'cam2') throw new DOMException('broken', 'NotFoundError');
+  };
+  await sources.chooseCamera('cam2');
+  expect(state()).toMatchObject({
+    cameraId: 'cam1',
+    picture: 'camera',
+    faults: { camera: { cause: 'none' } },
+  });
+  expect(camera().readyState).toBe('live');
+});
+
+test('a working device that was given up for another in vain is opened again', async () => {
+  await sources.open();
+  devices.opens = (id) => {
+    if (id !== 'cam1') throw new DOMException('in use', 'NotReadableError');
+  };
+  await sources.chooseCamera('cam2');
+  expect(state()).toMatchObject({ cameraId: 'cam1', faults: { camera: { cause: 'in_use' } } });
+  expect(goesOut()).toBe('cam1');
+  expect(camera().readyState).toBe('live');
+});
+
+test('with no device left there is a still picture, and no sound', async () => {
+  await sources.open();
+  devices.opens = () => {
+    throw new DOMException('in use', 'NotReadableError');
+  };
+  await sources.chooseCamera('cam2');
+  await sources.chooseMicrophone('mic1');
+  expect(state()).toMatchObject({ cameraId: null, microphoneId: null, picture: 'slate' });
+  expect(goesOut()).toBe('slate');
+  expect(sources.output.audio).toBeNull();
+});

@@ -133,13 +133,11 @@ export class Sources {
       this.#fault('camera', null);
       remember(CAMERA_KEY, NONE);
     } else {
-      const opened = await this.#openDevice('camera', { video: this.#cameraWish(id) }, () =>
-        this.#camera?.stop(),
-      );
-      if (opened) {
-        this.#takeCamera(opened);
-        remember(CAMERA_KEY, opened.getSettings().deviceId ?? '');
-      }
+      const opened = await this.#openDevice('camera', this.#camera, (from) => ({
+        video: this.#cameraWish(from ?? id, from !== undefined),
+      }));
+      this.#takeCamera(opened.track);
+      if (opened.wished) remember(CAMERA_KEY, opened.track?.getSettings().deviceId ?? '');
     }
     await this.#list();
     this.#output();
@@ -151,13 +149,11 @@ export class Sources {
       this.#fault('microphone', null);
       remember(MICROPHONE_KEY, NONE);
     } else {
-      const opened = await this.#openDevice('microphone', { audio: this.#microphoneWish(id) }, () =>
-        this.#microphone?.stop(),
-      );
-      if (opened) {
-        this.#takeMicrophone(opened);
-        remember(MICROPHONE_KEY, opened.getSettings().deviceId ?? '');
-      }
+      const opened = await this.#openDevice('microphone', this.#microphone, (from) => ({
+        audio: this.#microphoneWish(from ?? id, from !== undefined),
+      }));
+      this.#takeMicrophone(opened.track);
+      if (opened.wished) remember(MICROPHONE_KEY, opened.track?.getSettings().deviceId ?? '');
     }
     await this.#list();
     this.#output();
@@ -238,40 +234,51 @@ export class Sources {
     void this.#audio?.close();
   }
 
+  /**
+   * Opens the wished device, and keeps or reopens the present one where that fails: `wish` is asked for
+   * the wished one without an id, for the present one with its id.
+   */
   async #openDevice(
     kind: 'camera' | 'microphone',
-    wish: MediaStreamConstraints,
-    release: () => void,
-  ): Promise<MediaStreamTrack | null> {
+    present: MediaStreamTrack | null,
+    wish: (from?: string) => MediaStreamConstraints,
+  ): Promise<{ track: MediaStreamTrack | null; wished: boolean }> {
     this.store.set({ asked: true });
-    let opened = await getMedia(wish);
-    if (!(opened instanceof MediaStream) && opened.name === 'NotReadableError') {
+    let opened = await getMedia(wish());
+    let kept = present;
+    if (!(opened instanceof MediaStream) && opened.name === 'NotReadableError' && present) {
       // Phones open one camera at a time.
-      release();
-      opened = await getMedia(wish);
+      present.stop();
+      kept = null;
+      opened = await getMedia(wish());
     }
     if (opened instanceof MediaStream) {
       this.#fault(kind, null);
-      return opened.getTracks()[0] ?? null;
+      return { track: opened.getTracks()[0] ?? null, wished: true };
+    }
+    const id = present?.getSettings().deviceId;
+    if (present && !kept && id) {
+      const again = await getMedia(wish(id));
+      if (again instanceof MediaStream) kept = again.getTracks()[0] ?? null;
     }
     this.#fault(kind, explain(opened, kind, { secure: isSecureContext, permission: await permission(kind) }));
-    return null;
+    return { track: kept, wished: false };
   }
 
-  #cameraWish(id: string | null): MediaTrackConstraints {
+  #cameraWish(id: string | null, exactly = false): MediaTrackConstraints {
     const { width, height, fps } = this.#quality;
     return {
-      ...(id ? { deviceId: { ideal: id } } : {}),
+      ...(id ? { deviceId: exactly ? { exact: id } : { ideal: id } } : {}),
       width: { ideal: width },
       height: { ideal: height },
       frameRate: { ideal: fps },
     };
   }
 
-  #microphoneWish(id: string | null): MediaTrackConstraints {
+  #microphoneWish(id: string | null, exactly = false): MediaTrackConstraints {
     const clean = !this.store.get().rawSound;
     return {
-      ...(id ? { deviceId: { ideal: id } } : {}),
+      ...(id ? { deviceId: exactly ? { exact: id } : { ideal: id } } : {}),
       echoCancellation: clean,
       noiseSuppression: clean,
       autoGainControl: clean,
@@ -284,7 +291,8 @@ export class Sources {
       track?.stop();
       return;
     }
-    if (this.#camera !== track) this.#camera?.stop();
+    if (this.#camera === track && track) return;
+    this.#camera?.stop();
     this.#camera = track;
     // What was switched off stays off, whichever device comes.
     if (track) track.enabled = this.store.get().cameraOn;
@@ -302,7 +310,8 @@ export class Sources {
       track?.stop();
       return;
     }
-    if (this.#microphone !== track) this.#microphone?.stop();
+    if (this.#microphone === track && track) return;
+    this.#microphone?.stop();
     this.#microphone = track;
     if (track) track.enabled = this.store.get().microphoneOn;
     track?.addEventListener('ended', () => {
