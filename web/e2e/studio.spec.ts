@@ -83,3 +83,28 @@ test('cancelling what does not come up is the end of it', async ({ people, ownCh
   await expect(studio.getByRole('button', { name: 'Go live' })).toBeVisible();
   expect(asked).toEqual(['POST', 'DELETE']);
 });
+
+test('a screen alone goes live, and says that nobody hears it', async ({ people, ownChannel: channel }) => {
+  const studio = await people.creator();
+  await studio.addInitScript(() => {
+    // No standing answer, so nothing opens by itself.
+    navigator.permissions.query = async () => ({ state: 'prompt' }) as PermissionStatus;
+    navigator.mediaDevices.getDisplayMedia = async () => {
+      const canvas = Object.assign(document.createElement('canvas'), { width: 1280, height: 720 });
+      const paint = () =>
+        canvas.getContext('2d')?.fillRect(Math.random() * 1280, Math.random() * 720, 40, 40);
+      setInterval(paint, 40);
+      return canvas.captureStream(25);
+    };
+  });
+  await studio.goto(`/studio?channel=${channel.handle}`);
+  await expect(studio.getByRole('button', { name: 'Go live' })).toBeDisabled();
+  await studio.getByRole('button', { name: 'Share screen' }).click();
+  await expect(studio.getByText('nobody hears you')).toBeVisible();
+  await expect(studio.getByText('No microphone', { exact: true }).first()).toBeVisible();
+  await look(studio, 'studio-screen-only');
+  await studio.getByRole('button', { name: 'Go live' }).click();
+  await expect(studio.getByText(/^On air/)).toBeVisible();
+  await studio.getByRole('button', { name: 'Turn on camera and microphone' }).click();
+  await expect(studio.getByRole('button', { name: 'Mute microphone' })).toBeEnabled();
+});

@@ -181,3 +181,27 @@ test('with no device left there is a still picture, and no sound', async () => {
   expect(goesOut()).toBe('slate');
   expect(sources.output.audio).toBeNull();
 });
+
+test('a pulled camera is no longer the chosen one, and only itself comes back by itself', async () => {
+  await sources.open();
+  devices.plugged = ['cam2', 'mic1'];
+  camera().unplug();
+  await devicesChange();
+  expect(state()).toMatchObject({
+    cameraId: null,
+    picture: 'slate',
+    faults: { camera: { cause: 'unplugged' } },
+  });
+  devices.plugged = ['cam2', 'cam1', 'mic1'];
+  await devicesChange();
+  expect(state()).toMatchObject({ cameraId: 'cam1', picture: 'camera', faults: {} });
+});
+
+test('a shared screen alone is enough to go live with, and leaves a still picture behind', async () => {
+  await sources.shareScreen();
+  expect(state()).toMatchObject({ asked: true, devicesAsked: false, picture: 'screen' });
+  sources.stopScreen();
+  expect(state().picture).toBe('slate');
+  await sources.open();
+  expect(state()).toMatchObject({ devicesAsked: true, picture: 'camera' });
+});

@@ -28,8 +28,10 @@ export interface SourcesState {
   preview: MediaStream | null;
   /** What the picture really measures. */
   size: { width: number; height: number } | null;
-  /** The browser was asked for devices. */
+  /** The browser was asked for a picture or a sound of any kind. */
   asked: boolean;
+  /** It was asked for camera or microphone. */
+  devicesAsked: boolean;
   busy: boolean;
   faults: Partial<Record<SourceKind, Fault>>;
   /** The sound as it was recorded, for music; else cleaned for speech. */
@@ -68,6 +70,8 @@ export class Sources {
   #mix: MediaStreamAudioDestinationNode | null = null;
   #closed = false;
   #opening: Promise<void> | null = null;
+  /** What was pulled out. */
+  readonly #lost: { camera?: string | undefined; microphone?: string | undefined } = {};
 
   constructor(qualityId: string, switches: Switches = { cameraOn: true, microphoneOn: true }) {
     this.#quality = qualityById(qualityId);
@@ -83,6 +87,7 @@ export class Sources {
       preview: null,
       size: null,
       asked: false,
+      devicesAsked: false,
       busy: false,
       faults: {},
       rawSound: false,
@@ -107,7 +112,7 @@ export class Sources {
   }
 
   async #open(): Promise<void> {
-    this.store.set({ asked: true, busy: true, faults: {} });
+    this.store.set({ asked: true, devicesAsked: true, busy: true, faults: {} });
     const [camera, microphone] = [recall(CAMERA_KEY), recall(MICROPHONE_KEY)];
     const both = await getMedia({
       video: camera !== NONE && this.#cameraWish(camera),
@@ -168,6 +173,7 @@ export class Sources {
       });
       this.stopScreen();
       this.#screen = screen;
+      this.store.set({ asked: true });
       screen.getVideoTracks()[0]?.addEventListener('ended', () => this.stopScreen());
       this.#fault('screen', null);
     } catch (error) {
@@ -243,7 +249,7 @@ export class Sources {
     present: MediaStreamTrack | null,
     wish: (from?: string) => MediaStreamConstraints,
   ): Promise<{ track: MediaStreamTrack | null; wished: boolean }> {
-    this.store.set({ asked: true });
+    this.store.set({ asked: true, devicesAsked: true });
     let opened = await getMedia(wish());
     let kept = present;
     if (!(opened instanceof MediaStream) && opened.name === 'NotReadableError' && present) {
@@ -298,7 +304,8 @@ export class Sources {
     if (track) track.enabled = this.store.get().cameraOn;
     track?.addEventListener('ended', () => {
       if (this.#camera !== track) return;
-      this.#camera = null;
+      this.#lost.camera = track.getSettings().deviceId;
+      this.#takeCamera(null);
       this.#fault('camera', unplugged('camera'));
       this.#output();
     });
@@ -316,6 +323,7 @@ export class Sources {
     if (track) track.enabled = this.store.get().microphoneOn;
     track?.addEventListener('ended', () => {
       if (this.#microphone !== track) return;
+      this.#lost.microphone = track.getSettings().deviceId;
       this.#takeMicrophone(null);
       this.#fault('microphone', unplugged('microphone'));
       this.#output();
@@ -325,11 +333,11 @@ export class Sources {
   }
 
   #slateTrack(): MediaStreamTrack {
-    const { faults, cameraOn } = this.store.get();
+    const { faults, cameraOn, devicesAsked } = this.store.get();
     const text =
       this.#camera && !cameraOn
         ? 'Camera is off'
-        : faults.camera?.cause === 'unplugged'
+        : faults.camera?.cause === 'unplugged' || !devicesAsked
           ? 'Back in a moment'
           : 'Sound only';
     this.#slate ??= createSlate(this.#quality.width, this.#quality.height, text);
@@ -355,7 +363,7 @@ export class Sources {
   #output(): void {
     if (this.#closed) return;
     const { asked, preview } = this.store.get();
-    if (!asked && !this.#screen) return;
+    if (!asked) return;
     const output = this.output;
     if (output.video !== this.#slate?.track) {
       this.#slate?.stop();
@@ -394,17 +402,19 @@ export class Sources {
     return this.#audio;
   }
 
-  /** A device that comes back is taken again. */
+  /** A device that comes back is taken again; where none was found, the first one that comes. */
   readonly #devicesChanged = async () => {
     await this.#list();
     const { faults, cameras, microphones } = this.store.get();
-    const came = (kind: 'camera' | 'microphone') => {
+    const came = (kind: 'camera' | 'microphone', devices: Device[]): string | undefined => {
       const cause = faults[kind]?.cause;
-      return cause === 'unplugged' || cause === 'none';
+      if (cause === 'unplugged') return devices.find(({ id }) => id === this.#lost[kind])?.id;
+      return cause === 'none' ? devices[0]?.id : undefined;
     };
-    if (came('camera') && cameras.length > 0) await this.chooseCamera(recall(CAMERA_KEY) ?? '');
-    if (came('microphone') && microphones.length > 0)
-      await this.chooseMicrophone(recall(MICROPHONE_KEY) ?? '');
+    const camera = came('camera', cameras);
+    const microphone = came('microphone', microphones);
+    if (camera) await this.chooseCamera(camera);
+    if (microphone) await this.chooseMicrophone(microphone);
   };
 
   readonly #wakeAudio = () => {

@@ -55,11 +55,19 @@ export function Pickers({
               {fault.help}
             </Notice>
           ))}
+          {media.asked && !media.devicesAsked && (
+            <div className="flex flex-col items-start gap-3 rounded-control border border-line bg-surface-2 p-3.5 text-sm">
+              <p>You share your screen only: nobody hears you.</p>
+              <Button size="sm" onClick={() => void sources.open()}>
+                Turn on camera and microphone
+              </Button>
+            </div>
+          )}
           <SelectField
             label="Camera"
             icon={<Camera size={18} />}
             value={media.cameraId ?? NONE}
-            disabled={!media.asked}
+            disabled={!media.devicesAsked}
             hint={smaller ? `This camera gives ${media.size?.width}×${media.size?.height}.` : undefined}
             onChange={(event) =>
               void sources.chooseCamera(event.target.value === NONE ? null : event.target.value)
@@ -77,7 +85,7 @@ export function Pickers({
               label="Microphone"
               icon={<Mic size={18} />}
               value={media.microphoneId ?? NONE}
-              disabled={!media.asked}
+              disabled={!media.devicesAsked}
               onChange={(event) =>
                 void sources.chooseMicrophone(event.target.value === NONE ? null : event.target.value)
               }
@@ -89,7 +97,7 @@ export function Pickers({
               ))}
               <option value={NONE}>No microphone</option>
             </SelectField>
-            {media.asked && (
+            {media.devicesAsked && (
               <div className="mt-3">
                 <Meter
                   meter={sources.meter}
