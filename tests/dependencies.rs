@@ -12,9 +12,10 @@ use std::process::Command;
 use serde_json::Value;
 
 /// What each crate of ours may stand on, tests included.
-const ARROWS: [(&str, &[&str]); 3] = [
+const ARROWS: [(&str, &[&str]); 4] = [
     ("tallylight", &["tallylight-sfu"]),
     ("tallylight-sfu", &[]),
+    ("tallylight-hls", &[]),
     // It sees only HTTP and UDP, so that it measures what a client would.
     ("tallylight-loadtest", &[]),
 ];

@@ -1,0 +1,26 @@
+//! Origin for low-latency HLS (draft-pantos-hls-rfc8216bis): CMAF chunks in, playlists, parts and
+//! segments out.
+//!
+//! An [`Origin`] is one stream. Each of its renditions has one [`Writer`], which takes [`Chunk`]s in
+//! order, keeps the last ones in memory, lets all of them run to disk, and publishes an immutable
+//! view after each. Whoever reads waits for the view that has what it asked for: a thousand blocked
+//! requests wake for one rendering.
+//!
+//! It knows no HTTP, no accounts and no encoder, and reads no clock but the timer of its waiting.
+
+mod chunk;
+mod config;
+mod disk;
+mod multivariant;
+mod origin;
+mod playlist;
+mod segment;
+mod view;
+mod window;
+mod writer;
+
+pub use chunk::{Chunk, Init, Media};
+pub use config::Config;
+pub use origin::{Body, Origin, PlaylistRequest, ReadError};
+pub use playlist::Rendered;
+pub use writer::{PushError, Writer};

@@ -1,0 +1,331 @@
+//! [`Origin`]: one stream as its readers see it.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use moka::future::Cache;
+use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
+
+use crate::config::Config;
+use crate::disk::Disk;
+use crate::multivariant::{self, Rendition};
+use crate::playlist::{self, Rendered, Report};
+use crate::segment::Name;
+use crate::view::View;
+use crate::writer::Writer;
+
+/// The delivery directives of a request for a media playlist (§6.2.5).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PlaylistRequest {
+    /// `_HLS_msn`: wait for this segment.
+    pub msn: Option<u64>,
+    /// `_HLS_part`: or for this part of it.
+    pub part: Option<usize>,
+    /// `_HLS_skip`: leave out what the player has.
+    pub skip: bool,
+}
+
+/// Why there is nothing to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// No such rendition, segment or part, or no longer.
+    #[error("there is no such file in this stream, or no longer")]
+    NotFound,
+    /// `_HLS_part` without `_HLS_msn`.
+    #[error("_HLS_part needs _HLS_msn")]
+    PartWithoutSegment,
+    /// It asks for what is not to come soon.
+    #[error("that segment is too far ahead; ask for one of the next two")]
+    TooFarAhead,
+    /// It did not come within three target durations.
+    #[error("it did not come in time; the stream may be interrupted")]
+    Late,
+    /// As many wait as may wait.
+    #[error("too many requests wait for this stream already")]
+    TooManyWaiters,
+}
+
+/// The bytes of a file, in the pieces that they are kept in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Body(pub Vec<Bytes>);
+
+impl Body {
+    /// Bytes in all.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.iter().map(Bytes::len).sum()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// One stream. Cheap to clone, all clones are one.
+#[derive(Debug, Clone)]
+pub struct Origin(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    config: Arc<Config>,
+    disk: Option<Disk>,
+    /// Where players find the files; empty: beside the playlist.
+    base: String,
+    renditions: watch::Sender<Arc<BTreeMap<String, watch::Receiver<Arc<View>>>>>,
+    waiters: Semaphore,
+    /// Segments read from disk. The key is that of the file.
+    old: Cache<(Arc<str>, u64), Bytes>,
+}
+
+impl Origin {
+    /// Opens a stream; within a tokio runtime. `base` is put before the names of files in media
+    /// playlists, followed by the rendition: empty, or an absolute URL that ends in a slash.
+    #[must_use]
+    pub fn new(config: Config, base: &str) -> Self {
+        let old = Cache::builder()
+            .max_capacity(config.cache_bytes)
+            .weigher(|_, bytes: &Bytes| u32::try_from(bytes.len()).unwrap_or(u32::MAX))
+            .build();
+        Self(Arc::new(Inner {
+            disk: config.folder.clone().map(Disk::start),
+            waiters: Semaphore::new(config.waiters.min(Semaphore::MAX_PERMITS)),
+            config: Arc::new(config),
+            base: base.to_owned(),
+            renditions: watch::Sender::default(),
+            old,
+        }))
+    }
+
+    /// Opens a rendition, such as `audio`; whoever had that name before is replaced. The name goes
+    /// into URLs and file names and is the caller's: lower-case letters, digits and hyphens.
+    #[must_use]
+    pub fn writer(&self, name: &str) -> Writer {
+        let (sender, receiver) = watch::channel(Arc::default());
+        self.0.renditions.send_modify(|renditions| {
+            Arc::make_mut(renditions).insert(name.to_owned(), receiver);
+        });
+        let inner = &self.0;
+        Writer::new(
+            name.to_owned(),
+            Arc::clone(&inner.config),
+            inner.disk.clone(),
+            sender,
+        )
+    }
+
+    /// The multivariant playlist, once every rendition has something to play. `prefix` is put before
+    /// the renditions' URIs, such as `token/`.
+    ///
+    /// # Errors
+    /// [`ReadError::Late`].
+    pub async fn multivariant(&self, prefix: &str) -> Result<Rendered, ReadError> {
+        let deadline = self.0.config.target_duration * 3;
+        timeout(deadline, self.all_ready())
+            .await
+            .map_err(|_| ReadError::Late)?;
+        let renditions: Vec<Rendition> = self
+            .views()
+            .iter()
+            .filter_map(|(name, view)| {
+                Some(Rendition {
+                    uri: format!("{prefix}{name}/index.m3u8"),
+                    media: view.media.clone()?,
+                    bandwidth: view.bandwidth()?,
+                })
+            })
+            .collect();
+        if renditions.is_empty() {
+            return Err(ReadError::NotFound);
+        }
+        let text = multivariant::render(&renditions);
+        let mut hasher = DefaultHasher::new();
+        text.hash(&mut hasher);
+        let etag = format!("{:016x}", hasher.finish());
+        Ok(Rendered::new(text, etag))
+    }
+
+    /// A media playlist; a blocking request (§6.2.5.2) waits for what it names.
+    ///
+    /// # Errors
+    /// When there is no such rendition, the request is off, or the wait is in vain.
+    pub async fn playlist(
+        &self,
+        rendition: &str,
+        request: PlaylistRequest,
+    ) -> Result<Rendered, ReadError> {
+        let view = match (request.msn, request.part) {
+            (None, Some(_)) => return Err(ReadError::PartWithoutSegment),
+            (None, None) => self.wait(rendition, View::has_media).await?,
+            (Some(msn), part) => {
+                let now = self.view(rendition)?;
+                let advance = self.0.config.advance_parts();
+                if !now.ended && now.is_too_far(msn, part, advance) {
+                    return Err(ReadError::TooFarAhead);
+                }
+                self.wait(rendition, |view| view.ended || view.has(msn, part))
+                    .await?
+            }
+        };
+        Ok(self.render(rendition, &view, request.skip))
+    }
+
+    /// A file of a rendition by its name in the playlists. The part that is hinted at is waited for.
+    ///
+    /// # Errors
+    /// When there is no such file, or it does not come.
+    pub async fn file(&self, rendition: &str, name: &str) -> Result<Body, ReadError> {
+        let name = Name::parse(name).ok_or(ReadError::NotFound)?;
+        let view = self.view(rendition)?;
+        match name {
+            Name::Init(number) => {
+                let bytes = view.inits.get(&number).ok_or(ReadError::NotFound)?;
+                Ok(Body(vec![bytes.clone()]))
+            }
+            Name::Segment(msn) => self.segment(rendition, &view, msn).await,
+            Name::Part(msn, part) => self.part(rendition, &view, msn, part).await,
+        }
+    }
+
+    async fn segment(&self, rendition: &str, view: &View, msn: u64) -> Result<Body, ReadError> {
+        let segment = view.segment(msn).ok_or(ReadError::NotFound)?;
+        if let Some(parts) = &segment.parts {
+            return Ok(Body(parts.iter().map(|part| part.bytes.clone()).collect()));
+        }
+        let disk = self.0.disk.as_ref().ok_or(ReadError::NotFound)?;
+        let path = disk.path(rendition, Name::Segment(msn));
+        let read = self
+            .0
+            .old
+            .try_get_with((rendition.into(), msn), async move {
+                tokio::fs::read(&path).await.map(Bytes::from)
+            });
+        match read.await {
+            Ok(bytes) => Ok(Body(vec![bytes])),
+            Err(error) => {
+                tracing::warn!(%error, "A segment of the window cannot be read: {error}");
+                Err(ReadError::NotFound)
+            }
+        }
+    }
+
+    async fn part(
+        &self,
+        rendition: &str,
+        view: &View,
+        msn: u64,
+        part: usize,
+    ) -> Result<Body, ReadError> {
+        let body = |part: &crate::segment::Part| Body(vec![part.bytes.clone()]);
+        if let Some(part) = view.part(msn, part) {
+            return Ok(body(part));
+        }
+        let hinted = view.open.as_ref().map_or(0, |open| open.parts().len());
+        if view.ended || (msn, part) != (view.next_msn, hinted) {
+            return Err(ReadError::NotFound);
+        }
+        let view = self
+            .wait(rendition, |view| view.ended || view.has(msn, Some(part)))
+            .await?;
+        view.part(msn, part).map(body).ok_or(ReadError::NotFound)
+    }
+
+    fn view(&self, rendition: &str) -> Result<Arc<View>, ReadError> {
+        let renditions = self.0.renditions.borrow();
+        let view = renditions.get(rendition).ok_or(ReadError::NotFound)?;
+        Ok(Arc::clone(&view.borrow()))
+    }
+
+    fn views(&self) -> Vec<(String, Arc<View>)> {
+        let renditions = Arc::clone(&self.0.renditions.borrow());
+        renditions
+            .iter()
+            .map(|(name, view)| (name.clone(), Arc::clone(&view.borrow())))
+            .collect()
+    }
+
+    /// Waits until every rendition that is known by then has something to play.
+    async fn all_ready(&self) {
+        let mut renditions = self.0.renditions.subscribe();
+        loop {
+            let known = Arc::clone(&renditions.borrow_and_update());
+            if known.is_empty() {
+                if renditions.changed().await.is_err() {
+                    return;
+                }
+                continue;
+            }
+            for view in known.values() {
+                // A rendition whose writer went away without a word is not waited for.
+                let _ = view.clone().wait_for(|view| view.has_media()).await;
+            }
+            if !renditions.has_changed().unwrap_or_default() {
+                return;
+            }
+        }
+    }
+
+    /// Waits for a view, within bounds.
+    async fn wait(
+        &self,
+        rendition: &str,
+        is_there: impl Fn(&View) -> bool,
+    ) -> Result<Arc<View>, ReadError> {
+        let now = self.view(rendition)?;
+        if is_there(&now) {
+            return Ok(now);
+        }
+        let _place = self
+            .0
+            .waiters
+            .try_acquire()
+            .map_err(|_| ReadError::TooManyWaiters)?;
+        let mut views = {
+            let renditions = self.0.renditions.borrow();
+            let views = renditions.get(rendition).ok_or(ReadError::NotFound)?;
+            views.clone()
+        };
+        let longest: Duration = self.0.config.target_duration * 3;
+        let found = timeout(longest, views.wait_for(|view| is_there(view))).await;
+        match found {
+            Ok(Ok(view)) => Ok(Arc::clone(&view)),
+            Ok(Err(_)) => Err(ReadError::NotFound),
+            Err(_) => Err(ReadError::Late),
+        }
+    }
+
+    fn render(&self, rendition: &str, view: &View, skip: bool) -> Rendered {
+        let place = if skip { &view.delta } else { &view.full };
+        let rendered = place.get_or_init(|| {
+            let base = if self.0.base.is_empty() {
+                String::new()
+            } else {
+                format!("{}{rendition}/", self.0.base)
+            };
+            let reports = self.reports(rendition);
+            let text = playlist::render(view, &self.0.config, &base, &reports, skip);
+            let (msn, part) = view.last().unwrap_or_default();
+            let kind = if skip { "d" } else { "f" };
+            let end = if view.ended { "e" } else { "" };
+            Rendered::new(text, format!("{msn}.{part}{kind}{end}"))
+        });
+        rendered.clone()
+    }
+
+    fn reports(&self, but: &str) -> Vec<Report> {
+        let others = self.views().into_iter().filter(|(name, _)| name != but);
+        others
+            .filter_map(|(name, view)| {
+                let (msn, part) = view.last()?;
+                let uri = format!("../{name}/index.m3u8");
+                Some(Report { uri, msn, part })
+            })
+            .collect()
+    }
+}

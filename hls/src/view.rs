@@ -1,0 +1,135 @@
+//! [`View`]: a rendition as it stood after one part, immutable and shared by all who read.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::chunk::Media;
+use crate::playlist::Rendered;
+use crate::segment::{Part, Segment};
+
+#[derive(Debug, Default)]
+pub(crate) struct View {
+    /// Complete segments, oldest first.
+    pub(crate) done: Arc<[Arc<Segment>]>,
+    /// The segment that grows.
+    pub(crate) open: Option<Segment>,
+    /// The number that the next segment gets, or the open one has.
+    pub(crate) next_msn: u64,
+    pub(crate) discontinuity_sequence: u64,
+    pub(crate) inits: Arc<BTreeMap<u32, Bytes>>,
+    pub(crate) media: Option<Media>,
+    pub(crate) ended: bool,
+    pub(crate) full: OnceLock<Rendered>,
+    pub(crate) delta: OnceLock<Rendered>,
+}
+
+/// Bits a second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Bandwidth {
+    pub(crate) peak: u64,
+    pub(crate) average: u64,
+}
+
+impl View {
+    /// Whether there is anything to play.
+    pub(crate) fn has_media(&self) -> bool {
+        !self.done.is_empty() || self.open.is_some()
+    }
+
+    /// Whether segment `msn`, or its part `part`, is listed, or anything later (§6.2.5.2). A part
+    /// behind the last one of a complete segment is the first of the next.
+    pub(crate) fn has(&self, msn: u64, part: Option<usize>) -> bool {
+        let Some(part) = part else {
+            return msn < self.next_msn;
+        };
+        if msn > self.next_msn {
+            return false;
+        }
+        if msn == self.next_msn {
+            return part < self.open_parts();
+        }
+        let is_last = msn + 1 == self.next_msn;
+        let is_behind = |segment: &Arc<Segment>| {
+            let parts = segment.parts().len();
+            segment.msn == msn && parts > 0 && part >= parts
+        };
+        if is_last && self.done.last().is_some_and(is_behind) {
+            return self.open_parts() > 0;
+        }
+        true
+    }
+
+    /// Whether a request is so far ahead that it is a mistake (§6.2.5.2).
+    pub(crate) fn is_too_far(&self, msn: u64, part: Option<usize>, advance: usize) -> bool {
+        // The last segment listed is the open one, where there is one.
+        let last = match self.open {
+            Some(_) => self.next_msn,
+            None => self.next_msn.saturating_sub(1),
+        };
+        if msn > last.saturating_add(2) {
+            return true;
+        }
+        msn == self.next_msn && part.is_some_and(|part| part >= self.open_parts() + advance)
+    }
+
+    pub(crate) fn segment(&self, msn: u64) -> Option<&Arc<Segment>> {
+        let first = self.done.first()?.msn;
+        let at = usize::try_from(msn.checked_sub(first)?).ok()?;
+        self.done.get(at)
+    }
+
+    pub(crate) fn part(&self, msn: u64, part: usize) -> Option<&Part> {
+        match &self.open {
+            Some(open) if open.msn == msn => open.parts().get(part),
+            _ => self.segment(msn)?.parts().get(part),
+        }
+    }
+
+    /// What a player that reads on should ask for next, as `RENDITION-REPORT` tells it: the last
+    /// part that there is.
+    pub(crate) fn last(&self) -> Option<(u64, usize)> {
+        match &self.open {
+            Some(open) => Some((open.msn, open.parts().len().checked_sub(1)?)),
+            None => {
+                let last = self.done.last()?;
+                Some((last.msn, last.parts().len().checked_sub(1)?))
+            }
+        }
+    }
+
+    /// Measured over the segments in the window; over what there is, before the first is complete.
+    pub(crate) fn bandwidth(&self) -> Option<Bandwidth> {
+        let mut peak = 0;
+        let (mut size, mut length) = (0, Duration::ZERO);
+        let segments = self.done.iter().map(AsRef::as_ref).chain(&self.open);
+        for segment in segments {
+            size += segment.size_bytes;
+            length += segment.duration;
+            // A remnant of a segment says nothing.
+            if segment.duration >= Duration::from_millis(900) {
+                peak = peak.max(bits_a_second(segment.size_bytes, segment.duration));
+            }
+        }
+        if length.is_zero() {
+            return None;
+        }
+        let average = bits_a_second(size, length);
+        Some(Bandwidth {
+            peak: peak.max(average),
+            average,
+        })
+    }
+
+    fn open_parts(&self) -> usize {
+        self.open.as_ref().map_or(0, |open| open.parts().len())
+    }
+}
+
+fn bits_a_second(bytes: u64, duration: Duration) -> u64 {
+    let micros = duration.as_micros().max(1);
+    let bits = u128::from(bytes) * 8 * 1_000_000 / micros;
+    u64::try_from(bits).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,246 @@
+//! [`Writer`]: the one who feeds a rendition, and owns its state.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::watch;
+
+use crate::chunk::{Chunk, Init, Media};
+use crate::config::Config;
+use crate::disk::Disk;
+use crate::segment::{Part, Segment, Stored};
+use crate::view::View;
+use crate::window::Window;
+
+/// Why a chunk is refused; the rendition is as it was.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PushError {
+    /// There was no initialisation yet.
+    #[error("a chunk came before its initialisation")]
+    NoInit,
+    /// Players would reject the playlist.
+    #[error("a chunk of {found:?} is longer than the part target of {most:?}")]
+    TooLong {
+        /// Its duration.
+        found: Duration,
+        /// The part target.
+        most: Duration,
+    },
+    /// It has no bytes or no duration.
+    #[error("a chunk holds nothing")]
+    Empty,
+    /// It starts before the end of the one before; begin anew with another initialisation.
+    #[error("a chunk starts at {found:?}, before the end of the last at {end:?}")]
+    Backwards {
+        /// Its start.
+        found: Duration,
+        /// The end of what there is.
+        end: Duration,
+    },
+    /// The rendition has ended.
+    #[error("the rendition has ended")]
+    Ended,
+}
+
+/// What clocks and rounding may differ by.
+const SLACK: Duration = Duration::from_millis(1);
+
+/// Feeds one rendition, from one task.
+#[derive(Debug)]
+pub struct Writer {
+    name: String,
+    config: Arc<Config>,
+    disk: Option<Disk>,
+    window: Window,
+    done: Arc<[Arc<Segment>]>,
+    open: Option<Segment>,
+    next_msn: u64,
+    inits: Arc<BTreeMap<u32, Bytes>>,
+    run: Option<Run>,
+    ended: bool,
+    views: watch::Sender<Arc<View>>,
+}
+
+/// What holds since the last initialisation.
+#[derive(Debug)]
+struct Run {
+    init: u32,
+    media: Media,
+    zero_unix_ms: i64,
+    end: Option<Duration>,
+}
+
+impl Writer {
+    pub(crate) fn new(
+        name: String,
+        config: Arc<Config>,
+        disk: Option<Disk>,
+        views: watch::Sender<Arc<View>>,
+    ) -> Self {
+        Self {
+            name,
+            config,
+            disk,
+            window: Window::default(),
+            done: Arc::default(),
+            open: None,
+            next_msn: 0,
+            inits: Arc::default(),
+            run: None,
+            ended: false,
+            views,
+        }
+    }
+
+    /// Begins a run of chunks. After the first it is a discontinuity (§4.4.4.3), and what was open
+    /// is complete.
+    ///
+    /// # Errors
+    /// [`PushError::Ended`].
+    pub fn begin(&mut self, init: Init) -> Result<(), PushError> {
+        if self.ended {
+            return Err(PushError::Ended);
+        }
+        self.close_segment();
+        let number = self.run.as_ref().map_or(0, |run| run.init + 1);
+        if let Some(disk) = &self.disk {
+            disk.init(&self.name, number, init.bytes.clone());
+        }
+        Arc::make_mut(&mut self.inits).insert(number, init.bytes);
+        self.run = Some(Run {
+            init: number,
+            media: init.media,
+            zero_unix_ms: init.zero_unix_ms,
+            end: None,
+        });
+        self.publish();
+        Ok(())
+    }
+
+    /// Takes a part and wakes who waits for it.
+    ///
+    /// # Errors
+    /// When players could not play it where it stands.
+    pub fn push(&mut self, chunk: Chunk) -> Result<(), PushError> {
+        self.check(&chunk)?;
+        let end = chunk.start + chunk.duration;
+        if self.open.is_none() {
+            self.open = Some(self.new_segment(&chunk)?);
+        }
+        self.add(chunk.bytes, chunk.duration, chunk.independent);
+        if let Some(run) = &mut self.run {
+            run.end = Some(end);
+        }
+        if chunk.ends_segment || self.is_full() {
+            self.close_segment();
+        }
+        self.publish();
+        Ok(())
+    }
+
+    /// Ends the rendition: what there is stays (`EXT-X-ENDLIST`).
+    pub fn end(&mut self) {
+        self.close_segment();
+        self.ended = true;
+        self.publish();
+    }
+
+    fn check(&self, chunk: &Chunk) -> Result<(), PushError> {
+        if self.ended {
+            return Err(PushError::Ended);
+        }
+        let run = self.run.as_ref().ok_or(PushError::NoInit)?;
+        if chunk.bytes.is_empty() || chunk.duration.is_zero() {
+            return Err(PushError::Empty);
+        }
+        let most = self.config.part_target;
+        if chunk.duration > most + SLACK {
+            return Err(PushError::TooLong {
+                found: chunk.duration,
+                most,
+            });
+        }
+        match run.end {
+            Some(end) if chunk.start + SLACK < end => Err(PushError::Backwards {
+                found: chunk.start,
+                end,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn new_segment(&self, first: &Chunk) -> Result<Segment, PushError> {
+        let run = self.run.as_ref().ok_or(PushError::NoInit)?;
+        let offset = i64::try_from(first.start.as_millis()).unwrap_or(i64::MAX);
+        let is_first_of_run = self.window.last().is_some_and(|last| last.init != run.init);
+        Ok(Segment {
+            msn: self.next_msn,
+            duration: Duration::ZERO,
+            unix_ms: run.zero_unix_ms.saturating_add(offset),
+            init: run.init,
+            discontinuity: is_first_of_run,
+            independent: first.independent,
+            size_bytes: 0,
+            parts: Some(Vec::new()),
+            stored: Arc::new(Stored::default()),
+        })
+    }
+
+    fn add(&mut self, bytes: Bytes, duration: Duration, independent: bool) {
+        let Some(open) = &mut self.open else { return };
+        if let Some(disk) = &self.disk {
+            disk.append(&self.name, open.msn, bytes.clone(), &open.stored);
+        }
+        open.duration += duration;
+        open.size_bytes += u64::try_from(bytes.len()).unwrap_or_default();
+        let part = Part {
+            bytes,
+            duration,
+            independent,
+        };
+        open.parts.get_or_insert_default().push(part);
+    }
+
+    /// Whether one more part might make the segment longer than players allow.
+    fn is_full(&self) -> bool {
+        let most = self.config.target_duration;
+        self.open
+            .as_ref()
+            .is_some_and(|open| open.duration + self.config.part_target > most)
+    }
+
+    fn close_segment(&mut self) {
+        let Some(segment) = self.open.take() else {
+            return;
+        };
+        self.next_msn += 1;
+        if let Some(disk) = &self.disk {
+            disk.finish(&self.name, segment.msn, &segment.stored);
+        }
+        let gone = self.window.push(segment, &self.config);
+        if let (Some(disk), false) = (&self.disk, self.config.keep) {
+            for segment in gone {
+                disk.remove(&self.name, segment.msn);
+            }
+        }
+        self.done = self.window.segments();
+    }
+
+    fn publish(&self) {
+        let view = View {
+            done: Arc::clone(&self.done),
+            open: self.open.clone(),
+            next_msn: self.next_msn,
+            discontinuity_sequence: self.window.discontinuities_gone,
+            inits: Arc::clone(&self.inits),
+            media: self.run.as_ref().map(|run| run.media.clone()),
+            ended: self.ended,
+            full: OnceLock::new(),
+            delta: OnceLock::new(),
+        };
+        self.views.send_replace(Arc::new(view));
+    }
+}

@@ -1,0 +1,544 @@
+//! The crate's public face: what is pushed in comes out as players need it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod checker;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use checker::Playlist;
+use futures_util::FutureExt as _;
+use hls::{
+    Body, Chunk, Config, Init, Media, Origin, PlaylistRequest, PushError, ReadError, Writer,
+};
+use proptest::prelude::*;
+
+const PART: Duration = Duration::from_millis(333);
+
+fn config() -> Config {
+    Config {
+        part_target: Duration::from_millis(334),
+        target_duration: Duration::from_secs(4),
+        window: Duration::from_secs(60),
+        ..Config::default()
+    }
+}
+
+fn video() -> Media {
+    Media::Video {
+        codec: "avc1.42e01f".to_owned(),
+        width: 1280,
+        height: 720,
+        frame_rate: 30.0,
+    }
+}
+
+fn audio() -> Media {
+    Media::Audio {
+        codec: "mp4a.40.2".to_owned(),
+        channels: 2,
+    }
+}
+
+fn init(media: Media) -> Init {
+    Init {
+        bytes: Bytes::from_static(b"ftyp moov"),
+        media,
+        zero_unix_ms: 1_700_000_000_000,
+    }
+}
+
+/// A rendition whose chunks name themselves.
+struct Feed {
+    writer: Writer,
+    at: Duration,
+    pushed: u64,
+    in_segment: u64,
+}
+
+impl Feed {
+    fn new(origin: &Origin, name: &str, media: Media) -> Self {
+        let mut writer = origin.writer(name);
+        writer.begin(init(media)).unwrap();
+        Self {
+            writer,
+            at: Duration::ZERO,
+            pushed: 0,
+            in_segment: 0,
+        }
+    }
+
+    /// A part; each sixth ends its segment.
+    fn part(&mut self) {
+        let ends_segment = self.in_segment == 5;
+        self.push(PART, self.in_segment == 0, ends_segment).unwrap();
+        self.in_segment = if ends_segment { 0 } else { self.in_segment + 1 };
+    }
+
+    fn parts(&mut self, count: usize) {
+        for _ in 0..count {
+            self.part();
+        }
+    }
+
+    fn push(
+        &mut self,
+        duration: Duration,
+        independent: bool,
+        ends_segment: bool,
+    ) -> Result<(), PushError> {
+        let chunk = Chunk {
+            bytes: Bytes::from(format!("part {};", self.pushed)),
+            start: self.at,
+            duration,
+            independent,
+            ends_segment,
+        };
+        self.writer.push(chunk)?;
+        self.pushed += 1;
+        self.at += duration;
+        Ok(())
+    }
+}
+
+fn text(body: &Body) -> String {
+    let bytes: Vec<u8> = body.0.iter().flatten().copied().collect();
+    String::from_utf8(bytes).unwrap()
+}
+
+async fn playlist(origin: &Origin, request: PlaylistRequest) -> Result<Playlist, ReadError> {
+    let rendered = origin.playlist("v0", request).await?;
+    let text = String::from_utf8(rendered.text().to_vec()).unwrap();
+    Ok(Playlist::checked(&text))
+}
+
+/// The playlist as it stands.
+fn now(origin: &Origin) -> Playlist {
+    let asked = playlist(origin, PlaylistRequest::default());
+    asked.now_or_never().expect("nothing to wait for").unwrap()
+}
+
+/// Lets other tasks run until something holds.
+async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let waiting = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(20), waiting).await;
+    waited.unwrap_or_else(|_| panic!("not in time: {what}"));
+}
+
+fn blocking(msn: u64, part: Option<usize>) -> PlaylistRequest {
+    PlaylistRequest {
+        msn: Some(msn),
+        part,
+        skip: false,
+    }
+}
+
+#[tokio::test]
+async fn what_goes_in_comes_out_part_by_part_and_as_segments() {
+    let origin = Origin::new(config(), "");
+    let mut feed = Feed::new(&origin, "v0", video());
+    feed.parts(8);
+    let listed = playlist(&origin, PlaylistRequest::default()).await.unwrap();
+    assert_eq!(listed.segments.len(), 1);
+    assert_eq!(listed.segments[0].parts.len(), 6);
+    assert_eq!(listed.trailing.parts.len(), 2);
+    assert_eq!(listed.hint.as_deref(), Some("1.2.m4s"));
+    assert_eq!(
+        listed.segments[0].time.as_deref(),
+        Some("2023-11-14T22:13:20.000Z")
+    );
+    let segment = origin.file("v0", &listed.segments[0].uri).await.unwrap();
+    assert_eq!(text(&segment), "part 0;part 1;part 2;part 3;part 4;part 5;");
+    let part = origin.file("v0", "1.1.m4s").await.unwrap();
+    assert_eq!(text(&part), "part 7;");
+    let map = origin.file("v0", &listed.segments[0].map).await.unwrap();
+    assert_eq!(text(&map), "ftyp moov");
+}
+
+#[tokio::test]
+async fn a_foreign_parser_reads_both_playlists() {
+    let origin = Origin::new(config(), "https://cdn.example/t/");
+    let mut sound = Feed::new(&origin, "audio", audio());
+    let mut feed = Feed::new(&origin, "v0", video());
+    feed.parts(20);
+    sound.parts(20);
+    let rendered = origin
+        .playlist("v0", PlaylistRequest::default())
+        .await
+        .unwrap();
+    let parsed = m3u8_rs::parse_media_playlist_res(&rendered.text()).unwrap();
+    assert_eq!(parsed.target_duration, 4);
+    assert_eq!(parsed.segments[0].uri, "https://cdn.example/t/v0/0.m4s");
+    let rendered = origin.multivariant("t/").await.unwrap();
+    let parsed = m3u8_rs::parse_master_playlist_res(&rendered.text()).unwrap();
+    assert_eq!(parsed.variants[0].uri, "t/v0/index.m3u8");
+    assert_eq!(
+        parsed.alternatives[0].uri.as_deref(),
+        Some("t/audio/index.m3u8")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_blocked_request_wakes_with_its_part() {
+    let origin = Origin::new(config(), "");
+    let mut feed = Feed::new(&origin, "v0", video());
+    feed.parts(7);
+    let waiting = tokio::spawn({
+        let origin = origin.clone();
+        async move { playlist(&origin, blocking(1, Some(2))).await }
+    });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    feed.part();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!waiting.is_finished(), "that was part 1");
+    feed.part();
+    let listed = waiting.await.unwrap().unwrap();
+    assert_eq!(listed.trailing.parts.len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_hinted_part_is_waited_for_and_no_other() {
+    let origin = Origin::new(config(), "");
+    let mut feed = Feed::new(&origin, "v0", video());
+    feed.parts(6);
+    let waiting = tokio::spawn({
+        let origin = origin.clone();
+        async move { origin.file("v0", "1.0.m4s").await }
+    });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!waiting.is_finished());
+    feed.part();
+    assert_eq!(text(&waiting.await.unwrap().unwrap()), "part 6;");
+    for name in ["1.2.m4s", "2.0.m4s", "2.m4s", "init1.mp4", "../0.m4s"] {
+        assert_eq!(
+            origin.file("v0", name).await,
+            Err(ReadError::NotFound),
+            "{name}"
+        );
+    }
+    assert_eq!(origin.file("v1", "0.m4s").await, Err(ReadError::NotFound));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_part_behind_the_last_of_a_segment_is_the_first_of_the_next() {
+    let origin = Origin::new(config(), "");
+    let mut feed = Feed::new(&origin, "v0", video());
+    feed.parts(6);
+    let waiting = tokio::spawn({
+        let origin = origin.clone();
+        async move { playlist(&origin, blocking(0, Some(6))).await }
+    });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!waiting.is_finished());
+    feed.part();
+    assert_eq!(waiting.await.unwrap().unwrap().trailing.parts.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_has_bounds() {
+    let origin = Origin::new(
+        Config {
+            waiters: 1,
+            ..config()
+        },
+        "",
+    );
+    let mut feed = Feed::new(&origin, "v0", video());
+    feed.parts(7);
+    assert_eq!(
+        playlist(&origin, blocking(4, None)).await,
+        Err(ReadError::TooFarAhead)
+    );
+    assert_eq!(
+        playlist(&origin, blocking(1, Some(10))).await,
+        Err(ReadError::TooFarAhead)
+    );
+    let part_alone = PlaylistRequest {
+        part: Some(1),
+        ..PlaylistRequest::default()
+    };
+    assert_eq!(
+        playlist(&origin, part_alone).await,
+        Err(ReadError::PartWithoutSegment)
+    );
+    let waiting = tokio::spawn({
+        let origin = origin.clone();
+        async move { playlist(&origin, blocking(1, Some(1))).await }
+    });
+    tokio::task::yield_now().await;
+    assert_eq!(
+        playlist(&origin, blocking(1, Some(1))).await,
+        Err(ReadError::TooManyWaiters)
+    );
+    // Nothing comes: after three target durations the answer is that it is late.
+    assert_eq!(waiting.await.unwrap(), Err(ReadError::Late));
+}
+
+#[tokio::test]
+async fn a_segment_without_a_key_frame_is_cut_before_it_is_too_long() {
+    let origin = Origin::new(config(), "");
+    let mut feed = Feed::new(&origin, "v0", video());
+    for number in 0..30 {
+        feed.push(PART, number == 0, false).unwrap();
+    }
+    let listed = playlist(&origin, PlaylistRequest::default()).await.unwrap();
+    assert!(listed.segments.len() >= 2);
+    assert!(!listed.independent_segments, "the second needs the first");
+}
+
+#[tokio::test]
+async fn a_new_initialisation_is_a_discontinuity() {
+    let origin = Origin::new(config(), "");
+    let mut feed = Feed::new(&origin, "v0", video());
+    feed.parts(8);
+    feed.writer.begin(init(video())).unwrap();
+    feed.at = Duration::from_secs(60);
+    feed.in_segment = 0;
+    feed.parts(7);
+    let listed = playlist(&origin, PlaylistRequest::default()).await.unwrap();
+    let maps: Vec<_> = listed.segments.iter().map(|s| s.map.as_str()).collect();
+    assert_eq!(maps, ["init0.mp4", "init0.mp4", "init1.mp4"]);
+    assert!(listed.segments[2].discontinuity);
+    assert!(!listed.segments[1].discontinuity);
+    assert_eq!(listed.segments[1].parts.len(), 2, "cut where it was");
+}
+
+#[tokio::test]
+async fn chunks_that_would_break_a_playlist_are_refused() {
+    let origin = Origin::new(config(), "");
+    let mut writer = origin.writer("v0");
+    let chunk = |start_ms, duration_ms| Chunk {
+        bytes: Bytes::from_static(b"x"),
+        start: Duration::from_millis(start_ms),
+        duration: Duration::from_millis(duration_ms),
+        independent: true,
+        ends_segment: false,
+    };
+    assert_eq!(writer.push(chunk(0, 300)), Err(PushError::NoInit));
+    writer.begin(init(video())).unwrap();
+    writer.push(chunk(0, 300)).unwrap();
+    assert!(matches!(
+        writer.push(chunk(300, 10_000)),
+        Err(PushError::TooLong { .. })
+    ));
+    assert!(matches!(
+        writer.push(chunk(100, 300)),
+        Err(PushError::Backwards { .. })
+    ));
+    assert_eq!(writer.push(chunk(300, 0)), Err(PushError::Empty));
+    writer.end();
+    assert_eq!(writer.push(chunk(300, 300)), Err(PushError::Ended));
+}
+
+#[tokio::test]
+async fn the_end_is_told_and_releases_who_waits() {
+    let origin = Origin::new(config(), "");
+    let mut feed = Feed::new(&origin, "v0", video());
+    feed.parts(8);
+    let waiting = tokio::spawn({
+        let origin = origin.clone();
+        async move { playlist(&origin, blocking(1, Some(4))).await }
+    });
+    tokio::task::yield_now().await;
+    feed.writer.end();
+    let listed = waiting.await.unwrap().unwrap();
+    assert!(listed.ended && listed.trailing.parts.is_empty());
+    assert_eq!(listed.segments.len(), 2);
+    assert!(
+        listed
+            .segments
+            .iter()
+            .all(|segment| segment.parts.is_empty())
+    );
+}
+
+#[tokio::test]
+async fn old_segments_are_read_from_disk_and_the_oldest_are_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let origin = Origin::new(
+        Config {
+            folder: Some(folder.path().to_owned()),
+            ..config()
+        },
+        "",
+    );
+    let mut feed = Feed::new(&origin, "v0", video());
+    for segment in 0..60_u64 {
+        feed.parts(6);
+        // The disk is another task.
+        let path = folder.path().join("v0").join(format!("{segment}.m4s"));
+        until("it is written", || {
+            std::fs::metadata(&path).is_ok_and(|file| file.len() > 6)
+        })
+        .await;
+    }
+    let listed = playlist(&origin, PlaylistRequest::default()).await.unwrap();
+    let length: f64 = listed.segments.iter().map(|segment| segment.duration).sum();
+    assert!((58.0..64.0).contains(&length), "{length}");
+    assert!(listed.segments.iter().all(|segment| !segment.gap));
+    let first = &listed.segments[0];
+    let body = origin.file("v0", &first.uri).await.unwrap();
+    assert!(text(&body).starts_with(&format!("part {};", first.msn * 6)));
+    let gone = format!("{}.m4s", first.msn - 1);
+    assert_eq!(origin.file("v0", &gone).await, Err(ReadError::NotFound));
+    let path = folder.path().join("v0").join(&gone);
+    until("it is removed", || !path.exists()).await;
+}
+
+#[tokio::test]
+async fn a_disk_that_fails_makes_gaps_and_holds_nothing_up() {
+    let folder = tempfile::tempdir().unwrap();
+    // A file where the folder should be.
+    std::fs::write(folder.path().join("v0"), "in the way").unwrap();
+    let origin = Origin::new(
+        Config {
+            folder: Some(folder.path().to_owned()),
+            ..config()
+        },
+        "",
+    );
+    let mut feed = Feed::new(&origin, "v0", video());
+    let mut listed = Playlist::default();
+    until("the first is a gap", || {
+        feed.parts(6);
+        listed = now(&origin);
+        listed.segments[0].gap
+    })
+    .await;
+    assert!(
+        !listed.segments.last().unwrap().gap,
+        "the newest are in memory"
+    );
+}
+
+#[tokio::test]
+async fn renditions_tell_of_each_other() {
+    let origin = Origin::new(config(), "");
+    let mut sound = Feed::new(&origin, "audio", audio());
+    let mut feed = Feed::new(&origin, "v0", video());
+    sound.parts(3);
+    feed.parts(8);
+    let listed = playlist(&origin, PlaylistRequest::default()).await.unwrap();
+    assert_eq!(listed.reports.len(), 1);
+    assert_eq!(listed.reports[0]["URI"], "../audio/index.m3u8");
+    assert_eq!(listed.reports[0]["LAST-MSN"], "0");
+    assert_eq!(listed.reports[0]["LAST-PART"], "2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_multivariant_playlist_waits_for_every_rendition() {
+    let origin = Origin::new(config(), "");
+    let mut sound = Feed::new(&origin, "audio", audio());
+    let mut feed = Feed::new(&origin, "v0", video());
+    sound.parts(1);
+    let waiting = tokio::spawn({
+        let origin = origin.clone();
+        async move { origin.multivariant("").await }
+    });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!waiting.is_finished());
+    feed.parts(1);
+    let rendered = waiting.await.unwrap().unwrap();
+    let text = String::from_utf8(rendered.text().to_vec()).unwrap();
+    assert!(text.contains("RESOLUTION=1280x720"), "{text}");
+    let nothing = Origin::new(config(), "");
+    assert_eq!(nothing.multivariant("").await.err(), Some(ReadError::Late));
+}
+
+#[tokio::test]
+async fn a_playlist_is_rendered_and_compressed_once() {
+    let origin = Origin::new(config(), "");
+    let mut feed = Feed::new(&origin, "v0", video());
+    feed.parts(8);
+    let get = || origin.playlist("v0", PlaylistRequest::default());
+    let (first, second) = (get().await.unwrap(), get().await.unwrap());
+    assert_eq!(first.text().as_ptr(), second.text().as_ptr());
+    assert_eq!(first.gzip().as_ptr(), second.gzip().as_ptr());
+    let mut plain = Vec::new();
+    let gzip = first.gzip();
+    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&gzip[..]), &mut plain).unwrap();
+    assert_eq!(plain, first.text());
+    feed.part();
+    assert_ne!(get().await.unwrap().etag(), first.etag());
+}
+
+/// What a packager may do.
+#[derive(Debug, Clone)]
+enum Step {
+    Part { millis: u64, ends_segment: bool },
+    Begin,
+    Skip { millis: u64 },
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let part = (100_u64..=334, prop::bool::weighted(0.2));
+    let step = prop_oneof![
+        30 => part.prop_map(|(millis, ends_segment)| Step::Part { millis, ends_segment }),
+        1 => Just(Step::Begin),
+        1 => (1_u64..3_000).prop_map(|millis| Step::Skip { millis }),
+    ];
+    prop::collection::vec(step, 1..250)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn every_playlist_obeys_the_rules_and_follows_the_one_before(steps in steps()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let config = Config { window: Duration::from_secs(30), ..config() };
+            let origin = Origin::new(config, "");
+            let mut feed = Feed::new(&origin, "v0", video());
+            let mut before: Option<Playlist> = None;
+            let mut opens = true;
+            for step in steps {
+                match step {
+                    Step::Part { millis, ends_segment } => {
+                        feed.push(Duration::from_millis(millis), opens, ends_segment).unwrap();
+                        opens = ends_segment;
+                    }
+                    Step::Begin => {
+                        feed.writer.begin(init(video())).unwrap();
+                        opens = true;
+                    }
+                    Step::Skip { millis } => feed.at += Duration::from_millis(millis),
+                }
+                if feed.pushed == 0 {
+                    continue;
+                }
+                let whole = playlist(&origin, PlaylistRequest::default()).await.unwrap();
+                if let Some(before) = &before {
+                    whole.check_follows(before);
+                    let skip = PlaylistRequest { skip: true, ..PlaylistRequest::default() };
+                    let delta = playlist(&origin, skip).await.unwrap();
+                    prop_assert_eq!(&delta.applied_to(before).segments, &{
+                        // Parts of older segments leave between the two.
+                        let mut segments = whole.segments.clone();
+                        for segment in &mut segments {
+                            let skipped = segment.msn < delta.media_sequence + delta.skipped;
+                            let old = before.segments.iter().find(|old| old.msn == segment.msn);
+                            if let (true, Some(old)) = (skipped, old) {
+                                segment.parts.clone_from(&old.parts);
+                            }
+                        }
+                        segments
+                    });
+                }
+                before = Some(whole);
+            }
+            Ok(())
+        })?;
+    }
+}
