@@ -71,3 +71,14 @@ test('a restart is a PATCH with If-Match and applies the new credentials', async
   expect(seen[0]?.headers.get('content-type')).toBe('application/trickle-ice-sdpfrag');
   expect(pc.applied[1]).toMatchObject({ type: 'answer', sdp: expect.stringContaining('a=ice-ufrag:srv') });
 });
+
+test('restarts of one session do not overlap', async () => {
+  const seen = serverSays(200, 'a=ice-ufrag:srv\r\na=ice-pwd:pw\r\n');
+  const pc = peer();
+  const session = { url: 'http://host/s', links: [] };
+  await Promise.all([restartIce(pc, session), restartIce(pc, session)]);
+  expect(seen).toHaveLength(1);
+  expect(pc.applied.map(({ type }) => type)).toEqual(['offer', 'answer']);
+  await restartIce(pc, session);
+  expect(seen).toHaveLength(2);
+});

@@ -62,12 +62,21 @@ export async function offer(
   return session;
 }
 
-/** Restarts ICE on a running session by PATCH; the peer connection stays as it was when that fails. */
-export async function restartIce(
-  pc: RTCPeerConnection,
-  session: Session,
-  signal?: AbortSignal,
-): Promise<void> {
+const restarts = new WeakMap<Session, Promise<void>>();
+
+/**
+ * Restarts ICE on a running session by PATCH; the peer connection stays as it was when that fails. Who
+ * asks while a restart runs waits for that one.
+ */
+export function restartIce(pc: RTCPeerConnection, session: Session, signal?: AbortSignal): Promise<void> {
+  const running = restarts.get(session);
+  if (running) return running;
+  const restart = patchIce(pc, session, signal).finally(() => restarts.delete(session));
+  restarts.set(session, restart);
+  return restart;
+}
+
+async function patchIce(pc: RTCPeerConnection, session: Session, signal?: AbortSignal): Promise<void> {
   const before = pc.remoteDescription?.sdp;
   if (!before) throw new Error('There is no session to restart.');
   const description = await pc.createOffer({ iceRestart: true });
