@@ -35,11 +35,11 @@ export class Server {
     this.url = new URL(setupLink).origin;
   }
 
-  static async start(): Promise<Server> {
+  static async start(settings = ''): Promise<Server> {
     if (!existsSync(BINARY)) throw new Error(`There is no server at ${BINARY}: run \`cargo build\` first.`);
     const folder = await mkdtemp(join(tmpdir(), 'tallylight-e2e-'));
     const config = join(folder, 'tallylight.toml');
-    await writeFile(config, CONFIG);
+    await writeFile(config, CONFIG + settings);
     const process = spawn(BINARY, ['serve', '--config', config, '--data', join(folder, 'data')], {
       stdio: ['ignore', 'pipe', 'pipe'],
       cwd: folder,

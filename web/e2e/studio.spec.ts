@@ -1,4 +1,4 @@
-import { endStream, expect, goLive, look, openStudio, test } from './harness';
+import { endStream, expect, goLive, look, openStudio, People, Site, test } from './harness';
 
 test('leaving the studio on air asks first, by link, by Back and by signing out', async ({
   people,
@@ -107,4 +107,28 @@ test('a screen alone goes live, and says that nobody hears it', async ({ people,
   await expect(studio.getByText(/^On air/)).toBeVisible();
   await studio.getByRole('button', { name: 'Turn on camera and microphone' }).click();
   await expect(studio.getByRole('button', { name: 'Mute microphone' })).toBeEnabled();
+});
+
+test('who is taken over is told so, and takes over only when asked to', async ({ browser }) => {
+  const site = await Site.setUp('\n[streams]\nsecond_publisher = "takeover"\n');
+  const people = new People(browser, site);
+  try {
+    const [one, two] = [await people.creator(), await people.creator()];
+    await goLive(one, 'ada');
+    await openStudio(two, 'ada');
+    await expect(two.getByText('This channel is on air already')).toBeVisible();
+    await two.getByRole('button', { name: 'Go live' }).click();
+    await expect(two.getByText(/^On air/)).toBeVisible();
+    await expect(one.getByText('Another tab or encoder took over')).toBeVisible();
+    await look(one, 'studio-taken-over');
+    await expect(two.getByText(/^On air/)).toBeVisible();
+
+    await one.getByRole('button', { name: 'Take over again' }).click();
+    await expect(one.getByText(/^On air/)).toBeVisible();
+    await expect(two.getByText('Another tab or encoder took over')).toBeVisible();
+    await expect(one.getByText(/^On air/)).toBeVisible();
+    await people.leave();
+  } finally {
+    await site.server.stop();
+  }
 });

@@ -47,6 +47,7 @@ export const api = {
       throw error;
     }),
   liveChannels: () => answer(http.GET('/api/channels', { params: { query: { live: true } } })),
+  channel: (handle: string) => answer(http.GET('/api/channels/{handle}', of(handle))),
   createChannel: (body: OwnChannel) => answer(http.POST('/api/channels', { body })),
   ingest: (handle: string) => answer(http.GET('/api/channels/{handle}/ingest', of(handle))),
   endStream: (handle: string) => answer(http.POST('/api/channels/{handle}/end', of(handle))),

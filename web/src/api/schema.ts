@@ -710,6 +710,8 @@ export interface components {
             handle: string;
             name: string;
             owner: boolean;
+            /** Format: int64 */
+            reconnect_window_seconds: number;
             /** Format: date-time */
             started_at?: string | null;
             state: components["schemas"]["ChannelState"];

@@ -10,6 +10,7 @@ const OPTIONS: AirOptions = {
   codec: null,
   simulcast: true,
   resumes: false,
+  windowMs: 30_000,
 };
 const FRAGMENT = 'a=ice-ufrag:x\r\na=ice-pwd:y\r\n';
 
@@ -26,7 +27,8 @@ class FakePeer extends EventTarget {
       setParameters: async () => undefined,
     },
   });
-  getTransceivers = () => [];
+  readonly transport = Object.assign(new EventTarget(), { state: 'connected' });
+  getTransceivers = () => [{ sender: { transport: this.transport } }];
   getConfiguration = () => ({});
   createOffer = async () => ({
     type: 'offer',
@@ -41,6 +43,12 @@ class FakePeer extends EventTarget {
     this.signalingState = 'closed';
   }
 
+  /** The server closes DTLS. */
+  hangUp(): void {
+    this.transport.state = 'closed';
+    this.transport.dispatchEvent(new Event('statechange'));
+  }
+
   become(state: string): void {
     this.connectionState = state;
     this.onconnectionstatechange?.();
@@ -50,7 +58,14 @@ class FakePeer extends EventTarget {
 
 let peers: FakePeer[];
 let requests: string[];
-let answers: { post: () => Response; patch: () => Response; channel: string };
+let answers: {
+  post: () => Response;
+  patch: () => Response;
+  channel: string;
+  /** Who the server says publishes, told to the owner alone. */
+  publisher: { session: string; connected: boolean } | null;
+};
+let connection: EventTarget & { type?: string };
 let publisher: Publisher;
 
 beforeEach(() => {
@@ -61,20 +76,24 @@ beforeEach(() => {
     post: () => new Response('v=0', { status: 201, headers: { Location: '/whip/sessions/1' } }),
     patch: () => new Response(FRAGMENT, { status: 200 }),
     channel: 'live',
+    publisher: null,
   };
+  connection = Object.assign(new EventTarget(), { type: 'wifi' });
   vi.stubGlobal('fetch', async (input: string | URL, init: RequestInit = {}) => {
     const path = new URL(input, 'http://host').pathname;
     const method = init.method ?? 'GET';
     requests.push(`${method} ${path}`);
     let response: Response;
-    if (path.startsWith('/api/')) response = Response.json({ state: answers.channel });
+    if (path.endsWith('/ingest')) response = Response.json({ stats: { publisher: answers.publisher } });
+    else if (path.startsWith('/api/'))
+      response = Response.json({ state: answers.channel, reconnect_window_seconds: 30 });
     else if (method === 'POST') response = await answers.post();
     else if (method === 'PATCH') response = answers.patch();
     else response = new Response('', { status: 200 });
     Object.defineProperty(response, 'url', { value: `http://host${path}` });
     return response;
   });
-  vi.stubGlobal('navigator', {});
+  vi.stubGlobal('navigator', { connection });
   vi.stubGlobal('addEventListener', () => undefined);
   vi.stubGlobal('removeEventListener', () => undefined);
   vi.stubGlobal('MediaStream', class {});
@@ -206,9 +225,8 @@ test('a session that is gone is followed by a new one for the same stream', asyn
 
 test('a stream that was ended elsewhere does not begin again', async () => {
   const peer = await onAir();
-  answers.patch = () => new Response('{}', { status: 404 });
   answers.channel = 'offline';
-  peer.become('failed');
+  peer.hangUp();
   await pass(0.1);
   expect(phase()).toEqual({ name: 'ended', why: 'elsewhere' });
   expect(peers).toHaveLength(1);
@@ -237,4 +255,65 @@ test('the end is told to the server, and a closed page is not an end', async () 
   await pass(0.1);
   expect(count('DELETE /whip/sessions/1')).toBe(1);
   expect(phase()).toEqual({ name: 'ended', why: 'you' });
+});
+
+test('another publisher ends it here, and the channel is not fought for', async () => {
+  const peer = await onAir();
+  answers.channel = 'reconnecting';
+  answers.publisher = { session: '1', connected: true };
+  peer.hangUp();
+  await pass(0.5);
+  answers.publisher = { session: '2f', connected: false };
+  await pass(0.5);
+  expect(phase().name, 'who is just connecting may yet come to nothing').toBe('reconnecting');
+  answers.publisher = { session: '2f', connected: true };
+  await pass(1);
+  expect(phase()).toEqual({ name: 'ended', why: 'taken_over' });
+  await pass(10);
+  expect(count('POST /whip/ada')).toBe(1);
+});
+
+test('the own session, as the server still shows it, is no other publisher', async () => {
+  const peer = await onAir();
+  answers.patch = () => new Response('{}', { status: 404 });
+  answers.channel = 'reconnecting';
+  answers.publisher = { session: '1', connected: true };
+  peer.become('failed');
+  await pass(0.1);
+  expect(count('POST /whip/ada')).toBe(2);
+});
+
+test('a computer that slept through the window is not told that somebody ended its stream', async () => {
+  const peer = await onAir();
+  answers.patch = () => new Response('{}', { status: 404 });
+  answers.channel = 'offline';
+  vi.setSystemTime(Date.now() + 3_600_000);
+  peer.become('failed');
+  await pass(0.1);
+  expect(phase()).toEqual({ name: 'ended', why: 'too_long' });
+});
+
+test('a server that was away and has no stream any more was restarted', async () => {
+  const peer = await onAir();
+  answers.patch = answers.post = () => {
+    throw new TypeError('Failed to fetch');
+  };
+  peer.become('failed');
+  await pass(3);
+  answers.patch = () => new Response('{}', { status: 404 });
+  answers.channel = 'offline';
+  await pass(3);
+  expect(phase()).toEqual({ name: 'ended', why: 'lost' });
+});
+
+test('only another kind of network is a reason to look for another path', async () => {
+  await onAir();
+  connection.dispatchEvent(new Event('change'));
+  await pass(1);
+  expect(count('PATCH /whip/sessions/1')).toBe(0);
+  connection.type = 'cellular';
+  connection.dispatchEvent(new Event('change'));
+  connection.dispatchEvent(new Event('change'));
+  await pass(1);
+  expect(count('PATCH /whip/sessions/1')).toBe(1);
 });

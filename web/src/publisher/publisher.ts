@@ -10,6 +10,7 @@ import { Store } from '../store';
 import { encodingsFor, type Quality, totalBitrate } from './encodings';
 import { UploadSampler, type UploadStats } from './health';
 import type { Sources } from './sources';
+import { askStanding, type Standing } from './standing';
 import { type WhipOptions, WhipSession } from './whip';
 
 export type AirPhase =
@@ -18,8 +19,19 @@ export type AirPhase =
   | { name: 'live' }
   /** `deadline` (Date.now() clock): the server gives up then. */
   | { name: 'reconnecting'; deadline: number; attempt: number }
-  | { name: 'ended'; why: 'you' | 'too_long' | 'elsewhere' }
+  | { name: 'ended'; why: EndReason }
   | { name: 'failed'; reason: string; code: string | null };
+
+export type EndReason =
+  | 'you'
+  /** Away for longer than the reconnect window. */
+  | 'too_long'
+  /** Over when this page could ask again, though the window was not: the server was restarted. */
+  | 'lost'
+  /** Ended on the dashboard or by the server while this page was in contact with it. */
+  | 'elsewhere'
+  /** Another tab or encoder publishes now. */
+  | 'taken_over';
 
 export interface AirState {
   phase: AirPhase;
@@ -30,6 +42,8 @@ export interface AirState {
   since: number | null;
   /** bit/s of all layers together, as asked for */
   wantedBitrate: number;
+  /** How long the server keeps the stream of a lost publisher. */
+  windowMs: number;
 }
 
 export interface AirOptions {
@@ -40,10 +54,15 @@ export interface AirOptions {
   simulcast: boolean;
   /** The server holds a stream of this channel open; giving up must not end it. */
   resumes: boolean;
+  windowMs: number;
 }
 
-const RECONNECT_WINDOW_MS = 30_000;
 const RETRY_MS = 2000;
+/** A session that is just being made becomes a publisher within this many short looks, or nothing. */
+const LOOKS = 3;
+const LOOK_MS = 700;
+/** Without a sign of the server for this long, what happened there meanwhile is not known. */
+const CONTACT_MS = 10_000;
 const HISTORY = 300;
 
 export class Publisher {
@@ -53,6 +72,7 @@ export class Publisher {
     history: [],
     since: null,
     wantedBitrate: 0,
+    windowMs: 0,
   });
   readonly #sources: Sources;
   #session: WhipSession | null = null;
@@ -60,6 +80,12 @@ export class Publisher {
   #handle = '';
   #run = 0;
   #recovering = false;
+  /** Every session of this stream that was this page's own. */
+  #own: string[] = [];
+  /** When something last came from the server (Date.now() clock), and how much had come by then. */
+  #heardAt = 0;
+  #heardBytes = 0;
+  #connectionType: string | undefined;
   #sampler = new UploadSampler();
   #tick: ReturnType<typeof setInterval> | undefined;
   #wake: (() => void) | null = null;
@@ -81,8 +107,10 @@ export class Publisher {
       simulcast: options.simulcast,
       resumes: options.resumes,
     };
+    this.#own = [];
     this.store.set({
       phase: { name: 'starting', waiting: null },
+      windowMs: options.windowMs,
       history: [],
       stats: null,
       wantedBitrate: totalBitrate(
@@ -121,12 +149,6 @@ export class Publisher {
     this.store.set({ phase: { name: 'idle' }, stats: null, since: null });
   }
 
-  /** The server says that the stream is over, whoever ended it. */
-  overElsewhere(): void {
-    this.#reset();
-    this.store.set({ phase: { name: 'ended', why: 'elsewhere' }, stats: null, since: null });
-  }
-
   /** Lets the page go without ending the stream. */
   close(): void {
     this.#reset();
@@ -156,6 +178,7 @@ export class Publisher {
     } finally {
       clearTimeout(timer);
     }
+    if (session.id) this.#own.push(session.id);
     if (run !== this.#run) {
       session.abandon();
       return false;
@@ -168,11 +191,14 @@ export class Publisher {
 
   #onAir(): void {
     if (this.#options) this.#options.resumes = true;
+    this.#heardAt = Date.now();
+    this.#heardBytes = 0;
+    this.#connectionType = networkInformation()?.type;
     this.store.set({ phase: { name: 'live' }, since: this.store.get().since ?? Date.now() });
     if (this.#tick !== undefined) return;
     this.#tick = setInterval(() => void this.#sample(), 1000);
     addEventListener('online', this.#networkChanged);
-    networkInformation()?.addEventListener('change', this.#networkChanged);
+    networkInformation()?.addEventListener('change', this.#connectionChanged);
   }
 
   #connection(state: RTCPeerConnectionState): void {
@@ -185,31 +211,41 @@ export class Publisher {
     if (this.#recovering) return;
     this.#recovering = true;
     const run = this.#run;
-    const deadline = Date.now() + RECONNECT_WINDOW_MS;
-    for (let attempt = 1; run === this.#run && Date.now() < deadline; attempt += 1) {
-      this.store.set({ phase: { name: 'reconnecting', deadline, attempt }, stats: null });
-      const outcome = await this.#tryOnce(run);
+    // A computer that slept notices only now.
+    const lostAt = this.#heardAt;
+    const deadline = () => lostAt + this.store.get().windowMs;
+    // A server that ends a stream closes its session; one that is restarted is not there for a while.
+    let inContact = this.#session?.isOver === true && Date.now() - lostAt < CONTACT_MS;
+    for (let attempt = 1; run === this.#run && (attempt === 1 || Date.now() < deadline()); attempt += 1) {
+      this.store.set({ phase: { name: 'reconnecting', deadline: deadline(), attempt }, stats: null });
+      const outcome = await this.#tryOnce(run, attempt);
       if (run !== this.#run) return;
       if (outcome === 'back') {
         this.#recovering = false;
         this.#onAir();
         return;
       }
-      if (outcome === 'over') return this.overElsewhere();
+      if (outcome === 'taken') return this.#over('taken_over');
+      if (outcome === 'over' && inContact) return this.#over('elsewhere');
+      if (outcome === 'over') return this.#over(Date.now() < deadline() ? 'lost' : 'too_long');
       if (outcome instanceof Error) {
         this.#recovering = false;
         this.#fail(outcome);
         return;
       }
-      await this.#sleep(outcome);
+      if (!outcome.reached) inContact = false;
+      await this.#sleep(outcome.wait);
     }
-    if (run !== this.#run) return;
-    this.#reset();
-    this.store.set({ phase: { name: 'ended', why: 'too_long' }, stats: null, since: null });
+    if (run === this.#run) this.#over('too_long');
   }
 
-  /** 'back', 'over' (ended elsewhere), an error that no attempt changes, or how long to wait before the next. */
-  async #tryOnce(run: number): Promise<'back' | 'over' | Error | number> {
+  #over(why: EndReason): void {
+    this.#reset();
+    this.store.set({ phase: { name: 'ended', why }, stats: null, since: null });
+  }
+
+  /** What an attempt came to: an error is one that no further attempt changes. */
+  async #tryOnce(run: number, attempt: number): Promise<Outcome> {
     const session = this.#session;
     if (session && !session.isOver) {
       if (session.pc.connectionState === 'connected') return 'back';
@@ -217,33 +253,43 @@ export class Publisher {
         () => true,
         (error: unknown) => error,
       );
-      if (run !== this.#run) return 0;
+      if (run !== this.#run) return AWAY;
       if (restarted === true && (await session.connected(4000))) return 'back';
       // Not reached: the network is still away, and the session may yet be saved.
-      if (restarted instanceof SignallingError && restarted.status === 0) return RETRY_MS;
-      if (restarted instanceof DOMException) return RETRY_MS;
+      if (restarted instanceof SignallingError && restarted.status === 0) return AWAY;
+      if (restarted instanceof DOMException) return AWAY;
     }
-    if (await this.#overOnServer()) return 'over';
-    if (run !== this.#run) return 0;
+    const standing = await askStanding(this.#handle);
+    if (run !== this.#run) return AWAY;
+    if (standing?.windowMs != null) this.store.set({ windowMs: standing.windowMs });
+    // A stream that was ended on the dashboard must not begin again by itself.
+    if (standing?.state === 'offline') return 'over';
+    const other = standing ? this.#otherPublisher(standing, session) : 'none';
+    if (other === 'connected') return 'taken';
+    if (other === 'connecting' && attempt <= LOOKS) return { wait: LOOK_MS, reached: true };
     session?.abandon();
     try {
-      return (await this.#open(run)) ? 'back' : RETRY_MS;
+      return (await this.#open(run)) ? 'back' : { wait: RETRY_MS, reached: true };
     } catch (error) {
       if (!(error instanceof SignallingError))
         return error instanceof Error ? error : new Error(String(error));
-      const passing =
-        error.status === 0 || error.status === 409 || error.status === 429 || error.status >= 500;
-      return passing ? (error.retryAfterMs ?? RETRY_MS) : error;
+      const away = error.status === 0 || error.status >= 500;
+      const passing = away || error.status === 409 || error.status === 429;
+      return passing ? { wait: error.retryAfterMs ?? RETRY_MS, reached: !away } : error;
     }
   }
 
-  /** A stream that was ended on the dashboard must not begin again by itself. */
-  async #overOnServer(): Promise<boolean> {
-    const response = await fetch(`/api/channels/${encodeURIComponent(this.#handle)}`, {
-      cache: 'no-store',
-    }).catch(() => null);
-    const channel = response?.ok ? await response.json().catch(() => null) : null;
-    return channel?.state === 'offline';
+  /** Whether somebody else publishes on the channel: two pages must not take it from each other. */
+  #otherPublisher(
+    { state, publisher }: Standing,
+    session: WhipSession | null,
+  ): 'none' | 'connecting' | 'connected' {
+    // Whose it is was not told: it goes on although the server closed this one.
+    if (publisher === undefined) return session?.isOver && state === 'live' ? 'connected' : 'none';
+    const own = publisher === null || this.#own.some((id) => id.startsWith(publisher.session));
+    // Whose place was just taken may look before the other one is to be seen.
+    if (own) return session?.isOver ? 'connecting' : 'none';
+    return publisher.connected ? 'connected' : 'connecting';
   }
 
   readonly #networkChanged = () => {
@@ -252,12 +298,23 @@ export class Publisher {
     else if (name === 'live') void this.#session?.restart(AbortSignal.timeout(4000)).catch(() => undefined);
   };
 
+  /** Told of every estimate of speed; only another kind of network is another path. */
+  readonly #connectionChanged = () => {
+    const type = networkInformation()?.type;
+    if (type === this.#connectionType) return;
+    this.#connectionType = type;
+    this.#networkChanged();
+  };
+
   async #sample(): Promise<void> {
     const session = this.#session;
     const run = this.#run;
     if (!session || this.store.get().phase.name !== 'live') return;
     const report = await session.pc.getStats().catch(() => null);
     if (!report || run !== this.#run) return;
+    const heard = bytesReceived(report);
+    if (heard > this.#heardBytes) this.#heardAt = Date.now();
+    this.#heardBytes = heard;
     const stats = this.#sampler.read(report, performance.now());
     this.store.set({ stats, history: [...this.store.get().history, stats.bitrate].slice(-HISTORY) });
   }
@@ -276,7 +333,7 @@ export class Publisher {
     clearInterval(this.#tick);
     this.#tick = undefined;
     removeEventListener('online', this.#networkChanged);
-    networkInformation()?.removeEventListener('change', this.#networkChanged);
+    networkInformation()?.removeEventListener('change', this.#connectionChanged);
     this.#wake?.();
     this.#session?.abandon();
     this.#session = null;
@@ -299,6 +356,18 @@ export class Publisher {
 const NO_MEDIA_PATH =
   'The server answered, but the media connection did not come up. A firewall, VPN or proxy may block it: try another network, or ask who runs the server to open its media port (UDP and TCP).';
 
-function networkInformation(): EventTarget | undefined {
-  return (navigator as Navigator & { connection?: EventTarget }).connection;
+type Outcome = 'back' | 'over' | 'taken' | Error | { wait: number; reached: boolean };
+
+const AWAY: Outcome = { wait: RETRY_MS, reached: false };
+
+function bytesReceived(report: RTCStatsReport): number {
+  let bytes = 0;
+  for (const entry of report.values()) {
+    if (entry.type === 'candidate-pair') bytes += entry.bytesReceived ?? 0;
+  }
+  return bytes;
+}
+
+function networkInformation(): (EventTarget & { type?: string }) | undefined {
+  return (navigator as Navigator & { connection?: EventTarget & { type?: string } }).connection;
 }

@@ -90,7 +90,12 @@ export class WhipSession {
     await restartIce(this.pc, this.#session, signal);
   }
 
-  /** Whether a restart could bring this session back. */
+  /** The session's id, the last part of its URL; `null` before the answer. */
+  get id(): string | null {
+    return this.#session?.url.split('/').at(-1) ?? null;
+  }
+
+  /** Closed, by this side or the server's: no restart brings it back. */
   get isOver(): boolean {
     return this.#over || this.pc.connectionState === 'closed';
   }

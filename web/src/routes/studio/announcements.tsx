@@ -1,8 +1,9 @@
 import { Link } from '@tanstack/react-router';
-import type { AirPhase } from '../../publisher/publisher';
+import type { AirPhase, EndReason } from '../../publisher/publisher';
 import { Button, buttonClass } from '../../ui/button';
 import { Notice } from '../../ui/notice';
 import { Spinner } from '../../ui/spinner';
+import { duration } from '../../ui/time';
 
 /** What the creator must know besides the picture: why not on air, what is still open, how it ended. */
 export function Announcements({
@@ -10,6 +11,7 @@ export function Announcements({
   heldByServer,
   source,
   state,
+  windowMs,
   onResume,
   onEnd,
 }: {
@@ -17,6 +19,8 @@ export function Announcements({
   heldByServer: boolean;
   source: string | null;
   state: string | null;
+  /** How long the server keeps the stream of a lost publisher. */
+  windowMs: number;
   onResume: () => void;
   onEnd: () => void;
 }) {
@@ -52,20 +56,14 @@ export function Announcements({
     );
   }
   if (phase.name === 'ended') {
-    const words = {
-      you: ['Your stream has ended', 'Nobody sees or hears you now.'],
-      too_long: [
-        'Your stream has ended',
-        'The connection was away for more than 30 seconds, so the server closed the stream. Go live again when your network is back.',
-      ],
-      elsewhere: [
-        'Your stream was ended',
-        'It was ended on the server or the dashboard. Nobody sees or hears you now.',
-      ],
-    }[phase.why];
+    const [title, text] = endWords(phase.why, windowMs);
     return (
-      <Notice tone="info" title={words[0]}>
-        {words[1]}
+      <Notice
+        tone="info"
+        title={title}
+        action={phase.why === 'taken_over' && <Button onClick={onResume}>Take over again</Button>}
+      >
+        {text}
       </Notice>
     );
   }
@@ -89,10 +87,42 @@ export function Announcements({
         }
       >
         {reconnecting
-          ? 'Viewers see that you are reconnecting. Resume within half a minute and the same stream goes on.'
+          ? `Viewers see that you are reconnecting. Resume within ${duration(windowMs)} of leaving and the same stream goes on.`
           : `It is sent from another tab or encoder${source ? ` (${source.toUpperCase()})` : ''}. Stop that one before you go live here.`}
       </Notice>
     );
   }
   return null;
+}
+
+/** How it ended, and what to do. */
+function endWords(why: EndReason, windowMs: number): [string, string] {
+  switch (why) {
+    case 'you':
+      return ['Your stream has ended', 'Nobody sees or hears you now.'];
+    case 'too_long':
+      return [
+        'Your stream has ended',
+        `${
+          windowMs === 0
+            ? 'The connection broke, and this server ends a stream at once then.'
+            : `Your computer or its network was away for more than ${duration(windowMs)}, so the server closed the stream.`
+        } Go live again when you are back.`,
+      ];
+    case 'lost':
+      return [
+        'Your stream has ended',
+        'The connection to the server broke, and the stream was gone when it was back: the server may have been restarted. Go live again to start a new one.',
+      ];
+    case 'elsewhere':
+      return [
+        'Your stream was ended',
+        'It was ended on the server or the dashboard. Nobody sees or hears you now.',
+      ];
+    case 'taken_over':
+      return [
+        'Another tab or encoder took over',
+        'Your channel goes on from there. Nobody sees or hears what this page shows.',
+      ];
+  }
 }

@@ -56,14 +56,19 @@ export function Room({
     refetchIntervalInBackground: true,
   }).data;
   const held = ingest && ingest.state !== 'waiting';
+  const page = useQuery({
+    queryKey: ['channel', channel.handle],
+    queryFn: () => api.channel(channel.handle),
+  });
+  const windowMs = (page.data?.reconnect_window_seconds ?? USUAL_WINDOW_SECONDS) * 1000;
 
   const settled = useRef(false);
   const goLive = useCallback(async () => {
     settled.current = true;
     const { asked, busy } = sources.store.get();
     if (!asked || busy) await sources.open();
-    await publisher.start(airOptions(channel.handle, settings, held ?? true));
-  }, [sources, publisher, channel.handle, settings, held]);
+    await publisher.start(airOptions(channel.handle, settings, { resumes: held ?? true, windowMs }));
+  }, [sources, publisher, channel.handle, settings, held, windowMs]);
   const stop = () => {
     onAirNote.clear();
     if (onAir) publisher.end();
@@ -131,6 +136,7 @@ export function Room({
             heldByServer={held === true && !busy}
             source={ingest?.source ?? null}
             state={ingest?.state ?? null}
+            windowMs={air.windowMs || windowMs}
             onResume={() => void goLive()}
             onEnd={() => {
               onAirNote.clear();
@@ -169,6 +175,9 @@ export function Room({
     </Frame>
   );
 }
+
+/** What servers do unless they are told otherwise; only until this one has said. */
+const USUAL_WINDOW_SECONDS = 30;
 
 /** On air or about to be, as of now: a question may come before the next rendering. */
 function isBusy(publisher: Publisher): boolean {

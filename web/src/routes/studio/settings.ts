@@ -32,7 +32,10 @@ export function useSettings(codec: string | null): [Settings, (patch: Partial<Se
   ];
 }
 
-export function airOptions(handle: string, settings: Settings, resumes: boolean): AirOptions {
+/** What the server holds of the channel when it goes on air. */
+type Held = Pick<AirOptions, 'resumes' | 'windowMs'>;
+
+export function airOptions(handle: string, settings: Settings, held: Held): AirOptions {
   const quality: Quality = qualityById(settings.quality);
   return {
     handle,
@@ -40,7 +43,7 @@ export function airOptions(handle: string, settings: Settings, resumes: boolean)
     bitrate: quality.bitrates[settings.step],
     codec: settings.codec,
     simulcast: settings.simulcast,
-    resumes,
+    ...held,
   };
 }
 
