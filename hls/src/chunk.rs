@@ -48,6 +48,9 @@ pub struct Init {
     pub media: Media,
     /// Unix time, in milliseconds, of media time zero; for `EXT-X-PROGRAM-DATE-TIME`.
     pub zero_unix_ms: i64,
+    /// Whether its time does not continue that of the run before (§4.4.4.3). All renditions of a
+    /// stream must have their discontinuities together.
+    pub discontinuity: bool,
 }
 
 /// One or more CMAF chunks (`moof` and `mdat`): a part.

@@ -6,8 +6,11 @@ use std::time::Duration;
 /// Lengths, bounds and the folder of one stream.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Longest part. `EXT-X-PART-INF:PART-TARGET` (§4.4.3.7); chunks must not exceed it.
+    /// Where `EXT-X-PART-INF:PART-TARGET` (§4.4.3.7) starts. It grows with the longest part: a source
+    /// of three pictures a second has none shorter.
     pub part_target: Duration,
+    /// A chunk longer than this is refused: its packager should have begun anew.
+    pub longest_part: Duration,
     /// Longest segment, in whole seconds. `EXT-X-TARGETDURATION` (§4.4.3.1) cannot change while the
     /// stream runs: a segment that no key frame ends is cut at this length.
     pub target_duration: Duration,
@@ -28,6 +31,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             part_target: Duration::from_millis(334),
+            longest_part: Duration::from_millis(1_200),
             target_duration: Duration::from_secs(4),
             window: Duration::from_secs(2 * 3600),
             folder: None,
@@ -39,11 +43,6 @@ impl Default for Config {
 }
 
 impl Config {
-    /// `PART-HOLD-BACK` (§4.4.3.8): at least three parts.
-    pub(crate) fn part_hold_back(&self) -> Duration {
-        self.part_target * 3
-    }
-
     /// `HOLD-BACK` (§4.4.3.8): at least three segments.
     pub(crate) fn hold_back(&self) -> Duration {
         self.target_duration * 3
@@ -59,19 +58,6 @@ impl Config {
     pub(crate) fn in_parts(&self) -> Duration {
         self.target_duration * 4
     }
-
-    /// How far ahead of the last part a request may be (§6.2.5.2: Advance Part Limit).
-    pub(crate) fn advance_parts(&self) -> usize {
-        let target = self.part_target.as_secs_f64();
-        if target >= 1.0 {
-            return 3;
-        }
-        let mut parts = 3;
-        while f64::from(parts) * target < 3.0 {
-            parts += 1;
-        }
-        usize::try_from(parts).unwrap_or(3)
-    }
 }
 
 #[cfg(test)]
@@ -81,8 +67,7 @@ mod tests {
     #[test]
     fn lengths_obey_the_draft() {
         let config = Config::default();
-        assert!(config.part_hold_back() >= config.part_target * 3);
         assert!(config.skip_until() >= config.target_duration * 6);
-        assert_eq!(config.advance_parts(), 9, "three seconds of parts");
+        assert!(config.hold_back() >= config.target_duration * 3);
     }
 }

@@ -165,8 +165,7 @@ impl Origin {
             (None, None) => self.wait(rendition, View::has_media).await?,
             (Some(msn), part) => {
                 let now = self.view(rendition)?;
-                let advance = self.0.config.advance_parts();
-                if !now.ended && now.is_too_far(msn, part, advance) {
+                if !now.ended && now.is_too_far(msn, part) {
                     return Err(ReadError::TooFarAhead);
                 }
                 self.wait(rendition, |view| view.ended || view.has(msn, part))

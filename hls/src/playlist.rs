@@ -162,11 +162,11 @@ impl Writer<'_> {
                  HOLD-BACK={:.3},PART-HOLD-BACK={:.3}",
                 config.skip_until().as_secs_f64(),
                 config.hold_back().as_secs_f64(),
-                config.part_hold_back().as_secs_f64(),
+                view.part_hold_back().as_secs_f64(),
             ));
             self.line(format_args!(
                 "#EXT-X-PART-INF:PART-TARGET={:.3}",
-                config.part_target.as_secs_f64()
+                view.part_target.as_secs_f64()
             ));
         }
         let first = view

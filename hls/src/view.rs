@@ -21,6 +21,8 @@ pub(crate) struct View {
     pub(crate) discontinuity_sequence: u64,
     pub(crate) inits: Arc<BTreeMap<u32, Bytes>>,
     pub(crate) media: Option<Media>,
+    /// `PART-TARGET`: no part listed is longer.
+    pub(crate) part_target: Duration,
     pub(crate) ended: bool,
     pub(crate) full: OnceLock<Rendered>,
     pub(crate) delta: OnceLock<Rendered>,
@@ -62,8 +64,23 @@ impl View {
         true
     }
 
+    /// `PART-HOLD-BACK` (§4.4.3.8): at least three parts.
+    pub(crate) fn part_hold_back(&self) -> Duration {
+        self.part_target * 3
+    }
+
+    /// How far ahead of the last part a request may be (§6.2.5.2: Advance Part Limit).
+    fn advance_parts(&self) -> usize {
+        let target = self.part_target.as_secs_f64();
+        let mut parts = 3_u32;
+        while target > 0.0 && f64::from(parts) * target < 3.0 && parts < 300 {
+            parts += 1;
+        }
+        usize::try_from(parts).unwrap_or(3)
+    }
+
     /// Whether a request is so far ahead that it is a mistake (§6.2.5.2).
-    pub(crate) fn is_too_far(&self, msn: u64, part: Option<usize>, advance: usize) -> bool {
+    pub(crate) fn is_too_far(&self, msn: u64, part: Option<usize>) -> bool {
         // The last segment listed is the open one, where there is one.
         let last = match self.open {
             Some(_) => self.next_msn,
@@ -72,7 +89,8 @@ impl View {
         if msn > last.saturating_add(2) {
             return true;
         }
-        msn == self.next_msn && part.is_some_and(|part| part >= self.open_parts() + advance)
+        let most = self.open_parts() + self.advance_parts();
+        msn == self.next_msn && part.is_some_and(|part| part >= most)
     }
 
     pub(crate) fn segment(&self, msn: u64) -> Option<&Arc<Segment>> {

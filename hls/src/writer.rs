@@ -22,11 +22,11 @@ pub enum PushError {
     #[error("a chunk came before its initialisation")]
     NoInit,
     /// Players would reject the playlist.
-    #[error("a chunk of {found:?} is longer than the part target of {most:?}")]
+    #[error("a chunk of {found:?} is longer than the longest part of {most:?}")]
     TooLong {
         /// Its duration.
         found: Duration,
-        /// The part target.
+        /// The longest there may be.
         most: Duration,
     },
     /// It has no bytes or no duration.
@@ -60,6 +60,7 @@ pub struct Writer {
     next_msn: u64,
     inits: Arc<BTreeMap<u32, Bytes>>,
     run: Option<Run>,
+    part_target: Duration,
     ended: bool,
     views: watch::Sender<Arc<View>>,
 }
@@ -70,6 +71,7 @@ struct Run {
     init: u32,
     media: Media,
     zero_unix_ms: i64,
+    discontinuity: bool,
     end: Option<Duration>,
 }
 
@@ -81,6 +83,7 @@ impl Writer {
         views: watch::Sender<Arc<View>>,
     ) -> Self {
         Self {
+            part_target: config.part_target,
             name,
             config,
             disk,
@@ -95,8 +98,7 @@ impl Writer {
         }
     }
 
-    /// Begins a run of chunks. After the first it is a discontinuity (§4.4.4.3), and what was open
-    /// is complete.
+    /// Begins a run of chunks; what was open is complete.
     ///
     /// # Errors
     /// [`PushError::Ended`].
@@ -110,11 +112,13 @@ impl Writer {
             disk.init(&self.name, number, init.bytes.clone());
         }
         Arc::make_mut(&mut self.inits).insert(number, init.bytes);
+        let end = self.run.as_ref().and_then(|run| run.end);
         self.run = Some(Run {
             init: number,
             media: init.media,
             zero_unix_ms: init.zero_unix_ms,
-            end: None,
+            discontinuity: init.discontinuity && number > 0,
+            end: if init.discontinuity { None } else { end },
         });
         self.publish();
         Ok(())
@@ -156,7 +160,7 @@ impl Writer {
         if chunk.bytes.is_empty() || chunk.duration.is_zero() {
             return Err(PushError::Empty);
         }
-        let most = self.config.part_target;
+        let most = self.config.longest_part;
         if chunk.duration > most + SLACK {
             return Err(PushError::TooLong {
                 found: chunk.duration,
@@ -181,7 +185,7 @@ impl Writer {
             duration: Duration::ZERO,
             unix_ms: run.zero_unix_ms.saturating_add(offset),
             init: run.init,
-            discontinuity: is_first_of_run,
+            discontinuity: is_first_of_run && run.discontinuity,
             independent: first.independent,
             size_bytes: 0,
             parts: Some(Vec::new()),
@@ -194,6 +198,9 @@ impl Writer {
         if let Some(disk) = &self.disk {
             disk.append(&self.name, open.msn, bytes.clone(), &open.stored);
         }
+        // In whole milliseconds, as playlists tell it, and never less than the part.
+        let millis = u64::try_from(duration.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX);
+        self.part_target = self.part_target.max(Duration::from_millis(millis));
         open.duration += duration;
         open.size_bytes += u64::try_from(bytes.len()).unwrap_or_default();
         let part = Part {
@@ -209,7 +216,7 @@ impl Writer {
         let most = self.config.target_duration;
         self.open
             .as_ref()
-            .is_some_and(|open| open.duration + self.config.part_target > most)
+            .is_some_and(|open| open.duration + self.part_target > most)
     }
 
     fn close_segment(&mut self) {
@@ -237,6 +244,7 @@ impl Writer {
             discontinuity_sequence: self.window.discontinuities_gone,
             inits: Arc::clone(&self.inits),
             media: self.run.as_ref().map(|run| run.media.clone()),
+            part_target: self.part_target,
             ended: self.ended,
             full: OnceLock::new(),
             delta: OnceLock::new(),

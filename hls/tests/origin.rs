@@ -52,6 +52,7 @@ fn init(media: Media) -> Init {
         bytes: Bytes::from_static(b"ftyp moov"),
         media,
         zero_unix_ms: 1_700_000_000_000,
+        discontinuity: true,
     }
 }
 
@@ -315,6 +316,33 @@ async fn a_new_initialisation_is_a_discontinuity() {
 }
 
 #[tokio::test]
+async fn a_change_of_size_alone_is_a_new_map_and_no_discontinuity() {
+    let origin = Origin::new(config(), "");
+    let mut feed = Feed::new(&origin, "v0", video());
+    feed.parts(6);
+    let same_time = Init {
+        discontinuity: false,
+        ..init(video())
+    };
+    feed.writer.begin(same_time).unwrap();
+    feed.parts(6);
+    let listed = playlist(&origin, PlaylistRequest::default()).await.unwrap();
+    assert_eq!(listed.segments[1].map, "init1.mp4");
+    assert!(!listed.segments[1].discontinuity);
+}
+
+#[tokio::test]
+async fn the_part_target_grows_with_the_longest_part() {
+    let origin = Origin::new(config(), "");
+    let mut feed = Feed::new(&origin, "v0", video());
+    feed.parts(2);
+    feed.push(Duration::from_millis(800), false, false).unwrap();
+    let listed = playlist(&origin, PlaylistRequest::default()).await.unwrap();
+    assert_eq!(listed.part_target, Some(0.8));
+    assert_eq!(listed.part_hold_back, Some(2.4));
+}
+
+#[tokio::test]
 async fn chunks_that_would_break_a_playlist_are_refused() {
     let origin = Origin::new(config(), "");
     let mut writer = origin.writer("v0");
@@ -482,7 +510,7 @@ enum Step {
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let part = (100_u64..=334, prop::bool::weighted(0.2));
+    let part = (100_u64..=500, prop::bool::weighted(0.2));
     let step = prop_oneof![
         30 => part.prop_map(|(millis, ends_segment)| Step::Part { millis, ends_segment }),
         1 => Just(Step::Begin),

@@ -193,7 +193,7 @@ impl Playlist {
         let segments = self.segments.iter().chain([&self.trailing]);
         for part in segments.flat_map(|segment| &segment.parts) {
             assert!(
-                part.duration <= part_target + 0.0015,
+                part.duration <= part_target + 0.00001,
                 "{}",
                 say("§4.4.4.9: no part is longer than the part target")
             );
