@@ -98,6 +98,16 @@ test('the player obeys its keys', async ({ people, ownChannel: channel }) => {
   await expect.poll(paused).toBe(true);
   await viewer.keyboard.press('End');
   await expect.poll(paused).toBe(false);
+  await video.dblclick();
+  await expect.poll(() => viewer.evaluate(() => document.fullscreenElement !== null)).toBe(true);
+  await expect.poll(paused).toBe(false);
+  await expectMovingPicture(viewer);
+  await viewer.keyboard.press('f');
+  await expect.poll(() => viewer.evaluate(() => document.fullscreenElement !== null)).toBe(false);
+  await video.click();
+  await expect.poll(paused).toBe(true);
+  await video.click();
+  await expect.poll(paused).toBe(false);
   await viewer.keyboard.press('t');
   await expect(viewer.getByRole('banner')).toHaveCount(0);
   await look(viewer, 'watch-theater');

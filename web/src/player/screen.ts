@@ -90,6 +90,12 @@ export class Screen {
     this.#video?.pause();
   }
 
+  /** Asks the element itself: two clicks may come before the page has heard of the first. */
+  toggle(): void {
+    if (this.#video?.paused) void this.play();
+    else this.pause();
+  }
+
   setMuted(muted: boolean): void {
     this.#store.set({ muted });
     if (!this.#video) return;

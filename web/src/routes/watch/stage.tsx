@@ -34,7 +34,7 @@ export function Stage({
   useRotation(stage);
 
   const act = {
-    togglePlay: () => (state.paused ? void player.screen.play() : player.screen.pause()),
+    togglePlay: () => player.screen.toggle(),
     toggleMute: () => player.screen.setMuted(!state.muted),
     volumeBy: (step: number) => player.screen.setVolume((state.muted ? 0 : state.volume) + step),
     toggleFullScreen: () => toggleFullScreen(stage.current, video.current),
@@ -69,11 +69,11 @@ export function Stage({
         muted
         playsInline
         tabIndex={-1}
-        onClick={(event) => {
-          // A finger wakes the controls first, a mouse plays and pauses.
+        onClick={() => {
+          // A finger wakes the controls first, a mouse plays and pauses; a double click does so twice.
           if (matchMedia('(pointer: coarse)').matches) {
             if (idle) wake();
-          } else if (event.detail === 1) act.togglePlay();
+          } else act.togglePlay();
         }}
         onDoubleClick={act.toggleFullScreen}
       />
