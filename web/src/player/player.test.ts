@@ -5,6 +5,7 @@ import { Player } from './player';
 class World {
   whep: () => Response = () => this.created();
   channel: Record<string, unknown> | null = { handle: 'ada', name: 'Ada', state: 'live', started_at: 'T1' };
+  layer: () => Response = () => new Response('');
   readonly peers: FakePeer[] = [];
   readonly requests: string[] = [];
   events: FakeEvents | null = null;
@@ -26,6 +27,7 @@ class World {
     if (path.startsWith('/api/channels/')) {
       response = this.channel ? Response.json(this.channel) : new Response('{}', { status: 404 });
     } else if (path === '/whep/ada') response = this.whep();
+    else if (path.endsWith('/layer')) response = this.layer();
     else response = new Response('', { status: 200 });
     Object.defineProperty(response, 'url', { value: `http://host${path}` });
     return response;
@@ -254,6 +256,54 @@ test('a chosen layer is asked for, and again in the next session', async () => {
   world.events?.say('layers', layers);
   await pass(0.1);
   expect(asked()).toBe(2);
+});
+
+test('a quality is called fixed only while the server holds to it', async () => {
+  const low = { rid: 'l', width: 320, height: 180 };
+  const high = { rid: 'h', width: 1280, height: 720 };
+  const pinned = () => player.store.get().pinned;
+  const peer = await live();
+  world.events?.say('layers', { 0: [high, low] });
+  await player.chooseLayer('l');
+  expect(pinned()).toBe('l');
+
+  peer.become('failed');
+  await pass(0.5);
+  expect(pinned(), 'a new session knows nothing of it').toBeNull();
+  world.layer = () => new Response('', { status: 409 });
+  world.events?.say('layers', { 0: [high, low] });
+  await pass(0.1);
+  expect(pinned(), 'refused').toBeNull();
+  world.layer = () => new Response('');
+  world.events?.say('layers', { 0: [high, low] });
+  await pass(0.1);
+  expect(pinned(), 'asked again').toBe('l');
+
+  world.events?.say('layers', { 0: [high] });
+  await pass(0.1);
+  expect(pinned(), 'the host sends it no more').toBeNull();
+  world.events?.say('layers', { 0: [high, low] });
+  await pass(0.1);
+  expect(pinned()).toBe('l');
+
+  await player.chooseLayer(null);
+  world.events?.say('layers', { 0: [high, low] });
+  await pass(0.1);
+  expect(pinned()).toBeNull();
+});
+
+test('a refused choice leaves what was chosen before', async () => {
+  await live();
+  world.events?.say('layers', {
+    0: [
+      { rid: 'h', width: 1280, height: 720 },
+      { rid: 'l', width: 320, height: 180 },
+    ],
+  });
+  await player.chooseLayer('h');
+  world.layer = () => new Response('', { status: 422 });
+  await player.chooseLayer('l');
+  expect(player.store.get().pinned).toBe('h');
 });
 
 test('leaving ends the session on the server', async () => {

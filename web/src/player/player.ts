@@ -17,7 +17,7 @@ export interface PlayerState extends ScreenState {
   channel: ChannelFacts | null;
   viewers: number | null;
   layers: LayerSet | null;
-  /** The pinned layer's rid; `null` is Auto. */
+  /** The rid of the layer that the server holds to for this viewer; `null` is Auto, its own choice. */
   pinned: string | null;
   stats: PlayerStats | null;
   /** From the start of the join to its first picture. */
@@ -30,6 +30,9 @@ export class Player {
   readonly screen: Screen;
 
   #run = 0;
+  /** The rid that the viewer wants, kept across sessions and while the host does not send it. */
+  #wish: string | null = null;
+  #choosing = 0;
   #attempt = 0;
   #wasLive = false;
   #session: WhepSession | null = null;
@@ -91,11 +94,25 @@ export class Player {
   /** Pins a quality for this and later sessions; `null` leaves it to the server. */
   async chooseLayer(rid: string | null): Promise<void> {
     const before = this.store.get().pinned;
-    const mediaId = this.store.get().layers?.mediaId;
-    if (mediaId === undefined) return;
+    this.#wish = rid;
     this.store.set({ pinned: rid });
+    if (await this.#askFor(rid)) return;
+    // Refused: it stays as it was.
+    if (this.#wish === rid) this.#wish = before;
+    this.store.set({ pinned: before });
+  }
+
+  /** True once the server holds to it, and when a newer wish has taken its place. */
+  async #askFor(rid: string | null): Promise<boolean> {
+    const mediaId = this.store.get().layers?.mediaId;
+    if (mediaId === undefined) return false;
+    const run = this.#run;
+    this.#choosing += 1;
+    const choosing = this.#choosing;
     const accepted = await this.#session?.choose(mediaId, rid);
-    if (!accepted) this.store.set({ pinned: before });
+    if (run !== this.#run || choosing !== this.#choosing) return true;
+    this.#choosing = 0;
+    return accepted ?? false;
   }
 
   get #phase(): Phase['name'] {
@@ -230,12 +247,19 @@ export class Player {
   }
 
   #layers(layers: LayerSet): void {
-    const { pinned } = this.store.get();
-    const known = this.store.get().layers !== null;
     this.store.set({ layers });
-    // A new session does not know the viewer's choice yet.
-    if (pinned !== null && !known && layers.layers.some(({ rid }) => rid === pinned))
-      void this.chooseLayer(pinned);
+    if (this.#choosing > 0) return;
+    const { pinned } = this.store.get();
+    const wished = layers.layers.some(({ rid }) => rid === this.#wish) ? this.#wish : null;
+    // The server chooses by itself what the host does not send.
+    if (wished === null && pinned !== null) this.store.set({ pinned: null });
+    // A new session does not know the wish yet, nor does one that could not follow it before.
+    if (wished !== null && pinned !== wished) void this.#pinAgain(wished);
+  }
+
+  async #pinAgain(rid: string): Promise<void> {
+    const run = this.#run;
+    if ((await this.#askFor(rid)) && run === this.#run && this.#wish === rid) this.store.set({ pinned: rid });
   }
 
   /** No `ended` was heard, and yet it is over. */
@@ -332,7 +356,8 @@ export class Player {
     this.#abort.abort();
     this.#session?.close();
     this.#session = null;
-    this.store.set({ stats: null, layers: null });
+    this.#choosing = 0;
+    this.store.set({ stats: null, layers: null, pinned: null });
   }
 
   readonly #online = () => {
