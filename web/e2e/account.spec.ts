@@ -35,6 +35,9 @@ test('pages that are not there say so', async ({ people }) => {
   await page.goto('/nowhere');
   await expect(page.getByRole('heading', { name: 'There is no page here' })).toBeVisible();
   await look(page, 'not-found');
+  await page.goto('/@%E0');
+  await expect(page.getByText(/^There is no (page here|channel @)/).first()).toBeVisible();
+  await look(page, 'address-broken');
   await page.goto('/@nobody_of_this_name');
   await expect(page.getByText('There is no channel @nobody_of_this_name')).toBeVisible();
   await look(page, 'watch-not-found');

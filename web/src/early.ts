@@ -8,11 +8,20 @@ let early: Player | null = null;
 
 /** Whether this is a watch page, whose session has now begun. */
 export function startEarly(pathname: string): boolean {
-  const handle = /^\/@([^/]+)\/?$/.exec(pathname)?.[1];
+  const handle = decoded(/^\/@([^/]+)\/?$/.exec(pathname)?.[1] ?? '');
   if (!handle) return false;
-  early = new Player(decodeURIComponent(handle));
+  early = new Player(handle);
   early.start();
   return true;
+}
+
+/** `null` for what is no text: the page then says that it does not exist. */
+function decoded(part: string): string | null {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return null;
+  }
 }
 
 /** The player that runs for this channel already, or a new one. The caller starts and stops it. */
