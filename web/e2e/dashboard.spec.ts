@@ -14,6 +14,8 @@ test('a stream key is shown once, rotated and revoked', async ({ people, ownChan
   const page = await people.creator();
   await page.goto(`/dashboard?channel=${channel.handle}`);
   await expect(page.getByText(`${site.url}/whip`)).toBeVisible();
+  // As in docs/OBS.md and the advice of the health panel.
+  await expect(page.getByText('Keyframe Interval 2 s')).toBeVisible();
   await page.getByRole('button', { name: 'Make a stream key' }).click();
   const shown = page.getByTestId('new-key').locator('code');
   await expect(shown).toBeVisible();

@@ -186,7 +186,7 @@ const STEPS: [string, string][] = [
   ['Service: WHIP', 'Paste Server from above. Paste the stream key into Bearer Token.'],
   [
     'Settings › Output › Output Mode: Advanced',
-    'Encoder x264 or your graphics card (H.264), Rate Control CBR, 2500 Kbps, Keyframe Interval 1 s.',
+    'Encoder x264 or your graphics card (H.264), Rate Control CBR, 2500 Kbps, Keyframe Interval 2 s.',
   ],
   ['In the same place: Profile high, Tune zerolatency', 'B-frames 0. Audio goes as Opus by itself.'],
   ['Settings › Video', 'Output resolution 1280x720, 30 frames a second.'],
