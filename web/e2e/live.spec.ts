@@ -79,6 +79,23 @@ test('an offline page starts by itself when the channel goes live', async ({
   await expectMovingPicture(viewer);
 });
 
+test('a join that takes long can be tried again', async ({ people, ownChannel: channel }) => {
+  const viewer = await people.stranger();
+  await viewer.addInitScript(() => {
+    const { fetch } = window;
+    window.fetch = (input, init) =>
+      String(input).includes('/whep/') ? new Promise(() => undefined) : fetch(input, init);
+    Object.assign(window, { letThrough: () => Object.assign(window, { fetch }) });
+  });
+  await viewer.goto(`/@${channel.handle}`);
+  await expect(viewer.getByText('Connecting', { exact: true })).toBeVisible();
+  await expect(viewer.getByRole('button', { name: 'Try now' })).toBeVisible();
+  await look(viewer, 'watch-connecting');
+  await viewer.evaluate('letThrough()');
+  await viewer.getByRole('button', { name: 'Try now' }).click();
+  await expect(viewer.getByText(`${channel.name} is offline`)).toBeVisible();
+});
+
 test('the player obeys its keys', async ({ people, ownChannel: channel }) => {
   const studio = await people.creator();
   await goLive(studio, channel.handle);

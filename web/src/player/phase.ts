@@ -2,7 +2,8 @@
 import { SignallingError } from '../session/signalling';
 
 export type Phase =
-  | { name: 'connecting' }
+  /** `since` is on the Date.now() clock. */
+  | { name: 'connecting'; since: number }
   | { name: 'live' }
   /** `retryAt` (Date.now() clock) is null while an attempt runs. */
   | { name: 'reconnecting'; reason: string; retryAt: number | null }

@@ -50,7 +50,7 @@ export class Player {
   constructor(handle: string) {
     this.handle = handle;
     this.store = new Store<PlayerState>({
-      phase: { name: 'connecting' },
+      phase: { name: 'connecting', since: Date.now() },
       channel: null,
       viewers: null,
       layers: null,
@@ -137,7 +137,7 @@ export class Player {
     }
     const now = this.store.get().phase;
     if (now.name === 'reconnecting') this.#setPhase({ ...now, retryAt: null });
-    else this.#setPhase({ name: 'connecting' });
+    else this.#setPhase({ name: 'connecting', since: Date.now() });
     this.#startedAt = performance.now();
     this.#mediaAt = this.#startedAt;
     this.#sampler = new StatsSampler();
@@ -177,7 +177,8 @@ export class Player {
   #connection(state: RTCPeerConnectionState): void {
     if (state === 'connected') {
       clearTimeout(this.#grace);
-      if (this.#phase === 'reconnecting' && this.#wasLive) this.#setPhase({ name: 'connecting' });
+      if (this.#phase === 'reconnecting' && this.#wasLive)
+        this.#setPhase({ name: 'connecting', since: Date.now() });
     } else if (state === 'disconnected') {
       void this.#restart();
     } else if (state === 'failed') {

@@ -22,7 +22,9 @@ interface Message {
   icon: ReactNode;
   title: string;
   text: string;
-  action?: ReactNode;
+  /** What counts up or down: shown, and not read out again every second. */
+  count?: string | undefined;
+  action: ReactNode;
 }
 
 export function Overlay({ player, state, name }: { player: Player; state: PlayerState; name: string }) {
@@ -30,23 +32,27 @@ export function Overlay({ player, state, name }: { player: Player; state: Player
   const message = messageFor(player, state, name, now);
   return (
     <div
-      role="status"
       className={message ? 'absolute inset-0 flex items-center justify-center bg-black/70 p-4' : 'sr-only'}
     >
-      {message ? (
-        <div className="flex max-w-sm flex-col items-center text-center">
+      <div className="flex max-w-sm flex-col items-center text-center">
+        {message && (
           <span aria-hidden className="mb-2 text-ink-2 sm:mb-3">
             {message.icon}
           </span>
-          <p className="text-base font-semibold sm:text-lg">{message.title}</p>
-          <p className="mt-1 text-sm text-ink-2 sm:mt-1.5">{message.text}</p>
-          {message.action && (
-            <div className="mt-3 flex flex-wrap justify-center gap-2 sm:mt-5">{message.action}</div>
+        )}
+        <div role="status">
+          {message ? (
+            <>
+              <p className="text-base font-semibold sm:text-lg">{message.title}</p>
+              <p className="mt-1 text-sm text-ink-2 sm:mt-1.5">{message.text}</p>
+            </>
+          ) : (
+            'Live'
           )}
         </div>
-      ) : (
-        'Live'
-      )}
+        {message?.count && <p className="text-sm text-ink-2 tabular-nums">{message.count}</p>}
+        {message && <div className="mt-3 flex flex-wrap justify-center gap-2 sm:mt-5">{message.action}</div>}
+      </div>
     </div>
   );
 }
@@ -71,9 +77,15 @@ function messageFor(player: Player, state: PlayerState, name: string, now: numbe
   switch (phase.name) {
     case 'live':
       return onlySound(state)
-        ? { icon: <Volume2 size={28} />, title: 'Sound only', text: `${name} sends no picture.` }
+        ? {
+            icon: <Volume2 size={28} />,
+            title: 'Sound only',
+            text: `${name} sends no picture. It comes by itself when there is one.`,
+            action: home,
+          }
         : null;
-    case 'connecting':
+    case 'connecting': {
+      const slow = now - phase.since > SLOW_MS;
       return {
         icon: (
           <span className="flex flex-col items-center gap-4">
@@ -86,28 +98,31 @@ function messageFor(player: Player, state: PlayerState, name: string, now: numbe
           </span>
         ),
         title: 'Connecting',
-        text: `Joining ${name}.`,
+        text: slow ? `Joining ${name} takes longer than usual.` : `Joining ${name}.`,
+        action: slow && tryNow,
       };
-    case 'reconnecting': {
-      const seconds = phase.retryAt === null ? 0 : Math.ceil((phase.retryAt - now) / 1000);
+    }
+    case 'reconnecting':
       return {
         icon: <WifiOff size={28} />,
         title: 'Reconnecting',
-        text: `${phase.reason} ${seconds > 0 ? `Next try in ${seconds} s.` : 'Trying again.'}`,
+        text: phase.reason,
+        count: nextTry(phase.retryAt, now),
         action: tryNow,
       };
-    }
     case 'host_reconnecting':
       return {
         icon: <RadioTower size={28} />,
         title: 'Host reconnecting',
         text: `${name} lost the connection. The picture comes back by itself when they are back.`,
+        action: home,
       };
     case 'offline':
       return {
         icon: <Moon size={28} />,
         title: `${name} is offline`,
-        text: `${channel?.endedAt ? `Last live ${ago(channel.endedAt, now)}. ` : ''}This page starts by itself when the next stream begins.`,
+        text: 'This page starts by itself when the next stream begins.',
+        count: channel?.endedAt ? `Last live ${ago(channel.endedAt, now)}.` : undefined,
         action: studio || home,
       };
     case 'ended':
@@ -124,15 +139,14 @@ function messageFor(player: Player, state: PlayerState, name: string, now: numbe
         text: 'The address may be mistyped, or the channel was removed.',
         action: home,
       };
-    case 'server_full': {
-      const seconds = phase.retryAt === null ? 0 : Math.ceil((phase.retryAt - now) / 1000);
+    case 'server_full':
       return {
         icon: <Users size={28} />,
         title: 'The server is full',
-        text: `Every place is taken right now. ${seconds > 0 ? `Next try in ${seconds} s.` : 'Trying again.'}`,
+        text: 'Every place is taken right now.',
+        count: nextTry(phase.retryAt, now),
         action: tryNow,
       };
-    }
     case 'unsupported':
       return {
         icon: <CircleSlash size={28} />,
@@ -153,3 +167,11 @@ function messageFor(player: Player, state: PlayerState, name: string, now: numbe
 function onlySound({ stats }: PlayerState): boolean {
   return stats !== null && stats.framesDecoded === 0 && stats.packetsReceived > 0;
 }
+
+function nextTry(at: number | null, now: number): string {
+  const seconds = at === null ? 0 : Math.ceil((at - now) / 1000);
+  return seconds > 0 ? `Next try in ${seconds} s.` : 'Trying again.';
+}
+
+/** A join takes well under a second; after this long a person wants to do something. */
+const SLOW_MS = 4000;
