@@ -1,4 +1,4 @@
-import { expect, goLive, look, test } from './harness';
+import { expect, expectQuiet, goLive, look, test } from './harness';
 
 /** What the server says to an encoder that uses this key with an empty offer. */
 async function statusFor(url: string, key: string): Promise<number> {
@@ -60,6 +60,7 @@ test('the dashboard tells within seconds what arrives, and ends it', async ({
       timeout: 30_000,
     },
   );
+  await expectQuiet(dashboard);
   await look(dashboard, 'dashboard-live');
 
   await dashboard.getByRole('button', { name: 'End stream' }).click();

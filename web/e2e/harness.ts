@@ -173,6 +173,26 @@ export async function expectSize(page: Page, size: string): Promise<void> {
   await expect.poll(decoded, { timeout: 30_000 }).toBe(size);
 }
 
+/** While its numbers tick, a page says nothing again to people who listen to it. */
+export async function expectQuiet(page: Page): Promise<void> {
+  const said = await page.evaluate(
+    () =>
+      new Promise<string[]>((resolve) => {
+        const read = () =>
+          [...document.querySelectorAll('[role=status], [role=alert]')]
+            .map(({ textContent }) => textContent)
+            .join(' | ');
+        const texts = [read()];
+        const timer = setInterval(() => {
+          if (texts.push(read()) < 12) return;
+          clearInterval(timer);
+          resolve([...new Set(texts)]);
+        }, 250);
+      }),
+  );
+  expect(said, 'what is read out in three seconds').toHaveLength(1);
+}
+
 /** No serious or critical fault for people with assistive technology. */
 export async function expectAccessible(page: Page): Promise<void> {
   const { violations } = await new AxeBuilder({ page }).analyze();

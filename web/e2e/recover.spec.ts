@@ -1,4 +1,4 @@
-import { expect, expectMovingPicture, goLive, look, test } from './harness';
+import { expect, expectMovingPicture, expectQuiet, goLive, look, test } from './harness';
 
 test('an ICE restart changes the path and nobody notices', async ({ people, ownChannel: channel }) => {
   const studio = await people.creator();
@@ -33,6 +33,7 @@ test('a reloaded studio goes on with the same stream while viewers wait', async 
   // Away for a while, so that the viewer sees it.
   await studio.goto('about:blank');
   await expect(viewer.getByText('Host reconnecting')).toBeVisible();
+  await expect(viewer.getByRole('link', { name: 'See who is live' })).toBeVisible();
   await look(viewer, 'watch-host-reconnecting');
   await studio.goto(`/studio?channel=${channel.handle}`);
   await expect(studio.getByText(/^On air/)).toBeVisible({ timeout: 30_000 });
@@ -69,6 +70,8 @@ test('a cut network brings both sides back to the same stream', async ({
   try {
     await expect(studio.getByText('Your connection dropped')).toBeVisible({ timeout: 30_000 });
     await expect(viewer.getByText('Reconnecting', { exact: true })).toBeVisible({ timeout: 30_000 });
+    await expectQuiet(studio);
+    await expect(viewer.getByText(/^(Next try in|Trying again)/)).toBeVisible();
     await look(studio, 'studio-reconnecting');
     await look(viewer, 'watch-reconnecting');
   } finally {

@@ -37,6 +37,8 @@ export interface Wanted {
 }
 
 export interface Health {
+  /** What it is about: the same while only the numbers in its words change. */
+  topic: 'nothing' | 'loss' | 'bandwidth' | 'small' | 'cpu' | 'frames' | 'delay' | 'steady';
   tone: 'good' | 'fair' | 'poor';
   title: string;
   advice: string;
@@ -116,6 +118,7 @@ export function assess(stats: UploadStats, wanted: Wanted, words: (bitsPerSecond
   const short = top !== undefined && Math.min(top.width, top.height) < wanted.lines * 0.9;
   if (!top || stats.bitrate < 1000) {
     return {
+      topic: 'nothing',
       tone: 'poor',
       title: 'No picture leaves this computer',
       advice:
@@ -124,6 +127,7 @@ export function assess(stats: UploadStats, wanted: Wanted, words: (bitsPerSecond
   }
   if ((stats.loss ?? 0) > 0.08) {
     return {
+      topic: 'loss',
       tone: 'poor',
       title: `${percent(stats.loss)} of your packets get lost`,
       advice: 'Viewers see freezes. Use a cable or move closer to the router, and stop other uploads.',
@@ -131,6 +135,7 @@ export function assess(stats: UploadStats, wanted: Wanted, words: (bitsPerSecond
   }
   if (stats.limitation === 'bandwidth' && (short || stats.bitrate < wanted.bitrate * 0.5)) {
     return {
+      topic: 'bandwidth',
       tone: stats.bitrate < 500_000 ? 'poor' : 'fair',
       title: `Your upload carries ${words(stats.bitrate)} of ${words(wanted.bitrate)}`,
       advice: `Viewers see ${seen} at most. Move closer to the router, use a cable, or choose a smaller quality.`,
@@ -138,6 +143,7 @@ export function assess(stats: UploadStats, wanted: Wanted, words: (bitsPerSecond
   }
   if (short && stats.limitation !== 'cpu') {
     return {
+      topic: 'small',
       tone: 'fair',
       title: `Only ${seen} is sent`,
       advice: `You chose ${wanted.lines}p. The larger sizes follow when your upload carries them; if they never do, choose a smaller quality.`,
@@ -145,6 +151,7 @@ export function assess(stats: UploadStats, wanted: Wanted, words: (bitsPerSecond
   }
   if (stats.limitation === 'cpu') {
     return {
+      topic: 'cpu',
       tone: 'fair',
       title: 'This computer encodes too slowly',
       advice: `Viewers see ${seen} at ${Math.round(stats.fps)} frames a second. Close other programs or choose a smaller quality.`,
@@ -152,22 +159,23 @@ export function assess(stats: UploadStats, wanted: Wanted, words: (bitsPerSecond
   }
   if (!wanted.still && stats.fps < wanted.fps * 0.6) {
     return {
+      topic: 'frames',
       tone: 'fair',
       title: `Only ${Math.round(stats.fps)} frames a second`,
       advice: 'Many cameras slow down in the dark: add light, or choose another camera.',
     };
   }
   if ((stats.loss ?? 0) > 0.02 || (stats.rttMs ?? 0) > 400) {
+    const lossy = (stats.loss ?? 0) > 0.02;
     return {
+      topic: lossy ? 'loss' : 'delay',
       tone: 'fair',
-      title:
-        (stats.loss ?? 0) > 0.02
-          ? `${percent(stats.loss)} of your packets get lost`
-          : 'The way to the server is slow',
+      title: lossy ? `${percent(stats.loss)} of your packets get lost` : 'The way to the server is slow',
       advice: 'It still holds. A cable instead of Wi-Fi makes it safer.',
     };
   }
   return {
+    topic: 'steady',
     tone: 'good',
     title: 'Your upload is steady',
     advice: `Viewers can see ${seen} at ${Math.round(stats.fps)} frames a second.`,

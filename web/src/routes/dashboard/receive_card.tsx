@@ -2,6 +2,7 @@ import { useMutation, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api } from '../../api/client';
 import type { Ingest } from '../../api/types';
+import { Announce } from '../../ui/announce';
 import { Button } from '../../ui/button';
 import { Card } from '../../ui/card';
 import { Dialog } from '../../ui/dialog';
@@ -43,11 +44,8 @@ export function ReceiveCard({ handle }: { handle: string }) {
       aside={<StatePill state={ingest.state} />}
       className={ingest.state === 'receiving' ? 'tally-live' : ''}
     >
-      <p
-        role="status"
-        data-testid="ingest-summary"
-        className="flex items-start gap-3 font-medium tabular-nums"
-      >
+      <Announce topic={ingest.state} words={sentence(ingest)} />
+      <p data-testid="ingest-summary" className="flex items-start gap-3 font-medium tabular-nums">
         {ingest.state === 'waiting' && (
           <span aria-hidden className="breathe mt-2 size-2 shrink-0 rounded-full bg-ink-3" />
         )}

@@ -3,6 +3,7 @@ import { qualityById } from '../../publisher/encodings';
 import { assess } from '../../publisher/health';
 import type { AirState } from '../../publisher/publisher';
 import type { SourcesState } from '../../publisher/sources';
+import { Announce } from '../../ui/announce';
 import { Card } from '../../ui/card';
 import { rate } from '../rate';
 import type { Settings } from './settings';
@@ -36,20 +37,22 @@ export function HealthCard({
   const trouble = health !== null && health.tone !== 'good';
   const waiting =
     air.phase.name === 'reconnecting'
-      ? { title: 'No connection', advice: 'Nothing leaves this computer until it is back.' }
-      : { title: 'Measuring your upload', advice: 'This takes a few seconds.' };
+      ? { topic: 'away', title: 'No connection', advice: 'Nothing leaves this computer until it is back.' }
+      : { topic: 'measuring', title: 'Measuring your upload', advice: 'This takes a few seconds.' };
+  const { topic, title, advice } = health ?? waiting;
   const Icon = trouble ? TriangleAlert : Activity;
   return (
     <Card title="Upload">
-      <div role="status" className="flex gap-3">
+      <Announce topic={topic} words={`${title}. ${advice}`} />
+      <div className="flex gap-3">
         <Icon
           aria-hidden
           size={20}
           className={`mt-0.5 shrink-0 ${trouble ? 'text-warn-text' : 'text-ink-2'}`}
         />
         <div>
-          <p className="font-semibold">{health?.title ?? waiting.title}</p>
-          <p className="mt-0.5 text-sm text-ink-2">{health?.advice ?? waiting.advice}</p>
+          <p className="font-semibold">{title}</p>
+          <p className="mt-0.5 text-sm text-ink-2">{advice}</p>
         </div>
       </div>
       <Plot history={history} wanted={wantedBitrate} />

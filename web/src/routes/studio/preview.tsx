@@ -71,15 +71,14 @@ export function Preview({
 function Reconnecting({ deadline, onRetry }: { deadline: number; onRetry: () => void }) {
   const now = useNow();
   return (
-    <div
-      role="status"
-      className="absolute inset-0 flex flex-col items-center justify-center bg-black/70 p-6 text-center"
-    >
+    <div className="absolute inset-0 flex flex-col items-center justify-center bg-black/70 p-6 text-center">
       <WifiOff aria-hidden size={28} className="text-warn-text" />
-      <p className="mt-3 text-lg font-semibold">Your connection dropped</p>
-      <p className="mt-1 text-sm text-ink-2 tabular-nums">
-        Viewers see that you are reconnecting. The stream stays open for{' '}
-        {Math.max(0, Math.ceil((deadline - now) / 1000))} s.
+      <div role="status" className="mt-3">
+        <p className="text-lg font-semibold">Your connection dropped</p>
+        <p className="mt-1 text-sm text-ink-2">Viewers see that you are reconnecting.</p>
+      </div>
+      <p className="text-sm text-ink-2 tabular-nums">
+        The stream stays open for {Math.max(0, Math.ceil((deadline - now) / 1000))} s.
       </p>
       <Button look="primary" className="mt-4" onClick={onRetry}>
         Try now
