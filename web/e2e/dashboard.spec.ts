@@ -68,3 +68,53 @@ test('the dashboard tells within seconds what arrives, and ends it', async ({
   await expect(dashboard.getByTestId('ingest-summary')).toContainText('Waiting for media');
   await expect(studio.getByText('Your stream was ended')).toBeVisible({ timeout: 30_000 });
 });
+
+test('a server that does not answer is told of, in words and with a way to ask again', async ({
+  people,
+  ownChannel: channel,
+  site,
+}) => {
+  const studio = await people.creator();
+  await goLive(studio, channel.handle);
+  const [dashboard, home] = [await people.creator(), await people.stranger()];
+  await dashboard.goto(`/dashboard?channel=${channel.handle}`);
+  await expect(dashboard.getByText('Live', { exact: true })).toBeVisible();
+  await home.goto('/');
+  await expect(home.getByRole('link', { name: new RegExp(channel.name) })).toBeVisible();
+
+  site.server.freeze(true);
+  try {
+    for (const page of [dashboard, home]) {
+      await expect(page.getByText('The server does not answer')).toBeVisible({ timeout: 30_000 });
+      await expect(page.getByText(/^Last heard \d+ seconds ago/)).toBeVisible();
+      await expect(page.getByText('Live', { exact: true })).toHaveCount(0);
+      await expectQuiet(page);
+    }
+    await expect(studio.getByText(/^last heard \d+ seconds ago/)).toBeVisible();
+    await look(dashboard, 'dashboard-no-answer');
+    await look(home, 'home-no-answer');
+    await look(studio, 'studio-no-answer');
+  } finally {
+    site.server.freeze(false);
+  }
+  await expect(dashboard.getByText('The server does not answer')).toHaveCount(0);
+  await expect(home.getByText('Live', { exact: true })).toBeVisible();
+});
+
+test('pages that wait for a first answer say when none comes', async ({ people }) => {
+  const page = await people.creator();
+  for (const [path, opened] of [
+    ['/studio', 'Studio'],
+    ['/dashboard', 'Dashboard'],
+    ['/', 'Live now'],
+  ] as const) {
+    await page.route(/\/api\/(session|channels)\b/, (route) => route.abort());
+    await page.goto(path);
+    await expect(page.getByText('The server does not answer')).toBeVisible();
+    await look(page, `no-answer-${opened.toLowerCase().replace(' ', '-')}`);
+    await page.unroute(/\/api\/(session|channels)\b/);
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await expect(page.getByText('The server does not answer')).toHaveCount(0);
+    await expect(page.getByRole('heading', { name: opened, exact: true })).toBeVisible();
+  }
+});

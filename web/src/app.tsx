@@ -15,7 +15,10 @@ import { NotFoundPage } from './routes/not_found/page';
 
 const queries = new QueryClient({
   defaultOptions: {
+    // The server may be near although the internet is away; and a question that waits is a dead spinner.
+    mutations: { networkMode: 'always' },
     queries: {
+      networkMode: 'always',
       staleTime: 5000,
       retry: (count, error) =>
         count < 2 && error instanceof ApiError && (error.status === 0 || error.status >= 500),

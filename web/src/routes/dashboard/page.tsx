@@ -2,17 +2,18 @@
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import type { OwnChannel } from '../../api/types';
 import { CopyRow } from '../../ui/copy';
-import { Spinner } from '../../ui/spinner';
 import { useRequiredAccount } from '../account';
 import { Frame } from '../frame';
 import { NewChannel } from '../new_channel';
+import { Opening } from '../no_answer';
 import { useTitle } from '../title';
 import { ObsCard } from './obs_card';
 import { ReceiveCard } from './receive_card';
 
 export function DashboardPage() {
   useTitle('Dashboard');
-  const { data: account } = useRequiredAccount();
+  const query = useRequiredAccount();
+  const account = query.data;
   const search = useSearch({ from: '/dashboard' });
   const channels = account?.channels ?? [];
   const channel = channels.find(({ handle }) => handle === search.channel) ?? channels[0];
@@ -26,9 +27,7 @@ export function DashboardPage() {
           {account ? (
             <NewChannel />
           ) : (
-            <div className="m-auto flex items-center gap-3 p-8 text-ink-2">
-              <Spinner /> Opening the dashboard
-            </div>
+            <Opening what="the dashboard" error={query.failureReason} onRetry={() => void query.refetch()} />
           )}
         </>
       )}

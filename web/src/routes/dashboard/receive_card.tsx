@@ -10,7 +10,11 @@ import { Notice } from '../../ui/notice';
 import { Pill } from '../../ui/pill';
 import { Spinner } from '../../ui/spinner';
 import { ago, clock, useNow } from '../../ui/time';
+import { NoAnswer } from '../no_answer';
 import { rate } from '../rate';
+import { useSilence } from '../silence';
+
+const SILENCE_MS = 5000;
 
 /** What arrives now, asked every second. */
 export function ReceiveCard({ handle }: { handle: string }) {
@@ -23,12 +27,13 @@ export function ReceiveCard({ handle }: { handle: string }) {
   const [asking, setAsking] = useState(false);
   const end = useMutation({ mutationFn: () => api.endStream(handle), onSettled: () => query.refetch() });
   const now = useNow();
+  const silentMs = useSilence(query.dataUpdatedAt, SILENCE_MS);
   const ingest = query.data;
   if (!ingest) {
     return (
       <Card title="What arrives">
-        {query.isError ? (
-          <Notice title="The server does not tell">{query.error.message}</Notice>
+        {query.failureReason ? (
+          <NoAnswer reason={query.failureReason.message} onRetry={() => void query.refetch()} />
         ) : (
           <p className="flex items-center gap-3 text-sm text-ink-2">
             <Spinner size={16} /> Asking the server
@@ -41,9 +46,14 @@ export function ReceiveCard({ handle }: { handle: string }) {
   return (
     <Card
       title="What arrives"
-      aside={<StatePill state={ingest.state} />}
-      className={ingest.state === 'receiving' ? 'tally-live' : ''}
+      aside={silentMs === null ? <StatePill state={ingest.state} /> : <Pill tone="warn">No answer</Pill>}
+      className={ingest.state === 'receiving' && silentMs === null ? 'tally-live' : ''}
     >
+      {silentMs !== null && (
+        <div className="mb-4">
+          <NoAnswer silentMs={silentMs} onRetry={() => void query.refetch()} />
+        </div>
+      )}
       <Announce topic={ingest.state} words={sentence(ingest)} />
       <p data-testid="ingest-summary" className="flex items-start gap-3 font-medium tabular-nums">
         {ingest.state === 'waiting' && (
@@ -53,7 +63,8 @@ export function ReceiveCard({ handle }: { handle: string }) {
       </p>
       {on && (
         <p className="mt-1.5 text-sm text-ink-2 tabular-nums">
-          {ingest.started_at && `On air for ${clock(now - Date.parse(ingest.started_at))} · `}
+          {ingest.started_at &&
+            `On air for ${clock(now - (silentMs ?? 0) - Date.parse(ingest.started_at))} · `}
           {ingest.viewers} watching{ingest.source && ` · by ${ingest.source.toUpperCase()}`}
         </p>
       )}

@@ -5,18 +5,22 @@ import { Eye, RadioTower } from 'lucide-react';
 import { api } from '../../api/client';
 import type { ChannelCard } from '../../api/types';
 import { resolutionName } from '../../player/layers';
-import { Button, buttonClass } from '../../ui/button';
-import { Notice } from '../../ui/notice';
+import { buttonClass } from '../../ui/button';
 import { Pill } from '../../ui/pill';
-import { Spinner } from '../../ui/spinner';
 import { COUNT, clock, useNow } from '../../ui/time';
 import { useAccount } from '../account';
 import { Frame } from '../frame';
+import { NoAnswer, Opening } from '../no_answer';
+import { useSilence } from '../silence';
 import { useTitle } from '../title';
+
+/** Of a list that is asked for every five seconds. */
+const SILENCE_MS = 12_000;
 
 export function HomePage() {
   useTitle('Tallylight');
   const live = useQuery({ queryKey: ['live'], queryFn: api.liveChannels, refetchInterval: 5000 });
+  const silentMs = useSilence(live.dataUpdatedAt, SILENCE_MS);
   const items = live.data?.items ?? [];
   return (
     <Frame>
@@ -25,26 +29,19 @@ export function HomePage() {
           <h1 className="text-2xl font-semibold tracking-tight">Live now</h1>
           {items.length > 0 && <span className="text-ink-3 tabular-nums">{items.length}</span>}
         </div>
-        {live.isPending && (
-          <p className="m-auto flex items-center gap-3 text-ink-2">
-            <Spinner /> Looking who is live
-          </p>
+        {!live.data && (
+          <Opening what="the list" error={live.failureReason} onRetry={() => void live.refetch()} />
         )}
-        {live.isError && !live.data && (
-          <div className="mx-auto mt-10 w-full max-w-md">
-            <Notice
-              title="The list did not load"
-              action={<Button onClick={() => void live.refetch()}>Try again</Button>}
-            >
-              {live.error.message}
-            </Notice>
+        {silentMs !== null && (
+          <div className="mb-5 max-w-md">
+            <NoAnswer silentMs={silentMs} onRetry={() => void live.refetch()} />
           </div>
         )}
         {live.data && items.length === 0 && <Empty />}
         {items.length > 0 && (
           <ul className="grid gap-4 sm:grid-cols-2 lg:grid-cols-3 xl:grid-cols-4 xl:gap-5">
             {items.map((channel) => (
-              <LiveCard key={channel.handle} channel={channel} />
+              <LiveCard key={channel.handle} channel={channel} known={silentMs === null} />
             ))}
           </ul>
         )}
@@ -53,7 +50,7 @@ export function HomePage() {
   );
 }
 
-function LiveCard({ channel }: { channel: ChannelCard }) {
+function LiveCard({ channel, known }: { channel: ChannelCard; known: boolean }) {
   const now = useNow();
   const size = resolutionName(channel.width, channel.height, null);
   return (
@@ -71,7 +68,9 @@ function LiveCard({ channel }: { channel: ChannelCard }) {
             {[...channel.name][0]?.toUpperCase()}
           </span>
           <span className="absolute top-3 left-3 flex gap-2">
-            {channel.state === 'live' ? (
+            {!known ? (
+              <Pill tone="neutral">Was live</Pill>
+            ) : channel.state === 'live' ? (
               <Pill tone="live" dot>
                 Live
               </Pill>
@@ -84,7 +83,7 @@ function LiveCard({ channel }: { channel: ChannelCard }) {
             {COUNT.format(channel.viewers)}
             <span className="sr-only">watching</span>
           </span>
-          {channel.started_at && (
+          {known && channel.started_at && (
             <span className="absolute right-3 bottom-3 rounded-md bg-surface-0/85 px-2 py-1 text-xs font-medium text-ink tabular-nums">
               {clock(now - Date.parse(channel.started_at))}
             </span>

@@ -3,7 +3,7 @@ import { ExternalLink, Eye } from 'lucide-react';
 import type { OwnChannel } from '../../api/types';
 import { buttonClass } from '../../ui/button';
 import { Pill } from '../../ui/pill';
-import { clock, useNow } from '../../ui/time';
+import { clock, duration, useNow } from '../../ui/time';
 
 /** Which channel, how it stands, for how long, and who watches: in one place. */
 export function Heading({
@@ -14,6 +14,7 @@ export function Heading({
   startedAt,
   since,
   viewers,
+  silentMs,
   phase,
 }: {
   channel: OwnChannel;
@@ -23,6 +24,8 @@ export function Heading({
   startedAt: string | null;
   since: number | null;
   viewers: number;
+  /** How long the server has said nothing of them, `null` while it does. */
+  silentMs: number | null;
   phase: string;
 }) {
   const onAir = phase === 'live' || phase === 'reconnecting';
@@ -61,10 +64,14 @@ export function Heading({
           <Pill tone="preview">Preview</Pill>
         )}
         {onAir && (
-          <span className="inline-flex items-center gap-1.5" title="Watching now">
+          <span
+            className="inline-flex items-center gap-1.5"
+            title={silentMs === null ? 'Watching now' : 'The server does not answer'}
+          >
             <Eye aria-hidden size={16} />
-            <span data-testid="viewers">{viewers}</span>
+            <span data-testid="viewers">{silentMs === null ? viewers : '–'}</span>
             <span className="sr-only">watching</span>
+            {silentMs !== null && <span>last heard {duration(silentMs)} ago</span>}
           </span>
         )}
         <Link

@@ -1,16 +1,17 @@
 /** The studio: for whoever is signed in and has a channel. */
 import { useNavigate, useSearch } from '@tanstack/react-router';
-import { useState } from 'react';
-import { Spinner } from '../../ui/spinner';
+import { type ReactNode, useState } from 'react';
 import { useRequiredAccount } from '../account';
 import { Frame } from '../frame';
 import { NewChannel } from '../new_channel';
+import { Opening } from '../no_answer';
 import { useTitle } from '../title';
 import { Room } from './room';
 
 export function StudioPage() {
   const [inUse, setInUse] = useState(false);
-  const { data } = useRequiredAccount(inUse);
+  const query = useRequiredAccount(inUse);
+  const { data } = query;
   // Whoever is on air stays so, whatever becomes of the sign-in meanwhile.
   const [last, setLast] = useState(data);
   if (data && data !== last) setLast(data);
@@ -31,21 +32,19 @@ export function StudioPage() {
       />
     );
   }
-  return <Waiting noChannel={account !== undefined && account !== null} />;
+  return (
+    <Waiting noChannel={account !== undefined && account !== null}>
+      <Opening what="the studio" error={query.failureReason} onRetry={() => void query.refetch()} />
+    </Waiting>
+  );
 }
 
-function Waiting({ noChannel }: { noChannel: boolean }) {
+function Waiting({ noChannel, children }: { noChannel: boolean; children: ReactNode }) {
   useTitle('Studio');
   return (
     <Frame>
       <h1 className="sr-only">Studio</h1>
-      {noChannel ? (
-        <NewChannel />
-      ) : (
-        <div className="m-auto flex items-center gap-3 p-8 text-ink-2">
-          <Spinner /> Opening the studio
-        </div>
-      )}
+      {noChannel ? <NewChannel /> : children}
     </Frame>
   );
 }

@@ -8,6 +8,7 @@ import { Publisher } from '../../publisher/publisher';
 import { Sources } from '../../publisher/sources';
 import { Button } from '../../ui/button';
 import { Frame } from '../frame';
+import { useSilence } from '../silence';
 import { useTitle } from '../title';
 import { Announcements } from './announcements';
 import { Dock } from './dock';
@@ -49,12 +50,14 @@ export function Room({
     return () => onUse(false);
   }, [onUse, phase.name]);
 
-  const ingest = useQuery({
+  const ingests = useQuery({
     queryKey: ['ingest', channel.handle],
     queryFn: () => api.ingest(channel.handle),
     refetchInterval: 2000,
     refetchIntervalInBackground: true,
-  }).data;
+  });
+  const ingest = ingests.data;
+  const silentMs = useSilence(ingests.dataUpdatedAt, SILENCE_MS);
   const held = ingest && ingest.state !== 'waiting';
   const page = useQuery({
     queryKey: ['channel', channel.handle],
@@ -100,6 +103,7 @@ export function Room({
             startedAt={ingest?.started_at ?? null}
             since={air.since}
             viewers={ingest?.viewers ?? 0}
+            silentMs={silentMs}
             phase={phase.name}
           />
           <Preview sources={sources} media={media} phase={phase} onRetry={() => publisher.tryNow()} />
@@ -175,6 +179,9 @@ export function Room({
     </Frame>
   );
 }
+
+/** Of figures that are asked for every two seconds. */
+const SILENCE_MS = 8000;
 
 /** What servers do unless they are told otherwise; only until this one has said. */
 const USUAL_WINDOW_SECONDS = 30;
