@@ -65,3 +65,27 @@ test('codecs are named as people know them', () => {
   expect(codecName('video/H264', 'profile-level-id=42e01f')).toBe('H264 Baseline 3.1');
   expect(codecName(undefined, undefined)).toBeNull();
 });
+
+test('the latency is from the capture of a frame to its delivery, which has the buffer in it', async () => {
+  const NTP_EPOCH_MS = 2_208_988_800_000;
+  const captured = Date.parse('2026-01-01T00:00:00Z');
+  let reports = 0;
+  const pc = {
+    getStats: async () => report(0, 95 * reports++, 0),
+    getReceivers: () => [
+      {
+        track: { kind: 'video' },
+        getSynchronizationSources: () => [
+          { timestamp: captured + 180, captureTimestamp: captured + NTP_EPOCH_MS },
+        ],
+      },
+    ],
+  } as unknown as RTCPeerConnection;
+  const sampler = new StatsSampler();
+  await sampler.sample(pc, 0);
+  expect(await sampler.sample(pc, 1000)).toMatchObject({
+    latencyMs: 180,
+    latencySource: 'capture time',
+    bufferMs: expect.closeTo(20),
+  });
+});

@@ -45,7 +45,7 @@ export class StatsSampler {
     const stats = this.read(report, now);
     const captured = captureLatency(pc);
     if (captured !== null) {
-      stats.latencyMs = captured + (stats.bufferMs ?? 0) + (stats.decodeMs ?? 0);
+      stats.latencyMs = captured;
       stats.latencySource = 'capture time';
     } else if (stats.rttMs !== null && stats.bufferMs !== null) {
       // Two network legs of about this viewer's, the buffer, the decoder, one frame of encoding and display.
@@ -135,13 +135,18 @@ export function codecName(mimeType: unknown, fmtp: unknown): string | null {
 /** Seconds between 1900 (NTP) and 1970 (Unix), in milliseconds. */
 const NTP_EPOCH_MS = 2_208_988_800_000;
 
+/**
+ * How old the newest picture was when it came out of the buffer and the decoder: `timestamp` is when it
+ * was delivered to the track, `captureTimestamp` when the camera took it, by its own clock
+ * (webrtc-extensions, RTCRtpContributingSource).
+ */
 function captureLatency(pc: RTCPeerConnection): number | null {
   const receiver = pc.getReceivers().find(({ track }) => track.kind === 'video');
   const source = receiver?.getSynchronizationSources?.()[0] as
-    | { captureTimestamp?: number; senderCaptureTimeOffset?: number }
+    | { timestamp: number; captureTimestamp?: number }
     | undefined;
   if (source?.captureTimestamp === undefined) return null;
-  const latency = Date.now() + NTP_EPOCH_MS - source.captureTimestamp;
+  const latency = source.timestamp + NTP_EPOCH_MS - source.captureTimestamp;
   // Another machine's clock may be far off; then the figure would only mislead.
   return latency > 0 && latency < 20_000 ? latency : null;
 }
