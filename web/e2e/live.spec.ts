@@ -79,6 +79,26 @@ test('an offline page starts by itself when the channel goes live', async ({
   await expectMovingPicture(viewer);
 });
 
+test('the volume can be set on a phone, too', async ({ people, ownChannel: channel }) => {
+  const studio = await people.creator();
+  await goLive(studio, channel.handle);
+  const viewer = await people.stranger();
+  await viewer.setViewportSize({ width: 390, height: 844 });
+  await viewer.goto(`/@${channel.handle}`);
+  await expectMovingPicture(viewer);
+  await viewer.getByRole('button', { name: 'Tap for sound' }).click();
+  const volume = viewer.getByRole('slider', { name: 'Volume' });
+  await expect(volume).toBeVisible();
+  await look(viewer, 'watch-sound');
+  await viewer.setViewportSize({ width: 390, height: 844 });
+  await viewer.mouse.move(200, 200);
+  const { x = 0, y = 0, width = 0, height = 0 } = (await volume.boundingBox()) ?? {};
+  expect(height).toBeGreaterThanOrEqual(44);
+  await viewer.mouse.click(x + width / 2, y + height / 2);
+  const level = () => viewer.locator('video').evaluate((video: HTMLVideoElement) => video.volume);
+  await expect.poll(level).toBeCloseTo(0.5, 1);
+});
+
 test('a join that takes long can be tried again', async ({ people, ownChannel: channel }) => {
   const viewer = await people.stranger();
   await viewer.addInitScript(() => {

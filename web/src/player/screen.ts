@@ -96,6 +96,13 @@ export class Screen {
     else this.pause();
   }
 
+  /** Phones of Apple leave the volume to their own buttons: whatever is set, 1 is read back. */
+  get canSetVolume(): boolean {
+    const video = document.createElement('video');
+    video.volume = 0.5;
+    return video.volume === 0.5;
+  }
+
   setMuted(muted: boolean): void {
     this.#store.set({ muted });
     if (!this.#video) return;

@@ -63,16 +63,7 @@ export function Controls({
         <ControlButton label={state.muted ? 'Sound on' : 'Mute'} hint="M" onClick={act.toggleMute}>
           <VolumeIcon size={22} />
         </ControlButton>
-        <input
-          type="range"
-          aria-label="Volume"
-          min={0}
-          max={100}
-          value={Math.round((state.muted ? 0 : state.volume) * 100)}
-          onChange={(event) => player.screen.setVolume(event.target.valueAsNumber / 100)}
-          style={{ '--fill': `${(state.muted ? 0 : state.volume) * 100}%` } as React.CSSProperties}
-          className="range-slim mr-2 hidden w-20 sm:block"
-        />
+        {player.screen.canSetVolume && <Volume player={player} state={state} />}
         <LiveMark
           phase={phase.name}
           paused={state.paused}
@@ -114,6 +105,29 @@ export function Controls({
           </ControlButton>
         </div>
       </div>
+    </div>
+  );
+}
+
+/** Beside its button; on phones above it, where there is room, once there is a sound to set. */
+function Volume({ player, state }: { player: Player; state: PlayerState }) {
+  const percent = state.muted ? 0 : state.volume * 100;
+  return (
+    <div
+      className={`max-sm:absolute max-sm:bottom-full max-sm:left-2 max-sm:-mb-11 max-sm:rounded-full max-sm:bg-black/70 max-sm:px-4 sm:mr-2 ${
+        state.muted ? 'max-sm:hidden' : ''
+      }`}
+    >
+      <input
+        type="range"
+        aria-label="Volume"
+        min={0}
+        max={100}
+        value={Math.round(percent)}
+        onChange={(event) => player.screen.setVolume(event.target.valueAsNumber / 100)}
+        style={{ '--fill': `${percent}%` } as React.CSSProperties}
+        className="range-slim block w-20 max-sm:h-11 max-sm:w-36"
+      />
     </div>
   );
 }
