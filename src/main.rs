@@ -83,6 +83,9 @@ enum Command {
     /// Stream keys.
     #[command(subcommand)]
     StreamKey(StreamKeyCommand),
+    /// Packages one stream for the server that starts it.
+    #[command(hide = true)]
+    MediaWorker,
 }
 
 #[derive(Debug, Subcommand)]
@@ -166,6 +169,12 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         say(config::EXAMPLE)?;
         return Ok(ExitCode::SUCCESS);
     }
+    if matches!(cli.command, Some(Command::MediaWorker)) {
+        // It reads no configuration: what it needs comes over its socket.
+        return media::run_worker()
+            .map(|()| ExitCode::SUCCESS)
+            .map_err(anyhow::Error::msg);
+    }
     let sources = sources(cli.settings);
     let loaded = config::load(&sources)?;
     let config = loaded.config;
@@ -186,6 +195,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Account(command) => account(&config, command).await,
             Command::Channel(command) => channel(&config, command).await,
             Command::StreamKey(command) => stream_key(&config, command).await,
+            Command::MediaWorker => bail!("the media-worker needs no runtime"),
         }
     })
 }

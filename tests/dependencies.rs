@@ -12,10 +12,14 @@ use std::process::Command;
 use serde_json::Value;
 
 /// What each crate of ours may stand on, tests included.
-const ARROWS: [(&str, &[&str]); 4] = [
-    ("tallylight", &["tallylight-sfu"]),
+const ARROWS: [(&str, &[&str]); 5] = [
+    (
+        "tallylight",
+        &["tallylight-sfu", "tallylight-hls", "tallylight-media"],
+    ),
     ("tallylight-sfu", &[]),
     ("tallylight-hls", &[]),
+    ("tallylight-media", &["tallylight-hls"]),
     // It sees only HTTP and UDP, so that it measures what a client would.
     ("tallylight-loadtest", &[]),
 ];

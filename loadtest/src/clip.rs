@@ -2,31 +2,36 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use crate::h264::{Picture, pictures};
 use crate::source::SourceError;
 
 /// Size and rate of one layer.
-pub(crate) struct Size {
+#[derive(Debug)]
+pub struct Size {
     height: u32,
     picture: &'static str,
     rate: &'static str,
     level: &'static str,
 }
 
-pub(crate) const P720: Size = Size {
+/// 720p at 2.5 Mbit/s.
+pub const P720: Size = Size {
     height: 720,
     picture: "1280x720",
     rate: "2500k",
     level: "3.1",
 };
-pub(crate) const P360: Size = Size {
+/// 360p at 600 kbit/s.
+pub const P360: Size = Size {
     height: 360,
     picture: "640x360",
     rate: "600k",
     level: "3.0",
 };
-pub(crate) const P180: Size = Size {
+/// 180p at 150 kbit/s.
+pub const P180: Size = Size {
     height: 180,
     picture: "320x180",
     rate: "150k",
@@ -36,8 +41,11 @@ pub(crate) const P180: Size = Size {
 const SECONDS: &str = "6";
 const FRAMES: usize = 180;
 
-/// The pictures of one layer.
-pub(crate) fn video(size: &Size) -> Result<Vec<Picture>, SourceError> {
+/// The pictures of one layer, 30 a second, a key frame every 2 s.
+///
+/// # Errors
+/// When ffmpeg is missing or the cache folder cannot be used.
+pub fn video(size: &Size) -> Result<Vec<Picture>, SourceError> {
     let name = format!("{}p30-{}.h264", size.height, size.rate);
     let path = kept(&name, |path| {
         // Noise, so that the encoder needs the rate that it is given.
@@ -71,7 +79,10 @@ pub(crate) fn video(size: &Size) -> Result<Vec<Picture>, SourceError> {
 }
 
 /// Opus packets of 20 ms.
-pub(crate) fn audio() -> Result<Vec<Vec<u8>>, SourceError> {
+///
+/// # Errors
+/// When ffmpeg is missing or the cache folder cannot be used.
+pub fn audio() -> Result<Vec<Vec<u8>>, SourceError> {
     let path = kept("opus-64k.ogg", |path| {
         ffmpeg(&[
             "-f",
@@ -108,6 +119,9 @@ fn kept(
     name: &str,
     make: impl FnOnce(&Path) -> std::io::Result<std::process::Output>,
 ) -> Result<PathBuf, SourceError> {
+    // One at a time in this process: two makers of one file would be in each other's way.
+    static MAKING: Mutex<()> = Mutex::new(());
+    let _turn = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = folder();
     let path = folder.join(name);
     if path.exists() {

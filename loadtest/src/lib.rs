@@ -8,6 +8,7 @@
 //! Clients talk to no address but the endpoint that they are given and the media address that it
 //! answers with.
 
+pub mod clip;
 pub mod clock;
 pub mod foreign;
 pub mod h264;
@@ -17,7 +18,6 @@ pub mod sdp;
 pub mod signalling;
 pub mod source;
 
-mod clip;
 mod counts;
 mod driver;
 mod join;

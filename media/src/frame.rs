@@ -1,0 +1,404 @@
+//! The frames between the server and its media-worker: length, kind, body.
+//!
+//! Both sides read them with a cap on the length and no trust in the rest.
+
+use std::io::{self, Read};
+use std::time::Duration;
+
+use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+
+/// Longest body.
+const MOST_BYTES: usize = 8 * 1024 * 1024;
+/// Length and kind.
+const HEAD: usize = 5;
+
+/// What a track holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TrackKind {
+    /// H.264 access units with start codes (ITU-T H.264 annex B).
+    H264,
+    /// Opus packets (RFC 6716), 48 kHz.
+    Opus,
+}
+
+/// An access unit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unit {
+    /// Its track, by the number that it was opened with.
+    pub track: u8,
+    /// When it is shown or heard, since the stream's zero. One clock for all tracks.
+    pub pts: Duration,
+    /// Whether decoding can begin here.
+    pub keyframe: bool,
+    /// Width and height of a picture in pixels, where it tells them, as key frames do.
+    pub size: Option<(u16, u16)>,
+    /// Its bytes, as its track's kind has them.
+    pub bytes: Bytes,
+}
+
+/// Why a frame could not be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FrameError {
+    /// The other side is gone or the socket failed.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// Longer than any frame may be.
+    #[error("a frame of {0} bytes is longer than {MOST_BYTES}")]
+    TooLong(usize),
+    /// A kind that this side does not know.
+    #[error("a frame of unknown kind {0}")]
+    UnknownKind(u8),
+    /// The body is not that of its kind.
+    #[error("a frame of kind {0} is malformed")]
+    Malformed(u8),
+}
+
+/// How the child is to work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Settings {
+    pub(crate) part_ms: u64,
+    pub(crate) segment_ms: u64,
+    pub(crate) audio_bits_a_second: u32,
+}
+
+/// A track, and what it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Track {
+    pub(crate) id: u8,
+    pub(crate) kind: TrackKind,
+}
+
+/// What a rendition holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Media {
+    Video {
+        codec: String,
+        width: u32,
+        height: u32,
+    },
+    Audio {
+        codec: String,
+        channels: u8,
+    },
+}
+
+/// An initialisation of a track.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Init {
+    pub(crate) track: u8,
+    pub(crate) media: Media,
+    pub(crate) discontinuity: bool,
+    pub(crate) bytes: Bytes,
+}
+
+/// A part of a track.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Part {
+    pub(crate) track: u8,
+    pub(crate) start: Duration,
+    pub(crate) duration: Duration,
+    /// Pictures or frames of sound in it.
+    pub(crate) samples: u16,
+    pub(crate) independent: bool,
+    pub(crate) ends_segment: bool,
+    pub(crate) bytes: Bytes,
+}
+
+/// From the server to the child.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum ToWorker {
+    Settings(Settings),
+    Track(Track),
+    Unit(Unit),
+}
+
+/// From the child to the server.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum FromWorker {
+    Init(Init),
+    Part(Part),
+    /// In words; the child goes on as far as it can.
+    Problem(String),
+}
+
+/// A frame that can be written and read.
+pub(crate) trait Frame: Sized {
+    /// Kind and body.
+    fn encode(&self, body: &mut BytesMut) -> u8;
+
+    fn decode(kind: u8, body: Bytes) -> Result<Self, FrameError>;
+
+    /// The frame as it goes over the socket.
+    fn to_bytes(&self) -> Bytes {
+        let mut all = BytesMut::new();
+        all.put_bytes(0, HEAD);
+        let kind = self.encode(&mut all);
+        let length = u32::try_from(all.len() - HEAD).unwrap_or(u32::MAX);
+        let (mut head, _) = all.split_at_mut(HEAD);
+        head.put_u32(length);
+        head.put_u8(kind);
+        all.freeze()
+    }
+}
+
+/// Reads a frame; none at the end of the stream.
+pub(crate) fn read<F: Frame>(from: &mut impl Read) -> Result<Option<F>, FrameError> {
+    let mut head = [0; HEAD];
+    match from.read_exact(&mut head) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        done => done?,
+    }
+    let (kind, mut body) = begin(head)?;
+    from.read_exact(&mut body)?;
+    F::decode(kind, body.freeze()).map(Some)
+}
+
+/// [`read`], without holding up a thread.
+pub(crate) async fn read_async<F: Frame>(
+    from: &mut (impl AsyncRead + Unpin),
+) -> Result<Option<F>, FrameError> {
+    let mut head = [0; HEAD];
+    match from.read_exact(&mut head).await {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        done => done?,
+    };
+    let (kind, mut body) = begin(head)?;
+    from.read_exact(&mut body).await?;
+    F::decode(kind, body.freeze()).map(Some)
+}
+
+fn begin(head: [u8; HEAD]) -> Result<(u8, BytesMut), FrameError> {
+    let mut head = head.as_slice();
+    let length = usize::try_from(head.get_u32()).unwrap_or(usize::MAX);
+    let kind = head.get_u8();
+    if length > MOST_BYTES {
+        return Err(FrameError::TooLong(length));
+    }
+    Ok((kind, BytesMut::zeroed(length)))
+}
+
+const SETTINGS: u8 = 1;
+const TRACK: u8 = 2;
+const UNIT: u8 = 3;
+const INIT: u8 = 11;
+const PART: u8 = 12;
+const PROBLEM: u8 = 13;
+
+impl Frame for ToWorker {
+    fn encode(&self, body: &mut BytesMut) -> u8 {
+        match self {
+            Self::Settings(settings) => {
+                put_json(body, settings);
+                SETTINGS
+            }
+            Self::Track(track) => {
+                put_json(body, track);
+                TRACK
+            }
+            Self::Unit(unit) => {
+                body.put_u8(unit.track);
+                body.put_u8(u8::from(unit.keyframe));
+                put_time(body, unit.pts);
+                let (width, height) = unit.size.unwrap_or_default();
+                body.put_u16(width);
+                body.put_u16(height);
+                body.put_slice(&unit.bytes);
+                UNIT
+            }
+        }
+    }
+
+    fn decode(kind: u8, mut body: Bytes) -> Result<Self, FrameError> {
+        let malformed = || FrameError::Malformed(kind);
+        match kind {
+            SETTINGS => json(&body).map(Self::Settings).ok_or_else(malformed),
+            TRACK => json(&body).map(Self::Track).ok_or_else(malformed),
+            UNIT => unit(&mut body).map(Self::Unit).ok_or_else(malformed),
+            other => Err(FrameError::UnknownKind(other)),
+        }
+    }
+}
+
+impl Frame for FromWorker {
+    fn encode(&self, body: &mut BytesMut) -> u8 {
+        match self {
+            Self::Init(init) => {
+                body.put_u8(init.track);
+                body.put_u8(u8::from(init.discontinuity));
+                let at = body.len();
+                body.put_u16(0);
+                put_json(body, &init.media);
+                let length = u16::try_from(body.len() - at - 2).unwrap_or_default();
+                if let Some(place) = body.get_mut(at..at + 2) {
+                    place.copy_from_slice(&length.to_be_bytes());
+                }
+                body.put_slice(&init.bytes);
+                INIT
+            }
+            Self::Part(part) => {
+                body.put_u8(part.track);
+                body.put_u8(u8::from(part.independent) | u8::from(part.ends_segment) << 1);
+                put_time(body, part.start);
+                put_time(body, part.duration);
+                body.put_u16(part.samples);
+                body.put_slice(&part.bytes);
+                PART
+            }
+            Self::Problem(words) => {
+                body.put_slice(words.as_bytes());
+                PROBLEM
+            }
+        }
+    }
+
+    fn decode(kind: u8, mut body: Bytes) -> Result<Self, FrameError> {
+        let malformed = || FrameError::Malformed(kind);
+        match kind {
+            INIT => init(&mut body).map(Self::Init).ok_or_else(malformed),
+            PART => part(&mut body).map(Self::Part).ok_or_else(malformed),
+            PROBLEM => {
+                let words = std::str::from_utf8(&body).map_err(|_| malformed())?;
+                Ok(Self::Problem(words.to_owned()))
+            }
+            other => Err(FrameError::UnknownKind(other)),
+        }
+    }
+}
+
+fn unit(body: &mut Bytes) -> Option<Unit> {
+    let track = body.try_get_u8().ok()?;
+    let flags = body.try_get_u8().ok()?;
+    let pts = time(body)?;
+    let size = (body.try_get_u16().ok()?, body.try_get_u16().ok()?);
+    Some(Unit {
+        track,
+        pts,
+        keyframe: flags & 1 == 1,
+        size: (size != (0, 0)).then_some(size),
+        bytes: body.split_off(0),
+    })
+}
+
+fn init(body: &mut Bytes) -> Option<Init> {
+    let track = body.try_get_u8().ok()?;
+    let flags = body.try_get_u8().ok()?;
+    let length = usize::from(body.try_get_u16().ok()?);
+    if length > body.len() {
+        return None;
+    }
+    let media = json(&body.split_to(length))?;
+    Some(Init {
+        track,
+        media,
+        discontinuity: flags & 1 == 1,
+        bytes: body.split_off(0),
+    })
+}
+
+fn part(body: &mut Bytes) -> Option<Part> {
+    let track = body.try_get_u8().ok()?;
+    let flags = body.try_get_u8().ok()?;
+    Some(Part {
+        track,
+        start: time(body)?,
+        duration: time(body)?,
+        samples: body.try_get_u16().ok()?,
+        independent: flags & 1 == 1,
+        ends_segment: flags & 2 == 2,
+        bytes: body.split_off(0),
+    })
+}
+
+fn put_json(body: &mut BytesMut, value: &impl Serialize) {
+    // These types have no maps with odd keys: serde_json cannot fail on them.
+    if let Ok(json) = serde_json::to_vec(value) {
+        body.put_slice(&json);
+    }
+}
+
+fn json<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
+    serde_json::from_slice(body).ok()
+}
+
+fn put_time(body: &mut BytesMut, time: Duration) {
+    body.put_u64(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+}
+
+fn time(body: &mut Bytes) -> Option<Duration> {
+    body.try_get_u64().ok().map(Duration::from_nanos)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn round<F: Frame + PartialEq + std::fmt::Debug + Clone>(frame: F) {
+        let bytes = frame.to_bytes();
+        let mut socket = bytes.as_ref();
+        assert_eq!(read::<F>(&mut socket).unwrap(), Some(frame));
+        assert!(read::<F>(&mut socket).unwrap().is_none(), "the end");
+    }
+
+    #[test]
+    fn frames_come_out_as_they_went_in() {
+        round(ToWorker::Settings(Settings {
+            part_ms: 333,
+            segment_ms: 2_000,
+            audio_bits_a_second: 128_000,
+        }));
+        round(ToWorker::Track(Track {
+            id: 3,
+            kind: TrackKind::Opus,
+        }));
+        round(ToWorker::Unit(Unit {
+            track: 1,
+            pts: Duration::from_nanos(12_345_678_901),
+            keyframe: true,
+            size: Some((1280, 720)),
+            bytes: Bytes::from_static(&[0, 0, 0, 1, 0x65]),
+        }));
+        round(FromWorker::Init(Init {
+            track: 1,
+            media: Media::Video {
+                codec: "avc1.42e01f".to_owned(),
+                width: 1280,
+                height: 720,
+            },
+            discontinuity: true,
+            bytes: Bytes::from_static(b"ftyp"),
+        }));
+        round(FromWorker::Part(Part {
+            track: 2,
+            start: Duration::from_millis(1),
+            duration: Duration::from_millis(333),
+            samples: 10,
+            independent: true,
+            ends_segment: false,
+            bytes: Bytes::from_static(b"moof"),
+        }));
+        round(FromWorker::Problem("no encoder".to_owned()));
+    }
+
+    #[test]
+    fn a_frame_of_any_length_claimed_is_refused_before_it_is_held() {
+        let mut socket: &[u8] = &[0xff, 0xff, 0xff, 0xff, UNIT];
+        let refused = read::<ToWorker>(&mut socket);
+        assert!(matches!(refused, Err(FrameError::TooLong(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_a_reader_panic(kind in any::<u8>(), body in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = ToWorker::decode(kind, Bytes::from(body.clone()));
+            let _ = FromWorker::decode(kind, Bytes::from(body));
+        }
+    }
+}

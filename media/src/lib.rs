@@ -1,0 +1,22 @@
+//! Packaging of a live stream for HLS by GStreamer, in a supervised child process a stream.
+//!
+//! The server side is [`Packager`]: it takes access units ([`Unit`]), starts `tallylight
+//! media-worker`, and feeds an [`hls::Origin`] with what comes back. The child side is
+//! [`run_worker`]. Between them runs a socket with length-capped frames. Encoders and muxers are C
+//! code that reads what strangers sent: when the child dies, the stream's HLS has a discontinuity and
+//! nothing else happens.
+
+mod audio;
+mod cut;
+mod frame;
+mod h264;
+mod muxer;
+mod packager;
+mod plugins;
+mod timeline;
+mod worker;
+
+pub use frame::{FrameError, TrackKind, Unit};
+pub use packager::{Config, Packager};
+pub use plugins::missing_plugins;
+pub use worker::run_worker;

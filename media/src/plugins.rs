@@ -1,0 +1,34 @@
+//! What packaging needs of GStreamer, and what of it is not there.
+
+use gstreamer as gst;
+
+/// Elements, and the Debian package that each is in.
+const NEEDED: [(&str, &str); 7] = [
+    ("appsrc", "gstreamer1.0-plugins-base"),
+    ("appsink", "gstreamer1.0-plugins-base"),
+    ("opusdec", "gstreamer1.0-plugins-base"),
+    ("audioconvert", "gstreamer1.0-plugins-base"),
+    ("audioresample", "gstreamer1.0-plugins-base"),
+    ("avenc_aac", "gstreamer1.0-libav"),
+    ("cmafmux", "tallylight itself"),
+];
+
+/// Starts GStreamer in this process, with the muxer that is linked in.
+pub(crate) fn start() -> Result<(), String> {
+    gst::init().map_err(|error| format!("cannot start GStreamer: {error}"))?;
+    gstfmp4::plugin_register_static().map_err(|error| format!("cannot register the muxer: {error}"))
+}
+
+/// What is missing for packaging, each in words that say which package has it. Starts GStreamer in
+/// this process if need be.
+#[must_use]
+pub fn missing_plugins() -> Vec<String> {
+    if let Err(problem) = start() {
+        return vec![problem];
+    }
+    NEEDED
+        .iter()
+        .filter(|(element, _)| gst::ElementFactory::find(element).is_none())
+        .map(|(element, package)| format!("{element} (package {package})"))
+        .collect()
+}
