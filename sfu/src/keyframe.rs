@@ -142,6 +142,73 @@ impl GopCache {
     }
 }
 
+/// Finds out whether a publisher makes key frames when it is asked.
+///
+/// One request that stays without answer says little: it may have been lost, or the key frame late.
+/// Only several in a row make a publisher deaf, and only answers in a row undo that.
+#[derive(Debug, Default)]
+pub(crate) struct Hearing {
+    score: i8,
+    listens: Option<bool>,
+}
+
+impl Hearing {
+    /// Notes how one request ended. Returns the verdict so far.
+    pub(crate) fn note(&mut self, is_answered: bool) -> Option<bool> {
+        let step = if is_answered { 1 } else { -1 };
+        self.score = (self.score + step).clamp(-SURE, SURE);
+        if self.score > 0 {
+            self.listens = Some(true);
+        } else if self.score <= -SURE {
+            self.listens = Some(false);
+        }
+        self.listens
+    }
+}
+
+/// Score at which nothing more is learnt.
+const SURE: i8 = 2;
+
+/// What is known of the key frame requests for one layer that are not answered yet.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    /// The newest of them.
+    newest: Option<Instant>,
+    /// From when on the next miss is counted.
+    since: Option<Instant>,
+}
+
+impl Asked {
+    /// A request was sent.
+    pub(crate) fn send(&mut self, now: Instant) {
+        self.newest = Some(now);
+        self.since.get_or_insert(now);
+    }
+
+    /// A key frame came. Returns whether it answers a request; `None` when nobody asked.
+    pub(crate) fn answer(&mut self, now: Instant, patience: Duration) -> Option<bool> {
+        self.since = None;
+        let asked = self.newest.take()?;
+        Some(now.saturating_duration_since(asked) <= patience)
+    }
+
+    /// Whether a request has to be taken for unheard by now; said once for each.
+    pub(crate) fn is_missed(&mut self, now: Instant, patience: Duration) -> bool {
+        let Some(since) = self.since else {
+            return false;
+        };
+        if now.saturating_duration_since(since) <= patience {
+            return false;
+        }
+        // Whoever asked again since waits for that.
+        self.since = self.newest.filter(|newest| *newest > since);
+        if self.since.is_none() {
+            self.newest = None;
+        }
+        true
+    }
+}
+
 /// Lets at most one request through in each interval, and remembers a held-back one.
 #[derive(Debug)]
 pub(crate) struct RequestLimiter {
@@ -187,5 +254,59 @@ impl RequestLimiter {
     fn due(&self) -> Option<Option<Instant>> {
         self.is_wanted
             .then(|| self.last.map(|last| last + self.interval))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_millis(400);
+
+    #[expect(clippy::disallowed_methods, reason = "a base for virtual time")]
+    fn base() -> Instant {
+        Instant::now()
+    }
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn one_request_without_answer_makes_nobody_deaf() {
+        let mut hearing = Hearing::default();
+        assert_eq!(hearing.note(false), None);
+        assert_eq!(hearing.note(false), Some(false));
+        assert_eq!(hearing.note(true), Some(false), "it may be chance");
+        assert_eq!(hearing.note(true), Some(false));
+        assert_eq!(hearing.note(true), Some(true));
+        for _ in 0..2 {
+            assert_eq!(hearing.note(false), Some(true), "it has listened before");
+        }
+        assert_eq!(hearing.note(false), Some(false));
+    }
+
+    #[test]
+    fn answer_to_a_repeated_request_is_an_answer() {
+        let now = base();
+        let mut asked = Asked::default();
+        assert_eq!(asked.answer(now, PATIENCE), None);
+        asked.send(now);
+        asked.send(now + ms(500));
+        assert_eq!(asked.answer(now + ms(700), PATIENCE), Some(true));
+        assert_eq!(asked.answer(now + ms(710), PATIENCE), None);
+    }
+
+    #[test]
+    fn each_request_is_missed_once() {
+        let now = base();
+        let mut asked = Asked::default();
+        asked.send(now);
+        assert!(!asked.is_missed(now + ms(400), PATIENCE));
+        asked.send(now + ms(500));
+        assert!(asked.is_missed(now + ms(600), PATIENCE));
+        assert!(!asked.is_missed(now + ms(800), PATIENCE));
+        assert!(asked.is_missed(now + ms(1_000), PATIENCE));
+        assert!(!asked.is_missed(now + ms(9_000), PATIENCE));
     }
 }

@@ -12,7 +12,7 @@ use str0m::stats::MediaIngressStats;
 use super::{Link, Outbox, millis};
 use crate::config::Config;
 use crate::handle::Event;
-use crate::keyframe::RequestLimiter;
+use crate::keyframe::{Asked, Hearing, RequestLimiter};
 use crate::packet::{
     AUDIO_CLOCK, LayerFormat, Layout, Packet, Source, VIDEO_CLOCK, forwarded_extensions,
 };
@@ -37,7 +37,7 @@ pub(crate) struct Publisher {
     silence: Duration,
     request_interval: Duration,
     most_layers: usize,
-    pli_score: i8,
+    hearing: Hearing,
     keyframe_requests: u64,
 }
 
@@ -57,8 +57,7 @@ struct LayerIn {
     track: TrackIn,
     frames: RateMeter,
     requests: RequestLimiter,
-    /// Set while a request waits for its key frame.
-    asked_at: Option<Instant>,
+    asked: Asked,
     keyframe_timestamp: Option<u32>,
     keyframe_at: Option<Instant>,
     keyframe_interval: Option<Duration>,
@@ -66,7 +65,8 @@ struct LayerIn {
     plis: u64,
 }
 
-/// A publisher that makes no key frame within this time of being asked did not listen.
+/// A publisher that makes no key frame within this time, and a round trip, of being asked did not
+/// listen.
 const ANSWER_TIME: Duration = Duration::from_millis(400);
 /// A layer or track without packets for this long is paused.
 pub(crate) const PAUSED_AFTER: Duration = Duration::from_secs(1);
@@ -89,7 +89,7 @@ impl Publisher {
             silence: config.silence,
             request_interval: config.limits.keyframe_request_interval,
             most_layers: config.limits.layers,
-            pli_score: 0,
+            hearing: Hearing::default(),
             keyframe_requests: 0,
         }
     }
@@ -210,7 +210,7 @@ impl Publisher {
             track: TrackIn::new(now, *rtp.seq_no),
             frames: RateMeter::new(now),
             requests: RequestLimiter::new(self.request_interval),
-            asked_at: None,
+            asked: Asked::default(),
             keyframe_timestamp: None,
             keyframe_at: None,
             keyframe_interval: None,
@@ -287,19 +287,16 @@ impl Publisher {
                 .map(|at| now.saturating_duration_since(at));
             layer.keyframe_at = Some(now);
             layer.requests.satisfy();
-            if let Some(asked) = layer.asked_at.take() {
-                let answered = now.saturating_duration_since(asked) <= ANSWER_TIME;
-                self.learn(link, answered);
+            if let Some(is_answered) = layer.asked.answer(now, patience(link)) {
+                self.learn(link, is_answered);
             }
         }
         opens
     }
 
-    fn learn(&mut self, link: &Link, answered: bool) {
-        let step = if answered { 1 } else { -1 };
-        self.pli_score = (self.pli_score + step).clamp(-2, 2);
-        if self.pli_score != 0 {
-            link.shared.set_answers_pli(self.pli_score > 0);
+    fn learn(&mut self, link: &Link, is_answered: bool) {
+        if let Some(listens) = self.hearing.note(is_answered) {
+            link.shared.set_answers_pli(listens);
         }
     }
 
@@ -341,7 +338,7 @@ impl Publisher {
             }
             if let Some(stream) = link.rtc.direct_api().stream_rx_by_mid(mid, layer.rid) {
                 stream.request_keyframe(KeyframeRequestKind::Pli);
-                layer.asked_at.get_or_insert(now);
+                layer.asked.send(now);
                 sent += 1;
             }
         }
@@ -364,11 +361,7 @@ impl Publisher {
         let mut unanswered = 0;
         for layer in &mut self.layers {
             let is_paused = now.saturating_duration_since(layer.track.last) > PAUSED_AFTER;
-            let is_overdue = layer
-                .asked_at
-                .is_some_and(|asked| now.saturating_duration_since(asked) > ANSWER_TIME * 2);
-            if is_overdue {
-                layer.asked_at = None;
+            if layer.asked.is_missed(now, patience(link)) {
                 unanswered += usize::from(!is_paused);
             }
         }
@@ -489,6 +482,11 @@ impl TrackIn {
     fn is_active(&self, now: Instant) -> bool {
         now.saturating_duration_since(self.last) <= PAUSED_AFTER
     }
+}
+
+/// How long a publisher may take to answer a request.
+fn patience(link: &Link) -> Duration {
+    ANSWER_TIME + link.rtt().unwrap_or_default()
 }
 
 /// Bit/s of bytes a second.

@@ -436,14 +436,15 @@ impl Viewer {
         let may_replay = self
             .replayed_at
             .is_none_or(|at| now.saturating_duration_since(at) >= REPLAY_INTERVAL);
-        // A publisher that does not listen: the cached group brings the picture back.
-        if link.shared.answers_pli() == Some(false) {
-            if may_replay && self.begin_catch_up(now, media, layer, u32::MAX) {
-                self.replayed_at = Some(now);
-            }
-            return;
-        }
+        // Also of one that seems deaf: it may have been misjudged, and its cache may be empty.
         outbox.keyframes.push((link.stream, layer));
+        // A publisher that does not listen: the cached group brings the picture back.
+        if link.shared.answers_pli() == Some(false)
+            && may_replay
+            && self.begin_catch_up(now, media, layer, u32::MAX)
+        {
+            self.replayed_at = Some(now);
+        }
     }
 
     fn decide(&mut self, link: &mut Link, now: Instant, media: &mut Media, outbox: &mut Outbox) {

@@ -15,7 +15,7 @@ pub(crate) struct Encoder {
     audio: Mid,
     layers: Vec<EncoderLayer>,
     keyframe_every: Duration,
-    listens: bool,
+    pub(crate) listens: bool,
     video_delay: Duration,
     pub(super) next_frame: Instant,
     pub(super) next_audio: Instant,

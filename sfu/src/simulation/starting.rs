@@ -80,6 +80,65 @@ fn viewers_share_one_request_for_a_key_frame() {
     assert!(asked <= 3, "{asked} requests for 20 viewers");
 }
 
+/// A publisher that makes key frames only when asked, and did not hear for so long that the cache
+/// is empty and it passes for deaf.
+fn misjudged() -> (World, usize, usize) {
+    let mut world = World::new();
+    let stream = StreamId::from(1);
+    let spec = EncoderSpec::single(Duration::from_secs(3_600), false);
+    let publisher = world.publish(stream, &spec, PERFECT());
+    world.run(Duration::from_secs(2));
+    let viewer = world.view(stream, PERFECT());
+    world.run(Duration::from_secs(18));
+    let shared = world.registry().stream(stream).expect("it is live");
+    assert_eq!(shared.answers_pli(), Some(false));
+    (world, publisher, viewer)
+}
+
+#[test]
+fn viewer_that_lost_its_picture_gets_it_back_of_a_publisher_taken_for_deaf() {
+    let (mut world, publisher, viewer) = misjudged();
+    world.cut_off(viewer, true);
+    world.run(Duration::from_secs(1));
+    world.cut_off(viewer, false);
+    world.encoder(publisher).listens = true;
+    let back = world.elapsed();
+    world.run(Duration::from_secs(3));
+    let shown = world.player(viewer).shown_between(back, world.elapsed());
+    assert!(shown.count() > 30, "it is not frozen for good");
+}
+
+#[test]
+fn empty_cache_of_a_publisher_taken_for_deaf_is_filled_before_anybody_joins() {
+    let (mut world, publisher, _) = misjudged();
+    world.encoder(publisher).listens = true;
+    let before = world.encoder(publisher).requests;
+    world.run(Duration::from_secs(1));
+    assert!(world.encoder(publisher).requests > before);
+    let joined = world.elapsed();
+    let viewer = world.view(StreamId::from(1), PERFECT());
+    world.run(Duration::from_secs(1));
+    let first = world.player(viewer).shown.first().expect("a picture");
+    assert!(first.at - joined < Duration::from_millis(300), "{first:?}");
+}
+
+#[test]
+fn one_lost_request_makes_no_publisher_deaf() {
+    let mut world = World::new();
+    let stream = StreamId::from(1);
+    let spec = EncoderSpec::single(Duration::from_secs(3_600), false);
+    let publisher = world.publish(stream, &spec, PERFECT());
+    world.run(Duration::from_secs(2));
+    world.view(stream, PERFECT());
+    while world.encoder(publisher).requests == 0 {
+        world.run(Duration::from_millis(10));
+    }
+    world.encoder(publisher).listens = true;
+    world.run(Duration::from_secs(3));
+    let shared = world.registry().stream(stream).expect("it is live");
+    assert_ne!(shared.answers_pli(), Some(false));
+}
+
 #[test]
 fn viewer_on_another_shard_gets_the_same_picture() {
     let mut world = World::with(Config::default(), 2);
