@@ -113,6 +113,10 @@ impl TransmitQueue {
         true
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.runs.is_empty()
+    }
+
     /// The runs in order, with their bytes.
     pub(crate) fn runs(&self) -> impl Iterator<Item = (&Run, &[u8])> {
         self.runs

@@ -86,6 +86,8 @@ pub(crate) struct Outbox {
     pub(crate) events: Vec<Event>,
     /// Key frames wanted of the publisher of a stream, by layer.
     pub(crate) keyframes: Vec<(StreamId, usize)>,
+    /// Addresses over TCP that no session has any more.
+    pub(crate) left: Vec<SocketAddr>,
 }
 
 impl Outbox {

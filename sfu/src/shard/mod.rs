@@ -241,10 +241,19 @@ impl Shard {
         let pushed_out = session.link.note_remote(remote);
         self.by_remote.insert(remote, key);
         self.strays.remove(&remote);
-        if let Some(old) = pushed_out
-            && self.by_remote.get(&old) == Some(&key)
-        {
-            self.by_remote.remove(&old);
+        if let Some(old) = pushed_out {
+            self.forget_remote(key, old);
+        }
+    }
+
+    fn forget_remote(&mut self, key: usize, remote: (Protocol, SocketAddr)) {
+        if self.by_remote.get(&remote) != Some(&key) {
+            return;
+        }
+        self.by_remote.remove(&remote);
+        let (protocol, address) = remote;
+        if protocol == Protocol::Tcp {
+            self.outbox.left.push(address);
         }
     }
 
@@ -438,10 +447,8 @@ impl Shard {
         self.by_id.remove(&id);
         self.by_ufrag.remove(session.ufrag());
         self.registry.forget(id, session.ufrag());
-        for remote in &session.link.remotes {
-            if self.by_remote.get(remote) == Some(&key) {
-                self.by_remote.remove(remote);
-            }
+        for remote in std::mem::take(&mut session.link.remotes) {
+            self.forget_remote(key, remote);
         }
         if let Some(stream) = self.streams.get_mut(&stream) {
             stream.viewers.retain(|viewer| *viewer != key);
