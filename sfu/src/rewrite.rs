@@ -100,6 +100,11 @@ impl Rewriter {
         self.mapping.is_some()
     }
 
+    /// Whether a packet of the current source comes from before its first, and so has no number.
+    pub(crate) fn is_before_source(&self, packet: &Packet) -> bool {
+        (self.mapping).is_some_and(|mapping| packet.seq < mapping.first_in.min(mapping.floor))
+    }
+
     /// The source is gone; packets are refused until the next switch.
     pub(crate) fn end_source(&mut self) {
         self.mapping = None;

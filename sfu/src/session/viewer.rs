@@ -207,10 +207,13 @@ impl Viewer {
         if media.epoch != self.epoch {
             self.change_publisher(media.epoch);
         }
-        for packet in packets {
+        for (at, packet) in packets.iter().enumerate() {
             match packet.source {
                 Source::Audio => self.forward_audio(link, packet, media),
-                Source::Video(layer) => self.forward_video(link, packet, layer, media),
+                Source::Video(layer) => {
+                    let rest = packets.get(at + 1..).unwrap_or_default();
+                    self.forward_video(link, packet, rest, layer, media);
+                }
             }
         }
     }
@@ -240,26 +243,70 @@ impl Viewer {
         &mut self,
         link: &mut Link,
         packet: &Arc<Packet>,
+        rest: &[Arc<Packet>],
         layer: usize,
         media: &Media,
     ) {
         let opens = packet.starts_keyframe;
+        let is_here = self.current() == Some(layer);
         match self.state {
-            VideoState::Live { layer: current } if current == layer => {}
-            VideoState::CatchingUp(catch_up) if catch_up.layer == layer && opens => {
-                // A fresh key frame: the rest of the old group is not needed any more.
-                self.switch(packet, layer);
+            VideoState::Live { .. } if is_here => {
+                if self.is_late_opening(packet, layer, media) {
+                    self.switch_to_group(link, packet, rest, layer, media);
+                } else {
+                    self.write_video(link, packet, layer, media, Timing::Live);
+                }
             }
-            _ if self.target.is_none_or(|target| target == layer)
-                && opens
-                && !matches!(self.state, VideoState::CatchingUp(c) if c.layer == layer) =>
-            {
+            // A fresh key frame: the rest of the old group is not needed any more.
+            VideoState::CatchingUp(_) if is_here && opens => {
+                self.switch_to_group(link, packet, rest, layer, media);
+            }
+            VideoState::CatchingUp(_) if is_here => {}
+            _ if opens && self.target.is_none_or(|target| target == layer) => {
                 self.target = Some(layer);
-                self.switch(packet, layer);
+                self.switch_to_group(link, packet, rest, layer, media);
             }
-            _ => return,
+            _ => {}
         }
-        self.write_video(link, packet, layer, media, Timing::Live);
+    }
+
+    /// Whether a packet of a key frame came after the viewer was switched behind it: what it has is
+    /// of no use without.
+    fn is_late_opening(&self, packet: &Packet, layer: usize, media: &Media) -> bool {
+        let Some(gop) = media.layers.get(layer).map(|layer| &layer.gop) else {
+            return false;
+        };
+        gop.first().is_some_and(|first| first.seq == packet.seq)
+            && gop.frames() <= LONG_GROUP
+            && gop.bytes() <= MOST_BURST_BYTES
+            && (self.video.as_ref()).is_some_and(|video| video.rewriter.is_before_source(packet))
+    }
+
+    /// Switches to a layer whose key frame `packet` belongs to, and sends what came of it so far.
+    /// What stands in `rest` is still to be forwarded.
+    fn switch_to_group(
+        &mut self,
+        link: &mut Link,
+        packet: &Arc<Packet>,
+        rest: &[Arc<Packet>],
+        layer: usize,
+        media: &Media,
+    ) {
+        let gop = media.layers.get(layer).map(|layer| &layer.gop);
+        let first = gop.and_then(GopCache::first);
+        let (Some(gop), Some(first)) = (gop, first.filter(|f| f.timestamp == packet.timestamp))
+        else {
+            self.switch(packet, layer);
+            self.write_video(link, packet, layer, media, Timing::Live);
+            return;
+        };
+        self.switch(first, layer);
+        for early in gop.from(first.seq) {
+            let comes = |p: &Arc<Packet>| p.seq == early.seq && p.source == early.source;
+            if !rest.iter().any(comes) {
+                self.write_video(link, early, layer, media, Timing::Live);
+            }
+        }
     }
 
     fn switch(&mut self, first: &Packet, layer: usize) {

@@ -23,6 +23,10 @@ pub(crate) struct Encoder {
     is_connected: bool,
     pub(crate) is_paused: bool,
     pub(crate) requests: usize,
+    /// Whether the first packet of each key frame leaves after the frame behind it, as one does
+    /// that had to be sent again.
+    pub(crate) opens_late: bool,
+    held_back: Vec<(Option<Rid>, RtpWrite)>,
 }
 
 struct EncoderLayer {
@@ -131,6 +135,8 @@ impl Encoder {
             is_connected: false,
             is_paused: false,
             requests: 0,
+            opens_late: false,
+            held_back: Vec::new(),
         }
     }
 
@@ -195,6 +201,7 @@ impl Encoder {
     fn make_frame(&mut self, rtc: &mut Rtc, now: Instant, start: Instant) {
         let pt = payload_type(rtc, Codec::H264);
         let captured = (now - self.video_delay).max(start);
+        let held_back = std::mem::take(&mut self.held_back);
         for layer in &mut self.layers {
             let is_due = layer
                 .last_keyframe
@@ -234,8 +241,19 @@ impl Encoder {
                 let write = RtpWrite::new(pt, layer.seq.into(), layer.timestamp, captured, payload)
                     .marker(part + 1 == parts)
                     .nackable(true);
-                stream.write_rtp(write);
+                if self.opens_late && is_key && part == 0 {
+                    self.held_back.push((layer.rid, write));
+                } else {
+                    stream.write_rtp(write);
+                }
             }
+        }
+        for (rid, write) in held_back {
+            let mut direct = rtc.direct_api();
+            let stream = direct
+                .stream_tx_by_mid(self.video, rid)
+                .expect("a video stream");
+            stream.write_rtp(write);
         }
     }
 }

@@ -140,6 +140,25 @@ fn one_lost_request_makes_no_publisher_deaf() {
 }
 
 #[test]
+fn picture_is_whole_though_the_first_packet_of_its_key_frame_came_late() {
+    let mut world = World::new();
+    let stream = StreamId::from(1);
+    let spec = EncoderSpec::single(Duration::from_secs(10), false);
+    let publisher = world.publish(stream, &spec, PERFECT());
+    world.encoder(publisher).opens_late = true;
+    // The first key frame comes before DTLS is up. One viewer waits for the second, the other gets
+    // it from the cache.
+    let waiting = world.view(stream, PERFECT());
+    world.run(Duration::from_secs(12));
+    let joining = world.view(stream, PERFECT());
+    world.run(Duration::from_secs(3));
+    for (viewer, frames) in [(waiting, 130), (joining, 80)] {
+        let shown = world.player(viewer).shown.len();
+        assert!(shown > frames, "{shown} frames");
+    }
+}
+
+#[test]
 fn viewer_on_another_shard_gets_the_same_picture() {
     let mut world = World::with(Config::default(), 2);
     let stream = StreamId::from(1);
