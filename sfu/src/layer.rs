@@ -73,9 +73,7 @@ impl LayerSelector {
         current: Option<usize>,
         estimate: Option<u64>,
     ) -> Option<usize> {
-        let mut ladder: Vec<&Candidate> = layers.iter().filter(|l| l.is_active).collect();
-        ladder.sort_by_key(|l| (area(l), l.bitrate));
-        let allowed = self.allowed(&ladder);
+        let allowed = self.ladder(layers);
         let lowest = allowed.first()?;
         let Some(estimate) = estimate else {
             return allowed.last().map(|l| l.index);
@@ -112,7 +110,10 @@ impl LayerSelector {
         Some(next.bitrate * CLIMB_PERCENT / 100)
     }
 
-    fn allowed<'a>(&self, ladder: &[&'a Candidate]) -> Vec<&'a Candidate> {
+    /// The layers that the viewer's wish allows, smallest first.
+    pub(crate) fn ladder<'a>(&self, layers: &'a [Candidate]) -> Vec<&'a Candidate> {
+        let mut ladder: Vec<&Candidate> = layers.iter().filter(|l| l.is_active).collect();
+        ladder.sort_by_key(|l| (area(l), l.bitrate));
         let fits = |layer: &&&Candidate| match &self.choice {
             LayerChoice::Auto => true,
             LayerChoice::Rid(rid) => layer.rid.as_ref() == Some(rid),

@@ -1,8 +1,8 @@
 //! The side that gets media from us: one audio and one video stream, rewritten so that the viewer
 //! sees no seam, whatever layer or publisher the packets come from.
 //!
-//! Video begins with a catch-up: the cached group from its key frame on, sent as fast as the frames
-//! can be told apart, with timestamps as close as the packets; at its end the viewer is live.
+//! Video begins with a catch-up ([`super::catch_up`]): the cached group from its key frame on, at
+//! whose end the viewer is live.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use str0m::bwe::{Bitrate, BweKind};
 use str0m::media::{MediaKind, Mid};
 
+use super::catch_up::{CATCH_UP_TICK, CatchUp, LONG_GROUP, MOST_BURST_BYTES, Replayed};
 use super::outgoing::{Outgoing, Timing};
 use super::{Link, Outbox, bits};
 use crate::egress::Str0mEgress;
@@ -26,21 +27,21 @@ use crate::stream::Media;
 pub(crate) struct Viewer {
     epoch: u32,
     audio: Option<Outgoing>,
-    video: Option<Outgoing>,
-    state: VideoState,
+    pub(super) video: Option<Outgoing>,
+    pub(super) state: VideoState,
     /// The layer to be sent; differs from the one being sent until its key frame comes.
-    target: Option<usize>,
-    selector: LayerSelector,
-    estimates: bool,
-    estimate: Option<u64>,
+    pub(super) target: Option<usize>,
+    pub(super) selector: LayerSelector,
+    pub(super) estimates: bool,
+    pub(super) estimate: Option<u64>,
     desired: u64,
     minimum: u64,
     /// Frames that no other needs are left out: there is no lower layer to go to.
     is_thinned: bool,
     /// Set when the viewer asked for a key frame.
-    wants_keyframe: bool,
+    pub(super) wants_keyframe: bool,
     pub(crate) is_started: bool,
-    replayed_at: Option<Instant>,
+    pub(super) replayed: Option<Replayed>,
     egress: Str0mEgress,
     bytes: RateMeter,
     pub(crate) packets: u64,
@@ -51,7 +52,7 @@ pub(crate) struct Viewer {
 }
 
 #[derive(Debug, Clone, Copy)]
-enum VideoState {
+pub(super) enum VideoState {
     /// Nothing to send before a key frame comes.
     Waiting {
         since: Option<Instant>,
@@ -62,39 +63,8 @@ enum VideoState {
     },
 }
 
-/// A replay of a cached group.
-#[derive(Debug, Clone, Copy)]
-struct CatchUp {
-    layer: usize,
-    generation: u64,
-    next_seq: u64,
-    started: Instant,
-    /// Time between frames, and the same in RTP ticks.
-    spacing: Duration,
-    ticks: u32,
-    frames_begun: u32,
-    /// Frames to send; after them a fresh key frame is waited for.
-    most_frames: u32,
-    timestamp_in: Option<u32>,
-    timestamp_out: u32,
-}
-
-/// The whole catch-up takes at most this long, so that the viewer is at the live edge within 300 ms.
-const LONGEST_CATCH_UP: Duration = Duration::from_millis(150);
-/// Time between caught-up frames where there are few.
-const FRAME_SPACING: Duration = Duration::from_micros(500);
-/// How finely a catch-up is spread.
-const CATCH_UP_TICK: Duration = Duration::from_millis(2);
-/// A cached group of more frames or bytes than this is not sent to a joining viewer whose publisher
-/// listens: a fresh key frame is asked for.
-const LONG_GROUP: usize = 15;
-const MOST_BURST_BYTES: usize = 192 * 1024;
-/// A key frame that was asked for is waited for no longer than this.
-const LONGEST_WAIT: Duration = Duration::from_millis(500);
-/// A viewer that lost its picture gets the cached group again at most this often.
-const REPLAY_INTERVAL: Duration = Duration::from_secs(1);
-/// Sent packets kept for NACKs.
-const RTX_PACKETS: usize = 1_024;
+/// Sent packets kept for NACKs: what a replay sends in [`RTX_AGE`].
+const RTX_PACKETS: usize = 4_096;
 const RTX_AGE: Duration = Duration::from_secs(1);
 /// Share of sent bytes that may be retransmissions.
 const RTX_SHARE: f32 = 0.3;
@@ -124,7 +94,7 @@ impl Viewer {
             is_thinned: false,
             wants_keyframe: false,
             is_started: false,
-            replayed_at: None,
+            replayed: None,
             egress: Str0mEgress,
             bytes: RateMeter::new(now),
             packets: 0,
@@ -193,12 +163,7 @@ impl Viewer {
         self.is_started = true;
         self.epoch = media.epoch;
         self.decide(link, now, media, outbox);
-        if let Some(layer) = self.target
-            && self.begin_catch_up(now, media, layer, self.frames_to_replay(link, media, layer))
-        {
-            self.cached_joins += 1;
-            self.catch_up(link, now, media);
-        }
+        self.join_from_cache(link, now, media);
         self.ask_if_stale(link, now, media, outbox);
     }
 
@@ -319,7 +284,7 @@ impl Viewer {
         self.state = VideoState::Live { layer };
     }
 
-    fn write_video(
+    pub(super) fn write_video(
         &mut self,
         link: &mut Link,
         packet: &Arc<Packet>,
@@ -337,102 +302,6 @@ impl Viewer {
             self.packets += 1;
             self.bytes.add(packet.arrival, packet.payload.len() as u64);
         }
-    }
-
-    /// How much of a cached group a joining viewer gets. A long group is slow to decode and floods
-    /// the link: where a fresh key frame is to be had, the cached one is shown until that comes.
-    fn frames_to_replay(&self, link: &Link, media: &Media, layer: usize) -> u32 {
-        let is_long = media.layers.get(layer).is_some_and(|layer| {
-            layer.gop.frames() > LONG_GROUP || layer.gop.bytes() > MOST_BURST_BYTES
-        });
-        if is_long && link.shared.answers_pli() != Some(false) {
-            1
-        } else {
-            u32::MAX
-        }
-    }
-
-    /// Starts to replay the cached group of a layer. Returns false when there is none.
-    fn begin_catch_up(
-        &mut self,
-        now: Instant,
-        media: &Media,
-        layer: usize,
-        most_frames: u32,
-    ) -> bool {
-        let (Some(video), Some(cached)) = (&mut self.video, media.layers.get(layer)) else {
-            return false;
-        };
-        let gop: &GopCache = &cached.gop;
-        let Some(first) = gop.first() else {
-            return false;
-        };
-        video.rewriter.switch(first);
-        let frames = u32::try_from(gop.frames()).unwrap_or(u32::MAX).max(1);
-        let spacing = (LONGEST_CATCH_UP / frames).min(FRAME_SPACING);
-        let ticks = spacing.as_micros() * u128::from(VIDEO_CLOCK) / 1_000_000;
-        let timestamp_out = video.rewriter.timestamp_of(first);
-        self.state = VideoState::CatchingUp(CatchUp {
-            layer,
-            generation: gop.generation(),
-            next_seq: first.seq,
-            started: now,
-            spacing,
-            ticks: u32::try_from(ticks).unwrap_or(1).max(1),
-            frames_begun: 0,
-            most_frames,
-            timestamp_in: None,
-            timestamp_out,
-        });
-        self.target = Some(layer);
-        true
-    }
-
-    /// Sends the part of the replay that is due.
-    pub(crate) fn catch_up(&mut self, link: &mut Link, now: Instant, media: &Media) {
-        let VideoState::CatchingUp(mut at) = self.state else {
-            return;
-        };
-        let Some(cached) = media.layers.get(at.layer) else {
-            return;
-        };
-        if cached.gop.generation() != at.generation {
-            // The group went over its bounds, or a new one begins: the next key frame takes over.
-            self.state = VideoState::Waiting { since: None };
-            return;
-        }
-        let elapsed = now.saturating_duration_since(at.started) + CATCH_UP_TICK;
-        let due = elapsed.as_nanos() / at.spacing.as_nanos().max(1);
-        let due = u32::try_from(due).unwrap_or(u32::MAX);
-        let mut is_live = true;
-        for packet in cached.gop.from(at.next_seq) {
-            if at.timestamp_in != Some(packet.timestamp) {
-                if at.frames_begun >= at.most_frames {
-                    self.state = VideoState::Waiting { since: Some(now) };
-                    return;
-                }
-                if at.frames_begun >= due {
-                    is_live = false;
-                    break;
-                }
-                if at.timestamp_in.is_some() {
-                    at.timestamp_out = at.timestamp_out.wrapping_add(at.ticks);
-                }
-                at.timestamp_in = Some(packet.timestamp);
-                at.frames_begun += 1;
-            }
-            at.next_seq = packet.seq + 1;
-            let timing = Timing::Replayed {
-                timestamp: at.timestamp_out,
-                now,
-            };
-            self.write_video(link, packet, at.layer, media, timing);
-        }
-        self.state = if is_live {
-            VideoState::Live { layer: at.layer }
-        } else {
-            VideoState::CatchingUp(at)
-        };
     }
 
     /// When the next part of a replay, or a lost picture, is to be seen to.
@@ -454,44 +323,6 @@ impl Viewer {
         self.decide(link, now, media, outbox);
         self.recover(link, now, media, outbox);
         self.give_up_waiting(now, media);
-    }
-
-    /// The fresh key frame does not come: the cached group is better than nothing.
-    fn give_up_waiting(&mut self, now: Instant, media: &Media) {
-        if let VideoState::Waiting { since: Some(since) } = self.state
-            && now.saturating_duration_since(since) > LONGEST_WAIT
-            && let Some(layer) = self.target
-        {
-            self.begin_catch_up(now, media, layer, u32::MAX);
-        }
-    }
-
-    /// Answers a viewer's request for a key frame.
-    pub(crate) fn recover(
-        &mut self,
-        link: &Link,
-        now: Instant,
-        media: &Media,
-        outbox: &mut Outbox,
-    ) {
-        if !std::mem::take(&mut self.wants_keyframe) {
-            return;
-        }
-        let Some(layer) = self.current().or(self.target) else {
-            return;
-        };
-        let may_replay = self
-            .replayed_at
-            .is_none_or(|at| now.saturating_duration_since(at) >= REPLAY_INTERVAL);
-        // Also of one that seems deaf: it may have been misjudged, and its cache may be empty.
-        outbox.keyframes.push((link.stream, layer));
-        // A publisher that does not listen: the cached group brings the picture back.
-        if link.shared.answers_pli() == Some(false)
-            && may_replay
-            && self.begin_catch_up(now, media, layer, u32::MAX)
-        {
-            self.replayed_at = Some(now);
-        }
     }
 
     fn decide(&mut self, link: &mut Link, now: Instant, media: &mut Media, outbox: &mut Outbox) {
@@ -533,10 +364,12 @@ impl Viewer {
         // Asked again at each sweep until the key frame comes; coalesced on the way.
         outbox.keyframes.push((link.stream, chosen));
         let is_deaf = link.shared.answers_pli() == Some(false);
-        if is_new && is_deaf && current.is_some() {
+        let may_replay = is_new && is_deaf && current.is_some();
+        let is_down = self.is_flooded(&candidates, current, estimate);
+        if may_replay && (is_down || self.is_worth_replaying(now, media, chosen)) {
             self.switches += 1;
             self.begin_catch_up(now, media, chosen, u32::MAX);
-        } else if is_new && self.is_flooded(&candidates, current, estimate) {
+        } else if is_new && is_down && !is_deaf {
             // What the link does not carry only delays the key frame that helps.
             self.state = VideoState::Waiting { since: Some(now) };
         }

@@ -1,16 +1,31 @@
 //! Joins: how soon there is a picture, and how soon it is live.
 
+use str0m_netem::{Bitrate, DataSize, Probability, RandomLoss};
+
+use super::player::Player;
 use super::*;
 
 const LIVE: Duration = Duration::from_millis(80);
 
 fn joined(keyframe_every: u64, listens: bool) -> (World, usize) {
+    joined_to(keyframe_every, listens, 2_500_000, PERFECT())
+}
+
+fn joined_to(
+    keyframe_every: u64,
+    listens: bool,
+    bitrate: u64,
+    down: NetemConfig,
+) -> (World, usize) {
     let mut world = World::new();
     let stream = StreamId::from(1);
-    let spec = EncoderSpec::single(Duration::from_secs(keyframe_every), listens);
+    let spec = EncoderSpec {
+        layers: vec![(None, bitrate)],
+        ..EncoderSpec::single(Duration::from_secs(keyframe_every), listens)
+    };
     world.publish(stream, &spec, PERFECT());
     world.run(Duration::from_millis(keyframe_every * 1_000 + 7_500));
-    let viewer = world.view(stream, PERFECT());
+    let viewer = world.view(stream, down);
     world.run(Duration::from_secs(2));
     (world, viewer)
 }
@@ -33,7 +48,8 @@ fn viewer_sees_a_picture_and_hears_sound() {
 
 #[test]
 fn join_is_instant_though_the_publisher_ignores_requests_and_its_key_frame_is_old() {
-    let (world, viewer) = joined(10, false);
+    // 7.5 s of it are all that the run-up of a replay carries.
+    let (world, viewer) = joined_to(10, false, 1_000_000, PERFECT());
     let player = world.player(viewer);
     let connected = player.connected_at.expect("it connects");
     let first = player.shown.first().expect("it shows frames");
@@ -55,6 +71,54 @@ fn join_is_instant_though_the_publisher_ignores_requests_and_its_key_frame_is_ol
     let after = player.shown.iter().skip_while(|s| s.age >= LIVE);
     assert!(after.into_iter().all(|s| s.age < LIVE), "it stays live");
     assert_eq!(player.requests, 0);
+}
+
+/// When a joined viewer is at the live edge, after it connected.
+fn time_to_live(player: &Player) -> Duration {
+    let connected = player.connected_at.expect("it connects");
+    let live = player.shown.iter().find(|s| s.age < LIVE);
+    live.expect("it gets live").at - connected
+}
+
+#[test]
+fn long_group_is_replayed_no_faster_than_the_link_bears() {
+    // 7.5 s of 2.5 Mbit/s and a buffer of 300 ms. Nothing is lost but what the buffer does not hold:
+    // str0m as a player asks again for the newest 100 packets only, 40 ms of a replay.
+    let link = PERFECT().link(Bitrate::mbps(20), DataSize::kbytes(750));
+    let (world, viewer) = joined_to(10, false, 2_500_000, link);
+    let player = world.player(viewer);
+    let first = player.shown.first().expect("it shows frames").at;
+    let connected = player.connected_at.expect("it connects");
+    assert!(first - connected < Duration::from_millis(150), "{first:?}");
+    let live = time_to_live(player);
+    assert!(live < Duration::from_millis(1_400), "{live:?}");
+    assert_eq!(player.requests, 0, "nothing was lost for good");
+    let frozen = player.frozen(world.elapsed(), Duration::from_millis(250));
+    assert_eq!(frozen, Duration::ZERO);
+    let silences = player.audio.windows(2).map(|pair| pair[1] - pair[0]);
+    let longest = silences.max().expect("sound");
+    assert!(longest < Duration::from_millis(100), "{longest:?}");
+}
+
+#[test]
+fn replay_that_did_not_help_is_not_repeated_at_once() {
+    let mut world = World::new();
+    let stream = StreamId::from(1);
+    let spec = EncoderSpec::single(Duration::from_secs(10), false);
+    world.publish(stream, &spec, PERFECT());
+    world.run(Duration::from_millis(14_000));
+    let viewer = world.view(stream, PERFECT());
+    world.run(Duration::from_secs(1));
+    // Nothing of what comes makes a picture: half of it is lost.
+    let lossy = PERFECT().loss(RandomLoss::new(Probability::new(0.5)));
+    world.set_down_link(viewer, lossy);
+    let before = world.registry().counters.snapshot().packets_forwarded;
+    world.run(Duration::from_secs(4));
+    let sent = world.registry().counters.snapshot().packets_forwarded - before;
+    let player = world.player(viewer);
+    assert!(player.requests > 4, "{}", player.requests);
+    // Live it is 1,200 packets of video and 200 of sound, each replay some 1,500 more.
+    assert!(sent < 4_500, "{sent} packets");
 }
 
 #[test]
