@@ -127,7 +127,8 @@ impl Viewer {
     /// Begins to send what is cached to a viewer that just came.
     pub(super) fn join_from_cache(&mut self, link: &mut Link, now: Instant, media: &mut Media) {
         let Some(chosen) = self.target else { return };
-        let listens = link.shared.answers_pli() != Some(false);
+        // Unknown counts as deaf: of one that does listen a fresh key frame cuts the replay short.
+        let listens = link.shared.answers_pli() == Some(true);
         let (layer, most_frames) = if listens && is_long(media, chosen) {
             (chosen, 1)
         } else {

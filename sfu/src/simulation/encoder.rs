@@ -158,6 +158,13 @@ impl Encoder {
         }
     }
 
+    /// Makes its next frames key frames.
+    pub(crate) fn want_keyframes(&mut self) {
+        for layer in &mut self.layers {
+            layer.wants_keyframe = true;
+        }
+    }
+
     pub(super) fn make(&mut self, rtc: &mut Rtc, now: Instant, start: Instant) -> bool {
         let mut is_made = false;
         while now >= self.next_audio {

@@ -101,6 +101,23 @@ fn long_group_is_replayed_no_faster_than_the_link_bears() {
 }
 
 #[test]
+fn join_is_live_at_once_while_nobody_knows_whether_the_publisher_listens() {
+    let mut world = World::new();
+    let stream = StreamId::from(1);
+    let spec = EncoderSpec::single(Duration::from_secs(10), false);
+    let publisher = world.publish(stream, &spec, PERFECT());
+    world.run(Duration::from_millis(200));
+    world.encoder(publisher).want_keyframes();
+    world.run(Duration::from_secs(3));
+    let shared = world.registry().stream(stream).expect("it is live");
+    assert_eq!(shared.answers_pli(), None);
+    let viewer = world.view(stream, PERFECT());
+    world.run(Duration::from_secs(2));
+    let live = time_to_live(world.player(viewer));
+    assert!(live < Duration::from_millis(300), "{live:?}");
+}
+
+#[test]
 fn replay_that_did_not_help_is_not_repeated_at_once() {
     let mut world = World::new();
     let stream = StreamId::from(1);
