@@ -421,9 +421,10 @@ impl Viewer {
         if !self.estimates {
             return;
         }
-        let top = candidates.iter().map(|c| c.bitrate).max().unwrap_or(0);
+        let allowed = self.selector.ladder(candidates);
+        let top = allowed.iter().map(|c| c.bitrate).max().unwrap_or(0);
         let desired = (top + audio) * DESIRED_PERCENT / 100;
-        let next = LayerSelector::next_rate(candidates, self.target);
+        let next = self.selector.next_rate(candidates, self.target);
         let minimum = next.map_or(0, |rate| (rate + audio) * OVERHEAD_PERCENT / 100);
         let changed = |old: u64, new: u64| old.abs_diff(new) * 10 > old;
         if changed(self.desired, desired) || changed(self.minimum, minimum) {
