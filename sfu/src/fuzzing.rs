@@ -446,7 +446,7 @@ impl Track {
             3 => {
                 let timestamp = self.rewriter.timestamp_of(packet);
                 let close = timestamp.wrapping_add(u32::from(picture));
-                let out = self.rewriter.rewrite_at(packet, close);
+                let out = self.rewriter.rewrite_at(packet, close, packet.arrival);
                 assert!(out.is_none_or(|out| out.timestamp == close));
                 self.check(packet, out);
             }

@@ -105,9 +105,12 @@ impl Rewriter {
         (self.mapping).is_some_and(|mapping| packet.seq < mapping.first_in.min(mapping.floor))
     }
 
-    /// The source is gone; packets are refused until the next switch.
+    /// The source is gone, and with it its capture clock; packets are refused until the next switch.
     pub(crate) fn end_source(&mut self) {
         self.mapping = None;
+        if let Some(newest) = &mut self.newest {
+            newest.capture_us = None;
+        }
     }
 
     /// The outgoing timestamp of a packet of the current source.
@@ -118,6 +121,16 @@ impl Rewriter {
 
     /// Rewrites a packet of the current source; `None` for one from before the switch.
     pub(crate) fn rewrite(&mut self, packet: &Packet) -> Option<Rewritten> {
+        self.put(packet, packet.arrival, packet.capture_us)
+    }
+
+    /// Rewrites a packet that counts as having come at `arrival`.
+    fn put(
+        &mut self,
+        packet: &Packet,
+        arrival: Instant,
+        capture_us: Option<i64>,
+    ) -> Option<Rewritten> {
         let mapping = self.mapping?;
         if packet.seq < mapping.floor {
             return None;
@@ -138,8 +151,8 @@ impl Rewriter {
             self.next_seq = rewritten.seq + 1;
             self.newest = Some(Newest {
                 timestamp_out: rewritten.timestamp,
-                arrival: packet.arrival,
-                capture_us: packet.capture_us,
+                arrival,
+                capture_us,
                 picture_id: rewritten.picture_id.unwrap_or(0),
                 tl0_pic_idx: rewritten.tl0_pic_idx.unwrap_or(0),
             });
@@ -147,14 +160,20 @@ impl Rewriter {
         Some(rewritten)
     }
 
-    /// Rewrites a packet with a timestamp of the caller's; what follows goes on from there.
+    /// Rewrites a packet with a timestamp of the caller's, which is `now`; what follows goes on from
+    /// there.
     ///
     /// A group that is sent faster than it was filmed gets timestamps as close as its packets, so
     /// that the player shows it at once and is at the live edge at its end.
-    pub(crate) fn rewrite_at(&mut self, packet: &Packet, timestamp: u32) -> Option<Rewritten> {
+    pub(crate) fn rewrite_at(
+        &mut self,
+        packet: &Packet,
+        timestamp: u32,
+        now: Instant,
+    ) -> Option<Rewritten> {
         let mapping = self.mapping.as_mut()?;
         mapping.timestamp = timestamp.wrapping_sub(packet.timestamp);
-        self.rewrite(packet)
+        self.put(packet, now, None)
     }
 
     /// Leaves out a packet of the current source without leaving a gap. Returns false, and skips
@@ -292,11 +311,43 @@ mod tests {
             .collect();
         rewriter.switch(&frames[0]);
         for (i, frame) in (0u32..).zip(&frames[..3]) {
-            let out = rewriter.rewrite_at(frame, i * 60).expect("of the source");
+            let out = rewriter
+                .rewrite_at(frame, i * 60, base)
+                .expect("of the source");
             assert_eq!(out.timestamp, i * 60);
         }
         let live = rewriter.rewrite(&frames[3]).expect("of the source");
         assert_eq!(live.timestamp, 2 * 60 + 3_000);
+    }
+
+    #[test]
+    fn after_a_replay_time_goes_on_from_the_replay() {
+        let base = base();
+        let mut rewriter = Rewriter::new(VIDEO_CLOCK, 1, 0);
+        let old = packet(base, 1, 0, 0);
+        rewriter.switch(&old);
+        let now = base + Duration::from_secs(7);
+        rewriter.rewrite_at(&old, 0, now).expect("of the source");
+        let fresh = packet(base, 90, 630_000, 7_100);
+        rewriter.switch(&fresh);
+        let out = rewriter.rewrite(&fresh).expect("of the source");
+        assert_eq!(out.timestamp, 9_000);
+    }
+
+    #[test]
+    fn capture_clocks_of_two_publishers_are_not_compared() {
+        let base = base();
+        let mut rewriter = Rewriter::new(VIDEO_CLOCK, 1, 0);
+        let mut before = packet(base, 1, 0, 0);
+        before.capture_us = Some(1_000_000);
+        rewriter.switch(&before);
+        rewriter.rewrite(&before);
+        rewriter.end_source();
+        let mut after = packet(base, 1, 0, 100);
+        after.capture_us = Some(31_000_000);
+        rewriter.switch(&after);
+        let out = rewriter.rewrite(&after).expect("of the source");
+        assert_eq!(out.timestamp, 9_000);
     }
 
     #[test]

@@ -188,8 +188,8 @@ impl Viewer {
         self.epoch = epoch;
         self.state = VideoState::Waiting { since: None };
         self.target = None;
-        if let Some(audio) = &mut self.audio {
-            audio.rewriter.end_source();
+        for track in self.audio.iter_mut().chain(&mut self.video) {
+            track.rewriter.end_source();
         }
     }
 

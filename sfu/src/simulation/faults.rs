@@ -90,6 +90,8 @@ fn new_publisher_supersedes_the_old_one() {
         matches!(event, Event::Closed { session: s, reason: CloseReason::Superseded, .. } if *s == session)
     });
     assert!(superseded);
+    let drift = world.player(viewer).drift();
+    assert!(drift < Duration::from_millis(60), "{drift:?}");
     assert!(
         world
             .player(viewer)

@@ -256,6 +256,29 @@ fn viewer_on_another_shard_gets_the_same_picture() {
 }
 
 #[test]
+fn timestamps_advance_as_time_does_from_the_replay_of_one_frame_to_the_fresh_one() {
+    let mut world = World::new();
+    let stream = StreamId::from(1);
+    let spec = EncoderSpec::single(Duration::from_secs(3_600), true);
+    world.publish(stream, &spec, PERFECT());
+    world.run(Duration::from_secs(3));
+    world.view(stream, PERFECT());
+    world.run(Duration::from_secs(4));
+    // The publisher is known to listen: the second viewer is shown one old frame first.
+    let viewer = world.view(stream, PERFECT());
+    world.run(Duration::from_secs(2));
+    let drift = world.player(viewer).drift();
+    assert!(drift < Duration::from_millis(60), "{drift:?}");
+}
+
+#[test]
+fn timestamps_of_a_long_replay_advance_as_time_does() {
+    let (world, viewer) = joined(10, false);
+    let drift = world.player(viewer).drift();
+    assert!(drift < Duration::from_millis(60), "{drift:?}");
+}
+
+#[test]
 fn picture_and_sound_stay_in_step_though_video_takes_longer_to_encode() {
     let mut world = World::new();
     let stream = StreamId::from(1);
