@@ -469,6 +469,8 @@ impl ShardThread {
     }
 
     fn send_datagrams(&mut self) {
+        let unsent = self.shard.outbox().transmits.take_dropped();
+        count_by(&self.registry.counters.datagrams_unsent, unsent);
         if !self.is_writable {
             return;
         }
