@@ -208,9 +208,17 @@ impl StreamShared {
         self.publisher.load(Ordering::Relaxed).checked_sub(1)
     }
 
-    pub(crate) fn set_publisher_shard(&self, shard: Option<usize>) {
-        let code = shard.map_or(0, |shard| shard + 1);
-        self.publisher.store(code, Ordering::Relaxed);
+    pub(crate) fn set_publisher_shard(&self, shard: usize) {
+        self.publisher.store(shard + 1, Ordering::Relaxed);
+    }
+
+    /// The publisher of `shard` is gone; one that took over on another shard stays.
+    pub(crate) fn clear_publisher_shard(&self, shard: usize) {
+        let (ours, none) = (shard + 1, 0);
+        // It fails where there is a successor, as it should.
+        let _ = self
+            .publisher
+            .compare_exchange(ours, none, Ordering::Relaxed, Ordering::Relaxed);
     }
 }
 

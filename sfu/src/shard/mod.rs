@@ -227,7 +227,7 @@ impl Shard {
             Role::Viewer => stream.viewers.push(key),
             Role::Publisher => {
                 stream.publishers.push(key);
-                shared.set_publisher_shard(Some(self.index));
+                shared.set_publisher_shard(self.index);
             }
         }
         self.timers.push(Reverse((deadline, key)));
@@ -453,7 +453,7 @@ impl Shard {
         if let Some(stream) = self.streams.get_mut(&stream) {
             stream.viewers.retain(|viewer| *viewer != key);
             if stream.publishers.last() == Some(&key) {
-                shared.set_publisher_shard(None);
+                shared.clear_publisher_shard(self.index);
             }
             stream.publishers.retain(|publisher| *publisher != key);
         }

@@ -102,6 +102,26 @@ fn new_publisher_supersedes_the_old_one() {
 }
 
 #[test]
+fn successor_on_another_shard_is_asked_for_key_frames() {
+    let mut world = World::with(Config::default(), 2);
+    let stream = StreamId::from(1);
+    // Peers take turns: the first publisher and the viewer share a shard.
+    world.publish(stream, &EncoderSpec::simulcast(), PERFECT());
+    world.run(SECOND * 2);
+    world.publish(stream, &EncoderSpec::simulcast(), PERFECT());
+    let viewer = world.view(stream, PERFECT());
+    world.run(SECOND * 3);
+    let (reply, _result) = oneshot::channel();
+    world.command(Command::ChooseLayer {
+        session: world.session(viewer),
+        choice: LayerChoice::Rid("l".to_owned()),
+        reply,
+    });
+    world.run(SECOND * 2);
+    assert_eq!(world.player(viewer).layer(), Some(0));
+}
+
+#[test]
 fn chosen_layer_is_sent_and_auto_returns_to_the_largest() {
     let mut world = World::new();
     let (_, viewer) = live(&mut world, &EncoderSpec::simulcast());
