@@ -5,6 +5,7 @@
 //! goes into an [`Outbox`].
 
 mod catch_up;
+mod numbering;
 mod outgoing;
 mod publisher;
 mod viewer;

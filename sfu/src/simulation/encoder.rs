@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use str0m::Rtc;
 use str0m::format::Codec;
 use str0m::media::{Mid, Rid};
-use str0m::rtp::RtpWrite;
+use str0m::rtp::{RtpWrite, Ssrc};
 
 use super::Mark;
 
@@ -137,6 +137,19 @@ impl Encoder {
             requests: 0,
             opens_late: false,
             held_back: Vec::new(),
+        }
+    }
+
+    /// Goes on with another SSRC and other numbers.
+    pub(super) fn change_ssrc(&mut self, rtc: &mut Rtc) {
+        for layer in &mut self.layers {
+            let number = u32::from(layer.index);
+            let (ssrc, rtx) = (Ssrc::from(7_000 + number), Ssrc::from(8_000 + number));
+            let mut direct = rtc.direct_api();
+            let stream = direct.reset_stream_tx(self.video, layer.rid, ssrc, Some(rtx));
+            stream.expect("a video stream");
+            layer.seq = 20_000;
+            layer.timestamp = layer.timestamp.wrapping_sub(1_234_567_890);
         }
     }
 

@@ -122,6 +122,23 @@ fn successor_on_another_shard_is_asked_for_key_frames() {
 }
 
 #[test]
+fn publisher_that_changes_its_ssrc_goes_on_for_its_viewers() {
+    let mut world = World::new();
+    let (publisher, viewer) = live(&mut world, &single());
+    world.change_ssrc(publisher);
+    let changed = world.elapsed();
+    world.run(SECOND * 3);
+    let joined = world.view(StreamId::from(1), PERFECT());
+    world.run(SECOND);
+    let player = world.player(viewer);
+    let shown = player.shown_between(changed, world.elapsed()).count();
+    assert!(shown > 100, "{shown} frames");
+    let drift = player.drift();
+    assert!(drift < Duration::from_millis(60), "{drift:?}");
+    assert!(world.player(joined).shown.len() > 20);
+}
+
+#[test]
 fn chosen_layer_is_sent_and_auto_returns_to_the_largest() {
     let mut world = World::new();
     let (_, viewer) = live(&mut world, &EncoderSpec::simulcast());

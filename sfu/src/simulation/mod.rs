@@ -266,6 +266,14 @@ impl World {
         }
     }
 
+    /// Lets a publisher go on with another SSRC for its video, and other numbers.
+    pub(crate) fn change_ssrc(&mut self, peer: usize) {
+        let Peer { rtc, role, .. } = &mut self.peers[peer];
+        if let PeerRole::Encoder(encoder) = role {
+            encoder.change_ssrc(rtc);
+        }
+    }
+
     pub(crate) fn player(&self, peer: usize) -> &Player {
         match &self.peers[peer].role {
             PeerRole::Player(player) => player,
