@@ -118,6 +118,8 @@ pub enum Event {
         session: SessionId,
         /// Its stream.
         stream: StreamId,
+        /// Time since its last media.
+        silent_for: Duration,
     },
     /// Tracks, layers or their sizes changed; [`Sfu::stream_stats`] has them.
     LayersChanged {

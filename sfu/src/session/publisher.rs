@@ -382,18 +382,23 @@ impl Publisher {
         sent
     }
 
-    /// What is to be done from time to time: silence, unanswered requests, paused layers.
-    pub(crate) fn sweep(&mut self, link: &Link, now: Instant, outbox: &mut Outbox) {
-        let is_silent = self
-            .last_media
-            .is_some_and(|last| now.saturating_duration_since(last) >= self.silence);
-        if self.is_flowing && is_silent {
+    /// Tells of silence, once it has lasted.
+    pub(crate) fn check_silence(&mut self, link: &Link, now: Instant, outbox: &mut Outbox) {
+        if let Some(last) = self.last_media
+            && self.is_flowing
+            && now >= last + self.silence
+        {
             self.is_flowing = false;
             outbox.events.push(Event::MediaSilent {
                 session: link.id,
                 stream: link.stream,
+                silent_for: now.saturating_duration_since(last),
             });
         }
+    }
+
+    /// What is to be done from time to time: unanswered requests of layers that are not paused.
+    pub(crate) fn sweep(&mut self, link: &Link, now: Instant) {
         let mut unanswered = 0;
         for layer in &mut self.layers {
             let is_paused = now.saturating_duration_since(layer.track.last) > PAUSED_AFTER;
@@ -406,11 +411,13 @@ impl Publisher {
         }
     }
 
-    /// When a held-back key frame request is due.
+    /// When a held-back key frame request is due, or silence is to be told.
     pub(crate) fn deadline(&self) -> Option<Instant> {
+        let silent_at = self.last_media.filter(|_| self.is_flowing);
         self.layers
             .iter()
             .filter_map(|l| l.requests.deadline())
+            .chain(silent_at.map(|last| last + self.silence))
             .min()
     }
 

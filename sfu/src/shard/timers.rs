@@ -53,6 +53,9 @@ impl Shard {
             });
         } else {
             self.with_session(now, key, |session, outbox| {
+                if let Kind::Publisher(publisher) = &mut session.kind {
+                    publisher.check_silence(&session.link, now, outbox);
+                }
                 session.flush(now, outbox);
             });
             self.send_requests(now, key);
@@ -100,9 +103,9 @@ impl Shard {
         }
         let stream = link.stream;
         if matches!(session.kind, Kind::Publisher(_)) {
-            self.with_session(now, key, |session, outbox| {
+            self.with_session(now, key, |session, _| {
                 if let Kind::Publisher(publisher) = &mut session.kind {
-                    publisher.sweep(&session.link, now, outbox);
+                    publisher.sweep(&session.link, now);
                 }
             });
             self.send_requests(now, key);
