@@ -26,6 +26,8 @@ pub(crate) fn kind_of(datagram: &[u8]) -> PacketKind {
 
 /// Our ufrag in a STUN binding request (RFC 8445 §7.3: `local:remote` in USERNAME), if it is one.
 pub(crate) fn requested_ufrag(datagram: &[u8]) -> Option<String> {
+    #[cfg(test)]
+    crate::simulation::trip(datagram);
     if kind_of(datagram) != PacketKind::Stun {
         return None;
     }

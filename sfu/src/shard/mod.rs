@@ -6,7 +6,8 @@
 //!
 //! Invariants: a session is in exactly one shard (or pending in the registry); an address is known
 //! only after a STUN request with a valid HMAC came from it; whatever belongs to no session is
-//! dropped without an answer; a panic inside a session ends that session.
+//! dropped without an answer; a panic inside a session ends that session, one before any session is
+//! found costs the datagram, one over a slice the slice and what is cached of its stream.
 
 mod commands;
 mod forwarding;
@@ -153,19 +154,28 @@ impl Shard {
     /// Takes a datagram: by its address, else by its ufrag, else not at all.
     pub(crate) fn receive(&mut self, now: Instant, datagram: Datagram<'_>) -> Receipt {
         count(&self.registry.counters.datagrams_in);
-        let remote = (datagram.protocol, datagram.source);
-        let known = self.by_remote.get(&remote).copied();
-        let receipt = if known.is_some_and(|key| self.deliver(now, key, datagram)) {
-            Receipt::Taken
-        } else {
-            self.receive_unknown(now, datagram)
-        };
+        // Bytes of strangers are read in there, before any session is found: a panic costs them.
+        let taken = catch_unwind(AssertUnwindSafe(|| self.take_datagram(now, datagram)));
+        let receipt = taken.unwrap_or_else(|_| {
+            count(&self.registry.counters.panics);
+            Receipt::Dropped
+        });
         match receipt {
             Receipt::Dropped => count(&self.registry.counters.datagrams_dropped),
             Receipt::Elsewhere(_) => count(&self.registry.counters.datagrams_strayed),
             Receipt::Taken => {}
         }
         receipt
+    }
+
+    fn take_datagram(&mut self, now: Instant, datagram: Datagram<'_>) -> Receipt {
+        let remote = (datagram.protocol, datagram.source);
+        let known = self.by_remote.get(&remote).copied();
+        if known.is_some_and(|key| self.deliver(now, key, datagram)) {
+            Receipt::Taken
+        } else {
+            self.receive_unknown(now, datagram)
+        }
     }
 
     fn receive_unknown(&mut self, now: Instant, datagram: Datagram<'_>) -> Receipt {
@@ -297,6 +307,7 @@ impl Shard {
         let outbox = &mut self.outbox;
         // Bytes of strangers are parsed in here: a panic costs its session, not the server.
         if catch_unwind(AssertUnwindSafe(|| f(session, outbox))).is_err() {
+            count(&self.registry.counters.panics);
             session.link.closing = Some(CloseReason::Failed("internal error".to_owned()));
             self.remove(key, false, now);
             return;
@@ -439,6 +450,7 @@ impl Shard {
                 }
             };
             if catch_unwind(AssertUnwindSafe(goodbye)).is_err() {
+                count(&self.registry.counters.panics);
                 count(&self.registry.counters.sessions_failed);
             }
         }

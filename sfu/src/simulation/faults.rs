@@ -249,6 +249,49 @@ fn strangers_get_no_answer_and_disturb_nobody() {
 }
 
 #[test]
+fn panic_outside_of_any_session_costs_nobody_else() {
+    let mut world = World::new();
+    let (_, viewer) = live(&mut world, &single());
+    let stranger: SocketAddr = ([203, 0, 113, 9], 999).into();
+    assert_eq!(world.inject(stranger, TRIPWIRE), Receipt::Dropped);
+    let now = world.now;
+    let packet = Packet {
+        source: Source::Audio,
+        seq: 1,
+        timestamp: 0,
+        marker: false,
+        payload: Arc::from(TRIPWIRE),
+        arrival: now,
+        capture_us: None,
+        wallclock: now,
+        starts_keyframe: false,
+        discardable: false,
+        vp8: None,
+        extensions: str0m::rtp::ExtensionValues::default(),
+    };
+    world.inject_slice(Slice {
+        stream: StreamId::from(2),
+        epoch: 1,
+        layout: Arc::default(),
+        packets: vec![Arc::new(packet.clone())],
+    });
+    world
+        .registry()
+        .add_stream(StreamId::from(2), Arc::default());
+    world.inject_slice(Slice {
+        stream: StreamId::from(2),
+        epoch: 1,
+        layout: Arc::default(),
+        packets: vec![Arc::new(packet)],
+    });
+    assert_eq!(world.registry().counters.snapshot().panics, 2);
+    let from = world.elapsed();
+    world.run(SECOND * 2);
+    let player = world.player(viewer);
+    assert!(player.shown_between(from, world.elapsed()).count() > 55);
+}
+
+#[test]
 fn session_without_dtls_is_removed_after_10_s() {
     let mut world = World::new();
     live(&mut world, &single());

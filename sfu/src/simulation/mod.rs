@@ -16,6 +16,7 @@ use str0m_netem::{Input as NetIn, Netem, NetemConfig, Output as NetOut};
 use crate::config::Config;
 use crate::handle::{Event, OfferError};
 use crate::ids::{SessionId, StreamId};
+use crate::packet::{Packet, Slice, Source};
 use crate::registry::Registry;
 use crate::sdp::Offer;
 use crate::session::Session;
@@ -78,6 +79,14 @@ pub(crate) const PERFECT: fn() -> NetemConfig =
     || NetemConfig::new().latency(Duration::from_millis(10));
 
 const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 8189);
+
+/// Bytes that a test makes the code under it panic with.
+pub(crate) const TRIPWIRE: &[u8] = b"tripwire";
+
+/// Panics over the bytes of [`TRIPWIRE`].
+pub(crate) fn trip(bytes: &[u8]) {
+    assert!(bytes != TRIPWIRE, "a test asked for this");
+}
 
 impl World {
     pub(crate) fn new() -> Self {
@@ -300,6 +309,13 @@ impl World {
         let receipt = self.shards[0].receive(now, datagram);
         self.settle();
         receipt
+    }
+
+    /// A slice of media, straight to the first shard.
+    pub(crate) fn inject_slice(&mut self, slice: Slice) {
+        let now = self.now;
+        self.shards[0].handle(now, Message::Slice(Arc::new(slice)));
+        self.settle();
     }
 
     /// What the server has sent to an address in this instant; for showing that it stays silent.
