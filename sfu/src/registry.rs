@@ -87,6 +87,13 @@ impl Registry {
         inner.pending.remove(&id)
     }
 
+    /// Looks at the pending session with this ufrag.
+    pub(crate) fn look_at<T>(&self, ufrag: &str, look: impl FnOnce(&Session) -> T) -> Option<T> {
+        let inner = self.lock();
+        let session = inner.pending.get(inner.ufrags.get(ufrag)?)?;
+        Some(look(session))
+    }
+
     /// The shard that owns the session with this ufrag.
     pub(crate) fn owner_of_ufrag(&self, ufrag: &str) -> Option<usize> {
         let inner = self.lock();

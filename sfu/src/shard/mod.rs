@@ -27,6 +27,7 @@ use str0m::net::{Protocol, Receive};
 use crate::demux;
 use crate::handle::{CloseReason, Event, Role};
 use crate::ids::{SessionId, StreamId};
+use crate::lenient::Incomplete;
 use crate::packet::Slice;
 use crate::registry::Registry;
 use crate::session::{Kind, Outbox, Session};
@@ -184,6 +185,11 @@ impl Shard {
             let stray = self.strays.get(&remote);
             return stray.map_or(Receipt::Dropped, |shard| Receipt::Elsewhere(*shard));
         };
+        let completed = self.complete(&ufrag, datagram.contents);
+        let datagram = Datagram {
+            contents: completed.as_deref().unwrap_or(datagram.contents),
+            ..datagram
+        };
         if let Some(key) = self.by_ufrag.get(&ufrag).copied() {
             if !self.deliver(now, key, datagram) {
                 return Receipt::Dropped;
@@ -205,6 +211,16 @@ impl Shard {
                 Receipt::Elsewhere(shard)
             }
             _ => Receipt::Dropped,
+        }
+    }
+
+    /// Makes a request that lacks something one that its session can read.
+    fn complete(&self, ufrag: &str, contents: &[u8]) -> Option<Vec<u8>> {
+        let request = Incomplete::parse(contents)?;
+        let owned = self.by_ufrag.get(ufrag);
+        match owned.and_then(|key| self.sessions.get(*key)) {
+            Some(session) => session.complete(&request),
+            None => (self.registry).look_at(ufrag, |session| session.complete(&request))?,
         }
     }
 

@@ -4,6 +4,7 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::handle::{CloseReason, LayerChoice, Role};
+use crate::lenient::ffmpeg_request;
 use crate::shard::{Command, Receipt};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -246,6 +247,52 @@ fn strangers_get_no_answer_and_disturb_nobody() {
             .iter()
             .any(|(_, event)| matches!(event, Event::Closed { .. }))
     );
+}
+
+#[test]
+fn request_of_ffmpeg_is_answered_to_publishers_who_know_the_password() {
+    const SUCCESS: [u8; 2] = [1, 1];
+    let mut world = World::new();
+    let stream = StreamId::from(1);
+    let ffmpeg: SocketAddr = ([203, 0, 113, 9], 999).into();
+    world.publish(stream, &single(), PERFECT());
+    let (username, password) = world.credentials();
+    let forged = ffmpeg_request(&username, "a guess");
+    assert_eq!(world.inject(ffmpeg, &forged), Receipt::Dropped);
+    assert!(world.stray.is_empty());
+    let request = ffmpeg_request(&username, &password);
+    // The first makes a shard adopt the session, the next keep consent fresh.
+    for number in 1..3 {
+        assert_eq!(world.inject(ffmpeg, &request), Receipt::Taken);
+        assert_eq!(world.stray.len(), number);
+        let (to, answer) = world.stray.last().expect("an answer");
+        assert_eq!((*to, &answer[..2]), (ffmpeg, &SUCCESS[..]));
+    }
+    assert_eq!(world.inject(ffmpeg, &forged), Receipt::Dropped);
+
+    world.view(stream, PERFECT());
+    let (username, password) = world.credentials();
+    let request = ffmpeg_request(&username, &password);
+    assert_eq!(world.inject(ffmpeg, &request), Receipt::Dropped);
+}
+
+#[test]
+fn connection_over_tcp_is_left_when_its_session_ends() {
+    let mut world = World::new();
+    let peer: SocketAddr = ([203, 0, 113, 9], 999).into();
+    let publisher = world.publish(StreamId::from(1), &single(), PERFECT());
+    let (username, password) = world.credentials();
+    let request = ffmpeg_request(&username, &password);
+    let receipt = world.inject_over(Protocol::Tcp, peer, &request);
+    assert_eq!(receipt, Receipt::Taken);
+    assert!(world.left().is_empty());
+    let (reply, _result) = oneshot::channel();
+    world.command(Command::Close {
+        session: world.session(publisher),
+        reason: CloseReason::Requested,
+        reply,
+    });
+    assert_eq!(world.left(), [peer]);
 }
 
 #[test]

@@ -56,6 +56,10 @@ pub(crate) struct World {
     shards: Vec<Shard>,
     peers: Vec<Peer>,
     pub(crate) events: Vec<(Duration, Event)>,
+    /// The newest answer.
+    pub(crate) answer: String,
+    /// Datagrams to addresses that are no peer's.
+    pub(crate) stray: Vec<(SocketAddr, Vec<u8>)>,
 }
 
 /// A browser, an encoder or a player at the other end of a link.
@@ -113,6 +117,8 @@ impl World {
             shards,
             peers: Vec::new(),
             events: Vec::new(),
+            answer: String::new(),
+            stray: Vec::new(),
         }
     }
 
@@ -182,6 +188,7 @@ impl World {
         }
         self.registry.add_pending(Box::new(session));
         let sdp = SdpAnswer::from_sdp_string(&answer.sdp).expect("our answer can be read");
+        self.answer = answer.sdp;
         rtc.sdp_api()
             .accept_answer(pending, sdp)
             .expect("it answers the offer");
@@ -203,6 +210,7 @@ impl World {
             Session::view(&self.settings, self.now, stream, shared, &offer).expect("it is taken");
         self.registry.add_pending(Box::new(session));
         let sdp = SdpAnswer::from_sdp_string(&answer.sdp).expect("our answer can be read");
+        self.answer = answer.sdp;
         rtc.sdp_api()
             .accept_answer(pending, sdp)
             .expect("it answers the offer");
@@ -299,8 +307,17 @@ impl World {
 
     /// Datagrams of a stranger, straight to the first shard.
     pub(crate) fn inject(&mut self, source: SocketAddr, contents: &[u8]) -> crate::shard::Receipt {
+        self.inject_over(Protocol::Udp, source, contents)
+    }
+
+    pub(crate) fn inject_over(
+        &mut self,
+        protocol: Protocol,
+        source: SocketAddr,
+        contents: &[u8],
+    ) -> crate::shard::Receipt {
         let datagram = Datagram {
-            protocol: Protocol::Udp,
+            protocol,
             source,
             local: Some(SERVER.ip()),
             contents,
@@ -309,6 +326,23 @@ impl World {
         let receipt = self.shards[0].receive(now, datagram);
         self.settle();
         receipt
+    }
+
+    /// Addresses over TCP that no session of the first shard has any more.
+    pub(crate) fn left(&mut self) -> Vec<SocketAddr> {
+        std::mem::take(&mut self.shards[0].outbox().left)
+    }
+
+    /// User name and password for STUN requests of the newest peer, by our newest answer.
+    pub(crate) fn credentials(&mut self) -> (String, String) {
+        let newest = self.peers.last_mut().expect("a peer");
+        let theirs = newest.rtc.direct_api().local_ice_credentials().ufrag;
+        let value = |name: &str| {
+            let line = self.answer.lines().find_map(|line| line.strip_prefix(name));
+            line.expect("the answer has it").to_owned()
+        };
+        let username = format!("{}:{theirs}", value("a=ice-ufrag:"));
+        (username, value("a=ice-pwd:"))
     }
 
     /// A slice of media, straight to the first shard.
@@ -441,6 +475,7 @@ impl World {
             for (run, bytes) in queue.runs() {
                 let Some(peer) = self.peers.iter_mut().find(|p| p.address == run.destination)
                 else {
+                    self.stray.push((run.destination, bytes.to_vec()));
                     continue;
                 };
                 for datagram in bytes.chunks(run.segment) {
