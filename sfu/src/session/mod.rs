@@ -5,6 +5,7 @@
 //! goes into an [`Outbox`].
 
 mod catch_up;
+mod loss;
 mod numbering;
 mod outgoing;
 mod publisher;
@@ -143,7 +144,8 @@ impl Session {
         offer: &Offer,
     ) -> Result<(Self, Answer), OfferError> {
         let accepted = offer.accept_viewer(shared.video())?;
-        // Estimating bandwidth costs as much as forwarding: only where there is a choice.
+        // Estimating bandwidth costs as much as forwarding: only where there is a choice. str0m takes
+        // it up only here; for who joins one layer and meets several later see `LossEstimate`.
         let estimates = shared.layers() > 1;
         let (link, answer) = Link::open(settings, now, stream, shared, accepted, estimates)?;
         let kind = Kind::Viewer(Box::new(Viewer::new(now, estimates)));

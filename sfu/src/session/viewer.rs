@@ -11,6 +11,7 @@ use str0m::bwe::{Bitrate, BweKind};
 use str0m::media::{MediaKind, Mid};
 
 use super::catch_up::{CATCH_UP_TICK, CatchUp, LONG_GROUP, MOST_BURST_BYTES, Replayed};
+use super::loss::LossEstimate;
 use super::outgoing::{Outgoing, Timing};
 use super::{Link, Outbox, bits};
 use crate::egress::Str0mEgress;
@@ -32,7 +33,12 @@ pub(crate) struct Viewer {
     /// The layer to be sent; differs from the one being sent until its key frame comes.
     pub(super) target: Option<usize>,
     pub(super) selector: LayerSelector,
+    /// Whether str0m estimates the bandwidth: settled when the session is built, for who joins a
+    /// stream of one layer not. A later publisher may have more; then loss decides.
     pub(super) estimates: bool,
+    by_loss: LossEstimate,
+    /// Share of video packets lost by the newest receiver report.
+    reported_loss: Option<f32>,
     pub(super) estimate: Option<u64>,
     desired: u64,
     minimum: u64,
@@ -88,6 +94,8 @@ impl Viewer {
             target: None,
             selector: LayerSelector::default(),
             estimates,
+            by_loss: LossEstimate::default(),
+            reported_loss: None,
             estimate: None,
             desired: 0,
             minimum: 0,
@@ -125,6 +133,7 @@ impl Viewer {
                 if self.video.as_ref().is_some_and(|v| v.mid == stats.mid) =>
             {
                 self.nacks = stats.nacks;
+                self.reported_loss = stats.loss.or(self.reported_loss);
             }
             _ => {}
         }
@@ -332,9 +341,8 @@ impl Viewer {
         let candidates = media.candidates(now);
         let audio = media.audio_bitrate(now);
         let estimate = self
-            .estimate
-            .filter(|_| self.estimates && candidates.len() > 1)
-            .map(|estimate| self.carried(link, now, estimate))
+            .bandwidth(link, now)
+            .filter(|_| candidates.len() > 1)
             .map(|carried| (carried * 100 / OVERHEAD_PERCENT).saturating_sub(audio));
         let current = self.current();
         let Some(chosen) =
@@ -389,6 +397,18 @@ impl Viewer {
         bitrate
             .zip(estimate)
             .is_some_and(|(bitrate, estimate)| bitrate > estimate * 3 / 2)
+    }
+
+    /// Bit/s that the link carries, as far as known.
+    fn bandwidth(&mut self, link: &Link, now: Instant) -> Option<u64> {
+        if self.estimates {
+            return self
+                .estimate
+                .map(|estimate| self.carried(link, now, estimate));
+        }
+        let sent = bits(self.bytes.per_second(now));
+        let loss = link.egress_loss().or(self.reported_loss);
+        self.by_loss.update(now, sent, loss)
     }
 
     /// The estimate, or where much is lost what comes through: the estimator believes in delay and is
