@@ -303,6 +303,11 @@ impl App {
         lines.join("\n")
     }
 
+    /// Waits until the server cannot do its work any more and had better be started again.
+    pub async fn broken(&self) {
+        self.services.sfu.broken().await;
+    }
+
     /// Takes everything down in order: no new sessions, viewers and publishers told by closing
     /// DTLS, requests finished, the books closed.
     pub async fn shut_down(self) {

@@ -234,12 +234,19 @@ async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::new().context("cannot wait for signals")?;
     let app = App::start(config).await?;
     say(&app.greeting())?;
-    signals.next().await;
+    let is_broken = tokio::select! {
+        () = signals.next() => false,
+        () = app.broken() => true,
+    };
     tokio::select! {
-        () = app.shut_down() => Ok(ExitCode::SUCCESS),
+        () = app.shut_down() => {}
         // The second signal does not wait for anybody.
         () = signals.next() => bail!("stopped at once by a second signal"),
     }
+    if is_broken {
+        bail!("a media thread died; the log says why");
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// SIGTERM and SIGINT, which both ask for an orderly end.

@@ -16,7 +16,7 @@ pub struct Config {
     pub shards: usize,
     /// Whether ICE-TCP (RFC 6544, passive) is offered beside UDP.
     pub tcp: bool,
-    /// A publisher that sends no media for this long is silent.
+    /// A publisher that sends no media for this long is silent. Viewers are to know of it within 2 s.
     pub silence: Duration,
     /// Bounds on what strangers can make the SFU hold.
     pub limits: Limits,
@@ -57,7 +57,7 @@ impl Default for Config {
             public_ips: Vec::new(),
             shards: 0,
             tcp: true,
-            silence: Duration::from_secs(2),
+            silence: Duration::from_millis(1_800),
             limits: Limits::default(),
         }
     }

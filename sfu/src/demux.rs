@@ -5,6 +5,8 @@
 
 use str0m::ice::StunMessage;
 
+use crate::lenient::Incomplete;
+
 /// What kind of packet a datagram is, by its first byte (RFC 7983 §7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PacketKind {
@@ -26,10 +28,14 @@ pub(crate) fn kind_of(datagram: &[u8]) -> PacketKind {
 
 /// Our ufrag in a STUN binding request (RFC 8445 §7.3: `local:remote` in USERNAME), if it is one.
 pub(crate) fn requested_ufrag(datagram: &[u8]) -> Option<String> {
+    #[cfg(test)]
+    crate::simulation::trip(datagram);
     if kind_of(datagram) != PacketKind::Stun {
         return None;
     }
-    let message = StunMessage::parse(datagram).ok()?;
+    let Ok(message) = StunMessage::parse(datagram) else {
+        return Some(Incomplete::parse(datagram)?.ufrag()?.to_owned());
+    };
     if !message.is_binding_request() {
         return None;
     }

@@ -35,7 +35,11 @@ impl Egress for Str0mEgress {
 #[derive(Debug, Default)]
 pub(crate) struct TransmitQueue {
     bytes: Vec<u8>,
+    /// Bytes in front that are sent.
+    sent: usize,
     runs: Vec<Run>,
+    /// Datagrams that found no room.
+    dropped: u64,
 }
 
 /// Datagrams of one size to one peer.
@@ -80,7 +84,8 @@ impl TransmitQueue {
         destination: SocketAddr,
         contents: &[u8],
     ) -> bool {
-        if self.bytes.len() + contents.len() > MOST_QUEUED_BYTES {
+        if self.bytes.len() - self.sent + contents.len() > MOST_QUEUED_BYTES {
+            self.dropped += 1;
             return false;
         }
         let start = self.bytes.len();
@@ -113,6 +118,10 @@ impl TransmitQueue {
         true
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.runs.is_empty()
+    }
+
     /// The runs in order, with their bytes.
     pub(crate) fn runs(&self) -> impl Iterator<Item = (&Run, &[u8])> {
         self.runs
@@ -124,11 +133,31 @@ impl TransmitQueue {
     pub(crate) fn forget(&mut self, count: usize) {
         if count >= self.runs.len() {
             self.runs.clear();
+            self.sent = 0;
             self.bytes.clear();
             self.bytes.shrink_to(KEPT_BYTES);
-        } else {
-            self.runs.drain(..count);
+            return;
         }
+        self.runs.drain(..count);
+        self.sent = self.runs.first().map_or(0, |run| run.start);
+        if self.sent > self.bytes.len() / 2 {
+            self.close_gap();
+        }
+    }
+
+    /// Moves what is unsent to the front. Each byte is moved for at least one that was sent.
+    fn close_gap(&mut self) {
+        self.bytes.drain(..self.sent);
+        for run in &mut self.runs {
+            run.start -= self.sent;
+            run.end -= self.sent;
+        }
+        self.sent = 0;
+    }
+
+    /// Datagrams that found no room since the last call.
+    pub(crate) fn take_dropped(&mut self) -> u64 {
+        std::mem::take(&mut self.dropped)
     }
 }
 
@@ -212,6 +241,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_sent_makes_room_though_the_queue_is_never_empty() {
+        let mut queue = queue(&[]);
+        let source = SocketAddr::from(([127, 0, 0, 1], 1));
+        for number in 0..4_000u32 {
+            let mut datagram = vec![0; 60_000];
+            datagram[..4].copy_from_slice(&number.to_be_bytes());
+            assert!(queue.push_raw(Protocol::Tcp, source, source, &datagram));
+            if number >= 100 {
+                let (_, oldest) = queue.runs().next().expect("something waits");
+                assert_eq!(oldest[..4], (number - 100).to_be_bytes());
+                queue.forget(1);
+            }
+        }
+        assert_eq!(queue.take_dropped(), 0);
+        assert!(queue.bytes.len() < 3 * 100 * 60_000);
+    }
+
+    #[test]
     fn queue_that_is_full_drops_what_comes() {
         let mut queue = queue(&[]);
         let source = SocketAddr::from(([127, 0, 0, 1], 1));
@@ -220,5 +267,6 @@ mod tests {
             .take_while(|_| queue.push_raw(Protocol::Udp, source, source, &datagram))
             .count();
         assert_eq!(taken, MOST_QUEUED_BYTES / 60_000);
+        assert_eq!((queue.take_dropped(), queue.take_dropped()), (1, 0));
     }
 }

@@ -22,6 +22,7 @@ use crate::demux::{self, PacketKind};
 use crate::handle::Patched;
 use crate::ids::StreamId;
 use crate::keyframe::GopCache;
+use crate::lenient::Incomplete;
 use crate::packet::{AUDIO_CLOCK, Packet, Source, VIDEO_CLOCK};
 use crate::rewrite::{Rewriter, Rewritten};
 use crate::sdp::{self, Accepted, Offer};
@@ -53,6 +54,11 @@ pub fn demux(datagram: &[u8]) {
     let kind = demux::kind_of(datagram);
     let ufrag = demux::requested_ufrag(datagram);
     assert!(ufrag.is_none() || kind == PacketKind::Stun);
+    if let Some(request) = Incomplete::parse(datagram) {
+        assert_eq!(request.ufrag().map(str::to_owned), ufrag);
+        let signed = request.complete(&IceCreds::new().pass);
+        assert_eq!(signed, None, "signed for who does not know the password");
+    }
     let source = SocketAddr::from((Ipv4Addr::new(192, 0, 2, 1), 4_000));
     let destination = SocketAddr::from((Ipv4Addr::LOCALHOST, 8_189));
     for protocol in [Protocol::Udp, Protocol::Tcp] {
@@ -446,7 +452,7 @@ impl Track {
             3 => {
                 let timestamp = self.rewriter.timestamp_of(packet);
                 let close = timestamp.wrapping_add(u32::from(picture));
-                let out = self.rewriter.rewrite_at(packet, close);
+                let out = self.rewriter.rewrite_at(packet, close, packet.arrival);
                 assert!(out.is_none_or(|out| out.timestamp == close));
                 self.check(packet, out);
             }

@@ -21,7 +21,7 @@ use crate::settings::Settings;
 use crate::shard::{Command, Message, pending_closed};
 use crate::socket;
 use crate::stats::{SessionStats, StreamStats, Totals, gauge};
-use crate::thread::{self, Mailbox, Parcel, ShardThread};
+use crate::thread::{self, Mailbox, Parcel, Pulse, ShardThread};
 
 /// A running SFU.
 #[derive(Debug, Clone)]
@@ -35,6 +35,7 @@ struct Inner {
     registry: Arc<Registry>,
     mailboxes: Vec<Mailbox>,
     events: mpsc::Sender<Event>,
+    pulse: Pulse,
 }
 
 /// Events that may wait for the server.
@@ -118,6 +119,8 @@ pub enum Event {
         session: SessionId,
         /// Its stream.
         stream: StreamId,
+        /// Time since its last media.
+        silent_for: Duration,
     },
     /// Tracks, layers or their sizes changed; [`Sfu::stream_stats`] has them.
     LayersChanged {
@@ -317,6 +320,7 @@ impl Sfu {
         let settings = Arc::new(Settings::new(config, port));
         let registry = Arc::new(Registry::default());
         let (event_sender, event_receiver) = mpsc::channel(EVENTS);
+        let pulse = Pulse::new();
         let mut mailboxes = Vec::new();
         let mut posts = Vec::new();
         for _ in 0..shards {
@@ -337,9 +341,10 @@ impl Sfu {
                 sockets,
                 event_sender.clone(),
             )?;
+            let pulse = pulse.clone();
             std::thread::Builder::new()
                 .name(format!("media-{index}"))
-                .spawn(move || shard.run())?;
+                .spawn(move || pulse.watch_over(index, || shard.run()))?;
         }
         let sfu = Self {
             inner: Arc::new(Inner {
@@ -347,6 +352,7 @@ impl Sfu {
                 registry,
                 mailboxes,
                 events: event_sender,
+                pulse,
             }),
         };
         Ok((sfu, event_receiver))
@@ -512,6 +518,18 @@ impl Sfu {
     #[must_use]
     pub fn totals(&self) -> Totals {
         self.inner.registry.counters.snapshot()
+    }
+
+    /// Whether all media threads do their work.
+    #[must_use]
+    pub fn is_healthy(&self) -> bool {
+        self.inner.pulse.is_beating()
+    }
+
+    /// Waits until a media thread has died. Its streams are lost: the server should end, with an
+    /// error, so that it is started again.
+    pub async fn broken(&self) {
+        self.inner.pulse.stopped().await;
     }
 
     /// Closes every session with DTLS `close_notify` and stops the threads.

@@ -73,14 +73,12 @@ impl LayerSelector {
         current: Option<usize>,
         estimate: Option<u64>,
     ) -> Option<usize> {
-        let mut ladder: Vec<&Candidate> = layers.iter().filter(|l| l.is_active).collect();
-        ladder.sort_by_key(|l| (area(l), l.bitrate));
-        let allowed = self.allowed(&ladder);
+        let allowed = self.ladder(layers);
         let lowest = allowed.first()?;
         let Some(estimate) = estimate else {
             return allowed.last().map(|l| l.index);
         };
-        if matches!(self.choice, LayerChoice::Rid(_)) {
+        if self.is_chosen(lowest) {
             return Some(lowest.index);
         }
         let at = current.and_then(|index| allowed.iter().position(|l| l.index == index));
@@ -103,19 +101,26 @@ impl LayerSelector {
         allowed.get(chosen).map(|l| l.index)
     }
 
-    /// The rate that would let the viewer climb one layer, in bit/s; for probing.
-    pub(crate) fn next_rate(layers: &[Candidate], current: Option<usize>) -> Option<u64> {
-        let mut ladder: Vec<&Candidate> = layers.iter().filter(|l| l.is_active).collect();
-        ladder.sort_by_key(|l| (area(l), l.bitrate));
+    /// Whether the viewer asked for this very layer.
+    fn is_chosen(&self, layer: &Candidate) -> bool {
+        matches!(&self.choice, LayerChoice::Rid(rid) if layer.rid.as_ref() == Some(rid))
+    }
+
+    /// The rate that would let the viewer climb one layer of what it allows, in bit/s; for probing.
+    pub(crate) fn next_rate(&self, layers: &[Candidate], current: Option<usize>) -> Option<u64> {
+        let ladder = self.ladder(layers);
         let at = ladder.iter().position(|l| Some(l.index) == current)?;
         let next = ladder.get(at + 1)?;
         Some(next.bitrate * CLIMB_PERCENT / 100)
     }
 
-    fn allowed<'a>(&self, ladder: &[&'a Candidate]) -> Vec<&'a Candidate> {
+    /// The layers that the viewer's wish allows, smallest first.
+    pub(crate) fn ladder<'a>(&self, layers: &'a [Candidate]) -> Vec<&'a Candidate> {
+        let mut ladder: Vec<&Candidate> = layers.iter().filter(|l| l.is_active).collect();
+        ladder.sort_by_key(|l| (area(l), l.bitrate));
         let fits = |layer: &&&Candidate| match &self.choice {
             LayerChoice::Auto => true,
-            LayerChoice::Rid(rid) => layer.rid.as_ref() == Some(rid),
+            LayerChoice::Rid(_) => self.is_chosen(layer),
             LayerChoice::MaxSize { width, height } => layer.size.is_none_or(|(w, h)| {
                 width.is_none_or(|most| w <= most) && height.is_none_or(|most| h <= most)
             }),
@@ -280,6 +285,32 @@ mod tests {
             selector.select(base(), &ladder(), Some(1), Some(100)),
             Some(0)
         );
+    }
+
+    #[test]
+    fn pinned_layer_that_is_gone_gives_way_to_what_fits() {
+        let mut layers = ladder();
+        layers[0].is_active = false;
+        let mut selector = LayerSelector::default();
+        selector.set_choice(LayerChoice::Rid("0".to_owned()));
+        let roomy = Some(5_000_000);
+        assert_eq!(selector.select(base(), &layers, None, roomy), Some(1));
+        selector.set_choice(LayerChoice::Rid("of another publisher".to_owned()));
+        assert_eq!(selector.select(base(), &ladder(), None, roomy), Some(0));
+    }
+
+    #[test]
+    fn nothing_is_probed_for_beyond_the_wish() {
+        let mut selector = LayerSelector::default();
+        assert_eq!(selector.next_rate(&ladder(), Some(2)), Some(960_000));
+        selector.set_choice(LayerChoice::Rid("2".to_owned()));
+        assert_eq!(selector.next_rate(&ladder(), Some(2)), None);
+        selector.set_choice(LayerChoice::MaxSize {
+            width: Some(640),
+            height: None,
+        });
+        assert_eq!(selector.next_rate(&ladder(), Some(2)), Some(960_000));
+        assert_eq!(selector.next_rate(&ladder(), Some(1)), None);
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod handle;
 mod ids;
 mod keyframe;
 mod layer;
+mod lenient;
 mod packet;
 mod rate;
 mod registry;

@@ -87,6 +87,13 @@ impl Registry {
         inner.pending.remove(&id)
     }
 
+    /// Looks at the pending session with this ufrag.
+    pub(crate) fn look_at<T>(&self, ufrag: &str, look: impl FnOnce(&Session) -> T) -> Option<T> {
+        let inner = self.lock();
+        let session = inner.pending.get(inner.ufrags.get(ufrag)?)?;
+        Some(look(session))
+    }
+
     /// The shard that owns the session with this ufrag.
     pub(crate) fn owner_of_ufrag(&self, ufrag: &str) -> Option<usize> {
         let inner = self.lock();
@@ -208,9 +215,17 @@ impl StreamShared {
         self.publisher.load(Ordering::Relaxed).checked_sub(1)
     }
 
-    pub(crate) fn set_publisher_shard(&self, shard: Option<usize>) {
-        let code = shard.map_or(0, |shard| shard + 1);
-        self.publisher.store(code, Ordering::Relaxed);
+    pub(crate) fn set_publisher_shard(&self, shard: usize) {
+        self.publisher.store(shard + 1, Ordering::Relaxed);
+    }
+
+    /// The publisher of `shard` is gone; one that took over on another shard stays.
+    pub(crate) fn clear_publisher_shard(&self, shard: usize) {
+        let (ours, none) = (shard + 1, 0);
+        // It fails where there is a successor, as it should.
+        let _ = self
+            .publisher
+            .compare_exchange(ours, none, Ordering::Relaxed, Ordering::Relaxed);
     }
 }
 

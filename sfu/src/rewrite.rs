@@ -42,6 +42,8 @@ struct Mapping {
     timestamp: u32,
     picture_id: u16,
     tl0_pic_idx: u8,
+    /// Picture id, as it came, of the frame that was skipped last.
+    skipped: Option<u16>,
 }
 
 /// The newest packet that was sent.
@@ -92,6 +94,7 @@ impl Rewriter {
             timestamp: timestamp_out.wrapping_sub(first.timestamp),
             picture_id: picture_id.wrapping_sub(picture_in),
             tl0_pic_idx: tl0_pic_idx.wrapping_sub(tl0_in),
+            skipped: None,
         });
     }
 
@@ -100,9 +103,17 @@ impl Rewriter {
         self.mapping.is_some()
     }
 
-    /// The source is gone; packets are refused until the next switch.
+    /// Whether a packet of the current source comes from before its first, and so has no number.
+    pub(crate) fn is_before_source(&self, packet: &Packet) -> bool {
+        (self.mapping).is_some_and(|mapping| packet.seq < mapping.first_in.min(mapping.floor))
+    }
+
+    /// The source is gone, and with it its capture clock; packets are refused until the next switch.
     pub(crate) fn end_source(&mut self) {
         self.mapping = None;
+        if let Some(newest) = &mut self.newest {
+            newest.capture_us = None;
+        }
     }
 
     /// The outgoing timestamp of a packet of the current source.
@@ -113,9 +124,24 @@ impl Rewriter {
 
     /// Rewrites a packet of the current source; `None` for one from before the switch.
     pub(crate) fn rewrite(&mut self, packet: &Packet) -> Option<Rewritten> {
-        let mapping = self.mapping?;
+        self.put(packet, packet.arrival, packet.capture_us)
+    }
+
+    /// Rewrites a packet that counts as having come at `arrival`.
+    fn put(
+        &mut self,
+        packet: &Packet,
+        arrival: Instant,
+        capture_us: Option<i64>,
+    ) -> Option<Rewritten> {
+        let mapping = self.mapping.as_mut()?;
         if packet.seq < mapping.floor {
             return None;
+        }
+        if mapping.skipped.is_some() && mapping.skipped == picture_id_of(packet) {
+            // A frame that could be skipped in part only takes its picture id back.
+            mapping.picture_id = mapping.picture_id.wrapping_add(1);
+            mapping.skipped = None;
         }
         let ahead = packet.seq.checked_sub(mapping.first_in)?;
         let rewritten = Rewritten {
@@ -133,8 +159,8 @@ impl Rewriter {
             self.next_seq = rewritten.seq + 1;
             self.newest = Some(Newest {
                 timestamp_out: rewritten.timestamp,
-                arrival: packet.arrival,
-                capture_us: packet.capture_us,
+                arrival,
+                capture_us,
                 picture_id: rewritten.picture_id.unwrap_or(0),
                 tl0_pic_idx: rewritten.tl0_pic_idx.unwrap_or(0),
             });
@@ -142,25 +168,39 @@ impl Rewriter {
         Some(rewritten)
     }
 
-    /// Rewrites a packet with a timestamp of the caller's; what follows goes on from there.
+    /// Rewrites a packet with a timestamp of the caller's, which is `now`; what follows goes on from
+    /// there.
     ///
     /// A group that is sent faster than it was filmed gets timestamps as close as its packets, so
     /// that the player shows it at once and is at the live edge at its end.
-    pub(crate) fn rewrite_at(&mut self, packet: &Packet, timestamp: u32) -> Option<Rewritten> {
+    pub(crate) fn rewrite_at(
+        &mut self,
+        packet: &Packet,
+        timestamp: u32,
+        now: Instant,
+    ) -> Option<Rewritten> {
         let mapping = self.mapping.as_mut()?;
         mapping.timestamp = timestamp.wrapping_sub(packet.timestamp);
-        self.rewrite(packet)
+        self.put(packet, now, None)
     }
 
-    /// Leaves out a packet of the current source without leaving a gap. Returns false, and skips
-    /// nothing, when packets behind it have gone out already.
+    /// Leaves out a packet of the current source without leaving a gap, in picture ids neither.
+    /// Returns false, and skips nothing, when packets behind it or a part of its frame have gone out
+    /// already.
     pub(crate) fn skip(&mut self, packet: &Packet) -> bool {
         let Some(mapping) = &mut self.mapping else {
             return false;
         };
         let expected = mapping.first_in + (self.next_seq - mapping.first_out);
-        if packet.seq != expected {
+        let timestamp = packet.timestamp.wrapping_add(mapping.timestamp);
+        let is_begun = (self.newest).is_some_and(|newest| newest.timestamp_out == timestamp);
+        if packet.seq != expected || is_begun {
             return false;
+        }
+        let picture_id = picture_id_of(packet);
+        if picture_id.is_some() && mapping.skipped != picture_id {
+            mapping.picture_id = mapping.picture_id.wrapping_sub(1);
+            mapping.skipped = picture_id;
         }
         mapping.first_in += 1;
         mapping.floor = packet.seq + 1;
@@ -181,6 +221,10 @@ impl Rewriter {
         let ticks = step.as_micros() * u128::from(self.clock) / 1_000_000;
         u32::try_from(ticks).unwrap_or(u32::MAX).max(1)
     }
+}
+
+fn picture_id_of(packet: &Packet) -> Option<u16> {
+    packet.vp8.as_ref()?.picture_id()
 }
 
 #[cfg(test)]
@@ -287,11 +331,43 @@ mod tests {
             .collect();
         rewriter.switch(&frames[0]);
         for (i, frame) in (0u32..).zip(&frames[..3]) {
-            let out = rewriter.rewrite_at(frame, i * 60).expect("of the source");
+            let out = rewriter
+                .rewrite_at(frame, i * 60, base)
+                .expect("of the source");
             assert_eq!(out.timestamp, i * 60);
         }
         let live = rewriter.rewrite(&frames[3]).expect("of the source");
         assert_eq!(live.timestamp, 2 * 60 + 3_000);
+    }
+
+    #[test]
+    fn after_a_replay_time_goes_on_from_the_replay() {
+        let base = base();
+        let mut rewriter = Rewriter::new(VIDEO_CLOCK, 1, 0);
+        let old = packet(base, 1, 0, 0);
+        rewriter.switch(&old);
+        let now = base + Duration::from_secs(7);
+        rewriter.rewrite_at(&old, 0, now).expect("of the source");
+        let fresh = packet(base, 90, 630_000, 7_100);
+        rewriter.switch(&fresh);
+        let out = rewriter.rewrite(&fresh).expect("of the source");
+        assert_eq!(out.timestamp, 9_000);
+    }
+
+    #[test]
+    fn capture_clocks_of_two_publishers_are_not_compared() {
+        let base = base();
+        let mut rewriter = Rewriter::new(VIDEO_CLOCK, 1, 0);
+        let mut before = packet(base, 1, 0, 0);
+        before.capture_us = Some(1_000_000);
+        rewriter.switch(&before);
+        rewriter.rewrite(&before);
+        rewriter.end_source();
+        let mut after = packet(base, 1, 0, 100);
+        after.capture_us = Some(31_000_000);
+        rewriter.switch(&after);
+        let out = rewriter.rewrite(&after).expect("of the source");
+        assert_eq!(out.timestamp, 9_000);
     }
 
     #[test]
@@ -316,7 +392,62 @@ mod tests {
         );
     }
 
+    #[test]
+    fn frame_that_was_skipped_in_part_keeps_its_picture_id() {
+        let base = base();
+        let mut rewriter = Rewriter::new(VIDEO_CLOCK, 1, 0);
+        let of = |seq: u64, frame: u16| {
+            let mut packet = packet(base, seq, u32::from(frame) * 3_000, 0);
+            packet.vp8 = Some(vp8(100 + frame, 0));
+            packet
+        };
+        rewriter.switch(&of(1, 0));
+        let mut ids = Vec::new();
+        ids.push(rewriter.rewrite(&of(1, 0)));
+        assert!(rewriter.skip(&of(2, 1)));
+        // 3 is lost.
+        assert!(!rewriter.skip(&of(4, 1)));
+        ids.push(rewriter.rewrite(&of(4, 1)));
+        ids.push(rewriter.rewrite(&of(5, 2)));
+        let ids: Vec<_> = ids.into_iter().filter_map(|out| out?.picture_id).collect();
+        assert_eq!(ids, [0, 1, 2]);
+    }
+
     proptest! {
+        /// Whatever frames are left out, and from whichever packet on, picture ids have no gap.
+        #[test]
+        fn thinning_leaves_no_gap(
+            frames in proptest::collection::vec((1u64..4, any::<bool>(), any::<bool>()), 1..60),
+            first in 0u16..0x8000,
+        ) {
+            let base = base();
+            let mut rewriter = Rewriter::new(VIDEO_CLOCK, 1, 0);
+            let mut seq = 0;
+            let mut last: Option<(Rewritten, u32)> = None;
+            for (number, (parts, spares_first, spares_others)) in (0u16..).zip(frames) {
+                for part in 0..parts {
+                    let mut p = packet(base, seq, u32::from(number) * 3_000, u64::from(number) * 33);
+                    p.vp8 = Some(vp8((first + number) & PICTURE_ID_MASK, 0));
+                    if seq == 0 {
+                        rewriter.switch(&p);
+                    }
+                    seq += 1;
+                    let spares = number > 0 && if part == 0 { spares_first } else { spares_others };
+                    if spares && rewriter.skip(&p) {
+                        continue;
+                    }
+                    let out = rewriter.rewrite(&p).expect("of the source");
+                    if let Some((before, timestamp)) = last {
+                        prop_assert_eq!(out.seq, before.seq + 1);
+                        let step = u16::from(timestamp != p.timestamp);
+                        let id = before.picture_id.expect("VP8");
+                        prop_assert_eq!(out.picture_id, Some((id + step) & PICTURE_ID_MASK));
+                    }
+                    last = Some((out, p.timestamp));
+                }
+            }
+        }
+
         /// Over any run of packets and switches: numbers never repeat, a switch leaves no gap, and
         /// time never stands still or goes back.
         #[test]

@@ -40,7 +40,7 @@ impl Settings {
             advertised.push((Ipv4Addr::LOCALHOST, port).into());
         }
         // Some clients take the first candidate only, and few of those have IPv6.
-        advertised.sort_by_key(|address| (address.ip().is_loopback(), address.is_ipv6()));
+        advertised.sort_by_key(|address| reach(address.ip()));
         Self {
             config,
             advertised,
@@ -99,9 +99,67 @@ fn interface_addresses() -> Vec<IpAddr> {
     if outside.is_empty() { all } else { outside }
 }
 
+/// How few clients reach an address: the public IPv4 of a host is for all, that of a bridge for none.
+fn reach(ip: IpAddr) -> u8 {
+    match ip {
+        ip if ip.is_loopback() => 4,
+        IpAddr::V4(ip) if ip.is_private() || is_shared(ip) || ip.is_link_local() => 1,
+        IpAddr::V4(_) => 0,
+        IpAddr::V6(ip) if ip.is_unique_local() || ip.is_unicast_link_local() => 3,
+        IpAddr::V6(_) => 2,
+    }
+}
+
+/// Between a provider and its customers (RFC 6598 §7).
+fn is_shared(ip: Ipv4Addr) -> bool {
+    let [a, b, ..] = ip.octets();
+    a == 100 && b & 0xc0 == 64
+}
+
 fn is_link_local(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => ip.is_link_local(),
         IpAddr::V6(ip) => ip.is_unicast_link_local(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn address_that_all_reach_comes_first() {
+        let ips = [
+            "::1",
+            "fd00::2",
+            "172.17.0.1",
+            "2001:db8::1",
+            "127.0.0.1",
+            "100.64.3.4",
+            "203.0.113.7",
+        ];
+        let public_ips = ips.map(|ip| ip.parse().expect("an address")).to_vec();
+        let config = Config {
+            public_ips,
+            ..Config::default()
+        };
+        let settings = Settings::new(config, 8_189);
+        let sorted: Vec<_> = settings
+            .advertised
+            .iter()
+            .map(|a| a.ip().to_string())
+            .collect();
+        let wanted = [
+            "203.0.113.7",
+            "172.17.0.1",
+            "100.64.3.4",
+            "2001:db8::1",
+            "fd00::2",
+            "::1",
+            "127.0.0.1",
+        ];
+        assert_eq!(sorted, wanted);
+        let first = settings.candidates().first().expect("one").addr();
+        assert_eq!(first.ip(), settings.advertised[0].ip());
     }
 }

@@ -147,6 +147,8 @@ pub struct Totals {
     pub datagrams_strayed: u64,
     /// Datagrams sent.
     pub datagrams_out: u64,
+    /// Datagrams that were dropped because too many waited to be sent.
+    pub datagrams_unsent: u64,
     /// Send system calls; several datagrams go into one where the kernel can split them.
     pub send_calls: u64,
     /// Media packets received from publishers.
@@ -159,6 +161,8 @@ pub struct Totals {
     pub layer_switches: u64,
     /// Joins served from a GOP cache.
     pub joins_from_cache: u64,
+    /// Panics that were caught; each is a bug.
+    pub panics: u64,
     /// Slices of media that a shard could not take because its queue was full.
     pub slices_dropped: u64,
 }
@@ -181,9 +185,9 @@ counters! {
     publishers: AtomicI64, viewers: AtomicI64, streams: AtomicI64,
     sessions_connected: AtomicU64, sessions_closed: AtomicU64, sessions_failed: AtomicU64,
     datagrams_in: AtomicU64, datagrams_dropped: AtomicU64, datagrams_strayed: AtomicU64,
-    datagrams_out: AtomicU64, send_calls: AtomicU64,
+    datagrams_out: AtomicU64, datagrams_unsent: AtomicU64, send_calls: AtomicU64,
     packets_in: AtomicU64, packets_forwarded: AtomicU64, keyframe_requests: AtomicU64,
-    layer_switches: AtomicU64, joins_from_cache: AtomicU64, slices_dropped: AtomicU64,
+    layer_switches: AtomicU64, joins_from_cache: AtomicU64, panics: AtomicU64, slices_dropped: AtomicU64,
 }
 
 /// Adds one to a counter.

@@ -89,7 +89,15 @@ impl Media {
         true
     }
 
+    /// Drops what is cached and measured; the next slices fill it again.
+    pub(crate) fn forget(&mut self) {
+        self.layers.clear();
+        self.audio = None;
+    }
+
     fn take(&mut self, now: Instant, packet: &Arc<Packet>) {
+        #[cfg(test)]
+        crate::simulation::trip(&packet.payload);
         let size = packet.payload.len() as u64;
         match packet.source {
             Source::Audio => {

@@ -3,13 +3,14 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError};
 use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token, Waker};
 use str0m::net::Protocol;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::egress::TransmitQueue;
 use crate::handle::Event;
@@ -18,7 +19,7 @@ use crate::settings::Settings;
 use crate::shard::{Datagram, Message, Receipt, Shard, Target};
 use crate::socket::MediaSockets;
 use crate::stats::{count, count_by};
-use crate::tcp::Connection;
+use crate::tcp::{BadFrame, Connection, Frames, Progress, Strangers};
 
 /// What a shard's queue takes.
 #[derive(Debug)]
@@ -37,6 +38,42 @@ pub(crate) struct Mailbox {
     waker: Arc<Waker>,
 }
 
+/// Whether all media threads do their work; who waits hears when one does not any more.
+#[derive(Debug, Clone)]
+pub(crate) struct Pulse {
+    is_beating: watch::Sender<bool>,
+}
+
+impl Pulse {
+    pub(crate) fn new() -> Self {
+        let (is_beating, _) = watch::channel(true);
+        Self { is_beating }
+    }
+
+    pub(crate) fn is_beating(&self) -> bool {
+        *self.is_beating.borrow()
+    }
+
+    /// Waits until a thread ends that nobody told to.
+    pub(crate) async fn stopped(&self) {
+        let mut beats = self.is_beating.subscribe();
+        // We hold the sender ourselves: it is not gone.
+        let _ = beats.wait_for(|is_beating| !is_beating).await;
+    }
+
+    /// Runs the work of a media thread. It returns whether it was told to stop.
+    pub(crate) fn watch_over(&self, index: usize, work: impl FnOnce() -> bool) {
+        let was_told = catch_unwind(AssertUnwindSafe(work)).unwrap_or(false);
+        if !was_told {
+            tracing::error!(
+                shard = index,
+                "Media thread {index} has stopped; its streams are lost, restart the server"
+            );
+            self.is_beating.send_replace(false);
+        }
+    }
+}
+
 /// A shard on its thread.
 #[derive(Debug)]
 pub(crate) struct ShardThread {
@@ -51,6 +88,10 @@ pub(crate) struct ShardThread {
     connections: HashMap<Token, Connection>,
     by_peer: HashMap<std::net::SocketAddr, Token>,
     next_token: usize,
+    strangers: Strangers,
+    /// Connections that may hold more than was read in this round: the system tells only once.
+    unread: Vec<Token>,
+    has_unaccepted: bool,
     events: mpsc::Sender<Event>,
     /// Life-cycle events that found no room.
     delayed: VecDeque<Event>,
@@ -68,6 +109,8 @@ pub(crate) const MAILBOX: usize = 8_192;
 /// Batches read before what they brought is sent on.
 const BATCHES: usize = 8;
 const PARCELS: usize = 512;
+/// Reads of one connection before others get their turn.
+const READS: usize = 8;
 const MOST_CONNECTIONS: usize = 4_096;
 /// Life-cycle events kept for a receiver that lags; far more than there are sessions.
 const MOST_DELAYED: usize = 65_536;
@@ -127,6 +170,9 @@ impl ShardThread {
             connections: HashMap::new(),
             by_peer: HashMap::new(),
             next_token: FIRST_CONNECTION,
+            strangers: Strangers::default(),
+            unread: Vec::new(),
+            has_unaccepted: false,
             events,
             delayed: VecDeque::new(),
             is_writable: true,
@@ -134,8 +180,8 @@ impl ShardThread {
         })
     }
 
-    /// Runs until told to shut down.
-    pub(crate) fn run(mut self) {
+    /// Runs until told to shut down. Returns false when it could not.
+    pub(crate) fn run(mut self) -> bool {
         let mut events = Events::with_capacity(256);
         let mut has_more = false;
         while self.goodbye.is_none() {
@@ -147,8 +193,8 @@ impl ShardThread {
             if let Err(error) = self.poll.poll(&mut events, Some(wait))
                 && error.kind() != io::ErrorKind::Interrupted
             {
-                tracing::error!(shard = self.index, %error, "A media thread cannot wait for its sockets and stops");
-                return;
+                tracing::error!(shard = self.index, %error, "A media thread cannot wait for its sockets");
+                return false;
             }
             let ready: Vec<Token> = events.iter().map(mio::event::Event::token).collect();
             self.is_writable |= events
@@ -158,17 +204,20 @@ impl ShardThread {
             has_more = self.read_parcels(now);
             has_more |= self.read_datagrams(now);
             self.read_connections(now, &ready);
+            has_more |= !self.unread.is_empty();
             self.shard.handle_timeout(now);
             self.shard.finish(now);
             self.send_messages();
             self.send_datagrams();
             self.send_events();
+            self.close_forgotten_connections();
             self.close_idle_connections(now);
         }
         if let Some(reply) = self.goodbye {
             // Whoever asked may have gone.
             let _ = reply.send(());
         }
+        true
     }
 
     fn read_parcels(&mut self, now: Instant) -> bool {
@@ -237,23 +286,35 @@ impl ShardThread {
     }
 
     fn read_connections(&mut self, now: Instant, ready: &[Token]) {
-        if ready.contains(&TCP) {
+        if self.has_unaccepted || ready.contains(&TCP) {
             self.accept(now);
         }
+        for token in std::mem::take(&mut self.unread) {
+            self.read_connection(now, token);
+        }
         for token in ready {
-            if self.connections.contains_key(token) {
-                self.read_connection(now, *token);
-            }
+            self.read_connection(now, *token);
         }
     }
 
     fn accept(&mut self, now: Instant) {
+        self.has_unaccepted = false;
         while let Some(listener) = &self.sockets.tcp {
-            let Ok((stream, peer)) = listener.accept() else {
-                return;
-            };
-            if self.connections.len() < MOST_CONNECTIONS {
-                self.insert(Connection::new(stream, peer, now));
+            match listener.accept() {
+                Ok((stream, peer)) => {
+                    let has_room = self.connections.len() < MOST_CONNECTIONS
+                        && self.strangers.has_room(peer.ip());
+                    if has_room {
+                        self.insert(Connection::new(stream, peer, now));
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                // Out of file descriptors, say: the system will not tell again.
+                Err(_) => {
+                    self.has_unaccepted = true;
+                    return;
+                }
             }
         }
     }
@@ -266,39 +327,101 @@ impl ShardThread {
             .register(&mut connection.stream, token, interest)
             .ok()?;
         self.next_token += 1;
+        if !connection.is_known {
+            self.strangers.come(connection.peer.ip());
+        }
         self.by_peer.insert(connection.peer, token);
         self.connections.insert(token, connection);
         Some(token)
     }
 
     fn take_connection(&mut self, now: Instant, connection: Connection, frame: &[u8]) {
-        if let Some(token) = self.insert(connection) {
-            self.take_frame(now, token, frame);
+        if let Some(token) = self.insert(connection)
+            && self.take_frame(now, token, frame)
+        {
             self.read_connection(now, token);
         }
     }
 
     fn read_connection(&mut self, now: Instant, token: Token) {
-        let Some(connection) = self.connections.get_mut(&token) else {
-            return;
-        };
-        let is_open = connection.read() && connection.write();
-        while let Some(frame) = self
-            .connections
-            .get_mut(&token)
-            .and_then(Connection::next_frame)
-        {
-            self.take_frame(now, token, &frame);
+        for _ in 0..READS {
+            let Some(connection) = self.connections.get_mut(&token) else {
+                return;
+            };
+            let progress = connection.read();
+            if !self.take_frames(now, token) {
+                return;
+            }
+            let is_open = self
+                .connections
+                .get_mut(&token)
+                .is_some_and(Connection::write);
+            if progress == Progress::Closed || !is_open {
+                self.drop_connection(token);
+                return;
+            }
+            if progress == Progress::Drained {
+                return;
+            }
         }
-        if !is_open {
-            self.drop_connection(token);
+        self.unread.push(token);
+    }
+
+    /// Takes the whole frames that were read. Returns whether the connection is still here.
+    fn take_frames(&mut self, now: Instant, token: Token) -> bool {
+        let Some(connection) = self.connections.get_mut(&token) else {
+            return false;
+        };
+        // Out of the connection while it lasts, so that frames need not be copied.
+        let mut incoming = std::mem::take(&mut connection.incoming);
+        loop {
+            let most = self
+                .connections
+                .get(&token)
+                .map_or(0, Connection::most_frame);
+            match incoming.next(most) {
+                Ok(Some(frame)) => {
+                    let owner = self.offer_frame(now, token, frame);
+                    if let Some(owner) = owner {
+                        let frame = frame.to_vec();
+                        self.put_back(token, incoming);
+                        self.hand_over(token, owner, frame);
+                        return false;
+                    }
+                }
+                Ok(None) => {
+                    self.put_back(token, incoming);
+                    return true;
+                }
+                Err(BadFrame) => {
+                    self.drop_connection(token);
+                    return false;
+                }
+            }
         }
     }
 
-    fn take_frame(&mut self, now: Instant, token: Token, frame: &[u8]) {
-        let Some(connection) = self.connections.get_mut(&token) else {
-            return;
-        };
+    fn put_back(&mut self, token: Token, mut incoming: Frames) {
+        incoming.forget_read();
+        if let Some(connection) = self.connections.get_mut(&token) {
+            connection.incoming = incoming;
+        }
+    }
+
+    /// Takes a frame that another shard read. Returns whether the connection is still here.
+    fn take_frame(&mut self, now: Instant, token: Token, frame: &[u8]) -> bool {
+        match self.offer_frame(now, token, frame) {
+            None => true,
+            Some(owner) => {
+                self.hand_over(token, owner, frame.to_vec());
+                false
+            }
+        }
+    }
+
+    /// Offers a frame to the sessions here. Returns the shard that owns its session, if another.
+    fn offer_frame(&mut self, now: Instant, token: Token, frame: &[u8]) -> Option<usize> {
+        let connection = self.connections.get_mut(&token)?;
         let datagram = Datagram {
             protocol: Protocol::Tcp,
             source: connection.peer,
@@ -306,28 +429,52 @@ impl ShardThread {
             contents: frame,
         };
         match self.shard.receive(now, datagram) {
-            Receipt::Taken => connection.is_known = true,
-            Receipt::Dropped => {}
-            Receipt::Elsewhere(owner) => {
-                let Some(mut connection) = self.drop_connection(token) else {
-                    return;
-                };
+            Receipt::Taken if !connection.is_known => {
                 connection.is_known = true;
-                if let Some(mailbox) = self.mailboxes.get(owner) {
-                    let parcel = Parcel::Connection(Box::new(connection), frame.to_vec());
-                    // Full: the peer tries again.
-                    let _ = mailbox.send(parcel);
-                }
+                self.strangers.leave(connection.peer.ip());
+                None
             }
+            Receipt::Taken | Receipt::Dropped => None,
+            Receipt::Elsewhere(owner) => Some(owner),
+        }
+    }
+
+    /// Gives a connection to the shard that owns its session, still as a stranger's: only the ufrag
+    /// was looked at.
+    fn hand_over(&mut self, token: Token, owner: usize, frame: Vec<u8>) {
+        let Some(connection) = self.drop_connection(token) else {
+            return;
+        };
+        if let Some(mailbox) = self.mailboxes.get(owner) {
+            let parcel = Parcel::Connection(Box::new(connection), frame);
+            // Full: the peer tries again.
+            let _ = mailbox.send(parcel);
         }
     }
 
     fn drop_connection(&mut self, token: Token) -> Option<Connection> {
         let mut connection = self.connections.remove(&token)?;
-        self.by_peer.remove(&connection.peer);
+        if self.by_peer.get(&connection.peer) == Some(&token) {
+            self.by_peer.remove(&connection.peer);
+        }
+        if !connection.is_known {
+            self.strangers.leave(connection.peer.ip());
+        }
         // A socket that is being dropped anyway.
         let _ = self.poll.registry().deregister(&mut connection.stream);
         Some(connection)
+    }
+
+    /// Closes the connections of sessions that are over, once their goodbyes are written.
+    fn close_forgotten_connections(&mut self) {
+        if !self.shard.outbox().transmits.is_empty() {
+            return;
+        }
+        for peer in std::mem::take(&mut self.shard.outbox().left) {
+            if let Some(token) = self.by_peer.get(&peer).copied() {
+                self.drop_connection(token);
+            }
+        }
     }
 
     fn close_idle_connections(&mut self, now: Instant) {
@@ -360,6 +507,8 @@ impl ShardThread {
     }
 
     fn send_datagrams(&mut self) {
+        let unsent = self.shard.outbox().transmits.take_dropped();
+        count_by(&self.registry.counters.datagrams_unsent, unsent);
         if !self.is_writable {
             return;
         }
@@ -426,5 +575,24 @@ impl ShardThread {
         if !matches!(event, Event::Data { .. }) && self.delayed.len() < MOST_DELAYED {
             self.delayed.push_back(event);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn thread_that_dies_is_noticed_and_one_that_was_stopped_is_not() {
+        let pulse = Pulse::new();
+        pulse.watch_over(0, || true);
+        assert!(pulse.is_beating());
+        pulse.watch_over(1, || panic!("a test asked for this"));
+        assert!(!pulse.is_beating());
+        pulse.stopped().await;
+
+        let pulse = Pulse::new();
+        pulse.watch_over(0, || false);
+        assert!(!pulse.is_beating());
     }
 }

@@ -35,7 +35,7 @@ impl Default for Streams {
         Self {
             reconnect_window_seconds: 30,
             second_publisher: SecondPublisher::AfterSilence,
-            silence_ms: 2_000,
+            silence_ms: 1_800,
         }
     }
 }

@@ -357,7 +357,14 @@ impl Lifecycle {
                 role,
             } => self.connected(session, stream, role, at),
             Event::MediaFlowing { session, stream } => self.live.flowing(stream, session, at),
-            Event::MediaSilent { session, stream } => self.live.silent(stream, session, now),
+            Event::MediaSilent {
+                session,
+                stream,
+                silent_for,
+            } => {
+                let since = now.checked_sub(silent_for).unwrap_or(now);
+                self.live.silent(stream, session, since)
+            }
             Event::LayersChanged { stream } => {
                 self.fetch_stats(stream);
                 Vec::new()

@@ -238,12 +238,12 @@ impl LiveChannels {
         effects
     }
 
-    /// A publisher sends nothing any more.
+    /// A publisher sends nothing any more, since a moment ago.
     pub(super) fn silent(
         &mut self,
         stream: StreamId,
         session: SessionId,
-        now: Instant,
+        since: Instant,
     ) -> Vec<Effect> {
         let Some(live) = self.live_with(stream, session) else {
             return Vec::new();
@@ -252,7 +252,7 @@ impl LiveChannels {
             publisher.silent = true;
             publisher.flowing = false;
         }
-        live.interrupt(now)
+        live.interrupt(since)
     }
 
     /// A publisher's session is over. A stream on air waits for it; one that never was is dropped.

@@ -63,7 +63,7 @@ impl Outgoing {
         let (rewritten, wallclock) = match timing {
             Timing::Live => (self.rewriter.rewrite(packet), packet.wallclock),
             Timing::Replayed { timestamp, now } => {
-                (self.rewriter.rewrite_at(packet, timestamp), now)
+                (self.rewriter.rewrite_at(packet, timestamp, now), now)
             }
         };
         let Some(rewritten) = rewritten else {

@@ -9,10 +9,11 @@ use str0m::media::{KeyframeRequestKind, MediaKind, Mid, Rid};
 use str0m::rtp::{RtpPacket, Ssrc, Vp8Descriptor};
 use str0m::stats::MediaIngressStats;
 
+use super::numbering::Numbering;
 use super::{Link, Outbox, millis};
 use crate::config::Config;
 use crate::handle::Event;
-use crate::keyframe::RequestLimiter;
+use crate::keyframe::{Asked, Hearing, RequestLimiter};
 use crate::packet::{
     AUDIO_CLOCK, LayerFormat, Layout, Packet, Source, VIDEO_CLOCK, forwarded_extensions,
 };
@@ -29,6 +30,8 @@ pub(crate) struct Publisher {
     pub(crate) pending: Vec<Arc<Packet>>,
     video_mid: Option<Mid>,
     sources: Vec<(Ssrc, Source)>,
+    /// SSRCs that another took the place of; what still comes of them is late.
+    replaced: Vec<(Ssrc, Instant)>,
     layers: Vec<LayerIn>,
     audio: Option<TrackIn>,
     clock: CaptureClock,
@@ -37,7 +40,7 @@ pub(crate) struct Publisher {
     silence: Duration,
     request_interval: Duration,
     most_layers: usize,
-    pli_score: i8,
+    hearing: Hearing,
     keyframe_requests: u64,
 }
 
@@ -49,6 +52,7 @@ struct TrackIn {
     first_seq: u64,
     highest_seq: u64,
     last: Instant,
+    numbering: Numbering,
 }
 
 #[derive(Debug)]
@@ -57,8 +61,7 @@ struct LayerIn {
     track: TrackIn,
     frames: RateMeter,
     requests: RequestLimiter,
-    /// Set while a request waits for its key frame.
-    asked_at: Option<Instant>,
+    asked: Asked,
     keyframe_timestamp: Option<u32>,
     keyframe_at: Option<Instant>,
     keyframe_interval: Option<Duration>,
@@ -66,10 +69,13 @@ struct LayerIn {
     plis: u64,
 }
 
-/// A publisher that makes no key frame within this time of being asked did not listen.
+/// A publisher that makes no key frame within this time, and a round trip, of being asked did not
+/// listen.
 const ANSWER_TIME: Duration = Duration::from_millis(400);
 /// A layer or track without packets for this long is paused.
 pub(crate) const PAUSED_AFTER: Duration = Duration::from_secs(1);
+/// Packets of an SSRC that was replaced are late for this long; then it may come back.
+const LATE_FOR: Duration = Duration::from_secs(2);
 /// Longest payload that is forwarded: what fits a datagram of 1,500 bytes with all headers.
 const MOST_PAYLOAD: usize = 1_400;
 
@@ -81,6 +87,7 @@ impl Publisher {
             pending: Vec::new(),
             video_mid: None,
             sources: Vec::new(),
+            replaced: Vec::new(),
             layers: Vec::new(),
             audio: None,
             clock: CaptureClock::new(now),
@@ -89,7 +96,7 @@ impl Publisher {
             silence: config.silence,
             request_interval: config.limits.keyframe_request_interval,
             most_layers: config.limits.layers,
-            pli_score: 0,
+            hearing: Hearing::default(),
             keyframe_requests: 0,
         }
     }
@@ -130,6 +137,9 @@ impl Publisher {
             Source::Audio => AUDIO_CLOCK,
             Source::Video(_) => VIDEO_CLOCK,
         };
+        let Some((seq, timestamp)) = self.renumber(now, source, &rtp) else {
+            return;
+        };
         let capture_us = capture_time(&rtp, clock);
         let facts = self.inspect(source, &rtp);
         let starts_keyframe = self.count(link, now, source, &rtp, facts, outbox);
@@ -137,8 +147,8 @@ impl Publisher {
             if self.layout.layers.get(index).is_some_and(|l| l.codec == VideoCodec::Vp8));
         self.pending.push(Arc::new(Packet {
             source,
-            seq: *rtp.seq_no,
-            timestamp: rtp.header.timestamp,
+            seq,
+            timestamp,
             marker: rtp.header.marker,
             arrival: rtp.timestamp,
             capture_us,
@@ -167,6 +177,11 @@ impl Publisher {
         if let Some((_, source)) = self.sources.iter().find(|(known, _)| *known == ssrc) {
             return Some(*source);
         }
+        self.replaced
+            .retain(|(_, at)| now.saturating_duration_since(*at) < LATE_FOR);
+        if self.replaced.iter().any(|(known, _)| *known == ssrc) {
+            return None;
+        }
         let params = link.rtc.codec_config().params();
         let spec = params
             .iter()
@@ -178,15 +193,29 @@ impl Publisher {
             None => self.add_audio(now, spec, rtp),
             Some(codec) => self.add_layer(now, codec, spec, rid, rtp)?,
         };
-        // A source that changes its SSRC starts anew.
-        self.sources.retain(|(_, known)| *known != source);
+        // Its statistics start anew; for viewers it goes on, once its next key frame is there.
+        if let Some(at) = self.sources.iter().position(|(_, known)| *known == source) {
+            let (old, _) = self.sources.swap_remove(at);
+            self.replaced.push((old, now));
+        }
         self.sources.push((ssrc, source));
         outbox.layers_changed(link.stream);
         Some(source)
     }
 
+    fn renumber(&mut self, now: Instant, source: Source, rtp: &RtpPacket) -> Option<(u64, u32)> {
+        let track = match source {
+            Source::Audio => self.audio.as_mut()?,
+            Source::Video(index) => &mut self.layers.get_mut(index)?.track,
+        };
+        track
+            .numbering
+            .apply(now, *rtp.seq_no, rtp.header.timestamp)
+    }
+
     fn add_audio(&mut self, now: Instant, spec: CodecSpec, rtp: &RtpPacket) -> Source {
-        self.audio = Some(TrackIn::new(now, *rtp.seq_no));
+        let before = self.audio.take();
+        self.audio = Some(TrackIn::new(now, rtp, AUDIO_CLOCK, before.as_ref()));
         Arc::make_mut(&mut self.layout).audio = Some(spec);
         Source::Audio
     }
@@ -205,20 +234,24 @@ impl Publisher {
             spec,
             size: None,
         };
-        let layer = LayerIn {
+        let known = self.layers.iter().position(|known| known.rid == rid);
+        let before = known.and_then(|index| Some(&self.layers.get(index)?.track));
+        let mut layer = LayerIn {
             rid,
-            track: TrackIn::new(now, *rtp.seq_no),
+            track: TrackIn::new(now, rtp, VIDEO_CLOCK, before),
             frames: RateMeter::new(now),
             requests: RequestLimiter::new(self.request_interval),
-            asked_at: None,
+            asked: Asked::default(),
             keyframe_timestamp: None,
             keyframe_at: None,
             keyframe_interval: None,
             nacks: 0,
             plis: 0,
         };
+        if before.is_some() {
+            layer.requests.want();
+        }
         let layout = Arc::make_mut(&mut self.layout);
-        let known = self.layers.iter().position(|known| known.rid == rid);
         let index = known.unwrap_or(self.layers.len());
         if index >= self.most_layers {
             return None;
@@ -287,19 +320,16 @@ impl Publisher {
                 .map(|at| now.saturating_duration_since(at));
             layer.keyframe_at = Some(now);
             layer.requests.satisfy();
-            if let Some(asked) = layer.asked_at.take() {
-                let answered = now.saturating_duration_since(asked) <= ANSWER_TIME;
-                self.learn(link, answered);
+            if let Some(is_answered) = layer.asked.answer(now, patience(link)) {
+                self.learn(link, is_answered);
             }
         }
         opens
     }
 
-    fn learn(&mut self, link: &Link, answered: bool) {
-        let step = if answered { 1 } else { -1 };
-        self.pli_score = (self.pli_score + step).clamp(-2, 2);
-        if self.pli_score != 0 {
-            link.shared.set_answers_pli(self.pli_score > 0);
+    fn learn(&mut self, link: &Link, is_answered: bool) {
+        if let Some(listens) = self.hearing.note(is_answered) {
+            link.shared.set_answers_pli(listens);
         }
     }
 
@@ -333,15 +363,18 @@ impl Publisher {
 
     /// Sends the requests that are due (RFC 4585 §6.3.1). Returns how many.
     pub(crate) fn send_requests(&mut self, link: &mut Link, now: Instant) -> usize {
-        let Some(mid) = self.video_mid else { return 0 };
         let mut sent = 0;
-        for layer in &mut self.layers {
+        for (index, layer) in self.layers.iter_mut().enumerate() {
             if !layer.requests.poll(now) {
                 continue;
             }
-            if let Some(stream) = link.rtc.direct_api().stream_rx_by_mid(mid, layer.rid) {
+            let mut sources = self.sources.iter();
+            let Some((ssrc, _)) = sources.find(|(_, s)| *s == Source::Video(index)) else {
+                continue;
+            };
+            if let Some(stream) = link.rtc.direct_api().stream_rx(ssrc) {
                 stream.request_keyframe(KeyframeRequestKind::Pli);
-                layer.asked_at.get_or_insert(now);
+                layer.asked.send(now);
                 sent += 1;
             }
         }
@@ -349,26 +382,27 @@ impl Publisher {
         sent
     }
 
-    /// What is to be done from time to time: silence, unanswered requests, paused layers.
-    pub(crate) fn sweep(&mut self, link: &Link, now: Instant, outbox: &mut Outbox) {
-        let is_silent = self
-            .last_media
-            .is_some_and(|last| now.saturating_duration_since(last) >= self.silence);
-        if self.is_flowing && is_silent {
+    /// Tells of silence, once it has lasted.
+    pub(crate) fn check_silence(&mut self, link: &Link, now: Instant, outbox: &mut Outbox) {
+        if let Some(last) = self.last_media
+            && self.is_flowing
+            && now >= last + self.silence
+        {
             self.is_flowing = false;
             outbox.events.push(Event::MediaSilent {
                 session: link.id,
                 stream: link.stream,
+                silent_for: now.saturating_duration_since(last),
             });
         }
+    }
+
+    /// What is to be done from time to time: unanswered requests of layers that are not paused.
+    pub(crate) fn sweep(&mut self, link: &Link, now: Instant) {
         let mut unanswered = 0;
         for layer in &mut self.layers {
             let is_paused = now.saturating_duration_since(layer.track.last) > PAUSED_AFTER;
-            let is_overdue = layer
-                .asked_at
-                .is_some_and(|asked| now.saturating_duration_since(asked) > ANSWER_TIME * 2);
-            if is_overdue {
-                layer.asked_at = None;
+            if layer.asked.is_missed(now, patience(link)) {
                 unanswered += usize::from(!is_paused);
             }
         }
@@ -377,11 +411,13 @@ impl Publisher {
         }
     }
 
-    /// When a held-back key frame request is due.
+    /// When a held-back key frame request is due, or silence is to be told.
     pub(crate) fn deadline(&self) -> Option<Instant> {
+        let silent_at = self.last_media.filter(|_| self.is_flowing);
         self.layers
             .iter()
             .filter_map(|l| l.requests.deadline())
+            .chain(silent_at.map(|last| last + self.silence))
             .min()
     }
 
@@ -460,13 +496,18 @@ impl LayerIn {
 }
 
 impl TrackIn {
-    fn new(now: Instant, seq: u64) -> Self {
+    /// Begins with `first`; goes on where the SSRC before it ended.
+    fn new(now: Instant, first: &RtpPacket, clock: u32, before: Option<&Self>) -> Self {
+        let seq = *first.seq_no;
+        let mut numbering = before.map_or_else(|| Numbering::new(clock), |track| track.numbering);
+        numbering.restart(now, seq, first.header.timestamp);
         Self {
             bytes: RateMeter::new(now),
             packets: 0,
             first_seq: seq,
             highest_seq: seq,
             last: now,
+            numbering,
         }
     }
 
@@ -489,6 +530,11 @@ impl TrackIn {
     fn is_active(&self, now: Instant) -> bool {
         now.saturating_duration_since(self.last) <= PAUSED_AFTER
     }
+}
+
+/// How long a publisher may take to answer a request.
+fn patience(link: &Link) -> Duration {
+    ANSWER_TIME + link.rtt().unwrap_or_default()
 }
 
 /// Bit/s of bytes a second.

@@ -1,8 +1,8 @@
 //! The side that gets media from us: one audio and one video stream, rewritten so that the viewer
 //! sees no seam, whatever layer or publisher the packets come from.
 //!
-//! Video begins with a catch-up: the cached group from its key frame on, sent as fast as the frames
-//! can be told apart, with timestamps as close as the packets; at its end the viewer is live.
+//! Video begins with a catch-up ([`super::catch_up`]): the cached group from its key frame on, at
+//! whose end the viewer is live.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use str0m::bwe::{Bitrate, BweKind};
 use str0m::media::{MediaKind, Mid};
 
+use super::catch_up::{CATCH_UP_TICK, CatchUp, LONG_GROUP, MOST_BURST_BYTES, Replayed};
+use super::loss::LossEstimate;
 use super::outgoing::{Outgoing, Timing};
 use super::{Link, Outbox, bits};
 use crate::egress::Str0mEgress;
@@ -26,21 +28,26 @@ use crate::stream::Media;
 pub(crate) struct Viewer {
     epoch: u32,
     audio: Option<Outgoing>,
-    video: Option<Outgoing>,
-    state: VideoState,
+    pub(super) video: Option<Outgoing>,
+    pub(super) state: VideoState,
     /// The layer to be sent; differs from the one being sent until its key frame comes.
-    target: Option<usize>,
-    selector: LayerSelector,
-    estimates: bool,
-    estimate: Option<u64>,
+    pub(super) target: Option<usize>,
+    pub(super) selector: LayerSelector,
+    /// Whether str0m estimates the bandwidth: settled when the session is built, for who joins a
+    /// stream of one layer not. A later publisher may have more; then loss decides.
+    pub(super) estimates: bool,
+    by_loss: LossEstimate,
+    /// Share of video packets lost by the newest receiver report.
+    reported_loss: Option<f32>,
+    pub(super) estimate: Option<u64>,
     desired: u64,
     minimum: u64,
     /// Frames that no other needs are left out: there is no lower layer to go to.
     is_thinned: bool,
     /// Set when the viewer asked for a key frame.
-    wants_keyframe: bool,
+    pub(super) wants_keyframe: bool,
     pub(crate) is_started: bool,
-    replayed_at: Option<Instant>,
+    pub(super) replayed: Option<Replayed>,
     egress: Str0mEgress,
     bytes: RateMeter,
     pub(crate) packets: u64,
@@ -51,7 +58,7 @@ pub(crate) struct Viewer {
 }
 
 #[derive(Debug, Clone, Copy)]
-enum VideoState {
+pub(super) enum VideoState {
     /// Nothing to send before a key frame comes.
     Waiting {
         since: Option<Instant>,
@@ -62,39 +69,8 @@ enum VideoState {
     },
 }
 
-/// A replay of a cached group.
-#[derive(Debug, Clone, Copy)]
-struct CatchUp {
-    layer: usize,
-    generation: u64,
-    next_seq: u64,
-    started: Instant,
-    /// Time between frames, and the same in RTP ticks.
-    spacing: Duration,
-    ticks: u32,
-    frames_begun: u32,
-    /// Frames to send; after them a fresh key frame is waited for.
-    most_frames: u32,
-    timestamp_in: Option<u32>,
-    timestamp_out: u32,
-}
-
-/// The whole catch-up takes at most this long, so that the viewer is at the live edge within 300 ms.
-const LONGEST_CATCH_UP: Duration = Duration::from_millis(150);
-/// Time between caught-up frames where there are few.
-const FRAME_SPACING: Duration = Duration::from_micros(500);
-/// How finely a catch-up is spread.
-const CATCH_UP_TICK: Duration = Duration::from_millis(2);
-/// A cached group of more frames or bytes than this is not sent to a joining viewer whose publisher
-/// listens: a fresh key frame is asked for.
-const LONG_GROUP: usize = 15;
-const MOST_BURST_BYTES: usize = 192 * 1024;
-/// A key frame that was asked for is waited for no longer than this.
-const LONGEST_WAIT: Duration = Duration::from_millis(500);
-/// A viewer that lost its picture gets the cached group again at most this often.
-const REPLAY_INTERVAL: Duration = Duration::from_secs(1);
-/// Sent packets kept for NACKs.
-const RTX_PACKETS: usize = 1_024;
+/// Sent packets kept for NACKs: what a replay sends in [`RTX_AGE`].
+const RTX_PACKETS: usize = 4_096;
 const RTX_AGE: Duration = Duration::from_secs(1);
 /// Share of sent bytes that may be retransmissions.
 const RTX_SHARE: f32 = 0.3;
@@ -118,13 +94,15 @@ impl Viewer {
             target: None,
             selector: LayerSelector::default(),
             estimates,
+            by_loss: LossEstimate::default(),
+            reported_loss: None,
             estimate: None,
             desired: 0,
             minimum: 0,
             is_thinned: false,
             wants_keyframe: false,
             is_started: false,
-            replayed_at: None,
+            replayed: None,
             egress: Str0mEgress,
             bytes: RateMeter::new(now),
             packets: 0,
@@ -155,6 +133,7 @@ impl Viewer {
                 if self.video.as_ref().is_some_and(|v| v.mid == stats.mid) =>
             {
                 self.nacks = stats.nacks;
+                self.reported_loss = stats.loss.or(self.reported_loss);
             }
             _ => {}
         }
@@ -193,12 +172,7 @@ impl Viewer {
         self.is_started = true;
         self.epoch = media.epoch;
         self.decide(link, now, media, outbox);
-        if let Some(layer) = self.target
-            && self.begin_catch_up(now, media, layer, self.frames_to_replay(link, media, layer))
-        {
-            self.cached_joins += 1;
-            self.catch_up(link, now, media);
-        }
+        self.join_from_cache(link, now, media);
         self.ask_if_stale(link, now, media, outbox);
     }
 
@@ -207,10 +181,13 @@ impl Viewer {
         if media.epoch != self.epoch {
             self.change_publisher(media.epoch);
         }
-        for packet in packets {
+        for (at, packet) in packets.iter().enumerate() {
             match packet.source {
                 Source::Audio => self.forward_audio(link, packet, media),
-                Source::Video(layer) => self.forward_video(link, packet, layer, media),
+                Source::Video(layer) => {
+                    let rest = packets.get(at + 1..).unwrap_or_default();
+                    self.forward_video(link, packet, rest, layer, media);
+                }
             }
         }
     }
@@ -220,8 +197,8 @@ impl Viewer {
         self.epoch = epoch;
         self.state = VideoState::Waiting { since: None };
         self.target = None;
-        if let Some(audio) = &mut self.audio {
-            audio.rewriter.end_source();
+        for track in self.audio.iter_mut().chain(&mut self.video) {
+            track.rewriter.end_source();
         }
     }
 
@@ -240,26 +217,70 @@ impl Viewer {
         &mut self,
         link: &mut Link,
         packet: &Arc<Packet>,
+        rest: &[Arc<Packet>],
         layer: usize,
         media: &Media,
     ) {
         let opens = packet.starts_keyframe;
+        let is_here = self.current() == Some(layer);
         match self.state {
-            VideoState::Live { layer: current } if current == layer => {}
-            VideoState::CatchingUp(catch_up) if catch_up.layer == layer && opens => {
-                // A fresh key frame: the rest of the old group is not needed any more.
-                self.switch(packet, layer);
+            VideoState::Live { .. } if is_here => {
+                if self.is_late_opening(packet, layer, media) {
+                    self.switch_to_group(link, packet, rest, layer, media);
+                } else {
+                    self.write_video(link, packet, layer, media, Timing::Live);
+                }
             }
-            _ if self.target.is_none_or(|target| target == layer)
-                && opens
-                && !matches!(self.state, VideoState::CatchingUp(c) if c.layer == layer) =>
-            {
+            // A fresh key frame: the rest of the old group is not needed any more.
+            VideoState::CatchingUp(_) if is_here && opens => {
+                self.switch_to_group(link, packet, rest, layer, media);
+            }
+            VideoState::CatchingUp(_) if is_here => {}
+            _ if opens && self.target.is_none_or(|target| target == layer) => {
                 self.target = Some(layer);
-                self.switch(packet, layer);
+                self.switch_to_group(link, packet, rest, layer, media);
             }
-            _ => return,
+            _ => {}
         }
-        self.write_video(link, packet, layer, media, Timing::Live);
+    }
+
+    /// Whether a packet of a key frame came after the viewer was switched behind it: what it has is
+    /// of no use without.
+    fn is_late_opening(&self, packet: &Packet, layer: usize, media: &Media) -> bool {
+        let Some(gop) = media.layers.get(layer).map(|layer| &layer.gop) else {
+            return false;
+        };
+        gop.first().is_some_and(|first| first.seq == packet.seq)
+            && gop.frames() <= LONG_GROUP
+            && gop.bytes() <= MOST_BURST_BYTES
+            && (self.video.as_ref()).is_some_and(|video| video.rewriter.is_before_source(packet))
+    }
+
+    /// Switches to a layer whose key frame `packet` belongs to, and sends what came of it so far.
+    /// What stands in `rest` is still to be forwarded.
+    fn switch_to_group(
+        &mut self,
+        link: &mut Link,
+        packet: &Arc<Packet>,
+        rest: &[Arc<Packet>],
+        layer: usize,
+        media: &Media,
+    ) {
+        let gop = media.layers.get(layer).map(|layer| &layer.gop);
+        let first = gop.and_then(GopCache::first);
+        let (Some(gop), Some(first)) = (gop, first.filter(|f| f.timestamp == packet.timestamp))
+        else {
+            self.switch(packet, layer);
+            self.write_video(link, packet, layer, media, Timing::Live);
+            return;
+        };
+        self.switch(first, layer);
+        for early in gop.from(first.seq) {
+            let comes = |p: &Arc<Packet>| p.seq == early.seq && p.source == early.source;
+            if !rest.iter().any(comes) {
+                self.write_video(link, early, layer, media, Timing::Live);
+            }
+        }
     }
 
     fn switch(&mut self, first: &Packet, layer: usize) {
@@ -272,7 +293,7 @@ impl Viewer {
         self.state = VideoState::Live { layer };
     }
 
-    fn write_video(
+    pub(super) fn write_video(
         &mut self,
         link: &mut Link,
         packet: &Arc<Packet>,
@@ -290,102 +311,6 @@ impl Viewer {
             self.packets += 1;
             self.bytes.add(packet.arrival, packet.payload.len() as u64);
         }
-    }
-
-    /// How much of a cached group a joining viewer gets. A long group is slow to decode and floods
-    /// the link: where a fresh key frame is to be had, the cached one is shown until that comes.
-    fn frames_to_replay(&self, link: &Link, media: &Media, layer: usize) -> u32 {
-        let is_long = media.layers.get(layer).is_some_and(|layer| {
-            layer.gop.frames() > LONG_GROUP || layer.gop.bytes() > MOST_BURST_BYTES
-        });
-        if is_long && link.shared.answers_pli() != Some(false) {
-            1
-        } else {
-            u32::MAX
-        }
-    }
-
-    /// Starts to replay the cached group of a layer. Returns false when there is none.
-    fn begin_catch_up(
-        &mut self,
-        now: Instant,
-        media: &Media,
-        layer: usize,
-        most_frames: u32,
-    ) -> bool {
-        let (Some(video), Some(cached)) = (&mut self.video, media.layers.get(layer)) else {
-            return false;
-        };
-        let gop: &GopCache = &cached.gop;
-        let Some(first) = gop.first() else {
-            return false;
-        };
-        video.rewriter.switch(first);
-        let frames = u32::try_from(gop.frames()).unwrap_or(u32::MAX).max(1);
-        let spacing = (LONGEST_CATCH_UP / frames).min(FRAME_SPACING);
-        let ticks = spacing.as_micros() * u128::from(VIDEO_CLOCK) / 1_000_000;
-        let timestamp_out = video.rewriter.timestamp_of(first);
-        self.state = VideoState::CatchingUp(CatchUp {
-            layer,
-            generation: gop.generation(),
-            next_seq: first.seq,
-            started: now,
-            spacing,
-            ticks: u32::try_from(ticks).unwrap_or(1).max(1),
-            frames_begun: 0,
-            most_frames,
-            timestamp_in: None,
-            timestamp_out,
-        });
-        self.target = Some(layer);
-        true
-    }
-
-    /// Sends the part of the replay that is due.
-    pub(crate) fn catch_up(&mut self, link: &mut Link, now: Instant, media: &Media) {
-        let VideoState::CatchingUp(mut at) = self.state else {
-            return;
-        };
-        let Some(cached) = media.layers.get(at.layer) else {
-            return;
-        };
-        if cached.gop.generation() != at.generation {
-            // The group went over its bounds, or a new one begins: the next key frame takes over.
-            self.state = VideoState::Waiting { since: None };
-            return;
-        }
-        let elapsed = now.saturating_duration_since(at.started) + CATCH_UP_TICK;
-        let due = elapsed.as_nanos() / at.spacing.as_nanos().max(1);
-        let due = u32::try_from(due).unwrap_or(u32::MAX);
-        let mut is_live = true;
-        for packet in cached.gop.from(at.next_seq) {
-            if at.timestamp_in != Some(packet.timestamp) {
-                if at.frames_begun >= at.most_frames {
-                    self.state = VideoState::Waiting { since: Some(now) };
-                    return;
-                }
-                if at.frames_begun >= due {
-                    is_live = false;
-                    break;
-                }
-                if at.timestamp_in.is_some() {
-                    at.timestamp_out = at.timestamp_out.wrapping_add(at.ticks);
-                }
-                at.timestamp_in = Some(packet.timestamp);
-                at.frames_begun += 1;
-            }
-            at.next_seq = packet.seq + 1;
-            let timing = Timing::Replayed {
-                timestamp: at.timestamp_out,
-                now,
-            };
-            self.write_video(link, packet, at.layer, media, timing);
-        }
-        self.state = if is_live {
-            VideoState::Live { layer: at.layer }
-        } else {
-            VideoState::CatchingUp(at)
-        };
     }
 
     /// When the next part of a replay, or a lost picture, is to be seen to.
@@ -409,43 +334,6 @@ impl Viewer {
         self.give_up_waiting(now, media);
     }
 
-    /// The fresh key frame does not come: the cached group is better than nothing.
-    fn give_up_waiting(&mut self, now: Instant, media: &Media) {
-        if let VideoState::Waiting { since: Some(since) } = self.state
-            && now.saturating_duration_since(since) > LONGEST_WAIT
-            && let Some(layer) = self.target
-        {
-            self.begin_catch_up(now, media, layer, u32::MAX);
-        }
-    }
-
-    /// Answers a viewer's request for a key frame.
-    pub(crate) fn recover(
-        &mut self,
-        link: &Link,
-        now: Instant,
-        media: &Media,
-        outbox: &mut Outbox,
-    ) {
-        if !std::mem::take(&mut self.wants_keyframe) {
-            return;
-        }
-        let Some(layer) = self.current().or(self.target) else {
-            return;
-        };
-        let may_replay = self
-            .replayed_at
-            .is_none_or(|at| now.saturating_duration_since(at) >= REPLAY_INTERVAL);
-        // A publisher that does not listen: the cached group brings the picture back.
-        if link.shared.answers_pli() == Some(false) {
-            if may_replay && self.begin_catch_up(now, media, layer, u32::MAX) {
-                self.replayed_at = Some(now);
-            }
-            return;
-        }
-        outbox.keyframes.push((link.stream, layer));
-    }
-
     fn decide(&mut self, link: &mut Link, now: Instant, media: &mut Media, outbox: &mut Outbox) {
         if self.video.is_none() || media.layers.is_empty() {
             return;
@@ -453,9 +341,8 @@ impl Viewer {
         let candidates = media.candidates(now);
         let audio = media.audio_bitrate(now);
         let estimate = self
-            .estimate
-            .filter(|_| self.estimates && candidates.len() > 1)
-            .map(|estimate| self.carried(link, now, estimate))
+            .bandwidth(link, now)
+            .filter(|_| candidates.len() > 1)
             .map(|carried| (carried * 100 / OVERHEAD_PERCENT).saturating_sub(audio));
         let current = self.current();
         let Some(chosen) =
@@ -485,10 +372,12 @@ impl Viewer {
         // Asked again at each sweep until the key frame comes; coalesced on the way.
         outbox.keyframes.push((link.stream, chosen));
         let is_deaf = link.shared.answers_pli() == Some(false);
-        if is_new && is_deaf && current.is_some() {
+        let may_replay = is_new && is_deaf && current.is_some();
+        let is_down = self.is_flooded(&candidates, current, estimate);
+        if may_replay && (is_down || self.is_worth_replaying(now, media, chosen)) {
             self.switches += 1;
             self.begin_catch_up(now, media, chosen, u32::MAX);
-        } else if is_new && self.is_flooded(&candidates, current, estimate) {
+        } else if is_new && is_down && !is_deaf {
             // What the link does not carry only delays the key frame that helps.
             self.state = VideoState::Waiting { since: Some(now) };
         }
@@ -508,6 +397,18 @@ impl Viewer {
         bitrate
             .zip(estimate)
             .is_some_and(|(bitrate, estimate)| bitrate > estimate * 3 / 2)
+    }
+
+    /// Bit/s that the link carries, as far as known.
+    fn bandwidth(&mut self, link: &Link, now: Instant) -> Option<u64> {
+        if self.estimates {
+            return self
+                .estimate
+                .map(|estimate| self.carried(link, now, estimate));
+        }
+        let sent = bits(self.bytes.per_second(now));
+        let loss = link.egress_loss().or(self.reported_loss);
+        self.by_loss.update(now, sent, loss)
     }
 
     /// The estimate, or where much is lost what comes through: the estimator believes in delay and is
@@ -540,9 +441,10 @@ impl Viewer {
         if !self.estimates {
             return;
         }
-        let top = candidates.iter().map(|c| c.bitrate).max().unwrap_or(0);
+        let allowed = self.selector.ladder(candidates);
+        let top = allowed.iter().map(|c| c.bitrate).max().unwrap_or(0);
         let desired = (top + audio) * DESIRED_PERCENT / 100;
-        let next = LayerSelector::next_rate(candidates, self.target);
+        let next = self.selector.next_rate(candidates, self.target);
         let minimum = next.map_or(0, |rate| (rate + audio) * OVERHEAD_PERCENT / 100);
         let changed = |old: u64, new: u64| old.abs_diff(new) * 10 > old;
         if changed(self.desired, desired) || changed(self.minimum, minimum) {

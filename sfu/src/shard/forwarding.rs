@@ -1,5 +1,6 @@
 //! From publishers to viewers: slices, and key frame requests the other way.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,7 +10,7 @@ use crate::ids::StreamId;
 use crate::packet::Slice;
 use crate::registry::StreamShared;
 use crate::session::{Kind, Session};
-use crate::stats::count_by;
+use crate::stats::{count, count_by};
 use crate::stream::Stream;
 
 impl Shard {
@@ -50,8 +51,14 @@ impl Shard {
             .streams
             .remove(&slice.stream)
             .unwrap_or_else(|| Stream::new(shared, limits));
-        if stream.media.absorb(now, slice) {
-            self.forward(now, slice, &mut stream);
+        let share = || {
+            if stream.media.absorb(now, slice) {
+                self.forward(now, slice, &mut stream);
+            }
+        };
+        if catch_unwind(AssertUnwindSafe(share)).is_err() {
+            count(&self.registry.counters.panics);
+            stream.media.forget();
         }
         let is_older = |session: &Session| matches!(&session.kind, Kind::Publisher(p) if p.epoch < stream.media.epoch);
         let superseded: Vec<usize> = stream

@@ -6,7 +6,8 @@
 //!
 //! Invariants: a session is in exactly one shard (or pending in the registry); an address is known
 //! only after a STUN request with a valid HMAC came from it; whatever belongs to no session is
-//! dropped without an answer; a panic inside a session ends that session.
+//! dropped without an answer; a panic inside a session ends that session, one before any session is
+//! found costs the datagram, one over a slice the slice and what is cached of its stream.
 
 mod commands;
 mod forwarding;
@@ -26,6 +27,7 @@ use str0m::net::{Protocol, Receive};
 use crate::demux;
 use crate::handle::{CloseReason, Event, Role};
 use crate::ids::{SessionId, StreamId};
+use crate::lenient::Incomplete;
 use crate::packet::Slice;
 use crate::registry::Registry;
 use crate::session::{Kind, Outbox, Session};
@@ -153,13 +155,12 @@ impl Shard {
     /// Takes a datagram: by its address, else by its ufrag, else not at all.
     pub(crate) fn receive(&mut self, now: Instant, datagram: Datagram<'_>) -> Receipt {
         count(&self.registry.counters.datagrams_in);
-        let remote = (datagram.protocol, datagram.source);
-        let known = self.by_remote.get(&remote).copied();
-        let receipt = if known.is_some_and(|key| self.deliver(now, key, datagram)) {
-            Receipt::Taken
-        } else {
-            self.receive_unknown(now, datagram)
-        };
+        // Bytes of strangers are read in there, before any session is found: a panic costs them.
+        let taken = catch_unwind(AssertUnwindSafe(|| self.take_datagram(now, datagram)));
+        let receipt = taken.unwrap_or_else(|_| {
+            count(&self.registry.counters.panics);
+            Receipt::Dropped
+        });
         match receipt {
             Receipt::Dropped => count(&self.registry.counters.datagrams_dropped),
             Receipt::Elsewhere(_) => count(&self.registry.counters.datagrams_strayed),
@@ -168,11 +169,26 @@ impl Shard {
         receipt
     }
 
+    fn take_datagram(&mut self, now: Instant, datagram: Datagram<'_>) -> Receipt {
+        let remote = (datagram.protocol, datagram.source);
+        let known = self.by_remote.get(&remote).copied();
+        if known.is_some_and(|key| self.deliver(now, key, datagram)) {
+            Receipt::Taken
+        } else {
+            self.receive_unknown(now, datagram)
+        }
+    }
+
     fn receive_unknown(&mut self, now: Instant, datagram: Datagram<'_>) -> Receipt {
         let remote = (datagram.protocol, datagram.source);
         let Some(ufrag) = demux::requested_ufrag(datagram.contents) else {
             let stray = self.strays.get(&remote);
             return stray.map_or(Receipt::Dropped, |shard| Receipt::Elsewhere(*shard));
+        };
+        let completed = self.complete(&ufrag, datagram.contents);
+        let datagram = Datagram {
+            contents: completed.as_deref().unwrap_or(datagram.contents),
+            ..datagram
         };
         if let Some(key) = self.by_ufrag.get(&ufrag).copied() {
             if !self.deliver(now, key, datagram) {
@@ -195,6 +211,16 @@ impl Shard {
                 Receipt::Elsewhere(shard)
             }
             _ => Receipt::Dropped,
+        }
+    }
+
+    /// Makes a request that lacks something one that its session can read.
+    fn complete(&self, ufrag: &str, contents: &[u8]) -> Option<Vec<u8>> {
+        let request = Incomplete::parse(contents)?;
+        let owned = self.by_ufrag.get(ufrag);
+        match owned.and_then(|key| self.sessions.get(*key)) {
+            Some(session) => session.complete(&request),
+            None => (self.registry).look_at(ufrag, |session| session.complete(&request))?,
         }
     }
 
@@ -227,7 +253,7 @@ impl Shard {
             Role::Viewer => stream.viewers.push(key),
             Role::Publisher => {
                 stream.publishers.push(key);
-                shared.set_publisher_shard(Some(self.index));
+                shared.set_publisher_shard(self.index);
             }
         }
         self.timers.push(Reverse((deadline, key)));
@@ -241,10 +267,19 @@ impl Shard {
         let pushed_out = session.link.note_remote(remote);
         self.by_remote.insert(remote, key);
         self.strays.remove(&remote);
-        if let Some(old) = pushed_out
-            && self.by_remote.get(&old) == Some(&key)
-        {
-            self.by_remote.remove(&old);
+        if let Some(old) = pushed_out {
+            self.forget_remote(key, old);
+        }
+    }
+
+    fn forget_remote(&mut self, key: usize, remote: (Protocol, SocketAddr)) {
+        if self.by_remote.get(&remote) != Some(&key) {
+            return;
+        }
+        self.by_remote.remove(&remote);
+        let (protocol, address) = remote;
+        if protocol == Protocol::Tcp {
+            self.outbox.left.push(address);
         }
     }
 
@@ -288,6 +323,7 @@ impl Shard {
         let outbox = &mut self.outbox;
         // Bytes of strangers are parsed in here: a panic costs its session, not the server.
         if catch_unwind(AssertUnwindSafe(|| f(session, outbox))).is_err() {
+            count(&self.registry.counters.panics);
             session.link.closing = Some(CloseReason::Failed("internal error".to_owned()));
             self.remove(key, false, now);
             return;
@@ -430,6 +466,7 @@ impl Shard {
                 }
             };
             if catch_unwind(AssertUnwindSafe(goodbye)).is_err() {
+                count(&self.registry.counters.panics);
                 count(&self.registry.counters.sessions_failed);
             }
         }
@@ -438,15 +475,13 @@ impl Shard {
         self.by_id.remove(&id);
         self.by_ufrag.remove(session.ufrag());
         self.registry.forget(id, session.ufrag());
-        for remote in &session.link.remotes {
-            if self.by_remote.get(remote) == Some(&key) {
-                self.by_remote.remove(remote);
-            }
+        for remote in std::mem::take(&mut session.link.remotes) {
+            self.forget_remote(key, remote);
         }
         if let Some(stream) = self.streams.get_mut(&stream) {
             stream.viewers.retain(|viewer| *viewer != key);
             if stream.publishers.last() == Some(&key) {
-                shared.set_publisher_shard(None);
+                shared.clear_publisher_shard(self.index);
             }
             stream.publishers.retain(|publisher| *publisher != key);
         }

@@ -11,7 +11,7 @@ use crate::stats::count_by;
 
 const SWEEP: Duration = Duration::from_millis(200);
 /// A cached group older than this is renewed, so that it never outgrows its bounds. Publishers that
-/// do not listen are not asked.
+/// do not listen are asked only when nothing is cached: they may have been misjudged.
 const RENEW_GROUP: Duration = Duration::from_secs(8);
 
 impl Shard {
@@ -53,6 +53,9 @@ impl Shard {
             });
         } else {
             self.with_session(now, key, |session, outbox| {
+                if let Kind::Publisher(publisher) = &mut session.kind {
+                    publisher.check_silence(&session.link, now, outbox);
+                }
                 session.flush(now, outbox);
             });
             self.send_requests(now, key);
@@ -100,9 +103,9 @@ impl Shard {
         }
         let stream = link.stream;
         if matches!(session.kind, Kind::Publisher(_)) {
-            self.with_session(now, key, |session, outbox| {
+            self.with_session(now, key, |session, _| {
                 if let Kind::Publisher(publisher) = &mut session.kind {
-                    publisher.sweep(&session.link, now, outbox);
+                    publisher.sweep(&session.link, now);
                 }
             });
             self.send_requests(now, key);
@@ -124,12 +127,13 @@ impl Shard {
     fn renew_groups(&mut self, now: Instant) {
         let mut wanted = Vec::new();
         for (id, stream) in &self.streams {
-            if stream.publishers.is_empty() || stream.shared.answers_pli() == Some(false) {
+            if stream.publishers.is_empty() {
                 continue;
             }
+            let is_deaf = stream.shared.answers_pli() == Some(false);
             for (index, layer) in stream.media.layers.iter().enumerate() {
                 let is_old = layer.gop.age(now).is_none_or(|age| age > RENEW_GROUP);
-                if layer.gop.is_empty() || is_old {
+                if layer.gop.is_empty() || (is_old && !is_deaf) {
                     wanted.push((*id, index));
                 }
             }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use str0m::Rtc;
 use str0m::format::Codec;
 use str0m::media::{Mid, Rid};
-use str0m::rtp::RtpWrite;
+use str0m::rtp::{RtpWrite, Ssrc};
 
 use super::Mark;
 
@@ -15,7 +15,7 @@ pub(crate) struct Encoder {
     audio: Mid,
     layers: Vec<EncoderLayer>,
     keyframe_every: Duration,
-    listens: bool,
+    pub(crate) listens: bool,
     video_delay: Duration,
     pub(super) next_frame: Instant,
     pub(super) next_audio: Instant,
@@ -23,6 +23,10 @@ pub(crate) struct Encoder {
     is_connected: bool,
     pub(crate) is_paused: bool,
     pub(crate) requests: usize,
+    /// Whether the first packet of each key frame leaves after the frame behind it, as one does
+    /// that had to be sent again.
+    pub(crate) opens_late: bool,
+    held_back: Vec<(Option<Rid>, RtpWrite)>,
 }
 
 struct EncoderLayer {
@@ -131,6 +135,21 @@ impl Encoder {
             is_connected: false,
             is_paused: false,
             requests: 0,
+            opens_late: false,
+            held_back: Vec::new(),
+        }
+    }
+
+    /// Goes on with another SSRC and other numbers.
+    pub(super) fn change_ssrc(&mut self, rtc: &mut Rtc) {
+        for layer in &mut self.layers {
+            let number = u32::from(layer.index);
+            let (ssrc, rtx) = (Ssrc::from(7_000 + number), Ssrc::from(8_000 + number));
+            let mut direct = rtc.direct_api();
+            let stream = direct.reset_stream_tx(self.video, layer.rid, ssrc, Some(rtx));
+            stream.expect("a video stream");
+            layer.seq = 20_000;
+            layer.timestamp = layer.timestamp.wrapping_sub(1_234_567_890);
         }
     }
 
@@ -149,6 +168,13 @@ impl Encoder {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Makes its next frames key frames.
+    pub(crate) fn want_keyframes(&mut self) {
+        for layer in &mut self.layers {
+            layer.wants_keyframe = true;
         }
     }
 
@@ -195,6 +221,7 @@ impl Encoder {
     fn make_frame(&mut self, rtc: &mut Rtc, now: Instant, start: Instant) {
         let pt = payload_type(rtc, Codec::H264);
         let captured = (now - self.video_delay).max(start);
+        let held_back = std::mem::take(&mut self.held_back);
         for layer in &mut self.layers {
             let is_due = layer
                 .last_keyframe
@@ -234,8 +261,19 @@ impl Encoder {
                 let write = RtpWrite::new(pt, layer.seq.into(), layer.timestamp, captured, payload)
                     .marker(part + 1 == parts)
                     .nackable(true);
-                stream.write_rtp(write);
+                if self.opens_late && is_key && part == 0 {
+                    self.held_back.push((layer.rid, write));
+                } else {
+                    stream.write_rtp(write);
+                }
             }
+        }
+        for (rid, write) in held_back {
+            let mut direct = rtc.direct_api();
+            let stream = direct
+                .stream_tx_by_mid(self.video, rid)
+                .expect("a video stream");
+            stream.write_rtp(write);
         }
     }
 }

@@ -68,6 +68,29 @@ fn jitter_and_reordering_are_borne() {
 }
 
 #[test]
+fn viewer_who_joined_one_layer_gets_one_that_fits_when_there_are_three() {
+    let mut world = World::new();
+    let stream = StreamId::from(1);
+    let spec = EncoderSpec {
+        layers: vec![(None, 400_000)],
+        ..EncoderSpec::single(SECOND * 2, true)
+    };
+    world.publish(stream, &spec, PERFECT());
+    world.run(SECOND * 2);
+    let link = || PERFECT().link(Bitrate::kbps(800), DataSize::kbytes(30));
+    let viewer = world.view(stream, link());
+    world.run(SECOND * 3);
+    world.publish(stream, &EncoderSpec::simulcast(), PERFECT());
+    world.run(SECOND * 10);
+    let late = world.elapsed();
+    world.run(SECOND * 5);
+    let player = world.player(viewer);
+    assert_ne!(player.layer(), Some(2), "1.8 Mbit/s do not fit");
+    let shown = player.shown_between(late, world.elapsed()).count();
+    assert!(shown > 120, "{shown} frames in 5 s");
+}
+
+#[test]
 fn bandwidth_collapse_goes_down_within_3_s_and_up_again_within_15_s() {
     let mut world = World::new();
     let stream = StreamId::from(1);

@@ -16,6 +16,7 @@ use str0m_netem::{Input as NetIn, Netem, NetemConfig, Output as NetOut};
 use crate::config::Config;
 use crate::handle::{Event, OfferError};
 use crate::ids::{SessionId, StreamId};
+use crate::packet::{Packet, Slice, Source};
 use crate::registry::Registry;
 use crate::sdp::Offer;
 use crate::session::Session;
@@ -55,6 +56,10 @@ pub(crate) struct World {
     shards: Vec<Shard>,
     peers: Vec<Peer>,
     pub(crate) events: Vec<(Duration, Event)>,
+    /// The newest answer.
+    pub(crate) answer: String,
+    /// Datagrams to addresses that are no peer's.
+    pub(crate) stray: Vec<(SocketAddr, Vec<u8>)>,
 }
 
 /// A browser, an encoder or a player at the other end of a link.
@@ -78,6 +83,14 @@ pub(crate) const PERFECT: fn() -> NetemConfig =
     || NetemConfig::new().latency(Duration::from_millis(10));
 
 const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 8189);
+
+/// Bytes that a test makes the code under it panic with.
+pub(crate) const TRIPWIRE: &[u8] = b"tripwire";
+
+/// Panics over the bytes of [`TRIPWIRE`].
+pub(crate) fn trip(bytes: &[u8]) {
+    assert!(bytes != TRIPWIRE, "a test asked for this");
+}
 
 impl World {
     pub(crate) fn new() -> Self {
@@ -104,6 +117,8 @@ impl World {
             shards,
             peers: Vec::new(),
             events: Vec::new(),
+            answer: String::new(),
+            stray: Vec::new(),
         }
     }
 
@@ -173,6 +188,7 @@ impl World {
         }
         self.registry.add_pending(Box::new(session));
         let sdp = SdpAnswer::from_sdp_string(&answer.sdp).expect("our answer can be read");
+        self.answer = answer.sdp;
         rtc.sdp_api()
             .accept_answer(pending, sdp)
             .expect("it answers the offer");
@@ -194,6 +210,7 @@ impl World {
             Session::view(&self.settings, self.now, stream, shared, &offer).expect("it is taken");
         self.registry.add_pending(Box::new(session));
         let sdp = SdpAnswer::from_sdp_string(&answer.sdp).expect("our answer can be read");
+        self.answer = answer.sdp;
         rtc.sdp_api()
             .accept_answer(pending, sdp)
             .expect("it answers the offer");
@@ -266,6 +283,14 @@ impl World {
         }
     }
 
+    /// Lets a publisher go on with another SSRC for its video, and other numbers.
+    pub(crate) fn change_ssrc(&mut self, peer: usize) {
+        let Peer { rtc, role, .. } = &mut self.peers[peer];
+        if let PeerRole::Encoder(encoder) = role {
+            encoder.change_ssrc(rtc);
+        }
+    }
+
     pub(crate) fn player(&self, peer: usize) -> &Player {
         match &self.peers[peer].role {
             PeerRole::Player(player) => player,
@@ -282,8 +307,17 @@ impl World {
 
     /// Datagrams of a stranger, straight to the first shard.
     pub(crate) fn inject(&mut self, source: SocketAddr, contents: &[u8]) -> crate::shard::Receipt {
+        self.inject_over(Protocol::Udp, source, contents)
+    }
+
+    pub(crate) fn inject_over(
+        &mut self,
+        protocol: Protocol,
+        source: SocketAddr,
+        contents: &[u8],
+    ) -> crate::shard::Receipt {
         let datagram = Datagram {
-            protocol: Protocol::Udp,
+            protocol,
             source,
             local: Some(SERVER.ip()),
             contents,
@@ -292,6 +326,30 @@ impl World {
         let receipt = self.shards[0].receive(now, datagram);
         self.settle();
         receipt
+    }
+
+    /// Addresses over TCP that no session of the first shard has any more.
+    pub(crate) fn left(&mut self) -> Vec<SocketAddr> {
+        std::mem::take(&mut self.shards[0].outbox().left)
+    }
+
+    /// User name and password for STUN requests of the newest peer, by our newest answer.
+    pub(crate) fn credentials(&mut self) -> (String, String) {
+        let newest = self.peers.last_mut().expect("a peer");
+        let theirs = newest.rtc.direct_api().local_ice_credentials().ufrag;
+        let value = |name: &str| {
+            let line = self.answer.lines().find_map(|line| line.strip_prefix(name));
+            line.expect("the answer has it").to_owned()
+        };
+        let username = format!("{}:{theirs}", value("a=ice-ufrag:"));
+        (username, value("a=ice-pwd:"))
+    }
+
+    /// A slice of media, straight to the first shard.
+    pub(crate) fn inject_slice(&mut self, slice: Slice) {
+        let now = self.now;
+        self.shards[0].handle(now, Message::Slice(Arc::new(slice)));
+        self.settle();
     }
 
     /// What the server has sent to an address in this instant; for showing that it stays silent.
@@ -417,6 +475,7 @@ impl World {
             for (run, bytes) in queue.runs() {
                 let Some(peer) = self.peers.iter_mut().find(|p| p.address == run.destination)
                 else {
+                    self.stray.push((run.destination, bytes.to_vec()));
                     continue;
                 };
                 for datagram in bytes.chunks(run.segment) {

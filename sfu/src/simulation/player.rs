@@ -26,6 +26,8 @@ pub(crate) struct Player {
     pub(crate) video_clock: Option<i64>,
     /// Sequence numbers of video, extended, as they came.
     pub(crate) sequence: Vec<u64>,
+    /// When the first packet of each frame came, and its RTP timestamp.
+    times: Vec<(Duration, u32)>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -94,6 +96,9 @@ impl Player {
                 }
                 self.video_clock = reported_clock(&packet, 90_000).or(self.video_clock);
                 self.sequence.push(*packet.seq_no);
+                if self.times.last().map(|(_, t)| *t) != Some(packet.header.timestamp) {
+                    self.times.push((now - start, packet.header.timestamp));
+                }
                 if let Some(mark) = Mark::read(&packet.payload) {
                     let frame = self.frames.entry(packet.header.timestamp).or_default();
                     frame.mark = Mark { part: 0, ..mark };
@@ -163,6 +168,21 @@ impl Player {
             last = at;
         }
         frozen
+    }
+
+    /// By how much timestamps and the time at which they came ran apart.
+    pub(crate) fn drift(&self) -> Duration {
+        let Some((first_at, first)) = self.times.first() else {
+            return Duration::ZERO;
+        };
+        let apart = self.times.iter().map(|(at, timestamp)| {
+            let ticks = timestamp.wrapping_sub(*first).cast_signed();
+            let came = i64::try_from((*at - *first_at).as_micros()).expect("a short test");
+            i64::from(ticks) * 1_000 / 90 - came
+        });
+        let (least, most) = (apart.clone().min(), apart.max());
+        let span = most.zip(least).map_or(0, |(most, least)| most - least);
+        Duration::from_micros(span.unsigned_abs())
     }
 
     /// Frames shown in a span.

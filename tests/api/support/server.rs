@@ -187,7 +187,13 @@ impl Server {
     /// The SFU reports that a publisher sends nothing.
     pub(crate) async fn media_stops(&self, session: SessionId) {
         let stream = self.known_stream(session);
-        self.tell(Event::MediaSilent { session, stream }).await;
+        let silent_for = Duration::ZERO;
+        self.tell(Event::MediaSilent {
+            session,
+            stream,
+            silent_for,
+        })
+        .await;
     }
 
     /// The SFU reports that a publisher's session was lost.
