@@ -110,6 +110,14 @@ fn reach(ip: IpAddr) -> u8 {
     }
 }
 
+/// Whether the address is of this machine or of a network that is not the internet.
+pub(crate) fn is_local(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
+    }
+}
+
 /// Between a provider and its customers (RFC 6598 §7).
 fn is_shared(ip: Ipv4Addr) -> bool {
     let [a, b, ..] = ip.octets();

@@ -112,8 +112,11 @@ test('pages that wait for a first answer say when none comes', async ({ people }
     await page.goto(path);
     await expect(page.getByText('The server does not answer')).toBeVisible();
     await look(page, `no-answer-${opened.toLowerCase().replace(' ', '-')}`);
-    await page.unroute(/\/api\/(session|channels)\b/);
+    // Asked while nothing answers yet: the page tries by itself, too, and then the button is gone.
+    const asked = page.waitForRequest(/\/api\/(session|channels)\b/);
     await page.getByRole('button', { name: 'Try again' }).click();
+    await asked;
+    await page.unroute(/\/api\/(session|channels)\b/);
     await expect(page.getByText('The server does not answer')).toHaveCount(0);
     await expect(page.getByRole('heading', { name: opened, exact: true })).toBeVisible();
   }

@@ -76,6 +76,8 @@ const FIRST_RATE: u64 = 32_000_000;
 const FIRST_TIME: Duration = Duration::from_millis(300);
 /// While nothing is known of a link: what most can bear.
 const UNKNOWN_RATE: u64 = 20_000_000;
+/// In the network of the house: any group is live within 300 ms.
+const NEAR_RATE: u64 = 300_000_000;
 /// Who watches a layer has a link for more than the layer: in parts of its rate.
 const UNKNOWN_FACTOR: u64 = 4;
 /// A replay must be faster than what comes meanwhile, in per cent of the layer's rate.
@@ -87,6 +89,12 @@ const HEADERS: u64 = 70;
 const LONGEST_CLIMB: Duration = Duration::from_secs(1);
 
 impl Pace {
+    /// Towards a viewer in our own network, which bears what a home line does not.
+    const NEAR: Self = Self {
+        at_first: NEAR_RATE,
+        rate: NEAR_RATE,
+    };
+
     /// For a layer of `bitrate` towards a viewer of whom `estimate` is known. Each repetition of a
     /// replay that did not help is half as fast.
     fn new(bitrate: u64, estimate: Option<u64>, repeats: u32) -> Self {
@@ -167,8 +175,16 @@ impl Viewer {
     fn replay_time(&self, now: Instant, media: &Media, layer: usize) -> Option<Duration> {
         let gop = &media.layers.get(layer)?.gop;
         gop.first()?;
-        let pace = Pace::new(bitrate_of(gop, now), self.known_estimate(), 0);
+        let pace = self.pace(bitrate_of(gop, now), 0);
         Some(pace.time_for(gop.bytes() as u64))
+    }
+
+    /// How fast a replay of a layer of `bitrate` may leave.
+    fn pace(&self, bitrate: u64, repeats: u32) -> Pace {
+        if self.is_near && repeats == 0 {
+            return Pace::NEAR;
+        }
+        Pace::new(bitrate, self.known_estimate(), repeats)
     }
 
     /// Whether a replay brings the viewer up to a layer sooner than waiting does.
@@ -189,7 +205,6 @@ impl Viewer {
         layer: usize,
         most_frames: u32,
     ) -> bool {
-        let estimate = self.known_estimate();
         let (Some(video), Some(cached)) = (&mut self.video, media.layers.get(layer)) else {
             return false;
         };
@@ -210,6 +225,8 @@ impl Viewer {
             repeats,
             at: now,
         });
+        let first_timestamp = video.rewriter.timestamp_of(first);
+        let pace = self.pace(bitrate_of(gop, now), repeats);
         let frames = u32::try_from(gop.frames()).unwrap_or(u32::MAX).max(1);
         let spacing = (LONGEST_SPACING / frames).min(FRAME_SPACING);
         self.state = VideoState::CatchingUp(CatchUp {
@@ -222,9 +239,9 @@ impl Viewer {
             frames_begun: 0,
             most_frames,
             timestamp_in: None,
-            first_timestamp: video.rewriter.timestamp_of(first),
+            first_timestamp,
             ticks_out: 0,
-            pace: Pace::new(bitrate_of(gop, now), estimate, repeats),
+            pace,
             sent_bytes: 0,
         });
         self.target = Some(layer);

@@ -29,7 +29,7 @@ use crate::ids::{SessionId, StreamId};
 use crate::lenient::Incomplete;
 use crate::registry::StreamShared;
 use crate::sdp::{self, Accepted, Offer};
-use crate::settings::Settings;
+use crate::settings::{self, Settings};
 use crate::stats::SessionStats;
 
 pub(crate) use publisher::{PAUSED_AFTER, Publisher, bits};
@@ -336,6 +336,12 @@ impl Link {
         }
         self.remotes.push(remote);
         (self.remotes.len() > MOST_REMOTES).then(|| self.remotes.remove(0))
+    }
+
+    /// Whether all that it sends from are addresses of this machine or of a network of the house.
+    pub(crate) fn is_near(&self) -> bool {
+        let mut remotes = self.remotes.iter();
+        !self.remotes.is_empty() && remotes.all(|(_, remote)| settings::is_local(remote.ip()))
     }
 
     pub(crate) fn is_connected(&self) -> bool {

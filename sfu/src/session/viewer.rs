@@ -37,6 +37,8 @@ pub(crate) struct Viewer {
     /// stream of one layer not. A later publisher may have more; then loss decides.
     pub(super) estimates: bool,
     by_loss: LossEstimate,
+    /// Whether it is in a network of ours and not behind a line of unknown width.
+    pub(super) is_near: bool,
     /// Share of video packets lost by the newest receiver report.
     reported_loss: Option<f32>,
     pub(super) estimate: Option<u64>,
@@ -95,6 +97,7 @@ impl Viewer {
             selector: LayerSelector::default(),
             estimates,
             by_loss: LossEstimate::default(),
+            is_near: false,
             reported_loss: None,
             estimate: None,
             desired: 0,
@@ -172,6 +175,7 @@ impl Viewer {
         self.is_started = true;
         self.epoch = media.epoch;
         self.decide(link, now, media, outbox);
+        self.is_near = link.is_near();
         self.join_from_cache(link, now, media);
         self.ask_if_stale(link, now, media, outbox);
     }

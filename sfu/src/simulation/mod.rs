@@ -55,6 +55,8 @@ pub(crate) struct World {
     registry: Arc<Registry>,
     shards: Vec<Shard>,
     peers: Vec<Peer>,
+    /// Whether peers that come are in a network of the house.
+    pub(crate) is_near: bool,
     pub(crate) events: Vec<(Duration, Event)>,
     /// The newest answer.
     pub(crate) answer: String,
@@ -116,6 +118,7 @@ impl World {
             registry,
             shards,
             peers: Vec::new(),
+            is_near: false,
             events: Vec::new(),
             answer: String::new(),
             stray: Vec::new(),
@@ -237,7 +240,13 @@ impl World {
 
     fn address(&self) -> SocketAddr {
         let number = u8::try_from(self.peers.len() + 1).expect("few peers");
-        SocketAddr::from(([198, 51, 100, number], 4_000))
+        let network = if self.is_near {
+            [192, 168, 1]
+        } else {
+            [198, 51, 100]
+        };
+        let [a, b, c] = network;
+        SocketAddr::from(([a, b, c, number], 4_000))
     }
 
     fn add_peer(

@@ -17,7 +17,18 @@ fn joined_to(
     bitrate: u64,
     down: NetemConfig,
 ) -> (World, usize) {
+    joined_from(keyframe_every, listens, bitrate, down, false)
+}
+
+fn joined_from(
+    keyframe_every: u64,
+    listens: bool,
+    bitrate: u64,
+    down: NetemConfig,
+    is_near: bool,
+) -> (World, usize) {
     let mut world = World::new();
+    world.is_near = is_near;
     let stream = StreamId::from(1);
     let spec = EncoderSpec {
         layers: vec![(None, bitrate)],
@@ -48,9 +59,14 @@ fn viewer_sees_a_picture_and_hears_sound() {
 
 #[test]
 fn join_is_instant_though_the_publisher_ignores_requests_and_its_key_frame_is_old() {
-    // 7.5 s of it are all that the run-up of a replay carries.
-    let (world, viewer) = joined_to(10, false, 1_000_000, PERFECT());
-    let player = world.player(viewer);
+    // 7.5 s of the one are all that the run-up of a replay carries; in the same network any group.
+    for (bitrate, is_near) in [(1_000_000, false), (2_500_000, true)] {
+        let (world, viewer) = joined_from(10, false, bitrate, PERFECT(), is_near);
+        is_live_at_once(world.player(viewer));
+    }
+}
+
+fn is_live_at_once(player: &Player) {
     let connected = player.connected_at.expect("it connects");
     let first = player.shown.first().expect("it shows frames");
     assert!(
