@@ -48,5 +48,4 @@ done
 echo
 cargo bench -p tallylight-loadtest --bench forwarding
 
-cargo build --workspace
-npm --prefix web run e2e:latency
+TALLYLIGHT_BIN=$PWD/target/release/tallylight npm --prefix web run e2e:latency

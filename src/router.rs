@@ -134,9 +134,18 @@ fn described(services: &Services) -> (Router, Description) {
 
 fn health(services: &Services) -> Router {
     Router::new()
-        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/healthz", get(alive))
         .route("/readyz", get(ready))
         .with_state(services.clone())
+}
+
+/// Whether the program works: a server whose media stopped must be started again.
+async fn alive(State(services): State<Services>) -> Response {
+    if services.sfu.is_healthy() {
+        return "ok\n".into_response();
+    }
+    let words = "a media thread stopped; the server ends to be started again";
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "media_stopped", words).into_response()
 }
 
 /// Whether new sessions are welcome: the database answers and no shutdown is under way.
