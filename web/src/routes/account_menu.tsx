@@ -29,7 +29,7 @@ export default function AccountMenu({ account }: { account: AccountSession }) {
       </Menu.Trigger>
       <Menu.Portal>
         <Menu.Positioner sideOffset={6} align="end" className="z-40">
-          <Menu.Popup className="min-w-52 rounded-card border border-line bg-surface-1 p-1.5 text-ink shadow-panel outline-none">
+          <Menu.Popup className="max-h-(--available-height) min-w-52 overflow-y-auto overscroll-contain rounded-card border border-line bg-surface-1 p-1.5 text-ink shadow-panel outline-none">
             {PLACES.map(({ to, label, icon: Icon }) => (
               <Menu.Item key={to} className={`${item} sm:hidden`} onClick={() => void navigate({ to })}>
                 <Icon aria-hidden size={18} className="text-ink-2" />
