@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,19 +23,6 @@ struct Window {
     began: Instant,
     now: u32,
     before: u32,
-}
-
-/// The address by which somebody is counted: all of an IPv4 address, the /64 of an IPv6 address,
-/// because a household has that many to choose from (RFC 6177 §2).
-#[must_use]
-pub fn neighbourhood(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) if !address.is_loopback() => {
-            let network = u128::from(address) & !u128::from(u64::MAX);
-            IpAddr::V6(Ipv6Addr::from(network))
-        }
-        address => address,
-    }
 }
 
 impl<K: Hash + Eq + Clone> Rate<K> {
@@ -158,16 +144,6 @@ mod tests {
         assert_eq!(rate.take(&"b", 5, start), Ok(()));
         assert!(rate.take(&"a", 5, start + MINUTE).is_err());
         assert_eq!(rate.take(&"a", 5, start + MINUTE * 2), Ok(()));
-    }
-
-    #[test]
-    fn a_household_counts_as_one() {
-        let of = |text: &str| neighbourhood(text.parse().unwrap());
-        assert_eq!(of("2001:db8:1:2::7"), of("2001:db8:1:2:ffff::1"));
-        assert_ne!(of("2001:db8:1:2::7"), of("2001:db8:1:3::7"));
-        assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
-        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
-        assert!(of("::1").is_loopback());
     }
 
     #[test]

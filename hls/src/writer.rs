@@ -234,6 +234,20 @@ impl Writer {
             }
         }
         self.done = self.window.segments();
+        self.forget_old_inits();
+    }
+
+    /// An encoder that changes its size all day makes an initialisation each time.
+    fn forget_old_inits(&mut self) {
+        let oldest = self.done.first().map_or(0, |segment| segment.init);
+        if self
+            .inits
+            .keys()
+            .next()
+            .is_some_and(|first| *first < oldest)
+        {
+            Arc::make_mut(&mut self.inits).retain(|number, _| *number >= oldest);
+        }
     }
 
     fn publish(&self) {

@@ -332,6 +332,22 @@ async fn a_change_of_size_alone_is_a_new_map_and_no_discontinuity() {
 }
 
 #[tokio::test]
+async fn initialisations_leave_with_the_last_segment_that_needs_them() {
+    let origin = Origin::new(config(), "");
+    let mut feed = Feed::new(&origin, "v0", video());
+    for _ in 0..30 {
+        feed.parts(6);
+        feed.writer.begin(init(video())).unwrap();
+    }
+    let listed = playlist(&origin, PlaylistRequest::default()).await.unwrap();
+    for segment in &listed.segments {
+        assert!(origin.file("v0", &segment.map).await.is_ok());
+    }
+    let first = origin.file("v0", "init0.mp4").await;
+    assert_eq!(first, Err(ReadError::NotFound));
+}
+
+#[tokio::test]
 async fn the_part_target_grows_with_the_longest_part() {
     let origin = Origin::new(config(), "");
     let mut feed = Feed::new(&origin, "v0", video());

@@ -45,3 +45,4 @@ pub use handle::{
 pub use ids::{ParseIdError, SessionId, StreamId};
 pub use sdp::ice_ufrag;
 pub use stats::{AudioStats, LayerStats, PublisherStats, SessionStats, StreamStats, Totals};
+pub use tcp::neighbourhood;

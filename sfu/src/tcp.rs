@@ -188,17 +188,17 @@ impl Frames {
 impl Strangers {
     /// Whether another may come from this address.
     pub(crate) fn has_room(&self, ip: IpAddr) -> bool {
-        let count = self.counts.get(&network(ip));
+        let count = self.counts.get(&neighbourhood(ip));
         count.is_none_or(|count| *count < MOST_STRANGERS)
     }
 
     pub(crate) fn come(&mut self, ip: IpAddr) {
-        *self.counts.entry(network(ip)).or_default() += 1;
+        *self.counts.entry(neighbourhood(ip)).or_default() += 1;
     }
 
     /// One left, or is a stranger no more.
     pub(crate) fn leave(&mut self, ip: IpAddr) {
-        let ip = network(ip);
+        let ip = neighbourhood(ip);
         if let Some(count) = self.counts.get_mut(&ip) {
             *count = count.saturating_sub(1);
             if *count == 0 {
@@ -208,11 +208,13 @@ impl Strangers {
     }
 }
 
-/// What one person holds: an IPv4 address, or an IPv6 network of 64 bits.
-fn network(ip: IpAddr) -> IpAddr {
-    match ip.to_canonical() {
-        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
-        ip => ip,
+/// The address by which somebody is counted: all of an IPv4 address, the /64 of an IPv6 address,
+/// because a household has that many to choose from (RFC 6177 §2).
+#[must_use]
+pub fn neighbourhood(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(ip) if !ip.is_loopback() => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
+        address => address,
     }
 }
 
@@ -273,6 +275,16 @@ mod tests {
         frames.fill(&mut wire, MOST_STRANGE);
         assert_eq!(frames.next(MOST_STRANGE), Err(BadFrame));
         assert_eq!(frames.next(usize::from(u16::MAX)), Ok(None));
+    }
+
+    #[test]
+    fn a_household_counts_as_one() {
+        let of = |text: &str| neighbourhood(text.parse().unwrap());
+        assert_eq!(of("2001:db8:1:2::7"), of("2001:db8:1:2:ffff::1"));
+        assert_ne!(of("2001:db8:1:2::7"), of("2001:db8:1:3::7"));
+        assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
+        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
+        assert!(of("::1").is_loopback());
     }
 
     #[test]

@@ -24,7 +24,7 @@ use crate::clock::Clock;
 use crate::config::Limits;
 use crate::db::{Db, StoreError, Tx};
 use crate::error::ApiError;
-use crate::rate::{Rate, neighbourhood};
+use crate::rate::Rate;
 use crate::secret::{Secret, same};
 
 /// Names an account.
@@ -308,7 +308,7 @@ impl Accounts {
 impl SignInLimits {
     /// Counts a try.
     fn take(&self, name: &str, from: IpAddr, now: std::time::Instant) -> Result<(), Duration> {
-        let from = neighbourhood(from);
+        let from = sfu::neighbourhood(from);
         let account = (name.to_owned(), from);
         self.by_account.take(&account, self.tries, now)?;
         let most = self.tries.saturating_mul(ACCOUNTS_BEHIND_AN_ADDRESS);
@@ -318,7 +318,7 @@ impl SignInLimits {
 
     /// A right password: its try does not count, nor do the wrong ones before it.
     fn forgive(&self, name: String, from: IpAddr) {
-        let from = neighbourhood(from);
+        let from = sfu::neighbourhood(from);
         self.by_account.forget(&(name, from));
         self.by_address.give_back(&from);
     }

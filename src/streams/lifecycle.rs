@@ -25,7 +25,6 @@ use super::{
 use crate::channels::{ChannelEvent, ChannelId, StreamKeyId};
 use crate::clock::Clock;
 use crate::config::{Config, Limits};
-use crate::rate::neighbourhood;
 
 /// What the task is asked.
 #[derive(Debug)]
@@ -241,7 +240,7 @@ impl Lifecycle {
             self.limits.loopback_factor,
             address,
         );
-        let address = neighbourhood(address);
+        let address = sfu::neighbourhood(address);
         let half_open = self
             .sessions
             .values()
@@ -342,7 +341,7 @@ impl Lifecycle {
         let session = Session {
             facts,
             key,
-            address: neighbourhood(address),
+            address: sfu::neighbourhood(address),
             connected: false,
         };
         self.sessions.insert(id, session);

@@ -22,7 +22,6 @@ use crate::accounts::{self, Accounts};
 use crate::clock::Clock;
 use crate::config::IceServer;
 use crate::error::Problem;
-use crate::rate::neighbourhood;
 use crate::request::Client;
 use crate::secret::Secret;
 
@@ -310,20 +309,21 @@ impl Limiters {
     pub(super) fn publish(&self, from: IpAddr, clock: &Clock) -> Result<(), std::time::Duration> {
         let most = self.most(self.limits.publishes_per_minute, from);
         self.publishes
-            .take(&neighbourhood(from), most, clock.instant())
+            .take(&sfu::neighbourhood(from), most, clock.instant())
     }
 
     /// Counts an offer to watch.
     pub(super) fn view(&self, from: IpAddr, clock: &Clock) -> Result<(), std::time::Duration> {
         let most = self.most(self.limits.views_per_minute, from);
-        self.views.take(&neighbourhood(from), most, clock.instant())
+        self.views
+            .take(&sfu::neighbourhood(from), most, clock.instant())
     }
 
     /// Counts a request to a session.
     fn request(&self, from: IpAddr, clock: &Clock) -> Result<(), std::time::Duration> {
         let most = self.most(self.limits.session_requests_per_minute, from);
         self.requests
-            .take(&neighbourhood(from), most, clock.instant())
+            .take(&sfu::neighbourhood(from), most, clock.instant())
     }
 
     fn most(&self, most: u32, from: IpAddr) -> u32 {
