@@ -71,8 +71,10 @@ impl GopCache {
 
     /// Drops what is older than the key frame; packets of its frame may have come before this one.
     fn open(&mut self, opening: &Packet) {
-        self.packets
-            .retain(|p| p.timestamp == opening.timestamp || p.seq > opening.seq);
+        // One of its own number that did not say so makes room for it.
+        self.packets.retain(|p| {
+            p.seq > opening.seq || p.timestamp == opening.timestamp && p.seq != opening.seq
+        });
         self.bytes = self.packets.iter().map(|p| p.payload.len()).sum();
         let mut newest = None;
         self.frames = 0;
