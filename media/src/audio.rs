@@ -19,6 +19,8 @@ const SAMPLE_RATE: u64 = 48_000;
 #[derive(Debug, Clone)]
 pub(crate) struct AacFrame {
     pub(crate) track: u8,
+    /// The run that its packets were of.
+    pub(crate) run: u32,
     pub(crate) caps: gst::Caps,
     pub(crate) pts: Duration,
     pub(crate) bytes: Bytes,
@@ -28,8 +30,8 @@ pub(crate) struct AacFrame {
 #[derive(Debug, Clone)]
 pub(crate) enum Coded {
     Frame(AacFrame),
-    /// All that went in has come out.
-    End,
+    /// All that went in during that run has come out.
+    End(u32),
 }
 
 /// How long an AAC frame is.
@@ -46,6 +48,7 @@ impl Encoder {
     /// Starts to code; frames go to `out`.
     pub(crate) fn open<M: From<Coded> + Send + 'static>(
         track: u8,
+        run: u32,
         bits_a_second: u32,
         out: SyncSender<M>,
     ) -> Result<Self, glib::BoolError> {
@@ -71,7 +74,7 @@ impl Encoder {
             .property("bitrate", i32::try_from(bits_a_second).unwrap_or(128_000))
             .property_from_str("aac-coder", "fast")
             .build()?;
-        let sink = sink(track, out);
+        let sink = sink(track, run, out);
         let chain = [
             source.upcast_ref(),
             &decode,
@@ -111,7 +114,11 @@ impl Drop for Encoder {
     }
 }
 
-fn sink<M: From<Coded> + Send + 'static>(track: u8, out: SyncSender<M>) -> gst_app::AppSink {
+fn sink<M: From<Coded> + Send + 'static>(
+    track: u8,
+    run: u32,
+    out: SyncSender<M>,
+) -> gst_app::AppSink {
     let sink = gst_app::AppSink::builder().sync(false).build();
     sink.set_property("async", false);
     let ended = out.clone();
@@ -125,6 +132,7 @@ fn sink<M: From<Coded> + Send + 'static>(track: u8, out: SyncSender<M>) -> gst_a
         };
         let frame = AacFrame {
             track,
+            run,
             caps,
             pts: Duration::from_nanos(pts.nseconds()),
             bytes: Bytes::copy_from_slice(&map),
@@ -136,7 +144,7 @@ fn sink<M: From<Coded> + Send + 'static>(track: u8, out: SyncSender<M>) -> gst_a
     let callbacks = gst_app::AppSinkCallbacks::builder()
         .new_sample(take)
         .eos(move |_| {
-            let _ = ended.send(Coded::End.into());
+            let _ = ended.send(Coded::End(run).into());
         })
         .build();
     sink.set_callbacks(callbacks);

@@ -242,6 +242,10 @@ impl Life<'_> {
 
     fn take_part(&mut self, part: Part) -> Result<(), String> {
         let rendition = rendition(self.tracks, part.track)?;
+        // A run that ends with a single sample cannot tell how long that is.
+        if part.duration.is_zero() {
+            return Ok(());
+        }
         if let Some(init) = rendition.begins.take() {
             let init = hls::Init {
                 bytes: init.bytes,

@@ -176,7 +176,7 @@ impl Worker {
                 Heard::Frame(ToWorker::Track(track)) => self.open(track),
                 Heard::Frame(ToWorker::Unit(unit)) => self.take(unit),
                 Heard::Coded(Coded::Frame(frame)) => self.take_coded(frame),
-                Heard::Coded(Coded::End) => {}
+                Heard::Coded(Coded::End(_)) => {}
                 Heard::End => break,
             }
         }
@@ -207,7 +207,9 @@ impl Worker {
         while self.later.len() < MOST_LATER {
             match self.hearing.recv_timeout(LONGEST_WAIT) {
                 Ok(Heard::Coded(Coded::Frame(frame))) => self.take_coded(frame),
-                Ok(Heard::Coded(Coded::End)) | Err(_) => return,
+                Ok(Heard::Coded(Coded::End(run))) if run == self.runs => return,
+                Ok(Heard::Coded(Coded::End(_))) => {}
+                Err(_) => return,
                 Ok(other) => self.later.push_back(other),
             }
         }
@@ -350,12 +352,12 @@ impl Worker {
     }
 
     fn take_sound(&mut self, unit: Unit) -> Result<(), String> {
-        let bits = self.settings.audio_bits_a_second;
+        let (bits, runs) = (self.settings.audio_bits_a_second, self.runs);
         let Some(sound) = self.sounds.get_mut(&unit.track) else {
             return Ok(());
         };
         if sound.encoder.is_none() {
-            let encoder = Encoder::open(unit.track, bits, self.heard.clone());
+            let encoder = Encoder::open(unit.track, runs, bits, self.heard.clone());
             let encoder = encoder.map_err(|error| format!("no AAC encoder: {error}"))?;
             sound.encoder = Some(encoder);
         }
@@ -366,6 +368,10 @@ impl Worker {
     }
 
     fn take_coded(&mut self, frame: AacFrame) {
+        // Of a run that ended before its encoder did: its time is not ours any more.
+        if frame.run != self.runs {
+            return;
+        }
         let alone = self.is_sound_alone();
         let Some(sound) = self.sounds.get_mut(&frame.track) else {
             return;
