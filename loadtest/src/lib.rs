@@ -12,6 +12,8 @@ pub mod clip;
 pub mod clock;
 pub mod foreign;
 pub mod h264;
+pub mod hls;
+pub mod http;
 pub mod process;
 pub mod report;
 pub mod sdp;

@@ -1,5 +1,6 @@
 //! `tallylight-bench`: how many viewers a server holds, and what each costs it.
 
+mod audience;
 mod crowd;
 mod run;
 
@@ -9,7 +10,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-/// Loads a WHIP and WHEP server and says what a viewer costs it.
+/// Loads a WHIP, WHEP and HLS server and says what a viewer costs it.
 #[derive(Debug, Parser)]
 #[command(version, about)]
 struct Cli {
@@ -21,6 +22,8 @@ struct Cli {
 enum Command {
     /// One publisher over WHIP, many viewers over WHEP.
     Webrtc(Webrtc),
+    /// Many viewers over low-latency HLS, then many joins.
+    Hls(Hls),
 }
 
 #[derive(Debug, Args)]
@@ -64,6 +67,43 @@ struct Webrtc {
     json: bool,
 }
 
+#[derive(Debug, Args)]
+struct Hls {
+    /// The multivariant playlist.
+    #[arg(long, value_name = "URL")]
+    url: String,
+    /// Where to publish a clip; without it, the stream must be live already.
+    #[arg(long, value_name = "URL")]
+    whip: Option<String>,
+    /// Stream key, sent as bearer token with the publisher's offer.
+    #[arg(long, env = "TALLYLIGHT_BENCH_KEY", hide_env_values = true)]
+    key: Option<String>,
+    /// Simulcast layers to publish.
+    #[arg(long, default_value_t = 1, value_parser = layers)]
+    layers: usize,
+    /// How many read the best rendition.
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u16).range(1..=20_000))]
+    viewers: u16,
+    /// How many join in a second.
+    #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u16).range(1..=5_000))]
+    ramp: u16,
+    /// Seconds that are measured, after all have joined.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=3_600))]
+    duration: u16,
+    /// Joins afterwards, each on a connection of its own.
+    #[arg(long, default_value_t = 0)]
+    joins: u16,
+    /// Seconds that they are spread over.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=600))]
+    join_seconds: u16,
+    /// Process id of the server, for its CPU time and memory.
+    #[arg(long, value_name = "PID")]
+    server_pid: Option<u32>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Stack {
     /// Light clients: the server's cost is what one sees.
@@ -82,12 +122,16 @@ fn layers(text: &str) -> Result<usize, String> {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let Command::Webrtc(options) = cli.command;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();
     let done = match runtime {
-        Ok(runtime) => runtime.block_on(run::run(&options)),
+        Ok(runtime) => runtime.block_on(async {
+            match cli.command {
+                Command::Webrtc(options) => run::run(&options).await,
+                Command::Hls(options) => audience::run(&options).await,
+            }
+        }),
         Err(error) => Err(error).context("cannot start threads"),
     };
     match done {
@@ -101,4 +145,9 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Tells how far we are; a terminal that went away does not stop the run.
+fn progress(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
 }

@@ -12,7 +12,7 @@ use loadtest::{ViewerReport, ViewerSpec};
 use tokio::time::{Instant, interval, sleep_until, timeout};
 
 use crate::crowd::Crowd;
-use crate::{Stack, Webrtc};
+use crate::{Stack, Webrtc, progress};
 
 /// Media must flow within this time of the publisher's offer.
 const LIVE_WITHIN: Duration = Duration::from_secs(10);
@@ -199,9 +199,4 @@ impl Run<'_> {
 
 fn sees(viewer: &ViewerReport) -> bool {
     viewer.milestones.first_key_frame.is_some()
-}
-
-/// Tells how far we are; a terminal that went away does not stop the run.
-fn progress(text: &str) {
-    let _ = writeln!(io::stderr(), "{text}");
 }
