@@ -21,6 +21,9 @@ pub struct Config {
     pub folder: Option<PathBuf>,
     /// Whether segments stay on disk when they leave the window, because they are recorded.
     pub keep: bool,
+    /// How much longer the first multivariant playlist waits for other renditions, once there is
+    /// something to see. A simulcast layer may never send.
+    pub settle: Duration,
     /// Requests that may wait for a part at the same time.
     pub waiters: usize,
     /// Bytes of old segments that are held after a read from disk.
@@ -36,6 +39,7 @@ impl Default for Config {
             window: Duration::from_secs(2 * 3600),
             folder: None,
             keep: false,
+            settle: Duration::from_millis(1_500),
             waiters: 20_000,
             cache_bytes: 64 * 1024 * 1024,
         }

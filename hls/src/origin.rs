@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,12 +11,13 @@ use moka::future::Cache;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
+use crate::chunk::Media;
 use crate::config::Config;
 use crate::disk::Disk;
 use crate::multivariant::{self, Rendition};
 use crate::playlist::{self, Rendered, Report};
 use crate::segment::Name;
-use crate::view::View;
+use crate::view::{Announcer, View};
 use crate::writer::Writer;
 
 /// The delivery directives of a request for a media playlist (§6.2.5).
@@ -79,6 +81,10 @@ struct Inner {
     /// Where players find the files; empty: beside the playlist.
     base: String,
     renditions: watch::Sender<Arc<BTreeMap<String, watch::Receiver<Arc<View>>>>>,
+    /// Counts the times that a rendition opened, began, ended, or had its first part.
+    changes: watch::Sender<u64>,
+    /// Whether the renditions were waited for once.
+    is_settled: AtomicBool,
     waiters: Semaphore,
     /// Segments read from disk. The key is that of the file.
     old: Cache<(Arc<str>, u64), Bytes>,
@@ -99,6 +105,8 @@ impl Origin {
             config: Arc::new(config),
             base: base.to_owned(),
             renditions: watch::Sender::default(),
+            changes: watch::Sender::default(),
+            is_settled: AtomicBool::new(false),
             old,
         }))
     }
@@ -112,22 +120,25 @@ impl Origin {
             Arc::make_mut(renditions).insert(name.to_owned(), receiver);
         });
         let inner = &self.0;
+        inner.changes.send_modify(|count| *count += 1);
         Writer::new(
             name.to_owned(),
             Arc::clone(&inner.config),
             inner.disk.clone(),
-            sender,
+            Announcer::new(sender, inner.changes.clone()),
         )
     }
 
-    /// The multivariant playlist, once every rendition has something to play. `prefix` is put before
-    /// the renditions' URIs, such as `token/`.
+    /// The multivariant playlist: of what has something to play, once that is settled. The first
+    /// video is waited for, and [`Config::settle`] longer for the others. Where there is sound and
+    /// no picture comes, twice that is enough. `prefix` is put before the renditions' URIs, such as
+    /// `token/`.
     ///
     /// # Errors
     /// [`ReadError::Late`].
     pub async fn multivariant(&self, prefix: &str) -> Result<Rendered, ReadError> {
         let deadline = self.0.config.target_duration * 3;
-        timeout(deadline, self.all_ready())
+        timeout(deadline, self.settled())
             .await
             .map_err(|_| ReadError::Late)?;
         let renditions: Vec<Rendition> = self
@@ -249,25 +260,29 @@ impl Origin {
             .collect()
     }
 
-    /// Waits until every rendition that is known by then has something to play.
-    async fn all_ready(&self) {
-        let mut renditions = self.0.renditions.subscribe();
-        loop {
-            let known = Arc::clone(&renditions.borrow_and_update());
-            if known.is_empty() {
-                if renditions.changed().await.is_err() {
-                    return;
-                }
-                continue;
-            }
-            for view in known.values() {
-                // A rendition whose writer went away without a word is not waited for.
-                let _ = view.clone().wait_for(|view| view.has_media()).await;
-            }
-            if !renditions.has_changed().unwrap_or_default() {
-                return;
-            }
+    /// Waits until it is settled which renditions there are. Only the first to ask wait: a layer
+    /// that did not come in time must not hold up everybody who joins later.
+    async fn settled(&self) {
+        self.until(can_be_played).await;
+        if self.0.is_settled.load(Ordering::Acquire) {
+            return;
         }
+        let settle = self.0.config.settle;
+        let _ = timeout(settle * 2, self.until(can_be_seen)).await;
+        let _ = timeout(settle, self.until(are_complete)).await;
+        self.0.is_settled.store(true, Ordering::Release);
+    }
+
+    /// Waits until something holds of the renditions.
+    async fn until(&self, holds: impl Fn(&[Arc<View>]) -> bool) {
+        let mut changes = self.0.changes.subscribe();
+        // The sender lives as long as this stream.
+        let _ = changes
+            .wait_for(|_| {
+                let views: Vec<_> = self.views().into_iter().map(|(_, view)| view).collect();
+                holds(&views)
+            })
+            .await;
     }
 
     /// Waits for a view, within bounds.
@@ -327,4 +342,21 @@ impl Origin {
             })
             .collect()
     }
+}
+
+/// Whether there is something to play, or nothing will come.
+fn can_be_played(views: &[Arc<View>]) -> bool {
+    let is_over = !views.is_empty() && views.iter().all(|view| view.ended);
+    is_over || views.iter().any(|view| view.has_media())
+}
+
+/// Whether there is a picture, or none will come. A rendition that has not begun may be one.
+fn can_be_seen(views: &[Arc<View>]) -> bool {
+    let is_video = |view: &View| view.media.as_ref().is_none_or(Media::is_video);
+    let mut video = views.iter().filter(|view| is_video(view));
+    video.clone().any(|view| view.has_media()) || !video.any(|view| view.is_awaited())
+}
+
+fn are_complete(views: &[Arc<View>]) -> bool {
+    !views.iter().any(|view| view.is_awaited())
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::watch;
 
 use crate::chunk::Media;
 use crate::playlist::Rendered;
@@ -28,6 +29,29 @@ pub(crate) struct View {
     pub(crate) delta: OnceLock<Rendered>,
 }
 
+/// Makes views known: each to the readers of its rendition, and what changes the choice of
+/// renditions to who waits for that.
+#[derive(Debug)]
+pub(crate) struct Announcer {
+    views: watch::Sender<Arc<View>>,
+    changes: watch::Sender<u64>,
+}
+
+impl Announcer {
+    pub(crate) fn new(views: watch::Sender<Arc<View>>, changes: watch::Sender<u64>) -> Self {
+        Self { views, changes }
+    }
+
+    pub(crate) fn publish(&self, view: View) {
+        let choice = |view: &View| (view.has_media(), view.ended, view.media.is_some());
+        let now = choice(&view);
+        let before = self.views.send_replace(Arc::new(view));
+        if choice(&before) != now {
+            self.changes.send_modify(|count| *count += 1);
+        }
+    }
+}
+
 /// Bits a second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Bandwidth {
@@ -39,6 +63,11 @@ impl View {
     /// Whether there is anything to play.
     pub(crate) fn has_media(&self) -> bool {
         !self.done.is_empty() || self.open.is_some()
+    }
+
+    /// Whether nothing has come yet, and still can.
+    pub(crate) fn is_awaited(&self) -> bool {
+        !self.ended && !self.has_media()
     }
 
     /// Whether segment `msn`, or its part `part`, is listed, or anything later (§6.2.5.2). A part

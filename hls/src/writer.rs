@@ -5,13 +5,12 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::watch;
 
 use crate::chunk::{Chunk, Init, Media};
 use crate::config::Config;
 use crate::disk::Disk;
 use crate::segment::{Part, Segment, Stored};
-use crate::view::View;
+use crate::view::{Announcer, View};
 use crate::window::Window;
 
 /// Why a chunk is refused; the rendition is as it was.
@@ -62,7 +61,7 @@ pub struct Writer {
     run: Option<Run>,
     part_target: Duration,
     ended: bool,
-    views: watch::Sender<Arc<View>>,
+    views: Announcer,
 }
 
 /// What holds since the last initialisation.
@@ -80,7 +79,7 @@ impl Writer {
         name: String,
         config: Arc<Config>,
         disk: Option<Disk>,
-        views: watch::Sender<Arc<View>>,
+        views: Announcer,
     ) -> Self {
         Self {
             part_target: config.part_target,
@@ -263,6 +262,6 @@ impl Writer {
             full: OnceLock::new(),
             delta: OnceLock::new(),
         };
-        self.views.send_replace(Arc::new(view));
+        self.views.publish(view);
     }
 }

@@ -480,6 +480,16 @@ async fn renditions_tell_of_each_other() {
     assert_eq!(listed.reports[0]["LAST-PART"], "2");
 }
 
+/// The names of the renditions in a multivariant playlist, and whether asking took any time.
+async fn renditions(origin: &Origin) -> (Vec<String>, bool) {
+    let asked = tokio::time::Instant::now();
+    let text = origin.multivariant("").await.unwrap().text();
+    let waited = asked.elapsed() > Duration::ZERO;
+    let lines = std::str::from_utf8(&text).unwrap().lines();
+    let uris = lines.filter_map(|line| line.strip_suffix("/index.m3u8"));
+    (uris.map(str::to_owned).collect(), waited)
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_multivariant_playlist_waits_for_every_rendition() {
     let origin = Origin::new(config(), "");
@@ -488,16 +498,66 @@ async fn the_multivariant_playlist_waits_for_every_rendition() {
     sound.parts(1);
     let waiting = tokio::spawn({
         let origin = origin.clone();
-        async move { origin.multivariant("").await }
+        async move { renditions(&origin).await.0 }
     });
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    assert!(!waiting.is_finished());
+    tokio::time::sleep(Duration::from_millis(2_800)).await;
+    assert!(!waiting.is_finished(), "sound alone is not all");
     feed.parts(1);
-    let rendered = waiting.await.unwrap().unwrap();
-    let text = String::from_utf8(rendered.text().to_vec()).unwrap();
-    assert!(text.contains("RESOLUTION=1280x720"), "{text}");
+    assert_eq!(waiting.await.unwrap(), ["v0", "audio"]);
+    assert_eq!(
+        renditions(&origin).await,
+        (vec!["v0".into(), "audio".into()], false)
+    );
     let nothing = Origin::new(config(), "");
     assert_eq!(nothing.multivariant("").await.err(), Some(ReadError::Late));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_layer_that_never_sends_is_waited_for_once_and_not_for_long() {
+    let origin = Origin::new(config(), "");
+    let _silent = origin.writer("v1");
+    let mut sound = Feed::new(&origin, "audio", audio());
+    let mut feed = Feed::new(&origin, "v0", video());
+    feed.parts(1);
+    let waiting = tokio::spawn({
+        let origin = origin.clone();
+        async move { renditions(&origin).await.0 }
+    });
+    tokio::time::sleep(Duration::from_millis(1_400)).await;
+    sound.parts(1);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(!waiting.is_finished(), "the other layer may come");
+    assert_eq!(waiting.await.unwrap(), ["v0", "audio"]);
+    let (names, waited) = renditions(&origin).await;
+    assert_eq!((names.len(), waited), (2, false));
+}
+
+#[tokio::test(start_paused = true)]
+async fn sound_without_a_picture_is_played_and_a_late_picture_added() {
+    let origin = Origin::new(config(), "");
+    let mut late = origin.writer("v0");
+    let mut sound = Feed::new(&origin, "audio", audio());
+    sound.parts(1);
+    assert_eq!(renditions(&origin).await, (vec!["audio".into()], true));
+    late.begin(init(video())).unwrap();
+    assert_eq!(renditions(&origin).await, (vec!["audio".into()], false));
+    let chunk = Chunk {
+        bytes: Bytes::from_static(b"x"),
+        start: Duration::ZERO,
+        duration: PART,
+        independent: true,
+        ends_segment: false,
+    };
+    late.push(chunk).unwrap();
+    assert_eq!(renditions(&origin).await.0, ["v0", "audio"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_waited_for_when_all_is_over() {
+    let origin = Origin::new(config(), "");
+    origin.writer("v0").end();
+    let asked = origin.multivariant("").now_or_never();
+    assert_eq!(asked.unwrap().err(), Some(ReadError::NotFound));
 }
 
 #[tokio::test]
