@@ -6,21 +6,30 @@
 //! view after each. Whoever reads waits for the view that has what it asked for: a thousand blocked
 //! requests wake for one rendering.
 //!
+//! What a stream kept on disk is played later by [`Recorded`], whole or as far as it was written when
+//! the process died.
+//!
 //! It knows no HTTP, no accounts and no encoder, and reads no clock but the timer of its waiting.
 
+mod cache;
+mod catalogue;
 mod chunk;
 mod config;
 mod disk;
 mod multivariant;
 mod origin;
 mod playlist;
+mod recorded;
 mod segment;
+mod timeline;
 mod view;
 mod window;
 mod writer;
 
+pub use cache::ReadCache;
 pub use chunk::{Chunk, Init, Media};
 pub use config::Config;
 pub use origin::{Body, Origin, PlaylistRequest, ReadError};
 pub use playlist::Rendered;
+pub use recorded::{OpenError, Recorded, RecordedSegment, repair};
 pub use writer::{PushError, Writer};

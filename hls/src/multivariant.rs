@@ -3,20 +3,38 @@
 use std::fmt::Write as _;
 
 use crate::chunk::Media;
-use crate::view::Bandwidth;
+use crate::playlist::Rendered;
+use crate::view::{Bandwidth, View};
 
 /// A rendition that has something to play.
 #[derive(Debug, Clone)]
-pub(crate) struct Rendition {
+struct Rendition {
     /// Of its media playlist, relative to this one.
-    pub(crate) uri: String,
-    pub(crate) media: Media,
-    pub(crate) bandwidth: Bandwidth,
+    uri: String,
+    media: Media,
+    bandwidth: Bandwidth,
+}
+
+/// Lists the renditions that have something to play, if there are any. `prefix` is put before their
+/// URIs.
+pub(crate) fn list<'a>(
+    views: impl Iterator<Item = (&'a str, &'a View)>,
+    prefix: &str,
+) -> Option<Rendered> {
+    let listed = views.filter_map(|(name, view)| {
+        Some(Rendition {
+            uri: format!("{prefix}{name}/index.m3u8"),
+            media: view.media.clone()?,
+            bandwidth: view.bandwidth()?,
+        })
+    });
+    let listed: Vec<_> = listed.collect();
+    (!listed.is_empty()).then(|| Rendered::tagged(render(&listed)))
 }
 
 /// Writes the multivariant playlist: video from the best on, each with the sound beside it, and the
 /// sound alone for who cannot or will not see.
-pub(crate) fn render(renditions: &[Rendition]) -> String {
+fn render(renditions: &[Rendition]) -> String {
     let mut text = String::from("#EXTM3U\n#EXT-X-VERSION:9\n");
     let (mut video, audio): (Vec<_>, Vec<_>) = renditions.iter().partition(|r| r.media.is_video());
     video.sort_by_key(|rendition| std::cmp::Reverse(size(rendition)));

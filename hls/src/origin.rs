@@ -1,20 +1,20 @@
 //! [`Origin`]: one stream as its readers see it.
 
 use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use moka::future::Cache;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
+use crate::cache::ReadCache;
 use crate::chunk::Media;
 use crate::config::Config;
 use crate::disk::Disk;
-use crate::multivariant::{self, Rendition};
+use crate::multivariant;
 use crate::playlist::{self, Rendered, Report};
 use crate::segment::Name;
 use crate::view::{Announcer, View};
@@ -68,6 +68,19 @@ impl Body {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// The bytes of a range, as far as there are any.
+    #[must_use]
+    pub fn slice(&self, range: Range<usize>) -> Self {
+        let mut at = 0;
+        let pieces = self.0.iter().filter_map(|piece| {
+            let from = range.start.clamp(at, at + piece.len()) - at;
+            let to = range.end.clamp(at, at + piece.len()) - at;
+            at += piece.len();
+            (from < to).then(|| piece.slice(from..to))
+        });
+        Self(pieces.collect())
+    }
 }
 
 /// One stream. Cheap to clone, all clones are one.
@@ -86,8 +99,8 @@ struct Inner {
     /// Whether the renditions were waited for once.
     is_settled: AtomicBool,
     waiters: Semaphore,
-    /// Segments read from disk. The key is that of the file.
-    old: Cache<(Arc<str>, u64), Bytes>,
+    /// Segments read from disk.
+    old: ReadCache,
 }
 
 impl Origin {
@@ -95,19 +108,16 @@ impl Origin {
     /// playlists, followed by the rendition: empty, or an absolute URL that ends in a slash.
     #[must_use]
     pub fn new(config: Config, base: &str) -> Self {
-        let old = Cache::builder()
-            .max_capacity(config.cache_bytes)
-            .weigher(|_, bytes: &Bytes| u32::try_from(bytes.len()).unwrap_or(u32::MAX))
-            .build();
+        let folder = config.folder.clone();
         Self(Arc::new(Inner {
-            disk: config.folder.clone().map(Disk::start),
+            disk: folder.map(|folder| Disk::start(folder, config.keep)),
             waiters: Semaphore::new(config.waiters.min(Semaphore::MAX_PERMITS)),
+            old: ReadCache::new(config.cache_bytes),
             config: Arc::new(config),
             base: base.to_owned(),
             renditions: watch::Sender::default(),
             changes: watch::Sender::default(),
             is_settled: AtomicBool::new(false),
-            old,
         }))
     }
 
@@ -122,11 +132,29 @@ impl Origin {
         let inner = &self.0;
         inner.changes.send_modify(|count| *count += 1);
         Writer::new(
-            name.to_owned(),
+            name,
             Arc::clone(&inner.config),
             inner.disk.clone(),
             Announcer::new(sender, inner.changes.clone()),
         )
+    }
+
+    /// Waits until all that was pushed is on disk, as far as the disk takes it, and the task that
+    /// writes it has ended. Call it when the renditions have ended: what is pushed afterwards is
+    /// not kept. Cancel safe, and to be called again without harm. A stream that is dropped
+    /// instead has its files written behind its back.
+    pub async fn close(&self) {
+        if let Some(disk) = &self.0.disk {
+            disk.close().await;
+        }
+    }
+
+    /// Why segments are not kept on disk, in words, while that is so; live goes on meanwhile, and a
+    /// segment that was lost is a gap once it has left memory. Writing resumes by itself with the
+    /// next segment; a few later this tells so. `None` where there is no folder.
+    #[must_use]
+    pub fn disk_problem(&self) -> Option<watch::Receiver<Option<String>>> {
+        self.0.disk.as_ref().map(Disk::problem)
     }
 
     /// The multivariant playlist: of what has something to play, once that is settled. The first
@@ -141,25 +169,9 @@ impl Origin {
         timeout(deadline, self.settled())
             .await
             .map_err(|_| ReadError::Late)?;
-        let renditions: Vec<Rendition> = self
-            .views()
-            .iter()
-            .filter_map(|(name, view)| {
-                Some(Rendition {
-                    uri: format!("{prefix}{name}/index.m3u8"),
-                    media: view.media.clone()?,
-                    bandwidth: view.bandwidth()?,
-                })
-            })
-            .collect();
-        if renditions.is_empty() {
-            return Err(ReadError::NotFound);
-        }
-        let text = multivariant::render(&renditions);
-        let mut hasher = DefaultHasher::new();
-        text.hash(&mut hasher);
-        let etag = format!("{:016x}", hasher.finish());
-        Ok(Rendered::new(text, etag))
+        let views = self.views();
+        let views = views.iter().map(|(name, view)| (name.as_str(), &**view));
+        multivariant::list(views, prefix).ok_or(ReadError::NotFound)
     }
 
     /// A media playlist; a blocking request (§6.2.5.2) waits for what it names.
@@ -210,12 +222,7 @@ impl Origin {
         }
         let disk = self.0.disk.as_ref().ok_or(ReadError::NotFound)?;
         let path = disk.path(rendition, Name::Segment(msn));
-        let read = self
-            .0
-            .old
-            .try_get_with((rendition.into(), msn), async move {
-                tokio::fs::read(&path).await.map(Bytes::from)
-            });
+        let read = self.0.old.read(path, segment.size_bytes);
         match read.await {
             Ok(bytes) => Ok(Body(vec![bytes])),
             Err(error) => {
@@ -317,11 +324,7 @@ impl Origin {
     fn render(&self, rendition: &str, view: &View, skip: bool) -> Rendered {
         let place = if skip { &view.delta } else { &view.full };
         let rendered = place.get_or_init(|| {
-            let base = if self.0.base.is_empty() {
-                String::new()
-            } else {
-                format!("{}{rendition}/", self.0.base)
-            };
+            let base = playlist::base_of(&self.0.base, rendition);
             let reports = self.reports(rendition);
             let text = playlist::render(view, &self.0.config, &base, &reports, skip);
             let (msn, part) = view.last().unwrap_or_default();

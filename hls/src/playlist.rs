@@ -1,6 +1,7 @@
 //! Media playlists (draft-pantos-hls-rfc8216bis §4.4.3, §4.4.4).
 
 use std::fmt::Write as _;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::Write as _;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -32,6 +33,14 @@ impl Rendered {
             gzip: OnceLock::new(),
             etag,
         }))
+    }
+
+    /// One whose entity tag is made of its text.
+    pub(crate) fn tagged(text: String) -> Self {
+        let mut hasher = DefaultHasher::new();
+        text.hash(&mut hasher);
+        let etag = format!("{:016x}", hasher.finish());
+        Self::new(text, etag)
     }
 
     /// The text, UTF-8.
@@ -67,6 +76,14 @@ pub(crate) struct Report {
     pub(crate) uri: String,
     pub(crate) msn: u64,
     pub(crate) part: usize,
+}
+
+/// What stands before the names of a rendition's files.
+pub(crate) fn base_of(base: &str, rendition: &str) -> String {
+    match base {
+        "" => String::new(),
+        _ => format!("{base}{rendition}/"),
+    }
 }
 
 /// Writes a media playlist; with `skip`, a delta update (§6.2.5.1) where that leaves anything out.
@@ -156,6 +173,9 @@ impl Writer<'_> {
         self.line(format_args!("#EXT-X-VERSION:9"));
         let target = config.target_duration.as_secs().max(1);
         self.line(format_args!("#EXT-X-TARGETDURATION:{target}"));
+        if view.is_whole {
+            self.line(format_args!("#EXT-X-PLAYLIST-TYPE:VOD"));
+        }
         if !view.ended {
             self.line(format_args!(
                 "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL={:.3},\

@@ -87,7 +87,7 @@ impl Stored {
 }
 
 /// A file of a rendition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Name {
     /// `init0.mp4`.
     Init(u32),

@@ -25,6 +25,8 @@ pub(crate) struct View {
     /// `PART-TARGET`: no part listed is longer.
     pub(crate) part_target: Duration,
     pub(crate) ended: bool,
+    /// Whether it is all that there ever was, from the first segment on (`EXT-X-PLAYLIST-TYPE`).
+    pub(crate) is_whole: bool,
     pub(crate) full: OnceLock<Rendered>,
     pub(crate) delta: OnceLock<Rendered>,
 }
@@ -152,7 +154,8 @@ impl View {
         let mut peak = 0;
         let (mut size, mut length) = (0, Duration::ZERO);
         let segments = self.done.iter().map(AsRef::as_ref).chain(&self.open);
-        for segment in segments {
+        // A gap of a recording has no size.
+        for segment in segments.filter(|segment| segment.size_bytes > 0) {
             size += segment.size_bytes;
             length += segment.duration;
             // A remnant of a segment says nothing.

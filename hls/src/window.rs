@@ -42,13 +42,10 @@ impl Window {
         for segment in self.segments.iter_mut().rev() {
             let is_old = behind >= config.in_parts();
             behind += segment.duration;
-            if !is_old || segment.stored.get() == Fate::Pending {
-                continue;
+            let is_decided = segment.stored.get() != Fate::Pending;
+            if is_old && is_decided && segment.parts.is_some() {
+                *segment = Arc::new(segment.on_disk_alone());
             }
-            if segment.parts.is_none() {
-                break;
-            }
-            *segment = Arc::new(segment.on_disk_alone());
         }
     }
 

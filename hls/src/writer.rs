@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::chunk::{Chunk, Init, Media};
+use crate::catalogue::PartWritten;
+use crate::chunk::{Chunk, Init};
 use crate::config::Config;
-use crate::disk::Disk;
+use crate::disk::{Append, Begun, Disk};
 use crate::segment::{Part, Segment, Stored};
 use crate::view::{Announcer, View};
 use crate::window::Window;
@@ -50,7 +51,7 @@ const SLACK: Duration = Duration::from_millis(1);
 /// Feeds one rendition, from one task.
 #[derive(Debug)]
 pub struct Writer {
-    name: String,
+    name: Arc<str>,
     config: Arc<Config>,
     disk: Option<Disk>,
     window: Window,
@@ -67,23 +68,20 @@ pub struct Writer {
 /// What holds since the last initialisation.
 #[derive(Debug)]
 struct Run {
-    init: u32,
-    media: Media,
-    zero_unix_ms: i64,
-    discontinuity: bool,
+    begun: Arc<Begun>,
     end: Option<Duration>,
 }
 
 impl Writer {
     pub(crate) fn new(
-        name: String,
+        name: &str,
         config: Arc<Config>,
         disk: Option<Disk>,
         views: Announcer,
     ) -> Self {
         Self {
             part_target: config.part_target,
-            name,
+            name: name.into(),
             config,
             disk,
             window: Window::default(),
@@ -106,18 +104,12 @@ impl Writer {
             return Err(PushError::Ended);
         }
         self.close_segment();
-        let number = self.run.as_ref().map_or(0, |run| run.init + 1);
-        if let Some(disk) = &self.disk {
-            disk.init(&self.name, number, init.bytes.clone());
-        }
-        Arc::make_mut(&mut self.inits).insert(number, init.bytes);
+        let number = self.run.as_ref().map_or(0, |run| run.begun.number + 1);
+        Arc::make_mut(&mut self.inits).insert(number, init.bytes.clone());
         let end = self.run.as_ref().and_then(|run| run.end);
         self.run = Some(Run {
-            init: number,
-            media: init.media,
-            zero_unix_ms: init.zero_unix_ms,
-            discontinuity: init.discontinuity && number > 0,
             end: if init.discontinuity { None } else { end },
+            begun: Arc::new(Begun { number, init }),
         });
         self.publish();
         Ok(())
@@ -129,15 +121,15 @@ impl Writer {
     /// When players could not play it where it stands.
     pub fn push(&mut self, chunk: Chunk) -> Result<(), PushError> {
         self.check(&chunk)?;
-        let end = chunk.start + chunk.duration;
+        let (end, ends_segment) = (chunk.start + chunk.duration, chunk.ends_segment);
         if self.open.is_none() {
             self.open = Some(self.new_segment(&chunk)?);
         }
-        self.add(chunk.bytes, chunk.duration, chunk.independent);
+        self.add(chunk)?;
         if let Some(run) = &mut self.run {
             run.end = Some(end);
         }
-        if chunk.ends_segment || self.is_full() {
+        if ends_segment || self.is_full() {
             self.close_segment();
         }
         self.publish();
@@ -178,13 +170,14 @@ impl Writer {
     fn new_segment(&self, first: &Chunk) -> Result<Segment, PushError> {
         let run = self.run.as_ref().ok_or(PushError::NoInit)?;
         let offset = i64::try_from(first.start.as_millis()).unwrap_or(i64::MAX);
-        let is_first_of_run = self.window.last().is_some_and(|last| last.init != run.init);
+        let Begun { number, init } = &*run.begun;
+        let is_first_of_run = self.window.last().is_some_and(|last| last.init != *number);
         Ok(Segment {
             msn: self.next_msn,
             duration: Duration::ZERO,
-            unix_ms: run.zero_unix_ms.saturating_add(offset),
-            init: run.init,
-            discontinuity: is_first_of_run && run.discontinuity,
+            unix_ms: init.zero_unix_ms.saturating_add(offset),
+            init: *number,
+            discontinuity: is_first_of_run && init.discontinuity,
             independent: first.independent,
             size_bytes: 0,
             parts: Some(Vec::new()),
@@ -192,22 +185,39 @@ impl Writer {
         })
     }
 
-    fn add(&mut self, bytes: Bytes, duration: Duration, independent: bool) {
-        let Some(open) = &mut self.open else { return };
+    fn add(&mut self, chunk: Chunk) -> Result<(), PushError> {
+        let (Some(open), Some(run)) = (&mut self.open, &self.run) else {
+            return Err(PushError::NoInit);
+        };
+        let size_bytes = u64::try_from(chunk.bytes.len()).unwrap_or_default();
         if let Some(disk) = &self.disk {
-            disk.append(&self.name, open.msn, bytes.clone(), &open.stored);
+            disk.append(Append {
+                rendition: Arc::clone(&self.name),
+                begun: Arc::clone(&run.begun),
+                part: PartWritten {
+                    msn: open.msn,
+                    init: open.init,
+                    start: chunk.start,
+                    duration: chunk.duration,
+                    size_bytes,
+                    independent: chunk.independent,
+                },
+                bytes: chunk.bytes.clone(),
+                stored: Arc::clone(&open.stored),
+            });
         }
         // In whole milliseconds, as playlists tell it, and never less than the part.
-        let millis = u64::try_from(duration.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX);
+        let millis = chunk.duration.as_micros().div_ceil(1_000);
+        let millis = u64::try_from(millis).unwrap_or(u64::MAX);
         self.part_target = self.part_target.max(Duration::from_millis(millis));
-        open.duration += duration;
-        open.size_bytes += u64::try_from(bytes.len()).unwrap_or_default();
-        let part = Part {
-            bytes,
-            duration,
-            independent,
-        };
-        open.parts.get_or_insert_default().push(part);
+        open.duration += chunk.duration;
+        open.size_bytes += size_bytes;
+        open.parts.get_or_insert_default().push(Part {
+            bytes: chunk.bytes,
+            duration: chunk.duration,
+            independent: chunk.independent,
+        });
+        Ok(())
     }
 
     /// Whether one more part might make the segment longer than players allow.
@@ -256,9 +266,10 @@ impl Writer {
             next_msn: self.next_msn,
             discontinuity_sequence: self.window.discontinuities_gone,
             inits: Arc::clone(&self.inits),
-            media: self.run.as_ref().map(|run| run.media.clone()),
+            media: self.run.as_ref().map(|run| run.begun.init.media.clone()),
             part_target: self.part_target,
             ended: self.ended,
+            is_whole: false,
             full: OnceLock::new(),
             delta: OnceLock::new(),
         };

@@ -9,110 +9,16 @@
 )]
 
 mod checker;
+mod feed;
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use checker::Playlist;
+use feed::{Feed, PART, audio, config, init, text, video};
 use futures_util::FutureExt as _;
-use hls::{
-    Body, Chunk, Config, Init, Media, Origin, PlaylistRequest, PushError, ReadError, Writer,
-};
+use hls::{Chunk, Config, Init, Origin, PlaylistRequest, PushError, ReadError};
 use proptest::prelude::*;
-
-const PART: Duration = Duration::from_millis(333);
-
-fn config() -> Config {
-    Config {
-        part_target: Duration::from_millis(334),
-        target_duration: Duration::from_secs(4),
-        window: Duration::from_secs(60),
-        ..Config::default()
-    }
-}
-
-fn video() -> Media {
-    Media::Video {
-        codec: "avc1.42e01f".to_owned(),
-        width: 1280,
-        height: 720,
-        frame_rate: 30.0,
-    }
-}
-
-fn audio() -> Media {
-    Media::Audio {
-        codec: "mp4a.40.2".to_owned(),
-        channels: 2,
-    }
-}
-
-fn init(media: Media) -> Init {
-    Init {
-        bytes: Bytes::from_static(b"ftyp moov"),
-        media,
-        zero_unix_ms: 1_700_000_000_000,
-        discontinuity: true,
-    }
-}
-
-/// A rendition whose chunks name themselves.
-struct Feed {
-    writer: Writer,
-    at: Duration,
-    pushed: u64,
-    in_segment: u64,
-}
-
-impl Feed {
-    fn new(origin: &Origin, name: &str, media: Media) -> Self {
-        let mut writer = origin.writer(name);
-        writer.begin(init(media)).unwrap();
-        Self {
-            writer,
-            at: Duration::ZERO,
-            pushed: 0,
-            in_segment: 0,
-        }
-    }
-
-    /// A part; each sixth ends its segment.
-    fn part(&mut self) {
-        let ends_segment = self.in_segment == 5;
-        self.push(PART, self.in_segment == 0, ends_segment).unwrap();
-        self.in_segment = if ends_segment { 0 } else { self.in_segment + 1 };
-    }
-
-    fn parts(&mut self, count: usize) {
-        for _ in 0..count {
-            self.part();
-        }
-    }
-
-    fn push(
-        &mut self,
-        duration: Duration,
-        independent: bool,
-        ends_segment: bool,
-    ) -> Result<(), PushError> {
-        let chunk = Chunk {
-            bytes: Bytes::from(format!("part {};", self.pushed)),
-            start: self.at,
-            duration,
-            independent,
-            ends_segment,
-        };
-        self.writer.push(chunk)?;
-        self.pushed += 1;
-        self.at += duration;
-        Ok(())
-    }
-}
-
-fn text(body: &Body) -> String {
-    let bytes: Vec<u8> = body.0.iter().flatten().copied().collect();
-    String::from_utf8(bytes).unwrap()
-}
 
 async fn playlist(origin: &Origin, request: PlaylistRequest) -> Result<Playlist, ReadError> {
     let rendered = origin.playlist("v0", request).await?;

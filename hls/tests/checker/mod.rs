@@ -16,6 +16,8 @@ pub(crate) struct Playlist {
     pub(crate) media_sequence: u64,
     pub(crate) discontinuity_sequence: u64,
     pub(crate) independent_segments: bool,
+    /// `EXT-X-PLAYLIST-TYPE:VOD`.
+    pub(crate) vod: bool,
     pub(crate) skipped: u64,
     pub(crate) segments: Vec<Segment>,
     /// Parts behind the last segment.
@@ -111,6 +113,11 @@ impl Playlist {
                 self.discontinuity_sequence = value.parse().expect("a number");
             }
             "#EXT-X-INDEPENDENT-SEGMENTS" => self.independent_segments = true,
+            "#EXT-X-PLAYLIST-TYPE" => {
+                assert!(self.segments.is_empty(), "before the first segment");
+                assert_eq!(value, "VOD", "an event would never lose a segment");
+                self.vod = true;
+            }
             "#EXT-X-SKIP" => {
                 assert!(self.segments.is_empty() && self.skipped == 0);
                 let skip = attributes(value);
@@ -186,6 +193,7 @@ impl Playlist {
                 assert!(segment.parts[0].independent, "{}", say("§4.4.2.1"));
             }
         }
+        assert!(!self.vod || self.ended, "{}", say("a VOD has an end"));
         let Some(part_target) = self.part_target else {
             assert!(self.ended, "{}", say("a live playlist has parts"));
             return;
