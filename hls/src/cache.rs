@@ -13,7 +13,8 @@ use tokio::task::spawn_blocking;
 /// Files that were read. Cheap to clone, all clones are one; recordings share it.
 #[derive(Debug, Clone)]
 pub struct ReadCache {
-    files: Cache<PathBuf, Bytes>,
+    /// By path and size: a file that grew is another.
+    files: Cache<(PathBuf, u64), Bytes>,
     reads: Arc<AtomicU64>,
 }
 
@@ -21,7 +22,7 @@ impl ReadCache {
     /// Holds about as many bytes; what was asked for least goes first.
     #[must_use]
     pub fn new(capacity_bytes: u64) -> Self {
-        let weight = |path: &PathBuf, bytes: &Bytes| {
+        let weight = |(path, _): &(PathBuf, u64), bytes: &Bytes| {
             u32::try_from(bytes.len() + path.as_os_str().len() + 64).unwrap_or(u32::MAX)
         };
         let files = Cache::builder()
@@ -55,7 +56,7 @@ impl ReadCache {
                 read.await.map_err(io::Error::other)?
             }
         };
-        self.files.try_get_with(path, read).await
+        self.files.try_get_with((path, size_bytes), read).await
     }
 }
 

@@ -31,6 +31,8 @@ pub(crate) enum Event {
     Lost {
         msn: u64,
     },
+    /// The stream is over and all of it is written.
+    Closed,
 }
 
 /// `init{number}.mp4` is there.
@@ -117,6 +119,7 @@ pub(crate) struct Contents {
     pub(crate) segments: Vec<SegmentWritten>,
     /// Bytes up to the torn line.
     pub(crate) whole_bytes: usize,
+    pub(crate) is_closed: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -180,6 +183,7 @@ impl Contents {
                     segment.is_complete = true;
                 }
             }
+            Event::Closed => self.is_closed = true,
             Event::Lost { msn } => self.segments.retain(|segment| segment.msn != msn),
         }
     }

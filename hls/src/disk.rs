@@ -198,7 +198,10 @@ impl Files {
                     done
                 }
                 Work::Remove(rendition, msn) => self.remove(&rendition, msn),
-                Work::Close => return false,
+                Work::Close => {
+                    self.close(problem);
+                    return false;
+                }
             };
             if let Err(error) = done {
                 self.written = 0;
@@ -209,6 +212,14 @@ impl Files {
             works(problem);
         }
         true
+    }
+
+    fn close(&mut self, problem: &watch::Sender<Option<String>>) {
+        for rendition in self.renditions.values_mut() {
+            if let Err(error) = rendition.close() {
+                fails(problem, &error.to_string());
+            }
+        }
     }
 
     /// While one rendition fails, the others may work: each writes a segment or two from one failure
@@ -332,6 +343,14 @@ impl Rendition {
             index.sync()?;
         }
         Ok(true)
+    }
+
+    fn close(&mut self) -> io::Result<()> {
+        if let Some(open) = self.open.take() {
+            open.file.sync_data()?;
+        }
+        self.tell(|| Event::Closed)?;
+        self.index.as_ref().map_or(Ok(()), Index::sync)
     }
 
     fn tell(&mut self, event: impl FnOnce() -> Event) -> io::Result<()> {

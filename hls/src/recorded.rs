@@ -74,6 +74,7 @@ struct Kept {
     view: View,
     config: Config,
     sizes: BTreeMap<Name, u64>,
+    is_closed: bool,
 }
 
 impl Recorded {
@@ -198,6 +199,21 @@ impl Recorded {
         lengths.max().unwrap_or_default()
     }
 
+    /// Whether its origin was closed: nothing more comes. After a kill it never says so.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.0.renditions.values().all(|kept| kept.is_closed)
+    }
+
+    /// What it needs in memory, roughly.
+    pub(crate) fn weight_bytes(&self) -> usize {
+        // A segment, its size, and its lines in a playlist.
+        let renditions = self.0.renditions.values();
+        renditions
+            .map(|kept| 1_000 + kept.view.done.len() * 400)
+            .sum()
+    }
+
     /// Of all files.
     #[must_use]
     pub fn size_bytes(&self) -> u64 {
@@ -221,6 +237,7 @@ impl Kept {
         let longest = segments.iter().map(|segment| segment.duration).max();
         Self {
             sizes: inits.chain(files).collect(),
+            is_closed: contents.is_closed,
             config: Config {
                 target_duration: rounded(longest.unwrap_or_default()),
                 ..Config::default()

@@ -227,7 +227,7 @@ mod tests {
         Contents {
             inits: inits.iter().map(init).collect(),
             segments: segments.iter().map(segment).collect(),
-            whole_bytes: 0,
+            ..Contents::default()
         }
     }
 

@@ -19,7 +19,9 @@ use std::time::Duration;
 
 use checker::Playlist;
 use feed::{Feed, audio, config, init, text, video};
-use hls::{Config, Init, OpenError, Origin, PlaylistRequest, ReadCache, ReadError, Recorded};
+use hls::{
+    Config, Init, Library, OpenError, Origin, PlaylistRequest, ReadCache, ReadError, Recorded,
+};
 use proptest::prelude::*;
 
 fn keeping(folder: &Path) -> Config {
@@ -47,13 +49,15 @@ fn playlist(recorded: &Recorded, rendition: &str) -> Playlist {
 async fn contents(recorded: &Recorded, rendition: &str) -> String {
     let mut all = String::new();
     for segment in playlist(recorded, rendition).segments {
-        let body = recorded.file(rendition, &segment.uri).await;
+        let name = segment.uri.rsplit('/').next().unwrap();
+        let body = recorded.file(rendition, name).await;
         if segment.gap {
             assert_eq!(body, Err(ReadError::NotFound), "{}", segment.uri);
             continue;
         }
         all.push_str(&text(&body.unwrap()));
-        let map = recorded.file(rendition, &segment.map).await.unwrap();
+        let map = segment.map.rsplit('/').next().unwrap();
+        let map = recorded.file(rendition, map).await.unwrap();
         assert_eq!(text(&map), "ftyp moov");
     }
     all
@@ -93,6 +97,7 @@ async fn what_was_written_is_played_later() {
     );
     assert_eq!(contents(&recorded, "v0").await, named(0..20));
     assert_eq!(recorded.segments("v0").count(), 4);
+    assert!(recorded.is_closed());
 
     let rendered = recorded.multivariant("t/").unwrap();
     let parsed = m3u8_rs::parse_master_playlist_res(&rendered.text()).unwrap();
@@ -101,6 +106,33 @@ async fn what_was_written_is_played_later() {
     let parsed = m3u8_rs::parse_media_playlist_res(&media.text()).unwrap();
     assert_eq!(parsed.playlist_type, Some(m3u8_rs::MediaPlaylistType::Vod));
     assert!(parsed.end_list);
+}
+
+#[tokio::test]
+async fn what_is_still_written_can_be_opened_and_says_that_more_comes() {
+    let folder = tempfile::tempdir().unwrap();
+    let origin = Origin::new(keeping(folder.path()), "");
+    let mut feed = Feed::new(&origin, "v0", video());
+    feed.parts(8);
+    let library = Library::new(1 << 20, "https://cdn.example/");
+    let waiting = async {
+        loop {
+            match library.open(folder.path()).await {
+                Ok(recorded) if contents(&recorded, "v0").await == named(0..8) => break recorded,
+                _ => library.forget(folder.path()).await,
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let recorded = tokio::time::timeout(Duration::from_secs(20), waiting).await;
+    assert!(!recorded.unwrap().is_closed());
+    origin.close().await;
+    library.forget(folder.path()).await;
+    let recorded = library.open(folder.path()).await.unwrap();
+    assert!(recorded.is_closed());
+    let text = recorded.playlist("v0").unwrap().text();
+    let text = std::str::from_utf8(&text).unwrap();
+    assert!(text.contains("\nhttps://cdn.example/v0/1.m4s\n"), "{text}");
 }
 
 #[tokio::test]

@@ -148,7 +148,7 @@ impl Playlist {
             "#EXT-X-RENDITION-REPORT" => self.reports.push(attributes(value)),
             "#EXT-X-ENDLIST" => self.ended = true,
             _ if line.starts_with('#') => panic!("unknown tag {line}"),
-            uri => self.end_segment(uri, std::mem::take(next), next),
+            _ => self.end_segment(line, std::mem::take(next), next),
         }
     }
 
