@@ -117,6 +117,7 @@ pub fn sfu_config(config: &Config) -> sfu::Config {
             sessions: config.limits.sessions,
             ..sfu::Limits::default()
         },
+        ..sfu::Config::default()
     }
 }
 

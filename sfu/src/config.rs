@@ -18,6 +18,9 @@ pub struct Config {
     pub tcp: bool,
     /// A publisher that sends no media for this long is silent. Viewers are to know of it within 2 s.
     pub silence: Duration,
+    /// While a stream is tapped, key frames of all its layers are asked for when the last is this
+    /// old, so that segments can be cut on time.
+    pub tap_keyframe_interval: Duration,
     /// Bounds on what strangers can make the SFU hold.
     pub limits: Limits,
 }
@@ -58,6 +61,7 @@ impl Default for Config {
             shards: 0,
             tcp: true,
             silence: Duration::from_millis(1_800),
+            tap_keyframe_interval: Duration::from_secs(2),
             limits: Limits::default(),
         }
     }

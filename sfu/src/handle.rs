@@ -21,6 +21,7 @@ use crate::settings::Settings;
 use crate::shard::{Command, Message, pending_closed};
 use crate::socket;
 use crate::stats::{SessionStats, StreamStats, Totals, gauge};
+use crate::tap::{self, RequestLine, Tap};
 use crate::thread::{self, Mailbox, Parcel, Pulse, ShardThread};
 
 /// A running SFU.
@@ -461,6 +462,30 @@ impl Sfu {
             self.ask(shard, |reply| Command::EndStream { stream, reply })
                 .await;
         }
+    }
+
+    /// Taps a stream for packaging: its access units, from the next key frame on, or the last where
+    /// that has just come. Works whoever publishes the stream, now or later; it ends with the stream.
+    /// A stream has one tap: a second ends the first. `None`: the stream is not known.
+    pub async fn tap(&self, stream: StreamId) -> Option<Tap> {
+        let inner = &self.inner;
+        let line = RequestLine {
+            stream,
+            shared: inner.registry.stream(stream)?,
+            mailboxes: inner.mailboxes.clone(),
+        };
+        let now = clock();
+        let (tap, feed) = Tap::new(now.checked_sub(tap::LEAD).unwrap_or(now), line);
+        for shard in 0..inner.mailboxes.len() {
+            let feed = feed.clone();
+            self.ask(shard, |reply| Command::Tap {
+                stream,
+                feed,
+                reply,
+            })
+            .await?;
+        }
+        Some(tap)
     }
 
     /// Chooses a viewer's layer.

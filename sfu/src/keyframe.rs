@@ -191,6 +191,11 @@ pub(crate) struct Hearing {
 }
 
 impl Hearing {
+    /// Whether the publisher is known not to listen.
+    pub(crate) fn is_deaf(&self) -> bool {
+        self.listens == Some(false)
+    }
+
     /// Notes how one request ended. Returns the verdict so far.
     pub(crate) fn note(&mut self, is_answered: bool) -> Option<bool> {
         let step = if is_answered { 1 } else { -1 };
@@ -269,6 +274,27 @@ impl RequestLimiter {
         self.is_wanted = true;
     }
 
+    /// A key frame is wanted at once, however soon after the last request.
+    pub(crate) fn want_at_once(&mut self) {
+        self.is_wanted = true;
+        self.last = None;
+    }
+
+    /// Whether a key frame is wanted.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.is_wanted
+    }
+
+    /// When it was last asked for.
+    pub(crate) fn last(&self) -> Option<Instant> {
+        self.last
+    }
+
+    /// Whether one is wanted, and may be asked for.
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        self.due().is_some_and(|due| due.is_none_or(|at| now >= at))
+    }
+
     /// A key frame came; nothing is wanted any more.
     pub(crate) fn satisfy(&mut self) {
         self.is_wanted = false;
@@ -276,7 +302,7 @@ impl RequestLimiter {
 
     /// Whether to ask now. A request that came too early is let through once the interval is over.
     pub(crate) fn poll(&mut self, now: Instant) -> bool {
-        let is_due = self.due().is_some_and(|due| due.is_none_or(|at| now >= at));
+        let is_due = self.is_due(now);
         if is_due {
             self.last = Some(now);
             self.is_wanted = false;

@@ -33,6 +33,7 @@ mod simulation;
 mod socket;
 mod stats;
 mod stream;
+mod tap;
 mod tcp;
 mod thread;
 mod video;
@@ -45,4 +46,5 @@ pub use handle::{
 pub use ids::{ParseIdError, SessionId, StreamId};
 pub use sdp::ice_ufrag;
 pub use stats::{AudioStats, LayerStats, PublisherStats, SessionStats, StreamStats, Totals};
+pub use tap::{AccessUnit, Tap, TapCodec, TapTrack, Tapped, Track};
 pub use tcp::neighbourhood;

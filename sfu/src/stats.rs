@@ -20,6 +20,8 @@ pub struct StreamStats {
     pub audio: Option<AudioStats>,
     /// Connected viewers on this node.
     pub viewers: u32,
+    /// Packets that found no room in the queue of the stream's tap.
+    pub tap_lost: u64,
 }
 
 /// The connection of a publisher.
@@ -165,6 +167,8 @@ pub struct Totals {
     pub panics: u64,
     /// Slices of media that a shard could not take because its queue was full.
     pub slices_dropped: u64,
+    /// Packets that found no room in the queue of a tap.
+    pub tap_lost: u64,
 }
 
 macro_rules! counters {
@@ -188,6 +192,7 @@ counters! {
     datagrams_out: AtomicU64, datagrams_unsent: AtomicU64, send_calls: AtomicU64,
     packets_in: AtomicU64, packets_forwarded: AtomicU64, keyframe_requests: AtomicU64,
     layer_switches: AtomicU64, joins_from_cache: AtomicU64, panics: AtomicU64, slices_dropped: AtomicU64,
+    tap_lost: AtomicU64,
 }
 
 /// Adds one to a counter.

@@ -12,6 +12,7 @@ use crate::packet::{Layout, Packet, Slice, Source};
 use crate::rate::RateMeter;
 use crate::registry::StreamShared;
 use crate::session::{PAUSED_AFTER, bits};
+use crate::tap::Feed;
 
 /// A layer's rate is what it takes for long: a key frame more or less must move no viewer.
 const RATE_WINDOW: Duration = Duration::from_secs(4);
@@ -26,6 +27,8 @@ pub(crate) struct Stream {
     /// Keys of this shard's viewers, connected or not.
     pub(crate) viewers: Vec<usize>,
     pub(crate) media: Media,
+    /// Every shard has it; the publisher's feeds it.
+    pub(crate) tap: Option<Feed>,
 }
 
 /// What viewers read of a stream.
@@ -59,7 +62,13 @@ impl Stream {
                 audio: None,
                 limits: (limits.gop_age, limits.gop_bytes),
             },
+            tap: None,
         }
+    }
+
+    /// Whether somebody listens to the tap.
+    pub(crate) fn is_tapped(&self) -> bool {
+        self.tap.as_ref().is_some_and(Feed::is_open)
     }
 }
 
@@ -87,6 +96,13 @@ impl Media {
             self.take(now, packet);
         }
         true
+    }
+
+    /// The packets of cached groups that are not older than `age`.
+    pub(crate) fn fresh_groups(&self, now: Instant, age: Duration) -> Vec<Arc<Packet>> {
+        let is_fresh = |layer: &&LayerMedia| layer.gop.age(now).is_some_and(|of| of <= age);
+        let layers = self.layers.iter().filter(is_fresh);
+        layers.flat_map(|l| l.gop.from(0)).map(Arc::clone).collect()
     }
 
     /// Drops what is cached and measured; the next slices fill it again.

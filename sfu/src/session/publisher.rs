@@ -42,6 +42,8 @@ pub(crate) struct Publisher {
     most_layers: usize,
     hearing: Hearing,
     keyframe_requests: u64,
+    /// How old key frames may get; only while the stream is tapped.
+    keyframe_age: Option<Duration>,
 }
 
 /// One track or layer as it arrives.
@@ -64,6 +66,8 @@ struct LayerIn {
     asked: Asked,
     keyframe_timestamp: Option<u32>,
     keyframe_at: Option<Instant>,
+    /// Whether the last key frame came without being asked for.
+    is_unasked: bool,
     keyframe_interval: Option<Duration>,
     nacks: u64,
     plis: u64,
@@ -98,6 +102,7 @@ impl Publisher {
             most_layers: config.limits.layers,
             hearing: Hearing::default(),
             keyframe_requests: 0,
+            keyframe_age: None,
         }
     }
 
@@ -244,6 +249,7 @@ impl Publisher {
             asked: Asked::default(),
             keyframe_timestamp: None,
             keyframe_at: None,
+            is_unasked: false,
             keyframe_interval: None,
             nacks: 0,
             plis: 0,
@@ -320,7 +326,9 @@ impl Publisher {
                 .map(|at| now.saturating_duration_since(at));
             layer.keyframe_at = Some(now);
             layer.requests.satisfy();
-            if let Some(is_answered) = layer.asked.answer(now, patience(link)) {
+            let answer = layer.asked.answer(now, patience(link));
+            layer.is_unasked = answer.is_none();
+            if let Some(is_answered) = answer {
                 self.learn(link, is_answered);
             }
         }
@@ -361,8 +369,46 @@ impl Publisher {
         }
     }
 
+    /// Notes that key frames of all layers are wanted.
+    pub(crate) fn want_keyframes(&mut self, now: Instant) {
+        for layer in self.layers.iter_mut().filter(|l| l.track.is_active(now)) {
+            layer.requests.want();
+        }
+    }
+
+    /// Learns whether the stream is tapped: how old its key frames may get then.
+    pub(crate) fn follow_tap(&mut self, keyframe_age: Option<Duration>) {
+        self.keyframe_age = keyframe_age;
+    }
+
+    /// When the tap's next key frames are due: those of a layer that sends, and has none to come.
+    fn tap_deadline(&self, now: Instant) -> Option<Instant> {
+        let age = self.keyframe_age?;
+        let is_deaf = self.hearing.is_deaf();
+        self.layers
+            .iter()
+            .filter(|layer| layer.track.is_active(now) && !layer.requests.is_wanted())
+            .map(|layer| layer.tap_deadline(age, is_deaf))
+            .min()
+    }
+
+    /// Wants what the tap needs, and of all layers at once: segments of all begin together.
+    fn want_for_tap(&mut self, now: Instant) {
+        if self.keyframe_age.is_none() {
+            return;
+        }
+        let is_due = self.tap_deadline(now).is_some_and(|at| now >= at);
+        let asks = |layer: &LayerIn| layer.track.is_active(now) && layer.requests.is_due(now);
+        if is_due || self.layers.iter().any(asks) {
+            for layer in &mut self.layers {
+                layer.requests.want_at_once();
+            }
+        }
+    }
+
     /// Sends the requests that are due (RFC 4585 §6.3.1). Returns how many.
     pub(crate) fn send_requests(&mut self, link: &mut Link, now: Instant) -> usize {
+        self.want_for_tap(now);
         let mut sent = 0;
         for (index, layer) in self.layers.iter_mut().enumerate() {
             if !layer.requests.poll(now) {
@@ -411,13 +457,14 @@ impl Publisher {
         }
     }
 
-    /// When a held-back key frame request is due, or silence is to be told.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
+    /// When a key frame is to be asked for, or silence is to be told.
+    pub(crate) fn deadline(&self, now: Instant) -> Option<Instant> {
         let silent_at = self.last_media.filter(|_| self.is_flowing);
         self.layers
             .iter()
             .filter_map(|l| l.requests.deadline())
             .chain(silent_at.map(|last| last + self.silence))
+            .chain(self.tap_deadline(now))
             .min()
     }
 
@@ -475,6 +522,22 @@ impl Publisher {
 }
 
 impl LayerIn {
+    /// When a key frame is to be asked for so that none gets older than `age`. One that was not
+    /// answered is repeated sooner than that, but seldom where nobody seems to listen: the publisher
+    /// may have been misjudged.
+    fn tap_deadline(&self, age: Duration, is_deaf: bool) -> Instant {
+        // What comes by itself every so often may come a little late.
+        let grace = if self.is_unasked {
+            age / 8
+        } else {
+            Duration::ZERO
+        };
+        let due = self.keyframe_at.map(|at| at + age + grace);
+        let pause = if is_deaf { age * 5 } else { age / 2 };
+        let repeated = self.requests.last().map(|at| at + pause);
+        due.max(repeated).unwrap_or(self.track.last)
+    }
+
     fn stats(&mut self, format: &LayerFormat, now: Instant) -> LayerStats {
         LayerStats {
             rid: format.rid.clone(),

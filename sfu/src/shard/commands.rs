@@ -1,5 +1,6 @@
 //! Calls on the handle, carried out by the shard that owns the session.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -8,8 +9,11 @@ use tokio::sync::oneshot;
 use super::Shard;
 use crate::handle::{CloseReason, LayerChoice, LayerError, PatchError, Patched};
 use crate::ids::{SessionId, StreamId};
+use crate::packet::Slice;
 use crate::session::Kind;
 use crate::stats::{SessionStats, StreamStats};
+use crate::stream::Stream;
+use crate::tap::{self, Feed};
 
 /// A call on the handle.
 #[derive(Debug)]
@@ -21,6 +25,11 @@ pub(crate) enum Command {
     },
     EndStream {
         stream: StreamId,
+        reply: oneshot::Sender<()>,
+    },
+    Tap {
+        stream: StreamId,
+        feed: Feed,
         reply: oneshot::Sender<()>,
     },
     Patch {
@@ -68,6 +77,14 @@ impl Shard {
                 self.end_stream(now, stream);
                 let _ = reply.send(());
             }
+            Command::Tap {
+                stream,
+                feed,
+                reply,
+            } => {
+                self.tap(now, stream, feed);
+                let _ = reply.send(());
+            }
             Command::Patch {
                 session,
                 fragment,
@@ -110,6 +127,28 @@ impl Shard {
             }
         }
         self.streams.remove(&stream);
+    }
+
+    fn tap(&mut self, now: Instant, id: StreamId, feed: Feed) {
+        let Some(shared) = self.registry_stream(id) else {
+            return;
+        };
+        let limits = &self.settings.config.limits;
+        let stream = (self.streams.entry(id)).or_insert_with(|| Stream::new(shared, limits));
+        let packets = stream.media.fresh_groups(now, tap::FRESH);
+        if stream.shared.publisher_shard() == Some(self.index) && !packets.is_empty() {
+            let slice = Arc::new(Slice {
+                stream: id,
+                epoch: stream.media.epoch,
+                layout: Arc::clone(&stream.media.layout),
+                packets,
+            });
+            feed.offer(&slice, &self.registry.counters.tap_lost);
+        }
+        stream.tap = Some(feed);
+        for key in stream.publishers.clone() {
+            self.follow_tap(now, key);
+        }
     }
 
     fn patch(
@@ -183,6 +222,7 @@ impl Shard {
         let stream = self.streams.get(&stream)?;
         let mut stats = StreamStats {
             viewers: stream.shared.viewers(),
+            tap_lost: stream.tap.as_ref().map_or(0, Feed::lost),
             ..StreamStats::default()
         };
         if let Some(session) =

@@ -9,7 +9,7 @@ use crate::handle::CloseReason;
 use crate::ids::StreamId;
 use crate::packet::Slice;
 use crate::registry::StreamShared;
-use crate::session::{Kind, Session};
+use crate::session::{Kind, Publisher, Session};
 use crate::stats::{count, count_by};
 use crate::stream::Stream;
 
@@ -35,6 +35,7 @@ impl Shard {
                 packets,
             });
             self.distribute(now, &slice);
+            self.feed_tap(&slice);
             self.outgoing.push((Target::Others, Message::Slice(slice)));
         }
         for (stream, layer) in std::mem::take(&mut self.outbox.keyframes) {
@@ -73,8 +74,18 @@ impl Shard {
         }
     }
 
+    /// Hands a slice of one of our publishers to whoever listens to the stream.
+    fn feed_tap(&self, slice: &Arc<Slice>) {
+        if let Some(stream) = self.streams.get(&slice.stream)
+            && let Some(feed) = &stream.tap
+            && slice.epoch == stream.media.epoch
+        {
+            feed.offer(slice, &self.registry.counters.tap_lost);
+        }
+    }
+
     /// The stream's shared part; from our own copy where there is one, so that no lock is taken.
-    fn registry_stream(&self, stream: StreamId) -> Option<Arc<StreamShared>> {
+    pub(super) fn registry_stream(&self, stream: StreamId) -> Option<Arc<StreamShared>> {
         match self.streams.get(&stream) {
             Some(known) => Some(Arc::clone(&known.shared)),
             None => self.registry.stream(stream),
@@ -104,21 +115,41 @@ impl Shard {
     }
 
     pub(super) fn request_keyframe(&mut self, now: Instant, stream: StreamId, layer: usize) {
+        let message = Message::Keyframe { stream, layer };
+        self.ask_publisher(now, stream, message, |publisher| {
+            publisher.want_keyframe(layer);
+        });
+    }
+
+    pub(super) fn request_keyframes(&mut self, now: Instant, stream: StreamId) {
+        let message = Message::Keyframes { stream };
+        self.ask_publisher(now, stream, message, |publisher| {
+            publisher.want_keyframes(now);
+        });
+    }
+
+    /// Asks the stream's publisher, or with `message` the shard that has it.
+    fn ask_publisher(
+        &mut self,
+        now: Instant,
+        stream: StreamId,
+        message: Message,
+        ask: impl FnOnce(&mut Publisher),
+    ) {
         let Some(state) = self.streams.get(&stream) else {
             return;
         };
         if let Some(key) = state.publishers.last().copied() {
             self.with_session(now, key, |session, _| {
                 if let Kind::Publisher(publisher) = &mut session.kind {
-                    publisher.want_keyframe(layer);
+                    ask(publisher);
                 }
             });
             self.send_requests(now, key);
         } else if let Some(shard) = state.shared.publisher_shard()
             && shard != self.index
         {
-            self.outgoing
-                .push((Target::Shard(shard), Message::Keyframe { stream, layer }));
+            self.outgoing.push((Target::Shard(shard), message));
         }
     }
 }

@@ -94,6 +94,10 @@ pub(crate) enum Message {
         stream: StreamId,
         layer: usize,
     },
+    /// Of all layers.
+    Keyframes {
+        stream: StreamId,
+    },
     Stray {
         protocol: Protocol,
         source: SocketAddr,
@@ -349,7 +353,7 @@ impl Shard {
                 if !publisher.pending.is_empty() && !self.uncut.contains(&key) {
                     self.uncut.push(key);
                 }
-                if let Some(at) = publisher.deadline() {
+                if let Some(at) = publisher.deadline(now) {
                     session.link.deadline = session.link.deadline.min(at);
                 }
             }
@@ -415,6 +419,7 @@ impl Shard {
         match message {
             Message::Slice(slice) => self.distribute(now, &slice),
             Message::Keyframe { stream, layer } => self.request_keyframe(now, stream, layer),
+            Message::Keyframes { stream } => self.request_keyframes(now, stream),
             Message::Stray {
                 protocol,
                 source,

@@ -8,6 +8,7 @@ use crate::handle::CloseReason;
 use crate::ids::StreamId;
 use crate::session::{Kind, Session};
 use crate::stats::count_by;
+use crate::stream::Stream;
 
 const SWEEP: Duration = Duration::from_millis(200);
 /// A cached group older than this is renewed, so that it never outgrows its bounds. Publishers that
@@ -81,6 +82,9 @@ impl Shard {
         }
         self.renew_groups(now);
         self.drop_dead_streams(now);
+        for stream in self.streams.values_mut() {
+            stream.tap.take_if(|feed| !feed.is_open());
+        }
         if self.index == 0 {
             self.sweep_pending(now);
         }
@@ -103,6 +107,7 @@ impl Shard {
         }
         let stream = link.stream;
         if matches!(session.kind, Kind::Publisher(_)) {
+            self.follow_tap(now, key);
             self.with_session(now, key, |session, _| {
                 if let Kind::Publisher(publisher) = &mut session.kind {
                     publisher.sweep(&session.link, now);
@@ -120,6 +125,19 @@ impl Shard {
                 if viewer.cannot_play(media) {
                     session.link.closing = Some(CloseReason::CodecMismatch);
                 }
+            }
+        });
+    }
+
+    /// Lets a publisher know whether its stream is tapped.
+    pub(super) fn follow_tap(&mut self, now: Instant, key: usize) {
+        let stream = self.sessions.get(key).map(|session| session.link.stream);
+        let stream = stream.and_then(|stream| self.streams.get(&stream));
+        let is_tapped = stream.is_some_and(Stream::is_tapped);
+        let interval = is_tapped.then_some(self.settings.config.tap_keyframe_interval);
+        self.with_session(now, key, |session, _| {
+            if let Kind::Publisher(publisher) = &mut session.kind {
+                publisher.follow_tap(interval);
             }
         });
     }

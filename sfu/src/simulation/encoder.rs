@@ -23,6 +23,8 @@ pub(crate) struct Encoder {
     is_connected: bool,
     pub(crate) is_paused: bool,
     pub(crate) requests: usize,
+    /// A layer that it sends nothing of, as browsers do when bandwidth is short.
+    pub(crate) paused_layer: Option<usize>,
     /// Whether the first packet of each key frame leaves after the frame behind it, as one does
     /// that had to be sent again.
     pub(crate) opens_late: bool,
@@ -135,6 +137,7 @@ impl Encoder {
             is_connected: false,
             is_paused: false,
             requests: 0,
+            paused_layer: None,
             opens_late: false,
             held_back: Vec::new(),
         }
@@ -223,6 +226,9 @@ impl Encoder {
         let captured = (now - self.video_delay).max(start);
         let held_back = std::mem::take(&mut self.held_back);
         for layer in &mut self.layers {
+            if self.paused_layer == Some(layer.index.into()) {
+                continue;
+            }
             let is_due = layer
                 .last_keyframe
                 .is_none_or(|last| now - last >= self.keyframe_every);

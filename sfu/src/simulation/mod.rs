@@ -28,6 +28,7 @@ mod faults;
 mod lossy;
 mod player;
 mod starting;
+mod tapping;
 
 use encoder::Encoder;
 pub(crate) use encoder::EncoderSpec;
@@ -311,6 +312,22 @@ impl World {
         // Tests with commands have one shard.
         let now = self.now;
         self.shards[0].handle(now, Message::Command(command));
+        self.settle();
+    }
+
+    /// A message to every shard.
+    pub(crate) fn tell_all(&mut self, message: impl Fn() -> Message) {
+        let now = self.now;
+        for shard in &mut self.shards {
+            shard.handle(now, message());
+        }
+        self.settle();
+    }
+
+    /// A message to one shard.
+    pub(crate) fn tell(&mut self, shard: usize, message: Message) {
+        let now = self.now;
+        self.shards[shard].handle(now, message);
         self.settle();
     }
 

@@ -17,6 +17,24 @@ pub(super) fn inspect(payload: &[u8]) -> PayloadFacts {
     }
 }
 
+/// Length of `frame_num` in bits, as a sequence parameter set with its header tells it.
+pub(crate) fn frame_num_bits(sps: &[u8]) -> Option<u32> {
+    let mut bits = BitReader::rbsp(sps.get(1..)?);
+    skip_to_frame_num(&mut bits)?;
+    let bits = bits.ue()?.checked_add(4)?; // log2_max_frame_num_minus4
+    (bits <= MOST_FRAME_NUM_BITS).then_some(bits)
+}
+
+/// `frame_num` of a slice with its header (H.264 §7.3.3). `None` also where three colour planes are
+/// coded apart.
+pub(crate) fn frame_num(slice: &[u8], length_in_bits: u32) -> Option<u32> {
+    let mut bits = BitReader::rbsp(slice.get(1..)?);
+    bits.ue()?; // first_mb_in_slice
+    bits.ue()?; // slice_type
+    bits.ue()?; // pic_parameter_set_id
+    bits.bits(length_in_bits.min(MOST_FRAME_NUM_BITS))
+}
+
 fn unit(bytes: &[u8]) -> Option<UnitFacts> {
     let (&header, body) = bytes.split_first()?;
     Some(unit_facts(header, body))
@@ -63,15 +81,7 @@ fn is_needed(header: u8) -> Option<bool> {
 /// Size after cropping, from `seq_parameter_set_data()` (H.264 §7.3.2.1.1).
 fn picture_size(sps: &[u8]) -> Option<(u32, u32)> {
     let mut bits = BitReader::rbsp(sps);
-    let profile = bits.bits(8)?;
-    bits.skip(8 + 8)?; // constraint flags, level_idc
-    bits.ue()?; // seq_parameter_set_id
-    let chroma = if HIGH_PROFILES.contains(&profile) {
-        high_profile(&mut bits)?
-    } else {
-        (2, 2)
-    };
-
+    let chroma = skip_to_frame_num(&mut bits)?;
     bits.ue()?; // log2_max_frame_num_minus4
     skip_picture_order(&mut bits)?;
     bits.ue()?; // max_num_ref_frames
@@ -92,6 +102,18 @@ fn picture_size(sps: &[u8]) -> Option<(u32, u32)> {
     let crop_unit = (chroma.0, chroma.1.checked_mul(fields)?);
     let (width, height) = crop(&mut bits, (width, height), crop_unit)?;
     plausible(width, height)
+}
+
+/// The fields before `log2_max_frame_num_minus4`; answers the luma samples per chroma sample.
+fn skip_to_frame_num(bits: &mut BitReader<'_>) -> Option<(u32, u32)> {
+    let profile = bits.bits(8)?;
+    bits.skip(8 + 8)?; // constraint flags, level_idc
+    bits.ue()?; // seq_parameter_set_id
+    if HIGH_PROFILES.contains(&profile) {
+        high_profile(bits)
+    } else {
+        Some((2, 2))
+    }
 }
 
 /// The fields that only the High profiles have; answers the luma samples per chroma sample.
@@ -168,6 +190,8 @@ const FU_A: u8 = 28;
 const HIGH_PROFILES: [u32; 13] = [100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135];
 /// `chroma_format_idc` of 4:4:4.
 const YUV444: u32 = 3;
+/// Longest `frame_num`: `log2_max_frame_num_minus4` is at most 12 (H.264 §7.4.2.1.1).
+const MOST_FRAME_NUM_BITS: u32 = 16;
 /// Samples along the side of a macroblock.
 const MACROBLOCK: u32 = 16;
 

@@ -15,6 +15,8 @@ mod testing;
 mod vp8;
 mod vp9;
 
+pub(crate) use h264::{frame_num, frame_num_bits};
+
 /// Video codecs that we forward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum VideoCodec {

@@ -1,0 +1,246 @@
+//! [`Tap`]: whole access units of a stream, for packaging.
+//!
+//! A shard hands the publisher's slices over through a [`Feed`], a bounded channel into which it
+//! never waits: what finds no room is lost and counted, and forwarding goes on. All else, from the
+//! order of packets to the clock that picture and sound share, happens on the listener's task
+//! (`reader`).
+//!
+//! While a stream is tapped, key frames of all its layers are asked for together, so that segments of
+//! all renditions begin together.
+
+mod clock;
+mod h264;
+mod reader;
+mod reorder;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+
+use crate::ids::StreamId;
+use crate::packet::{Slice, Source};
+use crate::registry::StreamShared;
+use crate::shard::Message;
+use crate::stats::count_by;
+use crate::thread::{Mailbox, Parcel};
+use crate::video::VideoCodec;
+
+pub(crate) use reader::Reader;
+
+/// Listens to one stream. Dropping it ends that, and the requests for key frames.
+#[derive(Debug)]
+pub struct Tap {
+    slices: mpsc::Receiver<Arc<Slice>>,
+    reader: Reader,
+    zero: Instant,
+    line: RequestLine,
+    is_over: bool,
+}
+
+/// What a tap gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tapped {
+    /// The publisher's tracks, before any unit of them: first, and again when one is added, or
+    /// changes its codec, or another publisher came.
+    Tracks(Vec<TapTrack>),
+    /// The next access unit. Units of one track come in the order of their times, which rise.
+    Unit(AccessUnit),
+}
+
+/// A track of the publisher.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TapTrack {
+    /// What its units are known by.
+    pub track: Track,
+    /// What it holds. Units are made of Opus and H264 only.
+    pub codec: TapCodec,
+    /// RTP stream id of a simulcast layer (RFC 8851).
+    pub rid: Option<String>,
+    /// Width and height in pixels, where the bit stream has told them by now.
+    pub size: Option<(u32, u32)>,
+}
+
+/// Names a track of a publisher.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Track {
+    /// The sound.
+    Audio,
+    /// A simulcast layer, or the only picture, by its place among the publisher's layers; in no
+    /// order of size.
+    Video(usize),
+}
+
+/// The codec of a track.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TapCodec {
+    /// RFC 6716; a unit is a packet.
+    Opus,
+    /// ITU-T H.264; a unit is an access unit with start codes of four bytes (annex B), key frames
+    /// with their parameter sets in front. B-frames are not provided for: times rise.
+    H264,
+    /// ITU-T H.265; told, but no units are made.
+    H265,
+    /// RFC 6386; told, but no units are made.
+    Vp8,
+    /// Told, but no units are made.
+    Vp9,
+    /// Told, but no units are made.
+    Av1,
+}
+
+/// A picture, or a packet of sound, whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccessUnit {
+    /// The track that it belongs to.
+    pub track: Track,
+    /// When it was captured, since [`Tap::zero`]: one clock for all tracks, and over all publishers
+    /// of the stream.
+    pub pts: Duration,
+    /// Whether decoding can begin here. It always can with Opus.
+    pub keyframe: bool,
+    /// Width and height in pixels of a key frame.
+    pub size: Option<(u16, u16)>,
+    /// Its bytes, as [`TapCodec`] has them.
+    pub bytes: Bytes,
+}
+
+/// A shard's end of a tap. The listener is gone when it is closed.
+#[derive(Debug, Clone)]
+pub(crate) struct Feed {
+    slices: mpsc::Sender<Arc<Slice>>,
+    lost: Arc<AtomicU64>,
+}
+
+/// How a tap asks for key frames.
+#[derive(Debug)]
+pub(crate) struct RequestLine {
+    pub(crate) stream: StreamId,
+    pub(crate) shared: Arc<StreamShared>,
+    pub(crate) mailboxes: Vec<Mailbox>,
+}
+
+/// Slices that may wait for the listener: a second or two. What comes when it is full is lost, and
+/// the tap goes on at the next key frame.
+const QUEUE: usize = 512;
+/// How far the zero lies before the tap, so that what was captured before it has a time too.
+pub(crate) const LEAD: Duration = Duration::from_secs(3);
+/// A cached group that is no older opens the tap.
+pub(crate) const FRESH: Duration = Duration::from_secs(2);
+
+impl Tap {
+    /// A tap and what feeds it, for a stream of which nothing is known before `zero`.
+    pub(crate) fn new(zero: Instant, line: RequestLine) -> (Self, Feed) {
+        let (feed, slices) = Feed::open();
+        let tap = Self {
+            slices,
+            reader: Reader::new(zero),
+            zero,
+            line,
+            is_over: false,
+        };
+        (tap, feed)
+    }
+
+    /// What [`AccessUnit::pts`] counts from: some seconds before the tap began.
+    #[must_use]
+    pub fn zero(&self) -> Instant {
+        self.zero
+    }
+
+    /// The next of the stream. `None` when it has ended, or another tap has replaced this one.
+    ///
+    /// Who does not call it for long loses packets, and with them pictures up to the next key frame.
+    /// Cancel safe: nothing is lost when the call is dropped.
+    pub async fn next(&mut self) -> Option<Tapped> {
+        loop {
+            if let Some(tapped) = self.reader.next() {
+                return Some(tapped);
+            }
+            if self.is_over {
+                return None;
+            }
+            match self.slices.recv().await {
+                Some(slice) => self.reader.take(&slice),
+                None => {
+                    self.reader.finish();
+                    self.is_over = true;
+                }
+            }
+            // One that does not listen is asked by its shard, now and then.
+            if self.reader.take_request() && self.line.shared.answers_pli() != Some(false) {
+                self.want_keyframes();
+            }
+        }
+    }
+
+    /// Asks for a key frame of every layer. Requests are coalesced with those of viewers.
+    pub fn want_keyframes(&self) {
+        let RequestLine {
+            stream,
+            shared,
+            mailboxes,
+        } = &self.line;
+        let shard = shared.publisher_shard();
+        if let Some(mailbox) = shard.and_then(|shard| mailboxes.get(shard)) {
+            let message = Message::Keyframes { stream: *stream };
+            // Full: what is lost there costs viewers key frames, who ask for them too.
+            let _ = mailbox.send(Parcel::Message(message));
+        }
+    }
+}
+
+impl Feed {
+    /// A feed and where its slices come out.
+    pub(crate) fn open() -> (Self, mpsc::Receiver<Arc<Slice>>) {
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        let feed = Self {
+            slices: sender,
+            lost: Arc::default(),
+        };
+        (feed, receiver)
+    }
+
+    /// Hands a slice over, or counts it as lost in `total` too. Never waits.
+    pub(crate) fn offer(&self, slice: &Arc<Slice>, total: &AtomicU64) {
+        if let Err(TrySendError::Full(slice)) = self.slices.try_send(Arc::clone(slice)) {
+            let packets = slice.packets.len() as u64;
+            count_by(&self.lost, packets);
+            count_by(total, packets);
+        }
+    }
+
+    /// Packets that were lost.
+    pub(crate) fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    /// Whether somebody listens.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.slices.is_closed()
+    }
+}
+
+impl From<Source> for Track {
+    fn from(source: Source) -> Self {
+        match source {
+            Source::Audio => Self::Audio,
+            Source::Video(index) => Self::Video(index),
+        }
+    }
+}
+
+impl From<VideoCodec> for TapCodec {
+    fn from(codec: VideoCodec) -> Self {
+        match codec {
+            VideoCodec::H264 => Self::H264,
+            VideoCodec::H265 => Self::H265,
+            VideoCodec::Vp8 => Self::Vp8,
+            VideoCodec::Vp9 => Self::Vp9,
+            VideoCodec::Av1 => Self::Av1,
+        }
+    }
+}

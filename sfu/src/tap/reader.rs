@@ -1,0 +1,407 @@
+//! [`Reader`]: slices of a stream's packets in, access units out. A state machine without clock or
+//! channel: what time it is tells the newest packet.
+//!
+//! Invariants: units are whole; behind a lost picture that others need comes a key frame, and one is
+//! asked for; times of a track rise, over all publishers of the stream. What waits is bounded: a
+//! quarter of a second for packets that are missing, [`HOLD`] for sender reports.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::clock::{Seen, TrackClock};
+use super::h264::{Assembled, Assembler, FrameNum, Picture};
+use super::reorder::{Ordered, Reorder};
+use super::{AccessUnit, TapCodec, TapTrack, Tapped, Track};
+use crate::packet::{AUDIO_CLOCK, Layout, Slice, Source, VIDEO_CLOCK};
+
+/// Makes access units of a stream's packets.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    zero: Instant,
+    epoch: Option<u32>,
+    layout: Arc<Layout>,
+    tracks: BTreeMap<Track, TrackReader>,
+    /// The clocks of the publisher before.
+    before: BTreeMap<Track, TrackClock>,
+    /// Units whose track is held back.
+    held: VecDeque<Held>,
+    ready: VecDeque<Tapped>,
+    /// What the listener knows of the tracks.
+    told: Vec<(TapCodec, Option<String>)>,
+    now: Option<Instant>,
+    wants_keyframes: bool,
+}
+
+/// One track of the present publisher.
+#[derive(Debug)]
+struct TrackReader {
+    track: Track,
+    order: Reorder,
+    clock: TrackClock,
+    content: Content,
+    /// Arrival of its first packet.
+    first: Option<Instant>,
+    /// Whether its units go out.
+    is_open: bool,
+}
+
+#[derive(Debug)]
+enum Content {
+    Opus,
+    H264(Box<Pictures>),
+    /// Nothing is made of it.
+    Other,
+}
+
+#[derive(Debug, Default)]
+struct Pictures {
+    assembler: Assembler,
+    gate: Gate,
+}
+
+/// Lets pictures through that a decoder can decode.
+#[derive(Debug, Default)]
+struct Gate {
+    is_open: bool,
+    /// Whether something is missing since the last picture that went through.
+    is_in_doubt: bool,
+    /// Whether a picture came since it was last looked at.
+    has_new: bool,
+    /// The newest reference picture.
+    reference: Option<(FrameNum, Seen)>,
+    /// The picture at which a key frame was asked for.
+    asked: Option<Seen>,
+}
+
+/// A unit without a time.
+#[derive(Debug)]
+struct Held {
+    track: Track,
+    seen: Seen,
+    keyframe: bool,
+    size: Option<(u16, u16)>,
+    bytes: Bytes,
+}
+
+/// How long units are held back until sender reports tell how the tracks lie to each other. Browsers
+/// send the first for video within half a second, for audio within 2.5 s.
+const HOLD: Duration = Duration::from_millis(1_500);
+/// Over a longer gap `frame_num` may have gone round: it counts 16 reference pictures at least.
+const SHORT_GAP: Duration = Duration::from_millis(250);
+/// A key frame that was asked for and has not come by then is asked for again.
+const ASK_AGAIN: Duration = Duration::from_secs(2);
+
+impl Reader {
+    /// `zero` is what times count from.
+    pub(crate) fn new(zero: Instant) -> Self {
+        Self {
+            zero,
+            epoch: None,
+            layout: Arc::default(),
+            tracks: BTreeMap::new(),
+            before: BTreeMap::new(),
+            held: VecDeque::new(),
+            ready: VecDeque::new(),
+            told: Vec::new(),
+            now: None,
+            wants_keyframes: false,
+        }
+    }
+
+    /// The next of what was made.
+    pub(crate) fn next(&mut self) -> Option<Tapped> {
+        self.ready.pop_front()
+    }
+
+    /// Whether key frames are wanted since the last call.
+    pub(crate) fn take_request(&mut self) -> bool {
+        std::mem::take(&mut self.wants_keyframes)
+    }
+
+    /// Takes packets in. Those of a publisher that was replaced are dropped.
+    pub(crate) fn take(&mut self, slice: &Slice) {
+        if self.epoch.is_some_and(|epoch| slice.epoch < epoch) {
+            return;
+        }
+        if self.epoch != Some(slice.epoch) {
+            self.begin(slice.epoch);
+        }
+        if !Arc::ptr_eq(&self.layout, &slice.layout) {
+            self.layout = Arc::clone(&slice.layout);
+            self.drop_changed();
+        }
+        for packet in &slice.packets {
+            self.now = self.now.max(Some(packet.arrival));
+            if let Some(track) = self.track(packet.source) {
+                track.first.get_or_insert(packet.arrival);
+                track.order.push(packet);
+            }
+        }
+        let Some(now) = self.now else { return };
+        for track in self.tracks.values_mut() {
+            while let Some(next) = track.order.pop(now) {
+                self.wants_keyframes |= track.advance(next, self.zero, &mut self.held);
+            }
+        }
+        self.open_tracks(now);
+        self.release();
+    }
+
+    /// Nothing more comes, of this publisher at least: gives out what is left.
+    pub(crate) fn finish(&mut self) {
+        for track in self.tracks.values_mut() {
+            track.finish(self.zero, &mut self.held);
+            track.is_open = true;
+        }
+        if !self.held.is_empty() {
+            self.tell();
+        }
+        self.release();
+    }
+
+    fn begin(&mut self, epoch: u32) {
+        self.finish();
+        self.epoch = Some(epoch);
+        self.told.clear();
+        for (track, reader) in std::mem::take(&mut self.tracks) {
+            self.before.insert(track, reader.clock);
+        }
+    }
+
+    /// A track may begin anew with another codec.
+    fn drop_changed(&mut self) {
+        let layout = Arc::clone(&self.layout);
+        let changed = |track: &TrackReader| !track.content.is_of(codec_of(&layout, track.track));
+        let changed: Vec<_> = self.tracks.extract_if(.., |_, t| changed(t)).collect();
+        for (track, reader) in changed {
+            self.held.retain(|unit| unit.track != track);
+            self.before.insert(track, reader.clock);
+        }
+    }
+
+    fn track(&mut self, source: Source) -> Option<&mut TrackReader> {
+        let track = Track::from(source);
+        let codec = codec_of(&self.layout, track)?;
+        let before = &self.before;
+        let reader = (self.tracks.entry(track))
+            .or_insert_with(|| TrackReader::new(track, codec, before.get(&track)));
+        Some(reader)
+    }
+
+    /// Lets tracks go out whose place on the clock is known, or has been waited for long enough.
+    fn open_tracks(&mut self, now: Instant) {
+        let mut closed = self.tracks.values().filter(|track| !track.is_open);
+        let are_reported = closed.all(|track| track.clock.is_reported());
+        let mut is_any = false;
+        for track in self.tracks.values_mut().filter(|track| !track.is_open) {
+            let waited = track
+                .first
+                .is_some_and(|at| now.saturating_duration_since(at) >= HOLD);
+            track.is_open = are_reported || waited;
+            is_any |= track.is_open;
+        }
+        if is_any {
+            self.tell();
+        }
+    }
+
+    fn tell(&mut self) {
+        let tracks = tracks_of(&self.layout);
+        let told: Vec<_> = tracks.iter().map(|t| (t.codec, t.rid.clone())).collect();
+        if told != self.told {
+            self.told = told;
+            self.ready.push_back(Tapped::Tracks(tracks));
+        }
+    }
+
+    fn release(&mut self) {
+        for unit in std::mem::take(&mut self.held) {
+            match self.tracks.get_mut(&unit.track) {
+                Some(track) if track.is_open => {
+                    self.ready.push_back(Tapped::Unit(AccessUnit {
+                        track: unit.track,
+                        pts: track.clock.time(unit.seen),
+                        keyframe: unit.keyframe,
+                        size: unit.size,
+                        bytes: unit.bytes,
+                    }));
+                }
+                Some(_) => self.held.push_back(unit),
+                None => {}
+            }
+        }
+    }
+}
+
+impl TrackReader {
+    fn new(track: Track, codec: TapCodec, before: Option<&TrackClock>) -> Self {
+        let rate = match track {
+            Track::Audio => AUDIO_CLOCK,
+            Track::Video(_) => VIDEO_CLOCK,
+        };
+        Self {
+            track,
+            order: Reorder::default(),
+            clock: TrackClock::new(rate, before),
+            content: Content::new(codec),
+            first: None,
+            is_open: false,
+        }
+    }
+
+    /// Takes what comes next. Returns whether a key frame is wanted.
+    fn advance(&mut self, next: Ordered, zero: Instant, out: &mut VecDeque<Held>) -> bool {
+        let packet = match next {
+            Ordered::Packet(packet) => packet,
+            Ordered::Hole => {
+                if let Content::H264(pictures) = &mut self.content {
+                    pictures.assembler.skip();
+                }
+                return false;
+            }
+        };
+        let seen = self.clock.observe(&packet, zero);
+        let track = self.track;
+        match &mut self.content {
+            Content::Opus => {
+                out.push_back(Held {
+                    track,
+                    seen,
+                    keyframe: true,
+                    size: None,
+                    bytes: Bytes::copy_from_slice(&packet.payload),
+                });
+                false
+            }
+            Content::H264(pictures) => {
+                let made = pictures.assembler.push(&packet, seen);
+                let gate = &mut pictures.gate;
+                let through = made
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|made| gate.pass(made));
+                out.extend(through.map(|picture| picture.held(track)));
+                gate.asks(seen)
+            }
+            Content::Other => false,
+        }
+    }
+
+    fn finish(&mut self, zero: Instant, out: &mut VecDeque<Held>) {
+        while let Some(next) = self.order.pop_at_end() {
+            self.advance(next, zero, out);
+        }
+        if let Content::H264(pictures) = &mut self.content
+            && let Some(made) = pictures.assembler.finish()
+            && let Some(picture) = pictures.gate.pass(made)
+        {
+            out.push_back(picture.held(self.track));
+        }
+    }
+}
+
+impl Content {
+    fn new(codec: TapCodec) -> Self {
+        match codec {
+            TapCodec::Opus => Self::Opus,
+            TapCodec::H264 => Self::H264(Box::default()),
+            _ => Self::Other,
+        }
+    }
+
+    fn is_of(&self, codec: Option<TapCodec>) -> bool {
+        match self {
+            Self::Opus => codec == Some(TapCodec::Opus),
+            Self::H264(_) => codec == Some(TapCodec::H264),
+            Self::Other => !matches!(codec, None | Some(TapCodec::Opus | TapCodec::H264)),
+        }
+    }
+}
+
+impl Gate {
+    fn pass(&mut self, made: Assembled) -> Option<Picture> {
+        self.has_new = true;
+        let picture = match made {
+            Assembled::Picture(picture) => picture,
+            Assembled::Damaged => {
+                self.is_in_doubt = true;
+                return None;
+            }
+        };
+        self.is_in_doubt |= picture.is_after_hole;
+        if picture.is_keyframe {
+            self.is_open = true;
+            self.asked = None;
+        } else if self.is_in_doubt && !self.follows(&picture) {
+            self.is_open = false;
+        }
+        self.is_in_doubt = false;
+        if picture.is_reference {
+            self.reference = picture.frame_num.map(|number| (number, picture.seen));
+        }
+        self.is_open.then_some(picture)
+    }
+
+    /// Whether what is missing before a picture is of no importance: nothing refers to it.
+    fn follows(&self, picture: &Picture) -> bool {
+        let numbers = picture.frame_num.zip(self.reference);
+        numbers.is_some_and(|(number, (before, seen))| {
+            number.follows(before) && picture.seen.behind(seen) < SHORT_GAP
+        })
+    }
+
+    /// Whether to ask for a key frame, after a picture that did not get through.
+    fn asks(&mut self, now: Seen) -> bool {
+        let is_refused = std::mem::take(&mut self.has_new) && !self.is_open;
+        let may_ask = self
+            .asked
+            .is_none_or(|asked| now.behind(asked) >= ASK_AGAIN);
+        let asks = is_refused && may_ask;
+        if asks {
+            self.asked = Some(now);
+        }
+        asks
+    }
+}
+
+impl Picture {
+    fn held(self, track: Track) -> Held {
+        Held {
+            track,
+            seen: self.seen,
+            keyframe: self.is_keyframe,
+            size: self.size,
+            bytes: self.bytes,
+        }
+    }
+}
+
+fn codec_of(layout: &Layout, track: Track) -> Option<TapCodec> {
+    match track {
+        Track::Audio => layout.audio.as_ref().map(|_| TapCodec::Opus),
+        Track::Video(index) => layout.layers.get(index).map(|layer| layer.codec.into()),
+    }
+}
+
+fn tracks_of(layout: &Layout) -> Vec<TapTrack> {
+    let audio = layout.audio.iter().map(|_| TapTrack {
+        track: Track::Audio,
+        codec: TapCodec::Opus,
+        rid: None,
+        size: None,
+    });
+    let video = layout
+        .layers
+        .iter()
+        .enumerate()
+        .map(|(index, layer)| TapTrack {
+            track: Track::Video(index),
+            codec: layer.codec.into(),
+            rid: layer.rid.clone(),
+            size: layer.size,
+        });
+    audio.chain(video).collect()
+}
