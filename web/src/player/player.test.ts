@@ -1,123 +1,12 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { type FakePeer, stubWorld, type World } from './fakes';
 import { Player } from './player';
-
-/** Browser and server as far as a player touches them; the clock is the test's. */
-class World {
-  whep: () => Response = () => this.created();
-  channel: Record<string, unknown> | null = { handle: 'ada', name: 'Ada', state: 'live', started_at: 'T1' };
-  layer: () => Response = () => new Response('');
-  readonly peers: FakePeer[] = [];
-  readonly requests: string[] = [];
-  events: FakeEvents | null = null;
-
-  created(): Response {
-    return new Response('v=0', {
-      status: 201,
-      headers: {
-        Location: '/whep/sessions/1',
-        Link: '</whep/sessions/1/events>; rel="urn:ietf:params:whep:ext:core:server-sent-events", </whep/sessions/1/layer>; rel="urn:ietf:params:whep:ext:core:layer"',
-      },
-    });
-  }
-
-  readonly fetch = async (input: string | URL, init: RequestInit = {}) => {
-    const path = new URL(input, 'http://host').pathname;
-    this.requests.push(`${init.method ?? 'GET'} ${path}`);
-    let response: Response;
-    if (path.startsWith('/api/channels/')) {
-      response = this.channel ? Response.json(this.channel) : new Response('{}', { status: 404 });
-    } else if (path === '/whep/ada') response = this.whep();
-    else if (path.endsWith('/layer')) response = this.layer();
-    else response = new Response('', { status: 200 });
-    Object.defineProperty(response, 'url', { value: `http://host${path}` });
-    return response;
-  };
-
-  posts(): number {
-    return this.requests.filter((request) => request === 'POST /whep/ada').length;
-  }
-}
-
-class FakePeer {
-  connectionState = 'new';
-  signalingState = 'stable';
-  remoteDescription = { sdp: 'm=video\r\na=ice-ufrag:a\r\na=ice-pwd:b\r\n' };
-  onconnectionstatechange: (() => void) | null = null;
-  frames = 0;
-
-  addTransceiver = () => ({});
-  getTransceivers = () => [];
-  getReceivers = () => [];
-  getConfiguration = () => ({});
-  createOffer = async () => ({ type: 'offer', sdp: 'v=0' });
-  setLocalDescription = async () => undefined;
-  setRemoteDescription = async () => undefined;
-  getStats = async () =>
-    new Map([
-      [
-        'v',
-        {
-          id: 'v',
-          type: 'inbound-rtp',
-          kind: 'video',
-          framesDecoded: this.frames,
-          packetsReceived: this.frames,
-        },
-      ],
-    ]);
-
-  close(): void {
-    this.connectionState = 'closed';
-    this.signalingState = 'closed';
-  }
-
-  become(state: string): void {
-    this.connectionState = state;
-    this.onconnectionstatechange?.();
-  }
-}
-
-class FakeEvents extends EventTarget {
-  close(): void {}
-  say(name: string, data: unknown = {}): void {
-    this.dispatchEvent(Object.assign(new Event(name), { data: JSON.stringify(data) }));
-  }
-}
 
 let world: World;
 let player: Player;
 
 beforeEach(() => {
-  vi.useFakeTimers();
-  world = new World();
-  vi.stubGlobal('fetch', world.fetch);
-  vi.stubGlobal('location', new URL('http://host/@ada'));
-  vi.stubGlobal(
-    'MediaStream',
-    class {
-      addTrack(): void {}
-    },
-  );
-  vi.stubGlobal('addEventListener', () => undefined);
-  vi.stubGlobal('removeEventListener', () => undefined);
-  vi.stubGlobal(
-    'RTCPeerConnection',
-    class extends FakePeer {
-      constructor() {
-        super();
-        world.peers.push(this);
-      }
-    },
-  );
-  vi.stubGlobal(
-    'EventSource',
-    class extends FakeEvents {
-      constructor() {
-        super();
-        world.events = this;
-      }
-    },
-  );
+  world = stubWorld();
   player = new Player('ada');
 });
 
@@ -247,7 +136,7 @@ test('a chosen layer is asked for, and again in the next session', async () => {
   };
   const peer = await live();
   world.events?.say('layers', layers);
-  await player.chooseLayer('l');
+  await player.chooseQuality('l');
   expect(player.store.get().pinned).toBe('l');
   const asked = () => world.requests.filter((request) => request.endsWith('/layer')).length;
   expect(asked()).toBe(1);
@@ -264,7 +153,7 @@ test('a quality is called fixed only while the server holds to it', async () => 
   const pinned = () => player.store.get().pinned;
   const peer = await live();
   world.events?.say('layers', { 0: [high, low] });
-  await player.chooseLayer('l');
+  await player.chooseQuality('l');
   expect(pinned()).toBe('l');
 
   peer.become('failed');
@@ -286,7 +175,7 @@ test('a quality is called fixed only while the server holds to it', async () => 
   await pass(0.1);
   expect(pinned()).toBe('l');
 
-  await player.chooseLayer(null);
+  await player.chooseQuality(null);
   world.events?.say('layers', { 0: [high, low] });
   await pass(0.1);
   expect(pinned()).toBeNull();
@@ -300,9 +189,9 @@ test('a refused choice leaves what was chosen before', async () => {
       { rid: 'l', width: 320, height: 180 },
     ],
   });
-  await player.chooseLayer('h');
+  await player.chooseQuality('h');
   world.layer = () => new Response('', { status: 422 });
-  await player.chooseLayer('l');
+  await player.chooseQuality('l');
   expect(player.store.get().pinned).toBe('h');
 });
 

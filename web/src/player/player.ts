@@ -1,27 +1,89 @@
 /**
- * The watch page's state machine: joins a channel by WHEP, keeps it playing, and says in one store
- * what a person sees. Owns the session, the retry timer and the polling of a channel that is not live.
+ * The watch page's state machine: plays a channel by the fastest transport that works, changes between
+ * them in the open, and says in one store what a person sees. Owns what plays, what gets ready behind
+ * it, the retry timer and the polling of a channel that is not live.
  *
- * Invariant: every callback of a session carries the run it was made for; one of an older run is ignored.
+ * Invariants: every event names its carrier, and one that is no longer ours is not heard; what gets
+ * ready takes over only when it plays.
  */
 import { Store } from '../store';
-import { type ChannelFacts, fetchChannel } from './channel';
-import type { LayerSet } from './layers';
+import { Ascent } from './ascent';
+import type { Carrier, CarrierEvent } from './carrier';
+import { type ChannelFacts, fetchChannel, type HlsOffer } from './channel';
+import { Delayed } from './delayed';
+import { Instant } from './instant';
 import { type Phase, phaseAfter, retryDelay } from './phase';
+import type { Start } from './playback';
+import { type Quality, SOUND, type Wish, wishFor } from './quality';
 import { rememberedVolume, Screen, type ScreenState } from './screen';
-import { type PlayerStats, StatsSampler } from './stats';
-import { WhepSession } from './whep';
+import type { PlayerStats } from './stats';
+import type { Timeline } from './timeline';
+import {
+  type Change,
+  type ChangeReason,
+  type Choice,
+  isFaster,
+  reasonWords,
+  rememberChoice,
+  rememberedChoice,
+  reportChange,
+  type Transport,
+  wishedTransport,
+} from './transport';
+import { LossWatch } from './trouble';
+import { fetchVariants } from './variants';
+
+/** What a viewer is told when it is not the transport that was wished for. */
+export interface Notice {
+  transport: Transport;
+  words: string;
+  /** On the Date.now() clock. */
+  at: number;
+}
 
 export interface PlayerState extends ScreenState {
   phase: Phase;
   channel: ChannelFacts | null;
   viewers: number | null;
-  layers: LayerSet | null;
-  /** The rid of the layer that the server holds to for this viewer; `null` is Auto, its own choice. */
+  /** Of what plays, or is being joined. */
+  transport: Transport | null;
+  choice: Choice;
+  notice: Notice | null;
+  /** The changes of transport so far, oldest first. */
+  changes: readonly Change[];
+  /** The direct connection is being tried because the viewer asked for it. */
+  climbing: boolean;
+  /** Largest first, sound alone last. */
+  qualities: readonly Quality[];
+  /** The id of the quality that is held to; `null` is Auto. */
   pinned: string | null;
   stats: PlayerStats | null;
+  /** From the camera to the screen. */
+  latencyMs: number | null;
+  /** What can be seen again; `null` where nothing can. */
+  timeline: Timeline | null;
+  /** The viewer went back, and does not see what happens now. */
+  rewound: boolean;
   /** From the start of the join to its first picture. */
   joinMs: number | null;
+}
+
+/** What gets ready behind the picture. */
+interface Next {
+  carrier: Carrier;
+  /**
+   * `hedge` waits for the carrier in front to fail, `fall` replaces it, `climb` is faster, `seek` is at
+   * another moment, `renew` the same anew.
+   */
+  why: 'hedge' | 'fall' | 'climb' | 'seek' | 'renew';
+  reason: ChangeReason | null;
+  /** It may take over as soon as it plays. */
+  armed: boolean;
+  plays: boolean;
+  /** Seconds in which it played well. */
+  goodSeconds: number;
+  byViewer: boolean;
+  since: number;
 }
 
 export class Player {
@@ -29,23 +91,31 @@ export class Player {
   readonly store: Store<PlayerState>;
   readonly screen: Screen;
 
-  #run = 0;
-  /** The rid that the viewer wants, kept across sessions and while the host does not send it. */
-  #wish: string | null = null;
-  #choosing = 0;
+  #carrier: Carrier | null = null;
+  #next: Next | null = null;
+  readonly #ascent = new Ascent();
+  readonly #loss = new LossWatch();
+  /** A fall that waits until HLS is offered. */
+  #falling: { reason: ChangeReason; why: 'hedge' | 'fall'; armed: boolean } | null = null;
+  /** The quality that the viewer wants, kept across sessions and while the host does not send it. */
+  #wish: Wish | null = null;
   #attempt = 0;
   #wasLive = false;
-  #session: WhepSession | null = null;
-  #abort = new AbortController();
-  #sampler = new StatsSampler();
   #retry: ReturnType<typeof setTimeout> | undefined;
-  #grace: ReturnType<typeof setTimeout> | undefined;
   #tick: ReturnType<typeof setInterval> | undefined;
   #ticks = 0;
   #startedAt = 0;
   #mediaAt = 0;
-  #silencedAt = Number.NEGATIVE_INFINITY;
   #endedStream: string | null = null;
+  /** Since when, and at what moment of the stream, the picture stands still by the viewer's will. */
+  #pausedAt: { at: number; wallMs: number } | null = null;
+  #seekingTo: number | null = null;
+  #paceAt = Number.POSITIVE_INFINITY;
+  /** The list of renditions as last seen, and the one that playback was begun anew for. */
+  #variants: string | null = null;
+  #grownTo: string | null = null;
+  /** Where to go on when playback of the past breaks. */
+  #resume: { transport: Transport; wallMs: number } | null = null;
 
   constructor(handle: string) {
     this.handle = handle;
@@ -53,9 +123,17 @@ export class Player {
       phase: { name: 'connecting', since: Date.now() },
       channel: null,
       viewers: null,
-      layers: null,
+      transport: null,
+      choice: rememberedChoice(),
+      notice: null,
+      changes: [],
+      climbing: false,
+      qualities: [],
       pinned: null,
       stats: null,
+      latencyMs: null,
+      timeline: null,
+      rewound: false,
       joinMs: null,
       muted: true,
       volume: rememberedVolume(),
@@ -72,7 +150,7 @@ export class Player {
     addEventListener('online', this.#online);
     addEventListener('pagehide', this.#leave);
     addEventListener('pageshow', this.#comeBack);
-    void this.#join();
+    this.#join();
     void this.#askChannel();
   }
 
@@ -88,35 +166,133 @@ export class Player {
   /** "Try now". */
   retryNow(): void {
     this.#attempt = 0;
-    void this.#join();
+    this.#join();
   }
 
-  /** Pins a quality for this and later sessions; `null` leaves it to the server. */
-  async chooseLayer(rid: string | null): Promise<void> {
-    const before = this.store.get().pinned;
-    this.#wish = rid;
-    this.store.set({ pinned: rid });
-    if (await this.#askFor(rid)) return;
+  /** Pins a quality for this and later sessions; `null` leaves it to the transport. */
+  async chooseQuality(id: string | null): Promise<void> {
+    const carrier = this.#carrier;
+    const before = this.#wish;
+    const quality = carrier?.qualities.find((each) => each.id === id) ?? null;
+    this.#wish = quality && wishFor(quality);
+    if (!carrier) return;
+    if ((id === SOUND) !== (carrier.pinned === SOUND)) {
+      this.#renew();
+      return;
+    }
+    const wish = this.#wish;
+    const accepted = await carrier.choose(wish);
     // Refused: it stays as it was.
-    if (this.#wish === rid) this.#wish = before;
-    this.store.set({ pinned: before });
+    if (!accepted && this.#wish === wish) this.#wish = before;
   }
 
-  /** True once the server holds to it, and when a newer wish has taken its place. */
-  async #askFor(rid: string | null): Promise<boolean> {
-    const mediaId = this.store.get().layers?.mediaId;
-    if (mediaId === undefined) return false;
-    const run = this.#run;
-    this.#choosing += 1;
-    const choosing = this.#choosing;
-    const accepted = await this.#session?.choose(mediaId, rid);
-    if (run !== this.#run || choosing !== this.#choosing) return true;
-    this.#choosing = 0;
-    return accepted ?? false;
+  /** Chooses a transport for this and later visits. */
+  chooseLatency(choice: Choice): void {
+    rememberChoice(choice);
+    this.#ascent.forget();
+    this.#dropNext();
+    this.store.set({ choice, notice: null });
+    const carrier = this.#carrier;
+    if (!carrier || this.#phase !== 'live') {
+      this.retryNow();
+      return;
+    }
+    const wished = wishedTransport(choice);
+    if (wished === carrier.transport || this.store.get().rewound) return;
+    if (wished === 'webrtc') this.backToInstant();
+    else if (carrier instanceof Delayed) this.#setPace(wished, 'chosen');
+    else this.#leaveInstant(wished);
+  }
+
+  /** Tries the direct connection now. */
+  backToInstant(): void {
+    if (this.#next?.why === 'climb') {
+      this.#next.byViewer = true;
+      this.#next.armed = true;
+      this.#next.reason = 'chosen';
+    } else {
+      this.#climb(true);
+    }
+    this.store.set({ climbing: this.#next !== null });
+  }
+
+  dismissNotice(): void {
+    this.store.set({ notice: null });
+  }
+
+  togglePlay(): void {
+    if (this.screen.paused) this.play();
+    else this.pause();
+  }
+
+  pause(): void {
+    this.#notePause();
+    this.screen.pause();
+  }
+
+  /** Goes on: at the live edge after a moment, where it stood after longer. */
+  play(): void {
+    const paused = this.#pausedAt;
+    this.#pausedAt = null;
+    const long = paused !== null && performance.now() - paused.at > SHORT_PAUSE_MS;
+    if (paused && long && this.#carrier instanceof Instant && this.#offer) {
+      this.seekTo(paused.wallMs);
+      return;
+    }
+    if (long && this.#carrier instanceof Delayed) this.store.set({ rewound: true });
+    void this.screen.play();
+  }
+
+  /** Goes to what happened at this time. */
+  seekTo(wallMs: number): void {
+    const { timeline } = this.store.get();
+    if (!timeline) return;
+    const target = Math.max(wallMs, timeline.startMs);
+    if (target > timeline.endMs - LIVE_EDGE_MS) {
+      this.goLive();
+      return;
+    }
+    this.store.set({ timeline: { ...timeline, positionMs: target } });
+    this.#pausedAt = null;
+    if (this.#carrier instanceof Delayed) {
+      if (this.#next?.why !== 'renew') this.#dropNext();
+      this.#carrier.seek(target);
+      this.store.set({ rewound: true });
+      void this.screen.play();
+    } else {
+      this.#openPast(target, false);
+    }
+  }
+
+  seekBy(seconds: number): void {
+    const { timeline } = this.store.get();
+    if (timeline) this.seekTo((this.#seekingTo ?? timeline.positionMs) + seconds * 1000);
+  }
+
+  /** Back to what happens now, by the transport that was left for the past. */
+  goLive(): void {
+    this.#pausedAt = null;
+    if (this.#next?.why === 'seek') this.#dropNext();
+    this.store.set({ rewound: false });
+    if (this.#carrier instanceof Delayed) {
+      this.#carrier.toLiveEdge();
+      if (this.#wishesInstant && this.#ascent.fallen === null) this.#climb(true);
+    }
+    void this.screen.play();
   }
 
   get #phase(): Phase['name'] {
     return this.store.get().phase.name;
+  }
+
+  get #wishesInstant(): boolean {
+    return wishedTransport(this.store.get().choice) === 'webrtc';
+  }
+
+  /** HLS, when there is something to play. */
+  get #offer(): HlsOffer | null {
+    const hls = this.store.get().channel?.hls ?? null;
+    return hls?.state === 'ready' ? hls : null;
   }
 
   #setPhase(phase: Phase): void {
@@ -125,112 +301,341 @@ export class Player {
     this.store.set({ phase });
   }
 
-  async #join(): Promise<void> {
-    this.#drop();
-    const run = this.#run;
-    if (typeof RTCPeerConnection === 'undefined') {
-      this.#setPhase({
-        name: 'unsupported',
-        reason: 'This browser cannot receive live video (WebRTC is missing or switched off).',
-      });
-      return;
-    }
+  #join(): void {
+    this.#closeCarrier();
+    clearTimeout(this.#retry);
     const now = this.store.get().phase;
     if (now.name === 'reconnecting') this.#setPhase({ ...now, retryAt: null });
     else this.#setPhase({ name: 'connecting', since: Date.now() });
     this.#startedAt = performance.now();
     this.#mediaAt = this.#startedAt;
-    this.#sampler = new StatsSampler();
-    this.#abort = new AbortController();
+    const resume = this.#resume;
+    this.#resume = null;
+    const transport = resume?.transport ?? this.#joinable();
+    if (transport === null) return;
+    this.store.set({ rewound: resume !== null });
+    if (transport === 'webrtc' && typeof RTCPeerConnection === 'undefined') {
+      this.store.set({ transport });
+      this.#setPhase({ name: 'unsupported', reason: reasonWords('unsupported') });
+      this.#fall('unsupported', 'fall');
+      return;
+    }
+    const carrier = this.#make(transport, resume && { wallMs: resume.wallMs });
+    this.#show(carrier);
+    this.screen.show(carrier.picture, () => this.#heard(carrier, { name: 'flows' }));
+    carrier.open();
+  }
 
-    const still = (act: () => void) => {
-      if (run === this.#run) act();
-    };
-    const session = new WhepSession(`/whep/${encodeURIComponent(this.handle)}`, {
-      connection: (state) => still(() => this.#connection(state)),
-      layers: (layers) => still(() => this.#layers(layers)),
-      viewers: (viewers) => still(() => this.store.set({ viewers })),
-      publisher: (active) => still(() => this.#publisher(active)),
-      ended: () => still(() => this.#ended()),
-      moved: () => still(() => this.#reconnect('The server asks viewers to connect again.')),
+  /** What to join by; `null` while it is not known yet. */
+  #joinable(): Transport | null {
+    const { channel, choice } = this.store.get();
+    const wished = this.#ascent.fallen ?? wishedTransport(choice);
+    if (wished === 'webrtc') return wished;
+    if (!channel || channel.hls?.state === 'preparing') return null;
+    if (channel.hls?.state === 'ready') return wished;
+    this.#tellUnavailable(channel.hls);
+    return 'webrtc';
+  }
+
+  #make(transport: Transport, at: Start): Carrier {
+    const tell = (carrier: Carrier, event: CarrierEvent) => this.#heard(carrier, event);
+    if (transport === 'webrtc') return new Instant(this.handle, { wish: this.#wish, tell });
+    const url = this.store.get().channel?.hls?.url ?? `/hls/${encodeURIComponent(this.handle)}/index.m3u8`;
+    const pace = transport === 'll_hls' ? 'low' : 'stable';
+    return new Delayed({ url, pace, at, wish: this.#wish, tell });
+  }
+
+  #show(carrier: Carrier): void {
+    this.#carrier = carrier;
+    this.#variants = null;
+    this.#loss.forget();
+    this.store.set({
+      transport: carrier.transport,
+      qualities: carrier.qualities,
+      pinned: carrier.pinned,
+      stats: null,
     });
-    this.#session = session;
-    try {
-      await session.open(this.#abort.signal);
-      if (run !== this.#run) return;
-      this.screen.show(session.stream, () => still(() => this.#picture()));
-      this.#grace = setTimeout(() => this.#neverConnected(), CONNECT_LIMIT_MS);
-    } catch (error) {
-      still(() => this.#refused(error));
+  }
+
+  #heard(carrier: Carrier, event: CarrierEvent): void {
+    if (carrier === this.#next?.carrier) this.#heardNext(this.#next, event);
+    if (carrier !== this.#carrier) return;
+    switch (event.name) {
+      case 'flows':
+        this.#picture();
+        break;
+      case 'connected':
+        if (this.#phase === 'reconnecting' && this.#wasLive)
+          this.#setPhase({ name: 'connecting', since: Date.now() });
+        break;
+      case 'doubtful':
+        this.#fall(event.reason, 'hedge');
+        break;
+      case 'late':
+        this.#arm();
+        break;
+      case 'restarting':
+        this.#setPhase({ name: 'reconnecting', reason: 'Your connection dropped.', retryAt: null });
+        break;
+      case 'lost':
+        this.#lost(carrier, event.reason, event.words);
+        break;
+      case 'refused':
+        this.#refused(event.error);
+        break;
+      case 'never_connected':
+        this.#neverConnected();
+        break;
+      case 'publisher':
+        this.#publisher(event.active);
+        break;
+      case 'viewers':
+        this.store.set({ viewers: event.count });
+        break;
+      case 'qualities':
+        this.store.set({ qualities: carrier.qualities, pinned: carrier.pinned });
+        break;
+      case 'ended':
+        this.#ended();
+        break;
+      case 'moved':
+        this.#reconnect('The server asks viewers to connect again.');
     }
   }
 
+  #heardNext(next: Next, { name }: CarrierEvent): void {
+    switch (name) {
+      case 'flows':
+        next.plays = true;
+        this.#promote();
+        break;
+      case 'lost':
+      case 'refused':
+      case 'never_connected':
+      case 'ended':
+      case 'moved':
+        this.#nextFailed(next);
+    }
+  }
+
+  #open(
+    next: Pick<Next, 'carrier' | 'why' | 'reason' | 'armed'> & { byViewer?: boolean; still?: boolean },
+  ): void {
+    this.#dropNext();
+    const { carrier } = next;
+    this.#next = { byViewer: false, ...next, plays: false, goodSeconds: 0, since: performance.now() };
+    this.screen.prepare(carrier.picture, () => this.#heard(carrier, { name: 'flows' }), next.still);
+    carrier.open();
+  }
+
+  /** Puts in front what is ready, if it may. */
+  #promote(): void {
+    const next = this.#next;
+    if (!next?.armed || !next.plays) return;
+    const before = this.#carrier;
+    const from = before?.transport ?? this.store.get().transport;
+    this.#next = null;
+    this.#falling = null;
+    clearTimeout(this.#retry);
+    this.screen.commit();
+    before?.close();
+    this.#show(next.carrier);
+    const to = next.carrier.transport;
+    if (to === 'webrtc') this.#ascent.climbed(performance.now());
+    else if (next.why === 'hedge' || (next.why === 'fall' && next.reason !== 'chosen'))
+      this.#ascent.fell(to, performance.now());
+    this.#seekingTo = null;
+    this.store.set({ climbing: false, ...(next.why === 'seek' ? { rewound: true } : {}) });
+    if (from && next.reason) this.#note(from, to, next.reason);
+    this.#picture();
+  }
+
+  #note(from: Transport, to: Transport, reason: ChangeReason): void {
+    if (from === to) return;
+    const change: Change = { at: Date.now(), from, to, reason, words: reasonWords(reason) };
+    const { changes, choice } = this.store.get();
+    const forced = reason !== 'chosen' && reason !== 'rewound' && isFaster(wishedTransport(choice), to);
+    this.store.set({
+      changes: [...changes.slice(-MAX_CHANGES), change],
+      notice: forced ? { transport: to, words: change.words, at: change.at } : null,
+    });
+    reportChange(this.handle, change);
+  }
+
+  #nextFailed(next: Next): void {
+    const { notice } = this.store.get();
+    const playing = this.#carrier?.transport;
+    if (next.why === 'climb' && playing) {
+      if (this.#ascent.fallen === null) this.#ascent.fell(playing, performance.now());
+      else this.#ascent.failed(performance.now());
+      const words = notice ? STILL_SLOWER : reasonWords('blocked');
+      if (next.byViewer) this.store.set({ notice: { transport: playing, words, at: Date.now() } });
+    }
+    if (next.why === 'fall' || next.why === 'hedge') this.#falling = null;
+    this.#dropNext();
+    if (next.why === 'seek') void this.screen.play();
+  }
+
+  #dropNext(): void {
+    const next = this.#next;
+    this.#next = null;
+    this.#seekingTo = null;
+    if (!next) return;
+    this.screen.cancel();
+    next.carrier.close();
+    this.store.set({ climbing: false });
+  }
+
+  /** Gets HLS ready; `fall` when nothing else will do, `hedge` in case. */
+  #fall(reason: ChangeReason, why: 'hedge' | 'fall'): void {
+    if (this.#next && this.#next.why !== 'climb') {
+      if (why === 'fall') Object.assign(this.#next, { why, reason, armed: true });
+      this.#promote();
+      return;
+    }
+    this.#falling = { reason, why, armed: why === 'fall' };
+    this.#fallIfOffered();
+  }
+
+  #fallIfOffered(): void {
+    const falling = this.#falling;
+    if (!falling || (this.#next && this.#next.why !== 'climb')) return;
+    if (!this.#offer) {
+      if (falling.why === 'fall' && this.store.get().channel?.hls?.state === 'preparing')
+        this.#softenRefusal();
+      return;
+    }
+    this.#open({ ...falling, carrier: this.#make(this.#slower, null) });
+    if (falling.why === 'fall') this.#softenRefusal();
+  }
+
+  /** A refusal is not the last word while there is another way. */
+  #softenRefusal(): void {
+    if (REFUSALS.has(this.#phase)) this.#setPhase({ name: 'connecting', since: Date.now() });
+  }
+
+  get #slower(): Transport {
+    const wished = wishedTransport(this.store.get().choice);
+    return wished === 'webrtc' ? 'll_hls' : wished;
+  }
+
+  #arm(): void {
+    if (this.#falling) this.#falling.armed = true;
+    if (this.#next?.why === 'hedge') this.#next.armed = true;
+    this.#promote();
+  }
+
+  #leaveInstant(to: Transport): void {
+    const hls = this.store.get().channel?.hls ?? null;
+    if (hls?.state !== 'ready') {
+      this.#tellUnavailable(hls);
+      return;
+    }
+    this.#open({ carrier: this.#make(to, null), why: 'fall', reason: 'chosen', armed: true });
+  }
+
+  #tellUnavailable(hls: HlsOffer | null): void {
+    const words = hls?.reason ?? 'This stream is sent directly only.';
+    this.store.set({ notice: { transport: 'webrtc', words, at: Date.now() } });
+  }
+
+  #climb(byViewer: boolean): void {
+    if (typeof RTCPeerConnection === 'undefined') return;
+    const reason = byViewer ? 'chosen' : 'recovered';
+    this.#open({ carrier: this.#make('webrtc', null), why: 'climb', reason, armed: byViewer, byViewer });
+  }
+
+  #openPast(wallMs: number, still: boolean): void {
+    if (!this.#offer) return;
+    const carrier = this.#make(this.#slower, { wallMs });
+    this.#open({ carrier, why: 'seek', reason: 'rewound', armed: true, still });
+    this.#seekingTo = wallMs;
+  }
+
+  /** The same transport at the same place, from the start. */
+  #renew(): void {
+    const carrier = this.#carrier;
+    if (!carrier) return;
+    const { rewound, timeline } = this.store.get();
+    const at = rewound && timeline ? { wallMs: timeline.positionMs } : null;
+    this.#open({ carrier: this.#make(carrier.transport, at), why: 'renew', reason: null, armed: true });
+  }
+
+  #setPace(to: Transport, reason: ChangeReason): void {
+    const carrier = this.#carrier;
+    if (!(carrier instanceof Delayed)) return;
+    const from = carrier.transport;
+    carrier.setPace(to === 'hls' ? 'stable' : 'low');
+    this.store.set({ transport: carrier.transport });
+    this.#note(from, carrier.transport, reason);
+  }
+
   #refused(error: unknown): void {
-    this.#drop();
+    this.#closeCarrier();
     const phase = phaseAfter(error, Date.now(), this.#attempt, this.#wasLive);
     if (phase.name === 'ended') this.#endedStream = this.store.get().channel?.startedAt ?? null;
     this.#setPhase(phase);
     if ('retryAt' in phase && phase.retryAt !== null) this.#retryAt(phase.retryAt);
-    if (phase.name === 'offline' || phase.name === 'ended') void this.#askChannel();
+    if (phase.name === 'offline' || phase.name === 'ended') {
+      this.#dropNext();
+      void this.#askChannel();
+    } else if (phase.name === 'server_full') this.#fall('server_full', 'fall');
+    else if (phase.name === 'unsupported' || phase.name === 'failed') this.#fall('codec', 'fall');
   }
 
-  #connection(state: RTCPeerConnectionState): void {
-    if (state === 'connected') {
-      clearTimeout(this.#grace);
-      if (this.#phase === 'reconnecting' && this.#wasLive)
-        this.#setPhase({ name: 'connecting', since: Date.now() });
-    } else if (state === 'disconnected') {
-      void this.#restart();
-    } else if (state === 'failed') {
-      if (this.#wasLive) this.#reconnect('Your connection to the server was lost.');
-      else this.#neverConnected();
+  #lost(carrier: Carrier, reason: ChangeReason | null, words: string): void {
+    const { rewound, timeline } = this.store.get();
+    if (carrier instanceof Instant && reason) {
+      this.#fall(reason, 'hedge');
+      this.#arm();
+    } else if (reason === 'codec' || reason === 'unsupported') {
+      this.#closeCarrier();
+      this.#ascent.forget();
+      if (wishedTransport(this.store.get().choice) !== 'webrtc' || this.#attempt > 0) {
+        this.#setPhase({ name: 'unsupported', reason: words });
+        return;
+      }
+    } else if (this.#attempt >= 2) {
+      // What was given up may work by now; what plays does not.
+      this.#ascent.forget();
+    } else if (rewound && timeline) {
+      this.#resume = { transport: carrier.transport, wallMs: timeline.positionMs };
     }
-  }
-
-  /** The network changed under a running session: same session, new path (RFC 9725 §4.3.3). */
-  async #restart(): Promise<void> {
-    const session = this.#session;
-    const run = this.#run;
-    if (!session) return;
-    this.#setPhase({ name: 'reconnecting', reason: 'Your connection dropped.', retryAt: null });
-    clearTimeout(this.#grace);
-    this.#grace = setTimeout(() => this.#reconnect('Your connection dropped.'), RESTART_LIMIT_MS);
-    try {
-      await session.restart(this.#abort.signal);
-    } catch {
-      if (run === this.#run) this.#reconnect('Your connection dropped.');
-    }
+    this.#reconnect(words);
   }
 
   #reconnect(reason: string): void {
-    this.#drop();
+    this.#closeCarrier();
     const retryAt = Date.now() + (this.#attempt === 0 ? 0 : retryDelay(this.#attempt - 1));
     this.#setPhase({ name: 'reconnecting', reason, retryAt });
     this.#retryAt(retryAt);
   }
 
   #neverConnected(): void {
-    this.#drop();
+    this.#fall('blocked', 'hedge');
+    this.#arm();
+    // What was ready may have taken its place.
+    if (this.#carrier instanceof Delayed) return;
+    this.#closeCarrier();
     if (this.#attempt < 2) {
       this.#reconnect('The media connection could not be made.');
       return;
     }
-    this.#setPhase({
-      name: 'failed',
-      reason:
-        'The page reached the server, but the video connection did not come up. A firewall, VPN or proxy may block it: try another network, or ask the owner which media port to open.',
-    });
+    const instead = this.store.get().channel?.hls?.reason;
+    const reason = instead ? `${BLOCKED} There is no other way for this stream: ${instead}` : BLOCKED;
+    this.#setPhase({ name: 'failed', reason });
   }
 
   #retryAt(at: number): void {
     this.#attempt += 1;
     clearTimeout(this.#retry);
-    this.#retry = setTimeout(() => void this.#join(), Math.max(0, at - Date.now()));
+    this.#retry = setTimeout(() => this.#join(), Math.max(0, at - Date.now()));
   }
 
   #picture(): void {
     this.#mediaAt = performance.now();
-    clearTimeout(this.#grace);
+    if (this.#next?.why === 'hedge') this.#dropNext();
+    if (this.#falling?.why === 'hedge') this.#falling = null;
     if (this.#phase === 'live') return;
     if (!this.#wasLive) this.store.set({ joinMs: performance.now() - this.#startedAt });
     this.#attempt = 0;
@@ -240,36 +645,25 @@ export class Player {
   }
 
   #publisher(active: boolean): void {
+    this.#loss.forget();
     if (!active && (this.#phase === 'live' || this.#phase === 'connecting')) {
-      this.#silencedAt = performance.now();
       this.#setPhase({ name: 'host_reconnecting' });
     }
     // Back on air is shown by pictures, not by the announcement of them.
   }
 
-  #layers(layers: LayerSet): void {
-    this.store.set({ layers });
-    if (this.#choosing > 0) return;
-    const { pinned } = this.store.get();
-    const wished = layers.layers.some(({ rid }) => rid === this.#wish) ? this.#wish : null;
-    // The server chooses by itself what the host does not send.
-    if (wished === null && pinned !== null) this.store.set({ pinned: null });
-    // A new session does not know the wish yet, nor does one that could not follow it before.
-    if (wished !== null && pinned !== wished) void this.#pinAgain(wished);
-  }
-
-  async #pinAgain(rid: string): Promise<void> {
-    const run = this.#run;
-    if ((await this.#askFor(rid)) && run === this.#run && this.#wish === rid) this.store.set({ pinned: rid });
-  }
-
   /** No `ended` was heard, and yet it is over. */
   #gone(): void {
     if (this.#wasLive) this.#ended();
-    else if (this.#phase === 'host_reconnecting') {
+    else if (this.#phase === 'host_reconnecting' || (this.#phase === 'connecting' && !this.#joinsDirectly)) {
       this.#drop();
       this.#setPhase({ name: 'offline' });
     }
+  }
+
+  /** Its answer says by itself that there is nothing. */
+  get #joinsDirectly(): boolean {
+    return this.#carrier instanceof Instant;
   }
 
   #ended(): void {
@@ -283,37 +677,152 @@ export class Player {
 
   async #everySecond(): Promise<void> {
     this.#ticks += 1;
-    const run = this.#run;
-    const session = this.#session;
-    if (session) {
-      const stats = await this.#sampler.sample(session.pc, performance.now()).catch(() => null);
-      if (run !== this.#run || !stats) return;
-      this.#sampled(stats);
+    const carrier = this.#carrier;
+    if (carrier) {
+      const stats = await carrier.sample();
+      if (stats && carrier === this.#carrier) this.#sampled(carrier, stats);
     }
-    const waiting = this.#phase === 'offline' || this.#phase === 'ended';
-    const doubtful = this.#phase === 'host_reconnecting' || (session && this.#silentFor() > SILENCE_MS);
-    const every = waiting || doubtful ? 2 : 15;
-    if (this.#ticks % every === 0 && this.#phase !== 'not_found') await this.#askChannel();
+    const next = this.#next;
+    if (next) this.#judgeNext(next, await next.carrier.sample());
+    this.#watchPause();
+    this.#climbIfDue();
+    if (this.#ticks % VARIANTS_EVERY === 0) await this.#lookForVariants();
+    if (this.#ticks % this.#askEvery === 0 && this.#phase !== 'not_found') await this.#askChannel();
   }
 
-  #sampled(stats: PlayerStats): void {
-    const before = this.store.get().stats;
-    this.store.set({ stats });
-    const now = performance.now();
-    // What was on its way when the host went is no sign of a return.
-    const leftover = now - this.#silencedAt < LEFTOVER_MS;
-    if (!leftover && (stats.framesDecoded > (before?.framesDecoded ?? 0) || this.#onlySound(stats, before))) {
-      this.#picture();
-    }
+  /** Seconds between questions for the channel. */
+  get #askEvery(): number {
+    const hls = this.store.get().channel?.hls;
+    const comes = this.#falling !== null && (!this.store.get().channel || hls?.state === 'preparing');
+    if (comes || (this.#carrier === null && this.#phase === 'connecting')) return 1;
+    const waiting = this.#phase === 'offline' || this.#phase === 'ended';
+    const doubtful =
+      this.#phase === 'host_reconnecting' || (this.#carrier !== null && this.#silentFor() > SILENCE_MS);
+    if (waiting || doubtful) return 2;
+    // Without a direct connection nobody tells how many watch.
+    return this.#carrier instanceof Delayed ? 5 : 15;
+  }
+
+  #sampled(carrier: Carrier, stats: PlayerStats): void {
+    this.store.set({ stats, latencyMs: stats.latencyMs, timeline: this.#timeline(carrier, stats) });
+    if (carrier instanceof Delayed) this.#judgeDelayed(carrier, stats);
+    else this.#judgeInstant(stats);
     if (this.#phase === 'connecting' && this.#silentFor() > STUCK_MS) {
       this.#reconnect('The connection stands, but no picture arrives.');
     }
   }
 
-  /** Sound flows, and a picture would have come by now. */
-  #onlySound(stats: PlayerStats, before: PlayerStats | null): boolean {
-    const flows = stats.packetsReceived > (before?.packetsReceived ?? 0);
-    return flows && stats.framesDecoded === 0 && performance.now() - this.#startedAt > NO_PICTURE_MS;
+  #judgeInstant(stats: PlayerStats): void {
+    const { paused, phase } = this.store.get();
+    if (phase.name === 'connecting' && this.#offer) {
+      if (this.#silentFor() > NO_PICTURE_LATE_MS) this.#arm();
+      else if (this.#silentFor() > NO_PICTURE_MS) this.#fall('stalled', 'hedge');
+    }
+    if (phase.name !== 'live' || paused || isHidden()) this.#loss.forget();
+    else if (this.#loss.take(stats) && this.#offer) this.#fall('loss', 'fall');
+  }
+
+  #judgeDelayed(carrier: Delayed, { latencyMs }: PlayerStats): void {
+    const now = performance.now();
+    const { paused, rewound } = this.store.get();
+    if (paused) {
+      this.#mediaAt = now;
+      return;
+    }
+    if (carrier.transport === 'll_hls' && carrier.stalls.isBad(now) && this.#phase === 'live') {
+      this.#ascent.fell('hls', now);
+      this.#paceAt = now + CALM_MS;
+      this.#setPace('hls', 'stalled');
+    }
+    if (latencyMs === null) return;
+    const live = carrier.transport === 'll_hls' ? NEAR_LIVE_MS : NEAR_LIVE_STABLE_MS;
+    if (rewound && latencyMs < live) this.goLive();
+    // Playback that stalled stays behind for ever unless it jumps.
+    else if (!rewound && latencyMs > live + DRIFT_MS && now - this.#mediaAt < JUST_NOW_MS)
+      carrier.toLiveEdge();
+  }
+
+  #judgeNext(next: Next, stats: PlayerStats | null): void {
+    if (next !== this.#next) return;
+    if (next.why === 'climb' && next.plays) {
+      const good = (stats?.loss ?? 0) < GOOD_LOSS;
+      next.goodSeconds = good ? next.goodSeconds + 1 : 0;
+      if (next.goodSeconds >= GOOD_SECONDS) next.armed = true;
+    }
+    if (performance.now() - next.since > NEXT_LIMIT_MS && !(next.why === 'hedge' && next.plays))
+      this.#nextFailed(next);
+    else this.#promote();
+  }
+
+  #climbIfDue(): void {
+    const carrier = this.#carrier;
+    const { rewound, paused } = this.store.get();
+    const busy = this.#next !== null || this.#falling !== null || rewound || paused || isHidden();
+    if (!(carrier instanceof Delayed) || busy || this.#phase !== 'live') return;
+    const now = performance.now();
+    if (this.#wishesInstant && this.#ascent.isDue(now)) this.#climb(false);
+    else if (carrier.transport === 'hls' && this.store.get().choice !== 'stable' && now > this.#paceAt) {
+      this.#paceAt = Number.POSITIVE_INFINITY;
+      this.#ascent.fallen = this.#wishesInstant ? 'll_hls' : null;
+      this.#setPace('ll_hls', 'recovered');
+    }
+  }
+
+  #timeline(carrier: Carrier, stats: PlayerStats): Timeline | null {
+    const { channel } = this.store.get();
+    const started = Date.parse(channel?.startedAt ?? '');
+    if (carrier instanceof Delayed) {
+      const timeline = carrier.timeline();
+      return timeline && { ...timeline, positionMs: this.#seekingTo ?? timeline.positionMs };
+    }
+    const offer = this.#offer;
+    if (!offer || Number.isNaN(started)) return null;
+    const endMs = this.#now();
+    const startMs = Math.max(started, endMs - offer.windowMs);
+    const shown = this.#pausedAt?.wallMs ?? endMs - (stats.latencyMs ?? 0);
+    return { startMs, endMs, positionMs: Math.max(startMs, this.#seekingTo ?? shown) };
+  }
+
+  #notePause(): void {
+    const { latencyMs, timeline } = this.store.get();
+    const wallMs = this.#carrier instanceof Delayed ? timeline?.positionMs : undefined;
+    this.#pausedAt ??= { at: performance.now(), wallMs: wallMs ?? this.#now() - (latencyMs ?? 0) };
+  }
+
+  /** The keys of a headset pause the element itself. And whoever pauses for long needs no connection. */
+  #watchPause(): void {
+    const { paused, needsTap } = this.store.get();
+    if (!paused || needsTap || this.#phase !== 'live') {
+      if (!paused) this.#pausedAt = null;
+      return;
+    }
+    this.#notePause();
+    const since = this.#pausedAt;
+    if (!since || this.#next || !(this.#carrier instanceof Instant) || !this.#offer) return;
+    if (performance.now() - since.at > PARK_MS) this.#openPast(since.wallMs, true);
+  }
+
+  /** The layers of a simulcast come up one after another: a player reads their list once. */
+  async #lookForVariants(): Promise<void> {
+    const carrier = this.#carrier;
+    const offer = this.#offer;
+    if (!(carrier instanceof Delayed) || !offer || this.#next || this.#phase !== 'live') return;
+    if (carrier.pinned === SOUND) return;
+    const variants = await fetchVariants(offer.url);
+    if (variants === null || carrier !== this.#carrier || this.#next) return;
+    const known = this.#variants;
+    this.#variants = variants.join();
+    const shown = carrier.qualities.length - 1;
+    const grew = known === null ? shown > 0 && variants.length > shown : known !== this.#variants;
+    if (grew && this.#grownTo !== this.#variants) {
+      this.#grownTo = this.#variants;
+      this.#renew();
+    }
+  }
+
+  /** By the server's clock, which the times of a stream are told in. */
+  #now(): number {
+    return Date.now() + (this.store.get().channel?.clockAheadMs ?? 0);
   }
 
   #silentFor(): number {
@@ -328,11 +837,9 @@ export class Player {
       this.#setPhase({ name: 'not_found' });
       return;
     }
-    const viewers = this.store.get().viewers;
-    this.store.set({
-      channel,
-      ...(this.#phase === 'live' && viewers !== null ? {} : { viewers: channel.viewers }),
-    });
+    const { viewers } = this.store.get();
+    const told = this.#carrier instanceof Instant && this.#phase === 'live' && viewers !== null;
+    this.store.set({ channel, ...(told ? {} : { viewers: channel.viewers }) });
     this.#compare(channel);
   }
 
@@ -340,29 +847,41 @@ export class Player {
   #compare(channel: ChannelFacts): void {
     const phase = this.#phase;
     const on = channel.state !== 'offline';
-    if (phase === 'offline' && on) void this.#join();
+    this.#fallIfOffered();
+    if (phase === 'offline' && on) this.#join();
     else if (phase === 'ended' && on && channel.startedAt !== this.#endedStream) {
       this.#wasLive = false;
-      void this.#join();
-    } else if (this.#session && this.#silentFor() > SILENCE_MS) {
+      this.#ascent.forget();
+      this.#join();
+    } else if (phase === 'connecting' && this.#carrier === null && this.#next === null) {
+      if (!on) this.#gone();
+      else if (this.#falling === null && this.#joinable() !== null) this.#join();
+    } else if (this.#carrier && this.#silentFor() > SILENCE_MS) {
       if (channel.state === 'reconnecting') this.#setPhase({ name: 'host_reconnecting' });
       else if (channel.state === 'offline') this.#gone();
+      else if (this.#carrier instanceof Delayed && this.#silentFor() > STUCK_MS)
+        this.#reconnect('The stream stopped arriving.');
     }
   }
 
-  #drop(): void {
-    this.#run += 1;
+  #closeCarrier(): void {
     clearTimeout(this.#retry);
-    clearTimeout(this.#grace);
-    this.#abort.abort();
-    this.#session?.close();
-    this.#session = null;
-    this.#choosing = 0;
-    this.store.set({ stats: null, layers: null, pinned: null });
+    this.#carrier?.close();
+    this.#carrier = null;
+    this.store.set({ stats: null, latencyMs: null, timeline: null, qualities: [], pinned: null });
+  }
+
+  #drop(): void {
+    this.#falling = null;
+    this.#pausedAt = null;
+    this.#dropNext();
+    this.#closeCarrier();
+    this.store.set({ rewound: false, notice: null });
   }
 
   readonly #online = () => {
-    if (this.#phase === 'reconnecting' && this.#session === null) this.retryNow();
+    this.#ascent.hurry(performance.now());
+    if (this.#phase === 'reconnecting' && this.#carrier === null) this.retryNow();
   };
 
   /** The viewer count falls at once, and the page may rest in the back/forward cache. */
@@ -373,9 +892,33 @@ export class Player {
   };
 }
 
-const CONNECT_LIMIT_MS = 10_000;
-const RESTART_LIMIT_MS = 5000;
+function isHidden(): boolean {
+  return typeof document !== 'undefined' && document.hidden;
+}
+
+const BLOCKED =
+  'The page reached the server, but the video connection did not come up. A firewall, VPN or proxy may block it: try another network, or ask the owner which media port to open.';
+const STILL_SLOWER = 'Instant does not work yet. It is tried again by itself.';
+const REFUSALS = new Set<Phase['name']>(['server_full', 'unsupported', 'failed', 'reconnecting']);
 const SILENCE_MS = 2500;
 const STUCK_MS = 12_000;
-const LEFTOVER_MS = 1500;
-const NO_PICTURE_MS = 3000;
+/** Connected, and a picture would have come by now. */
+const NO_PICTURE_MS = 4000;
+const NO_PICTURE_LATE_MS = 6000;
+/** A pause up to this goes on live. */
+const SHORT_PAUSE_MS = 3000;
+/** After this a paused viewer's connection is given back. */
+const PARK_MS = 10_000;
+/** So near to the end, the viewer means now. */
+const LIVE_EDGE_MS = 4000;
+const NEAR_LIVE_MS = 4000;
+const NEAR_LIVE_STABLE_MS = 9000;
+const DRIFT_MS = 6000;
+const JUST_NOW_MS = 500;
+/** Without a stall for so long, the smaller buffer may do again. */
+const CALM_MS = 120_000;
+const NEXT_LIMIT_MS = 12_000;
+const GOOD_LOSS = 0.03;
+const GOOD_SECONDS = 3;
+const VARIANTS_EVERY = 15;
+const MAX_CHANGES = 49;

@@ -1,4 +1,7 @@
-/** The video element's side of the player: autoplay, sound, and what of it is remembered. */
+/**
+ * The video elements of a player: autoplay, sound, and what of it is remembered. One is in front; while
+ * another picture gets ready behind it there are two, so that a change shows no black.
+ */
 import type { Store } from '../store';
 
 export interface ScreenState {
@@ -8,6 +11,24 @@ export interface ScreenState {
   paused: boolean;
   /** The browser refused even muted playback: a tap must start it. */
   needsTap: boolean;
+}
+
+/** What can be put into a video element, and taken out again. */
+export interface Picture {
+  attach(video: HTMLVideoElement): void;
+  detach(video: HTMLVideoElement): void;
+}
+
+interface Surface {
+  picture: Picture;
+  onFrame: () => void;
+  /** It is to stand still at its first frame. */
+  still: boolean;
+  video: HTMLVideoElement | null;
+}
+
+interface AppleVideo extends HTMLVideoElement {
+  webkitDisplayingFullscreen?: boolean;
 }
 
 const VOLUME_KEY = 'tallylight.volume';
@@ -23,49 +44,91 @@ export function rememberedVolume(): number {
 
 export class Screen {
   readonly #store: Store<ScreenState>;
+  #host: HTMLElement | null = null;
   #video: HTMLVideoElement | null = null;
-  #stream: MediaStream | null = null;
-  #onFrame: (() => void) | null = null;
+  #front: Surface | null = null;
+  #back: Surface | null = null;
+  #unlisten: () => void = () => undefined;
 
   constructor(store: Store<ScreenState>) {
     this.#store = store;
   }
 
-  attach(video: HTMLVideoElement): () => void {
-    this.#video = video;
-    video.playsInline = true;
-    video.disableRemotePlayback = true;
-    video.muted = this.#store.get().muted;
-    video.volume = this.#store.get().volume;
-    const onVolume = () => {
-      this.#store.set({ muted: video.muted, volume: video.volume });
-      remember(video.volume);
-    };
-    const onPaused = () => this.#store.set({ paused: video.paused });
-    video.addEventListener('volumechange', onVolume);
-    video.addEventListener('play', onPaused);
-    video.addEventListener('pause', onPaused);
-    this.show(this.#stream);
+  /** The element in front; `null` before the page is there. */
+  get video(): HTMLVideoElement | null {
+    return this.#video;
+  }
+
+  attach(host: HTMLElement): () => void {
+    this.#host = host;
+    this.#put(this.#newVideo());
+    if (this.#front) this.#showIn(this.#front, this.#video);
+    if (this.#back) this.#openBack(this.#back);
     return () => {
-      video.removeEventListener('volumechange', onVolume);
-      video.removeEventListener('play', onPaused);
-      video.removeEventListener('pause', onPaused);
-      video.srcObject = null;
-      if (this.#video === video) this.#video = null;
+      this.cancel();
+      this.#clear();
+      this.#unlisten();
+      this.#video?.remove();
+      this.#video = null;
+      this.#host = null;
     };
   }
 
-  /** Shows a session's media; `onFrame` is told of its first picture. */
-  show(stream: MediaStream | null, onFrame?: () => void): void {
-    this.#stream = stream;
-    if (onFrame) this.#onFrame = onFrame;
-    const video = this.#video;
-    if (!video || !stream) return;
-    if (video.srcObject !== stream) video.srcObject = stream;
-    video.requestVideoFrameCallback?.(() => {
-      if (this.#stream === stream) this.#onFrame?.();
-    });
-    void this.play();
+  /** Shows a picture at once, in place of the one before; `onFrame` is told of its first frame. */
+  show(picture: Picture, onFrame: () => void): void {
+    this.#clear();
+    this.#front = { picture, onFrame, still: false, video: null };
+    if (this.#video) this.#showIn(this.#front, this.#video);
+  }
+
+  /** Gets a picture ready behind the one in front, without sound. */
+  prepare(picture: Picture, onFrame: () => void, still = false): void {
+    this.cancel();
+    this.#back = { picture, onFrame, still, video: null };
+    if (this.#host) this.#openBack(this.#back);
+  }
+
+  /** Puts the prepared picture in front. */
+  commit(): void {
+    const back = this.#back;
+    if (!back) return;
+    this.#back = null;
+    const before = this.#video as AppleVideo | null;
+    if (!before || !back.video) {
+      this.#front = back;
+      return;
+    }
+    if (before.webkitDisplayingFullscreen) {
+      // The full screen of a phone shows one element and no other.
+      back.picture.detach(back.video);
+      back.video.remove();
+      this.#clear();
+      this.#front = back;
+      this.#showIn(back, before);
+      return;
+    }
+    const inPip = document.pictureInPictureElement === before;
+    this.#unlisten();
+    this.#put(back.video);
+    back.video.removeAttribute('data-behind');
+    back.video.volume = this.#store.get().volume;
+    back.video.muted = this.#store.get().muted;
+    this.#front?.picture.detach(before);
+    this.#front = back;
+    const gone = () => before.remove();
+    if (inPip) back.video.requestPictureInPicture?.().then(gone, gone);
+    else gone();
+    if (back.still) this.#store.set({ paused: true });
+    else void this.play();
+  }
+
+  /** Drops what was being prepared. */
+  cancel(): void {
+    const back = this.#back;
+    this.#back = null;
+    if (!back?.video) return;
+    back.picture.detach(back.video);
+    back.video.remove();
   }
 
   async play(): Promise<void> {
@@ -75,7 +138,7 @@ export class Screen {
       await video.play();
       this.#store.set({ paused: false, needsTap: false });
     } catch (error) {
-      if (error instanceof DOMException && error.name === 'NotAllowedError') {
+      if (video === this.#video && error instanceof DOMException && error.name === 'NotAllowedError') {
         // Sound was not allowed without a gesture: the picture still may be.
         if (video.muted) this.#store.set({ needsTap: true, paused: true });
         else {
@@ -90,10 +153,9 @@ export class Screen {
     this.#video?.pause();
   }
 
-  /** Asks the element itself: two clicks may come before the page has heard of the first. */
-  toggle(): void {
-    if (this.#video?.paused) void this.play();
-    else this.pause();
+  /** Asked of the element itself: two clicks may come before the page has heard of the first. */
+  get paused(): boolean {
+    return this.#video?.paused ?? false;
   }
 
   /** Phones of Apple leave the volume to their own buttons: whatever is set, 1 is read back. */
@@ -108,7 +170,7 @@ export class Screen {
     if (!this.#video) return;
     this.#video.muted = muted;
     if (!muted && this.#video.volume === 0) this.#video.volume = 0.5;
-    if (!muted) void this.play();
+    if (!muted && !this.#video.paused) void this.play();
   }
 
   setVolume(volume: number): void {
@@ -117,6 +179,64 @@ export class Screen {
     this.#video.volume = clamped;
     this.#video.muted = clamped === 0;
   }
+
+  #newVideo(): HTMLVideoElement {
+    const video = document.createElement('video');
+    video.playsInline = true;
+    video.disableRemotePlayback = true;
+    video.tabIndex = -1;
+    video.muted = this.#store.get().muted;
+    video.volume = this.#store.get().volume;
+    return video;
+  }
+
+  /** Makes an element the one in front, and hears of what is done to it. */
+  #put(video: HTMLVideoElement): void {
+    this.#video = video;
+    if (!video.isConnected) this.#host?.append(video);
+    const onVolume = () => {
+      this.#store.set({ muted: video.muted, volume: video.volume });
+      remember(video.volume);
+    };
+    const onPaused = () => this.#store.set({ paused: video.paused });
+    video.addEventListener('volumechange', onVolume);
+    video.addEventListener('play', onPaused);
+    video.addEventListener('pause', onPaused);
+    this.#unlisten = () => {
+      video.removeEventListener('volumechange', onVolume);
+      video.removeEventListener('play', onPaused);
+      video.removeEventListener('pause', onPaused);
+    };
+  }
+
+  #clear(): void {
+    if (this.#front && this.#video) this.#front.picture.detach(this.#video);
+  }
+
+  #showIn(surface: Surface, video: HTMLVideoElement | null): void {
+    if (!video) return;
+    surface.video = video;
+    surface.picture.attach(video);
+    tellFrame(surface, video);
+    if (!surface.still) void this.play();
+  }
+
+  #openBack(surface: Surface): void {
+    const video = this.#newVideo();
+    video.muted = true;
+    video.setAttribute('data-behind', '');
+    this.#host?.append(video);
+    surface.video = video;
+    surface.picture.attach(video);
+    tellFrame(surface, video);
+    if (!surface.still) void video.play().catch(() => undefined);
+  }
+}
+
+function tellFrame(surface: Surface, video: HTMLVideoElement): void {
+  video.requestVideoFrameCallback?.(() => {
+    if (surface.video === video) surface.onFrame();
+  });
 }
 
 function remember(volume: number): void {

@@ -1,7 +1,8 @@
 /** What the statistics overlay shows, sampled from a peer connection once a second. */
 
 export interface PlayerStats {
-  transport: 'UDP' | 'TCP' | 'TURN' | null;
+  /** Of a direct connection UDP, TCP or TURN; of HLS who plays it. */
+  transport: string | null;
   codec: string | null;
   decoder: string | null;
   width: number | null;
@@ -9,6 +10,8 @@ export interface PlayerStats {
   fps: number | null;
   /** bit/s, picture and sound together */
   bitrate: number | null;
+  /** bit/s that the network would give, as estimated; `null` where nobody estimates */
+  throughput: number | null;
   /** share of packets lost since the last sample, 0–1 */
   loss: number | null;
   jitterMs: number | null;
@@ -22,7 +25,7 @@ export interface PlayerStats {
   freezeMs: number;
   /** glass-to-glass */
   latencyMs: number | null;
-  latencySource: 'capture time' | 'estimate' | null;
+  latencySource: 'capture time' | 'estimate' | 'playlist' | null;
 }
 
 interface Totals {
@@ -89,6 +92,7 @@ export class StatsSampler {
       height: maybe(video.frameHeight),
       fps: maybe(video.framesPerSecond),
       bitrate: seconds > 0 ? Math.max(0, delta('bytes') * 8) / seconds : null,
+      throughput: null,
       loss: last && expected > 0 ? Math.max(0, delta('lost') / expected) : null,
       jitterMs: ms(video.jitter ?? audio.jitter),
       rttMs: ms(pair?.currentRoundTripTime),
@@ -116,7 +120,7 @@ function selectedPair(all: Record<string, unknown>[]): Record<string, unknown> |
 function transportOf(
   local: Record<string, unknown> | undefined,
   remote: Record<string, unknown> | undefined,
-): PlayerStats['transport'] {
+): 'UDP' | 'TCP' | 'TURN' | null {
   if (!local) return null;
   if (local.candidateType === 'relay') return 'TURN';
   return (remote?.protocol ?? local.protocol) === 'tcp' ? 'TCP' : 'UDP';

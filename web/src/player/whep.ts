@@ -30,7 +30,7 @@ export class WhepSession {
   #events: EventSource | null = null;
   #closed = false;
 
-  constructor(endpoint: string, listener: WhepListener) {
+  constructor(endpoint: string, listener: WhepListener, soundOnly = false) {
     this.#endpoint = endpoint;
     this.#listener = listener;
     this.pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
@@ -41,7 +41,7 @@ export class WhepSession {
     this.pc.onconnectionstatechange = () => {
       if (!this.#closed) this.#listener.connection(this.pc.connectionState);
     };
-    negotiateCaptureTime(this.pc.addTransceiver('video', { direction: 'recvonly' }));
+    if (!soundOnly) negotiateCaptureTime(this.pc.addTransceiver('video', { direction: 'recvonly' }));
     this.pc.addTransceiver('audio', { direction: 'recvonly' });
   }
 

@@ -1,30 +1,28 @@
-import {
-  Activity,
-  Keyboard,
-  Maximize,
-  Minimize,
-  Pause,
-  PictureInPicture2,
-  Play,
-  RectangleHorizontal,
-  Volume1,
-  Volume2,
-  VolumeX,
-} from 'lucide-react';
-import { lazy, type ReactNode, type RefObject, Suspense, useEffect, useState } from 'react';
+import { Activity } from 'lucide-react';
+import { lazy, type RefObject, Suspense } from 'react';
 import type { Player, PlayerState } from '../../player/player';
+import { Pill } from '../../ui/pill';
+import { clock } from '../../ui/time';
+import {
+  ControlButton,
+  PlayButton,
+  type ScreenActs,
+  ScreenButtons,
+  Sound,
+  useFullScreen,
+} from './control_buttons';
+import { LiveSeekBar } from './live_seek_bar';
+import { TransportName } from './transport_name';
 
-/** Its menu library is not to hold up the picture. */
+/** Their menu library is not to hold up the picture. */
 const QualityMenu = lazy(() => import('./quality_menu'));
+const LatencyMenu = lazy(() => import('./latency_menu'));
 
-interface Acts {
+interface Acts extends ScreenActs {
   togglePlay: () => void;
   toggleMute: () => void;
-  toggleFullScreen: () => void;
-  togglePip: () => void;
-  toggleTheater: () => void;
   toggleStats: () => void;
-  toggleHelp: () => void;
+  liveEdge: () => void;
 }
 
 export function Controls({
@@ -45,10 +43,9 @@ export function Controls({
   container: RefObject<HTMLElement | null>;
 }) {
   const fullScreen = useFullScreen();
-  const { phase, stats } = state;
+  const { phase } = state;
   const usable = phase.name === 'live' || phase.name === 'host_reconnecting';
   if (!usable) return null;
-  const VolumeIcon = state.muted || state.volume === 0 ? VolumeX : state.volume < 0.5 ? Volume1 : Volume2;
   return (
     <div
       data-controls
@@ -56,161 +53,65 @@ export function Controls({
         hidden ? 'opacity-0 focus-within:opacity-100' : ''
       }`}
     >
-      <div className={`flex items-center ${hidden ? '' : 'pointer-events-auto'}`}>
-        <ControlButton label={state.paused ? 'Play' : 'Pause'} hint="K" onClick={act.togglePlay}>
-          {state.paused ? <Play size={22} fill="currentColor" /> : <Pause size={22} fill="currentColor" />}
-        </ControlButton>
-        <ControlButton label={state.muted ? 'Sound on' : 'Mute'} hint="M" onClick={act.toggleMute}>
-          <VolumeIcon size={22} />
-        </ControlButton>
-        {player.screen.canSetVolume && <Volume player={player} state={state} />}
-        <LiveMark
-          phase={phase.name}
-          paused={state.paused}
-          latencyMs={stats?.latencyMs ?? null}
-          onClick={act.togglePlay}
-        />
-        <div className="ml-auto flex items-center">
-          <Suspense fallback={null}>
-            <QualityMenu player={player} state={state} container={container} onStats={act.toggleStats} />
+      <div className={hidden ? '' : 'pointer-events-auto'}>
+        <LiveSeekBar player={player} state={state} />
+        <div className="flex items-center">
+          <PlayButton paused={state.paused} onClick={act.togglePlay} />
+          <Sound screen={player.screen} state={state} onMute={act.toggleMute} />
+          {phase.name === 'live' && <LiveMark state={state} onClick={act.liveEdge} />}
+          <Suspense fallback={<TransportName state={state} />}>
+            <LatencyMenu player={player} state={state} container={container} />
           </Suspense>
-          <ControlButton
-            label="Statistics"
-            hint="Shift+S"
-            pressed={statsShown}
-            onClick={act.toggleStats}
-            wide
-          >
-            <Activity size={20} />
-          </ControlButton>
-          <ControlButton label="Keyboard shortcuts" hint="?" onClick={act.toggleHelp} wide>
-            <Keyboard size={20} />
-          </ControlButton>
-          {document.pictureInPictureEnabled && (
-            <ControlButton label="Picture in picture" hint="I" onClick={act.togglePip}>
-              <PictureInPicture2 size={20} />
+          <div className="ml-auto flex items-center">
+            <Suspense fallback={null}>
+              <QualityMenu
+                player={player}
+                state={state}
+                container={container}
+                onStats={act.toggleStats}
+                onPip={act.togglePip}
+              />
+            </Suspense>
+            <ControlButton
+              label="Statistics"
+              hint="Shift+S"
+              pressed={statsShown}
+              onClick={act.toggleStats}
+              wide
+            >
+              <Activity size={20} />
             </ControlButton>
-          )}
-          {!fullScreen && (
-            <ControlButton label="Theater" hint="T" pressed={theater} onClick={act.toggleTheater} wide>
-              <RectangleHorizontal size={20} />
-            </ControlButton>
-          )}
-          <ControlButton
-            label={fullScreen ? 'Leave full screen' : 'Full screen'}
-            hint="F"
-            onClick={act.toggleFullScreen}
-          >
-            {fullScreen ? <Minimize size={20} /> : <Maximize size={20} />}
-          </ControlButton>
+            <ScreenButtons act={act} theater={theater} fullScreen={fullScreen} />
+          </div>
         </div>
       </div>
     </div>
   );
 }
 
-/** Beside its button; on phones above it, where there is room, once there is a sound to set. */
-function Volume({ player, state }: { player: Player; state: PlayerState }) {
-  const percent = state.muted ? 0 : state.volume * 100;
-  return (
-    <div
-      className={`max-sm:absolute max-sm:bottom-full max-sm:left-2 max-sm:-mb-11 max-sm:rounded-full max-sm:bg-black/70 max-sm:px-4 sm:mr-2 ${
-        state.muted ? 'max-sm:hidden' : ''
-      }`}
-    >
-      <input
-        type="range"
-        aria-label="Volume"
-        min={0}
-        max={100}
-        value={Math.round(percent)}
-        onChange={(event) => player.screen.setVolume(event.target.valueAsNumber / 100)}
-        style={{ '--fill': `${percent}%` } as React.CSSProperties}
-        className="range-slim block w-20 max-sm:h-11 max-sm:w-36"
-      />
-    </div>
-  );
-}
-
-/** Red and with its latency at the live edge; a way back when paused. */
-function LiveMark({
-  phase,
-  paused,
-  latencyMs,
-  onClick,
-}: {
-  phase: string;
-  paused: boolean;
-  latencyMs: number | null;
-  onClick: () => void;
-}) {
-  if (phase !== 'live') return null;
-  if (paused) {
+/** Red at the live edge; a way back from everywhere else. */
+function LiveMark({ state, onClick }: { state: PlayerState; onClick: () => void }) {
+  const { timeline, rewound, paused } = state;
+  if (rewound || paused) {
+    const behindMs = timeline ? timeline.endMs - timeline.positionMs : 0;
     return (
       <button
         type="button"
         onClick={onClick}
-        className="ml-1 flex min-h-11 items-center gap-2 rounded-md px-2 text-xs font-bold tracking-wide uppercase"
+        title="Go live (End)"
+        className="mr-0.5 ml-1 flex min-h-11 shrink-0 items-center gap-2 rounded-md px-1.5 text-xs font-bold tracking-wide whitespace-nowrap uppercase tabular-nums"
       >
         <span aria-hidden className="size-2 rounded-full bg-ink-3" />
         Go live
+        {behindMs > 1500 && <span className="font-semibold text-ink-2">−{clock(behindMs)}</span>}
       </button>
     );
   }
   return (
-    <span className="ml-1 flex items-center gap-2 text-sm tabular-nums">
-      <span className="flex items-center gap-2 text-xs font-bold tracking-wide uppercase">
-        <span aria-hidden className="size-2 rounded-full bg-live" />
+    <span className="mr-0.5 ml-1.5 shrink-0">
+      <Pill tone="live" dot>
         Live
-      </span>
-      {latencyMs !== null && (
-        <span className="text-ink-2" title="Delay from the camera to your screen, estimated">
-          <span className="hidden sm:inline">WebRTC · </span>
-          {latencyMs < 95 ? '<0.1' : (latencyMs / 1000).toFixed(1)} s
-        </span>
-      )}
+      </Pill>
     </span>
   );
-}
-
-function ControlButton({
-  label,
-  hint,
-  pressed,
-  wide = false,
-  onClick,
-  children,
-}: {
-  label: string;
-  hint: string;
-  pressed?: boolean;
-  /** Only where there is room; it has a key or another place on phones. */
-  wide?: boolean;
-  onClick: () => void;
-  children: ReactNode;
-}) {
-  return (
-    <button
-      type="button"
-      aria-label={label}
-      aria-pressed={pressed}
-      title={`${label} (${hint})`}
-      onClick={onClick}
-      className={`size-11 items-center justify-center rounded-control text-ink transition-colors duration-150 hover:bg-white/15 ${
-        wide ? 'hidden sm:flex' : 'flex'
-      } ${pressed ? 'bg-white/15' : ''}`}
-    >
-      {children}
-    </button>
-  );
-}
-
-function useFullScreen(): boolean {
-  const [on, setOn] = useState(() => document.fullscreenElement !== null);
-  useEffect(() => {
-    const changed = () => setOn(document.fullscreenElement !== null);
-    document.addEventListener('fullscreenchange', changed);
-    return () => document.removeEventListener('fullscreenchange', changed);
-  }, []);
-  return on;
 }

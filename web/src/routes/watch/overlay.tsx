@@ -13,6 +13,7 @@ import {
 } from 'lucide-react';
 import type { ReactNode } from 'react';
 import type { Player, PlayerState } from '../../player/player';
+import { SOUND } from '../../player/quality';
 import { Button, buttonClass } from '../../ui/button';
 import { Pill } from '../../ui/pill';
 import { Spinner } from '../../ui/spinner';
@@ -76,14 +77,21 @@ function messageFor(player: Player, state: PlayerState, name: string, now: numbe
   );
   switch (phase.name) {
     case 'live':
-      return onlySound(state)
+      return state.pinned === SOUND
         ? {
             icon: <Volume2 size={28} />,
             title: 'Sound only',
-            text: `${name} sends no picture. It comes by itself when there is one.`,
-            action: home,
+            text: 'You chose to listen without a picture.',
+            action: <Button onClick={() => void player.chooseQuality(null)}>Show the picture</Button>,
           }
-        : null;
+        : onlySound(state)
+          ? {
+              icon: <Volume2 size={28} />,
+              title: 'Sound only',
+              text: `${name} sends no picture. It comes by itself when there is one.`,
+              action: home,
+            }
+          : null;
     case 'connecting': {
       const slow = now - phase.since > SLOW_MS;
       return {

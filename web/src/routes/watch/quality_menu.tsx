@@ -1,27 +1,29 @@
 import { Menu } from '@base-ui/react/menu';
-import { Activity, Check, Settings2 } from 'lucide-react';
+import { Activity, PictureInPicture2, Settings2 } from 'lucide-react';
 import type { RefObject } from 'react';
 import { layerName, resolutionName } from '../../player/layers';
 import type { Player, PlayerState } from '../../player/player';
+import { Entry, MENU_ITEM, MenuPanel } from './menu_parts';
 
 const AUTO = 'auto';
 
-/** Auto and every layer by its real name. */
+/** Auto, every layer by its real name, and sound alone; the same list on every transport. */
 export default function QualityMenu({
   player,
   state,
   container,
   onStats,
+  onPip,
 }: {
   player: Player;
   state: PlayerState;
   container: RefObject<HTMLElement | null>;
   onStats: () => void;
+  onPip: () => void;
 }) {
-  const { layers, pinned, stats } = state;
-  const entries = layers?.layers ?? [];
+  const { qualities, pinned, stats } = state;
   const showing = resolutionName(stats?.width ?? null, stats?.height ?? null, stats?.fps ?? null);
-  const choosable = entries.length > 1;
+  const pictures = qualities.filter(({ layer }) => layer !== null);
   return (
     <Menu.Root>
       <Menu.Trigger
@@ -30,78 +32,51 @@ export default function QualityMenu({
         className="flex h-11 min-w-11 items-center justify-center gap-2 rounded-control px-2.5 text-sm font-semibold text-ink tabular-nums transition-colors duration-150 hover:bg-white/15 data-popup-open:bg-white/15"
       >
         <Settings2 aria-hidden size={20} />
-        {showing && <span>{showing}</span>}
+        {showing && <span className="max-sm:hidden">{showing}</span>}
       </Menu.Trigger>
-      <Menu.Portal container={document.fullscreenElement ? container : undefined}>
-        <Menu.Positioner side="top" align="end" sideOffset={8} collisionPadding={8} className="z-40">
-          <Menu.Popup className="on-video min-w-60 rounded-card border border-line bg-surface-1 p-1.5 text-ink shadow-panel outline-none">
-            <Menu.Group>
-              <Menu.GroupLabel className="px-3 pt-2 pb-1.5 text-xs font-semibold text-ink-3">
-                Quality
-              </Menu.GroupLabel>
-              <Menu.RadioGroup
-                value={pinned ?? AUTO}
-                onValueChange={(value: string) => void player.chooseLayer(value === AUTO ? null : value)}
-              >
-                <Entry value={AUTO} label={pinned === null && showing ? `Auto · ${showing}` : 'Auto'} />
-                {entries.map((layer) => (
-                  <Entry
-                    key={layer.rid}
-                    value={layer.rid}
-                    label={layerName(layer)}
-                    disabled={!choosable || !layer.active}
-                    note={layer.active ? null : 'paused'}
-                  />
-                ))}
-              </Menu.RadioGroup>
-            </Menu.Group>
-            {!choosable && (
-              <p className="max-w-60 px-3 pt-1 pb-2 text-xs text-ink-3">
-                {entries.length === 1
-                  ? 'The host sends one quality.'
-                  : 'The host has not told the qualities yet.'}
-              </p>
-            )}
+      <MenuPanel
+        container={container}
+        label="Quality"
+        align="end"
+        after={
+          <>
             <Menu.Separator className="mx-2 my-1.5 h-px bg-line" />
-            <Menu.Item
-              onClick={onStats}
-              className="flex min-h-11 cursor-pointer items-center gap-3 rounded-lg pr-4 pl-3 text-sm outline-none data-highlighted:bg-surface-2"
-            >
+            <Menu.Item onClick={onStats} className={MENU_ITEM}>
               <Activity aria-hidden size={16} className="text-ink-2" />
               Statistics
             </Menu.Item>
-          </Menu.Popup>
-        </Menu.Positioner>
-      </Menu.Portal>
+            {document.pictureInPictureEnabled && (
+              <Menu.Item onClick={onPip} className={`${MENU_ITEM} sm:hidden`}>
+                <PictureInPicture2 aria-hidden size={16} className="text-ink-2" />
+                Picture in picture
+              </Menu.Item>
+            )}
+          </>
+        }
+      >
+        <Menu.RadioGroup
+          value={pinned ?? AUTO}
+          onValueChange={(value: string) => void player.chooseQuality(value === AUTO ? null : value)}
+        >
+          <Entry value={AUTO} label={pinned === null && showing ? `Auto · ${showing}` : 'Auto'} />
+          {qualities.map(({ id, layer }) => (
+            <Entry
+              key={id}
+              value={id}
+              label={layer ? layerName(layer) : 'Audio only'}
+              disabled={layer !== null && (pictures.length < 2 || !layer.active)}
+              note={layer && !layer.active ? 'paused' : null}
+            />
+          ))}
+        </Menu.RadioGroup>
+        {pictures.length < 2 && pinned === null && (
+          <p className="max-w-60 px-3 pt-1 pb-2 text-xs text-ink-3">
+            {pictures.length === 1
+              ? 'The host sends one quality.'
+              : 'The host has not told the qualities yet.'}
+          </p>
+        )}
+      </MenuPanel>
     </Menu.Root>
-  );
-}
-
-function Entry({
-  value,
-  label,
-  disabled = false,
-  note,
-}: {
-  value: string;
-  label: string;
-  disabled?: boolean;
-  note?: string | null;
-}) {
-  return (
-    <Menu.RadioItem
-      value={value}
-      disabled={disabled}
-      closeOnClick
-      className="flex min-h-11 cursor-pointer items-center gap-3 rounded-lg pr-4 pl-3 text-sm tabular-nums outline-none data-checked:font-semibold data-disabled:cursor-default data-disabled:text-ink-3 data-highlighted:bg-surface-2"
-    >
-      <span aria-hidden className="flex size-4 items-center">
-        <Menu.RadioItemIndicator>
-          <Check size={16} />
-        </Menu.RadioItemIndicator>
-      </span>
-      {label}
-      {note && <span className="ml-auto text-xs text-ink-3">{note}</span>}
-    </Menu.RadioItem>
   );
 }

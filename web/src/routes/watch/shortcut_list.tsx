@@ -5,6 +5,8 @@ const LIST: [string[], string][] = [
   [['Space', 'K'], 'Play, pause'],
   [['M'], 'Mute'],
   [['↑', '↓'], 'Volume'],
+  [['←', '→'], 'Back, forward 5 s'],
+  [['J', 'L'], 'Back, forward 10 s'],
   [['F'], 'Full screen'],
   [['T'], 'Theater'],
   [['I'], 'Picture in picture'],

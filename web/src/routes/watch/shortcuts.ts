@@ -10,6 +10,7 @@ export interface ShortcutActs {
   toggleStats: () => void;
   toggleHelp: () => void;
   liveEdge: () => void;
+  seekBy: (seconds: number) => void;
   close: () => void;
 }
 
@@ -65,6 +66,16 @@ function actFor(event: KeyboardEvent, acts: ShortcutActs): (() => void) | null {
       return () => acts.volumeBy(0.05);
     case 'ArrowDown':
       return () => acts.volumeBy(-0.05);
+    case 'ArrowLeft':
+      return () => acts.seekBy(-5);
+    case 'ArrowRight':
+      return () => acts.seekBy(5);
+    case 'j':
+    case 'J':
+      return () => acts.seekBy(-10);
+    case 'l':
+    case 'L':
+      return () => acts.seekBy(10);
     case 'End':
     case '.':
       return acts.liveEdge;

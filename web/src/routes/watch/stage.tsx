@@ -3,6 +3,7 @@ import { Play, VolumeX } from 'lucide-react';
 import { lazy, Suspense, useEffect, useRef, useState } from 'react';
 import type { Player, PlayerState } from '../../player/player';
 import { Controls } from './controls';
+import { FallNotice } from './fall_notice';
 import { Overlay } from './overlay';
 import { useShortcuts } from './shortcuts';
 import { StatsOverlay } from './stats_overlay';
@@ -25,24 +26,25 @@ export function Stage({
   onTheater: (theater: boolean) => void;
 }) {
   const stage = useRef<HTMLDivElement>(null);
-  const video = useRef<HTMLVideoElement>(null);
+  const picture = useRef<HTMLDivElement>(null);
   const [statsShown, setStatsShown] = useState(false);
   const [helpShown, setHelpShown] = useState(false);
   const { idle, wake } = useIdle(stage);
 
-  useEffect(() => (video.current ? player.screen.attach(video.current) : undefined), [player]);
+  useEffect(() => (picture.current ? player.screen.attach(picture.current) : undefined), [player]);
   useRotation(stage);
 
   const act = {
-    togglePlay: () => player.screen.toggle(),
+    togglePlay: () => player.togglePlay(),
     toggleMute: () => player.screen.setMuted(!state.muted),
     volumeBy: (step: number) => player.screen.setVolume((state.muted ? 0 : state.volume) + step),
-    toggleFullScreen: () => toggleFullScreen(stage.current, video.current),
-    togglePip: () => togglePip(video.current),
+    toggleFullScreen: () => toggleFullScreen(stage.current, player.screen.video),
+    togglePip: () => togglePip(player.screen.video),
     toggleTheater: () => onTheater(!theater),
     toggleStats: () => setStatsShown((shown) => !shown),
     toggleHelp: () => setHelpShown((shown) => !shown),
-    liveEdge: () => void player.screen.play(),
+    liveEdge: () => player.goLive(),
+    seekBy: (seconds: number) => player.seekBy(seconds),
     close: () => {
       if (statsShown) setStatsShown(false);
       else if (theater) onTheater(false);
@@ -62,13 +64,12 @@ export function Stage({
         theater ? 'h-full' : 'aspect-video sm:rounded-card'
       } ${phase.name === 'live' && !theater ? 'sm:outline-1 sm:outline-line' : ''} ${hideChrome ? 'cursor-none' : ''}`}
     >
-      <video
-        ref={video}
-        className={`h-full w-full object-contain ${playing ? '' : 'opacity-40'}`}
-        autoPlay
-        muted
-        playsInline
-        tabIndex={-1}
+      {phase.name === 'connecting' && state.channel?.hls && <Poster url={state.channel.hls.url} />}
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: the keys of the page and the buttons do the same */}
+      {/* biome-ignore lint/a11y/useKeyWithClickEvents: the keys of the page do the same */}
+      <div
+        ref={picture}
+        className={`screen absolute inset-0 ${playing ? '' : 'opacity-40'}`}
         onClick={() => {
           // A finger wakes the controls first, a mouse plays and pauses; a double click does so twice.
           if (matchMedia('(pointer: coarse)').matches) {
@@ -83,7 +84,7 @@ export function Stage({
       {phase.name === 'live' && state.needsTap && (
         <button
           type="button"
-          onClick={() => void player.screen.play()}
+          onClick={() => player.play()}
           className="absolute inset-0 m-auto flex size-20 items-center justify-center rounded-full bg-ink text-surface-0 shadow-panel"
           aria-label="Play"
         >
@@ -101,6 +102,8 @@ export function Stage({
           Tap for sound
         </button>
       )}
+
+      <FallNotice player={player} state={state} idle={hideChrome} />
 
       {statsShown && (
         <StatsOverlay state={state} handle={player.handle} onClose={() => setStatsShown(false)} />
@@ -121,6 +124,20 @@ export function Stage({
         </Suspense>
       )}
     </section>
+  );
+}
+
+/** The newest small picture, until the first real one. */
+function Poster({ url }: { url: string }) {
+  const [failed, setFailed] = useState(false);
+  if (failed) return null;
+  return (
+    <img
+      src={url.replace(/[^/]*$/, 'thumbnail.jpg')}
+      alt=""
+      onError={() => setFailed(true)}
+      className="absolute inset-0 h-full w-full object-contain opacity-40"
+    />
   );
 }
 

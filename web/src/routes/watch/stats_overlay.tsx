@@ -1,6 +1,7 @@
 import { X } from 'lucide-react';
 import { bitrateName, layerName } from '../../player/layers';
 import type { PlayerState } from '../../player/player';
+import { type Change, transportName } from '../../player/transport';
 import { CopyButton } from '../../ui/copy';
 
 /** The numbers behind the picture, and a report of them for whoever has to find a fault. */
@@ -14,9 +15,11 @@ export function StatsOverlay({
   onClose: () => void;
 }) {
   const rows = statRows(state);
+  const changes = state.changes.map(changeRow);
   const report = [
     `Tallylight player report, @${handle}, ${new Date().toISOString()}`,
     ...rows.map(([name, value]) => `${name}: ${value}`),
+    ...changes.map(([at, change]) => `${at}: ${change}`),
     `Browser: ${navigator.userAgent}`,
   ].join('\n');
   return (
@@ -44,23 +47,51 @@ export function StatsOverlay({
           </div>
         ))}
       </dl>
+      {changes.length > 0 && (
+        <>
+          <h3 className="mt-3 mb-1 text-xs font-semibold">Changes of transport</h3>
+          <ol className="flex flex-col gap-1 text-xs tabular-nums">
+            {changes.map(([at, change]) => (
+              <li key={`${at} ${change}`}>
+                <span className="text-ink-3">{at}</span> {change}
+              </li>
+            ))}
+          </ol>
+        </>
+      )}
     </section>
   );
 }
 
+/** When, and from what to what for which reason. */
+function changeRow({ at, from, to, words }: Change): [string, string] {
+  const time = new Date(at).toLocaleTimeString([], { hour12: false });
+  return [time, `${transportName(from)} → ${transportName(to)}. ${words}`];
+}
+
+function transportRow({ transport, stats }: PlayerState): string {
+  if (!transport) return '–';
+  const by = transport === 'webrtc' ? 'WebRTC over' : transport === 'll_hls' ? 'LL-HLS by' : 'HLS by';
+  return stats?.transport
+    ? `${transportName(transport)}: ${by} ${stats.transport}`
+    : transportName(transport);
+}
+
 function statRows(state: PlayerState): [string, string][] {
-  const { stats, layers, pinned, joinMs, phase, viewers } = state;
+  const { stats, qualities, pinned, joinMs, phase, viewers } = state;
   const ms = (value: number | null | undefined) => (value == null ? '–' : `${Math.round(value)} ms`);
-  const layer =
-    layers?.layers.find(({ rid }) => rid === pinned) ??
-    layers?.layers.find(({ width, height }) => width === stats?.width && height === stats?.height);
+  const layer = (
+    qualities.find(({ id }) => id === pinned) ??
+    qualities.find(({ layer }) => layer?.width === stats?.width && layer?.height === stats?.height)
+  )?.layer;
   return [
     ['State', phase.name.replace('_', ' ')],
-    ['Transport', stats?.transport ? `WebRTC over ${stats.transport}` : '–'],
+    ['Transport', transportRow(state)],
     ['Codec', [stats?.codec, stats?.decoder && `(${stats.decoder})`].filter(Boolean).join(' ') || '–'],
     ['Resolution', stats?.width ? `${stats.width}×${stats.height} @ ${Math.round(stats.fps ?? 0)} fps` : '–'],
     ['Layer', `${layer ? layerName(layer) : '–'} (${pinned === null ? 'auto' : 'chosen'})`],
     ['Bitrate', stats?.bitrate == null ? '–' : bitrateName(stats.bitrate)],
+    ...(stats?.throughput ? [['Network', bitrateName(stats.throughput)] as [string, string]] : []),
     ['Loss', stats?.loss == null ? '–' : `${(stats.loss * 100).toFixed(1)} %`],
     ['Jitter', ms(stats?.jitterMs)],
     ['Round trip', ms(stats?.rttMs)],

@@ -1,0 +1,211 @@
+/** Playback by hls.js, which is fetched when the first stream needs it. */
+import type { ErrorData, default as HlsPlayer, Level, LevelDetails } from 'hls.js';
+import { sentence } from '../words';
+import type { Layer } from './layers';
+import {
+  type Pace,
+  type Playback,
+  type PlaybackListener,
+  type PlaybackSettings,
+  withNames,
+} from './playback';
+import { mediaTime, wallTime } from './timeline';
+
+type Library = typeof HlsPlayer;
+
+/** `null` where the browser lacks media source extensions. */
+export async function playHls(
+  settings: PlaybackSettings,
+  listener: PlaybackListener,
+): Promise<Playback | null> {
+  const { default: Hls } = await import('hls.js');
+  if (!Hls.isSupported()) return null;
+  const url = settings.soundOnly ? await soundUrl(settings.url) : settings.url;
+  return new HlsJs(Hls, { ...settings, url }, listener);
+}
+
+class HlsJs implements Playback {
+  readonly name = 'hls.js';
+  layers: Layer[] = [];
+  bytes = 0;
+
+  readonly #hls: HlsPlayer;
+  readonly #listener: PlaybackListener;
+  /** The library's level of each layer. */
+  #order: number[] = [];
+  #recovered: number[] = [];
+  #closed = false;
+
+  constructor(Hls: Library, settings: PlaybackSettings, listener: PlaybackListener) {
+    this.#listener = listener;
+    const hls = new Hls(configuration(settings));
+    this.#hls = hls;
+    const { Events } = Hls;
+    hls.on(Events.MANIFEST_PARSED, () => this.#levels());
+    hls.on(Events.FRAG_LOADED, (_event, { frag, part }) => {
+      this.bytes += (part ?? frag).stats.loaded;
+    });
+    hls.on(Events.ERROR, (_event, error) => this.#error(error));
+    const { at } = settings;
+    if (at && 'wallMs' in at) {
+      hls.once(Events.LEVEL_LOADED, (_event, { details }) => {
+        const seconds = mediaTime(details.fragments, at.wallMs);
+        if (seconds !== null) hls.startLoad(Math.max(seconds, details.fragmentStart + 0.001));
+      });
+    }
+    hls.loadSource(settings.url);
+  }
+
+  get current(): number | null {
+    const at = this.#order.indexOf(this.#hls.currentLevel);
+    return at < 0 ? null : at;
+  }
+
+  get throughput(): number | null {
+    const estimate = this.#hls.bandwidthEstimate;
+    return Number.isFinite(estimate) ? estimate : null;
+  }
+
+  get codec(): string | null {
+    const level = this.#hls.levels[this.#hls.currentLevel];
+    return level?.attrs.CODECS ?? level?.videoCodec ?? level?.audioCodec ?? null;
+  }
+
+  attach(video: HTMLVideoElement): void {
+    this.#hls.attachMedia(video);
+  }
+
+  detach(): void {
+    if (!this.#closed) this.#hls.detachMedia();
+  }
+
+  choose(index: number | null): void {
+    const level = index === null ? -1 : (this.#order[index] ?? -1);
+    if (this.#hls.autoLevelEnabled ? level !== -1 : this.#hls.manualLevel !== level) {
+      this.#hls.nextLevel = level;
+    }
+  }
+
+  setPace(pace: Pace): void {
+    this.#hls.lowLatencyMode = pace === 'low';
+    this.#hls.config.maxLiveSyncPlaybackRate = pace === 'low' ? CATCH_UP_RATE : 1;
+    const low = this.#details?.partHoldBack || LOW_LATENCY_S;
+    this.#hls.targetLatency = pace === 'low' ? low : STABLE_LATENCY_S;
+  }
+
+  liveSeconds(): number | null {
+    return this.#hls.liveSyncPosition;
+  }
+
+  latencyMs(): number | null {
+    return this.#details?.live ? this.#hls.latency * 1000 : null;
+  }
+
+  window(): { start: number; end: number } | null {
+    const details = this.#details;
+    return details && details.fragments.length > 0
+      ? { start: details.fragmentStart, end: details.edge }
+      : null;
+  }
+
+  wall(seconds: number): number | null {
+    return wallTime(this.#details?.fragments ?? [], seconds);
+  }
+
+  seconds(wallMs: number): number | null {
+    return mediaTime(this.#details?.fragments ?? [], wallMs);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#hls.destroy();
+  }
+
+  get #details(): LevelDetails | null {
+    return this.#hls.latestLevelDetails;
+  }
+
+  #levels(): void {
+    const levels = this.#hls.levels
+      .map((level, index) => ({ level, index }))
+      .filter(({ level }) => level.height > 0)
+      .sort((a, b) => b.level.height - a.level.height || b.level.bitrate - a.level.bitrate);
+    this.#order = levels.map(({ index }) => index);
+    this.layers = withNames(levels.map(({ level }) => layerOf(level)));
+    this.#listener.layers();
+  }
+
+  #error({ fatal, type, details, response, error }: ErrorData): void {
+    if (!fatal || this.#closed) return;
+    if (type === 'mediaError' && this.#mayRecover()) {
+      this.#hls.recoverMediaError();
+      return;
+    }
+    const code = response?.code ?? 0;
+    this.#listener.failed({
+      gone: code === 404 || code === 410,
+      unplayable: details === 'manifestIncompatibleCodecsError' || details === 'bufferAddCodecError',
+      words: code > 0 ? `The server answered ${code} for the stream.` : sentence(error.message),
+    });
+  }
+
+  /** Twice in half a minute is worth a try. */
+  #mayRecover(): boolean {
+    const now = performance.now();
+    this.#recovered = this.#recovered.filter((at) => now - at < 30_000);
+    return this.#recovered.push(now) <= 2;
+  }
+}
+
+function configuration({ pace, at }: PlaybackSettings): Partial<HlsPlayer['config']> {
+  const low = pace === 'low';
+  return {
+    lowLatencyMode: low,
+    startPosition: at && 'seconds' in at ? at.seconds : -1,
+    ...(pace === 'stable' ? { liveSyncDuration: STABLE_LATENCY_S } : {}),
+    maxLiveSyncPlaybackRate: low ? CATCH_UP_RATE : 1,
+    liveDurationInfinity: true,
+    // A first guess, so that the picture begins at a good size; what arrives corrects it within seconds.
+    abrEwmaDefaultEstimate: 4_000_000,
+    testBandwidth: false,
+    backBufferLength: 60,
+    playlistLoadPolicy: {
+      default: {
+        maxTimeToFirstByteMs: 12_000,
+        maxLoadTimeMs: 20_000,
+        timeoutRetry: { maxNumRetry: 2, retryDelayMs: 0, maxRetryDelayMs: 0 },
+        // A host that is away for half a minute is waited for.
+        errorRetry: { maxNumRetry: 8, retryDelayMs: 1000, maxRetryDelayMs: 4000 },
+      },
+    },
+  };
+}
+
+function layerOf({ width, height, bitrate, frameRate, videoCodec }: Level): Omit<Layer, 'rid'> {
+  return {
+    width: width || null,
+    height: height || null,
+    bitrate: bitrate || null,
+    fps: frameRate || null,
+    codec: videoCodec ?? null,
+    active: true,
+  };
+}
+
+/** hls.js leaves out what has no picture where others have one: it is played as a stream of its own. */
+async function soundUrl(url: string): Promise<string> {
+  const response = await fetch(url, { cache: 'no-store' });
+  const uri = soundUri(response.ok ? await response.text() : '');
+  return uri === null ? url : new URL(uri, response.url || url).href;
+}
+
+/** The media playlist of the sound, from a multivariant playlist. */
+export function soundUri(playlist: string): string | null {
+  const lines = playlist.split(/\r?\n/);
+  const media = lines.find((line) => line.startsWith('#EXT-X-MEDIA:') && line.includes('TYPE=AUDIO'));
+  return /[:,]URI="([^"]+)"/.exec(media ?? '')?.[1] ?? null;
+}
+
+const LOW_LATENCY_S = 1;
+const STABLE_LATENCY_S = 6;
+const CATCH_UP_RATE = 1.1;
