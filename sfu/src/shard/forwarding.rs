@@ -34,8 +34,7 @@ impl Shard {
                 layout: Arc::clone(&publisher.layout),
                 packets,
             });
-            self.distribute(now, &slice);
-            self.feed_tap(&slice);
+            self.distribute(now, &slice, true);
             self.outgoing.push((Target::Others, Message::Slice(slice)));
         }
         for (stream, layer) in std::mem::take(&mut self.outbox.keyframes) {
@@ -43,7 +42,8 @@ impl Shard {
         }
     }
 
-    pub(super) fn distribute(&mut self, now: Instant, slice: &Slice) {
+    /// Gives a slice to the viewers here, and one of our own publisher to who taps the stream.
+    pub(super) fn distribute(&mut self, now: Instant, slice: &Arc<Slice>, is_ours: bool) {
         let Some(shared) = self.registry_stream(slice.stream) else {
             return;
         };
@@ -55,6 +55,9 @@ impl Shard {
         let share = || {
             if stream.media.absorb(now, slice) {
                 self.forward(now, slice, &mut stream);
+                if is_ours && let Some(feed) = &stream.tap {
+                    feed.offer(slice, &self.registry.counters.tap_lost);
+                }
             }
         };
         if catch_unwind(AssertUnwindSafe(share)).is_err() {
@@ -71,16 +74,6 @@ impl Shard {
         self.streams.insert(slice.stream, stream);
         for key in superseded {
             self.close(now, key, CloseReason::Superseded);
-        }
-    }
-
-    /// Hands a slice of one of our publishers to whoever listens to the stream.
-    fn feed_tap(&self, slice: &Arc<Slice>) {
-        if let Some(stream) = self.streams.get(&slice.stream)
-            && let Some(feed) = &stream.tap
-            && slice.epoch == stream.media.epoch
-        {
-            feed.offer(slice, &self.registry.counters.tap_lost);
         }
     }
 

@@ -417,7 +417,7 @@ impl Shard {
     /// Takes a message from the handle or from another shard.
     pub(crate) fn handle(&mut self, now: Instant, message: Message) {
         match message {
-            Message::Slice(slice) => self.distribute(now, &slice),
+            Message::Slice(slice) => self.distribute(now, &slice, false),
             Message::Keyframe { stream, layer } => self.request_keyframe(now, stream, layer),
             Message::Keyframes { stream } => self.request_keyframes(now, stream),
             Message::Stray {

@@ -36,6 +36,8 @@ pub(super) struct TrackClock {
     set_back: i64,
     /// The offset by the newest report.
     reported: Option<i64>,
+    /// Whether a report told of the newest unit.
+    was_reported: bool,
     arrivals: LeastDelayed,
     /// Place of the newest unit.
     last: Option<i64>,
@@ -108,15 +110,11 @@ impl TrackClock {
             offset: None,
             set_back: 0,
             reported: None,
+            was_reported: false,
             arrivals: LeastDelayed::default(),
             last: None,
             floor: before.map_or(-LEAST_STEP, |before| before.floor),
         }
-    }
-
-    /// Whether sender reports put it on the publisher's clock.
-    pub(super) fn is_reported(&self) -> bool {
-        self.reported.is_some()
     }
 
     /// Takes a packet in, in the order of numbers.
@@ -163,16 +161,32 @@ impl TrackClock {
             Some(offset) => offset + self.correction(offset, by_capture, seen),
             None => self.first_offset(by_capture, seen),
         };
-        let lacking = (self.floor + LEAST_STEP - (place + offset)).max(0);
-        if lacking > JUMP {
-            self.set_back += lacking;
-            self.arrivals = LeastDelayed::default();
+        if place + offset <= self.floor {
+            offset = self.after_step_back(offset, by_capture, seen);
         }
-        offset += lacking;
         self.offset = Some(offset);
-        self.floor = place + offset;
+        self.floor = (place + offset).max(self.floor + LEAST_STEP);
+        self.was_reported = seen.is_reported;
         self.last = Some(place);
         Duration::from_nanos(u64::try_from(self.floor).unwrap_or(0))
+    }
+
+    /// The offset of a unit that would come before the one before it.
+    ///
+    /// A small step, or one by the first report, is waited out: units crowd until their times have
+    /// caught up, and are right from then on.
+    fn after_step_back(&mut self, offset: i64, by_capture: i64, seen: Seen) -> i64 {
+        let lacking = self.floor + LEAST_STEP - (seen.place + offset);
+        if !seen.is_reported {
+            // The timestamps were set back.
+            self.arrivals = LeastDelayed::default();
+            return offset.max(by_capture);
+        }
+        if self.was_reported && lacking > JUMP {
+            self.set_back += lacking;
+            return offset + lacking;
+        }
+        offset
     }
 
     fn first_offset(&self, by_capture: i64, seen: Seen) -> i64 {

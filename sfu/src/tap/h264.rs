@@ -65,7 +65,6 @@ struct Open {
     first_slice: Option<usize>,
     /// Parameter sets that came in it, with start codes.
     sets: BytesMut,
-    has_sps: bool,
     body: BytesMut,
 }
 
@@ -74,15 +73,20 @@ struct Open {
 struct ParameterSets {
     /// Timestamp of the access unit whose sequence parameter set began this generation.
     since: Option<u32>,
+    /// Whether newer ones may have been lost right before the next picture.
+    may_be_old: bool,
     sps: Vec<Bytes>,
     pps: Vec<Bytes>,
 }
 
 impl FrameNum {
-    /// Whether no reference picture is missing between the one with `before` and this.
+    /// Whether a picture that is missing behind the reference picture with `before`, and before the
+    /// one with this, was no reference picture. Behind number 0 nobody knows: an IDR picture could
+    /// be missing, which has number 0 as well.
     pub(super) fn follows(self, before: Self) -> bool {
         let most = (1_u32 << self.bits.min(16)) - 1;
-        self.bits == before.bits && self.value == (before.value + 1) & most
+        let is_next = self.bits == before.bits && self.value == (before.value + 1) & most;
+        is_next && before.value != 0
     }
 }
 
@@ -90,6 +94,7 @@ impl Assembler {
     /// Packets are missing before the next one.
     pub(super) fn skip(&mut self) {
         self.is_after_hole = true;
+        self.sets.may_be_old = true;
         if let Some(open) = &mut self.open {
             open.is_whole = false;
         }
@@ -111,7 +116,8 @@ impl Assembler {
         open.seen = open.seen.meet(seen);
         open.take(&packet.payload, &mut self.sets);
         let is_picture = open.first_slice.is_some() || !open.is_whole;
-        if packet.marker && is_picture && !self.ignores_markers {
+        let is_end = packet.marker && !open.is_in_fragment && !self.ignores_markers;
+        if is_end && is_picture {
             self.ended = Some(packet.timestamp);
             return [before, self.close(open)];
         }
@@ -119,19 +125,19 @@ impl Assembler {
         [before, None]
     }
 
-    /// Nothing more comes: what is left.
-    pub(super) fn finish(&mut self) -> Option<Assembled> {
-        let open = self.open.take()?;
-        self.close(open)
-    }
-
     fn close(&mut self, open: Open) -> Option<Assembled> {
-        // Sets that were missed may differ from those before them.
-        let is_unsure = open.is_keyframe && open.is_after_hole && !open.has_sps;
-        if !open.is_whole || open.is_in_fragment || is_unsure {
+        let Some(first_slice) = open.first_slice else {
+            // Parameter sets alone: a hole before them is one before their picture.
+            self.is_after_hole |= open.is_after_hole;
+            return (!open.is_whole).then_some(Assembled::Damaged);
+        };
+        if !open.is_whole || open.is_in_fragment {
             return Some(Assembled::Damaged);
         }
-        let first_slice = open.body.get(open.first_slice?..)?;
+        if std::mem::take(&mut self.sets.may_be_old) && open.is_keyframe {
+            return Some(Assembled::Damaged);
+        }
+        let first_slice = open.body.get(first_slice..)?;
         let frame_num = (self.sets.frame_num_bits()).and_then(|bits| {
             let value = video::frame_num(first_slice, bits)?;
             Some(FrameNum { value, bits })
@@ -170,7 +176,6 @@ impl Open {
             is_reference: false,
             first_slice: None,
             sets: BytesMut::new(),
-            has_sps: false,
             body: BytesMut::new(),
         }
     }
@@ -264,7 +269,6 @@ impl Open {
     fn take_set(&mut self, unit: &[u8], sets: &mut ParameterSets) {
         self.sets.put_slice(&START_CODE);
         self.sets.put_slice(unit);
-        self.has_sps |= unit.first().is_some_and(|header| header & TYPE == SPS);
         sets.take(self.timestamp, unit);
     }
 }
@@ -273,6 +277,7 @@ impl ParameterSets {
     /// Sequence parameter sets replace all that came before their access unit.
     fn take(&mut self, timestamp: u32, unit: &[u8]) {
         let is_sps = unit.first().is_some_and(|header| header & TYPE == SPS);
+        self.may_be_old &= !is_sps;
         if is_sps && self.since != Some(timestamp) {
             *self = Self {
                 since: Some(timestamp),

@@ -12,6 +12,10 @@ mod clock;
 mod h264;
 mod reader;
 mod reorder;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -42,8 +42,9 @@ struct TrackReader {
     order: Reorder,
     clock: TrackClock,
     content: Content,
-    /// Arrival of its first packet.
+    /// Arrival of its first packet, and of the first that a sender report speaks of.
     first: Option<Instant>,
+    reported: Option<Instant>,
     /// Whether its units go out.
     is_open: bool,
 }
@@ -70,8 +71,11 @@ struct Gate {
     is_in_doubt: bool,
     /// Whether a picture came since it was last looked at.
     has_new: bool,
-    /// The newest reference picture.
-    reference: Option<(FrameNum, Seen)>,
+    /// The number of the newest reference picture.
+    reference: Option<FrameNum>,
+    /// The newest picture, and the shortest time from one to the next since the key frame.
+    newest: Option<Seen>,
+    interval: Option<Duration>,
     /// The picture at which a key frame was asked for.
     asked: Option<Seen>,
 }
@@ -89,8 +93,8 @@ struct Held {
 /// How long units are held back until sender reports tell how the tracks lie to each other. Browsers
 /// send the first for video within half a second, for audio within 2.5 s.
 const HOLD: Duration = Duration::from_millis(1_500);
-/// Over a longer gap `frame_num` may have gone round: it counts 16 reference pictures at least.
-const SHORT_GAP: Duration = Duration::from_millis(250);
+/// After the first report of one track those that were delayed less can still move all others.
+const SETTLE: Duration = Duration::from_millis(100);
 /// A key frame that was asked for and has not come by then is asked for again.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
 
@@ -137,6 +141,9 @@ impl Reader {
             self.now = self.now.max(Some(packet.arrival));
             if let Some(track) = self.track(packet.source) {
                 track.first.get_or_insert(packet.arrival);
+                if packet.capture_us.is_some() {
+                    track.reported.get_or_insert(packet.arrival);
+                }
                 track.order.push(packet);
             }
         }
@@ -150,7 +157,7 @@ impl Reader {
         self.release();
     }
 
-    /// Nothing more comes, of this publisher at least: gives out what is left.
+    /// Nothing more comes, of this publisher at least: gives out what is left and known to be whole.
     pub(crate) fn finish(&mut self) {
         for track in self.tracks.values_mut() {
             track.finish(self.zero, &mut self.held);
@@ -193,13 +200,12 @@ impl Reader {
 
     /// Lets tracks go out whose place on the clock is known, or has been waited for long enough.
     fn open_tracks(&mut self, now: Instant) {
+        let is_over = |since: Instant, span| now.saturating_duration_since(since) >= span;
         let mut closed = self.tracks.values().filter(|track| !track.is_open);
-        let are_reported = closed.all(|track| track.clock.is_reported());
+        let are_reported = closed.all(|t| t.reported.is_some_and(|at| is_over(at, SETTLE)));
         let mut is_any = false;
         for track in self.tracks.values_mut().filter(|track| !track.is_open) {
-            let waited = track
-                .first
-                .is_some_and(|at| now.saturating_duration_since(at) >= HOLD);
+            let waited = track.first.is_some_and(|at| is_over(at, HOLD));
             track.is_open = are_reported || waited;
             is_any |= track.is_open;
         }
@@ -248,6 +254,7 @@ impl TrackReader {
             clock: TrackClock::new(rate, before),
             content: Content::new(codec),
             first: None,
+            reported: None,
             is_open: false,
         }
     }
@@ -294,12 +301,6 @@ impl TrackReader {
         while let Some(next) = self.order.pop_at_end() {
             self.advance(next, zero, out);
         }
-        if let Content::H264(pictures) = &mut self.content
-            && let Some(made) = pictures.assembler.finish()
-            && let Some(picture) = pictures.gate.pass(made)
-        {
-            out.push_back(picture.held(self.track));
-        }
     }
 }
 
@@ -332,25 +333,33 @@ impl Gate {
             }
         };
         self.is_in_doubt |= picture.is_after_hole;
+        let step = self.newest.map(|newest| picture.seen.behind(newest));
+        self.newest = Some(picture.seen);
         if picture.is_keyframe {
             self.is_open = true;
             self.asked = None;
-        } else if self.is_in_doubt && !self.follows(&picture) {
+            self.interval = None;
+        } else if !self.is_in_doubt {
+            self.interval = self
+                .interval
+                .map_or(step, |shortest| step.map(|s| s.min(shortest)));
+        } else if !self.follows(&picture, step) {
             self.is_open = false;
         }
         self.is_in_doubt = false;
         if picture.is_reference {
-            self.reference = picture.frame_num.map(|number| (number, picture.seen));
+            self.reference = picture.frame_num;
         }
         self.is_open.then_some(picture)
     }
 
-    /// Whether what is missing before a picture is of no importance: nothing refers to it.
-    fn follows(&self, picture: &Picture) -> bool {
+    /// Whether what is missing before a picture is of no importance: it is one picture, and no other
+    /// refers to it.
+    fn follows(&self, picture: &Picture, step: Option<Duration>) -> bool {
+        let times = step.zip(self.interval);
+        let is_one = times.is_some_and(|(step, interval)| step * 2 < interval * 5);
         let numbers = picture.frame_num.zip(self.reference);
-        numbers.is_some_and(|(number, (before, seen))| {
-            number.follows(before) && picture.seen.behind(seen) < SHORT_GAP
-        })
+        is_one && numbers.is_some_and(|(number, before)| number.follows(before))
     }
 
     /// Whether to ask for a key frame, after a picture that did not get through.
