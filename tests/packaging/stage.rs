@@ -11,6 +11,7 @@ use hls::{Origin, PlaylistRequest, ReadError};
 use loadtest::clip::{self, P180, P360};
 use loadtest::h264::Picture;
 use media::{Config, Packager, TrackKind, Unit};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::checker::Playlist;
@@ -151,6 +152,25 @@ impl Stage {
         }
     }
 
+    /// Feeds all tracks as fast as time goes, over and over.
+    pub(crate) fn feed_live(&self) -> Live {
+        let (stop, mut stopped) = oneshot::channel();
+        let (packager, clip) = (Arc::clone(&self.packager), self.clip.clone());
+        let task = tokio::spawn(async move {
+            let begin = tokio::time::Instant::now();
+            let turns = (0_u32..).map(|turn| ms(6_000) * turn);
+            for unit in turns.flat_map(|from| clip.at(&ALL, from)) {
+                tokio::select! {
+                    () = tokio::time::sleep_until(begin + unit.pts) => {}
+                    _ = &mut stopped => return,
+                }
+                // What finds no room is lost, as it is for a server.
+                packager.push(unit);
+            }
+        });
+        Live { stop, task }
+    }
+
     /// The playlist as soon as it has that part, with parts: one that has ended lists none.
     pub(crate) async fn reached(&self, track: u8, msn: u64, part: usize) -> Playlist {
         let mut request = PlaylistRequest::default();
@@ -181,6 +201,19 @@ impl Stage {
             told.insert(track, player.await.unwrap());
         }
         (self.origin, told)
+    }
+}
+
+/// Feeds until it is told to stop.
+pub(crate) struct Live {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Live {
+    pub(crate) async fn stop(self) {
+        let _ = self.stop.send(());
+        self.task.await.unwrap();
     }
 }
 
