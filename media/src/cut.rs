@@ -70,16 +70,31 @@ impl Cutter {
         self.take(pts, place, cut)
     }
 
+    /// Whether the part that the last picture would be in must end before it after all, because it
+    /// lasts until `next`.
+    pub(crate) fn ends_before_last(&mut self, next: Duration) -> bool {
+        let Some(place) = &mut self.at else {
+            return false;
+        };
+        let ends = place.last > place.part && next > place.part + self.lengths.part;
+        if ends {
+            place.part = place.last;
+        }
+        ends
+    }
+
     /// Whether something ends before this piece of sound, of sound that stands alone or beside a
     /// picture whose segments begin at [`Cutter::follow`]ed times.
     pub(crate) fn sound(&mut self, pts: Duration, length: Duration, alone: bool) -> Cut {
         let Some(place) = self.place(pts) else {
             return Cut::Nothing;
         };
+        // Sound that began just before the picture makes no segment of a frame or two.
+        let long_enough = pts.saturating_sub(place.segment) >= self.lengths.segment / 4;
         let ends_here = if alone {
             pts + length > place.segment + self.lengths.segment
         } else {
-            self.passes_boundary(pts + length / 2)
+            self.passes_boundary(pts + length / 2) && long_enough
         };
         let cut = if ends_here {
             Cut::Segment
@@ -203,6 +218,22 @@ mod tests {
         let cuts = (0..9).map(|n| cutter.picture(frame(n, 3), n % 6 == 0));
         let (parts, _) = shape(cuts);
         assert!(parts[1..].iter().all(|frames| *frames == 1), "{parts:?}");
+    }
+
+    #[test]
+    fn a_picture_that_stands_is_a_part_of_its_own() {
+        let mut cutter = Cutter::new(LENGTHS);
+        let mut now = 0;
+        let mut ends = Vec::new();
+        for pause in [33, 33, 33, 1_000, 33, 33] {
+            if cutter.ends_before_last(Duration::from_millis(now)) {
+                ends.push(now);
+            }
+            cutter.picture(Duration::from_millis(now), now == 0);
+            now += pause;
+        }
+        // The fourth picture stands from 99 to 1099 ms.
+        assert_eq!(ends, [1_099]);
     }
 
     #[test]

@@ -114,8 +114,11 @@ pub(crate) struct Part {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum ToWorker {
     Settings(Settings),
+    /// Before its first unit; at any time.
     Track(Track),
     Unit(Unit),
+    /// Asks for [`FromWorker::Alive`].
+    Ping,
 }
 
 /// From the child to the server.
@@ -125,6 +128,8 @@ pub(crate) enum FromWorker {
     Part(Part),
     /// In words; the child goes on as far as it can.
     Problem(String),
+    /// All that came before the ping has been worked on.
+    Alive,
 }
 
 /// A frame that can be written and read.
@@ -154,41 +159,78 @@ pub(crate) fn read<F: Frame>(from: &mut impl Read) -> Result<Option<F>, FrameErr
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
         done => done?,
     }
-    let (kind, mut body) = begin(head)?;
+    let (kind, length) = begin(head)?;
+    let mut body = BytesMut::zeroed(length);
     from.read_exact(&mut body)?;
     F::decode(kind, body.freeze()).map(Some)
 }
 
-/// [`read`], without holding up a thread.
-pub(crate) async fn read_async<F: Frame>(
-    from: &mut (impl AsyncRead + Unpin),
-) -> Result<Option<F>, FrameError> {
-    let mut head = [0; HEAD];
-    match from.read_exact(&mut head).await {
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
-        done => done?,
-    };
-    let (kind, mut body) = begin(head)?;
-    from.read_exact(&mut body).await?;
-    F::decode(kind, body.freeze()).map(Some)
+/// Reads frames without holding up a thread.
+#[derive(Debug)]
+pub(crate) struct FrameReader<R> {
+    from: R,
+    read: BytesMut,
 }
 
-fn begin(head: [u8; HEAD]) -> Result<(u8, BytesMut), FrameError> {
+/// Read at once: parts of a usual stream come whole.
+const AT_ONCE: usize = 64 * 1024;
+
+impl<R: AsyncRead + Unpin> FrameReader<R> {
+    pub(crate) fn new(from: R) -> Self {
+        Self {
+            from,
+            read: BytesMut::new(),
+        }
+    }
+
+    /// The next frame; none at the end of the stream. Cancel safe: what has been read of a frame
+    /// stays for the next call.
+    pub(crate) async fn next<F: Frame>(&mut self) -> Result<Option<F>, FrameError> {
+        loop {
+            if let Some(frame) = self.take()? {
+                return Ok(Some(frame));
+            }
+            self.read.reserve(AT_ONCE);
+            if self.from.read_buf(&mut self.read).await? == 0 {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// A frame that has been read whole.
+    fn take<F: Frame>(&mut self) -> Result<Option<F>, FrameError> {
+        let Some(head) = self.read.first_chunk() else {
+            return Ok(None);
+        };
+        let (kind, length) = begin(*head)?;
+        if self.read.len() < HEAD + length {
+            return Ok(None);
+        }
+        let mut frame = self.read.split_to(HEAD + length);
+        frame.advance(HEAD);
+        F::decode(kind, frame.freeze()).map(Some)
+    }
+}
+
+/// Kind and length of the body.
+fn begin(head: [u8; HEAD]) -> Result<(u8, usize), FrameError> {
     let mut head = head.as_slice();
     let length = usize::try_from(head.get_u32()).unwrap_or(usize::MAX);
     let kind = head.get_u8();
     if length > MOST_BYTES {
         return Err(FrameError::TooLong(length));
     }
-    Ok((kind, BytesMut::zeroed(length)))
+    Ok((kind, length))
 }
 
 const SETTINGS: u8 = 1;
 const TRACK: u8 = 2;
 const UNIT: u8 = 3;
+const PING: u8 = 4;
 const INIT: u8 = 11;
 const PART: u8 = 12;
 const PROBLEM: u8 = 13;
+const ALIVE: u8 = 14;
 
 impl Frame for ToWorker {
     fn encode(&self, body: &mut BytesMut) -> u8 {
@@ -211,6 +253,7 @@ impl Frame for ToWorker {
                 body.put_slice(&unit.bytes);
                 UNIT
             }
+            Self::Ping => PING,
         }
     }
 
@@ -220,6 +263,7 @@ impl Frame for ToWorker {
             SETTINGS => json(&body).map(Self::Settings).ok_or_else(malformed),
             TRACK => json(&body).map(Self::Track).ok_or_else(malformed),
             UNIT => unit(&mut body).map(Self::Unit).ok_or_else(malformed),
+            PING => Ok(Self::Ping),
             other => Err(FrameError::UnknownKind(other)),
         }
     }
@@ -254,6 +298,7 @@ impl Frame for FromWorker {
                 body.put_slice(words.as_bytes());
                 PROBLEM
             }
+            Self::Alive => ALIVE,
         }
     }
 
@@ -266,6 +311,7 @@ impl Frame for FromWorker {
                 let words = std::str::from_utf8(&body).map_err(|_| malformed())?;
                 Ok(Self::Problem(words.to_owned()))
             }
+            ALIVE => Ok(Self::Alive),
             other => Err(FrameError::UnknownKind(other)),
         }
     }
@@ -336,7 +382,11 @@ fn time(body: &mut Bytes) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Poll, Waker};
+
     use proptest::prelude::*;
+    use tokio::io::ReadBuf;
 
     use super::*;
 
@@ -385,6 +435,58 @@ mod tests {
             bytes: Bytes::from_static(b"moof"),
         }));
         round(FromWorker::Problem("no encoder".to_owned()));
+        round(ToWorker::Ping);
+        round(FromWorker::Alive);
+    }
+
+    /// A socket that hands over one byte at a time, and nothing every other time it is asked.
+    struct Slow {
+        bytes: Bytes,
+        is_ready: bool,
+    }
+
+    impl AsyncRead for Slow {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            into: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            self.is_ready = !self.is_ready;
+            if !self.is_ready {
+                return Poll::Pending;
+            }
+            let next = self.bytes.len().min(1);
+            into.put_slice(&self.bytes.split_to(next));
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn a_read_that_is_given_up_loses_nothing() {
+        let frames = [
+            FromWorker::Problem("one".to_owned()),
+            FromWorker::Alive,
+            FromWorker::Problem("two".to_owned()),
+        ];
+        let bytes: Vec<u8> = frames.iter().flat_map(|frame| frame.to_bytes()).collect();
+        let mut reader = FrameReader::new(Slow {
+            bytes: bytes.into(),
+            is_ready: false,
+        });
+        let mut seen = Vec::new();
+        loop {
+            // Each future is polled once and dropped, as `select!` does.
+            let polled = std::pin::pin!(reader.next::<FromWorker>())
+                .poll(&mut Context::from_waker(Waker::noop()));
+            match polled {
+                Poll::Pending => {}
+                Poll::Ready(frame) => match frame.unwrap() {
+                    Some(frame) => seen.push(frame),
+                    None => break,
+                },
+            }
+        }
+        assert_eq!(seen, frames);
     }
 
     #[test]

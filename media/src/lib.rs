@@ -8,11 +8,15 @@
 
 mod audio;
 mod cut;
+mod feed;
 mod frame;
 mod h264;
 mod muxer;
+mod package;
 mod packager;
+mod pictures;
 mod plugins;
+mod sound;
 mod timeline;
 mod worker;
 

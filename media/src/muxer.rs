@@ -1,7 +1,7 @@
 //! [`Muxer`]: one rendition's samples into CMAF chunks, by GStreamer's `cmafmux`.
 //!
-//! Where chunks and fragments end is told with an event between samples (`manual-split`), so that
-//! the muxer decides nothing about time.
+//! Where chunks and fragments end is told with an event between samples (`manual-split`), and how
+//! long a sample lasts with its duration, so that the muxer decides nothing about time.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::SyncSender;
@@ -10,18 +10,18 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use gstreamer as gst;
-use gstreamer::glib;
 use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 
 use crate::cut::Cut;
+use crate::feed::{Feed, clock_time};
 use crate::frame::{FromWorker, Init, Media, Part};
 
 /// A run of one rendition.
 #[derive(Debug)]
 pub(crate) struct Muxer {
-    pipeline: gst::Pipeline,
-    source: gst_app::AppSrc,
+    feed: Feed,
+    is_intra: bool,
     chunks: Arc<Mutex<VecDeque<Chunk>>>,
     now: Chunk,
 }
@@ -42,68 +42,87 @@ pub(crate) struct Label {
     pub(crate) discontinuity: bool,
 }
 
+/// A picture, or a frame of sound.
+#[derive(Debug, Clone)]
+pub(crate) struct Sample {
+    pub(crate) bytes: Bytes,
+    pub(crate) pts: Duration,
+    pub(crate) independent: bool,
+}
+
+/// A muxer that has been told of the end of so many chunks and let none of them out stands still.
+const MOST_PENDING: usize = 8;
+
 impl Muxer {
     /// Opens a run of samples with these caps.
     pub(crate) fn open(
         caps: &gst::Caps,
         label: Label,
         out: SyncSender<FromWorker>,
-    ) -> Result<Self, glib::BoolError> {
-        let source = gst_app::AppSrc::builder()
-            .caps(caps)
-            .format(gst::Format::Time)
-            .build();
+    ) -> Result<Self, String> {
         let mux = gst::ElementFactory::make("cmafmux")
             .property("manual-split", true)
             .property("write-mehd", false)
             .property_from_str("header-update-mode", "caps")
-            .build()?;
+            .build()
+            .map_err(|error| error.to_string())?;
         let chunks: Arc<Mutex<VecDeque<Chunk>>> = Arc::default();
+        let is_intra = matches!(label.media, Media::Audio { .. });
         let sink = sink(label, Arc::clone(&chunks), out);
-        let pipeline = gst::Pipeline::new();
-        pipeline.add_many([source.upcast_ref(), &mux, sink.upcast_ref()])?;
-        gst::Element::link_many([source.upcast_ref(), &mux, sink.upcast_ref()])?;
-        pipeline
-            .set_state(gst::State::Playing)
-            .map_err(|error| glib::bool_error!("the muxer does not start: {error}"))?;
         Ok(Self {
-            pipeline,
-            source,
+            feed: Feed::open(&[mux, sink.upcast()], caps)?,
+            is_intra,
             chunks,
             now: Chunk::default(),
         })
     }
 
-    /// Adds a sample, after what ends before it.
-    pub(crate) fn push(&mut self, cut: Cut, bytes: Bytes, pts: Duration, independent: bool) {
-        if cut != Cut::Nothing {
-            self.end_chunk(cut == Cut::Segment);
-            self.source.send_event(split(cut));
-        }
+    /// Adds a sample that lasts so long.
+    ///
+    /// # Errors
+    /// In words; the muxer is of no more use.
+    pub(crate) fn push(&mut self, sample: Sample, lasts: Duration) -> Result<(), String> {
         if self.now.samples == 0 {
-            self.now.independent = independent;
+            self.now.independent = sample.independent;
         }
         self.now.samples = self.now.samples.saturating_add(1);
-        let mut buffer = gst::Buffer::from_slice(bytes);
+        let mut buffer = gst::Buffer::from_slice(sample.bytes);
         if let Some(buffer) = buffer.get_mut() {
-            buffer.set_pts(clock_time(pts));
-            buffer.set_dts(clock_time(pts));
-            if !independent {
+            buffer.set_pts(clock_time(sample.pts));
+            buffer.set_dts(clock_time(sample.pts));
+            buffer.set_duration(clock_time(lasts));
+            if !sample.independent {
                 buffer.set_flags(gst::BufferFlags::DELTA_UNIT);
             }
         }
-        // It fails only when the pipeline failed; the bus tells of that.
-        let _ = self.source.push_buffer(buffer);
+        self.feed.push(buffer)
     }
 
-    /// What went wrong, if something did.
-    pub(crate) fn problem(&self) -> Option<String> {
-        let bus = self.pipeline.bus()?;
-        let message = bus.pop_filtered(&[gst::MessageType::Error])?;
-        match message.view() {
-            gst::MessageView::Error(error) => Some(error.error().to_string()),
-            _ => None,
+    /// Ends a chunk, at the end of its last sample, and lets it out.
+    ///
+    /// # Errors
+    /// In words; the muxer is of no more use.
+    pub(crate) fn cut(&mut self, cut: Cut, at: Duration) -> Result<(), String> {
+        if cut == Cut::Nothing || self.now.samples == 0 {
+            return Ok(());
         }
+        if self.end_chunk(cut == Cut::Segment) > MOST_PENDING {
+            return Err("the muxer stands still".to_owned());
+        }
+        self.feed.send(split(cut));
+        // The muxer looks at the event when a buffer follows it. One that holds nothing spares the
+        // chunk from waiting for the next sample.
+        let mut nothing = gst::Buffer::new();
+        if let Some(buffer) = nothing.get_mut() {
+            buffer.set_pts(clock_time(at));
+            buffer.set_dts(clock_time(at));
+            buffer.set_flags(gst::BufferFlags::GAP | gst::BufferFlags::DROPPABLE);
+            if !self.is_intra {
+                // It begins no group of pictures.
+                buffer.set_flags(gst::BufferFlags::DELTA_UNIT);
+            }
+        }
+        self.feed.push(nothing)
     }
 
     /// Lets the last samples out and closes.
@@ -111,27 +130,20 @@ impl Muxer {
         if self.now.samples > 0 {
             self.end_chunk(true);
         }
-        let _ = self.source.end_of_stream();
-        if let Some(bus) = self.pipeline.bus() {
-            let ends = [gst::MessageType::Eos, gst::MessageType::Error];
-            bus.timed_pop_filtered(gst::ClockTime::from_seconds(1), &ends);
-        }
+        self.feed.end();
+        self.feed.wait_for_end();
     }
 
-    fn end_chunk(&mut self, ends_segment: bool) {
+    /// Returns how many chunks are to come out.
+    fn end_chunk(&mut self, ends_segment: bool) -> usize {
         let chunk = Chunk {
             ends_segment,
             ..self.now
         };
+        self.now = Chunk::default();
         let mut chunks = self.chunks.lock().unwrap_or_else(PoisonError::into_inner);
         chunks.push_back(chunk);
-        self.now = Chunk::default();
-    }
-}
-
-impl Drop for Muxer {
-    fn drop(&mut self) {
-        let _ = self.pipeline.set_state(gst::State::Null);
+        chunks.len()
     }
 }
 
@@ -140,10 +152,6 @@ fn split(cut: Cut) -> gst::Event {
         .field("chunk", cut == Cut::Part)
         .build();
     gst::event::CustomDownstream::new(structure)
-}
-
-pub(crate) fn clock_time(time: Duration) -> gst::ClockTime {
-    gst::ClockTime::from_nseconds(u64::try_from(time.as_nanos()).unwrap_or_default())
 }
 
 fn sink(

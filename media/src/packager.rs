@@ -10,17 +10,19 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
+use bytes::Bytes;
 use hls::{Chunk, Origin, Writer};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::UnixStream;
 use tokio::net::unix::OwnedWriteHalf;
 use tokio::process::{Child, Command};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, interval, sleep, sleep_until};
 
 use crate::frame::{
-    self, Frame as _, FromWorker, Media, Part, Settings, ToWorker, Track, TrackKind, Unit,
+    self, Frame as _, FrameReader, FromWorker, Media, Part, Settings, ToWorker, Track, TrackKind,
+    Unit,
 };
 
 /// What a packager is told.
@@ -30,7 +32,7 @@ pub struct Config {
     pub program: PathBuf,
     /// Such as `media-worker`.
     pub arguments: Vec<String>,
-    /// Longest part.
+    /// Longest part, where pictures are not further apart.
     pub part: Duration,
     /// Length of a segment, where key frames allow it.
     pub segment: Duration,
@@ -38,63 +40,119 @@ pub struct Config {
     pub audio_bits_a_second: u32,
     /// Unix time, in milliseconds, of the stream's zero.
     pub zero_unix_ms: i64,
-    /// A child that makes nothing for this long, though it is fed, is killed.
+    /// A child that gives no sign of life for this long is killed: three segments are a good
+    /// measure.
     pub patience: Duration,
 }
 
 /// A stream's packaging. Dropping it ends the stream's renditions and the child.
 #[derive(Debug)]
 pub struct Packager {
-    units: mpsc::Sender<ToWorker>,
+    origin: Origin,
+    units: mpsc::Sender<Unit>,
+    added: mpsc::Sender<Rendition>,
+    worker: watch::Receiver<Option<u32>>,
     task: JoinHandle<()>,
 }
 
 /// Units that wait for the child: about two seconds. What comes when it is full is lost, and the
 /// stream's HLS goes on at the next key frame.
 const QUEUE: usize = 512;
+/// Tracks that wait for it: all that there can be.
+const TRACKS: usize = 256;
 /// A child that died is replaced after this long, so that one that cannot start does not spin.
 const PAUSE: Duration = Duration::from_millis(500);
+/// Before its first sign of life a child loads its plugins, which on a busy machine takes a while.
+const START: Duration = Duration::from_secs(15);
 
 impl Packager {
-    /// Starts packaging into `origin`. Each track gets the rendition of its name.
+    /// Starts packaging into `origin`.
     #[must_use]
-    pub fn start(config: Config, origin: Origin, tracks: &[(u8, TrackKind, &str)]) -> Self {
+    pub fn start(config: Config, origin: Origin) -> Self {
         let (units, queue) = mpsc::channel(QUEUE);
-        let tracks = tracks
-            .iter()
-            .map(|(id, kind, name)| {
-                let rendition = Rendition {
-                    track: Track {
-                        id: *id,
-                        kind: *kind,
-                    },
-                    writer: origin.writer(name),
-                    begins: None,
-                };
-                (*id, rendition)
-            })
-            .collect();
-        let task = tokio::spawn(run(config, tracks, queue));
-        Self { units, task }
+        let (added, adding) = mpsc::channel(TRACKS);
+        let (worker, watched) = watch::channel(None);
+        let run = Run {
+            config,
+            queue: Queue {
+                tracks: adding,
+                units: queue,
+            },
+            renditions: BTreeMap::new(),
+            worker,
+        };
+        Self {
+            origin,
+            units,
+            added,
+            worker: watched,
+            task: tokio::spawn(run.run()),
+        }
     }
 
-    /// Hands over an access unit. Returns whether there was room for it.
+    /// Adds a track, at any time, whose units become the rendition of that name. A number is for one
+    /// track only. One that sends nothing holds up no other.
+    ///
+    /// Returns whether there was room for it, which there is unless hundreds are added at once.
+    pub fn add_track(&self, id: u8, kind: TrackKind, name: &str) -> bool {
+        let rendition = Rendition {
+            track: Track { id, kind },
+            writer: self.origin.writer(name),
+            begins: None,
+            breaks: false,
+        };
+        self.added.try_send(rendition).is_ok()
+    }
+
+    /// Hands over an access unit of a track that was added. Returns whether there was room for it.
     pub fn push(&self, unit: Unit) -> bool {
-        self.units.try_send(ToWorker::Unit(unit)).is_ok()
+        self.units.try_send(unit).is_ok()
+    }
+
+    /// The process id of the child that packages now, and of each that replaces it.
+    #[must_use]
+    pub fn worker(&self) -> watch::Receiver<Option<u32>> {
+        self.worker.clone()
     }
 
     /// Lets the child finish what it has, and ends the renditions.
     pub async fn finish(self) {
-        drop(self.units);
+        drop((self.units, self.added));
         let _ = self.task.await;
     }
 }
 
+#[derive(Debug)]
 struct Rendition {
     track: Track,
     writer: Writer,
     /// An initialisation whose first part has not come: only that tells the frame rate.
     begins: Option<frame::Init>,
+    /// Whether its next initialisation does not continue what was: another child made that.
+    breaks: bool,
+}
+
+/// What goes to the child.
+struct Queue {
+    tracks: mpsc::Receiver<Rendition>,
+    units: mpsc::Receiver<Unit>,
+}
+
+enum Next {
+    Track(Box<Rendition>),
+    Unit(Unit),
+}
+
+impl Queue {
+    /// The next thing for the child; none when there is no more. Tracks come before units, so that
+    /// no unit comes before its track. Cancel safe.
+    async fn next(&mut self) -> Option<Next> {
+        tokio::select! {
+            biased;
+            Some(track) = self.tracks.recv() => Some(Next::Track(Box::new(track))),
+            unit = self.units.recv() => unit.map(Next::Unit),
+        }
+    }
 }
 
 /// How a child ended.
@@ -105,40 +163,156 @@ enum End {
     Died(String),
 }
 
-async fn run(
+/// A stream, through all its children.
+struct Run {
     config: Config,
-    mut tracks: BTreeMap<u8, Rendition>,
-    mut queue: mpsc::Receiver<ToWorker>,
-) {
-    let mut is_first = true;
-    loop {
-        let ended = match start(&config) {
-            Ok((child, socket)) => {
-                let mut life = Life {
-                    config: &config,
-                    tracks: &mut tracks,
-                    is_first,
-                };
-                life.live(child, socket, &mut queue).await
+    queue: Queue,
+    renditions: BTreeMap<u8, Rendition>,
+    worker: watch::Sender<Option<u32>>,
+}
+
+impl Run {
+    async fn run(mut self) {
+        while let End::Died(why) = self.live().await {
+            tracing::warn!(why, "A media-worker ended, another is started: {why}");
+            self.worker.send_replace(None);
+            sleep(PAUSE).await;
+            // What waited is old by now.
+            while self.queue.units.try_recv().is_ok() {}
+            if self.queue.units.is_closed() {
+                break;
             }
-            Err(error) => End::Died(format!("it cannot be started: {error}")),
+            for rendition in self.renditions.values_mut() {
+                rendition.begins = None;
+                rendition.breaks = true;
+            }
+        }
+        self.worker.send_replace(None);
+        for rendition in self.renditions.values_mut() {
+            rendition.writer.end();
+        }
+    }
+
+    /// One child, from its start to its end.
+    async fn live(&mut self) -> End {
+        let (mut child, socket) = match start(&self.config) {
+            Ok(started) => started,
+            Err(error) => return End::Died(format!("it cannot be started: {error}")),
         };
-        is_first = false;
-        match ended {
-            End::Finished => break,
-            End::Died(why) => {
-                tracing::warn!(why, "A media-worker ended, another is started: {why}");
-                sleep(PAUSE).await;
-                // What waited is old by now.
-                while queue.try_recv().is_ok() {}
-                if queue.is_closed() && queue.is_empty() {
-                    break;
+        self.worker.send_replace(child.id());
+        let ended = self.exchange(socket).await;
+        let _ = child.start_kill();
+        let _ = child.wait().await;
+        ended
+    }
+
+    /// Feeds a child and takes what it makes, both at once: neither ever waits for the other.
+    async fn exchange(&mut self, socket: UnixStream) -> End {
+        let (from, mut to) = socket.into_split();
+        let mut from = FrameReader::new(from);
+        let mut feeds = true;
+        let mut unsent = self.opening();
+        let mut pings = interval(self.config.patience / 4);
+        let mut is_ping_due = false;
+        let mut patience = Instant::now() + self.config.patience + START;
+        loop {
+            if unsent.is_empty() && feeds && std::mem::take(&mut is_ping_due) {
+                unsent = ToWorker::Ping.to_bytes();
+            }
+            tokio::select! {
+                sent = to.write_buf(&mut unsent), if !unsent.is_empty() => {
+                    if let Err(error) = sent {
+                        return End::Died(format!("its socket failed: {error}"));
+                    }
                 }
+                next = self.queue.next(), if unsent.is_empty() && feeds => match next {
+                    Some(Next::Unit(unit)) => unsent = ToWorker::Unit(unit).to_bytes(),
+                    Some(Next::Track(rendition)) => unsent = self.add(*rendition),
+                    None => {
+                        feeds = false;
+                        close(&mut to).await;
+                    }
+                },
+                frame = from.next::<FromWorker>() => match frame {
+                    Ok(Some(frame)) => {
+                        patience = Instant::now() + self.config.patience;
+                        if let Err(why) = self.take(frame) {
+                            return End::Died(why);
+                        }
+                    }
+                    Ok(None) if !feeds => return End::Finished,
+                    Ok(None) => return End::Died("it closed its socket".to_owned()),
+                    Err(error) => return End::Died(error.to_string()),
+                },
+                _ = pings.tick() => is_ping_due = true,
+                () = sleep_until(patience) => return End::Died("it stood still".to_owned()),
             }
         }
     }
-    for rendition in tracks.values_mut() {
-        rendition.writer.end();
+
+    /// What a child hears first.
+    fn opening(&self) -> Bytes {
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let settings = ToWorker::Settings(Settings {
+            part_ms: millis(self.config.part),
+            segment_ms: millis(self.config.segment),
+            audio_bits_a_second: self.config.audio_bits_a_second,
+        });
+        let renditions = self.renditions.values();
+        let tracks = renditions.map(|rendition| ToWorker::Track(rendition.track));
+        let frames = std::iter::once(settings).chain(tracks);
+        frames.flat_map(|frame| frame.to_bytes()).collect()
+    }
+
+    /// Adds a rendition. Returns what the child is sent of it.
+    fn add(&mut self, mut rendition: Rendition) -> Bytes {
+        let track = rendition.track;
+        if self.renditions.contains_key(&track.id) {
+            tracing::warn!("Track {} of a packager was added twice", track.id);
+            rendition.writer.end();
+            return Bytes::new();
+        }
+        self.renditions.insert(track.id, rendition);
+        ToWorker::Track(track).to_bytes()
+    }
+
+    fn take(&mut self, frame: FromWorker) -> Result<(), String> {
+        match frame {
+            FromWorker::Init(init) => {
+                let rendition = rendition(&mut self.renditions, init.track)?;
+                rendition.breaks |= init.discontinuity;
+                rendition.begins = Some(init);
+                Ok(())
+            }
+            FromWorker::Part(part) => self.take_part(part),
+            FromWorker::Problem(words) => {
+                tracing::warn!(words, "A media-worker reports: {words}");
+                Ok(())
+            }
+            FromWorker::Alive => Ok(()),
+        }
+    }
+
+    fn take_part(&mut self, part: Part) -> Result<(), String> {
+        let rendition = rendition(&mut self.renditions, part.track)?;
+        if let Some(init) = rendition.begins.take() {
+            let init = hls::Init {
+                bytes: init.bytes,
+                media: media(init.media, &part),
+                zero_unix_ms: self.config.zero_unix_ms,
+                discontinuity: std::mem::take(&mut rendition.breaks),
+            };
+            let begun = rendition.writer.begin(init);
+            begun.map_err(|error| error.to_string())?;
+        }
+        let pushed = rendition.writer.push(Chunk {
+            bytes: part.bytes,
+            start: part.start,
+            duration: part.duration,
+            independent: part.independent,
+            ends_segment: part.ends_segment,
+        });
+        pushed.map_err(|error| error.to_string())
     }
 }
 
@@ -161,110 +335,10 @@ fn is_passed_on(name: &str) -> bool {
     name.starts_with("GST_") || ["PATH", "HOME", "LANG", "XDG_CACHE_HOME"].contains(&name)
 }
 
-/// One child, from its start to its end.
-struct Life<'a> {
-    config: &'a Config,
-    tracks: &'a mut BTreeMap<u8, Rendition>,
-    is_first: bool,
-}
-
-impl Life<'_> {
-    async fn live(
-        &mut self,
-        mut child: Child,
-        socket: UnixStream,
-        queue: &mut mpsc::Receiver<ToWorker>,
-    ) -> End {
-        let (read, write) = socket.into_split();
-        let mut read = tokio::io::BufReader::with_capacity(256 * 1024, read);
-        let (feed, fed) = mpsc::channel(1);
-        let feeding = feed_child(write, self.opening(), queue, feed);
-        tokio::pin!(feeding);
-        let mut watchdog = Watchdog::new(self.config.patience);
-        let mut fed = fed;
-        let mut feeds = true;
-        let ended = loop {
-            tokio::select! {
-                done = &mut feeding, if feeds => {
-                    feeds = false;
-                    if let Err(error) = done {
-                        break End::Died(format!("its socket failed: {error}"));
-                    }
-                    // The stream is over: the child finishes what it has and closes.
-                    watchdog.fed();
-                }
-                Some(()) = fed.recv() => watchdog.fed(),
-                frame = frame::read_async::<FromWorker>(&mut read) => match frame {
-                    Ok(Some(frame)) => {
-                        watchdog.made();
-                        if let Err(why) = self.take(frame) {
-                            break End::Died(why);
-                        }
-                    }
-                    Ok(None) if !feeds => break End::Finished,
-                    Ok(None) => break End::Died("it closed its socket".to_owned()),
-                    Err(error) => break End::Died(error.to_string()),
-                },
-                () = watchdog.bites() => break End::Died("it stood still".to_owned()),
-            }
-        };
-        let _ = child.start_kill();
-        let _ = child.wait().await;
-        ended
-    }
-
-    /// What a child hears first.
-    fn opening(&self) -> Vec<ToWorker> {
-        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        let settings = ToWorker::Settings(Settings {
-            part_ms: millis(self.config.part),
-            segment_ms: millis(self.config.segment),
-            audio_bits_a_second: self.config.audio_bits_a_second,
-        });
-        let tracks = self.tracks.values().map(|r| ToWorker::Track(r.track));
-        std::iter::once(settings).chain(tracks).collect()
-    }
-
-    fn take(&mut self, frame: FromWorker) -> Result<(), String> {
-        match frame {
-            FromWorker::Init(init) => {
-                let rendition = rendition(self.tracks, init.track)?;
-                rendition.begins = Some(init);
-                Ok(())
-            }
-            FromWorker::Part(part) => self.take_part(part),
-            FromWorker::Problem(words) => {
-                tracing::warn!(words, "A media-worker reports: {words}");
-                Ok(())
-            }
-        }
-    }
-
-    fn take_part(&mut self, part: Part) -> Result<(), String> {
-        let rendition = rendition(self.tracks, part.track)?;
-        // A run that ends with a single sample cannot tell how long that is.
-        if part.duration.is_zero() {
-            return Ok(());
-        }
-        if let Some(init) = rendition.begins.take() {
-            let init = hls::Init {
-                bytes: init.bytes,
-                media: media(init.media, &part),
-                zero_unix_ms: self.config.zero_unix_ms,
-                discontinuity: init.discontinuity || !self.is_first,
-            };
-            let begun = rendition.writer.begin(init);
-            begun.map_err(|error| error.to_string())?;
-        }
-        let pushed = rendition.writer.push(Chunk {
-            bytes: part.bytes,
-            start: part.start,
-            duration: part.duration,
-            independent: part.independent,
-            ends_segment: part.ends_segment,
-        });
-        pushed.map_err(|error| error.to_string())
-    }
+/// Tells the child that nothing more comes.
+async fn close(socket: &mut OwnedWriteHalf) {
+    // Where that fails, the child is gone, and reading tells.
+    let _ = socket.shutdown().await;
 }
 
 fn rendition(tracks: &mut BTreeMap<u8, Rendition>, track: u8) -> Result<&mut Rendition, String> {
@@ -297,51 +371,5 @@ fn frame_rate(part: &Part) -> f64 {
         whole
     } else {
         rate
-    }
-}
-
-async fn feed_child(
-    mut socket: OwnedWriteHalf,
-    opening: Vec<ToWorker>,
-    queue: &mut mpsc::Receiver<ToWorker>,
-    fed: mpsc::Sender<()>,
-) -> io::Result<()> {
-    for frame in opening {
-        socket.write_all(&frame.to_bytes()).await?;
-    }
-    while let Some(frame) = queue.recv().await {
-        socket.write_all(&frame.to_bytes()).await?;
-        let _ = fed.try_send(());
-    }
-    socket.shutdown().await
-}
-
-/// Bites a child that is fed and makes nothing.
-struct Watchdog {
-    patience: Duration,
-    hungry_since: Option<Instant>,
-}
-
-impl Watchdog {
-    fn new(patience: Duration) -> Self {
-        Self {
-            patience,
-            hungry_since: None,
-        }
-    }
-
-    fn fed(&mut self) {
-        self.hungry_since.get_or_insert_with(Instant::now);
-    }
-
-    fn made(&mut self) {
-        self.hungry_since = None;
-    }
-
-    async fn bites(&self) {
-        match self.hungry_since {
-            Some(since) => sleep_until(since + self.patience).await,
-            None => std::future::pending().await,
-        }
     }
 }

@@ -4,11 +4,11 @@ use gstreamer as gst;
 
 /// Elements, and the Debian package that each is in.
 const NEEDED: [(&str, &str); 7] = [
-    ("appsrc", "gstreamer1.0-plugins-base"),
     ("appsink", "gstreamer1.0-plugins-base"),
     ("opusdec", "gstreamer1.0-plugins-base"),
     ("audioconvert", "gstreamer1.0-plugins-base"),
     ("audioresample", "gstreamer1.0-plugins-base"),
+    ("audiorate", "gstreamer1.0-plugins-base"),
     ("avenc_aac", "gstreamer1.0-libav"),
     ("cmafmux", "tallylight itself"),
 ];

@@ -1,0 +1,171 @@
+//! [`Package`]: all tracks of a stream, and what holds for them together.
+//!
+//! A run is what has one continuous time. Where time jumps in one track, the run of all ends, because
+//! playlists must have their discontinuities together.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::mpsc::SyncSender;
+use std::time::Duration;
+
+use crate::cut::Lengths;
+use crate::frame::{FromWorker, Settings, Track, TrackKind, Unit};
+use crate::pictures::Pictures;
+use crate::sound::Sound;
+use crate::timeline::{LONGEST_PAUSE, Step, Timeline};
+
+/// All state of the child.
+#[derive(Debug)]
+pub(crate) struct Package {
+    out: SyncSender<FromWorker>,
+    settings: Settings,
+    pictures: BTreeMap<u8, Pictures>,
+    sounds: BTreeMap<u8, Sound>,
+    /// How many runs there were: the first begins no discontinuity.
+    runs: u32,
+    /// How far the run is.
+    newest: Option<Duration>,
+    /// Problems that have been told; each is told once.
+    told: BTreeSet<String>,
+}
+
+/// Different problems that are told at all.
+const MOST_PROBLEMS: usize = 32;
+
+impl Package {
+    pub(crate) fn new(out: SyncSender<FromWorker>) -> Self {
+        Self {
+            out,
+            settings: Settings {
+                part_ms: 334,
+                segment_ms: 2_000,
+                audio_bits_a_second: 128_000,
+            },
+            pictures: BTreeMap::new(),
+            sounds: BTreeMap::new(),
+            runs: 0,
+            newest: None,
+            told: BTreeSet::new(),
+        }
+    }
+
+    /// How the tracks that are added from now on are to be packaged.
+    pub(crate) fn set(&mut self, settings: Settings) {
+        self.settings = settings;
+    }
+
+    /// Adds a track of another number than those before.
+    pub(crate) fn add(&mut self, track: Track) {
+        let lengths = Lengths {
+            part: Duration::from_millis(self.settings.part_ms),
+            segment: Duration::from_millis(self.settings.segment_ms),
+        };
+        let out = self.out.clone();
+        match track.kind {
+            TrackKind::H264 => {
+                let pictures = Pictures::new(track.id, lengths, out);
+                self.pictures.insert(track.id, pictures);
+            }
+            TrackKind::Opus => {
+                let bits = self.settings.audio_bits_a_second;
+                let sound = Sound::new(track.id, bits, lengths, out);
+                self.sounds.insert(track.id, sound);
+            }
+        }
+    }
+
+    /// Takes an access unit; of a track that there is not, it is left out.
+    pub(crate) fn take(&mut self, unit: Unit) {
+        let Some(pts) = self.place(unit.track, unit.pts) else {
+            return;
+        };
+        self.newest = self.newest.max(Some(pts));
+        let unit = Unit { pts, ..unit };
+        let taken = if self.pictures.contains_key(&unit.track) {
+            self.take_picture(&unit)
+        } else {
+            self.take_sound(unit)
+        };
+        self.tell(taken);
+    }
+
+    /// Lets all out that went in, and ends the run.
+    pub(crate) fn end_run(&mut self) {
+        // Sound first, that it still knows whether it follows a picture.
+        let alone = self.lead().is_none();
+        let sounds = self.sounds.values_mut();
+        let mut ended: Vec<_> = sounds
+            .map(|sound| sound.end_run(self.runs, alone))
+            .collect();
+        ended.extend(self.pictures.values_mut().map(Pictures::end_run));
+        for ended in ended {
+            self.tell(ended);
+        }
+        // A run of which nothing came out is none: no rendition would know of it.
+        let runs = self.pictures.values().map(|track| track.run);
+        let mut runs = runs.chain(self.sounds.values().map(|track| track.run));
+        if runs.any(|run| run == Some(self.runs)) {
+            self.runs += 1;
+        }
+        self.newest = None;
+    }
+
+    /// Where in the run a time is, after a jump in the next run.
+    fn place(&mut self, track: u8, pts: Duration) -> Option<Duration> {
+        let newest = self.newest;
+        let mut step = self.timeline(track)?.step(pts, newest);
+        if step == Step::Jump {
+            self.end_run();
+            step = self.timeline(track)?.step(pts, None);
+        }
+        match step {
+            Step::On(pts) => Some(pts),
+            Step::Jump | Step::Left => None,
+        }
+    }
+
+    fn timeline(&mut self, track: u8) -> Option<&mut Timeline> {
+        let pictures = self.pictures.get_mut(&track);
+        let sound = self.sounds.get_mut(&track);
+        pictures
+            .map(|track| &mut track.timeline)
+            .or(sound.map(|track| &mut track.timeline))
+    }
+
+    fn take_picture(&mut self, unit: &Unit) -> Result<(), String> {
+        let Some(track) = self.pictures.get_mut(&unit.track) else {
+            return Ok(());
+        };
+        let begins_segment = track.take(unit, self.runs)?;
+        if self.lead() == Some(unit.track) {
+            for sound in self.sounds.values_mut() {
+                sound.follow(unit.pts, begins_segment, self.runs)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn take_sound(&mut self, unit: Unit) -> Result<(), String> {
+        let alone = self.lead().is_none();
+        match self.sounds.get_mut(&unit.track) {
+            Some(sound) => sound.take(unit, self.runs, alone),
+            None => Ok(()),
+        }
+    }
+
+    /// The track of pictures whose segments the sound follows: the first that has not fallen behind.
+    fn lead(&self) -> Option<u8> {
+        let oldest = self.newest?.saturating_sub(LONGEST_PAUSE);
+        let mut running = self.pictures.iter().filter(|(_, track)| track.is_running());
+        let lead = running.find(|(_, track)| track.newest() >= Some(oldest));
+        lead.map(|(id, _)| *id)
+    }
+
+    fn tell(&mut self, done: Result<(), String>) {
+        if let Err(problem) = done
+            && self.told.len() < MOST_PROBLEMS
+            && self.told.insert(problem.clone())
+        {
+            let _ = self.out.send(FromWorker::Problem(problem));
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! [`Pictures`]: a track of pictures on its way into the muxer.
+//!
+//! The newest picture waits for the next: only that tells how long it lasts, and whether it still
+//! fits into its part.
+
+use std::sync::mpsc::SyncSender;
+use std::time::Duration;
+
+use gstreamer as gst;
+
+use crate::cut::{Cut, Cutter, Lengths};
+use crate::frame::{FromWorker, Media, Unit};
+use crate::h264::{self, Parameters};
+use crate::muxer::{Label, Muxer, Sample};
+use crate::timeline::Timeline;
+
+/// A track of pictures.
+#[derive(Debug)]
+pub(crate) struct Pictures {
+    track: u8,
+    parameters: Option<Parameters>,
+    size: (u16, u16),
+    muxer: Option<Muxer>,
+    cutter: Cutter,
+    pub(crate) timeline: Timeline,
+    /// The newest picture.
+    held: Option<Sample>,
+    /// How long the one before lasted.
+    step: Duration,
+    /// The run that its muxer was opened in last.
+    pub(crate) run: Option<u32>,
+    out: SyncSender<FromWorker>,
+}
+
+/// How long a picture lasts that is the only one of its run.
+const ALONE: Duration = Duration::from_millis(33);
+
+impl Pictures {
+    pub(crate) fn new(track: u8, lengths: Lengths, out: SyncSender<FromWorker>) -> Self {
+        Self {
+            track,
+            parameters: None,
+            size: (0, 0),
+            muxer: None,
+            cutter: Cutter::new(lengths),
+            timeline: Timeline::default(),
+            held: None,
+            step: ALONE,
+            run: None,
+            out,
+        }
+    }
+
+    /// Whether pictures come out of it.
+    pub(crate) fn is_running(&self) -> bool {
+        self.muxer.is_some()
+    }
+
+    /// How far it is.
+    pub(crate) fn newest(&self) -> Option<Duration> {
+        self.held.as_ref().map(|held| held.pts)
+    }
+
+    /// Takes an access unit of that run. Returns whether a segment begins with it.
+    ///
+    /// # Errors
+    /// In words; it goes on at the next key frame.
+    pub(crate) fn take(&mut self, unit: &Unit, run: u32) -> Result<bool, String> {
+        let taken = self.try_take(unit, run);
+        if taken.is_err() {
+            self.muxer = None;
+            self.held = None;
+        }
+        taken
+    }
+
+    fn try_take(&mut self, unit: &Unit, run: u32) -> Result<bool, String> {
+        let picture = h264::take_apart(&unit.bytes);
+        self.note(picture.parameters, unit)?;
+        if picture.sample.is_empty() {
+            return Ok(false);
+        }
+        let opens = self.muxer.is_none();
+        if opens && !(unit.keyframe && self.open(run)?) {
+            return Ok(false);
+        }
+        self.push_held(unit.pts)?;
+        let cut = self.cutter.picture(unit.pts, unit.keyframe);
+        if let Some(muxer) = &mut self.muxer {
+            muxer.cut(cut, unit.pts)?;
+        }
+        self.held = Some(Sample {
+            bytes: picture.sample,
+            pts: unit.pts,
+            independent: unit.keyframe,
+        });
+        Ok(opens || cut == Cut::Segment)
+    }
+
+    /// Notes parameter sets and size. With others, what was ends where the new begins: the next key
+    /// frame has an initialisation of its own, in the same time.
+    fn note(&mut self, parameters: Option<Parameters>, unit: &Unit) -> Result<(), String> {
+        let parameters = parameters.or_else(|| self.parameters.clone());
+        let size = unit.size.unwrap_or(self.size);
+        if parameters != self.parameters || size != self.size {
+            self.push_held(unit.pts)?;
+            self.close();
+            (self.parameters, self.size) = (parameters, size);
+        }
+        Ok(())
+    }
+
+    /// Hands the newest picture on, which lasts until then.
+    fn push_held(&mut self, until: Duration) -> Result<(), String> {
+        let (Some(held), Some(muxer)) = (self.held.take(), &mut self.muxer) else {
+            return Ok(());
+        };
+        if self.cutter.ends_before_last(until) {
+            muxer.cut(Cut::Part, held.pts)?;
+        }
+        self.step = until.saturating_sub(held.pts);
+        muxer.push(held, self.step)
+    }
+
+    /// Opens a muxer, if parameters and size are known.
+    fn open(&mut self, run: u32) -> Result<bool, String> {
+        let (Some(parameters), (1.., 1..)) = (&self.parameters, self.size) else {
+            return Ok(false);
+        };
+        let (width, height) = self.size;
+        let caps = gst::Caps::builder("video/x-h264")
+            .field("stream-format", "avc")
+            .field("alignment", "au")
+            .field("width", i32::from(width))
+            .field("height", i32::from(height))
+            .field(
+                "codec_data",
+                gst::Buffer::from_slice(parameters.configuration()),
+            )
+            .build();
+        let label = Label {
+            track: self.track,
+            media: Media::Video {
+                codec: parameters.codec(),
+                width: width.into(),
+                height: height.into(),
+            },
+            discontinuity: self.run.is_some_and(|last| last != run),
+        };
+        let muxer = Muxer::open(&caps, label, self.out.clone());
+        let muxer = muxer.map_err(|error| format!("the picture cannot be packaged: {error}"))?;
+        self.muxer = Some(muxer);
+        self.run = Some(run);
+        // What ended before the new initialisation is complete.
+        self.cutter.begin_anew();
+        Ok(true)
+    }
+
+    /// Lets all out that went in; what comes then is of another run.
+    ///
+    /// # Errors
+    /// In words.
+    pub(crate) fn end_run(&mut self) -> Result<(), String> {
+        let until = self.newest().map(|newest| newest + self.step);
+        let pushed = until.map_or(Ok(()), |until| self.push_held(until));
+        self.close();
+        self.timeline.begin_anew();
+        self.step = ALONE;
+        pushed
+    }
+
+    fn close(&mut self) {
+        self.held = None;
+        if let Some(muxer) = self.muxer.take() {
+            muxer.close();
+        }
+    }
+}
