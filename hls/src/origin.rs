@@ -157,6 +157,12 @@ impl Origin {
         self.0.disk.as_ref().map(Disk::problem)
     }
 
+    /// Whether there is something to play.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.views().iter().any(|(_, view)| view.has_media())
+    }
+
     /// The multivariant playlist: of what has something to play, once that is settled. The first
     /// video is waited for, and [`Config::settle`] longer for the others. Where there is sound and
     /// no picture comes, twice that is enough. `prefix` is put before the renditions' URIs, such as
