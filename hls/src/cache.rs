@@ -60,7 +60,8 @@ impl ReadCache {
     }
 }
 
-fn read(path: &Path, size_bytes: u64) -> io::Result<Bytes> {
+/// The first bytes of a file; fewer are an error.
+pub(crate) fn read(path: &Path, size_bytes: u64) -> io::Result<Bytes> {
     let mut bytes = Vec::with_capacity(usize::try_from(size_bytes).unwrap_or_default());
     File::open(path)?.take(size_bytes).read_to_end(&mut bytes)?;
     if u64::try_from(bytes.len()).ok() == Some(size_bytes) {

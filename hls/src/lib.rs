@@ -11,6 +11,7 @@
 //!
 //! It knows no HTTP, no accounts and no encoder, and reads no clock but the timer of its waiting.
 
+mod boxes;
 mod cache;
 mod catalogue;
 mod chunk;
@@ -21,6 +22,7 @@ mod multivariant;
 mod origin;
 mod playlist;
 mod recorded;
+mod remux;
 mod segment;
 mod timeline;
 mod view;
@@ -34,4 +36,5 @@ pub use library::Library;
 pub use origin::{Body, Origin, PlaylistRequest, ReadError};
 pub use playlist::Rendered;
 pub use recorded::{OpenError, Recorded, RecordedSegment, repair};
+pub use remux::RemuxError;
 pub use writer::{PushError, Writer};

@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::multivariant;
 use crate::origin::{Body, ReadError};
 use crate::playlist::{self, Rendered};
+use crate::remux::{self, RemuxError, Source};
 use crate::segment::{Name, Segment};
 use crate::timeline;
 use crate::view::View;
@@ -156,6 +157,55 @@ impl Recorded {
         }
     }
 
+    /// Writes an MP4 of the largest picture and the sound, with its index in front; gives its size.
+    /// `progress` is told of bytes done and in all, and returns whether to go on. Dropping the
+    /// future does not end the work.
+    ///
+    /// # Errors
+    /// When the disk refuses, a file is malformed, or `progress` stopped it; what was written is left
+    /// to the caller.
+    pub async fn remux(
+        &self,
+        to: PathBuf,
+        progress: impl FnMut(u64, u64) -> bool + Send + 'static,
+    ) -> Result<u64, RemuxError> {
+        let sources: Vec<Source> = [self.largest(), self.sound()]
+            .into_iter()
+            .flatten()
+            .map(|rendition| Source {
+                folder: self.0.folder.join(rendition),
+                segments: self.segments(rendition).collect(),
+            })
+            .collect();
+        let work = spawn_blocking(move || remux::remux(&sources, &to, progress));
+        work.await.unwrap_or(Err(RemuxError::Stopped))
+    }
+
+    /// The video rendition with most to see, of those that have about all of it.
+    fn largest(&self) -> Option<&str> {
+        let longest = self.videos().map(|(_, kept)| kept.played()).max()?;
+        let whole = self
+            .videos()
+            .filter(|(_, kept)| kept.played() * 5 >= longest * 4);
+        let largest = whole.max_by_key(|(_, kept)| {
+            let bandwidth = kept.view.bandwidth().map(|bandwidth| bandwidth.average);
+            (kept.height(), bandwidth)
+        });
+        largest.map(|(name, _)| name)
+    }
+
+    fn sound(&self) -> Option<&str> {
+        let mut all = self.0.renditions.iter();
+        let sound = all.find(|(_, kept)| !kept.is_video());
+        sound.map(|(name, _)| name.as_str())
+    }
+
+    fn videos(&self) -> impl Iterator<Item = (&str, &Kept)> {
+        let all = self.0.renditions.iter();
+        let videos = all.filter(|(_, kept)| kept.is_video());
+        videos.map(|(name, kept)| (name.as_str(), kept))
+    }
+
     /// Names of the renditions.
     pub fn renditions(&self) -> impl Iterator<Item = &str> {
         self.0.renditions.keys().map(String::as_str)
@@ -255,6 +305,13 @@ impl Kept {
 
     fn is_video(&self) -> bool {
         self.view.media.as_ref().is_some_and(Media::is_video)
+    }
+
+    fn height(&self) -> u32 {
+        match self.view.media {
+            Some(Media::Video { height, .. }) => height,
+            _ => 0,
+        }
     }
 
     /// How long it plays without gaps.

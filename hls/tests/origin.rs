@@ -443,7 +443,9 @@ async fn sound_without_a_picture_is_played_and_a_late_picture_added() {
     let origin = Origin::new(config(), "");
     let mut late = origin.writer("v0");
     let mut sound = Feed::new(&origin, "audio", audio());
+    assert!(!origin.is_ready());
     sound.parts(1);
+    assert!(origin.is_ready());
     assert_eq!(renditions(&origin).await, (vec!["audio".into()], true));
     late.begin(init(video())).unwrap();
     assert_eq!(renditions(&origin).await, (vec!["audio".into()], false));
