@@ -45,6 +45,11 @@ for layers in 1 3; do
   done
 done
 
+# An audience by LL-HLS, then joins (RELIABILITY F16).
+echo
+target/release/tallylight-bench hls --whip "$whip" --url "${whip%/whip}/hls/bench/index.m3u8" \
+  --viewers 2000 --duration "$seconds" --joins 10000 --server-pid "$server"
+
 echo
 cargo bench -p tallylight-loadtest --bench forwarding
 

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sfu::Sfu;
 use tokio::net::TcpListener;
@@ -19,6 +19,7 @@ use crate::request::Front;
 use crate::router::{self, Services};
 use crate::secret::Secret;
 use crate::serve::serve;
+use crate::spa;
 use crate::streams::{Inputs, Streams, Tasks};
 use crate::telemetry::Metrics;
 
@@ -67,6 +68,9 @@ pub enum StartError {
         /// What to do.
         hint: String,
     },
+    /// The program, whose media-workers are the same program.
+    #[error("cannot find this program's own file: {0}; is /proc mounted?")]
+    Program(io::Error),
     /// The media port or threads.
     #[error("{0}{hint}", hint = media_hint(.0))]
     Media(#[from] sfu::StartError),
@@ -87,18 +91,21 @@ pub struct Parts {
     pub passwords: Passwords,
     /// The SFU and its events.
     pub sfu: (Sfu, mpsc::Receiver<sfu::Event>),
+    /// This program, to start its media-workers.
+    pub program: PathBuf,
 }
 
 impl Parts {
     /// The real ones.
     ///
     /// # Errors
-    /// When the media port cannot be opened.
+    /// When the media port cannot be opened, or the program does not find itself.
     pub fn real(config: &Config) -> Result<Self, StartError> {
         Ok(Self {
             clock: Clock::system(),
             passwords: Passwords::new(),
             sfu: Sfu::start(sfu_config(config))?,
+            program: std::env::current_exe().map_err(StartError::Program)?,
         })
     }
 }
@@ -173,6 +180,7 @@ impl App {
             clock,
             passwords,
             sfu: (sfu, sfu_events),
+            program,
         } = parts;
         let operators = match config.http.admin {
             true => Some(
@@ -201,6 +209,7 @@ impl App {
         let inputs = Inputs {
             sfu: sfu_events,
             channels: channel_events,
+            program,
         };
         let (streams, tasks) = Streams::start(
             &config,
@@ -220,6 +229,7 @@ impl App {
             sfu,
             clock,
             front: Front::new(&config.http),
+            content_policy: spa::content_policy(config.hls.segment_origin()),
         };
         let mut app = Self {
             http: address(&public, config.http.listen),

@@ -66,6 +66,7 @@ pub async fn examine(config: &Config, now: Timestamp) -> Vec<Finding> {
     findings.push(open_files());
     findings.push(udp_buffers());
     findings.push(transport_security(config));
+    findings.push(packaging(config));
     findings
 }
 
@@ -286,6 +287,27 @@ fn transport_security(config: &Config) -> Finding {
              proxy with a certificate in front and set http.public_url",
         ),
     }
+}
+
+fn packaging(config: &Config) -> Finding {
+    let subject = "HLS";
+    if !config.hls.enabled {
+        return careful(
+            subject,
+            "hls.enabled is false: there is no playback but WebRTC, and no recording",
+        );
+    }
+    let missing = media::missing_plugins();
+    if missing.is_empty() {
+        return good(subject, "GStreamer has all that packaging needs");
+    }
+    careful(
+        subject,
+        format!(
+            "GStreamer lacks {}; until the packages are installed there is no HLS and no recording",
+            missing.join(", ")
+        ),
+    )
 }
 
 #[cfg(test)]

@@ -85,7 +85,11 @@ enum Command {
     StreamKey(StreamKeyCommand),
     /// Packages one stream for the server that starts it.
     #[command(hide = true)]
-    MediaWorker,
+    MediaWorker {
+        /// Only say what is missing for it, line by line.
+        #[arg(long)]
+        check: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -169,11 +173,9 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         say(config::EXAMPLE)?;
         return Ok(ExitCode::SUCCESS);
     }
-    if matches!(cli.command, Some(Command::MediaWorker)) {
+    if let Some(Command::MediaWorker { check }) = cli.command {
         // It reads no configuration: what it needs comes over its socket.
-        return media::run_worker()
-            .map(|()| ExitCode::SUCCESS)
-            .map_err(anyhow::Error::msg);
+        return if check { check_worker() } else { work() };
     }
     let sources = sources(cli.settings);
     let loaded = config::load(&sources)?;
@@ -195,8 +197,24 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Account(command) => account(&config, command).await,
             Command::Channel(command) => channel(&config, command).await,
             Command::StreamKey(command) => stream_key(&config, command).await,
-            Command::MediaWorker => bail!("the media-worker needs no runtime"),
+            Command::MediaWorker { .. } => bail!("the media-worker needs no runtime"),
         }
+    })
+}
+
+fn work() -> anyhow::Result<ExitCode> {
+    media::run_worker().map_err(anyhow::Error::msg)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check_worker() -> anyhow::Result<ExitCode> {
+    let missing = media::missing_plugins();
+    for plugin in &missing {
+        say(&format!("{plugin}\n"))?;
+    }
+    Ok(match missing.is_empty() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
     })
 }
 

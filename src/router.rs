@@ -46,6 +46,8 @@ pub struct Services {
     pub clock: Clock,
     /// How requests reach us.
     pub front: Front,
+    /// Where pages may fetch from.
+    pub content_policy: HeaderValue,
 }
 
 /// Longest JSON body.
@@ -59,7 +61,7 @@ const SFU_GAUGES: [&str; 3] = ["publishers", "viewers", "streams"];
 #[derive(OpenApi)]
 #[openapi(info(
     title = "Tallylight",
-    description = "Live streaming: sign in, own channels, publish by WHIP, watch by WHEP. Unsafe \
+    description = "Live streaming: sign in, own channels, publish by WHIP, watch by WHEP or HLS. Unsafe \
                    requests under /api must carry the server's own Origin."
 ))]
 struct Api;
@@ -72,7 +74,10 @@ pub fn public(services: &Services) -> Router {
         .route("/api/openapi.json", get(|| async { Json(description) }))
         .merge(health(services))
         .fallback(spa::page_or_file)
-        .layer(from_fn(spa::secure))
+        .layer(from_fn_with_state(
+            services.content_policy.clone(),
+            spa::secure,
+        ))
         .layer(TimeoutLayer::with_status_code(
             StatusCode::REQUEST_TIMEOUT,
             ANSWER_WITHIN,
@@ -129,6 +134,7 @@ fn described(services: &Services) -> (Router, Description) {
     OpenApiRouter::with_openapi(Api::openapi())
         .merge(api)
         .merge(signalling)
+        .merge(services.streams.playback())
         .split_for_parts()
 }
 

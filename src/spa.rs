@@ -2,7 +2,7 @@
 //!
 //! A debug build reads `web/dist` from disk as it runs. Without it, every page says how to build it.
 
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
     IF_NONE_MATCH, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, VARY, X_CONTENT_TYPE_OPTIONS,
@@ -29,17 +29,33 @@ const NOT_BUILT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\
     The API, WHIP and WHEP work without pages.</p></html>";
 
 /// Pages that the front end knows; anything else gets its \"not found\" page with status 404.
-const PAGES: [&str; 5] = ["", "setup", "login", "studio", "dashboard"];
+const PAGES: [&str; 6] = ["", "setup", "login", "studio", "dashboard", "videos"];
 
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
-/// Only our own scripts and styles, nothing inline, nothing framed, no string made into code.
-const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-    img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self'; \
-    worker-src 'self' blob:; font-src 'self'; manifest-src 'self'; frame-ancestors 'none'; \
-    base-uri 'none'; form-action 'self'; \
-    require-trusted-types-for 'script'";
+/// The `Content-Security-Policy` of every page: only our own scripts and styles, nothing inline,
+/// nothing framed, no string made into code; media from here and, where there is one, from the
+/// origin that segments come from.
+#[must_use]
+pub fn content_policy(segments: Option<&str>) -> HeaderValue {
+    let media = segments.map_or_else(String::new, |url| format!(" {}", origin(url)));
+    let policy = format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; \
+         img-src 'self' data: blob:{media}; media-src 'self' blob:{media}; \
+         connect-src 'self'{media}; worker-src 'self' blob:; font-src 'self'; \
+         manifest-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; \
+         require-trusted-types-for 'script'"
+    );
+    HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'self'"))
+}
+
+/// Scheme, host and port of a URL.
+fn origin(url: &str) -> &str {
+    let host = url.find("://").map_or(0, |at| at + 3);
+    let path = url.get(host..).and_then(|rest| rest.find('/'));
+    path.and_then(|at| url.get(..host + at)).unwrap_or(url)
+}
 
 /// Answers what no route has: a file of the front end, or one of its pages.
 pub async fn page_or_file(request: Request) -> Response {
@@ -65,7 +81,7 @@ pub async fn page_or_file(request: Request) -> Response {
 }
 
 fn is_api(path: &str) -> bool {
-    ["api", "whip", "whep"]
+    ["api", "whip", "whep", "hls", "vod"]
         .iter()
         .any(|root| path == *root || path.strip_prefix(root).is_some_and(|p| p.starts_with('/')))
 }
@@ -136,7 +152,12 @@ fn body(path: &str, content_type: &str, file: EmbeddedFile, request: &HeaderMap)
 }
 
 /// Middleware: headers that every answer carries. Camera and microphone only on the studio's page.
-pub async fn secure(client: Client, request: Request, next: Next) -> Response {
+pub async fn secure(
+    State(policy): State<HeaderValue>,
+    client: Client,
+    request: Request,
+    next: Next,
+) -> Response {
     let on_studio = request.uri().path().trim_end_matches('/') == "/studio";
     let mut response = next.run(request).await;
     let permissions = if on_studio {
@@ -145,8 +166,8 @@ pub async fn secure(client: Client, request: Request, next: Next) -> Response {
         "camera=(), microphone=(), display-capture=()"
     };
     let headers = response.headers_mut();
+    headers.insert(CONTENT_SECURITY_POLICY, policy);
     for (name, value) in [
-        (CONTENT_SECURITY_POLICY, CONTENT_POLICY),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (X_FRAME_OPTIONS, "DENY"),
         (REFERRER_POLICY, "no-referrer"),
@@ -165,6 +186,18 @@ pub async fn secure(client: Client, request: Request, next: Next) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn segments_may_come_from_where_the_operator_says() {
+        let policy = content_policy(Some("https://cdn.example:8443/live"));
+        let policy = policy.to_str().unwrap();
+        assert!(
+            policy.contains("connect-src 'self' https://cdn.example:8443;"),
+            "{policy}"
+        );
+        let plain = content_policy(None);
+        assert!(plain.to_str().unwrap().contains("connect-src 'self';"));
+    }
 
     #[test]
     fn pages_are_told_from_unknown_addresses() {

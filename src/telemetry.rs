@@ -85,5 +85,10 @@ fn describe() {
         "Time from a request to the head of its answer"
     );
     metrics::describe_gauge!("tallylight_streams_live", "Channels live now");
-    metrics::describe_gauge!("tallylight_viewers", "Viewers connected now");
+    metrics::describe_gauge!("tallylight_viewers", "Viewers connected now by WebRTC");
+    metrics::describe_gauge!("tallylight_hls_viewers", "About how many watch by HLS now");
+    metrics::describe_counter!(
+        "tallylight_playback_changes_total",
+        "Players that changed the way of watching, by reason"
+    );
 }

@@ -12,7 +12,7 @@ use crate::clock;
 use crate::peer::{Prepared, Role};
 use crate::sdp::{self, Shape};
 use crate::sent::{Sent, SentFrame};
-use crate::source::{AUDIO, AUDIO_48KHZ, Encoding, FRAME, FRAME_90KHZ, Source};
+use crate::source::{AUDIO, AUDIO_48KHZ, Encoding, FRAME, FRAME_90KHZ, Source, VideoCodec};
 
 /// What a publisher is to be.
 #[derive(Debug, Clone)]
@@ -31,6 +31,7 @@ pub struct PublisherSpec {
 /// A client that publishes.
 #[derive(Debug)]
 pub struct Publisher {
+    codec: VideoCodec,
     video: Mid,
     audio: Mid,
     layers: Vec<Layer>,
@@ -97,7 +98,8 @@ impl PublisherSpec {
     /// Makes the offer.
     #[must_use]
     pub fn prepare(&self, sent: &Sent) -> Option<Prepared> {
-        let mut rtc = config(self.shape).build(clock::now());
+        let codec = self.source.codec;
+        let mut rtc = config(self.shape, codec).build(clock::now());
         let mut change = rtc.sdp_api();
         let audio = change.add_media(MediaKind::Audio, Direction::SendOnly, None, None, None);
         let rids = || {
@@ -119,6 +121,7 @@ impl PublisherSpec {
         let (offer, pending) = change.apply()?;
         let layers = self.source.layers.iter().map(Layer::new).collect();
         let publisher = Publisher {
+            codec,
             video,
             audio,
             layers,
@@ -138,10 +141,14 @@ impl PublisherSpec {
     }
 }
 
-fn config(shape: Shape) -> RtcConfig {
+fn config(shape: Shape, codec: VideoCodec) -> RtcConfig {
     let mut config = RtcConfig::new().set_rtp_mode(true).clear_codecs();
     if shape == Shape::Browser {
-        return config.enable_opus(true, false).enable_h264(true);
+        config = config.enable_opus(true, false);
+        return match codec {
+            VideoCodec::H264 => config.enable_h264(true),
+            VideoCodec::Vp8 => config.enable_vp8(true),
+        };
     }
     let mut extensions = ExtensionMap::empty();
     extensions.set(1, Extension::RtpMid);
@@ -261,7 +268,11 @@ impl Publisher {
     }
 
     fn send_frame(&mut self, rtc: &mut Rtc, now: Instant) {
-        let Some(pt) = payload_type(rtc, Codec::H264) else {
+        let codec = match self.codec {
+            VideoCodec::H264 => Codec::H264,
+            VideoCodec::Vp8 => Codec::Vp8,
+        };
+        let Some(pt) = payload_type(rtc, codec) else {
             return;
         };
         self.report.frames += 1;

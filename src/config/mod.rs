@@ -4,6 +4,7 @@
 //! then flags; see [`load`]. An unknown key is an error that names the nearest known one.
 
 mod database;
+mod hls;
 mod http;
 mod ice;
 mod limits;
@@ -18,6 +19,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use database::Database;
+pub use hls::Hls;
 pub use http::Http;
 pub use ice::{Ice, IceServer};
 pub use limits::Limits;
@@ -44,6 +46,8 @@ pub struct Config {
     pub database: Database,
     /// How a channel goes live and off.
     pub streams: Streams,
+    /// Packaging for large audiences.
+    pub hls: Hls,
     /// Bounds on what strangers may ask for.
     pub limits: Limits,
     /// What is logged and how.
@@ -60,6 +64,7 @@ impl Default for Config {
             media: Media::default(),
             database: Database::default(),
             streams: Streams::default(),
+            hls: Hls::default(),
             limits: Limits::default(),
             log: Log::default(),
             ice: Ice::default(),
@@ -76,6 +81,7 @@ impl Config {
         self.http.check()?;
         self.database.check()?;
         self.streams.check()?;
+        self.hls.check()?;
         self.limits.check()?;
         self.ice.check()
     }

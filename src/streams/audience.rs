@@ -19,6 +19,8 @@ pub(super) struct Audiences(HashMap<StreamId, Audience>);
 struct Audience {
     events: broadcast::Sender<ViewerEvent>,
     viewers: u32,
+    /// About so many more, by HLS.
+    by_hls: u32,
     told_viewers: u32,
     stats: Option<Arc<StreamStats>>,
 }
@@ -29,6 +31,7 @@ impl Audiences {
         let audience = Audience {
             events: broadcast::Sender::new(EVENTS),
             viewers: 0,
+            by_hls: 0,
             told_viewers: 0,
             stats: None,
         };
@@ -55,9 +58,16 @@ impl Audiences {
         }
     }
 
-    /// Viewers connected to a stream.
+    /// About so many watch by HLS now.
+    pub(super) fn set_by_hls(&mut self, stream: StreamId, viewers: u32) {
+        if let Some(audience) = self.0.get_mut(&stream) {
+            audience.by_hls = viewers;
+        }
+    }
+
+    /// Viewers of a stream, however they watch.
     pub(super) fn viewers(&self, stream: StreamId) -> u32 {
-        self.0.get(&stream).map_or(0, |audience| audience.viewers)
+        self.0.get(&stream).map_or(0, Audience::all)
     }
 
     /// Width and height of a stream's largest layer, once they are known.
@@ -94,17 +104,22 @@ impl Audiences {
     pub(super) fn tell_numbers(&mut self) -> Vec<StreamId> {
         let mut listening = Vec::new();
         for (stream, audience) in &mut self.0 {
-            if audience.viewers != audience.told_viewers {
-                audience.told_viewers = audience.viewers;
-                let count = ViewerEvent::ViewerCount(audience.viewers);
+            let all = audience.all();
+            if all != audience.told_viewers {
+                audience.told_viewers = all;
+                let count = ViewerEvent::ViewerCount(all);
                 let _ = audience.events.send(count);
             }
             if audience.events.receiver_count() > 0 {
                 listening.push(*stream);
             }
         }
-        let viewers = self.0.values().map(|audience| f64::from(audience.viewers));
-        metrics::gauge!("tallylight_viewers").set(viewers.sum::<f64>());
+        let sum = |of: fn(&Audience) -> u32| {
+            let all = self.0.values().map(of);
+            all.fold(0, u32::saturating_add)
+        };
+        metrics::gauge!("tallylight_viewers").set(sum(|audience| audience.viewers));
+        metrics::gauge!("tallylight_hls_viewers").set(sum(|audience| audience.by_hls));
         let live = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
         metrics::gauge!("tallylight_streams_live").set(live);
         listening
@@ -117,7 +132,7 @@ impl Audiences {
         if is_on_air {
             first.push(ViewerEvent::Active);
         }
-        first.push(ViewerEvent::ViewerCount(audience.viewers));
+        first.push(ViewerEvent::ViewerCount(audience.all()));
         first.extend(audience.stats.clone().map(ViewerEvent::Layers));
         if !is_on_air {
             first.push(ViewerEvent::Inactive);
@@ -126,5 +141,11 @@ impl Audiences {
             first,
             then: audience.events.subscribe(),
         })
+    }
+}
+
+impl Audience {
+    fn all(&self) -> u32 {
+        self.viewers.saturating_add(self.by_hls)
     }
 }

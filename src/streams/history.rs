@@ -41,7 +41,9 @@ async fn write(db: &Db, event: StreamEvent) {
             at,
         } => store::insert_stream(db, stream, channel, at).await,
         StreamEvent::Ended { stream, at, .. } => store::end_stream(db, stream, at).await,
-        StreamEvent::Interrupted { .. } | StreamEvent::Resumed { .. } => Ok(()),
+        StreamEvent::Interrupted { .. }
+        | StreamEvent::Resumed { .. }
+        | StreamEvent::Packaged { .. } => Ok(()),
     };
     if let Err(error) = written {
         log_store_error(&error);

@@ -18,6 +18,7 @@ use uuid::Uuid;
 use super::audience::Audiences;
 use super::events::Subscriptions;
 use super::live::{Effect, Live, LiveChannels, Phase, Rules};
+use super::playback::Playback;
 use super::{
     Attempt, ChannelState, Ingest, IngestPublisher, Inputs, LiveChannel, Publish, Refused,
     SessionFacts, StreamEvent, View, ViewerEvent, Watch, signalling,
@@ -80,6 +81,7 @@ pub(super) struct Lifecycle {
     live: LiveChannels,
     sessions: HashMap<SessionId, Session>,
     audiences: Audiences,
+    playback: Playback,
     attempts: HashMap<ChannelId, Attempt>,
     calls: JoinSet<Done>,
     events: broadcast::Sender<StreamEvent>,
@@ -100,6 +102,7 @@ impl Lifecycle {
         config: &Config,
         sfu: Sfu,
         clock: Clock,
+        playback: Playback,
         events: broadcast::Sender<StreamEvent>,
         draining: CancellationToken,
     ) -> Self {
@@ -115,6 +118,7 @@ impl Lifecycle {
             live: LiveChannels::new(Rules::from(&config.streams)),
             sessions: HashMap::new(),
             audiences: Audiences::default(),
+            playback,
             attempts: HashMap::new(),
             calls: JoinSet::new(),
             events,
@@ -494,6 +498,8 @@ impl Lifecycle {
                 tracing::info!(stream.id = %stream, "Stream {stream} ended");
                 self.audiences.close(stream);
             }
+            // Playback tells it, after the end.
+            StreamEvent::Packaged { .. } => {}
         }
         // Nobody may be listening.
         let _ = self.events.send(event);
@@ -501,6 +507,9 @@ impl Lifecycle {
 
     /// Tells viewers how many they are, and asks for new figures where somebody listens.
     fn tell_news(&mut self) {
+        for (stream, viewers) in self.playback.count_viewers() {
+            self.audiences.set_by_hls(stream, viewers);
+        }
         for stream in self.audiences.tell_numbers() {
             self.fetch_stats(stream);
         }

@@ -13,6 +13,7 @@ mod history;
 mod layers;
 mod lifecycle;
 mod live;
+mod playback;
 mod routes;
 mod schema;
 mod session;
@@ -22,6 +23,7 @@ mod whep;
 mod whip;
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,6 +42,7 @@ use crate::db::{Db, StoreError};
 use crate::rate::Rate;
 
 use lifecycle::{Command, Lifecycle};
+use playback::Playback;
 
 /// What happened to a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +79,13 @@ pub enum StreamEvent {
         channel: ChannelId,
         /// When.
         at: Timestamp,
+    },
+    /// It is over, and all that is kept of it is on disk.
+    Packaged {
+        /// The stream.
+        stream: StreamId,
+        /// Its channel.
+        channel: ChannelId,
     },
 }
 
@@ -119,6 +129,7 @@ pub struct Streams {
     channels: Channels,
     clock: Clock,
     limits: Arc<Limiters>,
+    playback: Playback,
     ice_servers: Arc<[IceServer]>,
     reconnect_window: Duration,
     draining: CancellationToken,
@@ -131,12 +142,15 @@ pub struct Inputs {
     pub sfu: mpsc::Receiver<sfu::Event>,
     /// The channels' events.
     pub channels: mpsc::Receiver<ChannelEvent>,
+    /// The program that is a media-worker when it is told `media-worker`: this one.
+    pub program: PathBuf,
 }
 
 /// Tasks that [`Streams::start`] started; they end after the token is cancelled.
 #[derive(Debug)]
 pub struct Tasks {
     lifecycle: JoinHandle<()>,
+    packaging: JoinHandle<()>,
     history: JoinHandle<()>,
     stop_history: CancellationToken,
 }
@@ -275,6 +289,7 @@ impl Streams {
             channels,
             clock: clock.clone(),
             limits: Arc::new(Limiters::new(config.limits.clone())),
+            playback: Playback::new(config, clock.clone(), inputs.program.clone()),
             ice_servers: config.ice.servers.clone().into(),
             reconnect_window: config.streams.reconnect_window(),
             draining: CancellationToken::new(),
@@ -282,10 +297,19 @@ impl Streams {
         let stop_history = CancellationToken::new();
         let history = history::run(db, events.subscribe(), stop_history.clone());
         let history = tokio::spawn(history);
-        let lifecycle = Lifecycle::new(config, sfu, clock, events, streams.draining.clone());
+        let packaging = playback::run(
+            streams.playback.clone(),
+            streams.clone(),
+            events.subscribe(),
+            stop.clone(),
+        );
+        let packaging = tokio::spawn(packaging);
+        let (playback, draining) = (streams.playback.clone(), streams.draining.clone());
+        let lifecycle = Lifecycle::new(config, sfu, clock, playback, events, draining);
         let lifecycle = tokio::spawn(lifecycle.run(receiver, inputs, stop));
         let tasks = Tasks {
             lifecycle,
+            packaging,
             history,
             stop_history,
         };
@@ -311,6 +335,11 @@ impl Streams {
     /// The routes of WHIP and WHEP, which pages of other sites may use, too.
     pub fn signalling(&self, accounts: &Accounts) -> OpenApiRouter {
         signalling::routes(self.clone(), accounts.clone())
+    }
+
+    /// The routes of HLS, which pages of other sites may use, too.
+    pub fn playback(&self) -> OpenApiRouter {
+        playback::routes(self.playback.clone())
     }
 
     /// Events of all streams from now on. A subscriber that lags loses the oldest.
@@ -425,9 +454,10 @@ impl Streams {
 }
 
 impl Tasks {
-    /// Waits until both have ended, and what they knew is written down.
+    /// Waits until all have ended, and what they knew is written down.
     pub async fn join(self) {
         report(self.lifecycle.await);
+        report(self.packaging.await);
         self.stop_history.cancel();
         report(self.history.await);
     }

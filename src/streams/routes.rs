@@ -15,10 +15,12 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::health::{self, IngestState};
+use super::playback::HlsReport;
 use super::{ChannelState, Ingest, LiveChannel, Streams, schema, store};
 use crate::accounts::{Asker, SignedIn};
 use crate::channels::{Channel, Channels};
 use crate::error::{ApiError, Problem};
+use crate::request::ApiJson;
 
 /// What the handlers need.
 #[derive(Clone, FromRef)]
@@ -33,6 +35,7 @@ pub(super) fn routes(rooms: Rooms) -> OpenApiRouter {
         .routes(routes!(show_channel))
         .routes(routes!(show_ingest))
         .routes(routes!(end_stream))
+        .routes(routes!(note_change))
         .with_state(rooms)
 }
 
@@ -80,6 +83,8 @@ struct ChannelPage {
     reconnect_window_seconds: u64,
     /// Whether whoever asks owns the channel.
     owner: bool,
+    /// How the present stream can be watched by HLS; null when none is on air.
+    hls: Option<HlsReport>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -182,7 +187,11 @@ async fn show_channel(
     let owner = asker
         .account
         .is_some_and(|account| account.id == channel.owner);
+    let hls = live
+        .as_ref()
+        .map(|_| streams.playback.report(&channel.handle));
     Ok(Json(ChannelPage {
+        hls,
         handle: channel.handle,
         name: channel.name,
         state: live.as_ref().map_or(ChannelState::Offline, |l| l.state),
@@ -266,4 +275,92 @@ async fn end_stream(
         code: "not_live",
         detail: "this channel is not live".to_owned(),
     })
+}
+
+/// A way of watching.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Transport {
+    Webrtc,
+    LlHls,
+    Hls,
+}
+
+/// Why a player changed to another.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum ChangeReason {
+    /// No connection came about.
+    IceFailed,
+    /// Nothing arrived.
+    Blocked,
+    /// Too much was lost.
+    Loss,
+    /// The player has no decoder for it.
+    Codec,
+    /// The server has no room.
+    ServerFull,
+    /// It stood still too often.
+    Stalled,
+    /// The viewer's wish.
+    Chosen,
+    /// The better way works again.
+    Recovered,
+    /// The viewer went back in time.
+    Rewound,
+    /// The browser lacks it.
+    Unsupported,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+struct PlaybackChange {
+    from: Transport,
+    to: Transport,
+    reason: ChangeReason,
+}
+
+/// A player tells that it changed the way of watching; it is counted in the metrics.
+#[utoipa::path(
+    post, path = "/api/channels/{handle}/playback-changes", tag = "channels",
+    params(("handle" = String, Path)), request_body = PlaybackChange,
+    responses((status = 204), (status = 422, body = Problem)),
+)]
+async fn note_change(
+    Path(_handle): Path<String>,
+    ApiJson(change): ApiJson<PlaybackChange>,
+) -> StatusCode {
+    let labels = [
+        ("from", change.from.label()),
+        ("to", change.to.label()),
+        ("reason", change.reason.label()),
+    ];
+    metrics::counter!("tallylight_playback_changes_total", &labels).increment(1);
+    StatusCode::NO_CONTENT
+}
+
+impl Transport {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Webrtc => "webrtc",
+            Self::LlHls => "ll_hls",
+            Self::Hls => "hls",
+        }
+    }
+}
+
+impl ChangeReason {
+    fn label(self) -> &'static str {
+        match self {
+            Self::IceFailed => "ice_failed",
+            Self::Blocked => "blocked",
+            Self::Loss => "loss",
+            Self::Codec => "codec",
+            Self::ServerFull => "server_full",
+            Self::Stalled => "stalled",
+            Self::Chosen => "chosen",
+            Self::Recovered => "recovered",
+            Self::Rewound => "rewound",
+            Self::Unsupported => "unsupported",
+        }
+    }
 }

@@ -13,6 +13,8 @@ pub(super) struct StreamStats {
     layers: Vec<LayerStats>,
     audio: Option<AudioStats>,
     viewers: u32,
+    /// Packets that packaging had no room for.
+    tap_lost: u64,
 }
 
 /// The connection of a publisher.

@@ -8,10 +8,13 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "../../hls/tests/checker/mod.rs"]
+mod checker;
 mod support;
 
 mod encoders;
 mod foreign_peers;
+mod hls;
 mod joining;
 mod sessions;
 mod shutdown;

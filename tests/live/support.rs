@@ -59,6 +59,7 @@ impl Server {
             clock: Clock::system(),
             passwords: Passwords::cheap(),
             sfu: Sfu::start(app::sfu_config(&config)).unwrap(),
+            program: env!("CARGO_BIN_EXE_tallylight").into(),
         };
         let listener = app::listen("the HTTP port", config.http.listen, "--http").await;
         let app = App::assemble(config, parts, listener.unwrap())

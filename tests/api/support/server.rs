@@ -78,6 +78,7 @@ impl Server {
             clock: clock.clone(),
             passwords: Passwords::cheap(),
             sfu: (sfu, receiver),
+            program: env!("CARGO_BIN_EXE_tallylight").into(),
         };
         let listener = app::listen("the HTTP port", config.http.listen, "--http").await;
         let app = App::assemble(config, parts, listener.unwrap())

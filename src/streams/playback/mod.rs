@@ -1,0 +1,321 @@
+//! Playback of live streams by HLS, for audiences of any size.
+//!
+//! One task (`run`) follows the streams; for each on air it starts a `packaging` task of its own,
+//! which feeds the stream's media-worker and owns its thumbnails. Requests find the stream's
+//! [`hls::Origin`] in [`Playback`] by the channel's handle.
+
+mod packaging;
+mod readers;
+mod routes;
+mod sources;
+mod thumbnails;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use hls::Origin;
+use serde::Serialize;
+use sfu::{Sfu, StreamId};
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use utoipa::ToSchema;
+
+use super::{LiveChannel, StreamEvent, Streams};
+use crate::channels::ChannelId;
+use crate::clock::Clock;
+use crate::config::{Config, Hls};
+use crate::secret::Secret;
+
+use packaging::Packaging;
+use readers::Readers;
+pub(super) use routes::routes;
+use thumbnails::Thumbnails;
+
+/// What is played by HLS. Cheap to clone, all clones are one.
+#[derive(Debug, Clone)]
+pub(super) struct Playback(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    settings: Hls,
+    /// What is a media-worker when it is told so.
+    program: PathBuf,
+    /// Folder of all streams' media.
+    folder: PathBuf,
+    clock: Clock,
+    /// What this machine lacks for packaging, in words.
+    lacks: OnceLock<String>,
+    /// By handle. The last is on air; those before it ended a moment ago and are played to the end.
+    on_air: Mutex<HashMap<String, Vec<Arc<OnAir>>>>,
+}
+
+/// One stream as HLS viewers see it.
+#[derive(Debug)]
+pub(super) struct OnAir {
+    handle: String,
+    channel: ChannelId,
+    stream: StreamId,
+    /// Unguessable part of the addresses of its media: they are cached for ever and never another's.
+    token: String,
+    origin: Origin,
+    thumbnails: Thumbnails,
+    readers: Readers,
+    /// Why there is nothing to play, in words.
+    unavailable: Mutex<Option<String>>,
+}
+
+/// How a channel can be watched by HLS.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct HlsReport {
+    state: HlsState,
+    /// Of the multivariant playlist.
+    url: String,
+    /// Why it is unavailable.
+    reason: Option<String>,
+    /// How far back viewers can go.
+    window_seconds: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum HlsState {
+    /// The first part is not there yet.
+    Preparing,
+    /// It can be played.
+    Ready,
+    /// This stream is not packaged.
+    Unavailable,
+}
+
+/// Whether media stays when the stream is over.
+const KEEP: bool = false;
+/// Viewers who are behind play a stream to its end within this time.
+const LINGER: Duration = Duration::from_secs(120);
+
+impl Playback {
+    pub(super) fn new(config: &Config, clock: Clock, program: PathBuf) -> Self {
+        Self(Arc::new(Inner {
+            settings: config.hls.clone(),
+            program,
+            folder: media_folder(&config.data),
+            clock,
+            lacks: OnceLock::new(),
+            on_air: Mutex::default(),
+        }))
+    }
+
+    /// How the stream that is on air on the channel can be watched.
+    pub(super) fn report(&self, handle: &str) -> HlsReport {
+        let on_air = self.newest(handle);
+        let reason = match &on_air {
+            Some(on_air) => on_air.unavailable(),
+            None => self.reason(),
+        };
+        let is_ready = on_air.is_some_and(|on_air| on_air.origin.is_ready());
+        let state = match (&reason, is_ready) {
+            (Some(_), _) => HlsState::Unavailable,
+            (None, true) => HlsState::Ready,
+            (None, false) => HlsState::Preparing,
+        };
+        HlsReport {
+            state,
+            url: format!("/hls/{handle}/index.m3u8"),
+            reason,
+            window_seconds: self.0.settings.window_seconds,
+        }
+    }
+
+    /// Why this server packages nothing, in words for viewers.
+    fn reason(&self) -> Option<String> {
+        if !self.0.settings.enabled {
+            return Some("this server plays by WebRTC alone".to_owned());
+        }
+        self.0.lacks.get().map(|_| {
+            "this server cannot package streams; its operator finds the reason in the log"
+                .to_owned()
+        })
+    }
+
+    /// About how many watched each stream by HLS since the last call, which should be about a segment
+    /// ago.
+    pub(super) fn count_viewers(&self) -> Vec<(StreamId, u32)> {
+        self.with(|all| {
+            let on_air = all.values().filter_map(|streams| streams.last());
+            on_air
+                .map(|on_air| (on_air.stream, on_air.readers.count()))
+                .collect()
+        })
+    }
+
+    fn newest(&self, handle: &str) -> Option<Arc<OnAir>> {
+        self.with(|on_air| on_air.get(handle)?.last().map(Arc::clone))
+    }
+
+    fn by_token(&self, handle: &str, token: &str) -> Option<Arc<OnAir>> {
+        self.with(|on_air| {
+            let mut streams = on_air.get(handle)?.iter();
+            streams.find(|stream| stream.token == token).map(Arc::clone)
+        })
+    }
+
+    fn with<T>(&self, look: impl FnOnce(&mut HashMap<String, Vec<Arc<OnAir>>>) -> T) -> T {
+        let on_air = &self.0.on_air;
+        look(&mut on_air.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn open(&self, live: &LiveChannel) -> Arc<OnAir> {
+        let settings = &self.0.settings;
+        let handle = live.channel.handle.clone();
+        let token = Secret::random::<16>().reveal().to_owned();
+        let folder = self.0.folder.join(live.stream.to_string());
+        let origin = hls::Config {
+            part_target: settings.part(),
+            target_duration: settings.target_duration(),
+            window: settings.window(),
+            folder: Some(folder.clone()),
+            keep: KEEP,
+            waiters: settings.waiters,
+            ..hls::Config::default()
+        };
+        let base = settings
+            .segment_origin()
+            .map_or_else(String::new, |url| format!("{url}/hls/{handle}/{token}/"));
+        let start = live.started_at.unwrap_or_else(|| self.0.clock.now());
+        let on_air = Arc::new(OnAir {
+            handle: handle.clone(),
+            channel: live.channel.id,
+            stream: live.stream,
+            token,
+            origin: Origin::new(origin, &base),
+            thumbnails: Thumbnails::new(&folder, settings.window(), KEEP, start.as_millisecond()),
+            readers: Readers::default(),
+            unavailable: Mutex::default(),
+        });
+        self.with(|all| all.entry(handle).or_default().push(Arc::clone(&on_air)));
+        on_air
+    }
+
+    fn close(&self, on_air: &OnAir) {
+        self.with(|all| {
+            if let Some(streams) = all.get_mut(&on_air.handle) {
+                streams.retain(|stream| stream.stream != on_air.stream);
+            }
+            all.retain(|_, streams| !streams.is_empty());
+        });
+    }
+}
+
+/// Where the media of all streams lies: a folder each, named after the stream.
+fn media_folder(data: &Path) -> PathBuf {
+    data.join("media")
+}
+
+impl OnAir {
+    fn unavailable(&self) -> Option<String> {
+        let reason = &self.unavailable;
+        reason
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn set_unavailable(&self, reason: Option<String>) {
+        let place = &self.unavailable;
+        *place.lock().unwrap_or_else(PoisonError::into_inner) = reason;
+    }
+}
+
+/// Follows the streams until the token is cancelled; then waits until all that is packaged is on
+/// disk.
+pub(super) async fn run(
+    playback: Playback,
+    streams: Streams,
+    mut events: broadcast::Receiver<StreamEvent>,
+    stop: CancellationToken,
+) {
+    if !playback.0.settings.enabled {
+        return;
+    }
+    if let Some(problem) = packaging::lacks(&playback.0.program).await {
+        tracing::error!("Streams cannot be packaged for HLS: {problem}");
+        let _ = playback.0.lacks.set(problem);
+        return;
+    }
+    let mut tasks = JoinSet::new();
+    loop {
+        tokio::select! {
+            biased;
+            event = events.recv() => match event {
+                Ok(StreamEvent::Started { channel, .. }) => {
+                    if let Some(live) = streams.live_on(channel).await {
+                        start(&playback, &streams, &live, &stop, &mut tasks);
+                    }
+                }
+                Ok(_) => {}
+                Err(RecvError::Lagged(_)) => {
+                    for live in streams.live().await {
+                        start(&playback, &streams, &live, &stop, &mut tasks);
+                    }
+                }
+                Err(RecvError::Closed) => break,
+            },
+            Some(ended) = tasks.join_next() => report_panic(ended),
+            () = stop.cancelled() => break,
+        }
+    }
+    while let Some(ended) = tasks.join_next().await {
+        report_panic(ended);
+    }
+}
+
+fn start(
+    playback: &Playback,
+    streams: &Streams,
+    live: &LiveChannel,
+    stop: &CancellationToken,
+    tasks: &mut JoinSet<()>,
+) {
+    let newest = playback.newest(&live.channel.handle);
+    if newest.is_some_and(|on_air| on_air.stream == live.stream) {
+        return;
+    }
+    let on_air = playback.open(live);
+    let packaging = Packaging::new(&playback.0);
+    let folder = playback.0.folder.join(live.stream.to_string());
+    let (playback, events) = (playback.clone(), streams.events.clone());
+    let (sfu, stop): (Sfu, _) = (streams.sfu.clone(), stop.clone());
+    tasks.spawn(async move {
+        packaging.run(&on_air, &sfu).await;
+        let _ = events.send(StreamEvent::Packaged {
+            stream: on_air.stream,
+            channel: on_air.channel,
+        });
+        tokio::select! {
+            () = tokio::time::sleep(LINGER) => {}
+            () = stop.cancelled() => {}
+        }
+        playback.close(&on_air);
+        if !KEEP {
+            forget(&folder).await;
+        }
+    });
+}
+
+async fn forget(folder: &Path) {
+    match tokio::fs::remove_dir_all(folder).await {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            tracing::warn!(%error, "Media of an ended stream cannot be deleted: {error}");
+        }
+        _ => {}
+    }
+}
+
+fn report_panic(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "The packaging of a stream failed: {error}");
+    }
+}
