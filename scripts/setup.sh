@@ -8,9 +8,9 @@ for_what=${1:-run}
 
 # aws-lc (DTLS and SRTP) is built from C sources by cmake.
 packages="build-essential cmake pkg-config ca-certificates"
-# GStreamer packages streams for HLS: to build against, and its plugins (Opus, AAC).
+# GStreamer packages streams for HLS: to build against, and its plugins (Opus, JPEG, AAC, H.264).
 packages="$packages libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev gstreamer1.0-plugins-base"
-packages="$packages gstreamer1.0-libav"
+packages="$packages gstreamer1.0-plugins-good gstreamer1.0-libav"
 if [ "$for_what" = test ]; then
   # Chromium drives the pages, ffmpeg makes media, PostgreSQL is the second database.
   packages="$packages chromium ffmpeg postgresql procps"

@@ -40,6 +40,15 @@ pub struct Unit {
     pub bytes: Bytes,
 }
 
+/// A picture of a stream, for lists of streams.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Thumbnail {
+    /// When it was shown, since the stream's zero.
+    pub pts: Duration,
+    /// A JPEG, 320 pixels wide.
+    pub jpeg: Bytes,
+}
+
 /// Why a frame could not be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -130,6 +139,7 @@ pub(crate) enum FromWorker {
     Problem(String),
     /// All that came before the ping has been worked on.
     Alive,
+    Thumbnail(Thumbnail),
 }
 
 /// A frame that can be written and read.
@@ -231,6 +241,7 @@ const INIT: u8 = 11;
 const PART: u8 = 12;
 const PROBLEM: u8 = 13;
 const ALIVE: u8 = 14;
+const THUMBNAIL: u8 = 15;
 
 impl Frame for ToWorker {
     fn encode(&self, body: &mut BytesMut) -> u8 {
@@ -299,6 +310,11 @@ impl Frame for FromWorker {
                 PROBLEM
             }
             Self::Alive => ALIVE,
+            Self::Thumbnail(thumbnail) => {
+                put_time(body, thumbnail.pts);
+                body.put_slice(&thumbnail.jpeg);
+                THUMBNAIL
+            }
         }
     }
 
@@ -312,6 +328,11 @@ impl Frame for FromWorker {
                 Ok(Self::Problem(words.to_owned()))
             }
             ALIVE => Ok(Self::Alive),
+            THUMBNAIL => {
+                let pts = time(&mut body).ok_or_else(malformed)?;
+                let jpeg = body;
+                Ok(Self::Thumbnail(Thumbnail { pts, jpeg }))
+            }
             other => Err(FrameError::UnknownKind(other)),
         }
     }
@@ -437,6 +458,10 @@ mod tests {
         round(FromWorker::Problem("no encoder".to_owned()));
         round(ToWorker::Ping);
         round(FromWorker::Alive);
+        round(FromWorker::Thumbnail(Thumbnail {
+            pts: Duration::from_millis(2_000),
+            jpeg: Bytes::from_static(&[0xff, 0xd8]),
+        }));
     }
 
     /// A socket that hands over one byte at a time, and nothing every other time it is asked.

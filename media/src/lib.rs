@@ -17,10 +17,11 @@ mod packager;
 mod pictures;
 mod plugins;
 mod sound;
+mod thumbnail;
 mod timeline;
 mod worker;
 
-pub use frame::{FrameError, TrackKind, Unit};
+pub use frame::{FrameError, Thumbnail, TrackKind, Unit};
 pub use packager::{Config, Packager};
 pub use plugins::missing_plugins;
 pub use worker::run_worker;

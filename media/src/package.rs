@@ -11,6 +11,7 @@ use crate::cut::Lengths;
 use crate::frame::{FromWorker, Settings, Track, TrackKind, Unit};
 use crate::pictures::Pictures;
 use crate::sound::Sound;
+use crate::thumbnail::Thumbnails;
 use crate::timeline::{LONGEST_PAUSE, Step, Timeline};
 
 /// All state of the child.
@@ -24,6 +25,7 @@ pub(crate) struct Package {
     runs: u32,
     /// How far the run is.
     newest: Option<Duration>,
+    thumbnails: Thumbnails,
     /// Problems that have been told; each is told once.
     told: BTreeSet<String>,
 }
@@ -44,6 +46,7 @@ impl Package {
             sounds: BTreeMap::new(),
             runs: 0,
             newest: None,
+            thumbnails: Thumbnails::default(),
             told: BTreeSet::new(),
         }
     }
@@ -136,10 +139,25 @@ impl Package {
             return Ok(());
         };
         let begins_segment = track.take(unit, self.runs)?;
-        if self.lead() == Some(unit.track) {
-            for sound in self.sounds.values_mut() {
-                sound.follow(unit.pts, begins_segment, self.runs)?;
-            }
+        if self.lead() != Some(unit.track) {
+            return Ok(());
+        }
+        for sound in self.sounds.values_mut() {
+            sound.follow(unit.pts, begins_segment, self.runs)?;
+        }
+        if unit.keyframe && self.thumbnails.is_due(unit.pts) {
+            self.show(unit.track)?;
+        }
+        Ok(())
+    }
+
+    /// Makes a thumbnail of the track's newest picture.
+    fn show(&self, track: u8) -> Result<(), String> {
+        let track = self.pictures.get(&track);
+        let thumbnail = track.map_or(Ok(None), Pictures::thumbnail);
+        let thumbnail = thumbnail.map_err(|error| format!("no thumbnail: {error}"))?;
+        if let Some(thumbnail) = thumbnail {
+            let _ = self.out.send(FromWorker::Thumbnail(thumbnail));
         }
         Ok(())
     }

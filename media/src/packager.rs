@@ -21,8 +21,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval, sleep, sleep_until};
 
 use crate::frame::{
-    self, Frame as _, FrameReader, FromWorker, Media, Part, Settings, ToWorker, Track, TrackKind,
-    Unit,
+    self, Frame as _, FrameReader, FromWorker, Media, Part, Settings, Thumbnail, ToWorker, Track,
+    TrackKind, Unit,
 };
 
 /// What a packager is told.
@@ -66,9 +66,10 @@ const PAUSE: Duration = Duration::from_millis(500);
 const START: Duration = Duration::from_secs(15);
 
 impl Packager {
-    /// Starts packaging into `origin`.
+    /// Starts packaging into `origin`. About every ten seconds of the stream there is a thumbnail; one
+    /// for which there is no room is lost.
     #[must_use]
-    pub fn start(config: Config, origin: Origin) -> Self {
+    pub fn start(config: Config, origin: Origin, thumbnails: mpsc::Sender<Thumbnail>) -> Self {
         let (units, queue) = mpsc::channel(QUEUE);
         let (added, adding) = mpsc::channel(TRACKS);
         let (worker, watched) = watch::channel(None);
@@ -79,6 +80,7 @@ impl Packager {
                 units: queue,
             },
             renditions: BTreeMap::new(),
+            thumbnails,
             worker,
         };
         Self {
@@ -168,6 +170,7 @@ struct Run {
     config: Config,
     queue: Queue,
     renditions: BTreeMap<u8, Rendition>,
+    thumbnails: mpsc::Sender<Thumbnail>,
     worker: watch::Sender<Option<u32>>,
 }
 
@@ -287,6 +290,10 @@ impl Run {
             FromWorker::Part(part) => self.take_part(part),
             FromWorker::Problem(words) => {
                 tracing::warn!(words, "A media-worker reports: {words}");
+                Ok(())
+            }
+            FromWorker::Thumbnail(thumbnail) => {
+                let _ = self.thumbnails.try_send(thumbnail);
                 Ok(())
             }
             FromWorker::Alive => Ok(()),

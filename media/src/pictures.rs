@@ -9,9 +9,10 @@ use std::time::Duration;
 use gstreamer as gst;
 
 use crate::cut::{Cut, Cutter, Lengths};
-use crate::frame::{FromWorker, Media, Unit};
+use crate::frame::{FromWorker, Media, Thumbnail, Unit};
 use crate::h264::{self, Parameters};
 use crate::muxer::{Label, Muxer, Sample};
+use crate::thumbnail::thumbnail;
 use crate::timeline::Timeline;
 
 /// A track of pictures.
@@ -21,6 +22,8 @@ pub(crate) struct Pictures {
     parameters: Option<Parameters>,
     size: (u16, u16),
     muxer: Option<Muxer>,
+    /// What its muxer was opened with.
+    caps: gst::Caps,
     cutter: Cutter,
     pub(crate) timeline: Timeline,
     /// The newest picture.
@@ -42,6 +45,7 @@ impl Pictures {
             parameters: None,
             size: (0, 0),
             muxer: None,
+            caps: gst::Caps::new_empty(),
             cutter: Cutter::new(lengths),
             timeline: Timeline::default(),
             held: None,
@@ -59,6 +63,19 @@ impl Pictures {
     /// How far it is.
     pub(crate) fn newest(&self) -> Option<Duration> {
         self.held.as_ref().map(|held| held.pts)
+    }
+
+    /// A JPEG of the newest picture, if it is a key frame.
+    ///
+    /// # Errors
+    /// In words.
+    pub(crate) fn thumbnail(&self) -> Result<Option<Thumbnail>, String> {
+        let key = self.held.as_ref().filter(|held| held.independent);
+        let made = key.map(|key| {
+            let jpeg = thumbnail(&self.caps, key.bytes.clone(), self.size)?;
+            Ok(Thumbnail { pts: key.pts, jpeg })
+        });
+        made.transpose()
     }
 
     /// Takes an access unit of that run. Returns whether a segment begins with it.
@@ -150,6 +167,7 @@ impl Pictures {
         let muxer = Muxer::open(&caps, label, self.out.clone());
         let muxer = muxer.map_err(|error| format!("the picture cannot be packaged: {error}"))?;
         self.muxer = Some(muxer);
+        self.caps = caps;
         self.run = Some(run);
         // What ended before the new initialisation is complete.
         self.cutter.begin_anew();

@@ -3,13 +3,17 @@
 use gstreamer as gst;
 
 /// Elements, and the Debian package that each is in.
-const NEEDED: [(&str, &str); 7] = [
+const NEEDED: [(&str, &str); 11] = [
     ("appsink", "gstreamer1.0-plugins-base"),
     ("opusdec", "gstreamer1.0-plugins-base"),
     ("audioconvert", "gstreamer1.0-plugins-base"),
     ("audioresample", "gstreamer1.0-plugins-base"),
     ("audiorate", "gstreamer1.0-plugins-base"),
     ("avenc_aac", "gstreamer1.0-libav"),
+    ("avdec_h264", "gstreamer1.0-libav"),
+    ("videoconvert", "gstreamer1.0-plugins-base"),
+    ("videoscale", "gstreamer1.0-plugins-base"),
+    ("jpegenc", "gstreamer1.0-plugins-good"),
     ("cmafmux", "tallylight itself"),
 ];
 

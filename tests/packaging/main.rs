@@ -13,4 +13,5 @@ mod checker;
 mod faults;
 mod renditions;
 mod stage;
+mod thumbnails;
 mod time;

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use hls::{Origin, PlaylistRequest, ReadError};
 use loadtest::clip::{self, P180, P360};
 use loadtest::h264::Picture;
-use media::{Config, Packager, TrackKind, Unit};
-use tokio::sync::oneshot;
+use media::{Config, Packager, Thumbnail, TrackKind, Unit};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::checker::Playlist;
@@ -102,6 +102,7 @@ impl Clip {
 pub(crate) struct Stage {
     pub(crate) origin: Origin,
     pub(crate) packager: Arc<Packager>,
+    pub(crate) thumbnails: mpsc::Receiver<Thumbnail>,
     pub(crate) clip: Clip,
     players: BTreeMap<u8, JoinHandle<usize>>,
 }
@@ -121,9 +122,11 @@ impl Stage {
             zero_unix_ms: 1_700_000_000_000,
             patience: ms(6_000),
         };
+        let (made, thumbnails) = mpsc::channel(16);
         let mut stage = Self {
-            packager: Arc::new(Packager::start(config, origin.clone())),
+            packager: Arc::new(Packager::start(config, origin.clone(), made)),
             origin,
+            thumbnails,
             clip: Clip::load().await,
             players: BTreeMap::new(),
         };
