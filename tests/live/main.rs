@@ -16,3 +16,4 @@ mod joining;
 mod sessions;
 mod shutdown;
 mod strangers;
+mod tap;

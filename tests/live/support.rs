@@ -32,6 +32,7 @@ pub(crate) const SPS_428X240: &[u8] = &[
 /// A running server and the thread of its clients.
 pub(crate) struct Server {
     pub(crate) app: App,
+    pub(crate) sfu: Sfu,
     pub(crate) clients: Driver,
     /// What publishers of this server sent.
     pub(crate) sent: Sent,
@@ -55,10 +56,12 @@ impl Server {
         config.media.bind = "127.0.0.1".parse().unwrap();
         config.media.port = 0;
         config.media.threads = 1;
+        let started = Sfu::start(app::sfu_config(&config)).unwrap();
+        let sfu = started.0.clone();
         let parts = Parts {
             clock: Clock::system(),
             passwords: Passwords::cheap(),
-            sfu: Sfu::start(app::sfu_config(&config)).unwrap(),
+            sfu: started,
         };
         let listener = app::listen("the HTTP port", config.http.listen, "--http").await;
         let app = App::assemble(config, parts, listener.unwrap())
@@ -81,6 +84,7 @@ impl Server {
             clients: Driver::start("clients").unwrap(),
             sent: Sent::default(),
             app,
+            sfu,
             channel,
             stream_key,
             key,
