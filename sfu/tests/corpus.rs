@@ -138,4 +138,5 @@ targets! {
     fragment: CASES;
     video_payload: CASES;
     rtp_sequence: CASES;
+    tap: CASES;
 }

@@ -238,3 +238,21 @@ async fn a_codec_that_hls_players_lack_is_named() {
     let problem: Value = response.json().await.unwrap();
     assert_eq!(problem["code"], "hls_unavailable");
 }
+
+#[tokio::test]
+async fn a_small_picture_is_there_for_cards_and_seek_bars() {
+    let server = Server::start().await;
+    server.on_air(&three_layers()).await;
+    until("a thumbnail", || async {
+        get(&server, "/hls/ada/thumbnail.jpg").await.status() == StatusCode::OK
+    })
+    .await;
+    let jpeg = get(&server, "/hls/ada/thumbnail.jpg").await.bytes().await;
+    assert_eq!(jpeg.as_ref().unwrap()[..2], [0xff, 0xd8]);
+    let list = get(&server, "/hls/ada/storyboard.json").await;
+    let list: Value = list.json().await.unwrap();
+    let name = list["images"][0]["uri"].as_str().unwrap();
+    let picture = get(&server, &format!("/hls/ada/{name}")).await;
+    assert_eq!(picture.status(), StatusCode::OK, "{list}");
+    assert_eq!(picture.bytes().await.unwrap(), jpeg.unwrap());
+}

@@ -19,3 +19,4 @@ mod joining;
 mod sessions;
 mod shutdown;
 mod strangers;
+mod tap;

@@ -32,6 +32,7 @@ pub(crate) const SPS_428X240: &[u8] = &[
 /// A running server and the thread of its clients.
 pub(crate) struct Server {
     pub(crate) app: App,
+    pub(crate) sfu: Sfu,
     pub(crate) clients: Driver,
     /// What publishers of this server sent.
     pub(crate) sent: Sent,
@@ -45,6 +46,11 @@ const DEADLINE: Duration = Duration::from_secs(20);
 
 impl Server {
     pub(crate) async fn start() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// Starts it with another configuration.
+    pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
         let data = tempfile::tempdir().unwrap();
         let mut config = Config {
             data: data.path().join("data"),
@@ -55,10 +61,13 @@ impl Server {
         config.media.bind = "127.0.0.1".parse().unwrap();
         config.media.port = 0;
         config.media.threads = 1;
+        change(&mut config);
+        let started = Sfu::start(app::sfu_config(&config)).unwrap();
+        let sfu = started.0.clone();
         let parts = Parts {
             clock: Clock::system(),
             passwords: Passwords::cheap(),
-            sfu: Sfu::start(app::sfu_config(&config)).unwrap(),
+            sfu: started,
             program: env!("CARGO_BIN_EXE_tallylight").into(),
         };
         let listener = app::listen("the HTTP port", config.http.listen, "--http").await;
@@ -82,6 +91,7 @@ impl Server {
             clients: Driver::start("clients").unwrap(),
             sent: Sent::default(),
             app,
+            sfu,
             channel,
             stream_key,
             key,

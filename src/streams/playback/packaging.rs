@@ -1,12 +1,12 @@
 //! [`Packaging`]: one stream from the SFU's tap to its media-worker.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use bytes::Bytes;
-use media::{Packager, TrackKind, Unit};
+use media::{Packager, Thumbnail, TrackKind, Unit};
 use sfu::{AccessUnit, Sfu, Tap, TapCodec, TapTrack, Tapped, Track};
 use tokio::process::Command;
+use tokio::sync::mpsc;
 
 use super::sources::{LayerFacts, Renditions};
 use super::{Inner, OnAir};
@@ -23,6 +23,8 @@ pub(super) struct Packaging {
 
 /// Number of the rendition that holds the sound; those with pictures count from zero.
 const SOUND: u8 = 100;
+/// Thumbnails that may wait for the disk.
+const THUMBNAILS: usize = 4;
 
 impl Packaging {
     pub(super) fn new(playback: &Inner) -> Self {
@@ -39,16 +41,23 @@ impl Packaging {
             return;
         };
         let zero_unix_ms = self.clock.now().as_millisecond() - age_ms(&tap, &self.clock);
+        let (thumbnails, mut shown) = mpsc::channel(THUMBNAILS);
         let config = self.worker(zero_unix_ms);
         let mut feed = Feed {
-            packager: Packager::start(config, on_air.origin.clone()),
+            packager: Packager::start(config, on_air.origin.clone(), thumbnails),
             renditions: Renditions::default(),
             has_sound: false,
         };
-        while let Some(tapped) = tap.next().await {
-            match tapped {
-                Tapped::Tracks(tracks) => feed.take_tracks(&tracks, on_air),
-                Tapped::Unit(unit) => feed.take(unit, &tap),
+        loop {
+            tokio::select! {
+                tapped = tap.next() => match tapped {
+                    Some(Tapped::Tracks(tracks)) => feed.take_tracks(&tracks, on_air),
+                    Some(Tapped::Unit(unit)) => feed.take(unit, &tap),
+                    None => break,
+                },
+                Some(thumbnail) = shown.recv() => {
+                    show(on_air, thumbnail, zero_unix_ms).await;
+                }
             }
         }
         feed.packager.finish().await;
@@ -63,14 +72,10 @@ impl Packaging {
             segment: self.settings.segment(),
             audio_bits_a_second: self.settings.audio_kbits * 1_000,
             zero_unix_ms,
-            // RELIABILITY F13: a child that makes no part for three target durations is stuck, and
-            // another makes parts within 5 s.
-            patience: (self.settings.part() * 3).max(LEAST_PATIENCE),
+            patience: self.settings.segment() * 3,
         }
     }
 }
-
-const LEAST_PATIENCE: Duration = Duration::from_secs(4);
 
 /// What this machine lacks for packaging, in words. It is asked for in a process of its own: the
 /// server itself runs no GStreamer.
@@ -95,6 +100,12 @@ pub(super) async fn lacks(program: &Path) -> Option<String> {
 fn age_ms(tap: &Tap, clock: &Clock) -> i64 {
     let age = clock.instant().saturating_duration_since(tap.zero());
     i64::try_from(age.as_millis()).unwrap_or_default()
+}
+
+async fn show(on_air: &OnAir, thumbnail: Thumbnail, zero_unix_ms: i64) {
+    let after = i64::try_from(thumbnail.pts.as_millis()).unwrap_or_default();
+    let unix_ms = zero_unix_ms.saturating_add(after);
+    on_air.thumbnails.add(unix_ms, thumbnail.jpeg).await;
 }
 
 /// What goes to the worker.

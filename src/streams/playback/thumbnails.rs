@@ -57,7 +57,6 @@ impl Thumbnails {
         }
     }
 
-    #[expect(dead_code, reason = "the media-worker makes none yet")]
     /// Takes the next one. A disk that fails costs the seek bar a picture, nothing else.
     pub(super) async fn add(&self, unix_ms: i64, jpeg: Bytes) {
         if let Err(error) = self.write(unix_ms, &jpeg).await {
