@@ -7,6 +7,7 @@ import {
   goLive,
   look,
   openStudio,
+  PICTURE,
   test,
 } from './harness';
 
@@ -95,7 +96,7 @@ test('the volume can be set on a phone, too', async ({ people, ownChannel: chann
   const { x = 0, y = 0, width = 0, height = 0 } = (await volume.boundingBox()) ?? {};
   expect(height).toBeGreaterThanOrEqual(44);
   await viewer.mouse.click(x + width / 2, y + height / 2);
-  const level = () => viewer.locator('video').evaluate((video: HTMLVideoElement) => video.volume);
+  const level = () => viewer.locator(PICTURE).evaluate((video: HTMLVideoElement) => video.volume);
   await expect.poll(level).toBeCloseTo(0.5, 1);
 });
 
@@ -122,7 +123,7 @@ test('the player obeys its keys', async ({ people, ownChannel: channel }) => {
   const viewer = await people.stranger();
   await viewer.goto(`/@${channel.handle}`);
   await expectMovingPicture(viewer);
-  const video = viewer.locator('video');
+  const video = viewer.locator(PICTURE);
   const muted = () => video.evaluate((element: HTMLVideoElement) => element.muted);
   const paused = () => video.evaluate((element: HTMLVideoElement) => element.paused);
 

@@ -257,6 +257,52 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/channels/{handle}/playback-changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    handle: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["PlaybackChange"];
+                };
+            };
+            responses: {
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/channels/{handle}/stream_keys": {
         parameters: {
             query?: never;
@@ -683,6 +729,8 @@ export interface components {
             /** Format: int64 */
             packets: number;
         };
+        /** @enum {string} */
+        ChangeReason: "ice_failed" | "blocked" | "loss" | "codec" | "server_full" | "stalled" | "chosen" | "recovered" | "rewound" | "unsupported";
         ChannelItem: {
             handle: string;
             /** Format: int32 */
@@ -708,6 +756,7 @@ export interface components {
             /** Format: date-time */
             ended_at?: string | null;
             handle: string;
+            hls?: components["schemas"]["HlsReport"] | null;
             name: string;
             owner: boolean;
             /** Format: int64 */
@@ -729,6 +778,15 @@ export interface components {
             at: string;
             detail: string;
         };
+        HlsReport: {
+            reason?: string | null;
+            state: components["schemas"]["HlsState"];
+            url: string;
+            /** Format: int64 */
+            window_seconds: number;
+        };
+        /** @enum {string} */
+        HlsState: "preparing" | "ready" | "unavailable";
         IngestReport: {
             last_attempt?: components["schemas"]["FailedAttempt"] | null;
             problem?: string | null;
@@ -772,6 +830,11 @@ export interface components {
         };
         NewStreamKey: {
             name: string;
+        };
+        PlaybackChange: {
+            from: components["schemas"]["Transport"];
+            reason: components["schemas"]["ChangeReason"];
+            to: components["schemas"]["Transport"];
         };
         Problem: {
             code: string;
@@ -840,9 +903,13 @@ export interface components {
             audio?: components["schemas"]["AudioStats"] | null;
             layers: components["schemas"]["LayerStats"][];
             publisher?: components["schemas"]["PublisherStats"] | null;
+            /** Format: int64 */
+            tap_lost: number;
             /** Format: int32 */
             viewers: number;
         };
+        /** @enum {string} */
+        Transport: "webrtc" | "ll_hls" | "hls";
         Wanted: {
             /** @default null */
             encodingId: string | null;

@@ -84,7 +84,7 @@ export class Delayed implements Carrier {
     if (pace === this.#pace) return;
     this.#pace = pace;
     this.#playback?.setPace(pace);
-    this.stalls.forget();
+    this.stalls.forget(performance.now());
     this.toLiveEdge();
   }
 
@@ -186,7 +186,7 @@ export class Delayed implements Carrier {
 
   #seek(seconds: number): void {
     if (!this.#video) return;
-    this.stalls.forget();
+    this.stalls.forget(performance.now());
     this.#video.currentTime = seconds;
     this.#seconds = seconds;
   }

@@ -12,6 +12,8 @@ export class World {
   /** What was reported to the server. */
   readonly changes: unknown[] = [];
   multivariant = VARIANT;
+  /** Every media playlist. */
+  media = '';
   events: FakeEvents | null = null;
   readonly libraries: FakeHls[] = [];
   /** Whether segments arrive, so that what is attached to hls.js plays. */
@@ -36,6 +38,7 @@ export class World {
       response = this.channel ? Response.json(this.channel) : new Response('{}', { status: 404 });
     } else if (path === '/whep/ada') response = this.whep();
     else if (path.endsWith('/layer')) response = this.layer();
+    else if (path.endsWith('/level.m3u8')) response = new Response(this.media);
     else if (path.endsWith('.m3u8')) response = new Response(this.multivariant);
     else response = new Response('', { status: 200 });
     Object.defineProperty(response, 'url', { value: `http://host${path}` });
@@ -155,14 +158,13 @@ export class FakeHls {
   static isSupported = () => true;
   static Events = {
     MANIFEST_PARSED: 'parsed',
-    LEVEL_LOADED: 'loaded',
     FRAG_LOADED: 'fragment',
     ERROR: 'error',
   };
 
   levels = [
-    { height: 720, width: 1280, bitrate: 2_000_000, attrs: {} },
-    { height: 360, width: 640, bitrate: 600_000, attrs: {} },
+    { height: 720, width: 1280, bitrate: 2_000_000, uri: 'http://host/level.m3u8', attrs: {} },
+    { height: 360, width: 640, bitrate: 600_000, uri: 'http://host/level.m3u8', attrs: {} },
   ];
   currentLevel = 0;
   bandwidthEstimate = 5e6;
@@ -176,7 +178,7 @@ export class FakeHls {
   destroyed = false;
   video: FakeVideo | null = null;
   readonly #began = Date.now() - 600_000;
-  readonly #heard = new Map<string, (event: string, data: unknown) => void>();
+  readonly #heard: [string, (event: string, data: unknown) => void][] = [];
 
   constructor(config: Record<string, unknown>) {
     this.config = config;
@@ -186,21 +188,20 @@ export class FakeHls {
   }
 
   on(event: string, hear: (event: string, data: unknown) => void): void {
-    this.#heard.set(event, hear);
+    this.#heard.push([event, hear]);
   }
   once = this.on;
 
   emit(event: string, data: unknown): void {
-    this.#heard.get(event)?.(event, data);
+    for (const [name, hear] of this.#heard) if (name === event) hear(event, data);
   }
 
   loadSource(url: string): void {
     this.source = url;
+    FakeHls.world.media = this.#playlist();
     queueMicrotask(() => {
       this.emit('parsed', {});
-      if (this.startedAt === null) this.startedAt = this.liveSyncPosition;
-      this.emit('loaded', { details: this.latestLevelDetails });
-      if (this.video) this.video.currentTime = this.startedAt;
+      if (this.config.autoStartLoad) this.startLoad(this.liveSyncPosition);
     });
   }
 
@@ -242,6 +243,15 @@ export class FakeHls {
       programDateTime: this.#began + at * SEGMENT_S * 1000,
     }));
     return { live: true, fragments, fragmentStart: 0, edge: this.edge, partHoldBack: 1 };
+  }
+
+  #playlist(): string {
+    return this.latestLevelDetails.fragments
+      .map(
+        ({ duration, programDateTime }) =>
+          `#EXT-X-PROGRAM-DATE-TIME:${new Date(programDateTime).toISOString()}\n#EXTINF:${duration},\n`,
+      )
+      .join('');
   }
 
   recoverMediaError(): void {}

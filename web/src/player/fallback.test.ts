@@ -71,10 +71,10 @@ async function fallen(): Promise<void> {
 
 test('who reaches the server by HTTP alone has a picture within five seconds, and is told why', async () => {
   player.start();
-  await pass(3.5);
+  await pass(2.5);
   expect(world.libraries, 'it is got ready before all hope is lost').toHaveLength(1);
   expect(state().phase.name).toBe('connecting');
-  await pass(1.4);
+  await pass(1.5);
   expect(state()).toMatchObject({
     phase: { name: 'live' },
     transport: 'll_hls',
@@ -95,7 +95,7 @@ test('hls.js is not loaded while the direct connection works', async () => {
 
 test('a connection that comes up late is taken all the same, and HLS let go', async () => {
   player.start();
-  await pass(3);
+  await pass(2);
   expect(world.libraries).toHaveLength(1);
   await flow(5);
   expect(state()).toMatchObject({ transport: 'webrtc', changes: [], phase: { name: 'live' } });

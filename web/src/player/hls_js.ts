@@ -9,7 +9,7 @@ import {
   type PlaybackSettings,
   withNames,
 } from './playback';
-import { mediaTime, wallTime } from './timeline';
+import { mediaTime, stretchesOf, wallTime } from './timeline';
 
 type Library = typeof HlsPlayer;
 
@@ -47,12 +47,7 @@ class HlsJs implements Playback {
     });
     hls.on(Events.ERROR, (_event, error) => this.#error(error));
     const { at } = settings;
-    if (at && 'wallMs' in at) {
-      hls.once(Events.LEVEL_LOADED, (_event, { details }) => {
-        const seconds = mediaTime(details.fragments, at.wallMs);
-        if (seconds !== null) hls.startLoad(Math.max(seconds, details.fragmentStart + 0.001));
-      });
-    }
+    if (at && 'wallMs' in at) hls.once(Events.MANIFEST_PARSED, () => void this.#startAt(at.wallMs));
     hls.loadSource(settings.url);
   }
 
@@ -125,6 +120,17 @@ class HlsJs implements Playback {
     return this.#hls.latestLevelDetails;
   }
 
+  /**
+   * The library starts at media seconds, of which the first playlist's first is zero: that playlist says
+   * when it was. Moved later, it would have begun at the live edge already.
+   */
+  async #startAt(wallMs: number): Promise<void> {
+    const [level] = this.#hls.levels;
+    const response = level && (await fetch(level.uri, { cache: 'no-store' }).catch(() => null));
+    const playlist = response?.ok ? await response.text().catch(() => '') : '';
+    if (!this.#closed) this.#hls.startLoad(mediaTime(stretchesOf(playlist), wallMs) ?? -1);
+  }
+
   #levels(): void {
     const levels = this.#hls.levels
       .map((level, index) => ({ level, index }))
@@ -160,6 +166,7 @@ class HlsJs implements Playback {
 function configuration({ pace, at }: PlaybackSettings): Partial<HlsPlayer['config']> {
   const low = pace === 'low';
   return {
+    autoStartLoad: !(at && 'wallMs' in at),
     lowLatencyMode: low,
     startPosition: at && 'seconds' in at ? at.seconds : -1,
     ...(pace === 'stable' ? { liveSyncDuration: STABLE_LATENCY_S } : {}),

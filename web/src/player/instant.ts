@@ -15,6 +15,7 @@ export class Instant implements Carrier {
   readonly picture: Picture;
   qualities: Quality[] = [];
   pinned: string | null = null;
+  connected = false;
   /** What came for the layer choice, for the statistics. */
   layers: LayerSet | null = null;
 
@@ -29,7 +30,6 @@ export class Instant implements Carrier {
   #last: PlayerStats | null = null;
   #wish: Wish | null;
   #choosing = 0;
-  #connected = false;
   #closed = false;
 
   constructor(
@@ -119,18 +119,18 @@ export class Instant implements Carrier {
       this.#tell({ name: 'refused', error });
       return;
     }
-    if (this.#closed || this.#connected) return;
+    if (this.#closed || this.connected) return;
     this.#watch('blocked', () => this.#tell({ name: 'never_connected' }), CONNECT_LIMIT_MS);
   }
 
   #connection(state: RTCPeerConnectionState): void {
     if (state === 'connected') {
-      this.#connected = true;
+      this.connected = true;
       this.#stopTimers();
       this.#tell({ name: 'connected' });
     } else if (state === 'disconnected') void this.#restart();
     else if (state === 'failed') {
-      if (!this.#connected) this.#tell({ name: 'never_connected' });
+      if (!this.connected) this.#tell({ name: 'never_connected' });
       else this.#lost('ice_failed', 'Your connection to the server was lost.');
     }
   }
@@ -207,8 +207,8 @@ export class Instant implements Carrier {
 }
 
 const DROPPED = 'Your connection dropped.';
-const DOUBT_MS = 1500;
-const LATE_MS = 4000;
+const DOUBT_MS = 1200;
+const LATE_MS = 3000;
 const CONNECT_LIMIT_MS = 10_000;
 const RESTART_LIMIT_MS = 5000;
 const LEFTOVER_MS = 1500;

@@ -493,7 +493,9 @@ export class Player {
       this.#promote();
       return;
     }
-    this.#falling = { reason, why, armed: why === 'fall' };
+    // The first doubt is the cause, later ones follow from it.
+    const first = why === 'hedge' ? this.#falling : null;
+    this.#falling = first ?? { reason, why, armed: why === 'fall' };
     this.#fallIfOffered();
   }
 
@@ -706,15 +708,15 @@ export class Player {
   #sampled(carrier: Carrier, stats: PlayerStats): void {
     this.store.set({ stats, latencyMs: stats.latencyMs, timeline: this.#timeline(carrier, stats) });
     if (carrier instanceof Delayed) this.#judgeDelayed(carrier, stats);
-    else this.#judgeInstant(stats);
+    else if (carrier instanceof Instant) this.#judgeInstant(carrier, stats);
     if (this.#phase === 'connecting' && this.#silentFor() > STUCK_MS) {
       this.#reconnect('The connection stands, but no picture arrives.');
     }
   }
 
-  #judgeInstant(stats: PlayerStats): void {
+  #judgeInstant(carrier: Instant, stats: PlayerStats): void {
     const { paused, phase } = this.store.get();
-    if (phase.name === 'connecting' && this.#offer) {
+    if (phase.name === 'connecting' && carrier.connected && this.#offer) {
       if (this.#silentFor() > NO_PICTURE_LATE_MS) this.#arm();
       else if (this.#silentFor() > NO_PICTURE_MS) this.#fall('stalled', 'hedge');
     }

@@ -16,6 +16,23 @@ export interface Stretch {
   programDateTime: number | null;
 }
 
+/** Reads the whole segments of a media playlist; its first begins at zero. */
+export function stretchesOf(playlist: string): Stretch[] {
+  const stretches: Stretch[] = [];
+  let start = 0;
+  let programDateTime: number | null = null;
+  for (const line of playlist.split(/\r?\n/)) {
+    const [, time] = /^#EXT-X-PROGRAM-DATE-TIME:(.+)/.exec(line) ?? [];
+    if (time) programDateTime = Date.parse(time);
+    const duration = Number.parseFloat(/^#EXTINF:([\d.]+)/.exec(line)?.[1] ?? '');
+    if (Number.isNaN(duration)) continue;
+    stretches.push({ start, duration, programDateTime });
+    start += duration;
+    if (programDateTime !== null) programDateTime += duration * 1000;
+  }
+  return stretches;
+}
+
 /** When what plays at `seconds` happened. Wall time jumps at discontinuities, media time does not. */
 export function wallTime(stretches: readonly Stretch[], seconds: number): number | null {
   const at = lastIndex(stretches, ({ start }) => start <= seconds);

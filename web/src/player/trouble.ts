@@ -43,6 +43,8 @@ export class LossWatch {
 const STALL_WINDOW_MS = 30_000;
 const MANY_STALLS = 3;
 const LONG_STALL_MS = 4000;
+/** Shorter ones nobody sees. */
+const NOTICED_MS = 200;
 
 /** Judges playback from a buffer by how often and how long it runs dry. */
 export class StallWatch {
@@ -52,15 +54,16 @@ export class StallWatch {
   totalMs = 0;
 
   began(now: number): void {
-    if (this.#since !== null) return;
-    this.#since = now;
-    this.#stalls.push(now);
-    this.count += 1;
+    this.#since ??= now;
   }
 
   ended(now: number): void {
-    if (this.#since !== null) this.totalMs += now - this.#since;
+    const lasted = this.stalledFor(now);
     this.#since = null;
+    if (lasted < NOTICED_MS) return;
+    this.#stalls.push(now);
+    this.count += 1;
+    this.totalMs += lasted;
   }
 
   /** True when it keeps stalling. */
@@ -73,9 +76,10 @@ export class StallWatch {
     return this.#since === null ? 0 : now - this.#since;
   }
 
-  forget(): void {
+  /** What was does not count any more: playback goes on elsewhere, or otherwise. */
+  forget(now: number): void {
+    this.ended(now);
     this.#stalls = [];
-    this.#since = null;
   }
 }
 

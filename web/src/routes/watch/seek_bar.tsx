@@ -1,5 +1,5 @@
 /** A seek bar with small pictures, for a live window as for a recording: pointer, finger, keys. */
-import { type KeyboardEvent, type PointerEvent, useRef, useState } from 'react';
+import { type KeyboardEvent, type PointerEvent, useEffect, useRef, useState } from 'react';
 
 export interface SeekBarProps {
   startMs: number;
@@ -10,7 +10,7 @@ export interface SeekBarProps {
   /** What is read out of a moment. */
   words: (ms: number) => string;
   pictureAt: (ms: number) => string | null;
-  /** Somebody looks: time to get the pictures. */
+  /** Told again and again while somebody looks: time to get the pictures. */
   onLook: () => void;
   onSeek: (ms: number) => void;
   onEnd: () => void;
@@ -18,12 +18,20 @@ export interface SeekBarProps {
 
 const STEP_MS = 5000;
 const PAGE_MS = 60_000;
+const LOOK_EVERY_MS = 2000;
 
 export function SeekBar(props: SeekBarProps) {
   const { startMs, endMs, positionMs, label, words, pictureAt, onLook, onSeek, onEnd } = props;
   const track = useRef<HTMLDivElement>(null);
   const [hover, setHover] = useState<number | null>(null);
   const [dragging, setDragging] = useState(false);
+  const looking = hover !== null;
+  useEffect(() => {
+    if (!looking) return;
+    onLook();
+    const timer = setInterval(onLook, LOOK_EVERY_MS);
+    return () => clearInterval(timer);
+  }, [looking, onLook]);
   const lengthMs = Math.max(1, endMs - startMs);
   const at = (event: PointerEvent) => {
     const { left = 0, width = 1 } = track.current?.getBoundingClientRect() ?? {};
@@ -51,8 +59,6 @@ export function SeekBar(props: SeekBarProps) {
       aria-valuenow={Math.round((Math.min(shownMs, endMs) - startMs) / 1000)}
       aria-valuetext={words(shownMs)}
       onKeyDown={keyed}
-      onFocus={onLook}
-      onPointerEnter={onLook}
       onPointerMove={(event) => setHover(at(event))}
       onPointerLeave={() => !dragging && setHover(null)}
       onPointerDown={(event) => {

@@ -8,7 +8,10 @@ export function useStoryboard(path: string | null, freshMs: number) {
   const look = useCallback(() => {
     if (path === null || performance.now() - asked.current < freshMs) return;
     asked.current = performance.now();
-    void fetchStoryboard(path).then((fetched) => fetched && setBoard(fetched));
+    void fetchStoryboard(path).then((fetched) => {
+      if (fetched) setBoard(fetched);
+      else asked.current = Number.NEGATIVE_INFINITY;
+    });
   }, [path, freshMs]);
   const pictureAt = (wallMs: number) => board && imageAt(board, wallMs);
   return { board, look, pictureAt };
