@@ -129,6 +129,8 @@ impl TrackClock {
         };
         if seen.is_reported {
             self.reported = Some(seen.capture - place);
+            // Whatever is known by arrivals is old when reports end.
+            self.arrivals = LeastDelayed::default();
         } else {
             self.arrivals.observe(arrival - place, arrival);
         }

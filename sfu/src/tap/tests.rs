@@ -237,6 +237,69 @@ fn sound_that_comes_makes_time_pass_for_a_picture_that_does_not() {
 }
 
 #[test]
+fn source_that_counts_anew_goes_on_at_its_next_key_frame() {
+    let mut line = Line::begun();
+    line.sender.seq += 20_000;
+    line.send(Kind::Key, 1);
+    line.send(Kind::Reference, 10);
+    let before = line.units.len();
+    line.picture(Kind::Reference);
+    line.sender.seq -= 19_000;
+    line.send(Kind::Reference, 10);
+    assert!(line.reader.take_request());
+    line.send(Kind::Key, 1);
+    line.send(Kind::Reference, 10);
+    assert!(line.units.len() >= before + 11);
+    assert!(line.units.is_sorted_by_key(|unit| unit.pts));
+}
+
+#[test]
+fn sound_that_begins_5_s_late_has_its_time_and_is_told() {
+    let mut line = Line::begun();
+    let mut sound = Sender::new(Source::Audio);
+    line.send(Kind::Reference, 100);
+    let tracks = line.tracks;
+    let begins = line.now + FRAME;
+    for _ in 0..100 {
+        let mut sent = line.picture(Kind::Reference);
+        sound.timestamp = sound.timestamp.wrapping_add(1_600);
+        sent.packets.extend(sound.sound(line.now).packets);
+        line.take(sent.packets);
+    }
+    let first = line.units.iter().find(|unit| unit.track == Track::Audio);
+    let zero = line.now - FRAME * 250 - ms(3_000);
+    let error = first.expect("sound").pts.abs_diff(begins - zero);
+    assert!(error < ms(1), "{error:?}");
+    assert_eq!(line.tracks, tracks, "the layout had it from the start");
+    let of = |track| line.units.iter().filter(move |unit| unit.track == track);
+    assert_eq!(
+        [of(Track::Audio), of(Track::Video(0))].map(Iterator::count),
+        [100, 200]
+    );
+}
+
+#[test]
+fn layer_that_is_added_is_told_before_its_units() {
+    let mut line = Line::begun();
+    let mut other = Sender::new(Source::Video(1));
+    let told = line.tracks;
+    for number in 0..60 {
+        let mut sent = line.picture(Kind::Reference);
+        other.timestamp = other.timestamp.wrapping_add(TICKS);
+        let kind = [Kind::Reference, Kind::Key][usize::from(number == 0)];
+        sent.packets
+            .extend(other.picture(kind, &[900], line.now).packets);
+        line.reader.take(&slice(1, 2, sent.packets));
+        line.collect();
+        let has_units = line.units.iter().any(|u| u.track == Track::Video(1));
+        assert_eq!(line.tracks > told, has_units);
+    }
+    assert_eq!(line.tracks, told + 1);
+    let units = line.units.iter().filter(|u| u.track == Track::Video(1));
+    assert_eq!(units.count(), 60, "from its first on");
+}
+
+#[test]
 fn distances_are_exact_over_a_wrap_of_the_timestamp() {
     let mut line = Line::new();
     line.sender.timestamp = u32::MAX - 20 * TICKS;
@@ -405,7 +468,7 @@ fn pictures() -> impl Strategy<Value = Vec<(Kind, Vec<usize>)>> {
         4 => Just(Kind::Disposable),
     ];
     let slices = proptest::collection::vec(0_usize..3_000, 1..4);
-    proptest::collection::vec((kind, slices), 1..120)
+    proptest::collection::vec((kind, slices), 1..60)
 }
 
 /// What comes out of pictures over a net, and what went in.
@@ -506,7 +569,7 @@ proptest! {
                 (-700_i64..700, any::<bool>(), 0_u64..400),
                 0_usize..3,
             ),
-            1..200,
+            1..100,
         ),
     ) {
         let zero = base();
@@ -529,9 +592,9 @@ proptest! {
             packet.marker = marker;
             packet.capture_us = is_reported.then_some(0);
             packet.wallclock = now.checked_sub(ms(delay)).unwrap_or(now);
-            let epoch = if number < 150 { 1 } else { 2 };
+            let epoch = if number < 75 { 1 } else { 2 };
             reader.take(&slice(epoch, 2, vec![packet]));
-            if number % 50 == 49 {
+            if number % 40 == 39 {
                 reader.finish();
             }
             while let Some(tapped) = reader.next() {
