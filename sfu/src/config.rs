@@ -19,7 +19,7 @@ pub struct Config {
     /// A publisher that sends no media for this long is silent. Viewers are to know of it within 2 s.
     pub silence: Duration,
     /// While a stream is tapped, key frames of all its layers are asked for when the last is this
-    /// old, so that segments can be cut on time.
+    /// old, so that segments can be cut on time. At least half a second.
     pub tap_keyframe_interval: Duration,
     /// Bounds on what strangers can make the SFU hold.
     pub limits: Limits,

@@ -466,7 +466,9 @@ impl Sfu {
 
     /// Taps a stream for packaging: its access units, from the next key frame on, or the last where
     /// that has just come. Works whoever publishes the stream, now or later; it ends with the stream.
-    /// A stream has one tap: a second ends the first. `None`: the stream is not known.
+    /// A stream has one tap: a second ends the first.
+    ///
+    /// `None`: the stream is not known, or a media thread is too busy to be asked.
     pub async fn tap(&self, stream: StreamId) -> Option<Tap> {
         let inner = &self.inner;
         let line = RequestLine {

@@ -76,6 +76,8 @@ struct LayerIn {
 /// A publisher that makes no key frame within this time, and a round trip, of being asked did not
 /// listen.
 const ANSWER_TIME: Duration = Duration::from_millis(400);
+/// No tap asks for key frames more often, whatever is configured.
+const LEAST_KEYFRAME_AGE: Duration = Duration::from_millis(500);
 /// A layer or track without packets for this long is paused.
 pub(crate) const PAUSED_AFTER: Duration = Duration::from_secs(1);
 /// Packets of an SSRC that was replaced are late for this long; then it may come back.
@@ -378,7 +380,7 @@ impl Publisher {
 
     /// Learns whether the stream is tapped: how old its key frames may get then.
     pub(crate) fn follow_tap(&mut self, keyframe_age: Option<Duration>) {
-        self.keyframe_age = keyframe_age;
+        self.keyframe_age = keyframe_age.map(|age| age.max(LEAST_KEYFRAME_AGE));
     }
 
     /// When the tap's next key frames are due: those of a layer that sends, and has none to come.

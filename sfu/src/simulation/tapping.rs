@@ -7,6 +7,7 @@ use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 
 use super::*;
+use crate::handle::LayerChoice;
 use crate::shard::Command;
 use crate::tap::{AccessUnit, Feed, LEAD, Reader, TapTrack, Tapped, Track};
 
@@ -110,6 +111,16 @@ impl Listener {
         })
     }
 
+    /// How many layers have a key frame of which time of capture.
+    fn keyframes(&self) -> BTreeMap<u64, usize> {
+        let mut keyframes = BTreeMap::new();
+        let pictures = self.units.iter().filter(|u| u.unit.track != Track::Audio);
+        for picture in pictures.filter(|u| u.unit.keyframe) {
+            *keyframes.entry(picture.mark.captured_us).or_default() += 1;
+        }
+        keyframes
+    }
+
     /// The track of a layer, as the encoder names it.
     fn layer(&self, rid: &str) -> Track {
         let tracks = self.tracks.last().expect("they are told");
@@ -202,12 +213,7 @@ fn key_frames_of_all_layers_are_asked_for_together_every_2_s() {
     let publisher = world.publish(stream(), &EncoderSpec::simulcast(), PERFECT());
     let mut listener = world.tap();
     world.run_tapped(&mut listener, SECOND * 20);
-    let mut keyframes: BTreeMap<u64, usize> = BTreeMap::new();
-    for unit in &listener.units {
-        if unit.unit.keyframe && unit.unit.track != Track::Audio {
-            *keyframes.entry(unit.mark.captured_us).or_default() += 1;
-        }
-    }
+    let keyframes = listener.keyframes();
     assert!(
         keyframes.values().all(|layers| *layers == 3),
         "{keyframes:?}"
@@ -229,6 +235,38 @@ fn key_frames_of_all_layers_are_asked_for_together_every_2_s() {
     let before = world.encoder(publisher).requests;
     world.run(SECOND * 6);
     assert_eq!(world.encoder(publisher).requests, before, "nobody taps");
+}
+
+#[test]
+fn request_of_a_viewer_goes_to_all_layers() {
+    let mut world = World::new();
+    world.publish(stream(), &EncoderSpec::simulcast(), PERFECT());
+    let mut listener = world.tap();
+    world.run_tapped(&mut listener, SECOND * 4);
+    let viewer = world.view(stream(), PERFECT());
+    world.run_tapped(&mut listener, SECOND * 4);
+    let newest = |listener: &Listener| {
+        let newest = listener.keyframes().last_key_value().map(|(at, _)| *at);
+        Duration::from_micros(newest.expect("key frames"))
+    };
+    while world.elapsed() - newest(&listener) < SECOND {
+        world.run_tapped(&mut listener, Duration::from_millis(10));
+    }
+    let before = newest(&listener);
+    let (reply, _result) = oneshot::channel();
+    world.command(Command::ChooseLayer {
+        session: world.session(viewer),
+        choice: LayerChoice::Rid("l".to_owned()),
+        reply,
+    });
+    world.run_tapped(&mut listener, Duration::from_millis(500));
+    let after = newest(&listener);
+    assert!(after - before < SECOND * 2, "not that of the clock");
+    assert_eq!(
+        listener.keyframes().last_key_value().map(|(_, n)| *n),
+        Some(3)
+    );
+    assert_eq!(world.player(viewer).layer(), Some(0));
 }
 
 #[test]

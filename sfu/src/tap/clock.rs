@@ -129,6 +129,8 @@ impl TrackClock {
         };
         if seen.is_reported {
             self.reported = Some(seen.capture - place);
+            // Whatever is known by arrivals is old when reports end.
+            self.arrivals = LeastDelayed::default();
         } else {
             self.arrivals.observe(arrival - place, arrival);
         }
@@ -157,12 +159,15 @@ impl TrackClock {
             self.set_back = (seen.arrival - seen.capture).max(0);
         }
         let by_capture = (seen.capture + self.set_back).min(seen.arrival) - place;
-        let mut offset = match self.offset {
+        let before = self.offset;
+        let mut offset = match before {
             Some(offset) => offset + self.correction(offset, by_capture, seen),
             None => self.first_offset(by_capture, seen),
         };
         if place + offset <= self.floor {
-            offset = self.after_step_back(offset, by_capture, seen);
+            let jumps = before.is_some_and(|before| before - offset > JUMP);
+            let is_step = jumps || self.last.is_some_and(|last| place < last);
+            offset = self.after_step_back(offset, by_capture, seen, is_step);
         }
         self.offset = Some(offset);
         self.floor = (place + offset).max(self.floor + LEAST_STEP);
@@ -171,18 +176,19 @@ impl TrackClock {
         Duration::from_nanos(u64::try_from(self.floor).unwrap_or(0))
     }
 
-    /// The offset of a unit that would come before the one before it.
+    /// The offset of a unit that would come before the one before it. `is_step`: by a step of its
+    /// clock, and not because units crowd behind one.
     ///
     /// A small step, or one by the first report, is waited out: units crowd until their times have
     /// caught up, and are right from then on.
-    fn after_step_back(&mut self, offset: i64, by_capture: i64, seen: Seen) -> i64 {
-        let lacking = self.floor + LEAST_STEP - (seen.place + offset);
+    fn after_step_back(&mut self, offset: i64, by_capture: i64, seen: Seen, is_step: bool) -> i64 {
         if !seen.is_reported {
             // The timestamps were set back.
             self.arrivals = LeastDelayed::default();
             return offset.max(by_capture);
         }
-        if self.was_reported && lacking > JUMP {
+        let lacking = self.floor + LEAST_STEP - (seen.place + offset);
+        if self.was_reported && is_step && lacking > JUMP {
             self.set_back += lacking;
             return offset + lacking;
         }

@@ -28,15 +28,26 @@ pub(super) struct Reorder {
 const PATIENCE: Duration = Duration::from_millis(250);
 /// Packets that may wait for one that is missing: a quarter of a second of 20 Mbit/s.
 const MOST_WAITING: usize = 512;
+/// Further back than any retransmission reaches, in packets.
+const FAR_BEHIND: u64 = 4_096;
 
 impl Reorder {
     /// Takes a packet. One that is known already, or was given up, is dropped.
     pub(super) fn push(&mut self, packet: &Arc<Packet>) {
+        if self.is_far_behind(packet.seq) {
+            *self = Self::default();
+        }
         if self.next.is_none_or(|next| packet.seq >= next) {
             self.waiting
                 .entry(packet.seq)
                 .or_insert_with(|| Arc::clone(packet));
         }
+    }
+
+    /// Nothing so old is sent again: the source has begun its numbers anew.
+    fn is_far_behind(&self, seq: u64) -> bool {
+        let far = seq.saturating_add(FAR_BEHIND);
+        self.next.is_some_and(|next| next > far)
     }
 
     /// The next packet, when it is there or what lies before it is not waited for any more. Before

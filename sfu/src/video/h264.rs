@@ -276,6 +276,28 @@ mod tests {
     }
 
     #[test]
+    fn number_of_a_frame_lies_where_its_parameter_set_says() {
+        let sps = hex("6764001eacd940a02ff970110000030001000003003c0f162d96");
+        assert_eq!(frame_num_bits(&sps), Some(4));
+        let mut long = BitWriter::default();
+        long.ue(0).ue(12).ue(0).ue(4).ue(1).bits(1, 0).ue(9).ue(9);
+        let sps = long.bytes_behind(&[0x67, 66, 0, 30]);
+        assert_eq!(frame_num_bits(&sps), Some(16));
+        let mut slice = BitWriter::default();
+        slice.ue(0).ue(5).ue(0).bits(16, 40_000).ue(1);
+        let slice = slice.bytes_behind(&[0x41]);
+        assert_eq!(frame_num(&slice, 16), Some(40_000));
+        assert_eq!(frame_num(&slice, 4), Some(40_000 >> 12));
+        assert_eq!(frame_num(&slice[..2], 16), None);
+        let mut nonsense = BitWriter::default();
+        nonsense.ue(0).ue(13).ue(0);
+        assert_eq!(
+            frame_num_bits(&nonsense.bytes_behind(&[0x67, 66, 0, 30])),
+            None
+        );
+    }
+
+    #[test]
     fn cropping_beyond_the_picture_gives_no_size() {
         let mut sps = BitWriter::default();
         sps.ue(0)
