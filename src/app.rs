@@ -15,6 +15,7 @@ use crate::channels::{Channels, Pepper, PepperError};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Db, StoreError};
+use crate::recordings::{self, Recordings};
 use crate::request::Front;
 use crate::router::{self, Services};
 use crate::secret::Secret;
@@ -36,6 +37,7 @@ pub struct App {
     pub setup: Option<Secret>,
     config: Config,
     streams: Tasks,
+    recordings: recordings::Tasks,
     listeners: Vec<JoinHandle<()>>,
     stop_listening: CancellationToken,
     stop: CancellationToken,
@@ -220,12 +222,21 @@ impl App {
             inputs,
             stop.clone(),
         );
+        let (recordings, keeping) = Recordings::start(
+            &config,
+            db.clone(),
+            channels.clone(),
+            clock.clone(),
+            streams.subscribe(),
+        )
+        .await?;
         let setup = accounts.arm_setup().await?;
         let services = Services {
             db,
             accounts,
             channels,
             streams,
+            recordings,
             sfu,
             clock,
             front: Front::new(&config.http),
@@ -239,6 +250,7 @@ impl App {
             services,
             setup,
             streams: tasks,
+            recordings: keeping,
             listeners: Vec::new(),
             stop_listening: CancellationToken::new(),
             stop,
@@ -333,6 +345,7 @@ impl App {
         }
         self.stop.cancel();
         self.streams.join().await;
+        self.recordings.join().await;
         self.services.db.close().await;
     }
 }

@@ -8,6 +8,7 @@ pub mod rate;
 pub mod secret;
 pub mod telemetry;
 
+pub mod answer;
 pub mod db;
 pub mod error;
 pub mod request;
@@ -16,6 +17,8 @@ pub mod accounts;
 pub mod channels;
 pub mod sign_in;
 pub mod streams;
+
+pub mod recordings;
 
 pub mod router;
 pub mod serve;

@@ -23,6 +23,7 @@ use crate::channels::{self, Channels};
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::error::Problem;
+use crate::recordings::Recordings;
 use crate::request::{self, Front};
 use crate::sign_in;
 use crate::spa;
@@ -40,6 +41,8 @@ pub struct Services {
     pub channels: Channels,
     /// Who is live.
     pub streams: Streams,
+    /// What is kept of streams.
+    pub recordings: Recordings,
     /// Media.
     pub sfu: Sfu,
     /// Time.
@@ -123,6 +126,7 @@ fn described(services: &Services) -> (Router, Description) {
         ))
         .merge(channels::routes(services.channels.clone()))
         .merge(services.streams.routes())
+        .merge(services.recordings.routes())
         .layer(DefaultBodyLimit::max(BODY))
         .layer(from_fn(request::require_own_page))
         .layer(from_fn_with_state(
@@ -135,6 +139,7 @@ fn described(services: &Services) -> (Router, Description) {
         .merge(api)
         .merge(signalling)
         .merge(services.streams.playback())
+        .merge(services.recordings.playback(&services.accounts))
         .split_for_parts()
 }
 

@@ -74,6 +74,8 @@ struct SessionAccount {
 struct SessionChannel {
     handle: String,
     name: String,
+    /// Whether its streams are recorded.
+    record: bool,
 }
 
 impl Session {
@@ -81,6 +83,7 @@ impl Session {
         let channels = channels.into_iter().map(|channel| SessionChannel {
             handle: channel.handle,
             name: channel.name,
+            record: channel.record,
         });
         Self {
             account: SessionAccount {

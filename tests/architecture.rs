@@ -11,13 +11,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rows, lowest first. Modules of one row may use each other.
-const ROWS: [&[&str]; 9] = [
+const ROWS: [&[&str]; 10] = [
     &["clock", "config", "rate", "secret", "telemetry"],
     &["db"],
-    &["error", "request"],
+    &["answer", "error", "request"],
     &["accounts"],
     &["channels"],
     &["sign_in", "streams"],
+    &["recordings"],
     &["serve", "spa"],
     &["router"],
     &["app", "doctor"],

@@ -36,7 +36,9 @@ impl Media {
         }
     }
 
-    pub(crate) fn is_video(&self) -> bool {
+    /// Whether it is pictures.
+    #[must_use]
+    pub fn is_video(&self) -> bool {
         matches!(self, Self::Video { .. })
     }
 }

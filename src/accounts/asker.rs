@@ -1,12 +1,13 @@
 //! Who is asking: the cookie, read once a request and carried in its extensions.
 
 use axum::extract::{FromRequestParts, Request, State};
-use axum::http::HeaderValue;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::{Account, Accounts, LOGIN_LIFETIME};
+use crate::db::StoreError;
 use crate::error::ApiError;
 use crate::request::{Client, cookie};
 use crate::secret::Secret;
@@ -45,6 +46,25 @@ impl<S: Sync> FromRequestParts<S> for SignedIn {
     }
 }
 
+/// The account that a request comes from, where the middleware did not look.
+///
+/// # Errors
+/// When the database fails.
+pub async fn asking(
+    accounts: &Accounts,
+    client: &Client,
+    headers: &HeaderMap,
+) -> Result<Option<Account>, StoreError> {
+    match token(client, headers) {
+        Some(token) => accounts.signed_in(&token).await,
+        None => Ok(None),
+    }
+}
+
+fn token(client: &Client, headers: &HeaderMap) -> Option<Secret> {
+    cookie(headers, cookie_name(client.is_secure())).map(Secret::new)
+}
+
 /// Middleware: puts the [`Asker`] into the request's extensions. Without a cookie it costs nothing.
 pub async fn identify(
     State(accounts): State<Accounts>,
@@ -52,7 +72,7 @@ pub async fn identify(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let token = cookie(request.headers(), cookie_name(client.is_secure())).map(Secret::new);
+    let token = token(&client, request.headers());
     let account = match &token {
         Some(token) => match accounts.signed_in(token).await {
             Ok(account) => account,

@@ -17,7 +17,7 @@ use tokio::sync::Mutex;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-pub use asker::{Asker, SignedIn, clear_cookie, identify, login_cookie};
+pub use asker::{Asker, SignedIn, asking, clear_cookie, identify, login_cookie};
 pub use password::{MAX_PASSWORD, MIN_PASSWORD, Passwords};
 
 use crate::clock::Clock;

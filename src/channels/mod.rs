@@ -44,6 +44,8 @@ pub struct Channel {
     pub owner: AccountId,
     /// When it was made.
     pub created_at: Timestamp,
+    /// Whether its streams are recorded.
+    pub record: bool,
 }
 
 /// What others must know of a change here.
@@ -73,7 +75,7 @@ const MOST_CHANNELS: i64 = 50;
 /// Stream keys of one channel, at most.
 const MOST_STREAM_KEYS: i64 = 20;
 /// Handles that are words of ours in URLs.
-const RESERVED: [&str; 20] = [
+const RESERVED: [&str; 21] = [
     "admin",
     "api",
     "assets",
@@ -92,6 +94,7 @@ const RESERVED: [&str; 20] = [
     "settings",
     "setup",
     "studio",
+    "vod",
     "whep",
     "whip",
 ];
@@ -149,6 +152,7 @@ impl Channels {
             name: checked_name(name)?,
             owner: owner.id,
             created_at: self.clock.now(),
+            record: true,
         };
         match store::insert_channel(tx, &channel).await {
             Ok(()) => Ok(channel),
@@ -195,6 +199,22 @@ impl Channels {
         } else {
             Err(ApiError::Forbidden("this channel belongs to somebody else"))
         }
+    }
+
+    /// The channel of that id.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn by_id(&self, id: ChannelId) -> Result<Option<Channel>, StoreError> {
+        store::channel_by_id(&self.db, id).await
+    }
+
+    /// Sets whether the streams of a channel are recorded, from the next one on.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn set_record(&self, id: ChannelId, record: bool) -> Result<(), StoreError> {
+        store::set_record(&self.db, id, record).await
     }
 
     /// Channels in the order of their handles, from the one after `after` on; all when it is empty.

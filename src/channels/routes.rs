@@ -20,17 +20,20 @@ use crate::secret::Secret;
 pub fn routes(channels: Channels) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(create_channel))
+        .routes(routes!(edit_channel))
         .routes(routes!(list_stream_keys, create_stream_key))
         .routes(routes!(rotate_stream_key))
         .routes(routes!(revoke_stream_key))
         .with_state(channels)
 }
 
-/// Handle and name of a channel.
+/// A channel as its owner sees it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct ChannelName {
     handle: String,
     name: String,
+    /// Whether its streams are recorded.
+    record: bool,
 }
 
 impl From<&Channel> for ChannelName {
@@ -38,6 +41,7 @@ impl From<&Channel> for ChannelName {
         Self {
             handle: channel.handle.clone(),
             name: channel.name.clone(),
+            record: channel.record,
         }
     }
 }
@@ -48,6 +52,12 @@ struct NewChannel {
     handle: String,
     /// 1 to 80 characters.
     name: String,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+struct ChannelEdit {
+    /// Whether streams are recorded, from the next one on.
+    record: Option<bool>,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -114,6 +124,30 @@ async fn create_channel(
 ) -> Result<(StatusCode, Json<ChannelName>), ApiError> {
     let channel = channels.create(&account, &new.handle, &new.name).await?;
     Ok((StatusCode::CREATED, Json(ChannelName::from(&channel))))
+}
+
+/// Change an own channel. What is left out stays.
+#[utoipa::path(
+    patch, path = "/api/channels/{handle}", tag = "channels",
+    params(("handle" = String, Path)), request_body = ChannelEdit,
+    responses(
+        (status = 200, body = ChannelName),
+        (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem), (status = 422, body = Problem),
+    ),
+)]
+async fn edit_channel(
+    State(channels): State<Channels>,
+    SignedIn(account): SignedIn,
+    Path(handle): Path<String>,
+    ApiJson(edit): ApiJson<ChannelEdit>,
+) -> Result<Json<ChannelName>, ApiError> {
+    let mut channel = channels.expect_own(&handle, &account).await?;
+    if let Some(record) = edit.record {
+        channels.set_record(channel.id, record).await?;
+        channel.record = record;
+    }
+    Ok(Json(ChannelName::from(&channel)))
 }
 
 /// The stream keys of an own channel.

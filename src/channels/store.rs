@@ -15,6 +15,7 @@ struct ChannelRow {
     name: String,
     owner_id: String,
     created_at: i64,
+    record: bool,
 }
 
 impl ChannelRow {
@@ -25,6 +26,7 @@ impl ChannelRow {
             handle: self.handle,
             name: self.name,
             created_at: from_millis(self.created_at),
+            record: self.record,
         })
     }
 }
@@ -72,13 +74,14 @@ fn uuid(table: &'static str, key: &str, text: &str) -> Result<Uuid, StoreError> 
 pub(super) async fn insert_channel(tx: &mut Tx, channel: &Channel) -> Result<(), StoreError> {
     tx_change!(
         tx,
-        "INSERT INTO channel (id, handle, name, owner_id, created_at)
-         VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO channel (id, handle, name, owner_id, created_at, record)
+         VALUES ($1, $2, $3, $4, $5, $6)",
         channel.id.to_string(),
         &channel.handle,
         &channel.name,
         channel.owner.to_string(),
         channel.created_at.as_millisecond(),
+        channel.record,
     )
     .map_err(on("channel"))?;
     Ok(())
@@ -100,11 +103,32 @@ pub(super) async fn channel_by_handle(
 ) -> Result<Option<Channel>, StoreError> {
     let row: Option<ChannelRow> = first!(
         db,
-        "SELECT id, handle, name, owner_id, created_at FROM channel WHERE handle = $1",
+        "SELECT id, handle, name, owner_id, created_at, record FROM channel WHERE handle = $1",
         handle,
     )
     .map_err(on("channel"))?;
     row.map(ChannelRow::into_channel).transpose()
+}
+
+pub(super) async fn channel_by_id(db: &Db, id: ChannelId) -> Result<Option<Channel>, StoreError> {
+    let row: Option<ChannelRow> = first!(
+        db,
+        "SELECT id, handle, name, owner_id, created_at, record FROM channel WHERE id = $1",
+        id.to_string(),
+    )
+    .map_err(on("channel"))?;
+    row.map(ChannelRow::into_channel).transpose()
+}
+
+pub(super) async fn set_record(db: &Db, id: ChannelId, record: bool) -> Result<(), StoreError> {
+    change!(
+        db,
+        "UPDATE channel SET record = $2 WHERE id = $1",
+        id.to_string(),
+        record,
+    )
+    .map_err(on("channel"))?;
+    Ok(())
 }
 
 pub(super) async fn channels_after(
@@ -114,7 +138,7 @@ pub(super) async fn channels_after(
 ) -> Result<Vec<Channel>, StoreError> {
     let rows: Vec<ChannelRow> = all!(
         db,
-        "SELECT id, handle, name, owner_id, created_at FROM channel
+        "SELECT id, handle, name, owner_id, created_at, record FROM channel
          WHERE handle > $1 ORDER BY handle LIMIT $2",
         after,
         i64::from(most),
@@ -126,7 +150,7 @@ pub(super) async fn channels_after(
 pub(super) async fn channels_of(db: &Db, owner: AccountId) -> Result<Vec<Channel>, StoreError> {
     let rows: Vec<ChannelRow> = all!(
         db,
-        "SELECT id, handle, name, owner_id, created_at FROM channel
+        "SELECT id, handle, name, owner_id, created_at, record FROM channel
          WHERE owner_id = $1 ORDER BY created_at, id",
         owner.to_string(),
     )
@@ -204,7 +228,7 @@ pub(super) async fn stream_key_by_prefix(
     let row: Option<FoundKeyRow> = first!(
         db,
         "SELECT stream_key.id AS key_id, mac,
-                channel.id, handle, channel.name, owner_id, channel.created_at
+                channel.id, handle, channel.name, owner_id, channel.created_at, record
          FROM stream_key JOIN channel ON channel.id = stream_key.channel_id
          WHERE prefix = $1",
         prefix,

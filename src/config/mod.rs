@@ -12,6 +12,7 @@ mod load;
 mod log;
 mod media;
 mod network;
+mod recordings;
 mod streams;
 
 use std::path::PathBuf;
@@ -27,6 +28,7 @@ pub use load::{ConfigError, Loaded, Override, Sources, load};
 pub use log::{Log, LogFormat};
 pub use media::Media;
 pub use network::Network;
+pub use recordings::Recordings;
 pub use streams::{SecondPublisher, Streams};
 
 /// A commented file with every key at its default, as `tallylight config example` prints it.
@@ -48,6 +50,8 @@ pub struct Config {
     pub streams: Streams,
     /// Packaging for large audiences.
     pub hls: Hls,
+    /// What is kept of streams, and how long.
+    pub recordings: Recordings,
     /// Bounds on what strangers may ask for.
     pub limits: Limits,
     /// What is logged and how.
@@ -65,6 +69,7 @@ impl Default for Config {
             database: Database::default(),
             streams: Streams::default(),
             hls: Hls::default(),
+            recordings: Recordings::default(),
             limits: Limits::default(),
             log: Log::default(),
             ice: Ice::default(),
@@ -82,6 +87,7 @@ impl Config {
         self.database.check()?;
         self.streams.check()?;
         self.hls.check()?;
+        self.recordings.check()?;
         self.limits.check()?;
         self.ice.check()
     }

@@ -409,6 +409,7 @@ mod tests {
                     name: "Ada".to_owned(),
                     owner: AccountId(Uuid::now_v7()),
                     created_at: clock.now(),
+                    record: true,
                 },
                 clock,
             }

@@ -11,10 +11,13 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "../../hls/tests/clip/mod.rs"]
+mod clip;
 mod support;
 
 mod api;
 mod pages;
 mod start;
+mod vod;
 mod whep;
 mod whip;

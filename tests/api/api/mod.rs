@@ -2,5 +2,6 @@
 
 mod channels;
 mod openapi;
+mod recordings;
 mod session;
 mod setup;

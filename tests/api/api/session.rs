@@ -11,7 +11,7 @@ on_both_databases! {
         let ada = server.creator().await;
         let body = ada.get("/api/session").await.json();
         assert_eq!(body["account"]["name"], "ada");
-        assert_eq!(body["channels"], json!([{ "handle": "ada", "name": "ada" }]));
+        assert_eq!(body["channels"], json!([{ "handle": "ada", "name": "ada", "record": true }]));
         assert_eq!(ada.delete("/api/session").await.status, 204);
         let answer = ada.get("/api/session").await;
         assert_eq!(answer.status, 401);

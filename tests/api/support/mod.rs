@@ -3,11 +3,12 @@
 mod actors;
 mod offers;
 mod postgres;
+mod recordings;
 mod server;
 
 pub(crate) use actors::{Account, Anonymous, Answer, Encoder, Player};
 pub(crate) use offers::{publish_offer, simulcast_offer, view_offer};
-pub(crate) use server::{Backend, Server};
+pub(crate) use server::{Backend, PASSWORD, Server};
 
 /// Runs an async test on SQLite and on PostgreSQL.
 macro_rules! on_both_databases {

@@ -1,6 +1,7 @@
 //! [`Server`]: a whole server on free ports, with a clock that can be moved and media events that
 //! the test tells.
 
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -29,7 +30,7 @@ pub(crate) struct Server {
     pub(crate) clock: Clock,
     events: mpsc::Sender<Event>,
     streams: Mutex<Vec<(SessionId, StreamId)>>,
-    _data: tempfile::TempDir,
+    data: tempfile::TempDir,
 }
 
 /// The name and password of [`Server::creator`].
@@ -47,7 +48,15 @@ impl Server {
     }
 
     pub(crate) async fn start_with(backend: Backend, change: impl FnOnce(&mut Config)) -> Self {
-        let data = tempfile::tempdir().unwrap();
+        Self::start_on(tempfile::tempdir().unwrap(), backend, change).await
+    }
+
+    /// On the data that a server before it left.
+    pub(crate) async fn start_on(
+        data: tempfile::TempDir,
+        backend: Backend,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let mut config = Config {
             data: data.path().join("data"),
             ..Config::default()
@@ -89,13 +98,30 @@ impl Server {
             clock,
             events,
             streams: Mutex::default(),
-            _data: data,
+            data,
         }
+    }
+
+    /// Where the media of a stream lies.
+    pub(crate) fn media(&self, stream: StreamId) -> PathBuf {
+        let media = self.data.path().join("data").join("media");
+        media.join(stream.to_string())
+    }
+
+    /// Dies at once: the tasks that run on this runtime must end with it.
+    pub(crate) fn die(self) -> tempfile::TempDir {
+        self.data
     }
 
     /// Takes it down in order.
     pub(crate) async fn shut_down(self) {
         self.app.shut_down().await;
+    }
+
+    /// Takes it down in order; gives what it leaves.
+    pub(crate) async fn stop(self) -> tempfile::TempDir {
+        self.app.shut_down().await;
+        self.data
     }
 
     /// Somebody without a login.

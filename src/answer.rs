@@ -1,0 +1,294 @@
+//! Media over HTTP: caching, entity tags, compression, ranges (RFC 9110 §13, §14), and pages of
+//! other sites.
+
+use std::convert::Infallible;
+use std::io;
+use std::ops::Range;
+use std::path::Path;
+
+use axum::body::{Body, Bytes};
+use axum::extract::Request;
+use axum::http::header::{
+    ACCEPT_ENCODING, ACCEPT_RANGES, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
+    IF_NONE_MATCH, IF_RANGE, RANGE, VARY,
+};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures_util::stream::iter;
+use hls::Rendered;
+use tokio::fs::File;
+use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
+use tokio_util::io::ReaderStream;
+
+/// How long an answer may be kept by whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Caching {
+    /// By anybody, for ever: another content has another name.
+    Immutable,
+    /// By anybody, for so many seconds.
+    Seconds(u32),
+    /// By the browser that asked, for so many seconds.
+    PrivateSeconds(u32),
+}
+
+impl Caching {
+    /// The value of `Cache-Control`.
+    #[must_use]
+    pub fn value(self) -> HeaderValue {
+        let text = match self {
+            Self::Immutable => {
+                return HeaderValue::from_static("public, max-age=31536000, immutable");
+            }
+            Self::Seconds(seconds) => format!("public, max-age={seconds}"),
+            Self::PrivateSeconds(seconds) => format!("private, max-age={seconds}"),
+        };
+        HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("no-store"))
+    }
+}
+
+/// What is answered with.
+#[derive(Debug)]
+pub struct Content<'a> {
+    /// Media type.
+    pub kind: &'static str,
+    /// Strong entity tag without quotes; characters that headers can hold.
+    pub tag: &'a str,
+    /// How long it may be kept.
+    pub caching: Caching,
+}
+
+impl Content<'_> {
+    /// Answers with bytes that are in memory, or the range of them that is asked for.
+    #[must_use]
+    pub fn bytes(&self, body: hls::Body, request: &HeaderMap) -> Response {
+        let length = body.len();
+        let size_bytes = u64::try_from(length).unwrap_or(u64::MAX);
+        self.ranged(size_bytes, request, |range| {
+            let from = usize::try_from(range.start).unwrap_or(length);
+            let to = usize::try_from(range.end).unwrap_or(length);
+            let pieces = body.slice(from..to).0.into_iter();
+            Body::from_stream(iter(pieces.map(Ok::<Bytes, Infallible>)))
+        })
+    }
+
+    /// Answers with a file, or the range of it that is asked for. It is sent piece by piece.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub async fn file(&self, path: &Path, request: &HeaderMap) -> io::Result<Response> {
+        let mut file = File::open(path).await?;
+        let size_bytes = file.metadata().await?.len();
+        if let Ok(Some(range)) = self.wanted(size_bytes, request) {
+            file.seek(io::SeekFrom::Start(range.start)).await?;
+        }
+        Ok(self.ranged(size_bytes, request, |range| {
+            let piece = file.take(range.end - range.start);
+            Body::from_stream(ReaderStream::with_capacity(piece, 128 * 1024))
+        }))
+    }
+
+    /// Answers with text, compressed for who takes that.
+    #[must_use]
+    pub fn rendered(&self, rendered: &Rendered, request: &HeaderMap) -> Response {
+        let gzip = takes_gzip(request);
+        let mut headers = self.headers(if gzip { "-gzip" } else { "" });
+        headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+        if is_known(request, &headers) {
+            return (StatusCode::NOT_MODIFIED, headers).into_response();
+        }
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.kind));
+        if gzip {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            return (headers, rendered.gzip()).into_response();
+        }
+        (headers, rendered.text()).into_response()
+    }
+
+    fn ranged(
+        &self,
+        size_bytes: u64,
+        request: &HeaderMap,
+        body: impl FnOnce(Range<u64>) -> Body,
+    ) -> Response {
+        let mut headers = self.headers("");
+        headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        if is_known(request, &headers) {
+            return (StatusCode::NOT_MODIFIED, headers).into_response();
+        }
+        let Ok(wanted) = self.wanted(size_bytes, request) else {
+            let unsatisfied = HeaderValue::from_str(&format!("bytes */{size_bytes}"));
+            headers.extend(unsatisfied.ok().map(|value| (CONTENT_RANGE, value)));
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            return (StatusCode::RANGE_NOT_SATISFIABLE, headers).into_response();
+        };
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.kind));
+        let (status, range) = match wanted {
+            None => (StatusCode::OK, 0..size_bytes),
+            Some(range) => {
+                let (first, last) = (range.start, range.end.saturating_sub(1));
+                let told = HeaderValue::from_str(&format!("bytes {first}-{last}/{size_bytes}"));
+                headers.extend(told.ok().map(|value| (CONTENT_RANGE, value)));
+                (StatusCode::PARTIAL_CONTENT, range)
+            }
+        };
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(range.end - range.start));
+        (status, headers, body(range)).into_response()
+    }
+
+    fn headers(&self, suffix: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(CACHE_CONTROL, self.caching.value());
+        if let Ok(tag) = HeaderValue::from_str(&format!("\"{}{suffix}\"", self.tag)) {
+            headers.insert(ETAG, tag);
+        }
+        headers
+    }
+
+    fn wanted(
+        &self,
+        size_bytes: u64,
+        request: &HeaderMap,
+    ) -> Result<Option<Range<u64>>, Unsatisfiable> {
+        let text = |name| request.get(name).and_then(|value| value.to_str().ok());
+        let Some(range) = text(RANGE) else {
+            return Ok(None);
+        };
+        // RFC 9110 §13.1.5: of another content the client has to get everything.
+        if text(IF_RANGE).is_some_and(|tag| tag.trim_matches('"') != self.tag) {
+            return Ok(None);
+        }
+        parse_range(range, size_bytes)
+    }
+}
+
+/// No byte of the content lies in the range.
+#[derive(Debug, PartialEq, Eq)]
+struct Unsatisfiable;
+
+/// Reads `Range` (RFC 9110 §14.1.2). What is malformed, of another unit, or more than one range
+/// gets everything.
+fn parse_range(text: &str, size_bytes: u64) -> Result<Option<Range<u64>>, Unsatisfiable> {
+    let parsed = text.strip_prefix("bytes=").and_then(|range| {
+        let (first, last) = range.trim().split_once('-')?;
+        match (decimal(first), decimal(last)) {
+            (Some(first), Some(last)) if first <= last => {
+                Some(first..last.saturating_add(1).min(size_bytes))
+            }
+            (Some(first), None) if last.is_empty() => Some(first..size_bytes),
+            (None, Some(last)) if first.is_empty() => {
+                let from = size_bytes.saturating_sub(last);
+                Some(if last == 0 {
+                    size_bytes..size_bytes
+                } else {
+                    from..size_bytes
+                })
+            }
+            _ => None,
+        }
+    });
+    match parsed {
+        Some(range) if range.start >= size_bytes => Err(Unsatisfiable),
+        other => Ok(other),
+    }
+}
+
+fn decimal(text: &str) -> Option<u64> {
+    let is_decimal = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| is_decimal)
+}
+
+/// Whether the client has it already (RFC 9110 §13.1.2).
+fn is_known(request: &HeaderMap, headers: &HeaderMap) -> bool {
+    let known = request
+        .get(IF_NONE_MATCH)
+        .and_then(|value| value.to_str().ok());
+    let tag = headers.get(ETAG).and_then(|value| value.to_str().ok());
+    let (Some(known), Some(tag)) = (known, tag) else {
+        return false;
+    };
+    let mut known = known
+        .split(',')
+        .map(|known| known.trim().trim_start_matches("W/"));
+    known.any(|known| known == tag || known == "*")
+}
+
+fn takes_gzip(request: &HeaderMap) -> bool {
+    let accepted = request
+        .get(ACCEPT_ENCODING)
+        .and_then(|value| value.to_str().ok());
+    accepted.is_some_and(|value| {
+        value.split(',').any(|coding| {
+            let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
+            name.trim() == "gzip" && weight.trim() != "q=0"
+        })
+    })
+}
+
+/// Middleware: pages of other sites may read it, without credentials.
+pub async fn open_to_all(request: Request, next: Next) -> Response {
+    let is_preflight = request.method() == Method::OPTIONS;
+    let mut response = if is_preflight {
+        StatusCode::NO_CONTENT.into_response()
+    } else {
+        next.run(request).await
+    };
+    let fixed = [
+        (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        (ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD"),
+        (ACCESS_CONTROL_ALLOW_HEADERS, "range"),
+        (ACCESS_CONTROL_EXPOSE_HEADERS, "content-range, etag"),
+        (ACCESS_CONTROL_MAX_AGE, "86400"),
+    ];
+    let headers = response.headers_mut();
+    headers.extend(fixed.map(|(name, value)| (name, HeaderValue::from_static(value))));
+    headers.insert(
+        "cross-origin-resource-policy",
+        HeaderValue::from_static("cross-origin"),
+    );
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_read_as_the_rfc_has_them() {
+        let read = |text| parse_range(text, 100);
+        assert_eq!(read("bytes=0-0"), Ok(Some(0..1)));
+        assert_eq!(read("bytes=10-"), Ok(Some(10..100)));
+        assert_eq!(read("bytes=90-500"), Ok(Some(90..100)));
+        assert_eq!(read("bytes=-30"), Ok(Some(70..100)));
+        assert_eq!(read("bytes=-500"), Ok(Some(0..100)));
+        for unsatisfiable in ["bytes=100-", "bytes=100-200", "bytes=-0"] {
+            assert_eq!(read(unsatisfiable), Err(Unsatisfiable), "{unsatisfiable}");
+        }
+        for ignored in [
+            "",
+            "bytes",
+            "bytes=",
+            "bytes=-",
+            "bytes=5-3",
+            "bytes=+1-2",
+            "bytes=1-2,5-6",
+            "items=0-1",
+            "bytes=99999999999999999999-",
+        ] {
+            assert_eq!(read(ignored), Ok(None), "{ignored}");
+        }
+        assert_eq!(parse_range("bytes=0-", 0), Err(Unsatisfiable));
+    }
+
+    #[test]
+    fn gzip_is_given_to_who_takes_it() {
+        let with = |value: &'static str| {
+            let value = HeaderValue::from_static(value);
+            takes_gzip(&HeaderMap::from_iter([(ACCEPT_ENCODING, value)]))
+        };
+        assert!(with("gzip, deflate, br") && with("br;q=1.0, gzip;q=0.5"));
+        assert!(!with("br") && !with("gzip;q=0") && !takes_gzip(&HeaderMap::new()));
+    }
+}

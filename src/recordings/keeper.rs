@@ -1,0 +1,351 @@
+//! The task that follows the streams: it opens and finishes recordings, and deletes what is too old
+//! or too much. At the start it puts in order what a crash left behind.
+
+use std::collections::HashSet;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hls::{OpenError, Recorded};
+use jiff::{SignedDuration, Timestamp};
+use sfu::StreamId;
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::{Inner, Mp4State, Recording, RecordingId, Recordings, State, mp4, store, storyboard};
+use crate::channels::ChannelId;
+use crate::db::StoreError;
+use crate::error::log_store_error;
+use crate::streams::StreamEvent;
+
+/// The packager writes what it has within this time of a stream's end. What is missing then, because
+/// it died or the stream was never packaged, does not come.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(30);
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// What is too old or too much goes this often.
+const SWEEP_EVERY: Duration = Duration::from_secs(600);
+/// A database that is away is asked again.
+const TRIES: u32 = 3;
+
+/// Runs until the token is cancelled and all recordings whose streams ended before it are finished.
+pub(super) async fn run(
+    recordings: Recordings,
+    mut events: broadcast::Receiver<StreamEvent>,
+    stop: CancellationToken,
+) {
+    let inner = &recordings.0;
+    let mp4s = tokio::spawn(mp4::run(recordings.clone(), stop.clone()));
+    let mut tasks = JoinSet::new();
+    let mut sweeps = interval(SWEEP_EVERY);
+    sweeps.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            event = events.recv() => match event {
+                Ok(event) => take(inner, event, &stop, &mut tasks),
+                Err(RecvError::Lagged(lost)) => {
+                    // Their recordings are finished at the next start.
+                    tracing::warn!(lost, "Lost {lost} stream events; recordings may be late");
+                }
+                Err(RecvError::Closed) => break,
+            },
+            _ = sweeps.tick() => report(sweep(inner).await),
+            Some(ended) = tasks.join_next() => report_panic(ended),
+            () = stop.cancelled() => break,
+        }
+    }
+    loop {
+        match events.try_recv() {
+            Ok(event) => take(inner, event, &stop, &mut tasks),
+            Err(TryRecvError::Lagged(_)) => {}
+            Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+        }
+    }
+    while let Some(ended) = tasks.join_next().await {
+        report_panic(ended);
+    }
+    report_panic(mp4s.await);
+}
+
+fn take(inner: &Arc<Inner>, event: StreamEvent, stop: &CancellationToken, tasks: &mut JoinSet<()>) {
+    match event {
+        StreamEvent::Started {
+            stream,
+            channel,
+            at,
+        } => {
+            let inner = Arc::clone(inner);
+            tasks.spawn(async move { opened(&inner, stream, channel, at).await });
+        }
+        StreamEvent::Ended { stream, at, .. } => {
+            let (inner, stop) = (Arc::clone(inner), stop.clone());
+            tasks.spawn(async move {
+                let recorded = written(&inner.folder(stream), &stop).await;
+                if let Err(error) = finish_stream(&inner, stream, at, recorded).await {
+                    log_store_error(&error);
+                }
+            });
+        }
+        _ => {}
+    }
+}
+
+/// A stream is on air: it gets a recording, where its channel has that. A database that is away is
+/// asked again, and what never gets a row gets one at the next start, from its folder.
+async fn opened(inner: &Inner, stream: StreamId, channel: ChannelId, at: Timestamp) {
+    for tried in 0..TRIES {
+        match open(inner, stream, channel, at).await {
+            Ok(()) => return,
+            Err(error) => log_store_error(&error),
+        }
+        sleep(Duration::from_secs(1 << tried)).await;
+    }
+}
+
+async fn open(
+    inner: &Inner,
+    stream: StreamId,
+    channel: ChannelId,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    match inner.channels.by_id(channel).await? {
+        Some(channel) if channel.record => {
+            store::insert(&inner.db, &Recording::new(stream, &channel, at)).await
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What is on disk of a stream that ended, once that is all. When the server stops, nobody packages
+/// any more.
+async fn written(folder: &Path, stop: &CancellationToken) -> Result<Recorded, OpenError> {
+    let waiting = async {
+        loop {
+            match read(folder).await {
+                Ok(recorded) if recorded.is_closed() => break,
+                Err(OpenError::Nothing(_)) if !folder.exists() => break,
+                _ => sleep(LOOK_EVERY).await,
+            }
+        }
+    };
+    tokio::select! {
+        _ = timeout(WRITTEN_WITHIN, waiting) => {}
+        () = stop.cancelled() => {}
+    }
+    read(folder).await
+}
+
+/// Reads past the library, which would remember what is not whole.
+async fn read(folder: &Path) -> Result<Recorded, OpenError> {
+    Recorded::open(folder, "", &hls::ReadCache::new(0)).await
+}
+
+async fn finish_stream(
+    inner: &Inner,
+    stream: StreamId,
+    ended_at: Timestamp,
+    recorded: Result<Recorded, OpenError>,
+) -> Result<(), StoreError> {
+    let Some(recording) = store::by_stream(&inner.db, stream).await? else {
+        return Ok(());
+    };
+    finish(inner, recording, ended_at, recorded).await?;
+    // What is new may be what is too much.
+    sweep(inner).await
+}
+
+/// Closes the books on a recording.
+async fn finish(
+    inner: &Inner,
+    mut recording: Recording,
+    ended_at: Timestamp,
+    recorded: Result<Recorded, OpenError>,
+) -> Result<(), StoreError> {
+    recording.ended_at = Some(ended_at);
+    match recorded {
+        Ok(recorded) => {
+            let millis = recorded.duration().as_millis();
+            recording.duration_ms = u64::try_from(millis).unwrap_or(u64::MAX);
+            recording.size_bytes = recorded.size_bytes();
+            recording.state = State::Ready;
+            let poster = storyboard::poster(&inner.folder(recording.stream)).await;
+            recording.has_thumbnail = poster.is_ok_and(|poster| poster.is_some());
+            if inner.settings.make_mp4 {
+                recording.mp4.state = Mp4State::Making;
+            }
+        }
+        Err(OpenError::Nothing(_)) => {
+            tracing::info!(stream.id = %recording.stream, "Nothing of a stream was packaged, so that there is no recording of it");
+            return delete(inner, recording.id, recording.stream).await;
+        }
+        Err(error) => {
+            tracing::error!(recording.id = %recording.id, "A recording cannot be read: {error}");
+            recording.state = State::Failed;
+        }
+    }
+    store::finish(&inner.db, &recording).await?;
+    inner.library.forget(&inner.folder(recording.stream)).await;
+    inner.forget(recording.id);
+    inner.wants_mp4.notify_one();
+    tracing::info!(recording.id = %recording.id, "Recording {} is {}", recording.id, recording.state.as_str());
+    Ok(())
+}
+
+/// Marks a recording as deleted, then deletes its files, then forgets it.
+pub(super) async fn delete(
+    inner: &Inner,
+    id: RecordingId,
+    stream: StreamId,
+) -> Result<(), StoreError> {
+    store::mark_deleted(&inner.db, id, inner.clock.now()).await?;
+    inner.forget(id);
+    remove(inner, stream).await
+}
+
+/// Deletes the files of a recording that is marked, and forgets it. What the disk refuses is tried
+/// again at the next sweep.
+async fn remove(inner: &Inner, stream: StreamId) -> Result<(), StoreError> {
+    let folder = inner.folder(stream);
+    inner.library.forget(&folder).await;
+    if remove_folder(&folder).await {
+        store::remove(&inner.db, stream).await?;
+    }
+    Ok(())
+}
+
+async fn remove_folder(folder: &Path) -> bool {
+    match tokio::fs::remove_dir_all(folder).await {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            tracing::error!(%error, "Cannot delete {}: {error}", folder.display());
+            false
+        }
+        _ => true,
+    }
+}
+
+/// Deletes what is too old or too much, and what a sweep before could not.
+async fn sweep(inner: &Inner) -> Result<(), StoreError> {
+    for stream in store::deleted(&inner.db).await? {
+        if let Ok(stream) = stream.parse() {
+            remove(inner, stream).await?;
+        }
+    }
+    if let Some(keep) = inner.settings.keep() {
+        let keep = SignedDuration::try_from(keep).unwrap_or(SignedDuration::MAX);
+        let oldest = inner
+            .clock
+            .now()
+            .checked_sub(keep)
+            .unwrap_or(Timestamp::MIN);
+        for id in store::ended_before(&inner.db, oldest).await? {
+            drop_one(inner, id, "is older than recordings.keep_days").await?;
+        }
+    }
+    if let Some(quota) = inner.settings.quota_bytes() {
+        let all = store::sizes(&inner.db).await?;
+        let mut total: u64 = all.iter().map(|(_, bytes)| bytes).sum();
+        for (id, bytes) in all {
+            if total <= quota {
+                break;
+            }
+            drop_one(inner, id, "no longer fits into recordings.quota_mb").await?;
+            total = total.saturating_sub(bytes);
+        }
+    }
+    Ok(())
+}
+
+async fn drop_one(inner: &Inner, id: RecordingId, why: &str) -> Result<(), StoreError> {
+    let Some(recording) = store::by_id(&inner.db, id).await? else {
+        return Ok(());
+    };
+    tracing::info!(recording.id = %id, "Deleting recording {id}, which {why}");
+    delete(inner, id, recording.stream).await
+}
+
+/// Puts in order what the last run left behind, before streams come: recordings that were never
+/// finished, folders that no row tells of, rows whose files were being deleted.
+pub(super) async fn reconcile(inner: &Inner) -> Result<(), StoreError> {
+    let mut known: HashSet<String> = store::streams(&inner.db).await?.into_iter().collect();
+    for folder in folders(&inner.media).await {
+        if !known.contains(&folder) {
+            adopt_or_remove(inner, &folder).await?;
+            known.insert(folder);
+        }
+    }
+    for recording in store::unfinished(&inner.db).await? {
+        let folder = inner.folder(recording.stream);
+        let repaired = hls::repair(&folder).await;
+        if let Err(error) = repaired
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, "Cannot repair {}: {error}", folder.display());
+        }
+        let recorded = read(&folder).await;
+        let ended_at = recorded.as_ref().ok().and_then(end_of);
+        let ended_at = ended_at.unwrap_or_else(|| inner.clock.now());
+        finish(inner, recording, ended_at, recorded).await?;
+    }
+    sweep(inner).await
+}
+
+fn end_of(recorded: &Recorded) -> Option<Timestamp> {
+    let start = Timestamp::from_millisecond(recorded.start_unix_ms()).ok()?;
+    let length = SignedDuration::try_from(recorded.duration()).ok()?;
+    start.checked_add(length).ok()
+}
+
+/// Folders of streams.
+async fn folders(media: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let Ok(mut entries) = tokio::fs::read_dir(media).await else {
+        return found;
+    };
+    while let Ok(Some(entry)) = entries.next_entry().await {
+        let name = entry.file_name();
+        let name = name
+            .to_str()
+            .filter(|name| name.parse::<StreamId>().is_ok());
+        found.extend(name.map(str::to_owned));
+    }
+    found
+}
+
+/// A folder that no recording tells of: the database was away when its stream began, or the stream
+/// was not recorded and the server died before it could clean up.
+async fn adopt_or_remove(inner: &Inner, name: &str) -> Result<(), StoreError> {
+    let Ok(stream) = name.parse::<StreamId>() else {
+        return Ok(());
+    };
+    let folder = inner.folder(stream);
+    let is_kept = read(&folder).await.is_ok();
+    let from = match is_kept {
+        true => store::stream(&inner.db, stream).await?,
+        false => None,
+    };
+    let channel = match from {
+        Some((channel, _)) => inner.channels.by_id(channel).await?,
+        None => None,
+    };
+    if let (Some(channel), Some((_, at))) = (channel, from) {
+        tracing::warn!(stream.id = %stream, "Found a recording that the database did not know");
+        return store::insert(&inner.db, &Recording::new(stream, &channel, at)).await;
+    }
+    remove_folder(&folder).await;
+    Ok(())
+}
+
+fn report(done: Result<(), StoreError>) {
+    if let Err(error) = done {
+        log_store_error(&error);
+    }
+}
+
+fn report_panic(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "A task of recordings failed: {error}");
+    }
+}

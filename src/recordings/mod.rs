@@ -1,0 +1,507 @@
+//! Recordings: what streams left on disk, to be played, edited, downloaded and deleted.
+//!
+//! The media of a stream lies in a folder that its packager writes; a row in the database says whose
+//! it is. One task (`keeper`) follows the streams, finishes recordings, makes MP4s and deletes what
+//! is too old or too much; [`Recordings`] is the handle for requests. Files are deleted only after
+//! their row is marked, so that a crash at any moment leaves work to be finished and nothing
+//! half-known.
+
+mod keeper;
+mod mp4;
+mod routes;
+mod store;
+mod storyboard;
+mod vod;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use hls::{Library, OpenError, Recorded};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sfu::StreamId;
+use tokio::sync::{Notify, broadcast};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use uuid::Uuid;
+
+use crate::accounts::{Account, Accounts};
+use crate::channels::{Channel, ChannelId, Channels};
+use crate::clock::Clock;
+use crate::config::{self, Config};
+use crate::db::{Db, StoreError};
+use crate::error::ApiError;
+use crate::secret::random_bytes;
+use crate::streams::StreamEvent;
+
+/// Names a recording for ever. It cannot be guessed: to know it is enough to watch what is unlisted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RecordingId(pub Uuid);
+
+impl RecordingId {
+    fn random() -> Self {
+        Self(uuid::Builder::from_random_bytes(random_bytes()).into_uuid())
+    }
+}
+
+impl fmt::Display for RecordingId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Who may watch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Visibility {
+    /// Everybody; it stands on the channel's page.
+    Public,
+    /// Who has its address.
+    Unlisted,
+    /// The channel's owner.
+    Private,
+}
+
+/// How far it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Its stream is on air, or was a moment ago.
+    Recording,
+    /// It can be played.
+    Ready,
+    /// Its files cannot be read.
+    Failed,
+}
+
+/// How far its MP4 is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Mp4State {
+    /// Nobody asked for it.
+    None,
+    /// It is being made, or waits for that.
+    Making,
+    /// It can be downloaded.
+    Ready,
+    /// It could not be made.
+    Failed,
+}
+
+/// Reads and writes the names that the database keeps.
+macro_rules! named {
+    ($kind:ident { $($variant:ident = $name:literal),* $(,)? }) => {
+        impl $kind {
+            fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name),* }
+            }
+
+            fn parse(text: &str) -> Option<Self> {
+                match text { $($name => Some(Self::$variant),)* _ => None }
+            }
+        }
+    };
+}
+named!(Visibility { Public = "public", Unlisted = "unlisted", Private = "private" });
+named!(State { Recording = "recording", Ready = "ready", Failed = "failed" });
+named!(Mp4State { None = "none", Making = "making", Ready = "ready", Failed = "failed" });
+
+/// The MP4 of a recording.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mp4 {
+    /// How far it is.
+    pub state: Mp4State,
+    /// In hundredths, while it is being made.
+    pub progress: u8,
+    /// Of the file, once it is there.
+    pub size_bytes: u64,
+    /// Why it could not be made.
+    pub problem: Option<String>,
+}
+
+/// A stream that was kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recording {
+    /// Its id.
+    pub id: RecordingId,
+    /// The stream that it is of.
+    pub stream: StreamId,
+    /// Whose it is.
+    pub channel: ChannelId,
+    /// For people.
+    pub title: String,
+    /// Who may watch.
+    pub visibility: Visibility,
+    /// How far it is.
+    pub state: State,
+    /// When the stream went on air.
+    pub started_at: Timestamp,
+    /// When it ended, once it has.
+    pub ended_at: Option<Timestamp>,
+    /// How long it plays.
+    pub duration_ms: u64,
+    /// Of its media, without the MP4.
+    pub size_bytes: u64,
+    /// Whether it has pictures for cards and the seek bar.
+    pub has_thumbnail: bool,
+    /// Its MP4.
+    pub mp4: Mp4,
+}
+
+impl Recording {
+    fn new(stream: StreamId, channel: &Channel, at: Timestamp) -> Self {
+        Self {
+            id: RecordingId::random(),
+            stream,
+            channel: channel.id,
+            title: format!("{}, {}", channel.name, at.strftime("%Y-%m-%d")),
+            visibility: Visibility::Public,
+            state: State::Recording,
+            started_at: at,
+            ended_at: None,
+            duration_ms: 0,
+            size_bytes: 0,
+            has_thumbnail: false,
+            mp4: Mp4 {
+                state: Mp4State::None,
+                progress: 0,
+                size_bytes: 0,
+                problem: None,
+            },
+        }
+    }
+}
+
+/// Where a page of recordings begins: behind this one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Cursor {
+    started_at_ms: i64,
+    id: String,
+}
+
+impl Cursor {
+    /// Before the newest.
+    fn start() -> Self {
+        Self {
+            started_at_ms: i64::MAX,
+            id: String::new(),
+        }
+    }
+
+    fn behind(recording: &Recording) -> Self {
+        Self {
+            started_at_ms: recording.started_at.as_millisecond(),
+            id: recording.id.to_string(),
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (started_at_ms, id) = text.split_once('.')?;
+        Some(Self {
+            started_at_ms: started_at_ms.parse().ok()?,
+            id: Uuid::parse_str(id).ok()?.to_string(),
+        })
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.started_at_ms, self.id)
+    }
+}
+
+/// The service: cheap to clone, all clones are one.
+#[derive(Debug, Clone)]
+pub struct Recordings(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    db: Db,
+    clock: Clock,
+    channels: Channels,
+    settings: config::Recordings,
+    /// Where the media of all streams lies.
+    media: PathBuf,
+    library: Library,
+    /// What was looked up a moment ago: each segment of each viewer asks.
+    known: Mutex<HashMap<RecordingId, (Instant, Option<Recording>)>>,
+    wants_mp4: Notify,
+}
+
+/// The task that [`Recordings::start`] started.
+#[derive(Debug)]
+pub struct Tasks {
+    keeper: JoinHandle<()>,
+    stop: CancellationToken,
+}
+
+/// Bytes of recordings in memory.
+const CACHE_BYTES: u64 = 128 * 1024 * 1024;
+/// For so long a request believes what the one before it found.
+const KNOWN_FOR: Duration = Duration::from_secs(2);
+const MOST_KNOWN: usize = 1_024;
+/// Recordings of a page.
+const PAGE: u16 = 50;
+/// Characters of a title.
+const LONGEST_TITLE: usize = 200;
+
+impl Recordings {
+    /// Finishes what a crash left behind, then follows the streams, in a task.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn start(
+        config: &Config,
+        db: Db,
+        channels: Channels,
+        clock: Clock,
+        events: broadcast::Receiver<StreamEvent>,
+    ) -> Result<(Self, Tasks), StoreError> {
+        let recordings = Self(Arc::new(Inner {
+            db,
+            clock,
+            channels,
+            settings: config.recordings.clone(),
+            media: config.data.join("media"),
+            library: Library::new(CACHE_BYTES, ""),
+            known: Mutex::default(),
+            wants_mp4: Notify::new(),
+        }));
+        keeper::reconcile(&recordings.0).await?;
+        let stop = CancellationToken::new();
+        let keeper = keeper::run(recordings.clone(), events, stop.clone());
+        let keeper = tokio::spawn(keeper);
+        Ok((recordings, Tasks { keeper, stop }))
+    }
+
+    /// The routes under `/api` of this domain.
+    pub fn routes(&self) -> OpenApiRouter {
+        routes::routes(self.clone())
+    }
+
+    /// The routes that players use, which pages of other sites may use, too.
+    pub fn playback(&self, accounts: &Accounts) -> OpenApiRouter {
+        vod::routes(self.clone(), accounts.clone())
+    }
+
+    /// Recordings of a channel, newest first, and where the next page begins. Others than the owner
+    /// see what is public.
+    async fn page(
+        &self,
+        channel: &Channel,
+        asker: Option<&Account>,
+        cursor: &str,
+    ) -> Result<(Vec<Recording>, Option<Cursor>), ApiError> {
+        let after = match cursor {
+            "" => Cursor::start(),
+            text => Cursor::parse(text).ok_or_else(|| ApiError::Invalid {
+                code: "cursor_invalid",
+                detail: "give the next_cursor of the page before, or none".to_owned(),
+            })?,
+        };
+        let everything = asker.is_some_and(|account| account.id == channel.owner);
+        let page = store::page(&self.0.db, channel.id, everything, after, PAGE).await?;
+        let is_full = page.len() == usize::from(PAGE);
+        let next = page.last().filter(|_| is_full).map(Cursor::behind);
+        Ok((page, next))
+    }
+
+    /// A recording that the account may watch, and its channel.
+    async fn expect(
+        &self,
+        id: Uuid,
+        asker: Option<&Account>,
+    ) -> Result<(Recording, Channel), ApiError> {
+        let found = store::by_id(&self.0.db, RecordingId(id)).await?;
+        let recording = found.ok_or_else(no_such_recording)?;
+        let channel = self.0.channels.by_id(recording.channel).await?;
+        let channel = channel.ok_or_else(no_such_recording)?;
+        let is_owner = asker.is_some_and(|account| account.id == channel.owner);
+        if recording.visibility == Visibility::Private && !is_owner {
+            return Err(no_such_recording());
+        }
+        Ok((recording, channel))
+    }
+
+    /// A recording that the account owns, and its channel.
+    async fn expect_own(
+        &self,
+        id: Uuid,
+        account: &Account,
+    ) -> Result<(Recording, Channel), ApiError> {
+        let (recording, channel) = self.expect(id, Some(account)).await?;
+        if channel.owner == account.id {
+            Ok((recording, channel))
+        } else {
+            Err(ApiError::Forbidden(
+                "this recording belongs to somebody else",
+            ))
+        }
+    }
+
+    async fn edit(
+        &self,
+        recording: &mut Recording,
+        title: Option<&str>,
+        visibility: Option<Visibility>,
+    ) -> Result<(), ApiError> {
+        if let Some(title) = title {
+            recording.title = checked_title(title)?;
+        }
+        recording.visibility = visibility.unwrap_or(recording.visibility);
+        let (id, title) = (recording.id, &recording.title);
+        store::edit(&self.0.db, id, title, recording.visibility).await?;
+        self.0.forget(id);
+        Ok(())
+    }
+
+    /// Deletes a recording: first it is found no more, then its files go.
+    async fn delete(&self, recording: &Recording) -> Result<(), ApiError> {
+        if recording.state == State::Recording {
+            return Err(ApiError::Conflict {
+                code: "recording_running",
+                detail: "the stream is on air and being recorded; end it first".to_owned(),
+            });
+        }
+        keeper::delete(&self.0, recording.id, recording.stream).await?;
+        Ok(())
+    }
+
+    /// Has the MP4 made, unless it is there or being made.
+    async fn make_mp4(&self, recording: &mut Recording) -> Result<(), ApiError> {
+        if recording.state != State::Ready {
+            return Err(ApiError::Conflict {
+                code: "recording_not_ready",
+                detail: "an MP4 can be made once the stream has ended".to_owned(),
+            });
+        }
+        if matches!(recording.mp4.state, Mp4State::None | Mp4State::Failed) {
+            recording.mp4 = Mp4 {
+                state: Mp4State::Making,
+                progress: 0,
+                size_bytes: 0,
+                problem: None,
+            };
+            store::set_mp4(&self.0.db, recording.id, &recording.mp4).await?;
+            self.0.wants_mp4.notify_one();
+        }
+        Ok(())
+    }
+}
+
+impl Tasks {
+    /// Waits until all recordings whose streams have ended are finished. Call it when the streams
+    /// are over.
+    pub async fn join(self) {
+        self.stop.cancel();
+        if let Err(error) = self.keeper.await {
+            tracing::error!(%error, "The task of recordings failed: {error}");
+        }
+    }
+}
+
+impl Inner {
+    fn folder(&self, stream: StreamId) -> PathBuf {
+        self.media.join(stream.to_string())
+    }
+
+    async fn open(&self, stream: StreamId) -> Result<Recorded, Arc<OpenError>> {
+        self.library.open(&self.folder(stream)).await
+    }
+
+    /// A recording as it stood a moment ago at the latest.
+    async fn look_up(&self, id: RecordingId) -> Result<Option<Recording>, StoreError> {
+        let now = self.clock.instant();
+        if let Some(known) = self.known(id, now) {
+            return Ok(known);
+        }
+        let found = store::by_id(&self.db, id).await?;
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST_KNOWN {
+            known.clear();
+        }
+        known.insert(id, (now, found.clone()));
+        Ok(found)
+    }
+
+    fn known(&self, id: RecordingId, now: Instant) -> Option<Option<Recording>> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, recording) = known.get(&id)?;
+        let is_fresh = now.saturating_duration_since(*at) < KNOWN_FOR;
+        is_fresh.then(|| recording.clone())
+    }
+
+    fn forget(&self, id: RecordingId) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.remove(&id);
+    }
+}
+
+fn no_such_recording() -> ApiError {
+    ApiError::NotFound {
+        code: "recording_not_found",
+        detail: "there is no such recording, or it was deleted",
+    }
+}
+
+fn checked_title(title: &str) -> Result<String, ApiError> {
+    let title = title.trim();
+    let is_long_enough = (1..=LONGEST_TITLE).contains(&title.chars().count());
+    if is_long_enough && !title.chars().any(char::is_control) {
+        return Ok(title.to_owned());
+    }
+    Err(ApiError::Invalid {
+        code: "title_invalid",
+        detail: format!("a title has 1 to {LONGEST_TITLE} characters"),
+    })
+}
+
+/// Where the MP4 of a recording lies.
+fn mp4_path(folder: &Path) -> PathBuf {
+    folder.join("recording.mp4")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles_are_trimmed_and_bounded() {
+        assert_eq!(checked_title("  Evening ").unwrap(), "Evening");
+        assert!(checked_title(&"ä".repeat(200)).is_ok());
+        for title in ["", "  ", "a\0b", "a\nb", &"x".repeat(201)] {
+            assert!(checked_title(title).is_err(), "{title:?}");
+        }
+    }
+
+    #[test]
+    fn cursors_are_read_as_they_are_written() {
+        let cursor = Cursor {
+            started_at_ms: 1_700_000_000_000,
+            id: RecordingId::random().to_string(),
+        };
+        assert_eq!(Cursor::parse(&cursor.to_string()), Some(cursor));
+        for wrong in [
+            "",
+            ".",
+            "1",
+            "1.x",
+            "x.01932b1e-0000-7000-8000-000000000000",
+            "1.\0",
+        ] {
+            assert_eq!(Cursor::parse(wrong), None, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn ids_are_random() {
+        let id = RecordingId::random();
+        assert_eq!(id.0.get_version_num(), 4);
+        assert_ne!(id, RecordingId::random());
+    }
+}

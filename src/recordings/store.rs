@@ -1,0 +1,324 @@
+//! All SQL about recordings.
+
+use jiff::Timestamp;
+use sfu::StreamId;
+use uuid::Uuid;
+
+use super::{Cursor, Mp4, Mp4State, Recording, RecordingId, State, Visibility};
+use crate::channels::ChannelId;
+use crate::clock::from_millis;
+use crate::db::{Db, StoreError, all, change, first, on};
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: String,
+    stream_id: String,
+    channel_id: String,
+    title: String,
+    visibility: String,
+    state: String,
+    started_at: i64,
+    ended_at: Option<i64>,
+    duration_ms: i64,
+    size_bytes: i64,
+    has_thumbnail: bool,
+    mp4_state: String,
+    mp4_progress: i64,
+    mp4_bytes: i64,
+    mp4_problem: Option<String>,
+}
+
+/// A query for whole rows.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, stream_id, channel_id, title, visibility, state, started_at, ended_at, ",
+            "duration_ms, size_bytes, has_thumbnail, mp4_state, mp4_progress, mp4_bytes, ",
+            "mp4_problem FROM recording ",
+            $rest
+        )
+    };
+}
+
+impl Row {
+    fn into_recording(self) -> Result<Recording, StoreError> {
+        let wrong = |expected, found: &str| StoreError::Corrupt {
+            table: "recording",
+            key: self.id.clone(),
+            expected,
+            found: found.to_owned(),
+        };
+        let uuid = |text: &str| Uuid::parse_str(text).map_err(|_| wrong("a UUID", text));
+        let stream = self.stream_id.parse();
+        Ok(Recording {
+            id: RecordingId(uuid(&self.id)?),
+            stream: stream.map_err(|_| wrong("a stream id", &self.stream_id))?,
+            channel: ChannelId(uuid(&self.channel_id)?),
+            visibility: Visibility::parse(&self.visibility)
+                .ok_or_else(|| wrong("a visibility", &self.visibility))?,
+            state: State::parse(&self.state).ok_or_else(|| wrong("a state", &self.state))?,
+            mp4: Mp4 {
+                state: Mp4State::parse(&self.mp4_state)
+                    .ok_or_else(|| wrong("a state of an MP4", &self.mp4_state))?,
+                progress: u8::try_from(self.mp4_progress).unwrap_or(100),
+                size_bytes: u64::try_from(self.mp4_bytes).unwrap_or_default(),
+                problem: self.mp4_problem,
+            },
+            title: self.title,
+            started_at: from_millis(self.started_at),
+            ended_at: self.ended_at.map(from_millis),
+            duration_ms: u64::try_from(self.duration_ms).unwrap_or_default(),
+            size_bytes: u64::try_from(self.size_bytes).unwrap_or_default(),
+            has_thumbnail: self.has_thumbnail,
+        })
+    }
+}
+
+fn whole(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn recordings(rows: Vec<Row>) -> Result<Vec<Recording>, StoreError> {
+    rows.into_iter().map(Row::into_recording).collect()
+}
+
+/// Of a stream that has one already, that one stays.
+pub(super) async fn insert(db: &Db, recording: &Recording) -> Result<(), StoreError> {
+    change!(
+        db,
+        "INSERT INTO recording (id, stream_id, channel_id, title, visibility, state, started_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (stream_id) DO NOTHING",
+        recording.id.to_string(),
+        recording.stream.to_string(),
+        recording.channel.to_string(),
+        &recording.title,
+        recording.visibility.as_str(),
+        recording.state.as_str(),
+        recording.started_at.as_millisecond(),
+    )
+    .map_err(on("recording"))?;
+    Ok(())
+}
+
+pub(super) async fn by_id(db: &Db, id: RecordingId) -> Result<Option<Recording>, StoreError> {
+    let row: Option<Row> = first!(
+        db,
+        select!("WHERE id = $1 AND deleted_at IS NULL"),
+        id.to_string(),
+    )
+    .map_err(on("recording"))?;
+    row.map(Row::into_recording).transpose()
+}
+
+pub(super) async fn by_stream(db: &Db, stream: StreamId) -> Result<Option<Recording>, StoreError> {
+    let row: Option<Row> = first!(
+        db,
+        select!("WHERE stream_id = $1 AND deleted_at IS NULL"),
+        stream.to_string(),
+    )
+    .map_err(on("recording"))?;
+    row.map(Row::into_recording).transpose()
+}
+
+/// Newest first, from the one after the cursor on. With `everything`, also what only the owner may
+/// see.
+pub(super) async fn page(
+    db: &Db,
+    channel: ChannelId,
+    everything: bool,
+    after: Cursor,
+    most: u16,
+) -> Result<Vec<Recording>, StoreError> {
+    let rows: Vec<Row> = all!(
+        db,
+        select!(
+            "WHERE channel_id = $1 AND deleted_at IS NULL
+           AND ($2 OR (visibility = 'public' AND state = 'ready'))
+           AND (started_at < $3 OR (started_at = $3 AND id < $4))
+         ORDER BY started_at DESC, id DESC LIMIT $5"
+        ),
+        channel.to_string(),
+        everything,
+        after.started_at_ms,
+        &after.id,
+        i64::from(most),
+    )
+    .map_err(on("recording"))?;
+    recordings(rows)
+}
+
+pub(super) async fn unfinished(db: &Db) -> Result<Vec<Recording>, StoreError> {
+    let rows: Vec<Row> = all!(
+        db,
+        select!("WHERE state = 'recording' AND deleted_at IS NULL"),
+    )
+    .map_err(on("recording"))?;
+    recordings(rows)
+}
+
+pub(super) async fn finish(db: &Db, recording: &Recording) -> Result<(), StoreError> {
+    change!(
+        db,
+        "UPDATE recording
+         SET state = $2, ended_at = $3, duration_ms = $4, size_bytes = $5, has_thumbnail = $6,
+             mp4_state = $7
+         WHERE id = $1",
+        recording.id.to_string(),
+        recording.state.as_str(),
+        recording.ended_at.map(Timestamp::as_millisecond),
+        whole(recording.duration_ms),
+        whole(recording.size_bytes),
+        recording.has_thumbnail,
+        recording.mp4.state.as_str(),
+    )
+    .map_err(on("recording"))?;
+    Ok(())
+}
+
+pub(super) async fn edit(
+    db: &Db,
+    id: RecordingId,
+    title: &str,
+    visibility: Visibility,
+) -> Result<(), StoreError> {
+    change!(
+        db,
+        "UPDATE recording SET title = $2, visibility = $3 WHERE id = $1",
+        id.to_string(),
+        title,
+        visibility.as_str(),
+    )
+    .map_err(on("recording"))?;
+    Ok(())
+}
+
+pub(super) async fn set_mp4(db: &Db, id: RecordingId, mp4: &Mp4) -> Result<(), StoreError> {
+    change!(
+        db,
+        "UPDATE recording
+         SET mp4_state = $2, mp4_progress = $3, mp4_bytes = $4, mp4_problem = $5
+         WHERE id = $1",
+        id.to_string(),
+        mp4.state.as_str(),
+        i64::from(mp4.progress),
+        whole(mp4.size_bytes),
+        &mp4.problem,
+    )
+    .map_err(on("recording"))?;
+    Ok(())
+}
+
+/// The oldest that wants an MP4.
+pub(super) async fn next_mp4(db: &Db) -> Result<Option<Recording>, StoreError> {
+    let row: Option<Row> = first!(
+        db,
+        select!(
+            "WHERE mp4_state = 'making' AND deleted_at IS NULL
+         ORDER BY started_at LIMIT 1"
+        ),
+    )
+    .map_err(on("recording"))?;
+    row.map(Row::into_recording).transpose()
+}
+
+/// Marks it as deleted: nobody finds it any more.
+pub(super) async fn mark_deleted(
+    db: &Db,
+    id: RecordingId,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    change!(
+        db,
+        "UPDATE recording SET deleted_at = $2 WHERE id = $1",
+        id.to_string(),
+        at.as_millisecond(),
+    )
+    .map_err(on("recording"))?;
+    Ok(())
+}
+
+/// Streams whose recordings are marked as deleted and whose files may be there still.
+pub(super) async fn deleted(db: &Db) -> Result<Vec<String>, StoreError> {
+    let rows: Vec<(String,)> = all!(
+        db,
+        "SELECT stream_id FROM recording WHERE deleted_at IS NOT NULL",
+    )
+    .map_err(on("recording"))?;
+    Ok(rows.into_iter().map(|row| row.0).collect())
+}
+
+/// Forgets a recording whose files are gone.
+pub(super) async fn remove(db: &Db, stream: StreamId) -> Result<(), StoreError> {
+    change!(
+        db,
+        "DELETE FROM recording WHERE stream_id = $1",
+        stream.to_string(),
+    )
+    .map_err(on("recording"))?;
+    Ok(())
+}
+
+/// Streams of all recordings, also of those marked as deleted.
+pub(super) async fn streams(db: &Db) -> Result<Vec<String>, StoreError> {
+    let rows: Vec<(String,)> =
+        all!(db, "SELECT stream_id FROM recording").map_err(on("recording"))?;
+    Ok(rows.into_iter().map(|row| row.0).collect())
+}
+
+pub(super) async fn ended_before(db: &Db, at: Timestamp) -> Result<Vec<RecordingId>, StoreError> {
+    let rows: Vec<(String,)> = all!(
+        db,
+        "SELECT id FROM recording
+         WHERE state <> 'recording' AND deleted_at IS NULL AND ended_at < $1",
+        at.as_millisecond(),
+    )
+    .map_err(on("recording"))?;
+    rows.into_iter().map(|row| id(&row.0)).collect()
+}
+
+/// What is finished, oldest first, with its size.
+pub(super) async fn sizes(db: &Db) -> Result<Vec<(RecordingId, u64)>, StoreError> {
+    let rows: Vec<(String, i64)> = all!(
+        db,
+        "SELECT id, size_bytes + mp4_bytes FROM recording
+         WHERE state <> 'recording' AND deleted_at IS NULL ORDER BY ended_at, id",
+    )
+    .map_err(on("recording"))?;
+    let sized =
+        |(text, bytes): (String, i64)| Ok((id(&text)?, u64::try_from(bytes).unwrap_or_default()));
+    rows.into_iter().map(sized).collect()
+}
+
+/// The channel of a stream and when it was on air, of those that were written down.
+pub(super) async fn stream(
+    db: &Db,
+    stream: StreamId,
+) -> Result<Option<(ChannelId, Timestamp)>, StoreError> {
+    let key = Uuid::from_u128(stream.into()).to_string();
+    let row: Option<(String, i64)> = first!(
+        db,
+        "SELECT channel_id, started_at FROM stream WHERE id = $1",
+        &key,
+    )
+    .map_err(on("stream"))?;
+    let Some((channel, started_at)) = row else {
+        return Ok(None);
+    };
+    let channel = Uuid::parse_str(&channel).map_err(|_| StoreError::Corrupt {
+        table: "stream",
+        key,
+        expected: "a UUID",
+        found: channel,
+    })?;
+    Ok(Some((ChannelId(channel), from_millis(started_at))))
+}
+
+fn id(text: &str) -> Result<RecordingId, StoreError> {
+    let parsed = Uuid::parse_str(text).map(RecordingId);
+    parsed.map_err(|_| StoreError::Corrupt {
+        table: "recording",
+        key: text.to_owned(),
+        expected: "a UUID",
+        found: text.to_owned(),
+    })
+}
