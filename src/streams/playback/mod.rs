@@ -91,8 +91,6 @@ enum HlsState {
     Unavailable,
 }
 
-/// Whether media stays when the stream is over.
-const KEEP: bool = false;
 /// Viewers who are behind play a stream to its end within this time.
 const LINGER: Duration = Duration::from_secs(120);
 
@@ -177,7 +175,7 @@ impl Playback {
             target_duration: settings.target_duration(),
             window: settings.window(),
             folder: Some(folder.clone()),
-            keep: KEEP,
+            keep: live.channel.record,
             waiters: settings.waiters,
             ..hls::Config::default()
         };
@@ -191,7 +189,12 @@ impl Playback {
             stream: live.stream,
             token,
             origin: Origin::new(origin, &base),
-            thumbnails: Thumbnails::new(&folder, settings.window(), KEEP, start.as_millisecond()),
+            thumbnails: Thumbnails::new(
+                &folder,
+                settings.window(),
+                live.channel.record,
+                start.as_millisecond(),
+            ),
             readers: Readers::default(),
             unavailable: Mutex::default(),
         });
@@ -286,6 +289,7 @@ fn start(
     let on_air = playback.open(live);
     let packaging = Packaging::new(&playback.0);
     let folder = playback.0.folder.join(live.stream.to_string());
+    let is_recorded = live.channel.record;
     let (playback, events) = (playback.clone(), streams.events.clone());
     let (sfu, stop): (Sfu, _) = (streams.sfu.clone(), stop.clone());
     tasks.spawn(async move {
@@ -299,7 +303,7 @@ fn start(
             () = stop.cancelled() => {}
         }
         playback.close(&on_air);
-        if !KEEP {
+        if !is_recorded {
             forget(&folder).await;
         }
     });
