@@ -12,6 +12,7 @@
 mod checker;
 mod support;
 
+mod crash;
 mod encoders;
 mod foreign_peers;
 mod hls;
