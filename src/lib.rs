@@ -12,6 +12,7 @@ pub mod answer;
 pub mod db;
 pub mod error;
 pub mod request;
+pub mod storyboard;
 
 pub mod accounts;
 pub mod channels;

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 const ROWS: [&[&str]; 10] = [
     &["clock", "config", "rate", "secret", "telemetry"],
     &["db"],
-    &["answer", "error", "request"],
+    &["answer", "error", "request", "storyboard"],
     &["accounts"],
     &["channels"],
     &["sign_in", "streams"],

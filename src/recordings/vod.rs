@@ -14,7 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::storyboard::{self, Storyboard};
+use super::storyboard;
 use super::{Recording, RecordingId, Recordings, State, Visibility};
 use crate::accounts::{self, Accounts};
 use crate::answer::{self, Caching, Content};
@@ -245,7 +245,7 @@ async fn thumbnail(watched: Watched, headers: HeaderMap) -> Result<Response, Vod
 )]
 async fn show_storyboard(watched: Watched) -> Result<Response, VodError> {
     let start = watched.open().await?.start_unix_ms();
-    let storyboard = Storyboard::read(&watched.folder(), start).await;
+    let storyboard = storyboard::read(&watched.folder(), start).await;
     let storyboard = storyboard.map_err(|_| VodError::Unreadable)?;
     let caching = watched.caching(Caching::Seconds(LIST_SECONDS)).value();
     Ok(([(CACHE_CONTROL, caching)], Json(storyboard)).into_response())

@@ -1,24 +1,23 @@
 //! `/hls`: playlists, segments and pictures of live streams, for any page and any cache.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::header::{
-    ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH,
-    CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
-};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::middleware::{Next, from_fn};
+use axum::http::header::CACHE_CONTROL;
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use hls::{PlaylistRequest, ReadError, Rendered};
+use hls::{Body, PlaylistRequest, ReadError};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{OnAir, Playback};
+use crate::answer::{self, Caching, Content};
 use crate::error::Problem;
 
 /// Why there is nothing to play.
@@ -62,18 +61,15 @@ impl IntoResponse for HlsError {
         let mut response = self.problem().into_response();
         // A cache in front takes the load of players that ask too early, and forgets it at once.
         if response.status() == StatusCode::NOT_FOUND {
-            response.headers_mut().insert(CACHE_CONTROL, FOR_A_SECOND);
+            let a_second = Caching::Seconds(1).value();
+            response.headers_mut().insert(CACHE_CONTROL, a_second);
         }
         response
     }
 }
 
-const FOR_A_SECOND: HeaderValue = HeaderValue::from_static("public, max-age=1");
-const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
-const FOR_TEN_SECONDS: HeaderValue = HeaderValue::from_static("public, max-age=10");
-const ANY: HeaderValue = HeaderValue::from_static("*");
-const PLAYLIST: HeaderValue = HeaderValue::from_static("application/vnd.apple.mpegurl");
-const JPEG: HeaderValue = HeaderValue::from_static("image/jpeg");
+const PLAYLIST: &str = "application/vnd.apple.mpegurl";
+const JPEG: &str = "image/jpeg";
 
 /// The routes of live HLS.
 pub(in super::super) fn routes(playback: Playback) -> OpenApiRouter {
@@ -87,18 +83,8 @@ pub(in super::super) fn routes(playback: Playback) -> OpenApiRouter {
             get(playlist),
         )
         .route("/hls/{handle}/{token}/{rendition}/{name}", get(file))
-        .layer(from_fn(open_to_all))
+        .layer(from_fn(answer::open_to_all))
         .with_state(playback)
-}
-
-/// Middleware: pages of other sites may play, without credentials (RELIABILITY section 6).
-async fn open_to_all(request: axum::extract::Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
-    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, ANY);
-    let policy = HeaderValue::from_static("cross-origin");
-    headers.insert("cross-origin-resource-policy", policy);
-    response
 }
 
 /// Watch a channel by HLS, low-latency where the player can.
@@ -122,7 +108,12 @@ async fn multivariant(
         .origin
         .multivariant(&format!("{}/", on_air.token))
         .await?;
-    Ok(playlist_response(&rendered, &FOR_A_SECOND, &headers))
+    let content = Content {
+        kind: PLAYLIST,
+        tag: rendered.etag(),
+        caching: Caching::Seconds(1),
+    };
+    Ok(content.rendered(&rendered, &headers))
 }
 
 async fn playlist(
@@ -145,35 +136,36 @@ async fn playlist(
     };
     let rendered = on_air.origin.playlist(&rendition, request).await?;
     let target = playback.0.settings.target_duration().as_secs();
-    // What a blocking request names is there once and for all; the rest is as old as half a target.
-    let seconds = match request.msn {
-        Some(_) => target * 6,
-        None => 1,
+    let content = Content {
+        kind: PLAYLIST,
+        tag: rendered.etag(),
+        // What a blocking request names is there once and for all; the rest is soon old.
+        caching: Caching::Seconds(match request.msn {
+            Some(_) => u32::try_from(target * 6).unwrap_or(u32::MAX),
+            None => 1,
+        }),
     };
-    let caching = HeaderValue::from_str(&format!("public, max-age={seconds}"));
-    let caching = caching.unwrap_or(FOR_A_SECOND);
-    Ok(playlist_response(&rendered, &caching, &headers))
+    Ok(content.rendered(&rendered, &headers))
 }
 
 async fn file(
     State(playback): State<Playback>,
     Path((handle, token, rendition, name)): Path<(String, String, String, String)>,
+    headers: HeaderMap,
 ) -> Result<Response, HlsError> {
     let on_air = by_token(&playback, &handle, &token)?;
     let body = on_air.origin.file(&rendition, &name).await?;
-    let media = match rendition.starts_with('v') {
-        true => HeaderValue::from_static("video/mp4"),
-        false => HeaderValue::from_static("audio/mp4"),
+    let content = Content {
+        kind: if rendition.starts_with('v') {
+            "video/mp4"
+        } else {
+            "audio/mp4"
+        },
+        // It was found by these names, so that they are plain.
+        tag: &format!("{rendition}-{name}"),
+        caching: Caching::Immutable,
     };
-    let length = HeaderValue::from(body.len());
-    let pieces = body.0.into_iter().map(Ok::<_, std::convert::Infallible>);
-    let body = Body::from_stream(futures_util::stream::iter(pieces));
-    let headers = [
-        (CONTENT_TYPE, media),
-        (CACHE_CONTROL, FOR_EVER),
-        (CONTENT_LENGTH, length),
-    ];
-    Ok((headers, body).into_response())
+    Ok(content.bytes(body, &headers))
 }
 
 /// A small picture of what is on air, of the last ten seconds.
@@ -184,10 +176,16 @@ async fn file(
 async fn thumbnail(
     State(playback): State<Playback>,
     Path(handle): Path<String>,
+    headers: HeaderMap,
 ) -> Result<Response, HlsError> {
     let on_air = playback.newest(&handle).ok_or(HlsError::NotLive)?;
-    let jpeg = on_air.thumbnails.newest().ok_or(ReadError::NotFound)?;
-    Ok(picture_response(jpeg, FOR_TEN_SECONDS))
+    let (unix_ms, jpeg) = on_air.thumbnails.newest().ok_or(ReadError::NotFound)?;
+    Ok(picture_of(
+        &unix_ms.to_string(),
+        jpeg,
+        Caching::Seconds(10),
+        &headers,
+    ))
 }
 
 async fn storyboard(
@@ -195,62 +193,34 @@ async fn storyboard(
     Path(handle): Path<String>,
 ) -> Result<Response, HlsError> {
     let on_air = playback.newest(&handle).ok_or(HlsError::NotLive)?;
-    let storyboard = on_air
-        .thumbnails
-        .storyboard(&format!("{}/thumbs/", on_air.token));
-    Ok(([(CACHE_CONTROL, FOR_A_SECOND)], Json(storyboard)).into_response())
+    let prefix = format!("{}/", on_air.token);
+    let storyboard = on_air.thumbnails.storyboard(&prefix);
+    let caching = [(CACHE_CONTROL, Caching::Seconds(1).value())];
+    Ok((caching, Json(storyboard)).into_response())
 }
 
 async fn picture(
     State(playback): State<Playback>,
     Path((handle, token, name)): Path<(String, String, String)>,
+    headers: HeaderMap,
 ) -> Result<Response, HlsError> {
     let on_air = by_token(&playback, &handle, &token)?;
     let jpeg = on_air.thumbnails.file(&name).await;
-    Ok(picture_response(jpeg.ok_or(ReadError::NotFound)?, FOR_EVER))
+    let jpeg = jpeg.ok_or(ReadError::NotFound)?;
+    Ok(picture_of(&name, jpeg, Caching::Immutable, &headers))
 }
 
-fn by_token(
-    playback: &Playback,
-    handle: &str,
-    token: &str,
-) -> Result<std::sync::Arc<OnAir>, HlsError> {
+fn by_token(playback: &Playback, handle: &str, token: &str) -> Result<Arc<OnAir>, HlsError> {
     playback.by_token(handle, token).ok_or(HlsError::NotLive)
 }
 
-fn picture_response(jpeg: Bytes, caching: HeaderValue) -> Response {
-    ([(CONTENT_TYPE, JPEG), (CACHE_CONTROL, caching)], jpeg).into_response()
-}
-
-fn playlist_response(rendered: &Rendered, caching: &HeaderValue, request: &HeaderMap) -> Response {
-    let tag = HeaderValue::from_str(&format!("\"{}\"", rendered.etag()));
-    let tag = tag.unwrap_or(HeaderValue::from_static("\"\""));
-    let shared = [
-        (CACHE_CONTROL, caching.clone()),
-        (ETAG, tag.clone()),
-        (VARY, HeaderValue::from_static("accept-encoding")),
-    ];
-    if request.get(IF_NONE_MATCH) == Some(&tag) {
-        return (StatusCode::NOT_MODIFIED, shared).into_response();
-    }
-    let typed = [(CONTENT_TYPE, PLAYLIST)];
-    if takes_gzip(request) {
-        let gzip = [(CONTENT_ENCODING, HeaderValue::from_static("gzip"))];
-        return (shared, typed, gzip, rendered.gzip()).into_response();
-    }
-    (shared, typed, rendered.text()).into_response()
-}
-
-fn takes_gzip(request: &HeaderMap) -> bool {
-    request
-        .get(ACCEPT_ENCODING)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| {
-            value.split(',').any(|coding| {
-                let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
-                name.trim() == "gzip" && weight.trim() != "q=0"
-            })
-        })
+fn picture_of(tag: &str, jpeg: Bytes, caching: Caching, request: &HeaderMap) -> Response {
+    let content = Content {
+        kind: JPEG,
+        tag,
+        caching,
+    };
+    content.bytes(Body(vec![jpeg]), request)
 }
 
 /// Reads the delivery directives (draft-pantos-hls-rfc8216bis §6.2.5). Other parameters are not
@@ -315,16 +285,5 @@ mod tests {
         ] {
             assert!(directives(hostile).is_err(), "{hostile}");
         }
-    }
-
-    #[test]
-    fn gzip_is_given_to_who_takes_it() {
-        let with = |value: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(value));
-            takes_gzip(&headers)
-        };
-        assert!(with("gzip, deflate, br") && with("br;q=1.0, gzip;q=0.5"));
-        assert!(!with("br") && !with("gzip;q=0") && !takes_gzip(&HeaderMap::new()));
     }
 }

@@ -1,21 +1,17 @@
 //! [`Thumbnails`]: small pictures of a stream, one every ten seconds, for cards and for the seek bar.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde::Serialize;
 
-/// How far apart they are.
-pub(super) const EVERY: Duration = Duration::from_secs(10);
+use crate::storyboard::{self, Storyboard};
 
-/// Pixels.
-const WIDTH: u32 = 320;
-
-/// Of one stream. The newest is in memory, all of the window are in `thumbs/` of its folder.
+/// Of one stream. The newest is in memory, all of the window are in its folder.
 #[derive(Debug)]
 pub(super) struct Thumbnails {
+    /// The stream's.
     folder: PathBuf,
     window: Duration,
     keep: bool,
@@ -25,31 +21,15 @@ pub(super) struct Thumbnails {
 
 #[derive(Debug, Clone, Default)]
 struct Shown {
-    /// Unix times in milliseconds, which are the files' names, oldest first.
+    /// Unix times in milliseconds, oldest first.
     times: Vec<i64>,
-    newest: Option<Bytes>,
-}
-
-/// The list that a seek bar shows pictures from.
-#[derive(Debug, Serialize)]
-pub(super) struct Storyboard {
-    start_unix_ms: i64,
-    every_ms: u64,
-    width: u32,
-    images: Vec<Image>,
-}
-
-#[derive(Debug, Serialize)]
-struct Image {
-    unix_ms: i64,
-    /// Relative to the list.
-    uri: String,
+    newest: Option<(i64, Bytes)>,
 }
 
 impl Thumbnails {
-    pub(super) fn new(stream: &std::path::Path, window: Duration, keep: bool, start: i64) -> Self {
+    pub(super) fn new(folder: &Path, window: Duration, keep: bool, start: i64) -> Self {
         Self {
-            folder: stream.join("thumbs"),
+            folder: folder.to_owned(),
             window,
             keep,
             start_unix_ms: start,
@@ -61,11 +41,11 @@ impl Thumbnails {
     pub(super) async fn add(&self, unix_ms: i64, jpeg: Bytes) {
         if let Err(error) = self.write(unix_ms, &jpeg).await {
             tracing::debug!(%error, "A thumbnail cannot be written: {error}");
-            return self.with(|shown| shown.newest = Some(jpeg));
+            return self.with(|shown| shown.newest = Some((unix_ms, jpeg)));
         }
         let oldest = unix_ms - i64::try_from(self.window.as_millis()).unwrap_or(i64::MAX);
         let gone = self.with(|shown| {
-            shown.newest = Some(jpeg);
+            shown.newest = Some((unix_ms, jpeg));
             shown.times.push(unix_ms);
             let first = shown.times.partition_point(|time| *time < oldest);
             shown.times.drain(..first).collect::<Vec<_>>()
@@ -75,45 +55,34 @@ impl Thumbnails {
         }
         for time in gone {
             // One that stays costs a few kilobytes until the folder goes.
-            let _ = tokio::fs::remove_file(self.path(time)).await;
+            let _ = tokio::fs::remove_file(storyboard::path(&self.folder, time)).await;
         }
     }
 
-    pub(super) fn newest(&self) -> Option<Bytes> {
+    /// The newest and its Unix time in milliseconds.
+    pub(super) fn newest(&self) -> Option<(i64, Bytes)> {
         self.with(|shown| shown.newest.clone())
     }
 
     /// A file by the name that [`Thumbnails::storyboard`] gave it.
     pub(super) async fn file(&self, name: &str) -> Option<Bytes> {
-        let time: i64 = name.strip_suffix(".jpg")?.parse().ok()?;
+        let time = storyboard::time(name)?;
         if !self.with(|shown| shown.times.binary_search(&time).is_ok()) {
             return None;
         }
-        tokio::fs::read(self.path(time)).await.ok().map(Bytes::from)
+        let read = tokio::fs::read(storyboard::path(&self.folder, time)).await;
+        read.ok().map(Bytes::from)
     }
 
-    /// `prefix` goes before the files' names.
+    /// The list of all in the window; `prefix` goes before their addresses.
     pub(super) fn storyboard(&self, prefix: &str) -> Storyboard {
         let times = self.with(|shown| shown.times.clone());
-        let images = times.into_iter().map(|unix_ms| Image {
-            unix_ms,
-            uri: format!("{prefix}{unix_ms}.jpg"),
-        });
-        Storyboard {
-            start_unix_ms: self.start_unix_ms,
-            every_ms: u64::try_from(EVERY.as_millis()).unwrap_or_default(),
-            width: WIDTH,
-            images: images.collect(),
-        }
+        Storyboard::new(self.start_unix_ms, prefix, times)
     }
 
     async fn write(&self, unix_ms: i64, jpeg: &[u8]) -> std::io::Result<()> {
-        tokio::fs::create_dir_all(&self.folder).await?;
-        tokio::fs::write(self.path(unix_ms), jpeg).await
-    }
-
-    fn path(&self, unix_ms: i64) -> PathBuf {
-        self.folder.join(format!("{unix_ms}.jpg"))
+        tokio::fs::create_dir_all(storyboard::folder(&self.folder)).await?;
+        tokio::fs::write(storyboard::path(&self.folder, unix_ms), jpeg).await
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Shown) -> T) -> T {
