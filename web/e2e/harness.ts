@@ -183,6 +183,12 @@ export async function expectSize(page: Page, size: string): Promise<void> {
   await expect.poll(decoded, { timeout: 30_000 }).toBe(size);
 }
 
+/** Moves the mouse over the picture, so that its controls show. */
+export async function wake(page: Page): Promise<void> {
+  await page.mouse.move(300, 180);
+  await page.mouse.move(310, 190);
+}
+
 /** While its numbers tick, a page says nothing again to people who listen to it. */
 export async function expectQuiet(page: Page): Promise<void> {
   const said = await page.evaluate(
@@ -226,6 +232,7 @@ export async function look(page: Page, name: string): Promise<void> {
     const sideways = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     expect(sideways, `${name} at ${width} px scrolls sideways`).toBeLessThanOrEqual(0);
     await expectAccessible(page);
+    if ((await page.locator('[data-controls]').count()) > 0) await wake(page);
     await page.screenshot({ path: join(SCREENS, `${name}-${width}-${colorScheme}.png`) });
   }
 }

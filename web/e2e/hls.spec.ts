@@ -1,5 +1,5 @@
 import type { Page } from '@playwright/test';
-import { expect, expectMovingPicture, goLive, look, PICTURE, type Site, test } from './harness';
+import { expect, expectMovingPicture, goLive, look, PICTURE, type Site, test, wake } from './harness';
 
 /** The state of HLS as the server tells it. */
 async function hlsReady(site: Site, handle: string): Promise<void> {
@@ -68,12 +68,6 @@ test('a viewer whose network blocks media has LL-HLS, is told so, and gets back'
   await expect(notice).toHaveCount(0);
   await expectMovingPicture(viewer);
 });
-
-/** Moves the mouse, so that the controls show. */
-async function wake(page: Page): Promise<void> {
-  await page.mouse.move(400, 300);
-  await page.mouse.move(410, 310);
-}
 
 /** Seconds behind live as a listener of the slider hears it; 0 is live. */
 async function behind(page: Page): Promise<number> {

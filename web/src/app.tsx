@@ -79,6 +79,13 @@ const routes = [
   }),
   createRoute({
     getParentRoute: () => root,
+    path: '/videos/$id',
+    validateSearch: (search: Record<string, unknown>): { t?: string | number } =>
+      typeof search.t === 'string' || typeof search.t === 'number' ? { t: search.t } : {},
+    component: lazyRouteComponent(() => import('./routes/video/page'), 'VideoPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
     path: '/@{$handle}',
     component: lazyRouteComponent(() => import('./routes/watch/page'), 'WatchPage'),
   }),

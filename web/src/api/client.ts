@@ -2,7 +2,7 @@
 import createClient from 'openapi-fetch';
 import { sentence } from '../words';
 import type { paths } from './schema';
-import type { OwnChannel, Problem } from './types';
+import type { Problem, Visibility } from './types';
 
 export class ApiError extends Error {
   /** 0: the server was not reached. */
@@ -38,6 +38,7 @@ async function answer<T>(call: Promise<{ data?: T; error?: unknown; response: Re
 }
 
 const of = (handle: string) => ({ params: { path: { handle } } });
+const ofRecording = (id: string) => ({ params: { path: { id } } });
 const ofKey = (handle: string, id: string) => ({ params: { path: { handle, id } } });
 
 export const api = {
@@ -54,7 +55,20 @@ export const api = {
     }),
   liveChannels: () => answer(http.GET('/api/channels', { params: { query: { live: true } } })),
   channel: (handle: string) => answer(http.GET('/api/channels/{handle}', of(handle))),
-  createChannel: (body: OwnChannel) => answer(http.POST('/api/channels', { body })),
+  setRecord: (handle: string, record: boolean) =>
+    answer(http.PATCH('/api/channels/{handle}', { ...of(handle), body: { record } })),
+  recordings: (handle: string, cursor?: string) =>
+    answer(
+      http.GET('/api/channels/{handle}/recordings', {
+        params: { path: { handle }, query: cursor === undefined ? {} : { cursor } },
+      }),
+    ),
+  recording: (id: string) => answer(http.GET('/api/recordings/{id}', ofRecording(id))),
+  editRecording: (id: string, body: { title?: string; visibility?: Visibility }) =>
+    answer(http.PATCH('/api/recordings/{id}', { ...ofRecording(id), body })),
+  deleteRecording: (id: string) => answer(http.DELETE('/api/recordings/{id}', ofRecording(id))),
+  makeMp4: (id: string) => answer(http.POST('/api/recordings/{id}/mp4', ofRecording(id))),
+  createChannel: (body: { handle: string; name: string }) => answer(http.POST('/api/channels', { body })),
   ingest: (handle: string) => answer(http.GET('/api/channels/{handle}/ingest', of(handle))),
   endStream: (handle: string) => answer(http.POST('/api/channels/{handle}/end', of(handle))),
   streamKeys: (handle: string) => answer(http.GET('/api/channels/{handle}/stream_keys', of(handle))),

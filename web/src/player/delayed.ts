@@ -111,6 +111,11 @@ export class Delayed implements Carrier {
     return startMs === null || endMs === null || positionMs === null ? null : { startMs, endMs, positionMs };
   }
 
+  /** When what plays at this second happened. */
+  wallTime(seconds: number): number | null {
+    return this.#playback?.wall(seconds) ?? null;
+  }
+
   /** How far what is seen lies behind now. */
   latencyMs(): number | null {
     const playback = this.#playback;

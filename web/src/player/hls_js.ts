@@ -172,6 +172,8 @@ function configuration({ pace, at }: PlaybackSettings): Partial<HlsPlayer['confi
     ...(pace === 'stable' ? { liveSyncDuration: STABLE_LATENCY_S } : {}),
     maxLiveSyncPlaybackRate: low ? CATCH_UP_RATE : 1,
     liveDurationInfinity: true,
+    // Segments are passed on as they are: nothing to do for a worker, which trusted types would refuse.
+    enableWorker: false,
     // A first guess, so that the picture begins at a good size; what arrives corrects it within seconds.
     abrEwmaDefaultEstimate: 4_000_000,
     testBandwidth: false,

@@ -9,6 +9,7 @@ import { Opening } from '../no_answer';
 import { useTitle } from '../title';
 import { ObsCard } from './obs_card';
 import { ReceiveCard } from './receive_card';
+import { RecordingsCard } from './recordings_card';
 
 export function DashboardPage() {
   useTitle('Dashboard');
@@ -67,6 +68,7 @@ function Dashboard({ channel, channels }: { channel: OwnChannel; channels: OwnCh
           </section>
         </div>
       </div>
+      <RecordingsCard channel={channel} />
     </div>
   );
 }

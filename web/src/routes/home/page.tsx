@@ -13,6 +13,7 @@ import { Frame } from '../frame';
 import { NoAnswer, Opening } from '../no_answer';
 import { useSilence } from '../silence';
 import { useTitle } from '../title';
+import { LivePicture } from './live_picture';
 
 /** Of a list that is asked for every five seconds. */
 const SILENCE_MS = 12_000;
@@ -67,6 +68,7 @@ function LiveCard({ channel, known }: { channel: ChannelCard; known: boolean }) 
           >
             {[...channel.name][0]?.toUpperCase()}
           </span>
+          <LivePicture handle={channel.handle} />
           <span className="absolute top-3 left-3 flex gap-2">
             {!known ? (
               <Pill tone="neutral">Was live</Pill>

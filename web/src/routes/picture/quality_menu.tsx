@@ -2,26 +2,30 @@ import { Menu } from '@base-ui/react/menu';
 import { Activity, PictureInPicture2, Settings2 } from 'lucide-react';
 import type { RefObject } from 'react';
 import { layerName, resolutionName } from '../../player/layers';
-import type { Player, PlayerState } from '../../player/player';
+import type { Quality } from '../../player/quality';
+import type { PlayerStats } from '../../player/stats';
 import { Entry, MENU_ITEM, MenuPanel } from './menu_parts';
 
 const AUTO = 'auto';
 
 /** Auto, every layer by its real name, and sound alone; the same list on every transport. */
 export default function QualityMenu({
-  player,
-  state,
+  qualities,
+  pinned,
+  stats,
   container,
+  onChoose,
   onStats,
   onPip,
 }: {
-  player: Player;
-  state: PlayerState;
+  qualities: readonly Quality[];
+  pinned: string | null;
+  stats: PlayerStats | null;
   container: RefObject<HTMLElement | null>;
-  onStats: () => void;
+  onChoose: (id: string | null) => void;
+  onStats?: () => void;
   onPip: () => void;
 }) {
-  const { qualities, pinned, stats } = state;
   const showing = resolutionName(stats?.width ?? null, stats?.height ?? null, stats?.fps ?? null);
   const pictures = qualities.filter(({ layer }) => layer !== null);
   return (
@@ -40,11 +44,13 @@ export default function QualityMenu({
         align="end"
         after={
           <>
-            <Menu.Separator className="mx-2 my-1.5 h-px bg-line" />
-            <Menu.Item onClick={onStats} className={MENU_ITEM}>
-              <Activity aria-hidden size={16} className="text-ink-2" />
-              Statistics
-            </Menu.Item>
+            <Menu.Separator className={`mx-2 my-1.5 h-px bg-line ${onStats ? '' : 'sm:hidden'}`} />
+            {onStats && (
+              <Menu.Item onClick={onStats} className={MENU_ITEM}>
+                <Activity aria-hidden size={16} className="text-ink-2" />
+                Statistics
+              </Menu.Item>
+            )}
             {document.pictureInPictureEnabled && (
               <Menu.Item onClick={onPip} className={`${MENU_ITEM} sm:hidden`}>
                 <PictureInPicture2 aria-hidden size={16} className="text-ink-2" />
@@ -56,7 +62,7 @@ export default function QualityMenu({
       >
         <Menu.RadioGroup
           value={pinned ?? AUTO}
-          onValueChange={(value: string) => void player.chooseQuality(value === AUTO ? null : value)}
+          onValueChange={(value: string) => onChoose(value === AUTO ? null : value)}
         >
           <Entry value={AUTO} label={pinned === null && showing ? `Auto · ${showing}` : 'Auto'} />
           {qualities.map(({ id, layer }) => (

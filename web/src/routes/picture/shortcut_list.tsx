@@ -1,7 +1,16 @@
 import type { RefObject } from 'react';
 import { Dialog } from '../../ui/dialog';
 
-const LIST: [string[], string][] = [
+type Keys = [string[], string];
+
+const LIVE: Keys[] = [
+  [['End', '.'], 'Live edge'],
+  [['Shift+S'], 'Statistics'],
+];
+
+const RECORDING: Keys[] = [[['<', '>'], 'Slower, faster']];
+
+const COMMON: Keys[] = [
   [['Space', 'K'], 'Play, pause'],
   [['M'], 'Mute'],
   [['↑', '↓'], 'Volume'],
@@ -10,23 +19,27 @@ const LIST: [string[], string][] = [
   [['F'], 'Full screen'],
   [['T'], 'Theater'],
   [['I'], 'Picture in picture'],
-  [['End', '.'], 'Live edge'],
-  [['Shift+S'], 'Statistics'],
+];
+
+const LAST: Keys[] = [
   [['?'], 'This list'],
   [['Esc'], 'Close'],
 ];
 
 export default function ShortcutList({
   container,
+  recording = false,
   onClose,
 }: {
   container: RefObject<HTMLElement | null>;
+  /** Of a recording, not of a live stream. */
+  recording?: boolean;
   onClose: () => void;
 }) {
   return (
     <Dialog open container={container} onClose={onClose} title="Keyboard shortcuts">
       <dl className="grid grid-cols-[1fr_auto] gap-y-2.5">
-        {LIST.map(([keys, meaning]) => (
+        {[...COMMON, ...(recording ? RECORDING : LIVE), ...LAST].map(([keys, meaning]) => (
           <div key={meaning} className="col-span-2 grid grid-cols-subgrid items-center">
             <dt>{meaning}</dt>
             <dd className="flex justify-end gap-1.5">

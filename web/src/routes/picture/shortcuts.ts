@@ -7,10 +7,11 @@ export interface ShortcutActs {
   toggleFullScreen: () => void;
   togglePip: () => void;
   toggleTheater: () => void;
-  toggleStats: () => void;
+  toggleStats?: () => void;
   toggleHelp: () => void;
   liveEdge: () => void;
   seekBy: (seconds: number) => void;
+  stepRate?: (step: 1 | -1) => void;
   close: () => void;
 }
 
@@ -44,7 +45,7 @@ function taken(event: KeyboardEvent): boolean {
 }
 
 function actFor(event: KeyboardEvent, acts: ShortcutActs): (() => void) | null {
-  if (event.shiftKey && event.key.toLowerCase() === 's') return acts.toggleStats;
+  if (event.shiftKey && event.key.toLowerCase() === 's') return acts.toggleStats ?? null;
   switch (event.key) {
     case ' ':
     case 'k':
@@ -76,6 +77,10 @@ function actFor(event: KeyboardEvent, acts: ShortcutActs): (() => void) | null {
     case 'l':
     case 'L':
       return () => acts.seekBy(10);
+    case '<':
+      return acts.stepRate ? () => acts.stepRate?.(-1) : null;
+    case '>':
+      return acts.stepRate ? () => acts.stepRate?.(1) : null;
     case 'End':
     case '.':
       return acts.liveEdge;

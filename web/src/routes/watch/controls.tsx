@@ -10,12 +10,12 @@ import {
   ScreenButtons,
   Sound,
   useFullScreen,
-} from './control_buttons';
+} from '../picture/control_buttons';
 import { LiveSeekBar } from './live_seek_bar';
 import { TransportName } from './transport_name';
 
 /** Their menu library is not to hold up the picture. */
-const QualityMenu = lazy(() => import('./quality_menu'));
+const QualityMenu = lazy(() => import('../picture/quality_menu'));
 const LatencyMenu = lazy(() => import('./latency_menu'));
 
 interface Acts extends ScreenActs {
@@ -65,9 +65,11 @@ export function Controls({
           <div className="ml-auto flex items-center">
             <Suspense fallback={null}>
               <QualityMenu
-                player={player}
-                state={state}
+                qualities={state.qualities}
+                pinned={state.pinned}
+                stats={state.stats}
                 container={container}
+                onChoose={(id) => void player.chooseQuality(id)}
                 onStats={act.toggleStats}
                 onPip={act.togglePip}
               />

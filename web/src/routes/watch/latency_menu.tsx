@@ -2,7 +2,7 @@ import { Menu } from '@base-ui/react/menu';
 import type { RefObject } from 'react';
 import type { Player, PlayerState } from '../../player/player';
 import type { Choice } from '../../player/transport';
-import { Entry, MenuPanel } from './menu_parts';
+import { Entry, MenuPanel } from '../picture/menu_parts';
 import { TransportName } from './transport_name';
 
 const CHOICES: { choice: Choice; label: string; note: string }[] = [

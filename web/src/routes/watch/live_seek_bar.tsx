@@ -1,8 +1,8 @@
 import type { Player, PlayerState } from '../../player/player';
 import { behindWords } from '../../player/timeline';
 import { clock } from '../../ui/time';
-import { SeekBar } from './seek_bar';
-import { useStoryboard } from './use_storyboard';
+import { SeekBar } from '../picture/seek_bar';
+import { useStoryboard } from '../picture/use_storyboard';
 
 /** A new picture comes this often. */
 const FRESH_MS = 10_000;

@@ -137,7 +137,7 @@ function messageFor(player: Player, state: PlayerState, name: string, now: numbe
       return {
         icon: <Flag size={28} />,
         title: 'The stream has ended',
-        text: 'Thanks for watching. This page starts by itself when the next stream begins.',
+        text: 'Thanks for watching. If the host keeps a recording, it appears below. The next stream starts here by itself.',
         action: home,
       };
     case 'not_found':

@@ -1,15 +1,15 @@
 /** A channel's page: the picture, and under it who is on air. */
 import { useParams } from '@tanstack/react-router';
-import { Check, Eye, Share2 } from 'lucide-react';
+import { Eye } from 'lucide-react';
 import { useEffect, useState, useSyncExternalStore } from 'react';
 import { playerFor } from '../../early';
 import type { PlayerState } from '../../player/player';
 import { Avatar } from '../../ui/avatar';
-import { Button } from '../../ui/button';
-import { copyText } from '../../ui/copy';
 import { Pill } from '../../ui/pill';
 import { ago, COUNT, clock, useNow } from '../../ui/time';
 import { Frame } from '../frame';
+import { PastStreams } from '../recordings/past_streams';
+import { ShareButton } from '../share_button';
 import { useTitle } from '../title';
 import { Stage } from './stage';
 
@@ -29,6 +29,7 @@ function Watch({ handle }: { handle: string }) {
 
   const name = state.channel?.name ?? handle;
   const onAir = state.phase.name === 'live' || state.phase.name === 'host_reconnecting';
+  const offAir = state.phase.name === 'offline' || state.phase.name === 'ended';
   useTitle(onAir ? `${name} is live` : name, onAir);
 
   return (
@@ -43,6 +44,7 @@ function Watch({ handle }: { handle: string }) {
         <Stage player={player} state={state} name={name} theater={theater} onTheater={setTheater} />
       </div>
       {!theater && <About handle={handle} name={name} state={state} onAir={onAir} />}
+      {!theater && offAir && <PastStreams handle={handle} />}
     </Frame>
   );
 }
@@ -91,28 +93,7 @@ function About({
           channel?.endedAt && <span>Last live {ago(channel.endedAt, now)}</span>
         )}
       </div>
-      <ShareButton name={name} />
+      <ShareButton title={name} url={location.origin + location.pathname} />
     </div>
-  );
-}
-
-function ShareButton({ name }: { name: string }) {
-  const [copied, setCopied] = useState(false);
-  useEffect(() => {
-    if (!copied) return;
-    const timer = setTimeout(() => setCopied(false), 2000);
-    return () => clearTimeout(timer);
-  }, [copied]);
-  const share = async () => {
-    const url = location.origin + location.pathname;
-    const byPhone = 'share' in navigator && matchMedia('(pointer: coarse)').matches;
-    if (byPhone) await navigator.share({ title: name, url }).catch(() => undefined);
-    else setCopied(await copyText(url).catch(() => false));
-  };
-  return (
-    <Button onClick={() => void share()}>
-      {copied ? <Check aria-hidden size={16} /> : <Share2 aria-hidden size={16} />}
-      {copied ? 'Link copied' : 'Share'}
-    </Button>
   );
 }

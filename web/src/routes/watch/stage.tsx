@@ -2,15 +2,16 @@
 import { Play, VolumeX } from 'lucide-react';
 import { lazy, Suspense, useEffect, useRef, useState } from 'react';
 import type { Player, PlayerState } from '../../player/player';
+import { toggleFullScreen, togglePip, useRotation } from '../picture/screen_acts';
+import { useShortcuts } from '../picture/shortcuts';
+import { useIdle } from '../picture/use_idle';
 import { Controls } from './controls';
 import { FallNotice } from './fall_notice';
 import { Overlay } from './overlay';
-import { useShortcuts } from './shortcuts';
 import { StatsOverlay } from './stats_overlay';
-import { useIdle } from './use_idle';
 
 /** The dialog library is for whoever asks. */
-const ShortcutList = lazy(() => import('./shortcut_list'));
+const ShortcutList = lazy(() => import('../picture/shortcut_list'));
 
 export function Stage({
   player,
@@ -139,35 +140,4 @@ function Poster({ url }: { url: string }) {
       className="absolute inset-0 h-full w-full object-contain opacity-40"
     />
   );
-}
-
-interface OldSafariVideo extends HTMLVideoElement {
-  webkitEnterFullscreen?: () => void;
-}
-
-function toggleFullScreen(stage: HTMLElement | null, video: OldSafariVideo | null): void {
-  if (document.fullscreenElement) void document.exitFullscreen();
-  else if (stage?.requestFullscreen) stage.requestFullscreen().catch(() => undefined);
-  else video?.webkitEnterFullscreen?.();
-}
-
-function togglePip(video: HTMLVideoElement | null): void {
-  if (document.pictureInPictureElement) void document.exitPictureInPicture();
-  else video?.requestPictureInPicture?.().catch(() => undefined);
-}
-
-/** Turning a phone to landscape fills its screen. */
-function useRotation(stage: React.RefObject<HTMLElement | null>): void {
-  useEffect(() => {
-    const orientation = screen.orientation;
-    if (!orientation || !matchMedia('(pointer: coarse)').matches) return;
-    const turned = () => {
-      const landscape = orientation.type.startsWith('landscape');
-      if (landscape && !document.fullscreenElement)
-        stage.current?.requestFullscreen?.().catch(() => undefined);
-      else if (!landscape && document.fullscreenElement) void document.exitFullscreen();
-    };
-    orientation.addEventListener('change', turned);
-    return () => orientation.removeEventListener('change', turned);
-  }, [stage]);
 }

@@ -1,0 +1,33 @@
+/** What a page does with a whole picture: full screen, picture in picture, a phone that is turned. */
+import { type RefObject, useEffect } from 'react';
+
+interface OldSafariVideo extends HTMLVideoElement {
+  webkitEnterFullscreen?: () => void;
+}
+
+export function toggleFullScreen(stage: HTMLElement | null, video: OldSafariVideo | null): void {
+  if (document.fullscreenElement) void document.exitFullscreen();
+  else if (stage?.requestFullscreen) stage.requestFullscreen().catch(() => undefined);
+  else video?.webkitEnterFullscreen?.();
+}
+
+export function togglePip(video: HTMLVideoElement | null): void {
+  if (document.pictureInPictureElement) void document.exitPictureInPicture();
+  else video?.requestPictureInPicture?.().catch(() => undefined);
+}
+
+/** Turning a phone to landscape fills its screen. */
+export function useRotation(stage: RefObject<HTMLElement | null>): void {
+  useEffect(() => {
+    const orientation = screen.orientation;
+    if (!orientation || !matchMedia('(pointer: coarse)').matches) return;
+    const turned = () => {
+      const landscape = orientation.type.startsWith('landscape');
+      if (landscape && !document.fullscreenElement)
+        stage.current?.requestFullscreen?.().catch(() => undefined);
+      else if (!landscape && document.fullscreenElement) void document.exitFullscreen();
+    };
+    orientation.addEventListener('change', turned);
+    return () => orientation.removeEventListener('change', turned);
+  }, [stage]);
+}

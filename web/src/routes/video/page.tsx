@@ -1,0 +1,183 @@
+/** A recording's page: the picture, and under it what it is and whose. */
+import { useQuery } from '@tanstack/react-query';
+import { Link, useParams, useSearch } from '@tanstack/react-router';
+import { CircleHelp, Download, Hourglass, TriangleAlert } from 'lucide-react';
+import { type ReactNode, useEffect, useState, useSyncExternalStore } from 'react';
+import { ApiError, api } from '../../api/client';
+import type { Recording } from '../../api/types';
+import { RecordingPlayer } from '../../player/recording';
+import { momentText, parseMoment } from '../../player/resume';
+import { buttonClass } from '../../ui/button';
+import { Pill } from '../../ui/pill';
+import { clock } from '../../ui/time';
+import { Frame } from '../frame';
+import { Opening } from '../no_answer';
+import { dayWords } from '../recordings/words';
+import { ShareButton } from '../share_button';
+import { useTitle } from '../title';
+import { RecordingStage } from './stage';
+
+const WIDTH = 'mx-auto w-full max-w-[calc((100dvh-11.5rem)*16/9)] min-w-0 sm:min-w-[min(100%,36rem)] sm:px-6';
+
+export function VideoPage() {
+  const { id } = useParams({ from: '/videos/$id' });
+  const query = useQuery({
+    queryKey: ['recording', id],
+    queryFn: () => api.recording(id),
+    // One that is still being recorded is ready soon after its end.
+    refetchInterval: ({ state }) => (state.data?.state === 'recording' ? 3000 : false),
+    refetchOnWindowFocus: false,
+  });
+  const recording = query.data;
+  useTitle(recording?.title ?? 'Video');
+  if (recording?.state === 'ready' && recording.playlist_url)
+    return <Video key={id} recording={recording} url={recording.playlist_url} />;
+  const missing = query.error instanceof ApiError && query.error.status < 500 && query.error.status !== 0;
+  return (
+    <Frame>
+      {recording || missing ? (
+        <NotPlayable recording={recording ?? null} />
+      ) : (
+        <Opening what="the video" error={query.failureReason} onRetry={() => void query.refetch()} />
+      )}
+    </Frame>
+  );
+}
+
+function Video({ recording, url }: { recording: Recording; url: string }) {
+  const { t } = useSearch({ from: '/videos/$id' });
+  const [player] = useState(
+    () =>
+      new RecordingPlayer({ id: recording.id, url, startS: t === undefined ? null : parseMoment(String(t)) }),
+  );
+  const [theater, setTheater] = useState(false);
+  const state = useSyncExternalStore(player.store.subscribe, player.store.get);
+  useEffect(() => {
+    player.start();
+    return () => player.stop();
+  }, [player]);
+  return (
+    <Frame bare={theater}>
+      <div className={theater ? 'flex h-dvh bg-black' : `${WIDTH} sm:pt-5`}>
+        <RecordingStage
+          player={player}
+          state={state}
+          title={recording.title}
+          poster={recording.thumbnail_url ?? null}
+          storyboardUrl={recording.storyboard_url ?? null}
+          theater={theater}
+          onTheater={setTheater}
+        />
+      </div>
+      {!theater && <About recording={recording} positionMs={state.positionMs} />}
+    </Frame>
+  );
+}
+
+function About({ recording, positionMs }: { recording: Recording; positionMs: number }) {
+  const { title, channel, started_at, visibility, mp4 } = recording;
+  const here = `${location.origin}${location.pathname}`;
+  const moment = Math.floor(positionMs / 1000);
+  return (
+    <div className={`${WIDTH} flex flex-wrap items-start gap-x-4 gap-y-3 px-4 py-4`}>
+      <div className="min-w-0 flex-1 basis-60">
+        <h1 className="text-lg leading-tight font-semibold tracking-tight text-balance">{title}</h1>
+        <p className="mt-1 flex flex-wrap items-center gap-x-2 gap-y-1 text-sm text-ink-3">
+          <Link
+            to="/@{$handle}"
+            params={{ handle: channel }}
+            className="font-medium text-ink-2 hover:text-ink"
+          >
+            @{channel}
+          </Link>
+          <span aria-hidden>·</span>
+          <time dateTime={started_at}>{dayWords(started_at)}</time>
+          {visibility !== 'public' && <Pill tone="neutral">{visibility}</Pill>}
+        </p>
+      </div>
+      <div className="flex flex-wrap gap-2">
+        {mp4?.url && (
+          <a href={mp4.url} className={buttonClass('secondary')} download>
+            <Download aria-hidden size={16} />
+            MP4
+          </a>
+        )}
+        {moment >= 5 && (
+          <ShareButton
+            title={title}
+            url={`${here}?t=${momentText(moment)}`}
+            label={`Share at ${clock(positionMs)}`}
+          />
+        )}
+        <ShareButton title={title} url={here} />
+      </div>
+    </div>
+  );
+}
+
+/** Why there is nothing to play, and where to go instead. */
+function NotPlayable({ recording }: { recording: Recording | null }) {
+  if (recording?.state === 'recording') {
+    return (
+      <Words
+        icon={<Hourglass size={28} />}
+        title="This stream is still on air"
+        text="Its recording can be played here when it has ended. This page looks by itself."
+        action={
+          <Link to="/@{$handle}" params={{ handle: recording.channel }} className={buttonClass('primary')}>
+            Watch it live
+          </Link>
+        }
+      />
+    );
+  }
+  if (recording) {
+    return (
+      <Words
+        icon={<TriangleAlert size={28} />}
+        title="This recording cannot be played"
+        text="Its files are damaged or missing."
+        action={
+          <Link to="/@{$handle}" params={{ handle: recording.channel }} className={buttonClass('secondary')}>
+            See the channel
+          </Link>
+        }
+      />
+    );
+  }
+  return (
+    <Words
+      icon={<CircleHelp size={28} />}
+      title="There is no such video"
+      text="The address may be mistyped, or the video was deleted or is private."
+      action={
+        <Link to="/" className={buttonClass('secondary')}>
+          See who is live
+        </Link>
+      }
+    />
+  );
+}
+
+function Words({
+  icon,
+  title,
+  text,
+  action,
+}: {
+  icon: ReactNode;
+  title: string;
+  text: string;
+  action: ReactNode;
+}) {
+  return (
+    <div className="m-auto flex max-w-md flex-col items-center p-8 text-center">
+      <span aria-hidden className="text-ink-2">
+        {icon}
+      </span>
+      <h1 className="mt-4 text-xl font-semibold tracking-tight">{title}</h1>
+      <p className="mt-2 text-ink-2">{text}</p>
+      <div className="mt-6">{action}</div>
+    </div>
+  );
+}
