@@ -12,6 +12,7 @@
 mod checker;
 mod faults;
 mod renditions;
+mod sandbox;
 mod stage;
 mod thumbnails;
 mod time;
