@@ -16,6 +16,7 @@ mod package;
 mod packager;
 mod pictures;
 mod plugins;
+mod sandbox;
 mod sound;
 mod thumbnail;
 mod timeline;

@@ -23,6 +23,14 @@ pub(crate) fn start() -> Result<(), String> {
     gstfmp4::plugin_register_static().map_err(|error| format!("cannot register the muxer: {error}"))
 }
 
+/// Loads the libraries of all that is needed, as far as they are there.
+pub(crate) fn load() {
+    for (element, _) in NEEDED {
+        // Its first instance initialises what it stands on.
+        let _ = gst::ElementFactory::make(element).build();
+    }
+}
+
 /// What is missing for packaging, each in words that say which package has it. Starts GStreamer in
 /// this process if need be.
 #[must_use]

@@ -10,11 +10,10 @@ use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use nix::sys::resource::{Resource, setrlimit};
-
 use crate::frame::{self, Frame as _, FrameError, FromWorker, ToWorker};
 use crate::package::Package;
 use crate::plugins;
+use crate::sandbox;
 
 /// Runs the child on the socket that is its standard input, until the server closes it.
 ///
@@ -23,33 +22,22 @@ use crate::plugins;
 pub fn run_worker() -> Result<(), String> {
     let socket = io::stdin().as_fd().try_clone_to_owned();
     let socket = socket.map_err(|error| format!("the media-worker has no socket: {error}"))?;
-    // First, because it writes down which plugins there are.
+    // First, because all that is loaded later may do less.
     plugins::start()?;
-    bound_resources();
-    run(UnixStream::from(socket)).map_err(|error| format!("the media-worker ends: {error}"))
+    plugins::load();
+    let problems = sandbox::enter();
+    run(UnixStream::from(socket), problems)
+        .map_err(|error| format!("the media-worker ends: {error}"))
 }
 
 /// What waits between the threads.
 const QUEUE: usize = 64;
-/// Address space; a decoder that runs wild takes the child down and not the machine.
-const MOST_MEMORY: u64 = 4 * 1024 * 1024 * 1024;
-const MOST_FILES: u64 = 256;
-const MOST_FILE_BYTES: u64 = 4 * 1024 * 1024;
-
-fn bound_resources() {
-    for (resource, most) in [
-        (Resource::RLIMIT_AS, MOST_MEMORY),
-        (Resource::RLIMIT_NOFILE, MOST_FILES),
-        (Resource::RLIMIT_CORE, 0),
-        // It writes no files but those that ORC maps its code from.
-        (Resource::RLIMIT_FSIZE, MOST_FILE_BYTES),
-    ] {
-        let _ = setrlimit(resource, most, most);
-    }
-}
-
-fn run(socket: UnixStream) -> Result<(), FrameError> {
+fn run(socket: UnixStream, problems: Vec<String>) -> Result<(), FrameError> {
     let (out, outgoing) = sync_channel(QUEUE);
+    if !problems.is_empty() {
+        let problems = problems.join("; ");
+        let _ = out.send(FromWorker::Problem(format!("no sandbox: {problems}")));
+    }
     let reading = io::BufReader::with_capacity(256 * 1024, socket.try_clone()?);
     let writer = thread::Builder::new().name("write".to_owned());
     let writer = writer.spawn(move || write(socket, &outgoing))?;

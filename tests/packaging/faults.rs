@@ -25,7 +25,7 @@ fn signal(signal: &str, pid: u32) {
 async fn survives(how: &str) {
     let stage = Stage::new(&ALL).await;
     let mut worker = stage.packager.worker();
-    let fed = stage.feed_live();
+    let fed = stage.feed_live(&ALL);
     for track in ALL {
         stage.reached(track, 1, 0).await;
     }

@@ -10,8 +10,10 @@
 
 #[path = "../../hls/tests/checker/mod.rs"]
 mod checker;
+mod cost;
 mod faults;
 mod renditions;
+mod sandbox;
 mod stage;
 mod thumbnails;
 mod time;

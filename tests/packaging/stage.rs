@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hls::{Origin, PlaylistRequest, ReadError};
-use loadtest::clip::{self, P180, P360};
+use loadtest::clip::{self, P180, P360, P720};
 use loadtest::h264::Picture;
 use media::{Config, Packager, Thumbnail, TrackKind, Unit};
 use tokio::sync::{mpsc, oneshot};
@@ -20,6 +20,8 @@ pub(crate) const LARGE: u8 = 0;
 pub(crate) const SMALL: u8 = 1;
 pub(crate) const SOUND: u8 = 2;
 pub(crate) const ALL: [u8; 3] = [LARGE, SMALL, SOUND];
+/// 720p, which takes a while to make.
+pub(crate) const LARGEST: u8 = 3;
 
 pub(crate) const PICTURE: Duration = Duration::from_nanos(33_333_333);
 
@@ -31,6 +33,7 @@ pub(crate) const fn name(track: u8) -> &'static str {
     match track {
         LARGE => "v0",
         SMALL => "v1",
+        LARGEST => "v2",
         _ => "audio",
     }
 }
@@ -83,6 +86,14 @@ impl Clip {
             ]))
         };
         tokio::task::spawn_blocking(load).await.unwrap()
+    }
+
+    /// With [`LARGEST`].
+    pub(crate) async fn with_largest(mut self) -> Self {
+        let load = || layer(LARGEST, &P720, (1280, 720));
+        let layer = tokio::task::spawn_blocking(load).await.unwrap();
+        self.0.insert(LARGEST, layer);
+        self
     }
 
     /// These tracks, from that time on, in the order of their times.
@@ -155,14 +166,14 @@ impl Stage {
         }
     }
 
-    /// Feeds all tracks as fast as time goes, over and over.
-    pub(crate) fn feed_live(&self) -> Live {
+    /// Feeds these tracks as fast as time goes, over and over.
+    pub(crate) fn feed_live(&self, tracks: &'static [u8]) -> Live {
         let (stop, mut stopped) = oneshot::channel();
         let (packager, clip) = (Arc::clone(&self.packager), self.clip.clone());
         let task = tokio::spawn(async move {
             let begin = tokio::time::Instant::now();
             let turns = (0_u32..).map(|turn| ms(6_000) * turn);
-            for unit in turns.flat_map(|from| clip.at(&ALL, from)) {
+            for unit in turns.flat_map(|from| clip.at(tracks, from)) {
                 tokio::select! {
                     () = tokio::time::sleep_until(begin + unit.pts) => {}
                     _ = &mut stopped => return,
