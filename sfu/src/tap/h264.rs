@@ -134,7 +134,8 @@ impl Assembler {
         if !open.is_whole || open.is_in_fragment {
             return Some(Assembled::Damaged);
         }
-        if std::mem::take(&mut self.sets.may_be_old) && open.is_keyframe {
+        let are_sets_sure = !std::mem::take(&mut self.sets.may_be_old);
+        if open.is_keyframe && !(are_sets_sure && self.sets.has_any()) {
             return Some(Assembled::Damaged);
         }
         let first_slice = open.body.get(first_slice..)?;
@@ -195,7 +196,7 @@ impl Open {
             _ => None,
         };
         let is_bounded = self.body.len() + self.sets.len() <= MOST_BYTES;
-        self.is_whole = is_read.is_some() && is_bounded;
+        self.is_whole &= is_read.is_some() && is_bounded;
     }
 
     /// NAL units behind their lengths. `None` when they are not the whole payload.
@@ -274,10 +275,14 @@ impl Open {
 }
 
 impl ParameterSets {
-    /// Sequence parameter sets replace all that came before their access unit.
+    /// A new sequence parameter set replaces all that came before its access unit.
     fn take(&mut self, timestamp: u32, unit: &[u8]) {
         let is_sps = unit.first().is_some_and(|header| header & TYPE == SPS);
         self.may_be_old &= !is_sps;
+        let sets = if is_sps { &self.sps } else { &self.pps };
+        if sets.iter().any(|known| known == unit) {
+            return;
+        }
         if is_sps && self.since != Some(timestamp) {
             *self = Self {
                 since: Some(timestamp),
@@ -285,13 +290,14 @@ impl ParameterSets {
             };
         }
         let sets = if is_sps { &mut self.sps } else { &mut self.pps };
-        if sets.iter().any(|known| known == unit) {
-            return;
-        }
         if sets.len() == MOST_SETS {
             sets.remove(0);
         }
         sets.push(Bytes::copy_from_slice(unit));
+    }
+
+    fn has_any(&self) -> bool {
+        !self.sps.is_empty()
     }
 
     fn with_start_codes(&self) -> BytesMut {

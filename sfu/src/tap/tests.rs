@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
-use super::testing::{Kind, Sender, Sent, Sets, base, ms, slice};
+use super::testing::{Kind, SPS, Sender, Sent, Sets, base, ms, slice};
 use super::{AccessUnit, Reader, Tapped, Track};
 use crate::packet::{Packet, Source};
 
@@ -115,6 +115,56 @@ fn sets_that_came_once_are_in_front_of_every_key_frame() {
     line.take(bare.packets);
     assert_eq!(line.units.len(), 1);
     assert_eq!(line.units[0].bytes, bare.bytes);
+}
+
+#[test]
+fn set_that_is_repeated_alone_leaves_the_other_in_force() {
+    let mut line = Line::begun();
+    line.now += FRAME;
+    line.sender.timestamp = line.sender.timestamp.wrapping_add(TICKS);
+    let now = line.now;
+    let repeated = line.sender.packet(SPS, now);
+    line.take(vec![repeated]);
+    let mut bare = line.picture(Kind::Key);
+    bare.packets.remove(0);
+    for packet in &mut bare.packets {
+        packet.seq -= 1;
+    }
+    line.take(bare.packets);
+    assert_eq!(line.units.len(), 1);
+    assert_eq!(line.units[0].bytes, bare.bytes);
+}
+
+#[test]
+fn key_frame_without_any_sets_is_of_no_use() {
+    let mut line = Line::new();
+    for _ in 0..60 {
+        let mut bare = line.picture(Kind::Key);
+        bare.packets.remove(0);
+        for packet in &mut bare.packets {
+            packet.seq -= 1;
+        }
+        line.sender.seq -= 1;
+        line.take(bare.packets);
+    }
+    assert!(line.units.is_empty());
+    assert!(line.reader.take_request());
+}
+
+#[test]
+fn slice_of_nothing_is_no_picture() {
+    let mut line = Line::begun();
+    for payload in [&[0x41][..], &[0x7c, 0xc1], &[0x78, 0, 1, 0x41]] {
+        line.send(Kind::Key, 1);
+        let before = line.units.len();
+        line.now += FRAME;
+        line.sender.timestamp = line.sender.timestamp.wrapping_add(TICKS);
+        let now = line.now;
+        let mut packet = line.sender.packet(payload, now);
+        packet.marker = true;
+        line.take(vec![packet]);
+        assert_eq!(line.units.len(), before);
+    }
 }
 
 #[test]
@@ -641,5 +691,5 @@ const OPENINGS: [&[u8]; 5] = [
     &[0x7c, 0x45],
     &[0x78, 0x00, 0x02, 0x67, 0x42, 0x00, 0x03],
     &[0x65, 0x88],
-    super::testing::SPS,
+    SPS,
 ];
