@@ -73,42 +73,46 @@ export async function publishBarcode(options: {
   });
 }
 
-/** Reads the age of the shown frames for a while: milliseconds, and how many could not be read. */
+/**
+ * Reads the age of the shown frames for a while: milliseconds, and how many could not be read. Follows
+ * the player when another element takes over.
+ */
 export async function readBarcode(forMs: number): Promise<{ ages: number[]; unreadable: number }> {
   const CELLS = 19;
-  const video = document.querySelector('video');
-  if (!video) throw new Error('no video');
   const canvas = document.createElement('canvas');
   const context = canvas.getContext('2d', { willReadFrequently: true });
   if (!context) throw new Error('no canvas');
   const ages: number[] = [];
   let unreadable = 0;
+  const read = (video: HTMLVideoElement) => {
+    const now = Math.floor(performance.timeOrigin + performance.now()) & 0xffff;
+    canvas.width = video.videoWidth;
+    canvas.height = Math.max(1, Math.round(video.videoHeight / 8));
+    context.drawImage(video, 0, 0, video.videoWidth, video.videoHeight);
+    const row = context.getImageData(0, Math.floor(canvas.height / 2), canvas.width, 1).data;
+    const cells: number[] = Array.from({ length: CELLS }, (_, index) => {
+      const value = row[Math.floor(((index + 0.5) * canvas.width) / CELLS) * 4 + 1] ?? 128;
+      return value > 160 ? 1 : value < 95 ? 0 : -1;
+    });
+    const bits = cells.slice(1, 17);
+    const parity = bits.reduce((sum, bit) => sum ^ bit, 0);
+    const readable = !cells.includes(-1) && cells[0] === 1 && cells[18] === 0 && parity === cells[17];
+    if (readable) {
+      const sent = bits.reduce((sum, bit, index) => sum | (bit << index), 0);
+      ages.push((now - sent) & 0xffff);
+    } else {
+      unreadable += 1;
+    }
+  };
   const until = performance.now() + forMs;
-  await new Promise<void>((done) => {
-    const read = () => {
-      const now = Math.floor(performance.timeOrigin + performance.now()) & 0xffff;
-      canvas.width = video.videoWidth;
-      canvas.height = Math.max(1, Math.round(video.videoHeight / 8));
-      context.drawImage(video, 0, 0, video.videoWidth, video.videoHeight);
-      const row = context.getImageData(0, Math.floor(canvas.height / 2), canvas.width, 1).data;
-      const cells: number[] = Array.from({ length: CELLS }, (_, index) => {
-        const value = row[Math.floor(((index + 0.5) * canvas.width) / CELLS) * 4 + 1] ?? 128;
-        return value > 160 ? 1 : value < 95 ? 0 : -1;
-      });
-      const bits = cells.slice(1, 17);
-      const parity = bits.reduce((sum, bit) => sum ^ bit, 0);
-      const readable = !cells.includes(-1) && cells[0] === 1 && cells[18] === 0 && parity === cells[17];
-      if (readable) {
-        const sent = bits.reduce((sum, bit, index) => sum | (bit << index), 0);
-        ages.push((now - sent) & 0xffff);
-      } else {
-        unreadable += 1;
-      }
-      if (performance.now() < until) video.requestVideoFrameCallback(read);
-      else done();
-    };
-    video.requestVideoFrameCallback(read);
-  });
+  while (performance.now() < until) {
+    const video = document.querySelector<HTMLVideoElement>('video:not([data-behind])');
+    const came = await new Promise<boolean>((done) => {
+      video?.requestVideoFrameCallback(() => done(true));
+      setTimeout(() => done(false), 500);
+    });
+    if (video && came) read(video);
+  }
   return { ages, unreadable };
 }
 

@@ -159,6 +159,27 @@ export async function endStream(page: Page): Promise<void> {
 /** The element that is seen: while a change of transport gets ready, another is behind it. */
 export const PICTURE = 'video:not([data-behind])';
 
+/** Waits until a stream can be watched by HLS. */
+export async function hlsReady(site: Site, handle: string): Promise<void> {
+  const state = async () =>
+    (await site.api<{ hls: { state: string } | null }>('GET', `/channels/${handle}`)).hls?.state;
+  await expect.poll(state, { timeout: 30_000 }).toBe('ready');
+}
+
+/** Put into a page before anything else: when the first frame is seen, in milliseconds of the page's life. */
+export function noteFirstPicture(selector: string): void {
+  const look = () => {
+    const video = document.querySelector<HTMLVideoElement>(selector);
+    if (!video || video.getVideoPlaybackQuality().totalVideoFrames === 0) requestAnimationFrame(look);
+    else Object.assign(window, { firstPicture: performance.now() });
+  };
+  look();
+}
+
+export function firstPicture(page: Page): Promise<number> {
+  return page.evaluate(() => Math.round((window as unknown as { firstPicture: number }).firstPicture));
+}
+
 /** Waits until the picture moves: 15 more frames, whichever element shows them. */
 export async function expectMovingPicture(page: Page): Promise<void> {
   const frames = () =>

@@ -1,12 +1,16 @@
 import type { Page } from '@playwright/test';
-import { expect, expectMovingPicture, goLive, look, PICTURE, type Site, test, wake } from './harness';
-
-/** The state of HLS as the server tells it. */
-async function hlsReady(site: Site, handle: string): Promise<void> {
-  const state = async () =>
-    (await site.api<{ hls: { state: string } | null }>('GET', `/channels/${handle}`)).hls?.state;
-  await expect.poll(state, { timeout: 30_000 }).toBe('ready');
-}
+import {
+  expect,
+  expectMovingPicture,
+  firstPicture,
+  goLive,
+  hlsReady,
+  look,
+  noteFirstPicture,
+  PICTURE,
+  test,
+  wake,
+} from './harness';
 
 /** While `blocked`, the candidates of every answer lead nowhere: what a firewall leaves of WebRTC. */
 async function behindFirewall(page: Page): Promise<{ blocked: boolean }> {
@@ -18,20 +22,6 @@ async function behindFirewall(page: Page): Promise<{ blocked: boolean }> {
     await route.fulfill({ response, body });
   });
   return wall;
-}
-
-/** Put into a page before anything else: when the first frame is seen, in milliseconds of the page's life. */
-function noteFirstPicture(selector: string): void {
-  const look = () => {
-    const video = document.querySelector<HTMLVideoElement>(selector);
-    if (!video || video.getVideoPlaybackQuality().totalVideoFrames === 0) requestAnimationFrame(look);
-    else Object.assign(window, { firstPicture: performance.now() });
-  };
-  look();
-}
-
-function firstPicture(page: Page): Promise<number> {
-  return page.evaluate(() => Math.round((window as unknown as { firstPicture: number }).firstPicture));
 }
 
 test('a viewer whose network blocks media has LL-HLS, is told so, and gets back', async ({
@@ -105,6 +95,7 @@ test('a viewer goes back in the stream and returns to instant', async ({
   await expect(viewer.getByText('Switched to', { exact: false })).toHaveCount(0);
   await wake(viewer);
   await bar.hover();
+  await expect(bar.locator('img')).toBeVisible();
   await look(viewer, 'watch-rewound');
 
   // The picture stands while it is paused, and goes on from there.

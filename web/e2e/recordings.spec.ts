@@ -23,7 +23,9 @@ test('a stream that has ended can be watched again', async ({ people, ownChannel
   await expectMovingPicture(viewer);
   const bar = viewer.getByRole('slider', { name: 'Position' });
   expect(Number(await bar.getAttribute('aria-valuemax'))).toBeGreaterThan(15);
-  await viewer.getByRole('region', { name: /^Video: / }).hover();
+  await wake(viewer);
+  await bar.hover();
+  await expect(bar.locator('img')).toBeVisible();
   await look(viewer, 'video');
 
   await viewer.keyboard.press('k');

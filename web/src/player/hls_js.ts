@@ -13,12 +13,19 @@ import { mediaTime, stretchesOf, wallTime } from './timeline';
 
 type Library = typeof HlsPlayer;
 
+const load = () => import('hls.js');
+
+/** Fetches the library before it is known what to play. */
+export function fetchHls(): void {
+  void load().catch(() => undefined);
+}
+
 /** `null` where the browser lacks media source extensions. */
 export async function playHls(
   settings: PlaybackSettings,
   listener: PlaybackListener,
 ): Promise<Playback | null> {
-  const { default: Hls } = await import('hls.js');
+  const { default: Hls } = await load();
   if (!Hls.isSupported()) return null;
   const url = settings.soundOnly ? await soundUrl(settings.url) : settings.url;
   return new HlsJs(Hls, { ...settings, url }, listener);

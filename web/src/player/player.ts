@@ -11,6 +11,7 @@ import { Ascent } from './ascent';
 import type { Carrier, CarrierEvent } from './carrier';
 import { type ChannelFacts, fetchChannel, type HlsOffer } from './channel';
 import { Delayed } from './delayed';
+import { fetchHls } from './hls_js';
 import { Instant } from './instant';
 import { type Phase, phaseAfter, retryDelay } from './phase';
 import type { Start } from './playback';
@@ -312,7 +313,10 @@ export class Player {
     const resume = this.#resume;
     this.#resume = null;
     const transport = resume?.transport ?? this.#joinable();
-    if (transport === null) return;
+    if (transport === null) {
+      fetchHls();
+      return;
+    }
     this.store.set({ rewound: resume !== null });
     if (transport === 'webrtc' && typeof RTCPeerConnection === 'undefined') {
       this.store.set({ transport });

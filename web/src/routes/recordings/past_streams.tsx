@@ -9,18 +9,26 @@ import { dayWords } from './words';
 /** A stream that has just ended is playable within seconds. */
 const EVERY_MS = 5000;
 
-/** What can be seen of a channel while it is off air; nothing where there is nothing. */
-export function PastStreams({ handle }: { handle: string }) {
-  const { items, hasNextPage, fetchNextPage, isFetchingNextPage } = useRecordings(handle, () => EVERY_MS);
-  const playable = items.filter(({ state }) => state === 'ready');
-  if (playable.length === 0) return null;
+/** What of a channel can be watched again; nothing is asked while it is on air. */
+export function usePastStreams(handle: string, offAir: boolean) {
+  const query = useRecordings(handle, () => EVERY_MS, offAir);
+  return { ...query, items: offAir ? query.items.filter(({ state }) => state === 'ready') : [] };
+}
+
+/** Nothing where there is nothing. */
+export function PastStreams({ past }: { past: ReturnType<typeof usePastStreams> }) {
+  const { items, hasNextPage, fetchNextPage, isFetchingNextPage } = past;
+  if (items.length === 0) return null;
   return (
-    <section aria-labelledby="past-streams" className="mx-auto w-full max-w-[1680px] px-4 pt-2 pb-10 sm:px-6">
+    <section
+      aria-labelledby="past-streams"
+      className="mx-auto w-full max-w-[calc((100dvh-11.5rem)*16/9)] min-w-0 px-4 pt-2 pb-10 sm:min-w-[min(100%,36rem)] sm:px-6"
+    >
       <h2 id="past-streams" className="mb-4 text-base font-semibold">
         Past streams
       </h2>
-      <ul className="grid gap-4 sm:grid-cols-2 lg:grid-cols-3 xl:grid-cols-4 xl:gap-5">
-        {playable.map((recording) => (
+      <ul className="grid gap-4 sm:grid-cols-2 lg:grid-cols-3 2xl:grid-cols-4">
+        {items.map((recording) => (
           <Card key={recording.id} recording={recording} />
         ))}
       </ul>

@@ -3,9 +3,14 @@ import { api } from '../../api/client';
 import type { Recording } from '../../api/types';
 
 /** Everything that a channel lists, newest first, page by page; asked again as often as `everyMs` says. */
-export function useRecordings(handle: string, everyMs: (items: Recording[]) => number | false) {
+export function useRecordings(
+  handle: string,
+  everyMs: (items: Recording[]) => number | false,
+  enabled = true,
+) {
   const query = useInfiniteQuery({
     queryKey: recordingsKey(handle),
+    enabled,
     queryFn: ({ pageParam }) => api.recordings(handle, pageParam),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: ({ next_cursor }) => next_cursor ?? undefined,

@@ -12,6 +12,7 @@ import {
   WifiOff,
 } from 'lucide-react';
 import type { ReactNode } from 'react';
+import type { Recording } from '../../api/types';
 import type { Player, PlayerState } from '../../player/player';
 import { SOUND } from '../../player/quality';
 import { Button, buttonClass } from '../../ui/button';
@@ -28,9 +29,19 @@ interface Message {
   action: ReactNode;
 }
 
-export function Overlay({ player, state, name }: { player: Player; state: PlayerState; name: string }) {
+export function Overlay({
+  player,
+  state,
+  name,
+  last,
+}: {
+  player: Player;
+  state: PlayerState;
+  name: string;
+  last: Recording | null;
+}) {
   const now = useNow(state.phase.name !== 'live');
-  const message = messageFor(player, state, name, now);
+  const message = messageFor(player, state, name, last, now);
   return (
     <div
       className={message ? 'absolute inset-0 flex items-center justify-center bg-black/70 p-4' : 'sr-only'}
@@ -58,7 +69,13 @@ export function Overlay({ player, state, name }: { player: Player; state: Player
   );
 }
 
-function messageFor(player: Player, state: PlayerState, name: string, now: number): Message | null {
+function messageFor(
+  player: Player,
+  state: PlayerState,
+  name: string,
+  last: Recording | null,
+  now: number,
+): Message | null {
   const { phase, channel } = state;
   const tryNow = (
     <Button look="primary" onClick={() => player.retryNow()}>
@@ -68,6 +85,11 @@ function messageFor(player: Player, state: PlayerState, name: string, now: numbe
   const home = (
     <Link to="/" className={buttonClass('secondary')}>
       See who is live
+    </Link>
+  );
+  const again = last && (
+    <Link to="/videos/$id" params={{ id: last.id }} className={buttonClass('primary')}>
+      Watch the last stream
     </Link>
   );
   const studio = channel?.owner && (
@@ -131,14 +153,14 @@ function messageFor(player: Player, state: PlayerState, name: string, now: numbe
         title: `${name} is offline`,
         text: 'This page starts by itself when the next stream begins.',
         count: channel?.endedAt ? `Last live ${ago(channel.endedAt, now)}.` : undefined,
-        action: studio || home,
+        action: studio || again || home,
       };
     case 'ended':
       return {
         icon: <Flag size={28} />,
         title: 'The stream has ended',
         text: 'Thanks for watching. If the host keeps a recording, it appears below. The next stream starts here by itself.',
-        action: home,
+        action: again || home,
       };
     case 'not_found':
       return {

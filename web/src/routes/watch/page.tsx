@@ -8,7 +8,7 @@ import { Avatar } from '../../ui/avatar';
 import { Pill } from '../../ui/pill';
 import { ago, COUNT, clock, useNow } from '../../ui/time';
 import { Frame } from '../frame';
-import { PastStreams } from '../recordings/past_streams';
+import { PastStreams, usePastStreams } from '../recordings/past_streams';
 import { ShareButton } from '../share_button';
 import { useTitle } from '../title';
 import { Stage } from './stage';
@@ -30,6 +30,7 @@ function Watch({ handle }: { handle: string }) {
   const name = state.channel?.name ?? handle;
   const onAir = state.phase.name === 'live' || state.phase.name === 'host_reconnecting';
   const offAir = state.phase.name === 'offline' || state.phase.name === 'ended';
+  const past = usePastStreams(handle, offAir);
   useTitle(onAir ? `${name} is live` : name, onAir);
 
   return (
@@ -41,10 +42,17 @@ function Watch({ handle }: { handle: string }) {
             : 'mx-auto w-full max-w-[calc((100dvh-11.5rem)*16/9)] min-w-0 sm:min-w-[min(100%,36rem)] sm:px-6 sm:pt-5'
         }
       >
-        <Stage player={player} state={state} name={name} theater={theater} onTheater={setTheater} />
+        <Stage
+          player={player}
+          state={state}
+          name={name}
+          last={past.items[0] ?? null}
+          theater={theater}
+          onTheater={setTheater}
+        />
       </div>
       {!theater && <About handle={handle} name={name} state={state} onAir={onAir} />}
-      {!theater && offAir && <PastStreams handle={handle} />}
+      {!theater && <PastStreams past={past} />}
     </Frame>
   );
 }

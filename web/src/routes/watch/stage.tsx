@@ -1,6 +1,7 @@
 /** The picture with everything that lies on it. The player decides; this only shows and asks. */
 import { Play, VolumeX } from 'lucide-react';
 import { lazy, Suspense, useEffect, useRef, useState } from 'react';
+import type { Recording } from '../../api/types';
 import type { Player, PlayerState } from '../../player/player';
 import { toggleFullScreen, togglePip, useRotation } from '../picture/screen_acts';
 import { useShortcuts } from '../picture/shortcuts';
@@ -17,12 +18,15 @@ export function Stage({
   player,
   state,
   name,
+  last,
   theater,
   onTheater,
 }: {
   player: Player;
   state: PlayerState;
   name: string;
+  /** What can be watched instead while the channel is off air. */
+  last: Recording | null;
   theater: boolean;
   onTheater: (theater: boolean) => void;
 }) {
@@ -80,7 +84,7 @@ export function Stage({
         onDoubleClick={act.toggleFullScreen}
       />
 
-      <Overlay player={player} state={state} name={name} />
+      <Overlay player={player} state={state} name={name} last={last} />
 
       {phase.name === 'live' && state.needsTap && (
         <button

@@ -1,0 +1,66 @@
+/** Prints how old the picture is that hls.js shows in low-latency mode, and how soon it comes. Only wide limits hold. */
+import { publishBarcode, readBarcode } from './barcode';
+import {
+  expect,
+  expectMovingPicture,
+  firstPicture,
+  hlsReady,
+  noteFirstPicture,
+  PICTURE,
+  test,
+} from './harness';
+
+const WATCH_MS = Number(process.env.LATENCY_SECONDS ?? 60) * 1000;
+const LOADS = Number(process.env.LATENCY_JOINS ?? 5);
+
+function quantile(values: number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
+}
+
+function row(name: string, values: number[]): string {
+  const at = (share: number) => quantile(values, share).toFixed(0).padStart(6);
+  return `${name.padEnd(34)} min${at(0)}  p50${at(0.5)}  p95${at(0.95)}  max${at(1)} ms  (${values.length})`;
+}
+
+test('low latency: three layers over LL-HLS', async ({ people, ownChannel: channel, site }) => {
+  test.setTimeout(WATCH_MS + 240_000);
+  const { key } = await site.api<{ key: string }>('POST', `/channels/${channel.handle}/stream_keys`, {
+    name: 'latency',
+  });
+  const publisher = await people.stranger();
+  await publisher.goto('/nowhere');
+  await publisher.evaluate(publishBarcode, { endpoint: '/whip', key, codec: 'H264', simulcast: true });
+  await hlsReady(site, channel.handle);
+
+  const loads: number[] = [];
+  for (let load = 0; load < LOADS; load += 1) {
+    const joiner = await people.stranger();
+    await joiner.addInitScript(() => localStorage.setItem('tallylight.latency', 'low'));
+    await joiner.addInitScript(noteFirstPicture, PICTURE);
+    await joiner.goto(`/@${channel.handle}`);
+    await expectMovingPicture(joiner);
+    loads.push(await firstPicture(joiner));
+    await joiner.close();
+  }
+  console.log(row('LL-HLS: navigation to first picture', loads));
+
+  const viewer = await people.stranger();
+  await viewer.addInitScript(() => localStorage.setItem('tallylight.latency', 'low'));
+  await viewer.goto(`/@${channel.handle}`);
+  await expectMovingPicture(viewer);
+  await expect(viewer.getByRole('button', { name: /^Latency: Low latency/ })).toBeVisible();
+  await viewer.waitForTimeout(3000);
+  const { ages, unreadable } = await viewer.evaluate(readBarcode, WATCH_MS);
+  console.log(row('LL-HLS: glass to glass', ages));
+  console.log(`${''.padEnd(34)} ${unreadable} frames unreadable`);
+  await viewer.keyboard.press('Shift+S');
+  const statistics = viewer.getByRole('region', { name: 'Statistics' });
+  const value = (name: string) => statistics.locator('dt', { hasText: name }).locator('+ dd').textContent();
+  for (const name of ['Transport', 'Resolution', 'Buffer', 'Glass to glass', 'Freezes', 'Frames dropped']) {
+    console.log(`${''.padEnd(34)} the player says: ${name} ${await value(name)}`);
+  }
+  expect(ages.length).toBeGreaterThan(WATCH_MS / 1000);
+  expect(quantile(ages, 0.5)).toBeLessThan(4000);
+  expect(quantile(loads, 0.5)).toBeLessThan(10_000);
+});
