@@ -19,6 +19,7 @@ async function chooseQuality(page: Page, name: RegExp): Promise<void> {
 
 for (const codec of ['H264', 'VP8']) {
   test(`${codec} with three layers: two people watch and choose`, async ({ people, ownChannel: channel }) => {
+    test.slow();
     const studio = await people.creator();
     await goLive(studio, channel.handle, `&codec=${codec.toLowerCase()}`);
     const [one, two] = [await people.stranger(), await people.stranger()];
@@ -36,6 +37,11 @@ for (const codec of ['H264', 'VP8']) {
       await expectSize(one, size);
       await expectMovingPicture(one);
     }
+    await chooseQuality(one, /^Audio only/);
+    await expect(one.getByText('You chose to listen without a picture.')).toBeVisible();
+    await expect(one.getByRole('button', { name: /^Latency: Instant/ })).toBeVisible();
+    await one.getByRole('button', { name: 'Show the picture' }).click();
+    await expectMovingPicture(one);
     await chooseQuality(one, /^Auto/);
     await expectMovingPicture(one);
     await expectMovingPicture(two);

@@ -105,7 +105,9 @@ function LiveMark({ state, onClick }: { state: PlayerState; onClick: () => void 
       >
         <span aria-hidden className="size-2 rounded-full bg-ink-3" />
         Go live
-        {behindMs > 1500 && <span className="font-semibold text-ink-2">−{clock(behindMs)}</span>}
+        {behindMs > 1500 && (
+          <span className="font-semibold text-ink-2 max-sm:hidden">−{clock(behindMs)}</span>
+        )}
       </button>
     );
   }

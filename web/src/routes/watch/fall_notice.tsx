@@ -17,7 +17,7 @@ export function FallNotice({ player, state, idle }: { player: Player; state: Pla
   const name = transportName(notice.transport).toLowerCase();
   return (
     <div
-      className={`absolute top-16 right-3 left-3 z-10 flex items-start gap-2 rounded-card border border-line bg-surface-1/95 py-2.5 pr-1.5 pl-4 text-sm shadow-panel transition-opacity duration-150 sm:top-18 sm:right-auto sm:left-4 sm:max-w-sm ${
+      className={`fixed inset-x-2 bottom-2 z-10 flex items-start gap-2 rounded-card border border-line bg-surface-1/95 py-2.5 pr-1.5 pl-4 text-sm shadow-panel transition-opacity duration-150 sm:absolute sm:top-18 sm:right-auto sm:bottom-auto sm:left-4 sm:max-w-sm ${
         hidden ? 'opacity-0 focus-within:opacity-100' : ''
       }`}
     >

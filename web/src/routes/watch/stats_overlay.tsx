@@ -80,6 +80,8 @@ function transportRow({ transport, stats }: PlayerState): string {
 function statRows(state: PlayerState): [string, string][] {
   const { stats, qualities, pinned, joinMs, phase, viewers } = state;
   const ms = (value: number | null | undefined) => (value == null ? '–' : `${Math.round(value)} ms`);
+  // Over HTTP nobody measures them.
+  const direct = (rows: [string, string][]) => (state.transport === 'webrtc' ? rows : []);
   const layer = (
     qualities.find(({ id }) => id === pinned) ??
     qualities.find(({ layer }) => layer?.width === stats?.width && layer?.height === stats?.height)
@@ -92,11 +94,13 @@ function statRows(state: PlayerState): [string, string][] {
     ['Layer', `${layer ? layerName(layer) : '–'} (${pinned === null ? 'auto' : 'chosen'})`],
     ['Bitrate', stats?.bitrate == null ? '–' : bitrateName(stats.bitrate)],
     ...(stats?.throughput ? [['Network', bitrateName(stats.throughput)] as [string, string]] : []),
-    ['Loss', stats?.loss == null ? '–' : `${(stats.loss * 100).toFixed(1)} %`],
-    ['Jitter', ms(stats?.jitterMs)],
-    ['Round trip', ms(stats?.rttMs)],
+    ...direct([
+      ['Loss', stats?.loss == null ? '–' : `${(stats.loss * 100).toFixed(1)} %`],
+      ['Jitter', ms(stats?.jitterMs)],
+      ['Round trip', ms(stats?.rttMs)],
+    ]),
     ['Buffer', ms(stats?.bufferMs)],
-    ['Decoding', stats?.decodeMs == null ? '–' : `${stats.decodeMs.toFixed(1)} ms a frame`],
+    ...direct([['Decoding', stats?.decodeMs == null ? '–' : `${stats.decodeMs.toFixed(1)} ms a frame`]]),
     ['Freezes', `${stats?.freezes ?? 0} (${((stats?.freezeMs ?? 0) / 1000).toFixed(1)} s)`],
     ['Frames dropped', `${stats?.framesDropped ?? 0} of ${stats?.framesDecoded ?? 0}`],
     [
