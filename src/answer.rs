@@ -107,7 +107,8 @@ impl Content<'_> {
         (headers, rendered.text()).into_response()
     }
 
-    fn ranged(
+    /// Answers with what `body` makes of the range that is asked for, of a content of that size.
+    pub fn ranged(
         &self,
         size_bytes: u64,
         request: &HeaderMap,

@@ -79,6 +79,9 @@ pub enum StartError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Recordings.
+    #[error(transparent)]
+    Recordings(#[from] recordings::StartError),
     /// The secret in the data folder.
     #[error(transparent)]
     Pepper(#[from] PepperError),

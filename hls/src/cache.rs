@@ -47,17 +47,41 @@ impl ReadCache {
         path: PathBuf,
         size_bytes: u64,
     ) -> Result<Bytes, Arc<io::Error>> {
+        let none = async { Err(io::ErrorKind::NotFound.into()) };
+        self.read_or(path, size_bytes, none).await
+    }
+
+    /// The same of a file that may be elsewhere, when the disk does not have it.
+    pub(crate) async fn read_or(
+        &self,
+        path: PathBuf,
+        size_bytes: u64,
+        elsewhere: impl Future<Output = io::Result<Bytes>>,
+    ) -> Result<Bytes, Arc<io::Error>> {
         let reads = Arc::clone(&self.reads);
         let read = {
             let path = path.clone();
             async move {
                 reads.fetch_add(1, Ordering::Relaxed);
                 let read = spawn_blocking(move || read(&path, size_bytes));
-                read.await.map_err(io::Error::other)?
+                match read.await.map_err(io::Error::other)? {
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                        first(&elsewhere.await?, size_bytes)
+                    }
+                    other => other,
+                }
             }
         };
         self.files.try_get_with((path, size_bytes), read).await
     }
+}
+
+fn first(bytes: &Bytes, size_bytes: u64) -> io::Result<Bytes> {
+    let size = usize::try_from(size_bytes).unwrap_or(usize::MAX);
+    if bytes.len() < size {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(bytes.slice(..size))
 }
 
 /// The first bytes of a file; fewer are an error.

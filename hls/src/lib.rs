@@ -35,6 +35,6 @@ pub use config::Config;
 pub use library::Library;
 pub use origin::{Body, Origin, PlaylistRequest, ReadError};
 pub use playlist::Rendered;
-pub use recorded::{OpenError, Recorded, RecordedSegment, repair};
+pub use recorded::{Elsewhere, OpenError, Recorded, RecordedSegment, repair};
 pub use remux::RemuxError;
 pub use writer::{PushError, Writer};

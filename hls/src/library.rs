@@ -6,7 +6,7 @@ use std::sync::Arc;
 use moka::future::Cache;
 
 use crate::cache::ReadCache;
-use crate::recorded::{OpenError, Recorded};
+use crate::recorded::{Elsewhere, OpenError, Recorded};
 
 /// Opened recordings and what was read of their files, within a bound of memory. Cheap to clone, all
 /// clones are one.
@@ -43,6 +43,19 @@ impl Library {
     /// As [`Recorded::open`].
     pub async fn open(&self, folder: &Path) -> Result<Recorded, Arc<OpenError>> {
         let open = Recorded::open(folder, &self.base, &self.files);
+        self.open.try_get_with(folder.to_owned(), open).await
+    }
+
+    /// The same, with files that may be elsewhere.
+    ///
+    /// # Errors
+    /// As [`Recorded::open`].
+    pub async fn open_elsewhere(
+        &self,
+        folder: &Path,
+        elsewhere: Arc<dyn Elsewhere>,
+    ) -> Result<Recorded, Arc<OpenError>> {
+        let open = Recorded::open_elsewhere(folder, &self.base, &self.files, elsewhere);
         self.open.try_get_with(folder.to_owned(), open).await
     }
 

@@ -1,12 +1,15 @@
 //! [`Recorded`]: a stream of the past, as the indexes in its folder tell it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::task::spawn_blocking;
 
 use crate::cache::ReadCache;
@@ -38,6 +41,16 @@ pub enum OpenError {
     },
 }
 
+/// Where files of a recording are that the disk no longer has.
+pub trait Elsewhere: fmt::Debug + Send + Sync + 'static {
+    /// All bytes of a rendition's file.
+    fn get(
+        &self,
+        rendition: &str,
+        name: &str,
+    ) -> Pin<Box<dyn Future<Output = io::Result<Bytes>> + Send>>;
+}
+
 /// A segment of a recording, such as a remux reads one after the other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordedSegment {
@@ -67,6 +80,7 @@ struct Inner {
     folder: PathBuf,
     base: String,
     cache: ReadCache,
+    elsewhere: Option<Arc<dyn Elsewhere>>,
     renditions: BTreeMap<String, Kept>,
 }
 
@@ -90,10 +104,32 @@ impl Recorded {
         base: &str,
         cache: &ReadCache,
     ) -> Result<Self, OpenError> {
-        let folder = folder.into();
+        Self::open_files(folder.into(), base, cache, None).await
+    }
+
+    /// The same of a recording whose indexes are in the folder, while its other files may be
+    /// elsewhere.
+    ///
+    /// # Errors
+    /// As [`Recorded::open`].
+    pub async fn open_elsewhere(
+        folder: impl Into<PathBuf>,
+        base: &str,
+        cache: &ReadCache,
+        elsewhere: Arc<dyn Elsewhere>,
+    ) -> Result<Self, OpenError> {
+        Self::open_files(folder.into(), base, cache, Some(elsewhere)).await
+    }
+
+    async fn open_files(
+        folder: PathBuf,
+        base: &str,
+        cache: &ReadCache,
+        elsewhere: Option<Arc<dyn Elsewhere>>,
+    ) -> Result<Self, OpenError> {
         let read = spawn_blocking({
-            let folder = folder.clone();
-            move || read_renditions(&folder)
+            let (folder, is_here) = (folder.clone(), elsewhere.is_none());
+            move || read_renditions(&folder, is_here)
         });
         let renditions = match read.await.map_err(io::Error::other).flatten() {
             Ok(renditions) => renditions,
@@ -107,6 +143,7 @@ impl Recorded {
             folder,
             base: base.to_owned(),
             cache: cache.clone(),
+            elsewhere,
             renditions,
         })))
     }
@@ -148,7 +185,14 @@ impl Recorded {
         let name = Name::parse(name).ok_or(ReadError::NotFound)?;
         let size_bytes = *kept.sizes.get(&name).ok_or(ReadError::NotFound)?;
         let path = self.0.folder.join(rendition).join(name.to_string());
-        match self.0.cache.read(path, size_bytes).await {
+        let read = match &self.0.elsewhere {
+            None => self.0.cache.read(path, size_bytes).await,
+            Some(elsewhere) => {
+                let get = elsewhere.get(rendition, &name.to_string());
+                self.0.cache.read_or(path, size_bytes, get).await
+            }
+        };
+        match read {
             Ok(bytes) => Ok(Body(vec![bytes])),
             Err(error) => {
                 tracing::warn!(%error, "A file of a recording cannot be read: {error}");
@@ -325,8 +369,8 @@ impl Kept {
     }
 }
 
-fn read_renditions(folder: &Path) -> io::Result<BTreeMap<String, Kept>> {
-    let mut all = read_indexes(folder)?;
+fn read_renditions(folder: &Path, is_here: bool) -> io::Result<BTreeMap<String, Kept>> {
+    let mut all = read_indexes(folder, is_here)?;
     let placed = all
         .iter()
         .map(|(name, contents)| (name.clone(), timeline::segments(contents)));
@@ -341,12 +385,16 @@ fn read_renditions(folder: &Path) -> io::Result<BTreeMap<String, Kept>> {
     Ok(kept.collect())
 }
 
-/// The indexes of a stream, without what they tell of files that are not there. Only the loss of
-/// power can bring that about.
-fn read_indexes(folder: &Path) -> io::Result<BTreeMap<String, Contents>> {
+/// The indexes of a stream. Of files that must be here, without what is not: only the loss of power
+/// can bring that about.
+fn read_indexes(folder: &Path, is_here: bool) -> io::Result<BTreeMap<String, Contents>> {
     let mut all = BTreeMap::new();
     for (name, folder) in rendition_folders(folder)? {
         let mut contents = Contents::read(&fs::read(folder.join(catalogue::FILE))?);
+        if !is_here {
+            all.insert(name, contents);
+            continue;
+        }
         let size = |name: Name| {
             let file = fs::metadata(folder.join(name.to_string()));
             file.map_or(0, |file| file.len())

@@ -13,14 +13,19 @@ mod checker;
 mod feed;
 
 use std::fs;
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use checker::Playlist;
 use feed::{Feed, audio, config, init, text, video};
 use hls::{
-    Config, Init, Library, OpenError, Origin, PlaylistRequest, ReadCache, ReadError, Recorded,
+    Config, Elsewhere, Init, Library, OpenError, Origin, PlaylistRequest, ReadCache, ReadError,
+    Recorded,
 };
 use proptest::prelude::*;
 
@@ -228,6 +233,49 @@ async fn a_thousand_who_ask_at_once_cost_one_read() {
         assert_eq!(text(&asked.await.unwrap().unwrap()), named(6..12));
     }
     assert_eq!(cache.reads(), 1);
+}
+
+/// Serves a folder as if it were far away.
+#[derive(Debug)]
+struct FarAway(PathBuf);
+
+impl Elsewhere for FarAway {
+    fn get(
+        &self,
+        rendition: &str,
+        name: &str,
+    ) -> Pin<Box<dyn Future<Output = io::Result<Bytes>> + Send>> {
+        let path = self.0.join(rendition).join(name);
+        Box::pin(async move { tokio::fs::read(path).await.map(Bytes::from) })
+    }
+}
+
+#[tokio::test]
+async fn files_that_are_elsewhere_are_played_from_there() {
+    let (near, far) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let origin = Origin::new(keeping(far.path()), "");
+    Feed::new(&origin, "v0", video()).parts(20);
+    origin.close().await;
+    fs::create_dir(near.path().join("v0")).unwrap();
+    let index = "v0/index.jsonl";
+    fs::copy(far.path().join(index), near.path().join(index)).unwrap();
+    // One that is here is taken from here.
+    fs::copy(far.path().join("v0/1.m4s"), near.path().join("v0/1.m4s")).unwrap();
+    fs::remove_file(far.path().join("v0/1.m4s")).unwrap();
+    let elsewhere = Arc::new(FarAway(far.path().to_owned()));
+    let library = Library::new(1 << 20, "");
+    let opened = library.open_elsewhere(near.path(), elsewhere).await;
+    let recorded = opened.unwrap();
+    assert_eq!(contents(&recorded, "v0").await, named(0..20));
+    fs::remove_file(far.path().join("v0/2.m4s")).unwrap();
+    let again = recorded.file("v0", "2.m4s").await;
+    assert!(again.is_ok(), "it was read before");
+    library.forget(near.path()).await;
+    let here_alone = Recorded::open(near.path(), "", &ReadCache::new(0)).await;
+    assert!(
+        matches!(here_alone, Err(OpenError::Nothing(_))),
+        "the map is elsewhere"
+    );
 }
 
 #[tokio::test]

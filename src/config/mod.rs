@@ -13,6 +13,7 @@ mod log;
 mod media;
 mod network;
 mod recordings;
+mod storage;
 mod streams;
 
 use std::path::PathBuf;
@@ -29,6 +30,7 @@ pub use log::{Log, LogFormat};
 pub use media::Media;
 pub use network::Network;
 pub use recordings::Recordings;
+pub use storage::Storage;
 pub use streams::{SecondPublisher, Streams};
 
 /// A commented file with every key at its default, as `tallylight config example` prints it.
@@ -52,6 +54,8 @@ pub struct Config {
     pub hls: Hls,
     /// What is kept of streams, and how long.
     pub recordings: Recordings,
+    /// An S3-compatible store for recordings.
+    pub storage: Storage,
     /// Bounds on what strangers may ask for.
     pub limits: Limits,
     /// What is logged and how.
@@ -70,6 +74,7 @@ impl Default for Config {
             streams: Streams::default(),
             hls: Hls::default(),
             recordings: Recordings::default(),
+            storage: Storage::default(),
             limits: Limits::default(),
             log: Log::default(),
             ice: Ice::default(),
@@ -88,6 +93,7 @@ impl Config {
         self.streams.check()?;
         self.hls.check()?;
         self.recordings.check()?;
+        self.storage.check()?;
         self.limits.check()?;
         self.ice.check()
     }
@@ -98,6 +104,7 @@ impl Config {
         let mut shown = self.clone();
         shown.database.hide_password();
         shown.ice.hide_credentials();
+        shown.storage.hide_secret();
         shown
     }
 }
@@ -136,6 +143,7 @@ mod tests {
             username: "u".to_owned(),
             credential: "hush".to_owned(),
         });
+        config.storage.secret_key = "hush".to_owned();
         let text = toml::to_string(&config.without_secrets()).unwrap();
         assert!(!text.contains("hush"), "{text}");
         assert!(text.contains("db.example/tally"), "{text}");

@@ -16,7 +16,9 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{Inner, Mp4State, Recording, RecordingId, Recordings, State, mp4, store, storyboard};
+use super::{
+    Inner, Mp4State, Recording, RecordingId, Recordings, State, mp4, store, storyboard, upload,
+};
 use crate::channels::ChannelId;
 use crate::db::StoreError;
 use crate::error::log_store_error;
@@ -39,6 +41,10 @@ pub(super) async fn run(
 ) {
     let inner = &recordings.0;
     let mp4s = tokio::spawn(mp4::run(recordings.clone(), stop.clone()));
+    let uploads = inner
+        .archive
+        .clone()
+        .map(|archive| tokio::spawn(upload::run(recordings.clone(), archive, stop.clone())));
     let mut tasks = JoinSet::new();
     let mut sweeps = interval(SWEEP_EVERY);
     sweeps.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -68,6 +74,9 @@ pub(super) async fn run(
         report_panic(ended);
     }
     report_panic(mp4s.await);
+    if let Some(uploads) = uploads {
+        report_panic(uploads.await);
+    }
 }
 
 fn take(inner: &Arc<Inner>, event: StreamEvent, stop: &CancellationToken, tasks: &mut JoinSet<()>) {
@@ -190,6 +199,7 @@ async fn finish(
     inner.library.forget(&inner.folder(recording.stream)).await;
     inner.forget(recording.id);
     inner.wants_mp4.notify_one();
+    inner.wants_upload.notify_one();
     tracing::info!(recording.id = %recording.id, "Recording {} is {}", recording.id, recording.state.as_str());
     Ok(())
 }
@@ -205,13 +215,17 @@ pub(super) async fn delete(
     remove(inner, stream).await
 }
 
-/// Deletes the files of a recording that is marked, and forgets it. What the disk refuses is tried
-/// again at the next sweep.
+/// Deletes the local files of a recording that is marked, and forgets it; where there is a store,
+/// the one who talks to that does so. What the disk refuses is tried again at the next sweep.
 async fn remove(inner: &Inner, stream: StreamId) -> Result<(), StoreError> {
     let folder = inner.folder(stream);
     inner.library.forget(&folder).await;
-    if remove_folder(&folder).await {
-        store::remove(&inner.db, stream).await?;
+    if !remove_folder(&folder).await {
+        return Ok(());
+    }
+    match inner.archive {
+        Some(_) => inner.wants_upload.notify_one(),
+        None => store::remove(&inner.db, stream).await?,
     }
     Ok(())
 }
@@ -245,15 +259,31 @@ async fn sweep(inner: &Inner) -> Result<(), StoreError> {
         }
     }
     if let Some(quota) = inner.settings.quota_bytes() {
-        let all = store::sizes(&inner.db).await?;
-        let mut total: u64 = all.iter().map(|(_, bytes)| bytes).sum();
-        for (id, bytes) in all {
-            if total <= quota {
-                break;
-            }
-            drop_one(inner, id, "no longer fits into recordings.quota_mb").await?;
-            total = total.saturating_sub(bytes);
+        keep_quota(inner, quota).await?;
+    }
+    upload::sweep(inner).await
+}
+
+/// Makes room in the data folder, the oldest first: what is in the store stays there.
+async fn keep_quota(inner: &Inner, quota: u64) -> Result<(), StoreError> {
+    let all = store::local(&inner.db).await?;
+    let size = |recording: &Recording| recording.size_bytes + recording.mp4.size_bytes;
+    let mut total: u64 = all.iter().map(size).sum();
+    for recording in &all {
+        if total <= quota {
+            break;
         }
+        if recording.is_stored && inner.archive.is_some() {
+            upload::clear(inner, recording).await?;
+        } else {
+            drop_one(
+                inner,
+                recording.id,
+                "no longer fits into recordings.quota_mb",
+            )
+            .await?;
+        }
+        total = total.saturating_sub(size(recording));
     }
     Ok(())
 }

@@ -6,11 +6,13 @@
 //! their row is marked, so that a crash at any moment leaves work to be finished and nothing
 //! half-known.
 
+mod archive;
 mod keeper;
 mod mp4;
 mod routes;
 mod store;
 mod storyboard;
+mod upload;
 mod vod;
 
 use std::collections::HashMap;
@@ -29,6 +31,10 @@ use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
+
+pub use archive::ArchiveError;
+
+use archive::Archive;
 
 use crate::accounts::{Account, Accounts};
 use crate::channels::{Channel, ChannelId, Channels};
@@ -151,6 +157,10 @@ pub struct Recording {
     pub has_thumbnail: bool,
     /// Its MP4.
     pub mp4: Mp4,
+    /// Whether all its files are in the store.
+    pub is_stored: bool,
+    /// Whether its large files are in the data folder.
+    pub is_local: bool,
 }
 
 impl Recording {
@@ -173,6 +183,8 @@ impl Recording {
                 size_bytes: 0,
                 problem: None,
             },
+            is_stored: false,
+            is_local: true,
         }
     }
 }
@@ -231,6 +243,24 @@ struct Inner {
     /// What was looked up a moment ago: each segment of each viewer asks.
     known: Mutex<HashMap<RecordingId, (Instant, Option<Recording>)>>,
     wants_mp4: Notify,
+    archive: Option<Archive>,
+    /// How long files stay in the data folder when they are in the store.
+    keep_local: Duration,
+    wants_upload: Notify,
+    /// One brings files back from the store at a time.
+    bringing: tokio::sync::Mutex<()>,
+}
+
+/// Why recordings could not be started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The settings of the store.
+    #[error("cannot use the section [storage]: {0}")]
+    Archive(#[from] ArchiveError),
 }
 
 /// The task that [`Recordings::start`] started.
@@ -254,14 +284,14 @@ impl Recordings {
     /// Finishes what a crash left behind, then follows the streams, in a task.
     ///
     /// # Errors
-    /// When the database fails.
+    /// When the database fails, or the settings of the store cannot be used.
     pub async fn start(
         config: &Config,
         db: Db,
         channels: Channels,
         clock: Clock,
         events: broadcast::Receiver<StreamEvent>,
-    ) -> Result<(Self, Tasks), StoreError> {
+    ) -> Result<(Self, Tasks), StartError> {
         let recordings = Self(Arc::new(Inner {
             db,
             clock,
@@ -271,6 +301,10 @@ impl Recordings {
             library: Library::new(CACHE_BYTES, ""),
             known: Mutex::default(),
             wants_mp4: Notify::new(),
+            archive: Archive::new(&config.storage)?,
+            keep_local: config.storage.keep_local(),
+            wants_upload: Notify::new(),
+            bringing: tokio::sync::Mutex::new(()),
         }));
         keeper::reconcile(&recordings.0).await?;
         let stop = CancellationToken::new();
@@ -410,8 +444,27 @@ impl Inner {
         self.media.join(stream.to_string())
     }
 
-    async fn open(&self, stream: StreamId) -> Result<Recorded, Arc<OpenError>> {
-        self.library.open(&self.folder(stream)).await
+    /// Opens a recording, wherever its files are.
+    async fn open(&self, recording: &Recording) -> Result<Recorded, Arc<OpenError>> {
+        let folder = self.folder(recording.stream);
+        let Some(archive) = self.archive.as_ref().filter(|_| recording.is_stored) else {
+            return self.library.open(&folder).await;
+        };
+        let open = || {
+            let elsewhere = archive.of(recording.stream);
+            self.library.open_elsewhere(&folder, elsewhere)
+        };
+        match open().await {
+            Err(error) if matches!(*error, OpenError::Nothing(_)) => {
+                // The data folder was lost or is another's; what lists the files is in the store.
+                let _alone = self.bringing.lock().await;
+                if let Err(error) = upload::bring_back(self, archive, recording, false).await {
+                    tracing::error!(%error, "A recording cannot be brought back: {error}");
+                }
+                open().await
+            }
+            opened => opened,
+        }
     }
 
     /// A recording as it stood a moment ago at the latest.
@@ -463,8 +516,10 @@ fn checked_title(title: &str) -> Result<String, ApiError> {
 
 /// Where the MP4 of a recording lies.
 fn mp4_path(folder: &Path) -> PathBuf {
-    folder.join("recording.mp4")
+    folder.join(MP4_NAME)
 }
+
+const MP4_NAME: &str = "recording.mp4";
 
 #[cfg(test)]
 mod tests {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::{Inner, Mp4, Mp4State, Recording, Recordings, mp4_path, store};
+use super::{Inner, Mp4, Mp4State, Recording, Recordings, mp4_path, store, upload};
 use crate::db::StoreError;
 use crate::error::log_store_error;
 
@@ -74,7 +74,10 @@ async fn make(
             }
         }
     };
-    store::set_mp4(&inner.db, id, &mp4).await
+    store::set_mp4(&inner.db, id, &mp4).await?;
+    inner.forget(id);
+    inner.wants_upload.notify_one();
+    Ok(())
 }
 
 enum Made {
@@ -91,7 +94,13 @@ async fn write(
     recording: &Recording,
     stop: &CancellationToken,
 ) -> Result<Made, StoreError> {
-    let recorded = match inner.open(recording.stream).await {
+    if let (Some(archive), false) = (&inner.archive, recording.is_local) {
+        if let Err(error) = upload::bring_back(inner, archive, recording, true).await {
+            return Ok(Made::Failed(error.to_string()));
+        }
+        store::set_local(&inner.db, recording.id, true).await?;
+    }
+    let recorded = match inner.open(recording).await {
         Ok(recorded) => recorded,
         Err(error) => return Ok(Made::Failed(error.to_string())),
     };

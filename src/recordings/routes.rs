@@ -5,6 +5,7 @@
 )]
 
 use axum::Json;
+use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::http::header::CONTENT_DISPOSITION;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -16,7 +17,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::{Mp4State, Recording, Recordings, State as RecordingState, Visibility, mp4_path};
+use super::{
+    MP4_NAME, Mp4State, Recording, Recordings, State as RecordingState, Visibility, mp4_path,
+};
 use crate::accounts::{Account, Asker, SignedIn};
 use crate::answer::{Caching, Content};
 use crate::channels::Channel;
@@ -272,8 +275,16 @@ async fn download_mp4(
         caching: Caching::PrivateSeconds(0),
     };
     let path = mp4_path(&recordings.0.folder(recording.stream));
-    let file = content.file(&path, &headers).await;
-    let mut response = file.map_err(|error| ApiError::Internal(error.to_string()))?;
+    let mut response = match (content.file(&path, &headers).await, &recordings.0.archive) {
+        (Ok(response), _) => response,
+        (Err(_), Some(archive)) if recording.is_stored => {
+            let size_bytes = recording.mp4.size_bytes;
+            content.ranged(size_bytes, &headers, |range| {
+                Body::from_stream(archive.read(recording.stream, MP4_NAME, range))
+            })
+        }
+        (Err(error), _) => return Err(ApiError::Internal(error.to_string())),
+    };
     let name = file_name(&channel.handle, &recording);
     if let Ok(value) = HeaderValue::from_str(&name) {
         response.headers_mut().insert(CONTENT_DISPOSITION, value);

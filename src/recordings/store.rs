@@ -26,6 +26,8 @@ struct Row {
     mp4_progress: i64,
     mp4_bytes: i64,
     mp4_problem: Option<String>,
+    stored_at: Option<i64>,
+    is_local: bool,
 }
 
 /// A query for whole rows.
@@ -34,7 +36,7 @@ macro_rules! select {
         concat!(
             "SELECT id, stream_id, channel_id, title, visibility, state, started_at, ended_at, ",
             "duration_ms, size_bytes, has_thumbnail, mp4_state, mp4_progress, mp4_bytes, ",
-            "mp4_problem FROM recording ",
+            "mp4_problem, stored_at, is_local FROM recording ",
             $rest
         )
     };
@@ -70,6 +72,8 @@ impl Row {
             duration_ms: u64::try_from(self.duration_ms).unwrap_or_default(),
             size_bytes: u64::try_from(self.size_bytes).unwrap_or_default(),
             has_thumbnail: self.has_thumbnail,
+            is_stored: self.stored_at.is_some(),
+            is_local: self.is_local,
         })
     }
 }
@@ -192,11 +196,13 @@ pub(super) async fn edit(
     Ok(())
 }
 
+/// An MP4 that is ready is one more file for the store.
 pub(super) async fn set_mp4(db: &Db, id: RecordingId, mp4: &Mp4) -> Result<(), StoreError> {
     change!(
         db,
         "UPDATE recording
-         SET mp4_state = $2, mp4_progress = $3, mp4_bytes = $4, mp4_problem = $5
+         SET mp4_state = $2, mp4_progress = $3, mp4_bytes = $4, mp4_problem = $5,
+             stored_at = CASE WHEN $2 = 'ready' THEN NULL ELSE stored_at END
          WHERE id = $1",
         id.to_string(),
         mp4.state.as_str(),
@@ -276,17 +282,66 @@ pub(super) async fn ended_before(db: &Db, at: Timestamp) -> Result<Vec<Recording
     rows.into_iter().map(|row| id(&row.0)).collect()
 }
 
-/// What is finished, oldest first, with its size.
-pub(super) async fn sizes(db: &Db) -> Result<Vec<(RecordingId, u64)>, StoreError> {
-    let rows: Vec<(String, i64)> = all!(
+/// What is finished and in the data folder, oldest first.
+pub(super) async fn local(db: &Db) -> Result<Vec<Recording>, StoreError> {
+    let rows: Vec<Row> = all!(
         db,
-        "SELECT id, size_bytes + mp4_bytes FROM recording
-         WHERE state <> 'recording' AND deleted_at IS NULL ORDER BY ended_at, id",
+        select!(
+            "WHERE state <> 'recording' AND is_local AND deleted_at IS NULL ORDER BY ended_at, id"
+        ),
     )
     .map_err(on("recording"))?;
-    let sized =
-        |(text, bytes): (String, i64)| Ok((id(&text)?, u64::try_from(bytes).unwrap_or_default()));
-    rows.into_iter().map(sized).collect()
+    recordings(rows)
+}
+
+/// The oldest of which the store lacks something, after so many others.
+pub(super) async fn next_upload(db: &Db, after: u32) -> Result<Option<Recording>, StoreError> {
+    let row: Option<Row> = first!(
+        db,
+        select!(
+            "WHERE state = 'ready' AND mp4_state <> 'making' AND stored_at IS NULL
+               AND deleted_at IS NULL
+             ORDER BY ended_at, id LIMIT 1 OFFSET $1"
+        ),
+        i64::from(after),
+    )
+    .map_err(on("recording"))?;
+    row.map(Row::into_recording).transpose()
+}
+
+pub(super) async fn set_stored(db: &Db, id: RecordingId, at: Timestamp) -> Result<(), StoreError> {
+    change!(
+        db,
+        "UPDATE recording SET stored_at = $2 WHERE id = $1",
+        id.to_string(),
+        at.as_millisecond(),
+    )
+    .map_err(on("recording"))?;
+    Ok(())
+}
+
+pub(super) async fn set_local(db: &Db, id: RecordingId, is_local: bool) -> Result<(), StoreError> {
+    change!(
+        db,
+        "UPDATE recording SET is_local = $2 WHERE id = $1",
+        id.to_string(),
+        is_local,
+    )
+    .map_err(on("recording"))?;
+    Ok(())
+}
+
+/// What has been in the store since then, and is in the data folder as well.
+pub(super) async fn stored_before(db: &Db, at: Timestamp) -> Result<Vec<Recording>, StoreError> {
+    let rows: Vec<Row> = all!(
+        db,
+        select!(
+            "WHERE stored_at <= $1 AND is_local AND mp4_state <> 'making' AND deleted_at IS NULL"
+        ),
+        at.as_millisecond(),
+    )
+    .map_err(on("recording"))?;
+    recordings(rows)
 }
 
 /// The channel of a stream and when it was on air, of those that were written down.

@@ -137,7 +137,7 @@ async fn is_owner(
 
 impl Watched {
     async fn open(&self) -> Result<Recorded, VodError> {
-        let opened = self.recordings.0.open(self.recording.stream).await;
+        let opened = self.recordings.0.open(&self.recording).await;
         opened.map_err(|error| {
             let id = self.recording.id;
             tracing::error!(recording.id = %id, %error, "Recording {id} cannot be opened: {error}");
@@ -230,6 +230,8 @@ async fn file(
     responses((status = 200, content_type = "image/jpeg"), (status = 404, body = Problem)),
 )]
 async fn thumbnail(watched: Watched, headers: HeaderMap) -> Result<Response, VodError> {
+    // Opening it brings pictures back that are in the store alone.
+    watched.open().await?;
     let poster = storyboard::poster(&watched.folder()).await;
     let poster = poster.map_err(|_| VodError::Unreadable)?;
     watched
@@ -256,6 +258,7 @@ async fn picture(
     Path((_, name)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, VodError> {
+    watched.open().await?;
     let path = storyboard::picture(&watched.folder(), &name);
     watched.picture(path, Caching::Immutable, &headers).await
 }

@@ -18,6 +18,7 @@ mod support;
 mod api;
 mod pages;
 mod start;
+mod storage;
 mod vod;
 mod whep;
 mod whip;

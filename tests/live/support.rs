@@ -39,7 +39,7 @@ pub(crate) struct Server {
     pub(crate) channel: Channel,
     pub(crate) stream_key: StreamKey,
     key: Secret,
-    _data: tempfile::TempDir,
+    pub(crate) data: tempfile::TempDir,
 }
 
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -95,7 +95,7 @@ impl Server {
             channel,
             stream_key,
             key,
-            _data: data,
+            data,
         }
     }
 

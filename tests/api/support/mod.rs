@@ -4,10 +4,13 @@ mod actors;
 mod offers;
 mod postgres;
 mod recordings;
+mod s3;
 mod server;
 
 pub(crate) use actors::{Account, Anonymous, Answer, Encoder, Player};
 pub(crate) use offers::{publish_offer, simulcast_offer, view_offer};
+pub(crate) use recordings::Kept;
+pub(crate) use s3::{Fault, S3};
 pub(crate) use server::{Backend, PASSWORD, Server};
 
 /// Runs an async test on SQLite and on PostgreSQL.
