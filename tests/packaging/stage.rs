@@ -110,6 +110,18 @@ impl Clip {
     }
 }
 
+pub(crate) fn config() -> Config {
+    Config {
+        program: env!("CARGO_BIN_EXE_tallylight").into(),
+        arguments: vec!["media-worker".to_owned()],
+        part: ms(334),
+        segment: ms(2_000),
+        audio_bits_a_second: 128_000,
+        zero_unix_ms: 1_700_000_000_000,
+        patience: ms(6_000),
+    }
+}
+
 pub(crate) struct Stage {
     pub(crate) origin: Origin,
     pub(crate) packager: Arc<Packager>,
@@ -124,18 +136,9 @@ impl Stage {
         // What a media-worker dies of stands in the log.
         let _ = tracing_subscriber::fmt().with_test_writer().try_init();
         let origin = Origin::new(hls::Config::default(), "");
-        let config = Config {
-            program: env!("CARGO_BIN_EXE_tallylight").into(),
-            arguments: vec!["media-worker".to_owned()],
-            part: ms(334),
-            segment: ms(2_000),
-            audio_bits_a_second: 128_000,
-            zero_unix_ms: 1_700_000_000_000,
-            patience: ms(6_000),
-        };
         let (made, thumbnails) = mpsc::channel(16);
         let mut stage = Self {
-            packager: Arc::new(Packager::start(config, origin.clone(), made)),
+            packager: Arc::new(Packager::start(config(), origin.clone(), made)),
             origin,
             thumbnails,
             clip: Clip::load().await,
