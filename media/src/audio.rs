@@ -33,6 +33,8 @@ pub(crate) struct AacFrame {
 pub(crate) struct Encoder {
     feed: Feed,
     sink: gst_app::AppSink,
+    /// Whether the first frame is out, which is from before the first sample.
+    is_primed: bool,
 }
 
 impl Encoder {
@@ -53,6 +55,7 @@ impl Encoder {
         Ok(Self {
             feed: Feed::open(&chain, &caps)?,
             sink,
+            is_primed: false,
         })
     }
 
@@ -60,7 +63,7 @@ impl Encoder {
     ///
     /// # Errors
     /// In words; the encoder is of no more use.
-    pub(crate) fn push(&self, bytes: Bytes, pts: Duration) -> Result<Vec<AacFrame>, String> {
+    pub(crate) fn push(&mut self, bytes: Bytes, pts: Duration) -> Result<Vec<AacFrame>, String> {
         let mut buffer = gst::Buffer::from_slice(bytes);
         if let Some(buffer) = buffer.get_mut() {
             buffer.set_pts(clock_time(pts));
@@ -70,16 +73,21 @@ impl Encoder {
     }
 
     /// Ends, and returns the frames that were not complete.
-    pub(crate) fn finish(self) -> Vec<AacFrame> {
+    pub(crate) fn finish(mut self) -> Vec<AacFrame> {
         self.feed.end();
         self.coded()
     }
 
-    fn coded(&self) -> Vec<AacFrame> {
-        let next = || self.sink.try_pull_sample(gst::ClockTime::ZERO);
-        std::iter::from_fn(next)
-            .filter_map(|sample| frame(&sample))
-            .collect()
+    /// Each frame holds what went in a frame before the time that it bears: an encoder needs the
+    /// next samples to code some, and players do not know of that.
+    fn coded(&mut self) -> Vec<AacFrame> {
+        let mut frames = Vec::new();
+        while let Some(sample) = self.sink.try_pull_sample(gst::ClockTime::ZERO) {
+            if std::mem::replace(&mut self.is_primed, true) {
+                frames.extend(frame(&sample));
+            }
+        }
+        frames
     }
 }
 
@@ -109,7 +117,7 @@ fn frame(sample: &gst::Sample) -> Option<AacFrame> {
     let pts = buffer.pts()?;
     Some(AacFrame {
         caps: sample.caps_owned()?,
-        pts: Duration::from_nanos(pts.nseconds()),
+        pts: Duration::from_nanos(pts.nseconds()).saturating_sub(FRAME_LENGTH),
         bytes: Bytes::copy_from_slice(&buffer.map_readable().ok()?),
     })
 }

@@ -2,11 +2,12 @@
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 
-/// Sequence and picture parameter set (ITU-T H.264 §7.3.2).
+/// Sequence and picture parameter sets (ITU-T H.264 §7.3.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Parameters {
     sps: Bytes,
-    pps: Bytes,
+    /// One, but of some encoders.
+    pps: Vec<Bytes>,
 }
 
 /// An access unit taken apart.
@@ -14,23 +15,25 @@ pub(crate) struct Parameters {
 pub(crate) struct Picture {
     /// NAL units with their lengths in four bytes before them (ISO/IEC 14496-15 §5.3.3).
     pub(crate) sample: Bytes,
-    /// The parameter sets in it, if it has both.
+    /// The parameter sets in it, if it has both kinds.
     pub(crate) parameters: Option<Parameters>,
 }
 
 const SPS: u8 = 7;
 const PPS: u8 = 8;
 const DELIMITER: u8 = 9;
+/// Picture parameter sets of which a stranger may make us keep a copy.
+const MOST_PPS: usize = 32;
 
 /// Takes an access unit with start codes apart.
 pub(crate) fn take_apart(unit: &Bytes) -> Picture {
     let mut sample = BytesMut::with_capacity(unit.len() + 16);
-    let (mut sps, mut pps) = (None, None);
+    let (mut sps, mut pps) = (None, Vec::new());
     for nal in nal_units(unit) {
         match nal.first().map(|head| head & 0x1f) {
             Some(SPS) if nal.len() >= 4 => sps = Some(unit.slice_ref(nal)),
-            Some(PPS) => pps = Some(unit.slice_ref(nal)),
-            None | Some(SPS | DELIMITER) => {}
+            Some(PPS) if pps.len() < MOST_PPS => pps.push(unit.slice_ref(nal)),
+            None | Some(SPS | PPS | DELIMITER) => {}
             Some(_) => {
                 let Ok(length) = u32::try_from(nal.len()) else {
                     continue;
@@ -42,7 +45,9 @@ pub(crate) fn take_apart(unit: &Bytes) -> Picture {
     }
     Picture {
         sample: sample.freeze(),
-        parameters: sps.zip(pps).map(|(sps, pps)| Parameters { sps, pps }),
+        parameters: sps
+            .filter(|_| !pps.is_empty())
+            .map(|sps| Parameters { sps, pps }),
     }
 }
 
@@ -77,11 +82,10 @@ impl Parameters {
         let mut record = vec![1];
         record.extend_from_slice(profile);
         record.extend_from_slice(&[0xff, 0xe1]);
-        for (count, set) in [(None, &self.sps), (Some(1), &self.pps)] {
-            record.extend(count);
-            let length = u16::try_from(set.len()).unwrap_or_default();
-            record.extend_from_slice(&length.to_be_bytes());
-            record.extend_from_slice(set);
+        put_set(&mut record, &self.sps);
+        record.push(u8::try_from(self.pps.len()).unwrap_or_default());
+        for pps in &self.pps {
+            put_set(&mut record, pps);
         }
         record
     }
@@ -92,6 +96,12 @@ impl Parameters {
         let digits: String = profile.iter().map(|byte| format!("{byte:02x}")).collect();
         format!("avc1.{digits}")
     }
+}
+
+fn put_set(record: &mut Vec<u8>, set: &[u8]) {
+    let length = u16::try_from(set.len()).unwrap_or_default();
+    record.extend_from_slice(&length.to_be_bytes());
+    record.extend_from_slice(set);
 }
 
 #[cfg(test)]
@@ -115,6 +125,21 @@ mod tests {
             [
                 1, 0x42, 0xe0, 0x1f, 0xff, 0xe1, 0, 5, 0x67, 0x42, 0xe0, 0x1f, 0xaa, 1, 0, 2, 0x68,
                 0xce
+            ]
+        );
+    }
+
+    #[test]
+    fn all_picture_parameter_sets_are_kept() {
+        let unit = Bytes::from_static(&[
+            0, 0, 1, 0x67, 0x42, 0xe0, 0x1f, 0, 0, 1, 0x68, 0xce, 0, 0, 1, 0x68, 0xcf, 0x01, 0, 0,
+            1, 0x65, 1,
+        ]);
+        let record = take_apart(&unit).parameters.unwrap().configuration();
+        assert_eq!(
+            record[6..],
+            [
+                0, 4, 0x67, 0x42, 0xe0, 0x1f, 2, 0, 2, 0x68, 0xce, 0, 3, 0x68, 0xcf, 0x01
             ]
         );
     }

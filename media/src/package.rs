@@ -170,11 +170,13 @@ impl Package {
         }
     }
 
-    /// The track of pictures whose segments the sound follows: the first that has not fallen behind.
+    /// The track of pictures whose segments the sound follows: the first that has not fallen behind
+    /// the others.
     fn lead(&self) -> Option<u8> {
-        let oldest = self.newest?.saturating_sub(LONGEST_PAUSE);
-        let mut running = self.pictures.iter().filter(|(_, track)| track.is_running());
-        let lead = running.find(|(_, track)| track.newest() >= Some(oldest));
+        let running = || self.pictures.iter().filter(|(_, track)| track.is_running());
+        let newest = running().filter_map(|(_, track)| track.newest()).max()?;
+        let oldest = newest.saturating_sub(LONGEST_PAUSE);
+        let lead = running().find(|(_, track)| track.newest() >= Some(oldest));
         lead.map(|(id, _)| *id)
     }
 

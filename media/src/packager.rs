@@ -60,8 +60,11 @@ pub struct Packager {
 const QUEUE: usize = 512;
 /// Tracks that wait for it: all that there can be.
 const TRACKS: usize = 256;
-/// A child that died is replaced after this long, so that one that cannot start does not spin.
+/// A child that died is replaced after this long, and one that died young after twice as long as the
+/// one before it, up to [`LONGEST_PAUSE`]: what cannot live must not spin.
 const PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(4);
+const YOUNG: Duration = Duration::from_secs(10);
 /// Before its first sign of life a child loads its plugins, which on a busy machine takes a while.
 const START: Duration = Duration::from_secs(15);
 
@@ -176,10 +179,19 @@ struct Run {
 
 impl Run {
     async fn run(mut self) {
-        while let End::Died(why) = self.live().await {
+        let mut pause = PAUSE;
+        loop {
+            let started = Instant::now();
+            let End::Died(why) = self.live().await else {
+                break;
+            };
             tracing::warn!(why, "A media-worker ended, another is started: {why}");
             self.worker.send_replace(None);
-            sleep(PAUSE).await;
+            if started.elapsed() > YOUNG {
+                pause = PAUSE;
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
             // What waited is old by now.
             while self.queue.units.try_recv().is_ok() {}
             if self.queue.units.is_closed() {
@@ -190,7 +202,15 @@ impl Run {
                 rendition.breaks = true;
             }
         }
+        self.end();
+    }
+
+    fn end(&mut self) {
         self.worker.send_replace(None);
+        // Some may not have been told to a child.
+        while let Ok(mut rendition) = self.queue.tracks.try_recv() {
+            rendition.writer.end();
+        }
         for rendition in self.renditions.values_mut() {
             rendition.writer.end();
         }
@@ -215,7 +235,7 @@ impl Run {
         let mut from = FrameReader::new(from);
         let mut feeds = true;
         let mut unsent = self.opening();
-        let mut pings = interval(self.config.patience / 4);
+        let mut pings = interval((self.config.patience / 4).max(Duration::from_millis(10)));
         let mut is_ping_due = false;
         let mut patience = Instant::now() + self.config.patience + START;
         loop {
@@ -332,6 +352,8 @@ fn start(config: &Config) -> io::Result<(Child, UnixStream)> {
         .envs(std::env::vars_os().filter(|(name, _)| is_passed_on(&name.to_string_lossy())))
         .stdin(Stdio::from(OwnedFd::from(theirs)))
         .stdout(Stdio::null())
+        // What is typed at a terminal ends the server, which then lets the child finish.
+        .process_group(0)
         .kill_on_drop(true)
         .spawn()?;
     ours.set_nonblocking(true)?;

@@ -60,7 +60,7 @@ impl Sound {
             let encoder = Encoder::open(self.bits_a_second);
             self.encoder = Some(encoder.map_err(|error| format!("no AAC encoder: {error}"))?);
         }
-        let Some(encoder) = &self.encoder else {
+        let Some(encoder) = &mut self.encoder else {
             return Ok(());
         };
         match encoder.push(unit.bytes, unit.pts) {

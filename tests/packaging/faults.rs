@@ -4,11 +4,13 @@ use std::process::Command;
 use std::time::Duration;
 
 use bytes::Bytes;
-use media::Unit;
+use hls::{Origin, PlaylistRequest, ReadError};
+use media::{Config, Packager, TrackKind, Unit};
+use tokio::sync::mpsc;
 
 use crate::stage::{
-    ALL, LARGE, PICTURE, SMALL, SOUND, Stage, discontinuities, maps, ms, part_durations, playlist,
-    probe,
+    ALL, LARGE, PICTURE, SMALL, SOUND, Stage, config, discontinuities, maps, ms, part_durations,
+    playlist, probe,
 };
 
 const START: Duration = ms(5_000);
@@ -59,6 +61,23 @@ async fn a_child_that_is_killed_is_replaced() {
 #[tokio::test]
 async fn a_child_that_stands_still_is_replaced() {
     survives("-STOP").await;
+}
+
+#[tokio::test]
+async fn a_program_that_cannot_work_holds_up_no_end() {
+    for program in ["/bin/false", "/nowhere/tallylight"] {
+        let origin = Origin::new(hls::Config::default(), "");
+        let (made, _) = mpsc::channel(1);
+        let config = Config {
+            program: program.into(),
+            ..config()
+        };
+        let packager = Packager::start(config, origin.clone(), made);
+        packager.add_track(SOUND, TrackKind::Opus, "audio");
+        packager.finish().await;
+        let nothing = origin.playlist("audio", PlaylistRequest::default()).await;
+        assert_eq!(nothing.unwrap_err(), ReadError::NotFound, "it has ended");
+    }
 }
 
 #[tokio::test]

@@ -110,6 +110,18 @@ impl Clip {
     }
 }
 
+pub(crate) fn config() -> Config {
+    Config {
+        program: env!("CARGO_BIN_EXE_tallylight").into(),
+        arguments: vec!["media-worker".to_owned()],
+        part: ms(334),
+        segment: ms(2_000),
+        audio_bits_a_second: 128_000,
+        zero_unix_ms: 1_700_000_000_000,
+        patience: ms(6_000),
+    }
+}
+
 pub(crate) struct Stage {
     pub(crate) origin: Origin,
     pub(crate) packager: Arc<Packager>,
@@ -124,18 +136,9 @@ impl Stage {
         // What a media-worker dies of stands in the log.
         let _ = tracing_subscriber::fmt().with_test_writer().try_init();
         let origin = Origin::new(hls::Config::default(), "");
-        let config = Config {
-            program: env!("CARGO_BIN_EXE_tallylight").into(),
-            arguments: vec!["media-worker".to_owned()],
-            part: ms(334),
-            segment: ms(2_000),
-            audio_bits_a_second: 128_000,
-            zero_unix_ms: 1_700_000_000_000,
-            patience: ms(6_000),
-        };
         let (made, thumbnails) = mpsc::channel(16);
         let mut stage = Self {
-            packager: Arc::new(Packager::start(config, origin.clone(), made)),
+            packager: Arc::new(Packager::start(config(), origin.clone(), made)),
             origin,
             thumbnails,
             clip: Clip::load().await,
@@ -276,6 +279,12 @@ async fn play(origin: Origin, rendition: &'static str) -> usize {
 /// What ffprobe says of a rendition's segments from one initialisation to the next, and how many
 /// packets it finds.
 pub(crate) async fn probe(origin: &Origin, track: u8, listed: &Playlist) -> Vec<(String, usize)> {
+    let runs = runs(origin, track, listed).await;
+    runs.into_iter().map(ffprobe).collect()
+}
+
+/// The bytes from each initialisation to the next.
+pub(crate) async fn runs(origin: &Origin, track: u8, listed: &Playlist) -> Vec<Vec<u8>> {
     let mut runs: Vec<(&str, Vec<u8>)> = Vec::new();
     for segment in &listed.segments {
         if runs.last().is_none_or(|(map, _)| *map != segment.map) {
@@ -284,7 +293,7 @@ pub(crate) async fn probe(origin: &Origin, track: u8, listed: &Playlist) -> Vec<
         let bytes = file(origin, track, &segment.uri).await;
         runs.last_mut().unwrap().1.extend(bytes);
     }
-    runs.into_iter().map(|(_, bytes)| ffprobe(bytes)).collect()
+    runs.into_iter().map(|(_, bytes)| bytes).collect()
 }
 
 async fn file(origin: &Origin, track: u8, uri: &str) -> Vec<u8> {
@@ -293,24 +302,44 @@ async fn file(origin: &Origin, track: u8, uri: &str) -> Vec<u8> {
 }
 
 fn ffprobe(bytes: Vec<u8>) -> (String, usize) {
-    let mut child = Command::new("ffprobe")
+    let mut command = Command::new("ffprobe");
+    command
         .args(["-v", "error", "-count_packets", "-of", "csv=p=0"])
         .args([
             "-show_entries",
             "stream=codec_name,width,height,nb_read_packets",
         ])
-        .arg("-")
+        .arg("-");
+    let text = String::from_utf8(through(command, bytes)).unwrap();
+    let (what, packets) = text.trim().rsplit_once(',').expect("one stream");
+    (what.to_owned(), packets.parse().unwrap())
+}
+
+/// Samples of sound, 48,000 a second.
+pub(crate) fn decode(bytes: Vec<u8>) -> Vec<i16> {
+    let mut command = Command::new("ffmpeg");
+    command
+        .args(["-v", "error", "-i", "-", "-ac", "1", "-ar", "48000"])
+        .args(["-f", "s16le", "-"]);
+    let bytes = through(command, bytes);
+    let pairs = bytes.chunks_exact(2);
+    pairs
+        .map(|two| i16::from_le_bytes([two[0], two[1]]))
+        .collect()
+}
+
+/// What a program makes of that.
+pub(crate) fn through(mut command: Command, bytes: Vec<u8>) -> Vec<u8> {
+    let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
-        .expect("ffprobe runs");
+        .expect("ffmpeg is installed");
     let mut stdin = child.stdin.take().unwrap();
     let writing = std::thread::spawn(move || stdin.write_all(&bytes));
     let output = child.wait_with_output().unwrap();
     let _ = writing.join();
-    let text = String::from_utf8(output.stdout).unwrap();
-    let (what, packets) = text.trim().rsplit_once(',').expect("one stream");
-    (what.to_owned(), packets.parse().unwrap())
+    output.stdout
 }
 
 pub(crate) fn starts(listed: &Playlist) -> Vec<f64> {

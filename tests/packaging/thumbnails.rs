@@ -1,24 +1,18 @@
 //! Pictures for lists of streams.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use crate::stage::{LARGE, SMALL, Stage, ms};
+use crate::stage::{LARGE, SMALL, Stage, ms, through};
 
 /// What ffmpeg measures of a picture that it decodes, such as `YAVG`.
 fn measure(picture: &[u8]) -> BTreeMap<String, f64> {
-    let mut child = Command::new("ffmpeg")
+    let mut command = Command::new("ffmpeg");
+    command
         .args(["-v", "error", "-f", "mjpeg", "-i", "-"])
         .args(["-vf", "signalstats,metadata=print:file=-", "-f", "null"])
-        .arg("-")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("ffmpeg runs");
-    child.stdin.take().unwrap().write_all(picture).unwrap();
-    let output = child.wait_with_output().unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
+        .arg("-");
+    let text = String::from_utf8(through(command, picture.to_vec())).unwrap();
     let lines = text.lines();
     lines
         .filter_map(|line| {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::stage::{
-    ALL, LARGE, SOUND, Stage, discontinuities, ms, part_durations, playlist, probe,
+    ALL, LARGE, SOUND, Stage, decode, discontinuities, ms, part_durations, playlist, probe, runs,
 };
 
 const START: Duration = ms(5_000);
@@ -84,5 +84,26 @@ async fn a_longer_pause_is_a_discontinuity_in_every_rendition() {
     for track in ALL {
         let listed = playlist(&origin, track).await;
         assert_eq!(discontinuities(&listed), 1, "{track}: {listed:#?}");
+    }
+}
+
+#[tokio::test]
+async fn sound_is_heard_when_it_was_made() {
+    let stage = Stage::new(&[SOUND]).await;
+    let mut units = stage.clip.at(&[SOUND], START);
+    // It is silent for a second.
+    let silent = START + ms(2_000)..START + ms(3_000);
+    units.retain(|unit| !silent.contains(&unit.pts));
+    stage.feed(units).await;
+    let (origin, _) = stage.finish().await;
+    let listed = playlist(&origin, SOUND).await;
+    let samples = decode(runs(&origin, SOUND, &listed).await.remove(0));
+    let is_loud = |sample: &i16| sample.unsigned_abs() > 200;
+    let (before, after) = samples.split_at(48_000 * 5 / 2);
+    let stops = before.iter().rposition(is_loud).unwrap();
+    let begins = before.len() + after.iter().position(is_loud).unwrap();
+    // Within 15 ms: Opus looks 6.5 ms ahead, and AAC smears.
+    for (heard, made) in [(stops, 2 * 48_000), (begins, 3 * 48_000)] {
+        assert!(heard.abs_diff(made) < 720, "{heard} samples, not {made}");
     }
 }
