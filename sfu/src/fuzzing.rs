@@ -31,7 +31,7 @@ use crate::sdp::{self, Accepted, Offer};
 use crate::session::{Outbox, Session};
 use crate::settings::Settings;
 use crate::tap::{self, Reader};
-use crate::video::{self, VideoCodec};
+use crate::video::{self, VideoCodec, Vp8Header};
 
 /// The ICE user fragment of the session that [`demux`] knocks at, so that a corpus can name it.
 pub const UFRAG: &str = "fuzz";
@@ -582,6 +582,9 @@ impl TapUpstream {
     }
 }
 
+/// Which of the layers that are tapped holds VP8.
+const VP8_LAYER: usize = 2;
+
 fn tap_layout() -> Layout {
     let spec = |codec, clock_rate| CodecSpec {
         codec,
@@ -613,9 +616,16 @@ fn listen(reader: &mut Reader, heard: &mut BTreeMap<tap::Track, Duration>) {
         let before = heard.insert(unit.track, unit.pts);
         assert!(before.is_none_or(|before| unit.pts > before), "time rises");
         assert!(unit.keyframe || !is_first, "it begins with a key frame");
-        if unit.track != tap::Track::Audio {
-            assert!(unit.bytes.starts_with(&[0, 0, 0, 1]), "a start code");
-            assert_ne!(unit.track, tap::Track::Video(2), "nothing is made of VP8");
+        match unit.track {
+            tap::Track::Audio => {}
+            tap::Track::Video(VP8_LAYER) => {
+                let header = Vp8Header::parse(&unit.bytes);
+                assert_eq!(header.map(|h| h.is_keyframe), Some(unit.keyframe));
+                assert_eq!(unit.size.is_some(), unit.keyframe);
+            }
+            tap::Track::Video(_) => {
+                assert!(unit.bytes.starts_with(&[0, 0, 0, 1]), "a start code");
+            }
         }
     }
 }

@@ -58,7 +58,6 @@ pub(crate) fn forwarded_extensions(incoming: &ExtensionValues) -> ExtensionValue
     ExtensionValues {
         audio_level: incoming.audio_level,
         voice_activity: incoming.voice_activity,
-        video_orientation: incoming.video_orientation,
         abs_capture_time: incoming.abs_capture_time,
         play_delay_min: incoming.play_delay_min,
         play_delay_max: incoming.play_delay_max,

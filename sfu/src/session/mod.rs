@@ -494,6 +494,9 @@ fn accept(rtc: &mut Rtc, offer: &str) -> Result<String, String> {
 }
 
 /// Header extensions that we negotiate (RFC 8285), with the identifiers that Chromium uses.
+///
+/// Without video orientation (3GPP TS 26.114 §7.4.5): packaging cannot turn pictures, and a browser
+/// that may not send it turns them before it encodes.
 fn extensions() -> ExtensionMap {
     let mut map = ExtensionMap::empty();
     for (id, extension) in [
@@ -505,9 +508,49 @@ fn extensions() -> ExtensionMap {
         (7, Extension::AbsoluteCaptureTime),
         (10, Extension::RtpStreamId),
         (11, Extension::RepairedRtpStreamId),
-        (13, Extension::VideoOrientation),
     ] {
         map.set(id, extension);
     }
     map
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    const PUBLISH: &str = include_str!("../../fuzz/corpus/session/chromium-publish-simulcast-data");
+    const VIEW: &str = include_str!("../../fuzz/corpus/session/chromium-view-data");
+
+    /// The names of the header extensions in the video section.
+    fn extensions_of(sdp: &str) -> Vec<&str> {
+        let video = sdp.split("m=").find(|part| part.starts_with("video"));
+        let lines = video.expect("a video section").lines();
+        lines
+            .filter_map(|line| line.strip_prefix("a=extmap:")?.split_once(' '))
+            .map(|(_, name)| name)
+            .collect()
+    }
+
+    #[test]
+    fn browser_is_let_to_turn_pictures_itself() {
+        let offer = |text: &'static str| {
+            let text = text.split('\0').next().expect("an offer");
+            assert!(extensions_of(text).contains(&"urn:3gpp:video-orientation"));
+            Offer::parse(text, 65_536).expect("it can be read")
+        };
+        let settings = Settings::new(Config::default(), 8_189);
+        #[expect(clippy::disallowed_methods, reason = "a base for virtual time")]
+        let now = Instant::now();
+        let (stream, shared) = (StreamId::from(1), Arc::<StreamShared>::default());
+        let published =
+            Session::publish(&settings, now, stream, Arc::clone(&shared), &offer(PUBLISH));
+        let viewed = Session::view(&settings, now, stream, shared, &offer(VIEW));
+        for opened in [published, viewed] {
+            let (_, answer) = opened.expect("it is taken");
+            let extensions = extensions_of(&answer.sdp);
+            assert!(extensions.contains(&"urn:ietf:params:rtp-hdrext:sdes:mid"));
+            assert!(!extensions.contains(&"urn:3gpp:video-orientation"));
+        }
+    }
 }

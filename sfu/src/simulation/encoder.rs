@@ -11,6 +11,7 @@ use super::Mark;
 
 /// Makes frames of the right sizes whose bytes say which they are.
 pub(crate) struct Encoder {
+    codec: Codec,
     video: Mid,
     audio: Mid,
     layers: Vec<EncoderLayer>,
@@ -39,6 +40,7 @@ struct EncoderLayer {
     frame: u32,
     seq: u64,
     timestamp: u32,
+    picture_id: u16,
     last_keyframe: Option<Instant>,
     wants_keyframe: bool,
 }
@@ -46,6 +48,8 @@ struct EncoderLayer {
 /// What a test says of an encoder.
 #[derive(Debug, Clone)]
 pub(crate) struct EncoderSpec {
+    /// H264 or VP8.
+    pub(crate) codec: Codec,
     /// RID and bit/s, as the offer lists them.
     pub(crate) layers: Vec<(Option<&'static str>, u64)>,
     pub(crate) keyframe_every: Duration,
@@ -59,6 +63,7 @@ impl EncoderSpec {
     /// One layer of 2.5 Mbit/s.
     pub(crate) fn single(keyframe_every: Duration, listens: bool) -> Self {
         Self {
+            codec: Codec::H264,
             layers: vec![(None, 2_500_000)],
             keyframe_every,
             listens,
@@ -69,6 +74,7 @@ impl EncoderSpec {
     /// What a browser sends: three layers, key frames only when asked.
     pub(crate) fn simulcast() -> Self {
         Self {
+            codec: Codec::H264,
             layers: vec![
                 (Some("l"), 150_000),
                 (Some("m"), 500_000),
@@ -120,11 +126,13 @@ impl Encoder {
                 frame: 0,
                 seq: 1_000 * (index as u64 + 1),
                 timestamp: 77_000_000 * (u32::try_from(index).expect("few layers") + 1),
+                picture_id: 0x7ff0,
                 last_keyframe: None,
                 wants_keyframe: true,
             })
             .collect();
         Self {
+            codec: spec.codec,
             video,
             audio,
             layers,
@@ -222,7 +230,7 @@ impl Encoder {
     }
 
     fn make_frame(&mut self, rtc: &mut Rtc, now: Instant, start: Instant) {
-        let pt = payload_type(rtc, Codec::H264);
+        let pt = payload_type(rtc, self.codec);
         let captured = (now - self.video_delay).max(start);
         let held_back = std::mem::take(&mut self.held_back);
         for layer in &mut self.layers {
@@ -243,11 +251,11 @@ impl Encoder {
             let parts = usize::try_from(bytes).expect("small") / PART + 1 + usize::from(is_key);
             let part_bytes = usize::try_from(bytes).expect("small") / parts;
             layer.frame += 1;
+            layer.picture_id = (layer.picture_id + 1) & 0x7fff;
             for part in 0..parts {
-                let mut payload = match (is_key, part) {
-                    (true, 0) => layer.sps.to_vec(),
-                    (true, _) => vec![0x65; part_bytes],
-                    (false, _) => vec![0x41; part_bytes],
+                let mut payload = match self.codec {
+                    Codec::Vp8 => layer.vp8_part(is_key, part, part_bytes),
+                    _ => layer.h264_part(is_key, part, part_bytes),
                 };
                 Mark {
                     epoch: 0,
@@ -283,6 +291,33 @@ impl Encoder {
         }
     }
 }
+
+impl EncoderLayer {
+    fn h264_part(&self, is_key: bool, part: usize, bytes: usize) -> Vec<u8> {
+        match (is_key, part) {
+            (true, 0) => self.sps.to_vec(),
+            (true, _) => vec![0x65; bytes],
+            (false, _) => vec![0x41; bytes],
+        }
+    }
+
+    /// With a descriptor, and at first a header of 1280x720 (RFC 7741 §4.2, RFC 6386 §9.1).
+    fn vp8_part(&self, is_key: bool, part: usize, bytes: usize) -> Vec<u8> {
+        let [high, low] = self.picture_id.to_be_bytes();
+        let starts = u8::from(part == 0) << 4;
+        let mut payload = vec![0x80 | starts, 0x80, 0x80 | high, low];
+        match (is_key, part) {
+            (true, 0) => payload.extend([0xd0, 9, 2, 0x9d, 1, 0x2a, 0, 5, 0xd0, 2]),
+            (false, 0) => payload.extend([0x31, 2, 0]),
+            _ => {}
+        }
+        payload.resize(VP8_DESCRIPTOR + bytes, 0xee);
+        payload
+    }
+}
+
+/// Bytes of the payload descriptor with a picture id.
+const VP8_DESCRIPTOR: usize = 4;
 
 fn payload_type(rtc: &Rtc, codec: Codec) -> str0m::media::Pt {
     let params = rtc.codec_config().params();

@@ -184,15 +184,13 @@ fn chosen_layer_is_sent_and_auto_returns_to_the_largest() {
 fn layer_of_a_publisher_that_ignores_requests_is_switched_from_the_cache() {
     let mut world = World::new();
     let spec = EncoderSpec {
-        keyframe_every: SECOND * 10,
-        listens: false,
-        video_delay: Duration::ZERO,
         // As OBS: "0" is the largest.
         layers: vec![
             (Some("0"), 2_500_000),
             (Some("1"), 800_000),
             (Some("2"), 200_000),
         ],
+        ..EncoderSpec::single(SECOND * 10, false)
     };
     let (_, viewer) = live(&mut world, &spec);
     world.run(SECOND * 14);

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use str0m::change::{SdpAnswer, SdpPendingOffer};
+use str0m::format::Codec;
 use str0m::media::{Direction, MediaKind, Rid, Simulcast, SimulcastLayer};
 use str0m::net::{Protocol, Receive};
 use str0m::{Candidate, Input, Output, Rtc, RtcConfig};
@@ -141,7 +142,7 @@ impl World {
         spec: &EncoderSpec,
         link: NetemConfig,
     ) -> usize {
-        let mut rtc = self.client_rtc();
+        let mut rtc = self.client_rtc(spec.codec);
         let address = self.address();
         rtc.add_local_candidate(Candidate::host(address, "udp").expect("a candidate"));
         let simulcast = (spec.layers.len() > 1).then(|| Simulcast {
@@ -201,7 +202,7 @@ impl World {
 
     /// A viewer. `down` is the net towards it. Returns the peer's number.
     pub(crate) fn view(&mut self, stream: StreamId, down: NetemConfig) -> usize {
-        let mut rtc = self.client_rtc();
+        let mut rtc = self.client_rtc(Codec::H264);
         let address = self.address();
         rtc.add_local_candidate(Candidate::host(address, "udp").expect("a candidate"));
         let mut change = rtc.sdp_api();
@@ -230,12 +231,13 @@ impl World {
         )
     }
 
-    fn client_rtc(&self) -> Rtc {
+    fn client_rtc(&self, codec: Codec) -> Rtc {
         RtcConfig::new()
             .set_rtp_mode(true)
             .clear_codecs()
             .enable_opus(true, false)
-            .enable_h264(true)
+            .enable_h264(codec == Codec::H264)
+            .enable_vp8(codec == Codec::Vp8)
             .build(self.now)
     }
 

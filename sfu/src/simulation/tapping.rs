@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::*;
 use crate::handle::LayerChoice;
 use crate::shard::Command;
-use crate::tap::{AccessUnit, Feed, LEAD, Reader, TapTrack, Tapped, Track};
+use crate::tap::{AccessUnit, Feed, LEAD, Reader, TapCodec, TapTrack, Tapped, Track};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -157,6 +157,9 @@ fn whole(unit: &AccessUnit) -> Mark {
         return last;
     }
     assert_eq!(last.is_key, unit.keyframe);
+    if !unit.bytes.starts_with(&[0, 0, 0, 1]) {
+        return whole_vp8(unit, last);
+    }
     let mut bytes = &unit.bytes[..];
     let mut parts = last.parts;
     if unit.keyframe {
@@ -177,33 +180,58 @@ fn whole(unit: &AccessUnit) -> Mark {
     last
 }
 
+/// Checks that a VP8 frame is whole: its parts are of one size, each with a mark at its end.
+fn whole_vp8(unit: &AccessUnit, last: Mark) -> Mark {
+    assert_eq!(unit.size, unit.keyframe.then_some((1_280, 720)));
+    let parts = usize::from(last.parts);
+    assert_eq!(unit.bytes.len() % parts, 0);
+    for (number, part) in unit.bytes.chunks(unit.bytes.len() / parts).enumerate() {
+        let mark = Mark::read(part).expect("a mark");
+        assert_eq!(
+            (mark.frame, usize::from(mark.part)),
+            (last.frame, number),
+            "{last:?}"
+        );
+    }
+    last
+}
+
 fn single() -> EncoderSpec {
     EncoderSpec::single(SECOND * 2, true)
 }
 
 #[test]
 fn units_are_whole_and_in_order_over_loss_and_reordering() {
-    let mut world = World::new();
     let link = NetemConfig::new()
         .latency(Duration::from_millis(30))
         .jitter(Duration::from_millis(15))
         .reorder_gap(30)
         .loss(RandomLoss::new(Probability::new(0.05)));
-    world.publish(stream(), &EncoderSpec::simulcast(), link);
-    let mut listener = world.tap();
-    world.run_tapped(&mut listener, SECOND * 20);
-    for track in [
-        Track::Audio,
-        Track::Video(0),
-        Track::Video(1),
-        Track::Video(2),
-    ] {
-        listener.check(track);
-        let (count, all) = match track {
-            Track::Audio => (listener.of(track).count(), 1_000),
-            Track::Video(_) => (listener.of(track).count(), 600),
+    for (codec, tapped) in [(Codec::H264, TapCodec::H264), (Codec::Vp8, TapCodec::Vp8)] {
+        let mut world = World::new();
+        let spec = EncoderSpec {
+            codec,
+            ..EncoderSpec::simulcast()
         };
-        assert!(count > all * 8 / 10, "{count} units of {track:?}");
+        world.publish(stream(), &spec, link);
+        let mut listener = world.tap();
+        world.run_tapped(&mut listener, SECOND * 20);
+        for track in [
+            Track::Audio,
+            Track::Video(0),
+            Track::Video(1),
+            Track::Video(2),
+        ] {
+            listener.check(track);
+            let (count, all) = match track {
+                Track::Audio => (listener.of(track).count(), 1_000),
+                Track::Video(_) => (listener.of(track).count(), 600),
+            };
+            assert!(count > all * 8 / 10, "{count} units of {track:?}");
+        }
+        let tracks = listener.tracks.last().expect("they are told");
+        let video = tracks.iter().filter(|t| t.track != Track::Audio);
+        assert!(video.clone().count() == 3 && video.clone().all(|t| t.codec == tapped));
     }
 }
 

@@ -7,31 +7,9 @@
 use bytes::{BufMut as _, Bytes, BytesMut};
 
 use super::clock::Seen;
+use super::picture::{Assembled, MOST_BYTES, Picture};
 use crate::packet::Packet;
 use crate::video::{self, VideoCodec};
-
-/// What a run of packets came to.
-#[derive(Debug)]
-pub(super) enum Assembled {
-    Picture(Picture),
-    /// A picture of which something is missing.
-    Damaged,
-}
-
-/// One access unit.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Picture {
-    pub(super) seen: Seen,
-    pub(super) is_keyframe: bool,
-    /// Width and height of a key frame.
-    pub(super) size: Option<(u16, u16)>,
-    /// Whether later pictures may need it.
-    pub(super) is_reference: bool,
-    pub(super) frame_num: Option<FrameNum>,
-    /// Whether packets before it are missing.
-    pub(super) is_after_hole: bool,
-    pub(super) bytes: Bytes,
-}
 
 /// `frame_num` (H.264 §7.4.3): that of the reference picture before it and one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -348,8 +326,6 @@ fn rposition_of_start_code(bytes: &[u8]) -> Option<usize> {
 
 /// ITU-T H.264 §B.1.1, with the zero byte that the first unit and parameter sets need.
 const START_CODE: [u8; 4] = [0, 0, 0, 1];
-/// Longest picture, in bytes.
-const MOST_BYTES: usize = 4 * 1024 * 1024;
 /// Sets of a kind that are kept; encoders use one.
 const MOST_SETS: usize = 8;
 

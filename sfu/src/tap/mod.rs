@@ -10,12 +10,14 @@
 
 mod clock;
 mod h264;
+mod picture;
 mod reader;
 mod reorder;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
+mod vp8;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -60,7 +62,7 @@ pub enum Tapped {
 pub struct TapTrack {
     /// What its units are known by.
     pub track: Track,
-    /// What it holds. Units are made of Opus and H264 only.
+    /// What it holds. Units are made of Opus, H264 and VP8 only.
     pub codec: TapCodec,
     /// RTP stream id of a simulcast layer (RFC 8851).
     pub rid: Option<String>,
@@ -88,7 +90,7 @@ pub enum TapCodec {
     H264,
     /// ITU-T H.265; told, but no units are made.
     H265,
-    /// RFC 6386; told, but no units are made.
+    /// RFC 6386; a unit is a frame, without any payload descriptor.
     Vp8,
     /// Told, but no units are made.
     Vp9,

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::clock::{Seen, TrackClock};
-use super::h264::{Assembled, Assembler, FrameNum, Picture};
+use super::h264::FrameNum;
+use super::picture::{Assembled, Assembler, Picture};
 use super::reorder::{Ordered, Reorder};
 use super::{AccessUnit, TapCodec, TapTrack, Tapped, Track};
 use crate::packet::{AUDIO_CLOCK, Layout, Slice, Source, VIDEO_CLOCK};
@@ -52,13 +53,14 @@ struct TrackReader {
 #[derive(Debug)]
 enum Content {
     Opus,
-    H264(Box<Pictures>),
+    Video(Box<Pictures>),
     /// Nothing is made of it.
     Other,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Pictures {
+    codec: TapCodec,
     assembler: Assembler,
     gate: Gate,
 }
@@ -264,7 +266,7 @@ impl TrackReader {
         let packet = match next {
             Ordered::Packet(packet) => packet,
             Ordered::Hole => {
-                if let Content::H264(pictures) = &mut self.content {
+                if let Content::Video(pictures) = &mut self.content {
                     pictures.assembler.skip();
                 }
                 return false;
@@ -283,7 +285,7 @@ impl TrackReader {
                 });
                 false
             }
-            Content::H264(pictures) => {
+            Content::Video(pictures) => {
                 let made = pictures.assembler.push(&packet, seen);
                 let gate = &mut pictures.gate;
                 let through = made
@@ -306,18 +308,22 @@ impl TrackReader {
 
 impl Content {
     fn new(codec: TapCodec) -> Self {
-        match codec {
-            TapCodec::Opus => Self::Opus,
-            TapCodec::H264 => Self::H264(Box::default()),
-            _ => Self::Other,
+        match (codec, Assembler::new(codec)) {
+            (TapCodec::Opus, _) => Self::Opus,
+            (_, Some(assembler)) => Self::Video(Box::new(Pictures {
+                codec,
+                assembler,
+                gate: Gate::default(),
+            })),
+            (_, None) => Self::Other,
         }
     }
 
     fn is_of(&self, codec: Option<TapCodec>) -> bool {
         match self {
             Self::Opus => codec == Some(TapCodec::Opus),
-            Self::H264(_) => codec == Some(TapCodec::H264),
-            Self::Other => !matches!(codec, None | Some(TapCodec::Opus | TapCodec::H264)),
+            Self::Video(pictures) => codec == Some(pictures.codec),
+            Self::Other => codec.is_some_and(|codec| matches!(Self::new(codec), Self::Other)),
         }
     }
 }

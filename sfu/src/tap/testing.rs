@@ -1,4 +1,5 @@
-//! A sender of H264 and Opus whose packets are as RFC 6184 and RFC 7587 have them, for tests.
+//! A sender of H264, VP8 and Opus whose packets are as RFC 6184, RFC 7741 and RFC 7587 have them, for
+//! tests.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -34,6 +35,7 @@ pub(super) enum Sets {
 #[derive(Debug)]
 pub(super) struct Sender {
     pub(super) source: Source,
+    pub(super) codec: VideoCodec,
     pub(super) seq: u64,
     pub(super) timestamp: u32,
     pub(super) sets: Sets,
@@ -41,6 +43,8 @@ pub(super) struct Sender {
     pub(super) most: usize,
     /// `frame_num` of the next picture.
     frame_num: u32,
+    /// VP8 picture id of the next picture.
+    pub(super) picture_id: Option<u16>,
     count: u32,
 }
 
@@ -64,17 +68,30 @@ impl Sender {
     pub(super) fn new(source: Source) -> Self {
         Self {
             source,
+            codec: VideoCodec::H264,
             seq: 7,
             timestamp: 1_000,
             sets: Sets::Aggregated,
             most: 1_000,
             frame_num: 0,
+            picture_id: Some(0x7ff0),
             count: 0,
         }
     }
 
-    /// The next picture, of slices of these sizes, `at` which its packets come. Time does not pass.
-    pub(super) fn picture(&mut self, kind: Kind, slices: &[usize], at: Instant) -> Sent {
+    /// The next picture, of slices or partitions of these sizes, `at` which its packets come. Time
+    /// does not pass.
+    pub(super) fn picture(&mut self, kind: Kind, sizes: &[usize], at: Instant) -> Sent {
+        self.count += 1;
+        let mut sent = match self.codec {
+            VideoCodec::H264 => self.slices(kind, sizes, at),
+            _ => self.partitions(kind, sizes, at),
+        };
+        sent.packets.last_mut().expect("a packet").marker = true;
+        sent
+    }
+
+    fn slices(&mut self, kind: Kind, slices: &[usize], at: Instant) -> Sent {
         let mut packets = Vec::new();
         let mut bytes = Vec::new();
         if kind == Kind::Key {
@@ -85,17 +102,50 @@ impl Sender {
                 bytes.extend(set);
             }
         }
-        self.count += 1;
         for (number, size) in slices.iter().enumerate() {
             let unit = self.slice(kind, number, *size);
             bytes.extend([0, 0, 0, 1]);
             bytes.extend(&unit);
             self.send_unit(&unit, &mut packets, at);
         }
-        packets.last_mut().expect("a packet").marker = true;
         if kind != Kind::Disposable {
             self.frame_num = (self.frame_num + 1) % 16;
         }
+        Sent {
+            packets,
+            bytes,
+            kind,
+        }
+    }
+
+    /// A VP8 frame of 1280x720.
+    fn partitions(&mut self, kind: Kind, partitions: &[usize], at: Instant) -> Sent {
+        let header: &[u8] = match kind {
+            Kind::Key => &[0xd0, 0x09, 0x02, 0x9d, 0x01, 0x2a, 0x00, 0x05, 0xd0, 0x02],
+            _ => &[0x31, 0x02, 0x00],
+        };
+        let first = [header, &self.count.to_be_bytes()].concat();
+        let mut packets = Vec::new();
+        let mut bytes = Vec::new();
+        for (number, size) in partitions.iter().enumerate() {
+            let mut partition = if number == 0 {
+                first.clone()
+            } else {
+                Vec::new()
+            };
+            partition.resize(partition.len() + size, 0xee);
+            bytes.extend(&partition);
+            for (part, body) in partition.chunks(self.most - 4).enumerate() {
+                let number = u8::try_from(number).expect("few partitions");
+                let bits = u8::from(kind == Kind::Disposable) << 5 | u8::from(part == 0) << 4;
+                let descriptor = match self.picture_id.map(u16::to_be_bytes) {
+                    Some([high, low]) => vec![0x80 | bits | number, 0x80, 0x80 | high, low],
+                    None => vec![bits | number],
+                };
+                packets.push(self.packet(&[&descriptor, body].concat(), at));
+            }
+        }
+        self.picture_id = self.picture_id.map(|id| (id + 1) & 0x7fff);
         Sent {
             packets,
             bytes,
@@ -191,12 +241,22 @@ impl Sender {
     }
 }
 
-/// A slice of a publisher with sound and so many layers.
+/// A slice of a publisher with sound and so many layers of H264.
 pub(super) fn slice(epoch: u32, layers: usize, packets: Vec<Packet>) -> Slice {
+    slice_of(VideoCodec::H264, epoch, layers, packets)
+}
+
+/// A slice of a publisher with sound and so many layers.
+pub(super) fn slice_of(
+    codec: VideoCodec,
+    epoch: u32,
+    layers: usize,
+    packets: Vec<Packet>,
+) -> Slice {
     let layer = |index: usize| LayerFormat {
         rid: Some(index.to_string()),
-        codec: VideoCodec::H264,
-        spec: spec(Codec::H264, Frequency::NINETY_KHZ),
+        codec,
+        spec: spec(codec.for_str0m(), Frequency::NINETY_KHZ),
         size: None,
     };
     let layout = Layout {

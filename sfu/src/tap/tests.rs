@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
-use super::testing::{Kind, SPS, Sender, Sent, Sets, base, ms, slice};
+use super::testing::{Kind, SPS, Sender, Sent, Sets, base, ms, slice, slice_of};
 use super::{AccessUnit, Reader, Tapped, Track};
 use crate::packet::{Packet, Source};
+use crate::video::VideoCodec;
 
 const FRAME: Duration = Duration::from_nanos(33_333_333);
 const TICKS: u32 = 3_000;
@@ -23,9 +24,15 @@ struct Line {
 
 impl Line {
     fn new() -> Self {
+        Self::of(VideoCodec::H264)
+    }
+
+    fn of(codec: VideoCodec) -> Self {
         let zero = base();
+        let mut sender = Sender::new(Source::Video(0));
+        sender.codec = codec;
         Self {
-            sender: Sender::new(Source::Video(0)),
+            sender,
             reader: Reader::new(zero),
             zero,
             now: zero + ms(3_000),
@@ -42,7 +49,8 @@ impl Line {
     }
 
     fn take(&mut self, packets: Vec<Packet>) {
-        self.reader.take(&slice(1, 1, packets));
+        let codec = self.sender.codec;
+        self.reader.take(&slice_of(codec, 1, 1, packets));
         self.collect();
     }
 
@@ -70,7 +78,11 @@ impl Line {
 
     /// Begins, and lets the time pass for which units are held back.
     fn begun() -> Self {
-        let mut line = Self::new();
+        Self::begun_of(VideoCodec::H264)
+    }
+
+    fn begun_of(codec: VideoCodec) -> Self {
+        let mut line = Self::of(codec);
         line.send(Kind::Key, 1);
         line.send(Kind::Reference, 49);
         assert_eq!(line.units.len(), 50);
@@ -182,14 +194,16 @@ fn key_frame_whose_sets_may_be_lost_is_not_trusted() {
 
 #[test]
 fn picture_without_a_marker_ends_with_the_next() {
-    let mut line = Line::begun();
-    let mut sent = line.picture(Kind::Reference);
-    sent.packets.last_mut().expect("a packet").marker = false;
-    line.take(sent.packets);
-    assert!(line.units.is_empty());
-    line.send(Kind::Reference, 1);
-    assert_eq!(line.units.len(), 2);
-    assert_eq!(line.units[0].bytes, sent.bytes);
+    for codec in [VideoCodec::H264, VideoCodec::Vp8] {
+        let mut line = Line::begun_of(codec);
+        let mut sent = line.picture(Kind::Reference);
+        sent.packets.last_mut().expect("a packet").marker = false;
+        line.take(sent.packets);
+        assert!(line.units.is_empty());
+        line.send(Kind::Reference, 1);
+        assert_eq!(line.units.len(), 2);
+        assert_eq!(line.units[0].bytes, sent.bytes);
+    }
 }
 
 #[test]
@@ -224,23 +238,119 @@ fn lost_picture_that_none_refers_to_costs_only_itself() {
 }
 
 #[test]
-fn lost_reference_picture_costs_all_up_to_the_next_key_frame() {
-    let mut line = Line::begun();
-    let mut sent = line.picture(Kind::Reference);
-    sent.packets.remove(1);
-    line.take(sent.packets);
-    line.send(Kind::Reference, 7);
-    assert!(line.units.is_empty(), "a retransmission may come");
+fn vp8_frames_come_without_their_descriptors() {
+    for most in [14, 1_000, 4_000] {
+        let mut line = Line::of(VideoCodec::Vp8);
+        line.sender.most = most;
+        let sent: Vec<_> = [Kind::Key, Kind::Reference, Kind::Disposable, Kind::Key]
+            .map(|kind| line.picture(kind))
+            .into();
+        for sent in &sent {
+            line.take(sent.packets.clone());
+        }
+        line.finish();
+        let bytes: Vec<_> = line.units.iter().map(|unit| unit.bytes.to_vec()).collect();
+        let wanted: Vec<_> = sent.into_iter().map(|sent| sent.bytes).collect();
+        assert_eq!(bytes, wanted);
+        let keys: Vec<_> = line.units.iter().map(|unit| unit.keyframe).collect();
+        assert_eq!(keys, [true, false, false, true]);
+        let sizes: Vec<_> = line.units.iter().map(|unit| unit.size).collect();
+        assert_eq!(sizes, [Some((1_280, 720)), None, None, Some((1_280, 720))]);
+    }
+}
+
+#[test]
+fn damaged_vp8_frame_that_none_refers_to_costs_only_itself() {
+    let mut line = Line::begun_of(VideoCodec::Vp8);
+    for lost in [0, 1, 2] {
+        let mut sent = line.picture(Kind::Disposable);
+        assert_eq!(sent.packets.len(), 3);
+        sent.packets.remove(lost);
+        line.take(sent.packets);
+        line.send(Kind::Reference, 14);
+    }
+    assert_eq!(line.units.len(), 42);
     assert!(!line.reader.take_request());
-    line.send(Kind::Reference, 10);
+}
+
+#[test]
+fn lost_vp8_frame_of_which_nothing_came_may_have_been_needed() {
+    let mut line = Line::begun_of(VideoCodec::Vp8);
+    line.picture(Kind::Disposable);
+    line.send(Kind::Reference, 14);
     assert!(line.units.is_empty());
     assert!(line.reader.take_request());
-    assert!(!line.reader.take_request(), "asked for once");
-    let key = line.picture(Kind::Key);
-    line.take(key.packets);
+}
+
+#[test]
+fn damaged_vp8_frame_without_picture_id_may_hide_another() {
+    let mut line = Line::begun_of(VideoCodec::Vp8);
+    line.sender.picture_id = None;
+    let mut sent = line.picture(Kind::Disposable);
+    sent.packets.remove(2);
+    line.take(sent.packets);
+    line.send(Kind::Reference, 14);
+    assert!(line.units.is_empty());
+    assert!(line.reader.take_request());
+}
+
+#[test]
+fn numbers_without_vp8_frames_cost_nothing() {
+    let mut line = Line::begun_of(VideoCodec::Vp8);
+    line.sender.seq += 5;
+    line.send(Kind::Reference, 14);
+    assert_eq!(line.units.len(), 14, "by their picture ids none is missing");
+    assert!(!line.reader.take_request());
+}
+
+#[test]
+fn vp8_key_frame_without_a_size_is_none() {
+    let mut line = Line::begun_of(VideoCodec::Vp8);
+    line.sender.most = 4_000;
+    let mut sent = line.picture(Kind::Key);
+    let mut payload = sent.packets[0].payload.to_vec();
+    payload[7] = 0;
+    sent.packets[0].payload = payload.into();
+    line.take(sent.packets);
     line.send(Kind::Reference, 3);
-    let keys: Vec<_> = line.units.iter().map(|unit| unit.keyframe).collect();
-    assert_eq!(keys, [true, false, false, false]);
+    assert!(line.units.is_empty());
+    assert!(line.reader.take_request());
+}
+
+#[test]
+fn track_that_changes_its_codec_is_told_and_goes_on() {
+    let mut line = Line::begun();
+    let (last, tracks) = (line.now, line.tracks);
+    line.sender.codec = VideoCodec::Vp8;
+    line.send(Kind::Key, 1);
+    line.send(Kind::Reference, 60);
+    assert_eq!(line.tracks, tracks + 1);
+    assert_eq!(line.units.len(), 61);
+    let first = line.units[0].pts;
+    assert!(first > last - line.zero, "{first:?}");
+    assert!(line.units.is_sorted_by(|a, b| a.pts < b.pts));
+}
+
+#[test]
+fn lost_reference_picture_costs_all_up_to_the_next_key_frame() {
+    for codec in [VideoCodec::H264, VideoCodec::Vp8] {
+        let mut line = Line::begun_of(codec);
+        let mut sent = line.picture(Kind::Reference);
+        sent.packets.remove(1);
+        line.take(sent.packets);
+        line.send(Kind::Reference, 7);
+        assert!(line.units.is_empty(), "a retransmission may come");
+        assert!(!line.reader.take_request());
+        line.send(Kind::Reference, 10);
+        assert!(line.units.is_empty());
+        assert!(line.reader.take_request());
+        assert!(!line.reader.take_request(), "asked for once");
+        let key = line.picture(Kind::Key);
+        line.take(key.packets);
+        line.send(Kind::Reference, 3);
+        let keys: Vec<_> = line.units.iter().map(|unit| unit.keyframe).collect();
+        assert_eq!(keys, [true, false, false, false]);
+    }
 }
 
 #[test]
@@ -550,16 +660,26 @@ fn pictures() -> impl Strategy<Value = Vec<(Kind, Vec<usize>)>> {
     proptest::collection::vec((kind, slices), 1..60)
 }
 
+fn codecs() -> impl Strategy<Value = VideoCodec> {
+    prop_oneof![Just(VideoCodec::H264), Just(VideoCodec::Vp8)]
+}
+
+fn picture_ids() -> impl Strategy<Value = Option<u16>> {
+    prop_oneof![Just(None), (0_u16..0x8000).prop_map(Some)]
+}
+
 /// What comes out of pictures over a net, and what went in.
 fn over(
+    (codec, picture_id): (VideoCodec, Option<u16>),
     pictures: Vec<(Kind, Vec<usize>)>,
     fates: &[Fate],
     timestamp: u32,
     sets: Sets,
 ) -> (Vec<Sent>, Vec<AccessUnit>) {
-    let mut line = Line::new();
+    let mut line = Line::of(codec);
     line.sender.timestamp = timestamp;
     line.sender.sets = sets;
+    line.sender.picture_id = picture_id;
     let mut sent = Vec::new();
     let mut flying = Vec::new();
     let mut fates = fates.iter().cycle();
@@ -597,12 +717,14 @@ proptest! {
     /// Whatever is lost, late or doubled: units are whole, in order, decodable, and rise in time.
     #[test]
     fn units_are_whole_and_decodable(
+        codec in codecs(),
+        picture_id in picture_ids(),
         pictures in pictures(),
         fates in fates(true),
         timestamp in any::<u32>(),
         sets in prop_oneof![Just(Sets::Aggregated), Just(Sets::Before)],
     ) {
-        let (sent, units) = over(pictures, &fates, timestamp, sets);
+        let (sent, units) = over((codec, picture_id), pictures, &fates, timestamp, sets);
         let mut next = 0;
         let mut is_first = true;
         let mut last = None;
@@ -621,6 +743,8 @@ proptest! {
     /// What only comes late, within a quarter of a second, is all there.
     #[test]
     fn nothing_is_missing_where_nothing_is_lost(
+        codec in codecs(),
+        picture_id in picture_ids(),
         mut pictures in pictures(),
         fates in fates(false),
         timestamp in any::<u32>(),
@@ -628,13 +752,14 @@ proptest! {
         pictures[0].0 = Kind::Key;
         // The first of all packets sets the beginning: it is not late.
         let fates = [&[Fate::Late(0)], &fates[..]].concat();
-        let (sent, units) = over(pictures, &fates, timestamp, Sets::Aggregated);
+        let (sent, units) = over((codec, picture_id), pictures, &fates, timestamp, Sets::Aggregated);
         prop_assert_eq!(units.len(), sent.len());
     }
 
     /// Bytes, numbers and times of strangers: nothing panics, times rise.
     #[test]
     fn nonsense_is_borne(
+        codec in codecs(),
         packets in proptest::collection::vec(
             (
                 0_u64..60,
@@ -642,7 +767,7 @@ proptest! {
                 any::<bool>(),
                 prop_oneof![
                     proptest::collection::vec(any::<u8>(), 1..12),
-                    (0_usize..5, proptest::collection::vec(any::<u8>(), 0..6))
+                    (0_usize..OPENINGS.len(), proptest::collection::vec(any::<u8>(), 0..6))
                         .prop_map(|(which, tail)| [OPENINGS[which], &tail].concat()),
                 ],
                 (-700_i64..700, any::<bool>(), 0_u64..400),
@@ -672,7 +797,7 @@ proptest! {
             packet.capture_us = is_reported.then_some(0);
             packet.wallclock = now.checked_sub(ms(delay)).unwrap_or(now);
             let epoch = if number < 75 { 1 } else { 2 };
-            reader.take(&slice(epoch, 2, vec![packet]));
+            reader.take(&slice_of(codec, epoch, 2, vec![packet]));
             if number % 40 == 39 {
                 reader.finish();
             }
@@ -686,10 +811,15 @@ proptest! {
 }
 
 /// Beginnings that lead the reader to its deepest branches.
-const OPENINGS: [&[u8]; 5] = [
+const OPENINGS: [&[u8]; 8] = [
     &[0x7c, 0x85, 0x88],
     &[0x7c, 0x45],
     &[0x78, 0x00, 0x02, 0x67, 0x42, 0x00, 0x03],
     &[0x65, 0x88],
     SPS,
+    &[0x90, 0x80, 0x80, 0x01, 0x31, 0x02, 0x00],
+    &[0xa0, 0x80, 0x80, 0x02, 0x31],
+    &[
+        0x10, 0xd0, 0x09, 0x02, 0x9d, 0x01, 0x2a, 0x00, 0x05, 0xd0, 0x02,
+    ],
 ];

@@ -61,6 +61,11 @@ impl<'a> BitReader<'a> {
         Some(())
     }
 
+    /// The bytes behind the one that is being read.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
     /// Unsigned Exp-Golomb code `ue(v)` below 2^32 - 1 (H.264 §9.1, H.265 §9.2). AV1 writes `uvlc()`
     /// the same way (AV1 §4.10.3).
     pub(super) fn ue(&mut self) -> Option<u32> {

@@ -3,46 +3,79 @@
 use super::bits::BitReader;
 use super::{PayloadFacts, plausible};
 
+/// A payload without its descriptor.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Vp8Payload<'a> {
+    /// Whether the first byte of a frame follows.
+    pub(crate) starts_frame: bool,
+    /// Whether no other frame needs this one.
+    pub(crate) is_discardable: bool,
+    /// Where it has 15 bits: shorter ones soon come again.
+    pub(crate) picture_id: Option<u16>,
+    pub(crate) body: &'a [u8],
+}
+
+/// What a frame says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Vp8Header {
+    pub(crate) is_keyframe: bool,
+    /// Width and height of a key frame.
+    pub(crate) size: Option<(u32, u32)>,
+}
+
 /// Reads the descriptor and, at the start of a frame, its header. What a short payload does not
 /// reach stays unknown.
 pub(super) fn inspect(payload: &[u8]) -> PayloadFacts {
-    let mut facts = PayloadFacts::default();
-    let mut bits = BitReader::new(payload);
-    if let Some(starts_frame) = descriptor(&mut bits, &mut facts)
-        && starts_frame
-    {
-        facts.starts_keyframe = is_keyframe(&mut bits).unwrap_or(false);
+    let Some(payload) = Vp8Payload::parse(payload) else {
+        return PayloadFacts::default();
+    };
+    let header = (payload.starts_frame)
+        .then(|| Vp8Header::parse(payload.body))
+        .flatten();
+    PayloadFacts {
+        starts_keyframe: header.is_some_and(|header| header.is_keyframe),
+        size: header.and_then(|header| header.size),
+        discardable: payload.is_discardable,
     }
-    if facts.starts_keyframe {
-        facts.size = picture_size(&mut bits);
-    }
-    facts
 }
 
-/// Payload descriptor (RFC 7741 §4.2). Answers whether the frame's first byte follows.
-fn descriptor(bits: &mut BitReader<'_>, facts: &mut PayloadFacts) -> Option<bool> {
-    let is_extended = bits.bit()?; // X
-    bits.skip(1)?; // R
-    let is_non_reference = bits.bit()?; // N
-    let starts_partition = bits.bit()?; // S
-    bits.skip(1)?; // R
-    let partition = bits.bits(3)?; // PID
-    facts.discardable = is_non_reference;
-    if is_extended {
-        skip_extension(bits)?;
+impl<'a> Vp8Payload<'a> {
+    /// Reads the payload descriptor (RFC 7741 §4.2). `None` where nothing is behind it.
+    pub(crate) fn parse(payload: &'a [u8]) -> Option<Self> {
+        let mut bits = BitReader::new(payload);
+        let is_extended = bits.bit()?; // X
+        bits.skip(1)?; // R
+        let is_discardable = bits.bit()?; // N
+        let starts_partition = bits.bit()?; // S
+        bits.skip(1)?; // R
+        let partition = bits.bits(3)?; // PID
+        let picture_id = if is_extended {
+            extension(&mut bits)?
+        } else {
+            None
+        };
+        let body = bits.rest();
+        (!body.is_empty()).then_some(Self {
+            starts_frame: starts_partition && partition == 0,
+            is_discardable,
+            picture_id,
+            body,
+        })
     }
-    Some(starts_partition && partition == 0)
 }
 
-fn skip_extension(bits: &mut BitReader<'_>) -> Option<()> {
+/// The fields behind X. Returns a picture id of 15 bits.
+fn extension(bits: &mut BitReader<'_>) -> Option<Option<u16>> {
     let has_picture_id = bits.bit()?; // I
     let has_tl0picidx = bits.bit()?; // L
     let has_temporal_id = bits.bit()?; // T
     let has_keyidx = bits.bit()?; // K
     bits.skip(4)?; // RSV
+    let mut picture_id = None;
     if has_picture_id {
         let is_long = bits.bit()?; // M
-        bits.skip(if is_long { 15 } else { 7 })?;
+        let id = bits.bits(if is_long { 15 } else { 7 })?;
+        picture_id = u16::try_from(id).ok().filter(|_| is_long);
     }
     if has_tl0picidx {
         bits.skip(8)?;
@@ -50,7 +83,17 @@ fn skip_extension(bits: &mut BitReader<'_>) -> Option<()> {
     if has_temporal_id || has_keyidx {
         bits.skip(8)?;
     }
-    Some(())
+    Some(picture_id)
+}
+
+impl Vp8Header {
+    /// Reads the beginning of a frame. `None` where it is too short for one.
+    pub(crate) fn parse(frame: &[u8]) -> Option<Self> {
+        let mut bits = BitReader::new(frame);
+        let is_keyframe = is_keyframe(&mut bits)?;
+        let size = is_keyframe.then(|| picture_size(&mut bits)).flatten();
+        Some(Self { is_keyframe, size })
+    }
 }
 
 /// The three bytes that open every frame (RFC 7741 §4.3, RFC 6386 §9.1): P is the inverse key frame
@@ -141,6 +184,21 @@ mod tests {
         assert!(!inspect(&hex("8080800048a4935249542e42")).starts_keyframe);
         assert!(!inspect(&hex("91808000d009029d012a0005d002")).starts_keyframe);
         assert!(!inspect(&hex("908080003102009d012a0005d002")).starts_keyframe);
+    }
+
+    #[test]
+    fn descriptor_is_taken_off() {
+        let payload = hex("b0 f0 8011 22 33 3102009d");
+        let read = Vp8Payload::parse(&payload).unwrap();
+        assert!(read.starts_frame && read.is_discardable);
+        assert_eq!(read.picture_id, Some(0x11));
+        assert_eq!(read.body, hex("3102009d"));
+        let short = hex("80 80 11 3102009d");
+        let read = Vp8Payload::parse(&short).unwrap();
+        assert!(!read.starts_frame && !read.is_discardable);
+        assert_eq!(read.picture_id, None, "it has seven bits");
+        assert_eq!(read.body, hex("3102009d"));
+        assert!(Vp8Payload::parse(&hex("90 80 8011")).is_none());
     }
 
     #[test]
