@@ -32,11 +32,14 @@ pub fn run_worker() -> Result<(), String> {
 
 /// What waits between the threads.
 const QUEUE: usize = 64;
+
 fn run(socket: UnixStream, problems: Vec<String>) -> Result<(), FrameError> {
     let (out, outgoing) = sync_channel(QUEUE);
     if !problems.is_empty() {
         let problems = problems.join("; ");
-        let _ = out.send(FromWorker::Problem(format!("no sandbox: {problems}")));
+        let _ = out.send(FromWorker::Problem(format!(
+            "its sandbox is incomplete: {problems}"
+        )));
     }
     let reading = io::BufReader::with_capacity(256 * 1024, socket.try_clone()?);
     let writer = thread::Builder::new().name("write".to_owned());
