@@ -12,16 +12,14 @@ use crate::recorded::{Elsewhere, OpenError, Recorded};
 /// clones are one.
 #[derive(Debug, Clone)]
 pub struct Library {
-    base: Arc<str>,
     files: ReadCache,
     open: Cache<PathBuf, Recorded>,
 }
 
 impl Library {
-    /// Holds about as many bytes of files, and a quarter as much of indexes. `base` is that of
-    /// [`Origin::new`](crate::Origin::new).
+    /// Holds about as many bytes of files, and a quarter as much of indexes.
     #[must_use]
-    pub fn new(cache_bytes: u64, base: &str) -> Self {
+    pub fn new(cache_bytes: u64) -> Self {
         let weight = |_: &PathBuf, recorded: &Recorded| {
             u32::try_from(recorded.weight_bytes()).unwrap_or(u32::MAX)
         };
@@ -30,19 +28,19 @@ impl Library {
             .weigher(weight)
             .build();
         Self {
-            base: base.into(),
             files: ReadCache::new(cache_bytes),
             open,
         }
     }
 
     /// The recording of a folder that is no longer written to; whoever asks while it is being opened
-    /// waits for that.
+    /// waits for that. `base` is that of [`Origin::new`](crate::Origin::new); who changes it has the
+    /// recording forgotten first.
     ///
     /// # Errors
     /// As [`Recorded::open`].
-    pub async fn open(&self, folder: &Path) -> Result<Recorded, Arc<OpenError>> {
-        let open = Recorded::open(folder, &self.base, &self.files);
+    pub async fn open(&self, folder: &Path, base: &str) -> Result<Recorded, Arc<OpenError>> {
+        let open = Recorded::open(folder, base, &self.files);
         self.open.try_get_with(folder.to_owned(), open).await
     }
 
@@ -53,9 +51,10 @@ impl Library {
     pub async fn open_elsewhere(
         &self,
         folder: &Path,
+        base: &str,
         elsewhere: Arc<dyn Elsewhere>,
     ) -> Result<Recorded, Arc<OpenError>> {
-        let open = Recorded::open_elsewhere(folder, &self.base, &self.files, elsewhere);
+        let open = Recorded::open_elsewhere(folder, base, &self.files, elsewhere);
         self.open.try_get_with(folder.to_owned(), open).await
     }
 

@@ -119,10 +119,10 @@ async fn what_is_still_written_can_be_opened_and_says_that_more_comes() {
     let origin = Origin::new(keeping(folder.path()), "");
     let mut feed = Feed::new(&origin, "v0", video());
     feed.parts(8);
-    let library = Library::new(1 << 20, "https://cdn.example/");
+    let library = Library::new(1 << 20);
     let waiting = async {
         loop {
-            match library.open(folder.path()).await {
+            match library.open(folder.path(), "https://cdn.example/").await {
                 Ok(recorded) if contents(&recorded, "v0").await == named(0..8) => break recorded,
                 _ => library.forget(folder.path()).await,
             }
@@ -133,7 +133,10 @@ async fn what_is_still_written_can_be_opened_and_says_that_more_comes() {
     assert!(!recorded.unwrap().is_closed());
     origin.close().await;
     library.forget(folder.path()).await;
-    let recorded = library.open(folder.path()).await.unwrap();
+    let recorded = library
+        .open(folder.path(), "https://cdn.example/")
+        .await
+        .unwrap();
     assert!(recorded.is_closed());
     let text = recorded.playlist("v0").unwrap().text();
     let text = std::str::from_utf8(&text).unwrap();
@@ -263,8 +266,8 @@ async fn files_that_are_elsewhere_are_played_from_there() {
     fs::copy(far.path().join("v0/1.m4s"), near.path().join("v0/1.m4s")).unwrap();
     fs::remove_file(far.path().join("v0/1.m4s")).unwrap();
     let elsewhere = Arc::new(FarAway(far.path().to_owned()));
-    let library = Library::new(1 << 20, "");
-    let opened = library.open_elsewhere(near.path(), elsewhere).await;
+    let library = Library::new(1 << 20);
+    let opened = library.open_elsewhere(near.path(), "", elsewhere).await;
     let recorded = opened.unwrap();
     assert_eq!(contents(&recorded, "v0").await, named(0..20));
     fs::remove_file(far.path().join("v0/2.m4s")).unwrap();

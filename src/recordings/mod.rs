@@ -240,6 +240,8 @@ struct Inner {
     /// Where the media of all streams lies.
     media: PathBuf,
     library: Library,
+    /// Where players find segments; none: on this server.
+    segments: Option<String>,
     /// What was looked up a moment ago: each segment of each viewer asks.
     known: Mutex<HashMap<RecordingId, (Instant, Option<Recording>)>>,
     wants_mp4: Notify,
@@ -298,7 +300,8 @@ impl Recordings {
             channels,
             settings: config.recordings.clone(),
             media: config.data.join("media"),
-            library: Library::new(CACHE_BYTES, ""),
+            library: Library::new(CACHE_BYTES),
+            segments: config.hls.segment_origin().map(str::to_owned),
             known: Mutex::default(),
             wants_mp4: Notify::new(),
             archive: Archive::new(&config.storage)?,
@@ -391,6 +394,8 @@ impl Recordings {
         let (id, title) = (recording.id, &recording.title);
         store::edit(&self.0.db, id, title, recording.visibility).await?;
         self.0.forget(id);
+        let folder = self.0.folder(recording.stream);
+        self.0.library.forget(&folder).await;
         Ok(())
     }
 
@@ -444,15 +449,27 @@ impl Inner {
         self.media.join(stream.to_string())
     }
 
+    /// What stands before the names of its files. No cache in between knows the owner of what is
+    /// private.
+    fn base(&self, recording: &Recording) -> String {
+        match &self.segments {
+            Some(origin) if recording.visibility != Visibility::Private => {
+                format!("{origin}/vod/{}/", recording.id)
+            }
+            _ => String::new(),
+        }
+    }
+
     /// Opens a recording, wherever its files are.
     async fn open(&self, recording: &Recording) -> Result<Recorded, Arc<OpenError>> {
         let folder = self.folder(recording.stream);
+        let base = self.base(recording);
         let Some(archive) = self.archive.as_ref().filter(|_| recording.is_stored) else {
-            return self.library.open(&folder).await;
+            return self.library.open(&folder, &base).await;
         };
         let open = || {
             let elsewhere = archive.of(recording.stream);
-            self.library.open_elsewhere(&folder, elsewhere)
+            self.library.open_elsewhere(&folder, &base, elsewhere)
         };
         match open().await {
             Err(error) if matches!(*error, OpenError::Nothing(_)) => {

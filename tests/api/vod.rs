@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::Server;
+use crate::support::{Backend, Server};
 
 #[tokio::test]
 async fn a_recording_is_played_from_any_page_and_any_cache() {
@@ -73,6 +73,25 @@ async fn a_recording_is_played_from_any_page_and_any_cache() {
     let preflight = player.send("OPTIONS", &at("v0/0.m4s"), &preflight).await;
     assert_eq!(preflight.status, 204);
     assert_eq!(preflight.header("access-control-allow-headers"), "range");
+}
+
+#[tokio::test]
+async fn segments_are_found_where_the_operator_says_unless_they_are_private() {
+    let server = Server::start_with(Backend::Sqlite, |config| {
+        config.hls.segment_url = "https://cdn.example/".to_owned();
+    })
+    .await;
+    let ada = server.creator().await;
+    let kept = server.record(&ada).await;
+    let path = format!("/vod/{}/v0/index.m3u8", kept.id);
+    let playlist = ada.get(&path).await.text;
+    let uri = format!("\nhttps://cdn.example/vod/{}/v0/0.m4s\n", kept.id);
+    assert!(playlist.contains(&uri), "{playlist}");
+    let edit = json!({ "visibility": "private" });
+    ada.patch(&format!("/api/recordings/{}", kept.id), edit)
+        .await;
+    let playlist = ada.get(&path).await.text;
+    assert!(playlist.contains("\n0.m4s\n"), "{playlist}");
 }
 
 #[tokio::test]
