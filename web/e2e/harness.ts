@@ -239,15 +239,17 @@ export async function expectAccessible(page: Page): Promise<void> {
   ).toEqual([]);
 }
 
+const LOOKS = [
+  [390, 844, 'dark'],
+  [1280, 800, 'light'],
+  [1280, 800, 'dark'],
+] as const;
+const WIDE = [1920, 1080, 'dark'] as const;
+
 /** Screenshots for people to look at, on a desk and on a phone, in both themes, each checked by axe. */
-export async function look(page: Page, name: string): Promise<void> {
+export async function look(page: Page, name: string, wide = false): Promise<void> {
   mkdirSync(SCREENS, { recursive: true });
-  for (const [width, height, colorScheme] of [
-    [390, 844, 'dark'],
-    [1280, 800, 'light'],
-    [1280, 800, 'dark'],
-    [1920, 1080, 'dark'],
-  ] as const) {
+  for (const [width, height, colorScheme] of wide ? [...LOOKS, WIDE] : LOOKS) {
     await page.setViewportSize({ width, height });
     await page.emulateMedia({ colorScheme });
     const sideways = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);

@@ -36,8 +36,10 @@ test('a viewer whose network blocks media has LL-HLS, is told so, and gets back'
   const viewer = await people.stranger();
   const wall = await behindFirewall(viewer);
   await viewer.addInitScript(noteFirstPicture, PICTURE);
+  const counted = viewer.waitForResponse(/\/playback-changes$/);
   await viewer.goto(`/@${channel.handle}`);
   await expectMovingPicture(viewer);
+  expect((await counted).status(), 'the change is counted').toBe(204);
   console.log(`blocked: first picture ${await firstPicture(viewer)} ms after the navigation`);
   // On a machine that is out of breath it may have gone on to a larger buffer by now.
   const notice = viewer.getByText(/^Switched to (low latency|stable)$/);
@@ -47,7 +49,7 @@ test('a viewer whose network blocks media has LL-HLS, is told so, and gets back'
   const statistics = viewer.getByRole('region', { name: 'Statistics' });
   await expect(statistics).toContainText('HLS by hls.js');
   await expect(statistics).toContainText('Instant → Low latency. No direct connection came up.');
-  await look(viewer, 'watch-fallen');
+  await look(viewer, 'watch-fallen', true);
   await viewer.keyboard.press('Shift+S');
   await wake(viewer);
   await viewer.getByRole('button', { name: /^Latency/ }).click();
@@ -76,6 +78,7 @@ test('a viewer goes back in the stream and returns to instant', async ({
   ownChannel: channel,
   site,
 }) => {
+  test.slow();
   const studio = await people.creator();
   await goLive(studio, channel.handle, '&codec=h264');
   const viewer = await people.stranger();
@@ -96,11 +99,10 @@ test('a viewer goes back in the stream and returns to instant', async ({
   await expectMovingPicture(viewer);
   expect(await behind(viewer)).toBeGreaterThan(12);
   expect(await behind(viewer)).toBeLessThan(40);
-  await expect(viewer.getByText('Switched to', { exact: false })).toHaveCount(0);
   await wake(viewer);
   await bar.hover();
   await expect(bar.locator('img')).toBeVisible();
-  await look(viewer, 'watch-rewound');
+  await look(viewer, 'watch-rewound', true);
 
   // The picture stands while it is paused, and goes on from there.
   await viewer.keyboard.press('k');
@@ -120,4 +122,15 @@ test('a viewer goes back in the stream and returns to instant', async ({
   await viewer.keyboard.press('Shift+S');
   const statistics = viewer.getByRole('region', { name: 'Statistics' });
   await expect(statistics).toContainText('You went back in the stream.');
+
+  // Who pauses for long gives the connection back, and goes on where the picture stood.
+  await viewer.keyboard.press('k');
+  await expect(viewer.getByRole('button', { name: /^Latency: (Low latency|Stable)/ })).toBeVisible({
+    timeout: 40_000,
+  });
+  const still = () => viewer.locator(PICTURE).evaluate((video: HTMLVideoElement) => video.paused);
+  expect(await still()).toBe(true);
+  await viewer.keyboard.press('k');
+  await expectMovingPicture(viewer);
+  expect(await behind(viewer)).toBeGreaterThan(5);
 });

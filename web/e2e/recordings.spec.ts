@@ -16,7 +16,7 @@ test('a stream that has ended can be watched again', async ({ people, ownChannel
   await expect(viewer.getByText('The stream has ended')).toBeVisible();
   const past = viewer.getByRole('region', { name: 'Past streams' });
   await expect(past.getByRole('listitem')).toHaveCount(1);
-  await look(viewer, 'watch-past-streams');
+  await look(viewer, 'watch-past-streams', true);
 
   await past.getByRole('link').click();
   await expect(viewer).toHaveURL(/\/videos\/[0-9a-f-]+$/);
@@ -26,7 +26,7 @@ test('a stream that has ended can be watched again', async ({ people, ownChannel
   await wake(viewer);
   await bar.hover();
   await expect(bar.locator('img')).toBeVisible();
-  await look(viewer, 'video');
+  await look(viewer, 'video', true);
 
   await viewer.keyboard.press('k');
   const paused = await position(viewer);
@@ -96,7 +96,7 @@ test('a creator keeps, renames, downloads and deletes recordings', async ({
   await dashboard.getByRole('textbox', { name: 'Title' }).fill('The one with the green clock');
   await dashboard.getByRole('button', { name: 'Save' }).click();
   await expect(row.getByRole('link', { name: 'The one with the green clock' }).first()).toBeVisible();
-  await look(dashboard, 'dashboard-recordings');
+  await look(dashboard, 'dashboard-recordings', true);
   await row.getByRole('combobox', { name: /^Who may watch/ }).selectOption('private');
   await expect(viewer.getByRole('region', { name: 'Past streams' })).toHaveCount(0);
 

@@ -80,12 +80,13 @@ export class Delayed implements Carrier {
     return true;
   }
 
-  setPace(pace: Pace): void {
+  /** At the live edge it also goes to where that pace belongs. */
+  setPace(pace: Pace, atLiveEdge: boolean): void {
     if (pace === this.#pace) return;
     this.#pace = pace;
     this.#playback?.setPace(pace);
     this.stalls.forget(performance.now());
-    this.toLiveEdge();
+    if (atLiveEdge) this.toLiveEdge();
   }
 
   toLiveEdge(): void {

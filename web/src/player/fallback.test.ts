@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { FakeHls, type FakePeer, HOST, stubWorld, VARIANT, type World } from './fakes';
-import { Player, type PlayerState } from './player';
+import { Player } from './player';
+import type { PlayerState } from './state';
 
 vi.mock('hls.js', () => ({ default: FakeHls }));
 
@@ -28,8 +29,9 @@ afterEach(() => {
 const state = (): PlayerState => player.store.get();
 const pass = async (seconds: number) => {
   // The import of the library resolves on the real clock.
-  for (let step = 0; step < seconds * 10; step += 1) {
-    await vi.advanceTimersByTimeAsync(100);
+  const stepMs = seconds > 20 ? 1000 : 100;
+  for (let passed = 0; passed < seconds * 1000; passed += stepMs) {
+    await vi.advanceTimersByTimeAsync(stepMs);
     await vi.dynamicImportSettled();
   }
 };
@@ -306,4 +308,19 @@ test('playback that breaks is begun anew', async () => {
   await pass(2);
   expect(world.libraries).toHaveLength(2);
   expect(state()).toMatchObject({ phase: { name: 'live' }, transport: 'll_hls' });
+});
+
+test('stalls in the past make the buffer larger and leave the viewer where they are', async () => {
+  const peer = await live();
+  player.seekBy(-120);
+  await flow(2, peer);
+  const video = player.screen.video;
+  video?.dispatchEvent(new Event('waiting'));
+  world.segments = false;
+  await pass(5);
+  world.segments = true;
+  await pass(2);
+  expect(state()).toMatchObject({ transport: 'hls', rewound: true });
+  const { timeline } = state();
+  expect((timeline?.endMs ?? 0) - (timeline?.positionMs ?? 0)).toBeGreaterThan(115_000);
 });

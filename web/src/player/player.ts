@@ -6,8 +6,10 @@
  * Invariants: every event names its carrier, and one that is no longer ours is not heard; what gets
  * ready takes over only when it plays.
  */
+import { SignallingError } from '../session/signalling';
 import { Store } from '../store';
 import { Ascent } from './ascent';
+import { Backstage, type Next } from './backstage';
 import type { Carrier, CarrierEvent } from './carrier';
 import { type ChannelFacts, fetchChannel, type HlsOffer } from './channel';
 import { Delayed } from './delayed';
@@ -15,8 +17,9 @@ import { fetchHls } from './hls_js';
 import { Instant } from './instant';
 import { type Phase, phaseAfter, retryDelay } from './phase';
 import type { Start } from './playback';
-import { type Quality, SOUND, type Wish, wishFor } from './quality';
-import { rememberedVolume, Screen, type ScreenState } from './screen';
+import { SOUND, type Wish, wishFor } from './quality';
+import { Screen, type ScreenState } from './screen';
+import { initialState, type PlayerState } from './state';
 import type { PlayerStats } from './stats';
 import type { Timeline } from './timeline';
 import {
@@ -26,7 +29,6 @@ import {
   isFaster,
   reasonWords,
   rememberChoice,
-  rememberedChoice,
   reportChange,
   type Transport,
   wishedTransport,
@@ -34,66 +36,13 @@ import {
 import { LossWatch } from './trouble';
 import { fetchVariants } from './variants';
 
-/** What a viewer is told when it is not the transport that was wished for. */
-export interface Notice {
-  transport: Transport;
-  words: string;
-  /** On the Date.now() clock. */
-  at: number;
-}
-
-export interface PlayerState extends ScreenState {
-  phase: Phase;
-  channel: ChannelFacts | null;
-  viewers: number | null;
-  /** Of what plays, or is being joined. */
-  transport: Transport | null;
-  choice: Choice;
-  notice: Notice | null;
-  /** The changes of transport so far, oldest first. */
-  changes: readonly Change[];
-  /** The direct connection is being tried because the viewer asked for it. */
-  climbing: boolean;
-  /** Largest first, sound alone last. */
-  qualities: readonly Quality[];
-  /** The id of the quality that is held to; `null` is Auto. */
-  pinned: string | null;
-  stats: PlayerStats | null;
-  /** From the camera to the screen. */
-  latencyMs: number | null;
-  /** What can be seen again; `null` where nothing can. */
-  timeline: Timeline | null;
-  /** The viewer went back, and does not see what happens now. */
-  rewound: boolean;
-  /** From the start of the join to its first picture. */
-  joinMs: number | null;
-}
-
-/** What gets ready behind the picture. */
-interface Next {
-  carrier: Carrier;
-  /**
-   * `hedge` waits for the carrier in front to fail, `fall` replaces it, `climb` is faster, `seek` is at
-   * another moment, `renew` the same anew.
-   */
-  why: 'hedge' | 'fall' | 'climb' | 'seek' | 'renew';
-  reason: ChangeReason | null;
-  /** It may take over as soon as it plays. */
-  armed: boolean;
-  plays: boolean;
-  /** Seconds in which it played well. */
-  goodSeconds: number;
-  byViewer: boolean;
-  since: number;
-}
-
 export class Player {
   readonly handle: string;
   readonly store: Store<PlayerState>;
   readonly screen: Screen;
 
   #carrier: Carrier | null = null;
-  #next: Next | null = null;
+  readonly #backstage: Backstage;
   readonly #ascent = new Ascent();
   readonly #loss = new LossWatch();
   /** A fall that waits until HLS is offered. */
@@ -109,39 +58,23 @@ export class Player {
   #mediaAt = 0;
   #endedStream: string | null = null;
   /** Since when, and at what moment of the stream, the picture stands still by the viewer's will. */
-  #pausedAt: { at: number; wallMs: number } | null = null;
+  #pausedAt: { at: number; wallMs: number; parked?: boolean } | null = null;
   #seekingTo: number | null = null;
   #paceAt = Number.POSITIVE_INFINITY;
-  /** The list of renditions as last seen, and the one that playback was begun anew for. */
-  #variants: string | null = null;
-  #grownTo: string | null = null;
+  /** The list of renditions as last seen, and how many playback was begun anew for. */
+  #variants: string[] | null = null;
+  #grownTo = 0;
   /** Where to go on when playback of the past breaks. */
   #resume: { transport: Transport; wallMs: number } | null = null;
 
   constructor(handle: string) {
     this.handle = handle;
-    this.store = new Store<PlayerState>({
-      phase: { name: 'connecting', since: Date.now() },
-      channel: null,
-      viewers: null,
-      transport: null,
-      choice: rememberedChoice(),
-      notice: null,
-      changes: [],
-      climbing: false,
-      qualities: [],
-      pinned: null,
-      stats: null,
-      latencyMs: null,
-      timeline: null,
-      rewound: false,
-      joinMs: null,
-      muted: true,
-      volume: rememberedVolume(),
-      paused: false,
-      needsTap: false,
-    });
+    this.store = new Store(initialState());
     this.screen = new Screen(this.store as unknown as Store<ScreenState>);
+    this.#backstage = new Backstage(this.screen, {
+      ready: (next) => this.#promote(next),
+      failed: (next) => this.#nextFailed(next),
+    });
   }
 
   /** Joins at once; a second call does nothing. */
@@ -207,14 +140,9 @@ export class Player {
 
   /** Tries the direct connection now. */
   backToInstant(): void {
-    if (this.#next?.why === 'climb') {
-      this.#next.byViewer = true;
-      this.#next.armed = true;
-      this.#next.reason = 'chosen';
-    } else {
-      this.#climb(true);
-    }
-    this.store.set({ climbing: this.#next !== null });
+    if (this.#backstage.why === 'climb') this.#backstage.arm({ byViewer: true, reason: 'chosen' });
+    else this.#climb(true);
+    this.store.set({ climbing: this.#backstage.why !== null });
   }
 
   dismissNotice(): void {
@@ -237,15 +165,19 @@ export class Player {
     this.#pausedAt = null;
     const long = paused !== null && performance.now() - paused.at > SHORT_PAUSE_MS;
     if (paused && long && this.#carrier instanceof Instant && this.#offer) {
-      this.seekTo(paused.wallMs);
+      this.#goTo(paused.wallMs, false);
       return;
     }
     if (long && this.#carrier instanceof Delayed) this.store.set({ rewound: true });
     void this.screen.play();
   }
 
-  /** Goes to what happened at this time. */
+  /** Goes to what happened at this time; a picture that stands still does so there. */
   seekTo(wallMs: number): void {
+    this.#goTo(wallMs, this.screen.paused);
+  }
+
+  #goTo(wallMs: number, still: boolean): void {
     const { timeline } = this.store.get();
     if (!timeline) return;
     const target = Math.max(wallMs, timeline.startMs);
@@ -254,14 +186,14 @@ export class Player {
       return;
     }
     this.store.set({ timeline: { ...timeline, positionMs: target } });
-    this.#pausedAt = null;
+    this.#pausedAt = still ? { at: performance.now(), wallMs: target } : null;
     if (this.#carrier instanceof Delayed) {
-      if (this.#next?.why !== 'renew') this.#dropNext();
+      this.#dropNext();
       this.#carrier.seek(target);
       this.store.set({ rewound: true });
-      void this.screen.play();
+      if (!still) void this.screen.play();
     } else {
-      this.#openPast(target, false);
+      this.#openPast(target, still);
     }
   }
 
@@ -273,13 +205,20 @@ export class Player {
   /** Back to what happens now, by the transport that was left for the past. */
   goLive(): void {
     this.#pausedAt = null;
-    if (this.#next?.why === 'seek') this.#dropNext();
+    if (this.#backstage.why === 'seek') this.#dropNext();
     this.store.set({ rewound: false });
     if (this.#carrier instanceof Delayed) {
       this.#carrier.toLiveEdge();
-      if (this.#wishesInstant && this.#ascent.fallen === null) this.#climb(true);
+      const wished = this.#ascent.fallen ?? wishedTransport(this.store.get().choice);
+      if (wished === 'webrtc') this.#climb(true);
+      else if (wished !== this.#carrier.transport) this.#setPace(wished, 'chosen');
     }
     void this.screen.play();
+  }
+
+  /** Something gets ready behind the picture. */
+  get #isBusy(): boolean {
+    return this.#backstage.why !== null;
   }
 
   get #phase(): Phase['name'] {
@@ -362,7 +301,7 @@ export class Player {
   }
 
   #heard(carrier: Carrier, event: CarrierEvent): void {
-    if (carrier === this.#next?.carrier) this.#heardNext(this.#next, event);
+    this.#backstage.heard(carrier, event);
     if (carrier !== this.#carrier) return;
     switch (event.name) {
       case 'flows':
@@ -407,38 +346,10 @@ export class Player {
     }
   }
 
-  #heardNext(next: Next, { name }: CarrierEvent): void {
-    switch (name) {
-      case 'flows':
-        next.plays = true;
-        this.#promote();
-        break;
-      case 'lost':
-      case 'refused':
-      case 'never_connected':
-      case 'ended':
-      case 'moved':
-        this.#nextFailed(next);
-    }
-  }
-
-  #open(
-    next: Pick<Next, 'carrier' | 'why' | 'reason' | 'armed'> & { byViewer?: boolean; still?: boolean },
-  ): void {
-    this.#dropNext();
-    const { carrier } = next;
-    this.#next = { byViewer: false, ...next, plays: false, goodSeconds: 0, since: performance.now() };
-    this.screen.prepare(carrier.picture, () => this.#heard(carrier, { name: 'flows' }), next.still);
-    carrier.open();
-  }
-
-  /** Puts in front what is ready, if it may. */
-  #promote(): void {
-    const next = this.#next;
-    if (!next?.armed || !next.plays) return;
+  /** Puts in front what is ready. */
+  #promote(next: Next): void {
     const before = this.#carrier;
     const from = before?.transport ?? this.store.get().transport;
-    this.#next = null;
     this.#falling = null;
     clearTimeout(this.#retry);
     this.screen.commit();
@@ -476,25 +387,21 @@ export class Player {
       if (next.byViewer) this.store.set({ notice: { transport: playing, words, at: Date.now() } });
     }
     if (next.why === 'fall' || next.why === 'hedge') this.#falling = null;
-    this.#dropNext();
-    if (next.why === 'seek') void this.screen.play();
+    this.#seekingTo = null;
+    this.store.set({ climbing: false });
+    if (next.why === 'seek' && !next.still) void this.screen.play();
   }
 
   #dropNext(): void {
-    const next = this.#next;
-    this.#next = null;
+    this.#backstage.drop();
     this.#seekingTo = null;
-    if (!next) return;
-    this.screen.cancel();
-    next.carrier.close();
     this.store.set({ climbing: false });
   }
 
   /** Gets HLS ready; `fall` when nothing else will do, `hedge` in case. */
   #fall(reason: ChangeReason, why: 'hedge' | 'fall'): void {
-    if (this.#next && this.#next.why !== 'climb') {
-      if (why === 'fall') Object.assign(this.#next, { why, reason, armed: true });
-      this.#promote();
+    if (this.#isBusy && this.#backstage.why !== 'climb') {
+      if (why === 'fall') this.#backstage.arm({ why, reason });
       return;
     }
     // The first doubt is the cause, later ones follow from it.
@@ -505,13 +412,13 @@ export class Player {
 
   #fallIfOffered(): void {
     const falling = this.#falling;
-    if (!falling || (this.#next && this.#next.why !== 'climb')) return;
+    if (!falling || (this.#isBusy && this.#backstage.why !== 'climb')) return;
     if (!this.#offer) {
       if (falling.why === 'fall' && this.store.get().channel?.hls?.state === 'preparing')
         this.#softenRefusal();
       return;
     }
-    this.#open({ ...falling, carrier: this.#make(this.#slower, null) });
+    this.#backstage.open({ ...falling, carrier: this.#make(this.#slower, null) });
     if (falling.why === 'fall') this.#softenRefusal();
   }
 
@@ -527,8 +434,7 @@ export class Player {
 
   #arm(): void {
     if (this.#falling) this.#falling.armed = true;
-    if (this.#next?.why === 'hedge') this.#next.armed = true;
-    this.#promote();
+    if (this.#backstage.why === 'hedge') this.#backstage.arm();
   }
 
   #leaveInstant(to: Transport): void {
@@ -537,7 +443,7 @@ export class Player {
       this.#tellUnavailable(hls);
       return;
     }
-    this.#open({ carrier: this.#make(to, null), why: 'fall', reason: 'chosen', armed: true });
+    this.#backstage.open({ carrier: this.#make(to, null), why: 'fall', reason: 'chosen', armed: true });
   }
 
   #tellUnavailable(hls: HlsOffer | null): void {
@@ -546,15 +452,22 @@ export class Player {
   }
 
   #climb(byViewer: boolean): void {
+    this.#seekingTo = null;
     if (typeof RTCPeerConnection === 'undefined') return;
     const reason = byViewer ? 'chosen' : 'recovered';
-    this.#open({ carrier: this.#make('webrtc', null), why: 'climb', reason, armed: byViewer, byViewer });
+    this.#backstage.open({
+      carrier: this.#make('webrtc', null),
+      why: 'climb',
+      reason,
+      armed: byViewer,
+      byViewer,
+    });
   }
 
   #openPast(wallMs: number, still: boolean): void {
     if (!this.#offer) return;
     const carrier = this.#make(this.#slower, { wallMs });
-    this.#open({ carrier, why: 'seek', reason: 'rewound', armed: true, still });
+    this.#backstage.open({ carrier, why: 'seek', reason: 'rewound', armed: true, still });
     this.#seekingTo = wallMs;
   }
 
@@ -564,14 +477,20 @@ export class Player {
     if (!carrier) return;
     const { rewound, timeline } = this.store.get();
     const at = rewound && timeline ? { wallMs: timeline.positionMs } : null;
-    this.#open({ carrier: this.#make(carrier.transport, at), why: 'renew', reason: null, armed: true });
+    this.#backstage.open({
+      carrier: this.#make(carrier.transport, at),
+      why: 'renew',
+      reason: null,
+      armed: true,
+      still: this.screen.paused,
+    });
   }
 
   #setPace(to: Transport, reason: ChangeReason): void {
     const carrier = this.#carrier;
     if (!(carrier instanceof Delayed)) return;
     const from = carrier.transport;
-    carrier.setPace(to === 'hls' ? 'stable' : 'low');
+    carrier.setPace(to === 'hls' ? 'stable' : 'low', !this.store.get().rewound);
     this.store.set({ transport: carrier.transport });
     this.#note(from, carrier.transport, reason);
   }
@@ -586,7 +505,9 @@ export class Player {
       this.#dropNext();
       void this.#askChannel();
     } else if (phase.name === 'server_full') this.#fall('server_full', 'fall');
-    else if (phase.name === 'unsupported' || phase.name === 'failed') this.#fall('codec', 'fall');
+    else if (phase.name === 'unsupported') this.#fall('codec', 'fall');
+    // Who may not watch may not watch by HLS either.
+    else if (phase.name === 'failed' && !isForbidden(error)) this.#fall('codec', 'fall');
   }
 
   #lost(carrier: Carrier, reason: ChangeReason | null, words: string): void {
@@ -640,7 +561,7 @@ export class Player {
 
   #picture(): void {
     this.#mediaAt = performance.now();
-    if (this.#next?.why === 'hedge') this.#dropNext();
+    if (this.#backstage.why === 'hedge') this.#dropNext();
     if (this.#falling?.why === 'hedge') this.#falling = null;
     if (this.#phase === 'live') return;
     if (!this.#wasLive) this.store.set({ joinMs: performance.now() - this.#startedAt });
@@ -688,8 +609,7 @@ export class Player {
       const stats = await carrier.sample();
       if (stats && carrier === this.#carrier) this.#sampled(carrier, stats);
     }
-    const next = this.#next;
-    if (next) this.#judgeNext(next, await next.carrier.sample());
+    await this.#backstage.look();
     this.#watchPause();
     this.#climbIfDue();
     if (this.#ticks % VARIANTS_EVERY === 0) await this.#lookForVariants();
@@ -748,22 +668,10 @@ export class Player {
       carrier.toLiveEdge();
   }
 
-  #judgeNext(next: Next, stats: PlayerStats | null): void {
-    if (next !== this.#next) return;
-    if (next.why === 'climb' && next.plays) {
-      const good = (stats?.loss ?? 0) < GOOD_LOSS;
-      next.goodSeconds = good ? next.goodSeconds + 1 : 0;
-      if (next.goodSeconds >= GOOD_SECONDS) next.armed = true;
-    }
-    if (performance.now() - next.since > NEXT_LIMIT_MS && !(next.why === 'hedge' && next.plays))
-      this.#nextFailed(next);
-    else this.#promote();
-  }
-
   #climbIfDue(): void {
     const carrier = this.#carrier;
     const { rewound, paused } = this.store.get();
-    const busy = this.#next !== null || this.#falling !== null || rewound || paused || isHidden();
+    const busy = this.#isBusy || this.#falling !== null || rewound || paused || isHidden();
     if (!(carrier instanceof Delayed) || busy || this.#phase !== 'live') return;
     const now = performance.now();
     if (this.#wishesInstant && this.#ascent.isDue(now)) this.#climb(false);
@@ -804,26 +712,30 @@ export class Player {
     }
     this.#notePause();
     const since = this.#pausedAt;
-    if (!since || this.#next || !(this.#carrier instanceof Instant) || !this.#offer) return;
-    if (performance.now() - since.at > PARK_MS) this.#openPast(since.wallMs, true);
+    if (!since || this.#isBusy || !(this.#carrier instanceof Instant) || !this.#offer) return;
+    if (since.parked || performance.now() - since.at < PARK_MS) return;
+    since.parked = true;
+    this.#openPast(since.wallMs, true);
   }
 
   /** The layers of a simulcast come up one after another: a player reads their list once. */
   async #lookForVariants(): Promise<void> {
     const carrier = this.#carrier;
     const offer = this.#offer;
-    if (!(carrier instanceof Delayed) || !offer || this.#next || this.#phase !== 'live') return;
-    if (carrier.pinned === SOUND) return;
+    if (!(carrier instanceof Delayed) || !offer || this.#isBusy || this.#phase !== 'live') return;
+    if (carrier.pinned === SOUND || this.store.get().paused) return;
     const variants = await fetchVariants(offer.url);
-    if (variants === null || carrier !== this.#carrier || this.#next) return;
+    if (variants === null || carrier !== this.#carrier || this.#isBusy) return;
     const known = this.#variants;
-    this.#variants = variants.join();
+    this.#variants = variants;
     const shown = carrier.qualities.length - 1;
-    const grew = known === null ? shown > 0 && variants.length > shown : known !== this.#variants;
-    if (grew && this.#grownTo !== this.#variants) {
-      this.#grownTo = this.#variants;
-      this.#renew();
-    }
+    const grew = known
+      ? variants.some((variant) => !known.includes(variant))
+      : shown > 0 && variants.length > shown;
+    // What hls.js leaves out, because the browser cannot play it, is no reason to begin anew for ever.
+    if (!grew || this.#grownTo === variants.length) return;
+    this.#grownTo = variants.length;
+    this.#renew();
   }
 
   /** By the server's clock, which the times of a stream are told in. */
@@ -859,7 +771,7 @@ export class Player {
       this.#wasLive = false;
       this.#ascent.forget();
       this.#join();
-    } else if (phase === 'connecting' && this.#carrier === null && this.#next === null) {
+    } else if (phase === 'connecting' && this.#carrier === null && !this.#isBusy) {
       if (!on) this.#gone();
       else if (this.#falling === null && this.#joinable() !== null) this.#join();
     } else if (this.#carrier && this.#silentFor() > SILENCE_MS) {
@@ -898,6 +810,10 @@ export class Player {
   };
 }
 
+function isForbidden(error: unknown): boolean {
+  return error instanceof SignallingError && (error.status === 401 || error.status === 403);
+}
+
 function isHidden(): boolean {
   return typeof document !== 'undefined' && document.hidden;
 }
@@ -923,8 +839,5 @@ const DRIFT_MS = 6000;
 const JUST_NOW_MS = 500;
 /** Without a stall for so long, the smaller buffer may do again. */
 const CALM_MS = 120_000;
-const NEXT_LIMIT_MS = 12_000;
-const GOOD_LOSS = 0.03;
-const GOOD_SECONDS = 3;
 const VARIANTS_EVERY = 15;
 const MAX_CHANGES = 49;

@@ -84,4 +84,4 @@ export function durationWords(seconds: number): string {
   return words.join(' ') || '0 seconds';
 }
 
-const LIVE_WITHIN_S = 12;
+const LIVE_WITHIN_S = 1;

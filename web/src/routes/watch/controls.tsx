@@ -1,6 +1,7 @@
 import { Activity } from 'lucide-react';
 import { lazy, type RefObject, Suspense } from 'react';
-import type { Player, PlayerState } from '../../player/player';
+import type { Player } from '../../player/player';
+import type { PlayerState } from '../../player/state';
 import { Pill } from '../../ui/pill';
 import { clock } from '../../ui/time';
 import {

@@ -1,5 +1,6 @@
 import { X } from 'lucide-react';
-import type { Player, PlayerState } from '../../player/player';
+import type { Player } from '../../player/player';
+import type { PlayerState } from '../../player/state';
 import { transportName } from '../../player/transport';
 import { Button } from '../../ui/button';
 import { useNow } from '../../ui/time';

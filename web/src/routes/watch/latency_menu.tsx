@@ -1,6 +1,7 @@
 import { Menu } from '@base-ui/react/menu';
 import type { RefObject } from 'react';
-import type { Player, PlayerState } from '../../player/player';
+import type { Player } from '../../player/player';
+import type { PlayerState } from '../../player/state';
 import type { Choice } from '../../player/transport';
 import { Entry, MenuPanel } from '../picture/menu_parts';
 import { TransportName } from './transport_name';

@@ -1,4 +1,5 @@
-import type { Player, PlayerState } from '../../player/player';
+import type { Player } from '../../player/player';
+import type { PlayerState } from '../../player/state';
 import { behindWords } from '../../player/timeline';
 import { clock } from '../../ui/time';
 import { SeekBar } from '../picture/seek_bar';

@@ -13,8 +13,9 @@ import {
 } from 'lucide-react';
 import type { ReactNode } from 'react';
 import type { Recording } from '../../api/types';
-import type { Player, PlayerState } from '../../player/player';
+import type { Player } from '../../player/player';
 import { SOUND } from '../../player/quality';
+import type { PlayerState } from '../../player/state';
 import { Button, buttonClass } from '../../ui/button';
 import { Pill } from '../../ui/pill';
 import { Spinner } from '../../ui/spinner';

@@ -3,7 +3,7 @@ import { useParams } from '@tanstack/react-router';
 import { Eye } from 'lucide-react';
 import { useEffect, useState, useSyncExternalStore } from 'react';
 import { playerFor } from '../../early';
-import type { PlayerState } from '../../player/player';
+import type { PlayerState } from '../../player/state';
 import { Avatar } from '../../ui/avatar';
 import { Pill } from '../../ui/pill';
 import { ago, COUNT, clock, useNow } from '../../ui/time';

@@ -2,7 +2,8 @@
 import { Play, VolumeX } from 'lucide-react';
 import { lazy, Suspense, useEffect, useRef, useState } from 'react';
 import type { Recording } from '../../api/types';
-import type { Player, PlayerState } from '../../player/player';
+import type { Player } from '../../player/player';
+import type { PlayerState } from '../../player/state';
 import { toggleFullScreen, togglePip, useRotation } from '../picture/screen_acts';
 import { useShortcuts } from '../picture/shortcuts';
 import { useIdle } from '../picture/use_idle';

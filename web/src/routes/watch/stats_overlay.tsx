@@ -1,6 +1,6 @@
 import { X } from 'lucide-react';
 import { bitrateName, layerName } from '../../player/layers';
-import type { PlayerState } from '../../player/player';
+import type { PlayerState } from '../../player/state';
 import { type Change, transportName } from '../../player/transport';
 import { CopyButton } from '../../ui/copy';
 

@@ -1,4 +1,4 @@
-import type { PlayerState } from '../../player/player';
+import type { PlayerState } from '../../player/state';
 import { latencyWords, transportName } from '../../player/transport';
 
 /** "Instant 0.2 s": never silent about what plays. */
