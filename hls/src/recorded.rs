@@ -149,13 +149,12 @@ impl Recorded {
     }
 
     /// The multivariant playlist; `prefix` is put before the renditions' URIs. A video rendition that
-    /// has much less than the longest, such as a layer that died early, is not listed.
+    /// has much less than the longest of them, such as a layer that died early, is not listed.
     ///
     /// # Errors
     /// [`ReadError::NotFound`], should no rendition be worth it.
     pub fn multivariant(&self, prefix: &str) -> Result<Rendered, ReadError> {
-        let longest = self.0.renditions.values().map(Kept::played).max();
-        let longest = longest.unwrap_or_default();
+        let longest = self.longest_video();
         let is_worth = |kept: &Kept| !kept.is_video() || kept.played() * 5 >= longest * 4;
         let listed = self.0.renditions.iter().filter(|(_, kept)| is_worth(kept));
         let views = listed.map(|(name, kept)| (name.as_str(), &kept.view));
@@ -227,7 +226,7 @@ impl Recorded {
 
     /// The video rendition with most to see, of those that have about all of it.
     fn largest(&self) -> Option<&str> {
-        let longest = self.videos().map(|(_, kept)| kept.played()).max()?;
+        let longest = self.longest_video();
         let whole = self
             .videos()
             .filter(|(_, kept)| kept.played() * 5 >= longest * 4);
@@ -236,6 +235,11 @@ impl Recorded {
             (kept.height(), bandwidth)
         });
         largest.map(|(name, _)| name)
+    }
+
+    fn longest_video(&self) -> Duration {
+        let videos = self.videos().map(|(_, kept)| kept.played());
+        videos.max().unwrap_or_default()
     }
 
     fn sound(&self) -> Option<&str> {

