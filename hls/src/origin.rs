@@ -125,6 +125,11 @@ impl Origin {
     /// into URLs and file names and is the caller's: lower-case letters, digits and hyphens.
     #[must_use]
     pub fn writer(&self, name: &str) -> Writer {
+        // One that comes late has missed what the others had: players set renditions beside each
+        // other by the number of discontinuities.
+        let others = self.views();
+        let missed = others.iter().map(|(_, view)| view.discontinuities());
+        let missed = missed.max().unwrap_or_default();
         let (sender, receiver) = watch::channel(Arc::default());
         self.0.renditions.send_modify(|renditions| {
             Arc::make_mut(renditions).insert(name.to_owned(), receiver);
@@ -136,6 +141,7 @@ impl Origin {
             Arc::clone(&inner.config),
             inner.disk.clone(),
             Announcer::new(sender, inner.changes.clone()),
+            missed,
         )
     }
 

@@ -72,6 +72,13 @@ impl View {
         !self.ended && !self.has_media()
     }
 
+    /// Discontinuities so far, those that left the window among them.
+    pub(crate) fn discontinuities(&self) -> u64 {
+        let segments = self.done.iter().map(AsRef::as_ref).chain(&self.open);
+        let listed = segments.filter(|segment| segment.discontinuity).count();
+        self.discontinuity_sequence + u64::try_from(listed).unwrap_or_default()
+    }
+
     /// Whether segment `msn`, or its part `part`, is listed, or anything later (§6.2.5.2). A part
     /// behind the last one of a complete segment is the first of the next.
     pub(crate) fn has(&self, msn: u64, part: Option<usize>) -> bool {

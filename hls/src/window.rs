@@ -19,6 +19,14 @@ pub(crate) struct Window {
 }
 
 impl Window {
+    /// An empty one of a rendition that comes after so many discontinuities of the others.
+    pub(crate) fn after(discontinuities: u64) -> Self {
+        Self {
+            discontinuities_gone: discontinuities,
+            ..Self::default()
+        }
+    }
+
     /// Takes a complete segment. Returns those that leave.
     pub(crate) fn push(&mut self, segment: Segment, config: &Config) -> Vec<Arc<Segment>> {
         self.length += segment.duration;

@@ -78,13 +78,14 @@ impl Writer {
         config: Arc<Config>,
         disk: Option<Disk>,
         views: Announcer,
+        discontinuities_missed: u64,
     ) -> Self {
         Self {
             part_target: config.part_target,
             name: name.into(),
             config,
             disk,
-            window: Window::default(),
+            window: Window::after(discontinuities_missed),
             done: Arc::default(),
             open: None,
             next_msn: 0,

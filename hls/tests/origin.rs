@@ -222,6 +222,22 @@ async fn a_new_initialisation_is_a_discontinuity() {
 }
 
 #[tokio::test]
+async fn a_rendition_that_comes_late_counts_the_discontinuities_of_the_others() {
+    let origin = Origin::new(config(), "");
+    let mut early = Feed::new(&origin, "v0", video());
+    early.parts(8);
+    early.writer.begin(init(video())).unwrap();
+    early.at = Duration::from_secs(60);
+    early.parts(2);
+    let mut late = Feed::new(&origin, "v1", video());
+    late.at = early.at;
+    late.parts(2);
+    let rendered = origin.playlist("v1", PlaylistRequest::default()).await;
+    let text = String::from_utf8(rendered.unwrap().text().to_vec()).unwrap();
+    assert_eq!(Playlist::checked(&text).discontinuity_sequence, 1);
+}
+
+#[tokio::test]
 async fn a_change_of_size_alone_is_a_new_map_and_no_discontinuity() {
     let origin = Origin::new(config(), "");
     let mut feed = Feed::new(&origin, "v0", video());

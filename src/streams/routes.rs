@@ -226,7 +226,12 @@ async fn show_ingest(
         None => None,
     };
     let media_port = streams.sfu.media_addresses().first().map(|a| a.port());
-    Ok(Json(report(ingest, stats, media_port.unwrap_or_default())))
+    let stream = ingest.stream;
+    let mut report = report(ingest, stats, media_port.unwrap_or_default());
+    report.problem = report
+        .problem
+        .or_else(|| streams.playback.problem(&channel.handle, stream?));
+    Ok(Json(report))
 }
 
 fn report(ingest: Ingest, stats: Option<StreamStats>, media_port: u16) -> IngestReport {

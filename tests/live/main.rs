@@ -12,7 +12,6 @@
 mod checker;
 mod support;
 
-mod crash;
 mod encoders;
 mod foreign_peers;
 mod hls;

@@ -127,6 +127,23 @@ impl Playback {
         }
     }
 
+    /// What the creator of the stream should know of its HLS and recording, and what to do.
+    pub(super) fn problem(&self, handle: &str, stream: StreamId) -> Option<String> {
+        let on_air = self
+            .newest(handle)
+            .filter(|on_air| on_air.stream == stream)?;
+        if let Some(reason) = on_air.unavailable() {
+            return Some(format!(
+                "there is neither HLS nor a recording of this stream, since {reason}"
+            ));
+        }
+        let problem = on_air.origin.disk_problem()?.borrow().clone()?;
+        Some(format!(
+            "the server's disk does not take the stream ({problem}): viewers notice nothing, but \
+             what is missing cannot be rewound or recorded; make room in the data folder"
+        ))
+    }
+
     /// Why this server packages nothing, in words for viewers.
     fn reason(&self) -> Option<String> {
         if !self.0.settings.enabled {
