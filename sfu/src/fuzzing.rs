@@ -25,7 +25,7 @@ use crate::handle::Patched;
 use crate::ids::StreamId;
 use crate::keyframe::GopCache;
 use crate::lenient::Incomplete;
-use crate::packet::{AUDIO_CLOCK, LayerFormat, Layout, Packet, Slice, Source, VIDEO_CLOCK};
+use crate::packet::{AUDIO_CLOCK, LayerFormat, Layout, Origin, Packet, Slice, Source, VIDEO_CLOCK};
 use crate::rewrite::{Rewriter, Rewritten};
 use crate::sdp::{self, Accepted, Offer};
 use crate::session::{Outbox, Session};
@@ -597,6 +597,7 @@ fn tap_layout() -> Layout {
         codec,
         spec: spec(codec.for_str0m(), Frequency::NINETY_KHZ),
         size: None,
+        origin: Origin::Sent,
     };
     Layout {
         layers: [VideoCodec::H264, VideoCodec::H264, VideoCodec::Vp8]

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::config::Config;
 use crate::ids::{SessionId, StreamId};
+use crate::made::MadeLayer;
 use crate::registry::{Place, Registry};
 use crate::sdp::Offer;
 use crate::session::Session;
@@ -488,6 +489,30 @@ impl Sfu {
             .await?;
         }
         Some(tap)
+    }
+
+    /// Opens a layer of H264 that the server makes of what the stream's publisher sends, which is H264
+    /// too. Viewers get it like any other. `zero` is what the times of its access units count from:
+    /// [`Tap::zero`] where they are made of what a tap gave.
+    ///
+    /// `None`: the stream is not known, nobody publishes it or sends pictures yet, they are of another
+    /// codec, it has a layer of that name, or as many as it may have.
+    pub async fn make_layer(
+        &self,
+        stream: StreamId,
+        rid: &str,
+        zero: Instant,
+    ) -> Option<MadeLayer> {
+        let shard = self.inner.registry.stream(stream)?.publisher_shard()?;
+        let mailbox = self.inner.mailboxes.get(shard)?.clone();
+        let rid = rid.to_owned();
+        let door = self.ask(shard, |reply| Command::MakeLayer {
+            stream,
+            rid,
+            zero,
+            reply,
+        });
+        Some(MadeLayer::new(door.await??, mailbox))
     }
 
     /// Chooses a viewer's layer.

@@ -132,7 +132,8 @@ impl GopCache {
         too_old || self.bytes > self.most_bytes
     }
 
-    fn clear(&mut self) {
+    /// Drops the group; the next key frame begins another.
+    pub(crate) fn clear(&mut self) {
         self.packets.clear();
         self.is_open = false;
         self.bytes = 0;

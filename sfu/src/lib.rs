@@ -5,7 +5,8 @@
 //!
 //! `socket` (batches) → `shard` (whose datagram is it? [`demux`]) → `session::publisher` (decrypted,
 //! inspected by `video`, shared as a `packet`) → `stream` (every shard's own copy: layers, cached
-//! groups) → `session::viewer` (which `layer`, `rewrite`) → `egress` → `socket`.
+//! groups) → `session::viewer` (which `layer`, `rewrite`) → `egress` → `socket`. What a `tap` gives of a
+//! stream can come back as a further layer of it (`made`, `packetise`).
 //!
 //! `shard` and everything under it take the time as an argument and have no socket: `thread` drives
 //! them in the real world, the tests in virtual time.
@@ -20,7 +21,9 @@ mod ids;
 mod keyframe;
 mod layer;
 mod lenient;
+mod made;
 mod packet;
+mod packetise;
 mod rate;
 mod registry;
 mod rewrite;
@@ -44,6 +47,7 @@ pub use handle::{
     Sfu, StartError,
 };
 pub use ids::{ParseIdError, SessionId, StreamId};
+pub use made::MadeLayer;
 pub use sdp::ice_ufrag;
 pub use stats::{AudioStats, LayerStats, PublisherStats, SessionStats, StreamStats, Totals};
 pub use tap::{AccessUnit, Tap, TapCodec, TapTrack, Tapped, Track};

@@ -80,6 +80,31 @@ pub(crate) struct LayerFormat {
     pub(crate) spec: CodecSpec,
     /// Width and height in pixels, once seen.
     pub(crate) size: Option<(u32, u32)>,
+    pub(crate) origin: Origin,
+}
+
+/// Where a layer comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// The publisher sends it.
+    Sent,
+    /// The server makes it.
+    Made,
+    /// The server made it once. It keeps its place, so that all others keep theirs.
+    Withdrawn,
+}
+
+impl Layout {
+    /// Whether the publisher sent a packet itself.
+    pub(crate) fn is_sent(&self, packet: &Packet) -> bool {
+        match packet.source {
+            Source::Audio => true,
+            Source::Video(index) => {
+                let layer = self.layers.get(index);
+                layer.is_some_and(|layer| layer.origin == Origin::Sent)
+            }
+        }
+    }
 }
 
 impl LayerFormat {

@@ -177,7 +177,15 @@ impl StreamShared {
         codec_of(self.video.load(Ordering::Relaxed))
     }
 
-    /// Layers of the newest publisher.
+    /// The server makes more or fewer layers of what the publisher of that number sends.
+    pub(crate) fn change_layers(&self, epoch: u32, by: isize) {
+        if self.epochs.load(Ordering::Relaxed) == epoch {
+            let layers = self.layers().saturating_add_signed(by);
+            self.layers.store(layers, Ordering::Relaxed);
+        }
+    }
+
+    /// Layers of the newest publisher, with those that the server makes of them.
     pub(crate) fn layers(&self) -> usize {
         self.layers.load(Ordering::Relaxed)
     }

@@ -72,6 +72,9 @@ pub struct LayerStats {
     pub plis: u64,
     /// Whether packets came within the last second.
     pub active: bool,
+    /// Whether the server makes it of what the publisher sends. Told only where it does.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub made: bool,
 }
 
 /// The audio track as it arrives.

@@ -6,6 +6,7 @@
 
 mod catch_up;
 mod loss;
+mod making;
 mod numbering;
 mod outgoing;
 mod publisher;

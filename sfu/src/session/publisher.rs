@@ -9,13 +9,14 @@ use str0m::media::{KeyframeRequestKind, MediaKind, Mid, Rid};
 use str0m::rtp::{RtpPacket, Ssrc, Vp8Descriptor};
 use str0m::stats::MediaIngressStats;
 
+use super::making::Making;
 use super::numbering::Numbering;
 use super::{Link, Outbox, millis};
 use crate::config::Config;
 use crate::handle::Event;
 use crate::keyframe::{Asked, Hearing, RequestLimiter};
 use crate::packet::{
-    AUDIO_CLOCK, LayerFormat, Layout, Packet, Source, VIDEO_CLOCK, forwarded_extensions,
+    AUDIO_CLOCK, LayerFormat, Layout, Origin, Packet, Source, VIDEO_CLOCK, forwarded_extensions,
 };
 use crate::rate::RateMeter;
 use crate::stats::{AudioStats, LayerStats, PublisherStats, SessionStats};
@@ -32,14 +33,14 @@ pub(crate) struct Publisher {
     sources: Vec<(Ssrc, Source)>,
     /// SSRCs that another took the place of; what still comes of them is late.
     replaced: Vec<(Ssrc, Instant)>,
-    layers: Vec<LayerIn>,
+    pub(super) layers: Vec<LayerIn>,
     audio: Option<TrackIn>,
-    clock: CaptureClock,
+    pub(super) clock: CaptureClock,
     last_media: Option<Instant>,
     is_flowing: bool,
     silence: Duration,
-    request_interval: Duration,
-    most_layers: usize,
+    pub(super) request_interval: Duration,
+    pub(super) most_layers: usize,
     hearing: Hearing,
     keyframe_requests: u64,
     /// How old key frames may get; only while the stream is tapped.
@@ -48,7 +49,7 @@ pub(crate) struct Publisher {
 
 /// One track or layer as it arrives.
 #[derive(Debug)]
-struct TrackIn {
+pub(super) struct TrackIn {
     bytes: RateMeter,
     packets: u64,
     first_seq: u64,
@@ -57,9 +58,20 @@ struct TrackIn {
     numbering: Numbering,
 }
 
+/// What is counted of a packet.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Arrived {
+    pub(super) seq: u64,
+    pub(super) timestamp: u32,
+    pub(super) marker: bool,
+    pub(super) bytes: usize,
+}
+
 #[derive(Debug)]
-struct LayerIn {
+pub(super) struct LayerIn {
     rid: Option<Rid>,
+    /// For a layer that the server makes; it is never asked for anything.
+    pub(super) making: Option<Making>,
     track: TrackIn,
     frames: RateMeter,
     requests: RequestLimiter,
@@ -123,7 +135,7 @@ impl Publisher {
             str0m::Event::MediaIngressStats(stats) => self.take_stats(&stats),
             str0m::Event::IceConnectionStateChange(IceConnectionState::Completed) => {
                 // After an ICE restart packets are missing: viewers need a fresh start.
-                for layer in &mut self.layers {
+                for layer in self.sent_layers() {
                     layer.requests.want();
                 }
                 self.send_requests(link, now);
@@ -149,7 +161,7 @@ impl Publisher {
         };
         let capture_us = capture_time(&rtp, clock);
         let facts = self.inspect(source, &rtp);
-        let starts_keyframe = self.count(link, now, source, &rtp, facts, outbox);
+        let starts_keyframe = self.count(link, now, source, (&rtp).into(), facts, outbox);
         let is_vp8 = matches!(source, Source::Video(index)
             if self.layout.layers.get(index).is_some_and(|l| l.codec == VideoCodec::Vp8));
         self.pending.push(Arc::new(Packet {
@@ -222,7 +234,9 @@ impl Publisher {
 
     fn add_audio(&mut self, now: Instant, spec: CodecSpec, rtp: &RtpPacket) -> Source {
         let before = self.audio.take();
-        self.audio = Some(TrackIn::new(now, rtp, AUDIO_CLOCK, before.as_ref()));
+        let (seq, timestamp) = (*rtp.seq_no, rtp.header.timestamp);
+        let track = TrackIn::new(now, seq, timestamp, AUDIO_CLOCK, before.as_ref());
+        self.audio = Some(track);
         Arc::make_mut(&mut self.layout).audio = Some(spec);
         Source::Audio
     }
@@ -240,30 +254,22 @@ impl Publisher {
             codec,
             spec,
             size: None,
+            origin: Origin::Sent,
         };
-        let known = self.layers.iter().position(|known| known.rid == rid);
+        let is_same = |known: &LayerIn| known.making.is_none() && known.rid == rid;
+        let known = self.layers.iter().position(is_same);
+        if known.is_none() && self.sent_layers().count() >= self.most_layers {
+            return None;
+        }
         let before = known.and_then(|index| Some(&self.layers.get(index)?.track));
-        let mut layer = LayerIn {
-            rid,
-            track: TrackIn::new(now, rtp, VIDEO_CLOCK, before),
-            frames: RateMeter::new(now),
-            requests: RequestLimiter::new(self.request_interval),
-            asked: Asked::default(),
-            keyframe_timestamp: None,
-            keyframe_at: None,
-            is_unasked: false,
-            keyframe_interval: None,
-            nacks: 0,
-            plis: 0,
-        };
+        let (seq, timestamp) = (*rtp.seq_no, rtp.header.timestamp);
+        let track = TrackIn::new(now, seq, timestamp, VIDEO_CLOCK, before);
+        let mut layer = LayerIn::new(now, rid, track, self.request_interval);
         if before.is_some() {
             layer.requests.want();
         }
         let layout = Arc::make_mut(&mut self.layout);
         let index = known.unwrap_or(self.layers.len());
-        if index >= self.most_layers {
-            return None;
-        }
         match (self.layers.get_mut(index), layout.layers.get_mut(index)) {
             (Some(old), Some(old_format)) => {
                 *old = layer;
@@ -289,26 +295,26 @@ impl Publisher {
 
     /// Counts a packet. Returns whether it opens a key frame: of the packets of one key frame that
     /// say so (parameter sets, then slices) only the first does.
-    fn count(
+    pub(super) fn count(
         &mut self,
         link: &Link,
         now: Instant,
         source: Source,
-        rtp: &RtpPacket,
+        arrived: Arrived,
         facts: PayloadFacts,
         outbox: &mut Outbox,
     ) -> bool {
         let Source::Video(index) = source else {
             if let Some(audio) = &mut self.audio {
-                audio.count(now, rtp);
+                audio.count(now, arrived);
             }
             return false;
         };
         let Some(layer) = self.layers.get_mut(index) else {
             return false;
         };
-        layer.track.count(now, rtp);
-        if rtp.header.marker {
+        layer.track.count(now, arrived);
+        if arrived.marker {
             layer.frames.add(now, 1);
         }
         if facts.size.is_some() {
@@ -320,14 +326,17 @@ impl Publisher {
                 outbox.layers_changed(link.stream);
             }
         }
-        let opens = facts.starts_keyframe && layer.keyframe_timestamp != Some(rtp.header.timestamp);
+        let opens = facts.starts_keyframe && layer.keyframe_timestamp != Some(arrived.timestamp);
         if opens {
-            layer.keyframe_timestamp = Some(rtp.header.timestamp);
+            layer.keyframe_timestamp = Some(arrived.timestamp);
             layer.keyframe_interval = layer
                 .keyframe_at
                 .map(|at| now.saturating_duration_since(at));
             layer.keyframe_at = Some(now);
             layer.requests.satisfy();
+            if let Some(making) = &mut layer.making {
+                making.satisfy();
+            }
             let answer = layer.asked.answer(now, patience(link));
             layer.is_unasked = answer.is_none();
             if let Some(is_answered) = answer {
@@ -358,24 +367,37 @@ impl Publisher {
         if Some(stats.mid) != self.video_mid {
             return;
         }
-        if let Some(layer) = self.layers.iter_mut().find(|l| l.rid == stats.rid) {
+        if let Some(layer) = self.sent_layers().find(|l| l.rid == stats.rid) {
             layer.nacks = stats.nacks;
             layer.plis = stats.plis;
         }
     }
 
     /// Notes that a key frame of a layer is wanted.
-    pub(crate) fn want_keyframe(&mut self, index: usize) {
-        if let Some(layer) = self.layers.get_mut(index) {
-            layer.requests.want();
+    pub(crate) fn want_keyframe(&mut self, now: Instant, index: usize) {
+        let Some(layer) = self.layers.get_mut(index) else {
+            return;
+        };
+        match &mut layer.making {
+            None => layer.requests.want(),
+            Some(making) => {
+                if layer.track.is_active(now) && making.asks(now) {
+                    self.want_keyframes(now);
+                }
+            }
         }
     }
 
     /// Notes that key frames of all layers are wanted.
     pub(crate) fn want_keyframes(&mut self, now: Instant) {
-        for layer in self.layers.iter_mut().filter(|l| l.track.is_active(now)) {
+        for layer in self.sent_layers().filter(|l| l.track.is_active(now)) {
             layer.requests.want();
         }
+    }
+
+    /// The layers that the publisher sends itself.
+    fn sent_layers(&mut self) -> impl Iterator<Item = &mut LayerIn> {
+        self.layers.iter_mut().filter(|l| l.making.is_none())
     }
 
     /// Learns whether the stream is tapped: how old its key frames may get then.
@@ -389,6 +411,7 @@ impl Publisher {
         let is_deaf = self.hearing.is_deaf();
         self.layers
             .iter()
+            .filter(|layer| layer.making.is_none())
             .filter(|layer| layer.track.is_active(now) && !layer.requests.is_wanted())
             .map(|layer| layer.tap_deadline(age, is_deaf))
             .min()
@@ -402,7 +425,7 @@ impl Publisher {
         let is_due = self.tap_deadline(now).is_some_and(|at| now >= at);
         let asks = |layer: &LayerIn| layer.track.is_active(now) && layer.requests.is_due(now);
         if is_due || self.layers.iter().any(asks) {
-            for layer in &mut self.layers {
+            for layer in self.sent_layers() {
                 layer.requests.want_at_once();
             }
         }
@@ -445,8 +468,10 @@ impl Publisher {
         }
     }
 
-    /// What is to be done from time to time: unanswered requests of layers that are not paused.
-    pub(crate) fn sweep(&mut self, link: &Link, now: Instant) {
+    /// What is to be done from time to time: layers that nobody makes any more, unanswered requests of
+    /// layers that are not paused.
+    pub(crate) fn sweep(&mut self, link: &Link, now: Instant, outbox: &mut Outbox) {
+        self.withdraw_left(link, outbox);
         let mut unanswered = 0;
         for layer in &mut self.layers {
             let is_paused = now.saturating_duration_since(layer.track.last) > PAUSED_AFTER;
@@ -471,14 +496,14 @@ impl Publisher {
     }
 
     pub(crate) fn fill(&mut self, stats: &mut SessionStats, now: Instant) {
-        stats.packets = self.layers.iter().map(|l| l.track.packets).sum::<u64>()
-            + self.audio.as_ref().map_or(0, |a| a.packets);
-        stats.bitrate = self
-            .layers
-            .iter_mut()
-            .map(|l| l.track.bitrate(now))
-            .chain(self.audio.iter_mut().map(|a| a.bitrate(now)))
-            .sum();
+        let audio = self.audio.as_ref().map_or(0, |a| a.packets);
+        stats.packets = audio + self.sent_layers().map(|l| l.track.packets).sum::<u64>();
+        let audio = self.audio.as_mut().map_or(0, |a| a.bitrate(now));
+        stats.bitrate = audio
+            + self
+                .sent_layers()
+                .map(|l| l.track.bitrate(now))
+                .sum::<u64>();
         stats.codec = self
             .layout
             .layers
@@ -505,6 +530,7 @@ impl Publisher {
             .layers
             .iter_mut()
             .zip(&self.layout.layers)
+            .filter(|(_, format)| format.origin != Origin::Withdrawn)
             .map(|(layer, format)| (format.area(), layer.stats(format, now)))
             .collect();
         stats.sort_by_key(|(area, stats)| std::cmp::Reverse((*area, stats.bitrate)));
@@ -524,6 +550,28 @@ impl Publisher {
 }
 
 impl LayerIn {
+    pub(super) fn new(
+        now: Instant,
+        rid: Option<Rid>,
+        track: TrackIn,
+        request_interval: Duration,
+    ) -> Self {
+        Self {
+            rid,
+            making: None,
+            track,
+            frames: RateMeter::new(now),
+            requests: RequestLimiter::new(request_interval),
+            asked: Asked::default(),
+            keyframe_timestamp: None,
+            keyframe_at: None,
+            is_unasked: false,
+            keyframe_interval: None,
+            nacks: 0,
+            plis: 0,
+        }
+    }
+
     /// When a key frame is to be asked for so that none gets older than `age`. One that was not
     /// answered is repeated sooner than that, but seldom where nobody seems to listen: the publisher
     /// may have been misjudged.
@@ -556,16 +604,22 @@ impl LayerIn {
             nacks: self.nacks,
             plis: self.plis,
             active: self.track.is_active(now),
+            made: self.making.is_some(),
         }
     }
 }
 
 impl TrackIn {
-    /// Begins with `first`; goes on where the SSRC before it ended.
-    fn new(now: Instant, first: &RtpPacket, clock: u32, before: Option<&Self>) -> Self {
-        let seq = *first.seq_no;
+    /// Begins with these numbers; goes on where the SSRC before it ended.
+    pub(super) fn new(
+        now: Instant,
+        seq: u64,
+        timestamp: u32,
+        clock: u32,
+        before: Option<&Self>,
+    ) -> Self {
         let mut numbering = before.map_or_else(|| Numbering::new(clock), |track| track.numbering);
-        numbering.restart(now, seq, first.header.timestamp);
+        numbering.restart(now, seq, timestamp);
         Self {
             bytes: RateMeter::new(now),
             packets: 0,
@@ -576,11 +630,11 @@ impl TrackIn {
         }
     }
 
-    fn count(&mut self, now: Instant, rtp: &RtpPacket) {
-        self.bytes.add(now, rtp.payload.len() as u64);
+    fn count(&mut self, now: Instant, arrived: Arrived) {
+        self.bytes.add(now, arrived.bytes as u64);
         self.packets += 1;
-        self.first_seq = self.first_seq.min(*rtp.seq_no);
-        self.highest_seq = self.highest_seq.max(*rtp.seq_no);
+        self.first_seq = self.first_seq.min(arrived.seq);
+        self.highest_seq = self.highest_seq.max(arrived.seq);
         self.last = now;
     }
 
@@ -589,11 +643,22 @@ impl TrackIn {
     }
 
     fn lost(&self) -> u64 {
-        (self.highest_seq - self.first_seq + 1).saturating_sub(self.packets)
+        (self.highest_seq - self.first_seq + 1).saturating_sub(self.packets.max(1))
     }
 
     fn is_active(&self, now: Instant) -> bool {
         now.saturating_duration_since(self.last) <= PAUSED_AFTER
+    }
+}
+
+impl From<&RtpPacket> for Arrived {
+    fn from(rtp: &RtpPacket) -> Self {
+        Self {
+            seq: *rtp.seq_no,
+            timestamp: rtp.header.timestamp,
+            marker: rtp.header.marker,
+            bytes: rtp.payload.len(),
+        }
     }
 }
 
@@ -634,7 +699,7 @@ fn capture_time(rtp: &RtpPacket, clock: u32) -> Option<i64> {
 /// The offset is that of the packet that was least delayed, and creeps up slowly, so that it follows
 /// clocks that drift apart. It is one for all tracks of the publisher: audio and video stay in sync.
 #[derive(Debug)]
-struct CaptureClock {
+pub(super) struct CaptureClock {
     start: Instant,
     offset_us: Option<i64>,
     crept_at: Instant,
@@ -652,6 +717,18 @@ impl CaptureClock {
             offset_us: None,
             crept_at: start,
         }
+    }
+
+    /// The RTP timestamp of video that was captured then, on a clock of our own.
+    pub(super) fn timestamp_of(&self, captured: Instant) -> u32 {
+        let since_start = captured.saturating_duration_since(self.start);
+        let ticks = since_start.as_nanos() * u128::from(VIDEO_CLOCK) / 1_000_000_000;
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "RTP timestamps are modulo 2^32"
+        )]
+        let timestamp = ticks as u32;
+        timestamp
     }
 
     fn wallclock(&mut self, arrival: Instant, capture_us: Option<i64>) -> Instant {

@@ -18,7 +18,7 @@ use crate::egress::Str0mEgress;
 use crate::handle::{LayerChoice, LayerError};
 use crate::keyframe::GopCache;
 use crate::layer::{Candidate, LayerSelector};
-use crate::packet::{AUDIO_CLOCK, Packet, Source, VIDEO_CLOCK};
+use crate::packet::{AUDIO_CLOCK, LayerFormat, Origin, Packet, Source, VIDEO_CLOCK};
 use crate::rate::RateMeter;
 use crate::stats::SessionStats;
 use crate::stream::Media;
@@ -476,14 +476,10 @@ impl Viewer {
     /// Takes the viewer's wish.
     pub(crate) fn choose(&mut self, choice: LayerChoice, media: &Media) -> Result<(), LayerError> {
         if let LayerChoice::Rid(wanted) = &choice {
-            let mut rids = media.layout.layers.iter().filter_map(|l| l.rid.as_ref());
-            if !rids.any(|rid| rid == wanted) {
-                let known: Vec<_> = media
-                    .layout
-                    .layers
-                    .iter()
-                    .filter_map(|l| l.rid.clone())
-                    .collect();
+            let open = |l: &&LayerFormat| l.origin != Origin::Withdrawn;
+            let layers = media.layout.layers.iter().filter(open);
+            if !layers.clone().any(|l| l.rid.as_ref() == Some(wanted)) {
+                let known: Vec<_> = layers.filter_map(|l| l.rid.clone()).collect();
                 return Err(LayerError::UnknownLayer {
                     wanted: wanted.chars().take(64).collect(),
                     known: if known.is_empty() {

@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use super::Shard;
 use crate::handle::{CloseReason, LayerChoice, LayerError, PatchError, Patched};
 use crate::ids::{SessionId, StreamId};
+use crate::made::Door;
 use crate::packet::Slice;
 use crate::session::Kind;
 use crate::stats::{SessionStats, StreamStats};
@@ -31,6 +32,12 @@ pub(crate) enum Command {
         stream: StreamId,
         feed: Feed,
         reply: oneshot::Sender<()>,
+    },
+    MakeLayer {
+        stream: StreamId,
+        rid: String,
+        zero: Instant,
+        reply: oneshot::Sender<Option<Door>>,
     },
     Patch {
         session: SessionId,
@@ -84,6 +91,14 @@ impl Shard {
             } => {
                 self.tap(now, stream, feed);
                 let _ = reply.send(());
+            }
+            Command::MakeLayer {
+                stream,
+                rid,
+                zero,
+                reply,
+            } => {
+                let _ = reply.send(self.make_layer(now, stream, &rid, zero));
             }
             Command::Patch {
                 session,

@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::{Message, Shard, Target};
 use crate::handle::CloseReason;
 use crate::ids::StreamId;
+use crate::made::{Door, MadeUnit};
 use crate::packet::Slice;
 use crate::registry::StreamShared;
 use crate::session::{Kind, Publisher, Session};
@@ -55,7 +56,11 @@ impl Shard {
         let share = || {
             if stream.media.absorb(now, slice) {
                 self.forward(now, slice, &mut stream);
-                if is_ours && let Some(feed) = &stream.tap {
+                let is_sent = || slice.packets.iter().any(|p| slice.layout.is_sent(p));
+                if is_ours
+                    && let Some(feed) = &stream.tap
+                    && is_sent()
+                {
                     feed.offer(slice, &self.registry.counters.tap_lost);
                 }
             }
@@ -110,7 +115,7 @@ impl Shard {
     pub(super) fn request_keyframe(&mut self, now: Instant, stream: StreamId, layer: usize) {
         let message = Message::Keyframe { stream, layer };
         self.ask_publisher(now, stream, message, |publisher| {
-            publisher.want_keyframe(layer);
+            publisher.want_keyframe(now, layer);
         });
     }
 
@@ -119,6 +124,49 @@ impl Shard {
         self.ask_publisher(now, stream, message, |publisher| {
             publisher.want_keyframes(now);
         });
+    }
+
+    /// Opens a layer of H264 beside those of the stream's publisher.
+    pub(super) fn make_layer(
+        &mut self,
+        now: Instant,
+        stream: StreamId,
+        rid: &str,
+        zero: Instant,
+    ) -> Option<Door> {
+        let epoch = self.streams.get(&stream)?.media.epoch;
+        let key = self.publisher_of(stream, epoch)?;
+        let mut door = None;
+        self.with_session(now, key, |session, outbox| {
+            if let Kind::Publisher(publisher) = &mut session.kind {
+                let made = publisher.make_layer(&session.link, now, rid, outbox);
+                door = made.map(|(layer, line)| {
+                    let line = Arc::downgrade(&line);
+                    Door::new(stream, epoch, layer, zero, line)
+                });
+            }
+        });
+        door
+    }
+
+    /// Takes an access unit of a made layer, unless its publisher is gone.
+    pub(super) fn take_made(&mut self, now: Instant, unit: &MadeUnit) {
+        let Some(key) = self.publisher_of(unit.stream, unit.epoch) else {
+            return;
+        };
+        self.with_session(now, key, |session, outbox| {
+            if let Kind::Publisher(publisher) = &mut session.kind {
+                publisher.take_made(&session.link, now, unit, outbox);
+            }
+        });
+    }
+
+    /// Our publisher of a stream that has this number.
+    fn publisher_of(&self, stream: StreamId, epoch: u32) -> Option<usize> {
+        let is_it =
+            |session: &Session| matches!(&session.kind, Kind::Publisher(p) if p.epoch == epoch);
+        let mut keys = self.streams.get(&stream)?.publishers.iter().copied();
+        keys.find(|key| self.sessions.get(*key).is_some_and(is_it))
     }
 
     /// Asks the stream's publisher, or with `message` the shard that has it.

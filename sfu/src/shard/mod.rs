@@ -28,6 +28,7 @@ use crate::demux;
 use crate::handle::{CloseReason, Event, Role};
 use crate::ids::{SessionId, StreamId};
 use crate::lenient::Incomplete;
+use crate::made::MadeUnit;
 use crate::packet::Slice;
 use crate::registry::Registry;
 use crate::session::{Kind, Outbox, Session};
@@ -98,6 +99,8 @@ pub(crate) enum Message {
     Keyframes {
         stream: StreamId,
     },
+    /// Of a layer that the server makes.
+    Made(MadeUnit),
     Stray {
         protocol: Protocol,
         source: SocketAddr,
@@ -420,6 +423,7 @@ impl Shard {
             Message::Slice(slice) => self.distribute(now, &slice, false),
             Message::Keyframe { stream, layer } => self.request_keyframe(now, stream, layer),
             Message::Keyframes { stream } => self.request_keyframes(now, stream),
+            Message::Made(unit) => self.take_made(now, &unit),
             Message::Stray {
                 protocol,
                 source,

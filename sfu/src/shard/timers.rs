@@ -108,9 +108,9 @@ impl Shard {
         let stream = link.stream;
         if matches!(session.kind, Kind::Publisher(_)) {
             self.follow_tap(now, key);
-            self.with_session(now, key, |session, _| {
+            self.with_session(now, key, |session, outbox| {
                 if let Kind::Publisher(publisher) = &mut session.kind {
-                    publisher.sweep(&session.link, now);
+                    publisher.sweep(&session.link, now, outbox);
                 }
             });
             self.send_requests(now, key);

@@ -18,27 +18,27 @@ fn stream() -> StreamId {
 }
 
 /// The listener's end of a tap.
-struct Listener {
+pub(super) struct Listener {
     slices: mpsc::Receiver<Arc<Slice>>,
     reader: Reader,
     /// What units' times count from, in µs since the start of the test.
     zero_us: i64,
-    tracks: Vec<Vec<TapTrack>>,
-    units: Vec<Unit>,
+    pub(super) tracks: Vec<Vec<TapTrack>>,
+    pub(super) units: Vec<Unit>,
     is_over: bool,
 }
 
 /// A unit with what its bytes say.
 #[derive(Debug, Clone)]
-struct Unit {
-    unit: AccessUnit,
-    mark: Mark,
+pub(super) struct Unit {
+    pub(super) unit: AccessUnit,
+    pub(super) mark: Mark,
     /// When it came out, since the start of the test.
     at: Duration,
 }
 
 impl World {
-    fn tap(&mut self) -> Listener {
+    pub(super) fn tap(&mut self) -> Listener {
         let (feed, slices) = Feed::open();
         self.tell_all(|| {
             let (reply, _) = oneshot::channel();
@@ -59,7 +59,7 @@ impl World {
     }
 
     /// Lets time pass while the listener listens.
-    fn run_tapped(&mut self, listener: &mut Listener, duration: Duration) {
+    pub(super) fn run_tapped(&mut self, listener: &mut Listener, duration: Duration) {
         let end = self.now + duration;
         while self.now < end {
             self.run(Duration::from_millis(10));
@@ -98,7 +98,7 @@ impl World {
 }
 
 impl Listener {
-    fn of(&self, track: Track) -> impl Iterator<Item = &Unit> {
+    pub(super) fn of(&self, track: Track) -> impl Iterator<Item = &Unit> {
         self.units.iter().filter(move |u| u.unit.track == track)
     }
 

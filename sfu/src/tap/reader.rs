@@ -16,7 +16,7 @@ use super::h264::FrameNum;
 use super::picture::{Assembled, Assembler, Picture};
 use super::reorder::{Ordered, Reorder};
 use super::{AccessUnit, TapCodec, TapTrack, Tapped, Track};
-use crate::packet::{AUDIO_CLOCK, Layout, Slice, Source, VIDEO_CLOCK};
+use crate::packet::{AUDIO_CLOCK, Layout, Origin, Slice, Source, VIDEO_CLOCK};
 
 /// Makes access units of a stream's packets.
 #[derive(Debug)]
@@ -397,7 +397,13 @@ impl Picture {
 fn codec_of(layout: &Layout, track: Track) -> Option<TapCodec> {
     match track {
         Track::Audio => layout.audio.as_ref().map(|_| TapCodec::Opus),
-        Track::Video(index) => layout.layers.get(index).map(|layer| layer.codec.into()),
+        Track::Video(index) => {
+            let layer = layout
+                .layers
+                .get(index)
+                .filter(|l| l.origin == Origin::Sent);
+            layer.map(|layer| layer.codec.into())
+        }
     }
 }
 
@@ -412,6 +418,7 @@ fn tracks_of(layout: &Layout) -> Vec<TapTrack> {
         .layers
         .iter()
         .enumerate()
+        .filter(|(_, layer)| layer.origin == Origin::Sent)
         .map(|(index, layer)| TapTrack {
             track: Track::Video(index),
             codec: layer.codec.into(),

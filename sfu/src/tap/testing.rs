@@ -9,7 +9,7 @@ use str0m::media::Frequency;
 use str0m::rtp::ExtensionValues;
 
 use crate::ids::StreamId;
-use crate::packet::{LayerFormat, Layout, Packet, Slice, Source};
+use crate::packet::{LayerFormat, Layout, Origin, Packet, Slice, Source};
 use crate::video::VideoCodec;
 
 /// Kinds of pictures.
@@ -258,6 +258,7 @@ pub(super) fn slice_of(
         codec,
         spec: spec(codec.for_str0m(), Frequency::NINETY_KHZ),
         size: None,
+        origin: Origin::Sent,
     };
     let layout = Layout {
         layers: (0..layers).map(layer).collect(),
