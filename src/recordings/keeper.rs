@@ -1,7 +1,7 @@
 //! The task that follows the streams: it opens and finishes recordings, and deletes what is too old
 //! or too much. At the start it puts in order what a crash left behind.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use sfu::StreamId;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -45,13 +45,18 @@ pub(super) async fn run(
         .archive
         .clone()
         .map(|archive| tokio::spawn(upload::run(recordings.clone(), archive, stop.clone())));
-    let mut tasks = JoinSet::new();
+    let mut followed = Followed {
+        inner: Arc::clone(inner),
+        stop: stop.clone(),
+        opening: HashMap::new(),
+        finishing: JoinSet::new(),
+    };
     let mut sweeps = interval(SWEEP_EVERY);
     sweeps.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             event = events.recv() => match event {
-                Ok(event) => take(inner, event, &stop, &mut tasks),
+                Ok(event) => followed.take(event),
                 Err(RecvError::Lagged(lost)) => {
                     // Their recordings are finished at the next start.
                     tracing::warn!(lost, "Lost {lost} stream events; recordings may be late");
@@ -59,54 +64,77 @@ pub(super) async fn run(
                 Err(RecvError::Closed) => break,
             },
             _ = sweeps.tick() => report(sweep(inner).await),
-            Some(ended) = tasks.join_next() => report_panic(ended),
+            Some(ended) = followed.finishing.join_next() => report_panic(ended),
             () = stop.cancelled() => break,
         }
     }
     loop {
         match events.try_recv() {
-            Ok(event) => take(inner, event, &stop, &mut tasks),
+            Ok(event) => followed.take(event),
             Err(TryRecvError::Lagged(_)) => {}
             Err(TryRecvError::Empty | TryRecvError::Closed) => break,
         }
     }
-    while let Some(ended) = tasks.join_next().await {
-        report_panic(ended);
-    }
+    followed.join().await;
     report_panic(mp4s.await);
     if let Some(uploads) = uploads {
         report_panic(uploads.await);
     }
 }
 
-fn take(inner: &Arc<Inner>, event: StreamEvent, stop: &CancellationToken, tasks: &mut JoinSet<()>) {
-    match event {
-        StreamEvent::Started {
-            stream,
-            channel,
-            at,
-        } => {
-            let inner = Arc::clone(inner);
-            tasks.spawn(async move { opened(&inner, stream, channel, at).await });
+/// Streams whose recordings are being opened or finished.
+struct Followed {
+    inner: Arc<Inner>,
+    stop: CancellationToken,
+    /// Of streams on air: a recording is not finished before it was opened.
+    opening: HashMap<StreamId, JoinHandle<()>>,
+    finishing: JoinSet<()>,
+}
+
+impl Followed {
+    fn take(&mut self, event: StreamEvent) {
+        let inner = Arc::clone(&self.inner);
+        match event {
+            StreamEvent::Started {
+                stream,
+                channel,
+                at,
+            } => {
+                // What never gets a row gets one at the next start, from its folder.
+                let open = async move { insist(|| open(&inner, stream, channel, at)).await };
+                self.opening.insert(stream, tokio::spawn(open));
+            }
+            StreamEvent::Ended { stream, at, .. } => {
+                let (stop, opening) = (self.stop.clone(), self.opening.remove(&stream));
+                self.finishing.spawn(async move {
+                    if let Some(opening) = opening {
+                        report_panic(opening.await);
+                    }
+                    until_written(&inner.folder(stream), &stop).await;
+                    insist(|| finish_stream(&inner, stream, at)).await;
+                });
+            }
+            _ => {}
         }
-        StreamEvent::Ended { stream, at, .. } => {
-            let (inner, stop) = (Arc::clone(inner), stop.clone());
-            tasks.spawn(async move {
-                let recorded = written(&inner.folder(stream), &stop).await;
-                if let Err(error) = finish_stream(&inner, stream, at, recorded).await {
-                    log_store_error(&error);
-                }
-            });
+    }
+
+    async fn join(mut self) {
+        while let Some(ended) = self.finishing.join_next().await {
+            report_panic(ended);
         }
-        _ => {}
+        for opening in self.opening.into_values() {
+            report_panic(opening.await);
+        }
     }
 }
 
-/// A stream is on air: it gets a recording, where its channel has that. A database that is away is
-/// asked again, and what never gets a row gets one at the next start, from its folder.
-async fn opened(inner: &Inner, stream: StreamId, channel: ChannelId, at: Timestamp) {
+/// Does it again when the database is away, for a few seconds.
+async fn insist<F>(act: impl Fn() -> F)
+where
+    F: Future<Output = Result<(), StoreError>>,
+{
     for tried in 0..TRIES {
-        match open(inner, stream, channel, at).await {
+        match act().await {
             Ok(()) => return,
             Err(error) => log_store_error(&error),
         }
@@ -114,6 +142,7 @@ async fn opened(inner: &Inner, stream: StreamId, channel: ChannelId, at: Timesta
     }
 }
 
+/// A stream is on air: it gets a recording, where its channel has that.
 async fn open(
     inner: &Inner,
     stream: StreamId,
@@ -128,9 +157,8 @@ async fn open(
     }
 }
 
-/// What is on disk of a stream that ended, once that is all. When the server stops, nobody packages
-/// any more.
-async fn written(folder: &Path, stop: &CancellationToken) -> Result<Recorded, OpenError> {
+/// Waits until all of a stream that ended is on disk. When the server stops, nobody packages any more.
+async fn until_written(folder: &Path, stop: &CancellationToken) {
     let waiting = async {
         loop {
             match read(folder).await {
@@ -144,7 +172,6 @@ async fn written(folder: &Path, stop: &CancellationToken) -> Result<Recorded, Op
         _ = timeout(WRITTEN_WITHIN, waiting) => {}
         () = stop.cancelled() => {}
     }
-    read(folder).await
 }
 
 /// Reads past the library, which would remember what is not whole.
@@ -156,11 +183,11 @@ async fn finish_stream(
     inner: &Inner,
     stream: StreamId,
     ended_at: Timestamp,
-    recorded: Result<Recorded, OpenError>,
 ) -> Result<(), StoreError> {
     let Some(recording) = store::by_stream(&inner.db, stream).await? else {
         return Ok(());
     };
+    let recorded = read(&inner.folder(stream)).await;
     finish(inner, recording, ended_at, recorded).await?;
     // What is new may be what is too much.
     sweep(inner).await
