@@ -21,6 +21,7 @@ pub mod streams;
 
 pub mod recordings;
 
+pub mod cards;
 pub mod router;
 pub mod serve;
 pub mod spa;

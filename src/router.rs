@@ -19,6 +19,7 @@ use utoipa::openapi::OpenApi as Description;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::accounts::{self, Accounts};
+use crate::cards::Cards;
 use crate::channels::{self, Channels};
 use crate::clock::Clock;
 use crate::db::Db;
@@ -72,11 +73,17 @@ struct Api;
 /// Everything on the public listener.
 pub fn public(services: &Services) -> Router {
     let (routes, description) = described(services);
+    let cards = Cards::new(
+        services.channels.clone(),
+        services.streams.clone(),
+        services.recordings.clone(),
+    );
+    let pages = Router::new().fallback(spa::page_or_file).with_state(cards);
     Router::new()
         .merge(routes)
         .route("/api/openapi.json", get(|| async { Json(description) }))
         .merge(health(services))
-        .fallback(spa::page_or_file)
+        .fallback_service(pages)
         .layer(from_fn_with_state(
             services.content_policy.clone(),
             spa::secure,

@@ -13,6 +13,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
+use crate::cards::{Cards, Page};
 use crate::error::Problem;
 use crate::request::Client;
 use crate::secret::hex;
@@ -58,7 +59,11 @@ fn origin(url: &str) -> &str {
 }
 
 /// Answers what no route has: a file of the front end, or one of its pages.
-pub async fn page_or_file(request: Request) -> Response {
+pub async fn page_or_file(
+    State(cards): State<Cards>,
+    client: Client,
+    request: Request,
+) -> Response {
     let path = request.uri().path().trim_start_matches('/');
     if is_api(path) {
         let words = "there is nothing at this address; /api/openapi.json lists what there is";
@@ -73,11 +78,31 @@ pub async fn page_or_file(request: Request) -> Response {
     if path.starts_with("assets/") {
         return StatusCode::NOT_FOUND.into_response();
     }
-    let mut response = file("index.html", request.headers()).unwrap_or_else(not_built);
-    if !is_page(path) && response.status() == StatusCode::OK {
+    let page = match is_page(path) {
+        true => cards.page(path).await,
+        false => Page::Missing,
+    };
+    let mut response = match &page {
+        Page::Shown(card) => with_card(&card.head(&client.origin)),
+        Page::Plain | Page::Missing => file("index.html", request.headers()),
+    }
+    .unwrap_or_else(not_built);
+    if page == Page::Missing && response.status() == StatusCode::OK {
         *response.status_mut() = StatusCode::NOT_FOUND;
     }
     response
+}
+
+/// The front end's page with lines of its own in the head.
+fn with_card(head: &str) -> Option<Response> {
+    let index = Built::get("index.html")?;
+    let text = std::str::from_utf8(&index.data).ok()?;
+    let text = text.replacen("</head>", &format!("{head}</head>"), 1);
+    let headers = [
+        (CONTENT_TYPE, "text/html; charset=utf-8"),
+        (CACHE_CONTROL, "no-cache"),
+    ];
+    Some((headers, text).into_response())
 }
 
 fn is_api(path: &str) -> bool {

@@ -19,7 +19,7 @@ const ROWS: [&[&str]; 10] = [
     &["channels"],
     &["sign_in", "streams"],
     &["recordings"],
-    &["serve", "spa"],
+    &["cards", "serve", "spa"],
     &["router"],
     &["app", "doctor"],
 ];

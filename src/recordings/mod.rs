@@ -316,6 +316,15 @@ impl Recordings {
         Ok((recordings, Tasks { keeper, stop }))
     }
 
+    /// A recording that whoever has its address may watch.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn shared(&self, id: RecordingId) -> Result<Option<Recording>, StoreError> {
+        let found = self.0.look_up(id).await?;
+        Ok(found.filter(|recording| recording.visibility != Visibility::Private))
+    }
+
     /// The routes under `/api` of this domain.
     pub fn routes(&self) -> OpenApiRouter {
         routes::routes(self.clone())

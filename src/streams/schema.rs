@@ -51,6 +51,8 @@ pub(super) struct LayerStats {
     nacks: u64,
     plis: u64,
     active: bool,
+    /// Whether the server makes it of what the publisher sends; left out where it does not.
+    made: Option<bool>,
 }
 
 /// The audio track as it arrives.
@@ -103,7 +105,11 @@ mod tests {
             described::<StreamStats>(),
             sent(&sfu::StreamStats::default())
         );
-        assert_eq!(described::<LayerStats>(), sent(&sfu::LayerStats::default()));
+        let made = sfu::LayerStats {
+            made: true,
+            ..sfu::LayerStats::default()
+        };
+        assert_eq!(described::<LayerStats>(), sent(&made));
         assert_eq!(described::<AudioStats>(), sent(&sfu::AudioStats::default()));
     }
 }

@@ -47,6 +47,7 @@ impl Packaging {
             packager: Packager::start(config, on_air.origin.clone(), thumbnails),
             renditions: Renditions::default(),
             has_sound: false,
+            is_playable: false,
         };
         loop {
             tokio::select! {
@@ -113,6 +114,8 @@ struct Feed {
     packager: Packager,
     renditions: Renditions,
     has_sound: bool,
+    /// Whether the publisher's pictures are H264.
+    is_playable: bool,
 }
 
 impl Feed {
@@ -126,7 +129,8 @@ impl Feed {
                 name(track.codec)
             )
         }));
-        if unplayable.is_some() {
+        self.is_playable = unplayable.is_none();
+        if !self.is_playable {
             return;
         }
         let layers: Vec<LayerFacts> = tracks
@@ -152,6 +156,9 @@ impl Feed {
     }
 
     fn take(&mut self, unit: AccessUnit, tap: &Tap) {
+        if !self.is_playable {
+            return;
+        }
         let Track::Video(layer) = unit.track else {
             if self.has_sound {
                 self.packager.push(worker_unit(&unit, SOUND));
