@@ -1198,6 +1198,7 @@ export interface components {
             keyframe_interval_ms?: number | null;
             /** Format: int64 */
             lost: number;
+            made?: boolean | null;
             /** Format: int64 */
             nacks: number;
             /** Format: int64 */
