@@ -13,7 +13,7 @@ use sfu::StreamId;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -24,10 +24,6 @@ use crate::db::StoreError;
 use crate::error::log_store_error;
 use crate::streams::StreamEvent;
 
-/// The packager writes what it has within this time of a stream's end. What is missing then, because
-/// it died or the stream was never packaged, does not come.
-const WRITTEN_WITHIN: Duration = Duration::from_secs(30);
-const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// What is too old or too much goes this often.
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
 /// A database that is away is asked again.
@@ -47,8 +43,9 @@ pub(super) async fn run(
         .map(|archive| tokio::spawn(upload::run(recordings.clone(), archive, stop.clone())));
     let mut followed = Followed {
         inner: Arc::clone(inner),
-        stop: stop.clone(),
         opening: HashMap::new(),
+        ended: HashMap::new(),
+        packaged: HashSet::new(),
         finishing: JoinSet::new(),
     };
     let mut sweeps = interval(SWEEP_EVERY);
@@ -85,15 +82,17 @@ pub(super) async fn run(
 /// Streams whose recordings are being opened or finished.
 struct Followed {
     inner: Arc<Inner>,
-    stop: CancellationToken,
     /// Of streams on air: a recording is not finished before it was opened.
     opening: HashMap<StreamId, JoinHandle<()>>,
+    /// Streams that are over, and when, whose media may not all be on disk.
+    ended: HashMap<StreamId, Timestamp>,
+    /// Streams whose media is on disk before they were told to be over.
+    packaged: HashSet<StreamId>,
     finishing: JoinSet<()>,
 }
 
 impl Followed {
     fn take(&mut self, event: StreamEvent) {
-        let inner = Arc::clone(&self.inner);
         match event {
             StreamEvent::Started {
                 stream,
@@ -101,24 +100,42 @@ impl Followed {
                 at,
             } => {
                 // What never gets a row gets one at the next start, from its folder.
+                let inner = Arc::clone(&self.inner);
                 let open = async move { insist(|| open(&inner, stream, channel, at)).await };
                 self.opening.insert(stream, tokio::spawn(open));
             }
             StreamEvent::Ended { stream, at, .. } => {
-                let (stop, opening) = (self.stop.clone(), self.opening.remove(&stream));
-                self.finishing.spawn(async move {
-                    if let Some(opening) = opening {
-                        report_panic(opening.await);
-                    }
-                    until_written(&inner.folder(stream), &stop).await;
-                    insist(|| finish_stream(&inner, stream, at)).await;
-                });
+                if self.packaged.remove(&stream) {
+                    self.finish(stream, at);
+                } else {
+                    self.ended.insert(stream, at);
+                }
             }
+            StreamEvent::Packaged { stream, .. } => match self.ended.remove(&stream) {
+                Some(at) => self.finish(stream, at),
+                None => {
+                    self.packaged.insert(stream);
+                }
+            },
             _ => {}
         }
     }
 
+    fn finish(&mut self, stream: StreamId, at: Timestamp) {
+        let (inner, opening) = (Arc::clone(&self.inner), self.opening.remove(&stream));
+        self.finishing.spawn(async move {
+            if let Some(opening) = opening {
+                report_panic(opening.await);
+            }
+            insist(|| finish_stream(&inner, stream, at)).await;
+        });
+    }
+
+    /// Finishes all that is over: nobody packages any more.
     async fn join(mut self) {
+        for (stream, at) in std::mem::take(&mut self.ended) {
+            self.finish(stream, at);
+        }
         while let Some(ended) = self.finishing.join_next().await {
             report_panic(ended);
         }
@@ -154,23 +171,6 @@ async fn open(
             store::insert(&inner.db, &Recording::new(stream, &channel, at)).await
         }
         _ => Ok(()),
-    }
-}
-
-/// Waits until all of a stream that ended is on disk. When the server stops, nobody packages any more.
-async fn until_written(folder: &Path, stop: &CancellationToken) {
-    let waiting = async {
-        loop {
-            match read(folder).await {
-                Ok(recorded) if recorded.is_closed() => break,
-                Err(OpenError::Nothing(_)) if !folder.exists() => break,
-                _ => sleep(LOOK_EVERY).await,
-            }
-        }
-    };
-    tokio::select! {
-        _ = timeout(WRITTEN_WITHIN, waiting) => {}
-        () = stop.cancelled() => {}
     }
 }
 

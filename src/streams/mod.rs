@@ -80,7 +80,8 @@ pub enum StreamEvent {
         /// When.
         at: Timestamp,
     },
-    /// It is over, and all that is kept of it is on disk.
+    /// It is over, and all that is kept of it is on disk. It follows every end, but not always behind
+    /// [`StreamEvent::Ended`].
     Packaged {
         /// The stream.
         stream: StreamId,

@@ -10,7 +10,7 @@ mod routes;
 mod sources;
 mod thumbnails;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -155,6 +155,19 @@ impl Playback {
         })
     }
 
+    /// Whether streams are packaged at all; else the reason is noted.
+    async fn can_package(&self) -> bool {
+        if !self.0.settings.enabled {
+            return false;
+        }
+        let Some(problem) = packaging::lacks(&self.0.program).await else {
+            return true;
+        };
+        tracing::error!("Streams cannot be packaged for HLS: {problem}");
+        let _ = self.0.lacks.set(problem);
+        false
+    }
+
     /// About how many watched each stream by HLS since the last call, which should be about a segment
     /// ago.
     pub(super) fn count_viewers(&self) -> Vec<(StreamId, u32)> {
@@ -250,37 +263,37 @@ impl OnAir {
 }
 
 /// Follows the streams until the token is cancelled; then waits until all that is packaged is on
-/// disk.
+/// disk. Every stream that ends is told of as [`StreamEvent::Packaged`], whether it was or not.
 pub(super) async fn run(
     playback: Playback,
     streams: Streams,
     mut events: broadcast::Receiver<StreamEvent>,
     stop: CancellationToken,
 ) {
-    if !playback.0.settings.enabled {
-        return;
-    }
-    if let Some(problem) = packaging::lacks(&playback.0.program).await {
-        tracing::error!("Streams cannot be packaged for HLS: {problem}");
-        let _ = playback.0.lacks.set(problem);
-        return;
-    }
+    let packages = playback.can_package().await;
+    let mut begun = HashSet::new();
     let mut tasks = JoinSet::new();
     loop {
         tokio::select! {
             biased;
             event = events.recv() => match event {
-                Ok(StreamEvent::Started { channel, .. }) => {
+                Ok(StreamEvent::Started { channel, .. }) if packages => {
                     if let Some(live) = streams.live_on(channel).await {
+                        begun.insert(live.stream);
                         start(&playback, &streams, &live, &stop, &mut tasks);
                     }
+                }
+                Ok(StreamEvent::Ended { stream, channel, .. }) if !begun.remove(&stream) => {
+                    let _ = streams.events.send(StreamEvent::Packaged { stream, channel });
                 }
                 Ok(_) => {}
-                Err(RecvError::Lagged(_)) => {
+                Err(RecvError::Lagged(_)) if packages => {
                     for live in streams.live().await {
+                        begun.insert(live.stream);
                         start(&playback, &streams, &live, &stop, &mut tasks);
                     }
                 }
+                Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => break,
             },
             Some(ended) = tasks.join_next() => report_panic(ended),
@@ -310,7 +323,9 @@ fn start(
     let (playback, events) = (playback.clone(), streams.events.clone());
     let (sfu, stop): (Sfu, _) = (streams.sfu.clone(), stop.clone());
     tasks.spawn(async move {
-        packaging.run(&on_air, &sfu).await;
+        // In a task of its own: a panic there must not leave a recording open.
+        let packaged = tokio::spawn(packaging.run(Arc::clone(&on_air), sfu));
+        report_panic(packaged.await);
         let _ = events.send(StreamEvent::Packaged {
             stream: on_air.stream,
             channel: on_air.channel,

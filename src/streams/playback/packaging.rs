@@ -1,12 +1,15 @@
 //! [`Packaging`]: one stream from the SFU's tap to its media-worker.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use media::{Packager, Thumbnail, TrackKind, Unit};
 use sfu::{AccessUnit, Sfu, Tap, TapCodec, TapTrack, Tapped, Track};
 use tokio::process::Command;
 use tokio::sync::mpsc;
+use tokio::time::sleep;
 
 use super::sources::{LayerFacts, Renditions};
 use super::{Inner, OnAir};
@@ -23,6 +26,9 @@ pub(super) struct Packaging {
 
 /// Number of the rendition that holds the sound; those with pictures count from zero.
 const SOUND: u8 = 100;
+/// How often a stream is tapped before it is given up, and what lies between.
+const TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(250);
 /// Thumbnails that may wait for the disk.
 const THUMBNAILS: usize = 4;
 
@@ -36,10 +42,29 @@ impl Packaging {
     }
 
     /// Packages the stream to its end; then all of it is on disk.
-    pub(super) async fn run(self, on_air: &OnAir, sfu: &Sfu) {
-        let Some(mut tap) = sfu.tap(on_air.stream).await else {
-            return;
-        };
+    pub(super) async fn run(self, on_air: Arc<OnAir>, sfu: Sfu) {
+        if let Some(tap) = self.tap(&on_air, &sfu).await {
+            self.package(&on_air, tap).await;
+        }
+        on_air.origin.close().await;
+    }
+
+    /// Taps the stream. A media thread that is too busy to answer is asked again.
+    async fn tap(&self, on_air: &OnAir, sfu: &Sfu) -> Option<Tap> {
+        for _ in 0..TRIES {
+            match sfu.tap(on_air.stream).await {
+                Some(tap) => return Some(tap),
+                None if sfu.stream_stats(on_air.stream).await.is_none() => return None,
+                None => sleep(PAUSE).await,
+            }
+        }
+        let stream = on_air.stream;
+        tracing::error!(stream.id = %stream, "Stream {stream} cannot be tapped: there is no HLS of it");
+        on_air.set_unavailable(Some("the server is too busy to package it".to_owned()));
+        None
+    }
+
+    async fn package(&self, on_air: &OnAir, mut tap: Tap) {
         let zero_unix_ms = self.clock.now().as_millisecond() - age_ms(&tap, &self.clock);
         let (thumbnails, mut shown) = mpsc::channel(THUMBNAILS);
         let config = self.worker(zero_unix_ms);
@@ -49,20 +74,22 @@ impl Packaging {
             has_sound: false,
             is_playable: false,
         };
-        loop {
-            tokio::select! {
-                tapped = tap.next() => match tapped {
-                    Some(Tapped::Tracks(tracks)) => feed.take_tracks(&tracks, on_air),
-                    Some(Tapped::Unit(unit)) => feed.take(unit, &tap),
-                    None => break,
-                },
-                Some(thumbnail) = shown.recv() => {
-                    show(on_air, thumbnail, zero_unix_ms).await;
+        let feeding = async {
+            while let Some(tapped) = tap.next().await {
+                match tapped {
+                    Tapped::Tracks(tracks) => feed.take_tracks(&tracks, on_air),
+                    Tapped::Unit(unit) => feed.take(unit, &tap),
                 }
             }
-        }
-        feed.packager.finish().await;
-        on_air.origin.close().await;
+            feed.packager.finish().await;
+        };
+        // Beside it: a disk that stands still must not hold up the media.
+        let showing = async {
+            while let Some(thumbnail) = shown.recv().await {
+                show(on_air, thumbnail, zero_unix_ms).await;
+            }
+        };
+        tokio::join!(feeding, showing);
     }
 
     fn worker(&self, zero_unix_ms: i64) -> media::Config {
