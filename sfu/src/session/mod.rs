@@ -4,6 +4,7 @@
 //! then owned by one shard for life. It touches no socket and no other session: what it has to say
 //! goes into an [`Outbox`].
 
+mod capture_clock;
 mod catch_up;
 mod loss;
 mod making;
