@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{Channel, Channels, StreamKey, StreamKeyId};
 use crate::accounts::SignedIn;
 use crate::error::{ApiError, Problem};
-use crate::request::ApiJson;
+use crate::request::{ApiJson, ApiPath};
 use crate::secret::Secret;
 
 /// The routes of this domain.
@@ -206,7 +206,7 @@ async fn create_stream_key(
 async fn rotate_stream_key(
     State(channels): State<Channels>,
     SignedIn(account): SignedIn,
-    Path((handle, id)): Path<(String, Uuid)>,
+    ApiPath((handle, id)): ApiPath<(String, Uuid)>,
 ) -> Result<Json<StreamKeyWithText>, ApiError> {
     let channel = channels.expect_own(&handle, &account).await?;
     let rotated = channels
@@ -228,7 +228,7 @@ async fn rotate_stream_key(
 async fn revoke_stream_key(
     State(channels): State<Channels>,
     SignedIn(account): SignedIn,
-    Path((handle, id)): Path<(String, Uuid)>,
+    ApiPath((handle, id)): ApiPath<(String, Uuid)>,
 ) -> Result<StatusCode, ApiError> {
     let channel = channels.expect_own(&handle, &account).await?;
     channels

@@ -24,7 +24,7 @@ use crate::accounts::{Account, Asker, SignedIn};
 use crate::answer::{Caching, Content};
 use crate::channels::Channel;
 use crate::error::{ApiError, Problem};
-use crate::request::ApiJson;
+use crate::request::{ApiJson, ApiPath};
 
 pub(super) fn routes(recordings: Recordings) -> OpenApiRouter {
     OpenApiRouter::new()
@@ -172,7 +172,7 @@ async fn list_recordings(
 async fn show_recording(
     State(recordings): State<Recordings>,
     asker: Asker,
-    Path(id): Path<Uuid>,
+    ApiPath(id): ApiPath<Uuid>,
 ) -> Result<Json<RecordingBody>, ApiError> {
     let asker = asker.account.as_ref();
     let (recording, channel) = recordings.expect(id, asker).await?;
@@ -192,7 +192,7 @@ async fn show_recording(
 async fn edit_recording(
     State(recordings): State<Recordings>,
     SignedIn(account): SignedIn,
-    Path(id): Path<Uuid>,
+    ApiPath(id): ApiPath<Uuid>,
     ApiJson(edit): ApiJson<RecordingEdit>,
 ) -> Result<Json<RecordingBody>, ApiError> {
     let (mut recording, channel) = recordings.expect_own(id, &account).await?;
@@ -218,7 +218,7 @@ async fn edit_recording(
 async fn delete_recording(
     State(recordings): State<Recordings>,
     SignedIn(account): SignedIn,
-    Path(id): Path<Uuid>,
+    ApiPath(id): ApiPath<Uuid>,
 ) -> Result<StatusCode, ApiError> {
     let (recording, _) = recordings.expect_own(id, &account).await?;
     recordings.delete(&recording).await?;
@@ -238,7 +238,7 @@ async fn delete_recording(
 async fn make_mp4(
     State(recordings): State<Recordings>,
     SignedIn(account): SignedIn,
-    Path(id): Path<Uuid>,
+    ApiPath(id): ApiPath<Uuid>,
 ) -> Result<(StatusCode, Json<RecordingBody>), ApiError> {
     let (mut recording, channel) = recordings.expect_own(id, &account).await?;
     recordings.make_mp4(&mut recording).await?;
@@ -258,7 +258,7 @@ async fn make_mp4(
 async fn download_mp4(
     State(recordings): State<Recordings>,
     SignedIn(account): SignedIn,
-    Path(id): Path<Uuid>,
+    ApiPath(id): ApiPath<Uuid>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let (recording, channel) = recordings.expect_own(id, &account).await?;
