@@ -1,11 +1,12 @@
 /** A recording's picture with everything that lies on it. */
-import { TriangleAlert, Volume2, VolumeX } from 'lucide-react';
-import { lazy, type ReactNode, Suspense, useEffect, useRef, useState } from 'react';
+import { TriangleAlert, Volume2 } from 'lucide-react';
+import { lazy, type ReactNode, Suspense, useRef, useState } from 'react';
 import { SOUND } from '../../player/quality';
 import type { RecordingPlayer, RecordingState } from '../../player/recording';
 import { Button } from '../../ui/button';
 import { Spinner } from '../../ui/spinner';
-import { toggleFullScreen, togglePip, useRotation } from '../picture/screen_acts';
+import { screenActs, useRotation } from '../picture/screen_acts';
+import { PictureArea, SoundButton } from '../picture/screen_parts';
 import { useShortcuts } from '../picture/shortcuts';
 import { useIdle } from '../picture/use_idle';
 import { RecordingControls } from './controls';
@@ -31,18 +32,13 @@ export function RecordingStage({
   onTheater: (theater: boolean) => void;
 }) {
   const stage = useRef<HTMLDivElement>(null);
-  const picture = useRef<HTMLDivElement>(null);
   const [helpShown, setHelpShown] = useState(false);
   const { idle, wake } = useIdle(stage);
-  useEffect(() => (picture.current ? player.screen.attach(picture.current) : undefined), [player]);
   useRotation(stage);
 
   const act = {
+    ...screenActs(player.screen, stage, state),
     togglePlay: () => player.togglePlay(),
-    toggleMute: () => player.screen.setMuted(!state.muted),
-    volumeBy: (step: number) => player.screen.setVolume((state.muted ? 0 : state.volume) + step),
-    toggleFullScreen: () => toggleFullScreen(stage.current, player.screen.video),
-    togglePip: () => togglePip(player.screen.video),
     toggleTheater: () => onTheater(!theater),
     toggleHelp: () => setHelpShown((shown) => !shown),
     liveEdge: () => player.seekTo(state.durationMs),
@@ -67,29 +63,17 @@ export function RecordingStage({
       {poster && phase.name === 'loading' && (
         <img src={poster} alt="" className="absolute inset-0 h-full w-full object-contain opacity-60" />
       )}
-      {/* biome-ignore lint/a11y/noStaticElementInteractions: the keys of the page and the buttons do the same */}
-      {/* biome-ignore lint/a11y/useKeyWithClickEvents: the keys of the page do the same */}
-      <div
-        ref={picture}
-        className={`screen absolute inset-0 ${phase.name === 'failed' ? 'opacity-40' : ''}`}
-        onClick={() => {
-          // A finger wakes the controls first, a mouse plays and pauses; a double click does so twice.
-          if (matchMedia('(pointer: coarse)').matches) {
-            if (idle) wake();
-          } else act.togglePlay();
-        }}
-        onDoubleClick={act.toggleFullScreen}
+      <PictureArea
+        screen={player.screen}
+        dimmed={phase.name === 'failed'}
+        idle={idle}
+        wake={wake}
+        togglePlay={act.togglePlay}
+        toggleFullScreen={act.toggleFullScreen}
       />
       <Message player={player} state={state} />
       {phase.name === 'ready' && state.muted && !state.needsTap && (
-        <button
-          type="button"
-          onClick={() => player.screen.setMuted(false)}
-          className="absolute top-3 left-3 flex min-h-11 items-center gap-2.5 rounded-full bg-ink px-5 text-sm font-semibold text-surface-0 shadow-panel transition-colors duration-150 hover:bg-white sm:top-4 sm:left-4"
-        >
-          <VolumeX aria-hidden size={18} />
-          Tap for sound
-        </button>
+        <SoundButton onTap={() => player.screen.setMuted(false)} />
       )}
       <RecordingControls
         player={player}

@@ -1,10 +1,11 @@
 /** The picture with everything that lies on it. The player decides; this only shows and asks. */
-import { Play, VolumeX } from 'lucide-react';
-import { lazy, Suspense, useEffect, useRef, useState } from 'react';
+import { Play } from 'lucide-react';
+import { lazy, Suspense, useRef, useState } from 'react';
 import type { Recording } from '../../api/types';
 import type { Player } from '../../player/player';
 import type { PlayerState } from '../../player/state';
-import { toggleFullScreen, togglePip, useRotation } from '../picture/screen_acts';
+import { screenActs, useRotation } from '../picture/screen_acts';
+import { PictureArea, SoundButton } from '../picture/screen_parts';
 import { useShortcuts } from '../picture/shortcuts';
 import { useIdle } from '../picture/use_idle';
 import { Controls } from './controls';
@@ -32,20 +33,14 @@ export function Stage({
   onTheater: (theater: boolean) => void;
 }) {
   const stage = useRef<HTMLDivElement>(null);
-  const picture = useRef<HTMLDivElement>(null);
   const [statsShown, setStatsShown] = useState(false);
   const [helpShown, setHelpShown] = useState(false);
   const { idle, wake } = useIdle(stage);
-
-  useEffect(() => (picture.current ? player.screen.attach(picture.current) : undefined), [player]);
   useRotation(stage);
 
   const act = {
+    ...screenActs(player.screen, stage, state),
     togglePlay: () => player.togglePlay(),
-    toggleMute: () => player.screen.setMuted(!state.muted),
-    volumeBy: (step: number) => player.screen.setVolume((state.muted ? 0 : state.volume) + step),
-    toggleFullScreen: () => toggleFullScreen(stage.current, player.screen.video),
-    togglePip: () => togglePip(player.screen.video),
     toggleTheater: () => onTheater(!theater),
     toggleStats: () => setStatsShown((shown) => !shown),
     toggleHelp: () => setHelpShown((shown) => !shown),
@@ -71,18 +66,13 @@ export function Stage({
       } ${phase.name === 'live' && !theater ? 'sm:outline-1 sm:outline-line' : ''} ${hideChrome ? 'cursor-none' : ''}`}
     >
       {phase.name === 'connecting' && state.channel?.hls && <Poster url={state.channel.hls.url} />}
-      {/* biome-ignore lint/a11y/noStaticElementInteractions: the keys of the page and the buttons do the same */}
-      {/* biome-ignore lint/a11y/useKeyWithClickEvents: the keys of the page do the same */}
-      <div
-        ref={picture}
-        className={`screen absolute inset-0 ${playing ? '' : 'opacity-40'}`}
-        onClick={() => {
-          // A finger wakes the controls first, a mouse plays and pauses; a double click does so twice.
-          if (matchMedia('(pointer: coarse)').matches) {
-            if (idle) wake();
-          } else act.togglePlay();
-        }}
-        onDoubleClick={act.toggleFullScreen}
+      <PictureArea
+        screen={player.screen}
+        dimmed={!playing}
+        idle={idle}
+        wake={wake}
+        togglePlay={act.togglePlay}
+        toggleFullScreen={act.toggleFullScreen}
       />
 
       <Overlay player={player} state={state} name={name} last={last} />
@@ -99,14 +89,7 @@ export function Stage({
       )}
 
       {phase.name === 'live' && state.muted && !state.needsTap && (
-        <button
-          type="button"
-          onClick={() => player.screen.setMuted(false)}
-          className="absolute top-3 left-3 flex min-h-11 items-center gap-2.5 rounded-full bg-ink px-5 text-sm font-semibold text-surface-0 shadow-panel transition-colors duration-150 hover:bg-white sm:top-4 sm:left-4"
-        >
-          <VolumeX aria-hidden size={18} />
-          Tap for sound
-        </button>
+        <SoundButton onTap={() => player.screen.setMuted(false)} />
       )}
 
       <FallNotice player={player} state={state} idle={hideChrome} />
