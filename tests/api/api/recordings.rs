@@ -231,7 +231,11 @@ async fn everything_of_an_owner_is_refused_to_others() {
         ),
     ] {
         let answer = nobody.get(&format!("/api/recordings/{id}")).await;
-        assert_eq!((answer.status.as_u16(), answer.code()), (404, code), "{id}");
+        assert_eq!(
+            (answer.status.as_u16(), answer.code()),
+            (404, code.to_owned()),
+            "{id}"
+        );
     }
 }
 
