@@ -83,12 +83,18 @@ enum Command {
     /// Stream keys.
     #[command(subcommand)]
     StreamKey(StreamKeyCommand),
-    /// Packages one stream for the server that starts it.
+    /// Packages or transcodes one stream for the server that starts it.
     #[command(hide = true)]
     MediaWorker {
-        /// Only say what is missing for it, line by line.
+        /// Only say what is missing for packaging, line by line.
         #[arg(long)]
         check: bool,
+        /// Only say which encoder works on this machine, or what is missing for one.
+        #[arg(long)]
+        find_encoder: bool,
+        /// The encoder to transcode with.
+        #[arg(long)]
+        encoder: Option<String>,
     },
 }
 
@@ -173,9 +179,18 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         say(config::EXAMPLE)?;
         return Ok(ExitCode::SUCCESS);
     }
-    if let Some(Command::MediaWorker { check }) = cli.command {
+    if let Some(Command::MediaWorker {
+        check,
+        find_encoder,
+        encoder,
+    }) = &cli.command
+    {
         // It reads no configuration: what it needs comes over its socket.
-        return if check { check_worker() } else { work() };
+        return match (check, find_encoder) {
+            (true, _) => say_what_is_missing(),
+            (false, true) => say_encoder(),
+            (false, false) => work(encoder.as_deref()),
+        };
     }
     let sources = sources(cli.settings);
     let loaded = config::load(&sources)?;
@@ -202,12 +217,12 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     })
 }
 
-fn work() -> anyhow::Result<ExitCode> {
-    media::run_worker().map_err(anyhow::Error::msg)?;
+fn work(encoder: Option<&str>) -> anyhow::Result<ExitCode> {
+    media::run_worker(encoder).map_err(anyhow::Error::msg)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn check_worker() -> anyhow::Result<ExitCode> {
+fn say_what_is_missing() -> anyhow::Result<ExitCode> {
     let missing = media::missing_plugins();
     for plugin in &missing {
         say(&format!("{plugin}\n"))?;
@@ -216,6 +231,15 @@ fn check_worker() -> anyhow::Result<ExitCode> {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     })
+}
+
+fn say_encoder() -> anyhow::Result<ExitCode> {
+    let (words, code) = match media::find_encoder() {
+        Ok(name) => (name.to_owned(), ExitCode::SUCCESS),
+        Err(problem) => (problem, ExitCode::FAILURE),
+    };
+    say(&format!("{words}\n"))?;
+    Ok(code)
 }
 
 fn sources(settings: Settings) -> Sources {

@@ -17,8 +17,15 @@ pub(crate) struct Feed {
 }
 
 impl Feed {
-    /// Links the elements and starts them.
+    /// Links the elements and starts them, for what has these caps.
     pub(crate) fn open(chain: &[gst::Element], caps: &gst::Caps) -> Result<Self, String> {
+        let feed = Self::open_later(chain)?;
+        feed.begin(caps);
+        Ok(feed)
+    }
+
+    /// Links the elements and starts them; [`Feed::begin`] has to come before the first buffer.
+    pub(crate) fn open_later(chain: &[gst::Element]) -> Result<Self, String> {
         let words = |error: gst::glib::BoolError| error.to_string();
         let pipeline = gst::Pipeline::new();
         pipeline.add_many(chain).map_err(words)?;
@@ -35,10 +42,14 @@ impl Feed {
         let started = feed.pipeline.set_state(gst::State::Playing);
         started.map_err(|_| feed.problem("it does not start"))?;
         feed.send(gst::event::StreamStart::new("fed"));
-        feed.send(gst::event::Caps::new(caps));
-        let segment = gst::FormattedSegment::<gst::ClockTime>::new();
-        feed.send(gst::event::Segment::new(&segment));
         Ok(feed)
+    }
+
+    /// What comes from now on has these caps.
+    pub(crate) fn begin(&self, caps: &gst::Caps) {
+        self.send(gst::event::Caps::new(caps));
+        let segment = gst::FormattedSegment::<gst::ClockTime>::new();
+        self.send(gst::event::Segment::new(&segment));
     }
 
     /// Hands over a buffer.

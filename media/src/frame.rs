@@ -23,6 +23,8 @@ pub enum TrackKind {
     H264,
     /// Opus packets (RFC 6716), 48 kHz.
     Opus,
+    /// VP8 frames (RFC 6386): to be transcoded, not packaged.
+    Vp8,
 }
 
 /// An access unit.
@@ -82,6 +84,34 @@ pub(crate) struct Track {
     pub(crate) kind: TrackKind,
 }
 
+/// Renditions of H264 that are made of one picture.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ladder {
+    /// What is decoded.
+    pub source: TrackKind,
+    /// Pictures a second: what the encoders reckon with.
+    pub frame_rate: u8,
+    /// Key frames come where the source has them, and after this long without one.
+    pub longest_group: Duration,
+    /// What is made; each at every key frame of the source.
+    pub rungs: Vec<Rung>,
+}
+
+/// One of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rung {
+    /// What its units are known by.
+    pub track: u8,
+    /// Pixels, even.
+    pub width: u16,
+    /// Pixels, even.
+    pub height: u16,
+    /// Of its bit stream.
+    pub bits_a_second: u32,
+    /// Whether every WebRTC peer must be able to decode it.
+    pub is_baseline: bool,
+}
+
 /// What a rendition holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -125,6 +155,8 @@ pub(crate) enum ToWorker {
     Settings(Settings),
     /// Before its first unit; at any time.
     Track(Track),
+    /// All units are to be transcoded; at the beginning.
+    Ladder(Ladder),
     Unit(Unit),
     /// Asks for [`FromWorker::Alive`].
     Ping,
@@ -140,6 +172,22 @@ pub(crate) enum FromWorker {
     /// All that came before the ping has been worked on.
     Alive,
     Thumbnail(Thumbnail),
+    /// Transcoded.
+    Unit(Unit),
+}
+
+impl FromWorker {
+    /// For messages about it.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Init(_) => "an initialisation",
+            Self::Part(_) => "a part",
+            Self::Problem(_) => "a problem",
+            Self::Alive => "a sign of life",
+            Self::Thumbnail(_) => "a thumbnail",
+            Self::Unit(_) => "an access unit",
+        }
+    }
 }
 
 /// A frame that can be written and read.
@@ -237,11 +285,13 @@ const SETTINGS: u8 = 1;
 const TRACK: u8 = 2;
 const UNIT: u8 = 3;
 const PING: u8 = 4;
+const LADDER: u8 = 5;
 const INIT: u8 = 11;
 const PART: u8 = 12;
 const PROBLEM: u8 = 13;
 const ALIVE: u8 = 14;
 const THUMBNAIL: u8 = 15;
+const MADE_UNIT: u8 = 16;
 
 impl Frame for ToWorker {
     fn encode(&self, body: &mut BytesMut) -> u8 {
@@ -254,14 +304,12 @@ impl Frame for ToWorker {
                 put_json(body, track);
                 TRACK
             }
+            Self::Ladder(ladder) => {
+                put_json(body, ladder);
+                LADDER
+            }
             Self::Unit(unit) => {
-                body.put_u8(unit.track);
-                body.put_u8(u8::from(unit.keyframe));
-                put_time(body, unit.pts);
-                let (width, height) = unit.size.unwrap_or_default();
-                body.put_u16(width);
-                body.put_u16(height);
-                body.put_slice(&unit.bytes);
+                put_unit(body, unit);
                 UNIT
             }
             Self::Ping => PING,
@@ -273,6 +321,7 @@ impl Frame for ToWorker {
         match kind {
             SETTINGS => json(&body).map(Self::Settings).ok_or_else(malformed),
             TRACK => json(&body).map(Self::Track).ok_or_else(malformed),
+            LADDER => json(&body).map(Self::Ladder).ok_or_else(malformed),
             UNIT => unit(&mut body).map(Self::Unit).ok_or_else(malformed),
             PING => Ok(Self::Ping),
             other => Err(FrameError::UnknownKind(other)),
@@ -315,6 +364,10 @@ impl Frame for FromWorker {
                 body.put_slice(&thumbnail.jpeg);
                 THUMBNAIL
             }
+            Self::Unit(unit) => {
+                put_unit(body, unit);
+                MADE_UNIT
+            }
         }
     }
 
@@ -333,9 +386,20 @@ impl Frame for FromWorker {
                 let jpeg = body;
                 Ok(Self::Thumbnail(Thumbnail { pts, jpeg }))
             }
+            MADE_UNIT => unit(&mut body).map(Self::Unit).ok_or_else(malformed),
             other => Err(FrameError::UnknownKind(other)),
         }
     }
+}
+
+fn put_unit(body: &mut BytesMut, unit: &Unit) {
+    body.put_u8(unit.track);
+    body.put_u8(u8::from(unit.keyframe));
+    put_time(body, unit.pts);
+    let (width, height) = unit.size.unwrap_or_default();
+    body.put_u16(width);
+    body.put_u16(height);
+    body.put_slice(&unit.bytes);
 }
 
 fn unit(body: &mut Bytes) -> Option<Unit> {
@@ -429,12 +493,26 @@ mod tests {
             id: 3,
             kind: TrackKind::Opus,
         }));
-        round(ToWorker::Unit(Unit {
+        let unit = Unit {
             track: 1,
             pts: Duration::from_nanos(12_345_678_901),
             keyframe: true,
             size: Some((1280, 720)),
             bytes: Bytes::from_static(&[0, 0, 0, 1, 0x65]),
+        };
+        round(ToWorker::Unit(unit.clone()));
+        round(FromWorker::Unit(unit));
+        round(ToWorker::Ladder(Ladder {
+            source: TrackKind::Vp8,
+            frame_rate: 30,
+            longest_group: Duration::from_secs(2),
+            rungs: vec![Rung {
+                track: 7,
+                width: 640,
+                height: 360,
+                bits_a_second: 700_000,
+                is_baseline: true,
+            }],
         }));
         round(FromWorker::Init(Init {
             track: 1,

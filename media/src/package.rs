@@ -3,13 +3,14 @@
 //! A run is what has one continuous time. Where time jumps in one track, the run of all ends, because
 //! playlists must have their discontinuities together.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use crate::cut::Lengths;
 use crate::frame::{FromWorker, Settings, Track, TrackKind, Unit};
 use crate::pictures::Pictures;
+use crate::problems::Problems;
 use crate::sound::Sound;
 use crate::thumbnail::Thumbnails;
 use crate::timeline::{LONGEST_PAUSE, Step, Timeline};
@@ -26,15 +27,12 @@ pub(crate) struct Package {
     /// How far the run is.
     newest: Option<Duration>,
     thumbnails: Thumbnails,
-    /// Problems that have been told; each is told once.
-    told: BTreeSet<String>,
+    problems: Problems,
 }
-
-/// Different problems that are told at all.
-const MOST_PROBLEMS: usize = 32;
 
 impl Package {
     pub(crate) fn new(out: SyncSender<FromWorker>) -> Self {
+        let problems = Problems::new(out.clone());
         Self {
             out,
             settings: Settings {
@@ -47,7 +45,7 @@ impl Package {
             runs: 0,
             newest: None,
             thumbnails: Thumbnails::default(),
-            told: BTreeSet::new(),
+            problems,
         }
     }
 
@@ -73,6 +71,7 @@ impl Package {
                 let sound = Sound::new(track.id, bits, lengths, out);
                 self.sounds.insert(track.id, sound);
             }
+            TrackKind::Vp8 => self.problems.note(Err("VP8 is not packaged".to_owned())),
         }
     }
 
@@ -88,7 +87,7 @@ impl Package {
         } else {
             self.take_sound(unit)
         };
-        self.tell(taken);
+        self.problems.note(taken);
     }
 
     /// Lets all out that went in, and ends the run.
@@ -101,7 +100,7 @@ impl Package {
             .collect();
         ended.extend(self.pictures.values_mut().map(Pictures::end_run));
         for ended in ended {
-            self.tell(ended);
+            self.problems.note(ended);
         }
         // A run of which nothing came out is none: no rendition would know of it.
         let runs = self.pictures.values().map(|track| track.run);
@@ -178,14 +177,5 @@ impl Package {
         let oldest = newest.saturating_sub(LONGEST_PAUSE);
         let lead = running().find(|(_, track)| track.newest() >= Some(oldest));
         lead.map(|(id, _)| *id)
-    }
-
-    fn tell(&mut self, done: Result<(), String>) {
-        if let Err(problem) = done
-            && self.told.len() < MOST_PROBLEMS
-            && self.told.insert(problem.clone())
-        {
-            let _ = self.out.send(FromWorker::Problem(problem));
-        }
     }
 }

@@ -1,37 +1,24 @@
-//! [`Packager`]: the server's side of a stream's media-worker.
+//! [`Packager`]: what a stream is packaged with.
 //!
-//! It starts the child, feeds it, hands what comes back to the stream's [`hls::Origin`], and starts
-//! another when it dies or stands still.
+//! It feeds a media-worker and hands what comes back to the stream's [`hls::Origin`].
 
 use std::collections::BTreeMap;
-use std::io;
-use std::os::fd::OwnedFd;
-use std::path::PathBuf;
-use std::process::Stdio;
 use std::time::Duration;
 
-use bytes::Bytes;
 use hls::{Chunk, Origin, Writer};
-use tokio::io::AsyncWriteExt as _;
-use tokio::net::UnixStream;
-use tokio::net::unix::OwnedWriteHalf;
-use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, interval, sleep, sleep_until};
 
 use crate::frame::{
-    self, Frame as _, FrameReader, FromWorker, Media, Part, Settings, Thumbnail, ToWorker, Track,
-    TrackKind, Unit,
+    self, FromWorker, Media, Part, Settings, Thumbnail, ToWorker, Track, TrackKind, Unit,
 };
+use crate::supervisor::{Work, Worker, supervise};
 
 /// What a packager is told.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The program, and the arguments before which it is a media-worker.
-    pub program: PathBuf,
-    /// Such as `media-worker`.
-    pub arguments: Vec<String>,
+    /// The child.
+    pub worker: Worker,
     /// Longest part, where pictures are not further apart.
     pub part: Duration,
     /// Length of a segment, where key frames allow it.
@@ -40,9 +27,6 @@ pub struct Config {
     pub audio_bits_a_second: u32,
     /// Unix time, in milliseconds, of the stream's zero.
     pub zero_unix_ms: i64,
-    /// A child that gives no sign of life for this long is killed: three segments are a good
-    /// measure.
-    pub patience: Duration,
 }
 
 /// A stream's packaging. Dropping it ends the stream's renditions and the child.
@@ -60,13 +44,6 @@ pub struct Packager {
 const QUEUE: usize = 512;
 /// Tracks that wait for it: all that there can be.
 const TRACKS: usize = 256;
-/// A child that died is replaced after this long, and one that died young after twice as long as the
-/// one before it, up to [`LONGEST_PAUSE`]: what cannot live must not spin.
-const PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(4);
-const YOUNG: Duration = Duration::from_secs(10);
-/// Before its first sign of life a child loads its plugins, which on a busy machine takes a while.
-const START: Duration = Duration::from_secs(15);
 
 impl Packager {
     /// Starts packaging into `origin`. About every ten seconds of the stream there is a thumbnail; one
@@ -84,14 +61,13 @@ impl Packager {
             },
             renditions: BTreeMap::new(),
             thumbnails,
-            worker,
         };
         Self {
             origin,
             units,
             added,
             worker: watched,
-            task: tokio::spawn(run.run()),
+            task: tokio::spawn(run.run(worker)),
         }
     }
 
@@ -160,53 +136,18 @@ impl Queue {
     }
 }
 
-/// How a child ended.
-enum End {
-    /// The stream is over.
-    Finished,
-    /// In words.
-    Died(String),
-}
-
 /// A stream, through all its children.
 struct Run {
     config: Config,
     queue: Queue,
     renditions: BTreeMap<u8, Rendition>,
     thumbnails: mpsc::Sender<Thumbnail>,
-    worker: watch::Sender<Option<u32>>,
 }
 
 impl Run {
-    async fn run(mut self) {
-        let mut pause = PAUSE;
-        loop {
-            let started = Instant::now();
-            let End::Died(why) = self.live().await else {
-                break;
-            };
-            tracing::warn!(why, "A media-worker ended, another is started: {why}");
-            self.worker.send_replace(None);
-            if started.elapsed() > YOUNG {
-                pause = PAUSE;
-            }
-            sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
-            // What waited is old by now.
-            while self.queue.units.try_recv().is_ok() {}
-            if self.queue.units.is_closed() {
-                break;
-            }
-            for rendition in self.renditions.values_mut() {
-                rendition.begins = None;
-                rendition.breaks = true;
-            }
-        }
-        self.end();
-    }
-
-    fn end(&mut self) {
-        self.worker.send_replace(None);
+    async fn run(mut self, watched: watch::Sender<Option<u32>>) {
+        let worker = self.config.worker.clone();
+        supervise(&worker, &mut self, &watched).await;
         // Some may not have been told to a child.
         while let Ok(mut rendition) = self.queue.tracks.try_recv() {
             rendition.writer.end();
@@ -216,108 +157,16 @@ impl Run {
         }
     }
 
-    /// One child, from its start to its end.
-    async fn live(&mut self) -> End {
-        let (mut child, socket) = match start(&self.config) {
-            Ok(started) => started,
-            Err(error) => return End::Died(format!("it cannot be started: {error}")),
-        };
-        self.worker.send_replace(child.id());
-        let ended = self.exchange(socket).await;
-        let _ = child.start_kill();
-        let _ = child.wait().await;
-        ended
-    }
-
-    /// Feeds a child and takes what it makes, both at once: neither ever waits for the other.
-    async fn exchange(&mut self, socket: UnixStream) -> End {
-        let (from, mut to) = socket.into_split();
-        let mut from = FrameReader::new(from);
-        let mut feeds = true;
-        let mut unsent = self.opening();
-        let mut pings = interval((self.config.patience / 4).max(Duration::from_millis(10)));
-        let mut is_ping_due = false;
-        let mut patience = Instant::now() + self.config.patience + START;
-        loop {
-            if unsent.is_empty() && feeds && std::mem::take(&mut is_ping_due) {
-                unsent = ToWorker::Ping.to_bytes();
-            }
-            tokio::select! {
-                sent = to.write_buf(&mut unsent), if !unsent.is_empty() => {
-                    if let Err(error) = sent {
-                        return End::Died(format!("its socket failed: {error}"));
-                    }
-                }
-                next = self.queue.next(), if unsent.is_empty() && feeds => match next {
-                    Some(Next::Unit(unit)) => unsent = ToWorker::Unit(unit).to_bytes(),
-                    Some(Next::Track(rendition)) => unsent = self.add(*rendition),
-                    None => {
-                        feeds = false;
-                        close(&mut to).await;
-                    }
-                },
-                frame = from.next::<FromWorker>() => match frame {
-                    Ok(Some(frame)) => {
-                        patience = Instant::now() + self.config.patience;
-                        if let Err(why) = self.take(frame) {
-                            return End::Died(why);
-                        }
-                    }
-                    Ok(None) if !feeds => return End::Finished,
-                    Ok(None) => return End::Died("it closed its socket".to_owned()),
-                    Err(error) => return End::Died(error.to_string()),
-                },
-                _ = pings.tick() => is_ping_due = true,
-                () = sleep_until(patience) => return End::Died("it stood still".to_owned()),
-            }
-        }
-    }
-
-    /// What a child hears first.
-    fn opening(&self) -> Bytes {
-        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        let settings = ToWorker::Settings(Settings {
-            part_ms: millis(self.config.part),
-            segment_ms: millis(self.config.segment),
-            audio_bits_a_second: self.config.audio_bits_a_second,
-        });
-        let renditions = self.renditions.values();
-        let tracks = renditions.map(|rendition| ToWorker::Track(rendition.track));
-        let frames = std::iter::once(settings).chain(tracks);
-        frames.flat_map(|frame| frame.to_bytes()).collect()
-    }
-
-    /// Adds a rendition. Returns what the child is sent of it.
-    fn add(&mut self, mut rendition: Rendition) -> Bytes {
+    /// Adds a rendition. Returns what the child is told of it.
+    fn add(&mut self, mut rendition: Rendition) -> Option<ToWorker> {
         let track = rendition.track;
         if self.renditions.contains_key(&track.id) {
             tracing::warn!("Track {} of a packager was added twice", track.id);
             rendition.writer.end();
-            return Bytes::new();
+            return None;
         }
         self.renditions.insert(track.id, rendition);
-        ToWorker::Track(track).to_bytes()
-    }
-
-    fn take(&mut self, frame: FromWorker) -> Result<(), String> {
-        match frame {
-            FromWorker::Init(init) => {
-                let rendition = rendition(&mut self.renditions, init.track)?;
-                rendition.breaks |= init.discontinuity;
-                rendition.begins = Some(init);
-                Ok(())
-            }
-            FromWorker::Part(part) => self.take_part(part),
-            FromWorker::Problem(words) => {
-                tracing::warn!(words, "A media-worker reports: {words}");
-                Ok(())
-            }
-            FromWorker::Thumbnail(thumbnail) => {
-                let _ = self.thumbnails.try_send(thumbnail);
-                Ok(())
-            }
-            FromWorker::Alive => Ok(()),
-        }
+        Some(ToWorker::Track(track))
     }
 
     fn take_part(&mut self, part: Part) -> Result<(), String> {
@@ -343,31 +192,60 @@ impl Run {
     }
 }
 
-fn start(config: &Config) -> io::Result<(Child, UnixStream)> {
-    let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
-    let child = Command::new(&config.program)
-        .args(&config.arguments)
-        // It needs to know where plugins are, and nothing of our secrets.
-        .env_clear()
-        .envs(std::env::vars_os().filter(|(name, _)| is_passed_on(&name.to_string_lossy())))
-        .stdin(Stdio::from(OwnedFd::from(theirs)))
-        .stdout(Stdio::null())
-        // What is typed at a terminal ends the server, which then lets the child finish.
-        .process_group(0)
-        .kill_on_drop(true)
-        .spawn()?;
-    ours.set_nonblocking(true)?;
-    Ok((child, UnixStream::from_std(ours)?))
-}
+impl Work for Run {
+    fn opening(&self) -> Vec<ToWorker> {
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let settings = ToWorker::Settings(Settings {
+            part_ms: millis(self.config.part),
+            segment_ms: millis(self.config.segment),
+            audio_bits_a_second: self.config.audio_bits_a_second,
+        });
+        let renditions = self.renditions.values();
+        let tracks = renditions.map(|rendition| ToWorker::Track(rendition.track));
+        std::iter::once(settings).chain(tracks).collect()
+    }
 
-fn is_passed_on(name: &str) -> bool {
-    name.starts_with("GST_") || ["PATH", "HOME", "LANG", "XDG_CACHE_HOME"].contains(&name)
-}
+    async fn next(&mut self) -> Option<ToWorker> {
+        loop {
+            match self.queue.next().await? {
+                Next::Unit(unit) => return Some(ToWorker::Unit(unit)),
+                Next::Track(rendition) => {
+                    if let Some(track) = self.add(*rendition) {
+                        return Some(track);
+                    }
+                }
+            }
+        }
+    }
 
-/// Tells the child that nothing more comes.
-async fn close(socket: &mut OwnedWriteHalf) {
-    // Where that fails, the child is gone, and reading tells.
-    let _ = socket.shutdown().await;
+    fn take(&mut self, frame: FromWorker) -> Result<(), String> {
+        match frame {
+            FromWorker::Init(init) => {
+                let rendition = rendition(&mut self.renditions, init.track)?;
+                rendition.breaks |= init.discontinuity;
+                rendition.begins = Some(init);
+                Ok(())
+            }
+            FromWorker::Part(part) => self.take_part(part),
+            FromWorker::Thumbnail(thumbnail) => {
+                let _ = self.thumbnails.try_send(thumbnail);
+                Ok(())
+            }
+            other => Err(format!(
+                "it sent {}, which it was not asked for",
+                other.name()
+            )),
+        }
+    }
+
+    fn renew(&mut self) -> bool {
+        while self.queue.units.try_recv().is_ok() {}
+        for rendition in self.renditions.values_mut() {
+            rendition.begins = None;
+            rendition.breaks = true;
+        }
+        !self.queue.units.is_closed()
+    }
 }
 
 fn rendition(tracks: &mut BTreeMap<u8, Rendition>, track: u8) -> Result<&mut Rendition, String> {

@@ -1,6 +1,7 @@
 //! What packaging needs of GStreamer, and what of it is not there.
 
 use gstreamer as gst;
+use gstreamer::prelude::*;
 
 /// Elements, and the Debian package that each is in.
 const NEEDED: [(&str, &str); 11] = [
@@ -26,8 +27,23 @@ pub(crate) fn start() -> Result<(), String> {
 /// Loads the libraries of all that is needed, as far as they are there.
 pub(crate) fn load() {
     for (element, _) in NEEDED {
-        // Its first instance initialises what it stands on.
-        let _ = gst::ElementFactory::make(element).build();
+        load_element(element);
+    }
+}
+
+/// Loads what transcoding needs beyond that.
+pub(crate) fn load_transcoding(encoder: &str) {
+    for element in ["vp8dec", encoder] {
+        load_element(element);
+    }
+}
+
+fn load_element(name: &str) {
+    // Its first instance initialises what it stands on.
+    if let Ok(element) = gst::ElementFactory::make(name).build() {
+        // Hardware is looked at when it gets ready.
+        let _ = element.set_state(gst::State::Ready);
+        let _ = element.set_state(gst::State::Null);
     }
 }
 

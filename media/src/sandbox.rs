@@ -18,26 +18,26 @@ use seccompiler::{
     SeccompRule, TargetArch, apply_filter,
 };
 
-/// Gives all of it up, for this thread and those that it starts. Returns in words what could not be
-/// done.
-pub(crate) fn enter() -> Vec<String> {
+/// Gives all of it up, for this thread and those that it starts; but not devices that code pictures,
+/// where it needs them. Returns in words what could not be done.
+pub(crate) fn enter(keeps_devices: bool) -> Vec<String> {
     bound_resources();
     // Viewers of WebRTC go first.
     let _ = nice(NICENESS);
-    restrict()
+    restrict(keeps_devices)
 }
 
-fn restrict() -> Vec<String> {
+fn restrict(keeps_devices: bool) -> Vec<String> {
     let mut problems = Vec::new();
     if let Err(error) = set_no_new_privs(true) {
         problems.push(format!("it may gain privileges: {error}"));
     }
-    match restrict_files() {
+    match restrict_files(keeps_devices) {
         Ok(RestrictionStatus { ruleset, .. }) if ruleset != RulesetStatus::NotEnforced => {}
         Ok(_) => problems.push("it may use files, as this kernel has no Landlock".to_owned()),
         Err(error) => problems.push(format!("it may use files: {error}")),
     }
-    if let Err(error) = restrict_calls() {
+    if let Err(error) = restrict_calls(keeps_devices) {
         problems.push(format!("it may use all system calls: {error}"));
     }
     problems
@@ -76,11 +76,20 @@ const READABLE: [&str; 7] = [
     "/proc/cpuinfo",
 ];
 
-/// No writing, no reading but of libraries, no TCP, and no signals to others.
-fn restrict_files() -> Result<RestrictionStatus, RulesetError> {
+/// What drivers of devices that code pictures read,
+const DRIVERS: [&str; 4] = ["/sys", "/proc", "/usr/share", "/etc"];
+/// and the devices; there is no list of their names.
+const DEVICES: &str = "/dev";
+
+/// No writing but to devices that are needed, no reading but of libraries, no TCP, and no signals to
+/// others.
+fn restrict_files(keeps_devices: bool) -> Result<RestrictionStatus, RulesetError> {
     // What an older kernel does not know of it is left out.
     let abi = ABI::V6;
-    let readable = READABLE.iter().map(Path::new);
+    let drivers = DRIVERS.iter().filter(|_| keeps_devices);
+    let readable = READABLE.iter().chain(drivers).map(Path::new);
+    let devices = keeps_devices.then_some(Path::new(DEVICES));
+    let using = AccessFs::ReadFile | AccessFs::ReadDir | AccessFs::WriteFile | AccessFs::IoctlDev;
     Ruleset::default()
         .handle_access(AccessFs::from_all(abi))?
         .handle_access(AccessNet::from_all(abi))?
@@ -90,6 +99,7 @@ fn restrict_files() -> Result<RestrictionStatus, RulesetError> {
             readable,
             AccessFs::ReadFile | AccessFs::ReadDir,
         ))?
+        .add_rules(path_beneath_rules(devices, using))?
         .restrict_self()
 }
 
@@ -103,7 +113,7 @@ enum FilterError {
 }
 
 /// Leaves the calls in [`ALLOWED`]; all others fail with `EPERM`.
-fn restrict_calls() -> Result<(), FilterError> {
+fn restrict_calls(keeps_devices: bool) -> Result<(), FilterError> {
     // The flags of clone3 cannot be seen by a filter. The C library does with clone where there is
     // no clone3.
     let no_clone3 = SeccompFilter::new(
@@ -113,7 +123,7 @@ fn restrict_calls() -> Result<(), FilterError> {
         architecture()?,
     )?;
     let filter = SeccompFilter::new(
-        allowed()?,
+        allowed(keeps_devices)?,
         errno(libc::EPERM),
         SeccompAction::Allow,
         architecture()?,
@@ -218,15 +228,22 @@ const INT: u64 = 0xffff_ffff;
 
 type Rules = BTreeMap<libc::c_long, Vec<SeccompRule>>;
 
-fn allowed() -> Result<Rules, seccompiler::BackendError> {
+fn allowed(keeps_devices: bool) -> Result<Rules, seccompiler::BackendError> {
     let calls = ALLOWED.into_iter().chain(OLDER);
     let mut rules: Rules = calls.map(|call| (call, Vec::new())).collect();
     let flag = |flags: libc::c_int| u64::from(flags.unsigned_abs());
     // Threads, and no processes.
     let thread = flag(libc::CLONE_THREAD);
     rules.insert(libc::SYS_clone, vec![masked(0, thread, thread)?]);
-    // Files to read.
-    let writing = libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC | libc::O_APPEND;
+    // Files to read, and devices.
+    let making = libc::O_CREAT | libc::O_TRUNC | libc::O_APPEND;
+    let writing = match keeps_devices {
+        true => making,
+        false => making | libc::O_ACCMODE,
+    };
+    if keeps_devices {
+        rules.insert(libc::SYS_ioctl, Vec::new());
+    }
     rules.insert(libc::SYS_openat, vec![masked(2, flag(writing), 0)?]);
     // Pairs of sockets, with which GStreamer wakes threads.
     let unix = flag(libc::AF_UNIX);
@@ -270,7 +287,7 @@ mod tests {
         let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
         let (mut ours, mut theirs) = UnixStream::pair().unwrap();
         let restricted = thread::spawn(move || {
-            let problems = restrict();
+            let problems = restrict(false);
             assert!(is_denied(TcpListener::bind("127.0.0.1:0")));
             assert!(is_denied(UdpSocket::bind("127.0.0.1:0")));
             assert!(is_denied(UnixDatagram::unbound()));

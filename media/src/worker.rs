@@ -10,30 +10,45 @@ use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
+use crate::encoders::Encoder;
 use crate::frame::{self, Frame as _, FrameError, FromWorker, ToWorker};
+use crate::ladder::Rungs;
 use crate::package::Package;
 use crate::plugins;
+use crate::problems::Problems;
 use crate::sandbox;
 
-/// Runs the child on the socket that is its standard input, until the server closes it.
+/// Runs the child on the socket that is its standard input, until the server closes it. With the name
+/// of an encoder it can transcode.
 ///
 /// # Errors
-/// In words, when GStreamer or the socket cannot be used.
-pub fn run_worker() -> Result<(), String> {
+/// In words, when GStreamer, the encoder or the socket cannot be used.
+pub fn run_worker(encoder: Option<&str>) -> Result<(), String> {
+    let encoder = encoder.map(|name| {
+        Encoder::named(name).ok_or_else(|| format!("{name} is no encoder that is known"))
+    });
+    let encoder = encoder.transpose()?;
     let socket = io::stdin().as_fd().try_clone_to_owned();
     let socket = socket.map_err(|error| format!("the media-worker has no socket: {error}"))?;
     // First, because all that is loaded later may do less.
     plugins::start()?;
     plugins::load();
-    let problems = sandbox::enter();
-    run(UnixStream::from(socket), problems)
+    if let Some(encoder) = encoder {
+        plugins::load_transcoding(encoder.name);
+    }
+    let problems = sandbox::enter(encoder.is_some_and(|encoder| encoder.is_hardware));
+    run(UnixStream::from(socket), encoder, problems)
         .map_err(|error| format!("the media-worker ends: {error}"))
 }
 
 /// What waits between the threads.
 const QUEUE: usize = 64;
 
-fn run(socket: UnixStream, problems: Vec<String>) -> Result<(), FrameError> {
+fn run(
+    socket: UnixStream,
+    encoder: Option<Encoder>,
+    problems: Vec<String>,
+) -> Result<(), FrameError> {
     let (out, outgoing) = sync_channel(QUEUE);
     if !problems.is_empty() {
         let problems = problems.join("; ");
@@ -44,19 +59,32 @@ fn run(socket: UnixStream, problems: Vec<String>) -> Result<(), FrameError> {
     let reading = io::BufReader::with_capacity(256 * 1024, socket.try_clone()?);
     let writer = thread::Builder::new().name("write".to_owned());
     let writer = writer.spawn(move || write(socket, &outgoing))?;
-    let read = read(reading, out);
+    let read = read(reading, encoder, out);
     let _ = writer.join();
     read
 }
 
 /// Works on all that comes, and finishes it at the end.
-fn read(mut socket: impl io::Read, out: SyncSender<FromWorker>) -> Result<(), FrameError> {
+fn read(
+    mut socket: impl io::Read,
+    encoder: Option<Encoder>,
+    out: SyncSender<FromWorker>,
+) -> Result<(), FrameError> {
     let mut package = Package::new(out.clone());
+    let mut problems = Problems::new(out.clone());
+    let mut rungs: Option<Rungs> = None;
     while let Some(frame) = frame::read(&mut socket)? {
         match frame {
             ToWorker::Settings(settings) => package.set(settings),
             ToWorker::Track(track) => package.add(track),
-            ToWorker::Unit(unit) => package.take(unit),
+            ToWorker::Ladder(ladder) => {
+                let out = out.clone();
+                rungs = encoder.map(|encoder| Rungs::new(ladder, encoder, out));
+            }
+            ToWorker::Unit(unit) => match &mut rungs {
+                Some(rungs) => problems.note(rungs.take(unit)),
+                None => package.take(unit),
+            },
             ToWorker::Ping => {
                 let _ = out.send(FromWorker::Alive);
             }

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hls::{Origin, PlaylistRequest, ReadError};
-use media::{Config, Packager, TrackKind, Unit};
+use media::{Config, Packager, TrackKind, Unit, Worker};
 use tokio::sync::mpsc;
 
 use crate::stage::{
     ALL, LARGE, PICTURE, SMALL, SOUND, Stage, config, discontinuities, maps, ms, part_durations,
-    playlist, probe,
+    playlist, probe, worker,
 };
 
 const START: Duration = ms(5_000);
@@ -68,10 +68,11 @@ async fn a_program_that_cannot_work_holds_up_no_end() {
     for program in ["/bin/false", "/nowhere/tallylight"] {
         let origin = Origin::new(hls::Config::default(), "");
         let (made, _) = mpsc::channel(1);
-        let config = Config {
+        let worker = Worker {
             program: program.into(),
-            ..config()
+            ..worker()
         };
+        let config = Config { worker, ..config() };
         let packager = Packager::start(config, origin.clone(), made);
         packager.add_track(SOUND, TrackKind::Opus, "audio");
         packager.finish().await;

@@ -17,3 +17,4 @@ mod sandbox;
 mod stage;
 mod thumbnails;
 mod time;
+mod transcoding;

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use hls::{Origin, PlaylistRequest, ReadError};
 use loadtest::clip::{self, P180, P360, P720};
 use loadtest::h264::Picture;
-use media::{Config, Packager, Thumbnail, TrackKind, Unit};
+use media::{Config, Packager, Thumbnail, TrackKind, Unit, Worker};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -77,7 +77,7 @@ fn sound() -> Vec<Unit> {
 pub(crate) struct Clip(BTreeMap<u8, Vec<Unit>>);
 
 impl Clip {
-    async fn load() -> Self {
+    pub(crate) async fn load() -> Self {
         let load = || {
             Self(BTreeMap::from([
                 (LARGE, layer(LARGE, &P360, (640, 360))),
@@ -112,12 +112,18 @@ impl Clip {
 
 pub(crate) fn config() -> Config {
     Config {
-        program: env!("CARGO_BIN_EXE_tallylight").into(),
-        arguments: vec!["media-worker".to_owned()],
+        worker: worker(),
         part: ms(334),
         segment: ms(2_000),
         audio_bits_a_second: 128_000,
         zero_unix_ms: 1_700_000_000_000,
+    }
+}
+
+pub(crate) fn worker() -> Worker {
+    Worker {
+        program: env!("CARGO_BIN_EXE_tallylight").into(),
+        arguments: vec!["media-worker".to_owned()],
         patience: ms(6_000),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use media::{Packager, Thumbnail, TrackKind, Unit};
+use media::{Packager, Thumbnail, TrackKind, Unit, Worker};
 use sfu::{AccessUnit, Sfu, Tap, TapCodec, TapTrack, Tapped, Track};
 use tokio::process::Command;
 use tokio::sync::mpsc;
@@ -67,7 +67,7 @@ impl Packaging {
     async fn package(&self, on_air: &OnAir, mut tap: Tap) {
         let zero_unix_ms = self.clock.now().as_millisecond() - age_ms(&tap, &self.clock);
         let (thumbnails, mut shown) = mpsc::channel(THUMBNAILS);
-        let config = self.worker(zero_unix_ms);
+        let config = self.packager(zero_unix_ms);
         let mut feed = Feed {
             packager: Packager::start(config, on_air.origin.clone(), thumbnails),
             renditions: Renditions::default(),
@@ -92,14 +92,20 @@ impl Packaging {
         tokio::join!(feeding, showing);
     }
 
-    fn worker(&self, zero_unix_ms: i64) -> media::Config {
+    fn packager(&self, zero_unix_ms: i64) -> media::Config {
         media::Config {
-            program: self.program.clone(),
-            arguments: vec!["media-worker".to_owned()],
+            worker: self.worker(),
             part: self.settings.part(),
             segment: self.settings.segment(),
             audio_bits_a_second: self.settings.audio_kbits * 1_000,
             zero_unix_ms,
+        }
+    }
+
+    fn worker(&self) -> Worker {
+        Worker {
+            program: self.program.clone(),
+            arguments: vec!["media-worker".to_owned()],
             patience: self.settings.segment() * 3,
         }
     }

@@ -1,0 +1,287 @@
+//! [`Rungs`]: the child's side of a ladder. One picture is decoded and coded in several sizes.
+//!
+//! Decoding is done on the caller's thread, each rung has one of its own. A rung that falls behind
+//! leaves pictures out and stays in time; it never holds up the decoder or the others.
+
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use gstreamer as gst;
+use gstreamer::glib;
+use gstreamer::prelude::*;
+use gstreamer_app as gst_app;
+
+use crate::encoders::Encoder;
+use crate::feed::{Feed, clock_time};
+use crate::frame::{FromWorker, Ladder, Rung, TrackKind, Unit};
+use crate::rung::{Picture, RungEncoder};
+
+/// Decodes the source and feeds the rungs.
+#[derive(Debug)]
+pub(crate) struct Rungs {
+    ladder: Ladder,
+    encoder: Encoder,
+    out: SyncSender<FromWorker>,
+    run: Option<Run>,
+}
+
+/// What lasts as long as time rises.
+#[derive(Debug)]
+struct Run {
+    decoder: Decoder,
+    rungs: Vec<RungThread>,
+    last: Duration,
+    /// When the newest key frames were asked for.
+    keyed: Option<Duration>,
+    /// From this time on the next picture is a key frame.
+    key_due: Option<Duration>,
+}
+
+impl Rungs {
+    pub(crate) fn new(ladder: Ladder, encoder: Encoder, out: SyncSender<FromWorker>) -> Self {
+        Self {
+            ladder,
+            encoder,
+            out,
+            run: None,
+        }
+    }
+
+    /// Takes a unit of the source.
+    ///
+    /// # Errors
+    /// In words; it goes on, after a failure at the next key frame.
+    pub(crate) fn take(&mut self, unit: Unit) -> Result<(), String> {
+        match self.try_take(unit) {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                Err("transcoding leaves out pictures: the machine is too slow or busy".to_owned())
+            }
+            Err(problem) => {
+                self.run = None;
+                Err(format!("no transcoding: {problem}"))
+            }
+        }
+    }
+
+    /// Returns whether every rung had room for what was decoded.
+    fn try_take(&mut self, unit: Unit) -> Result<bool, String> {
+        let goes_on = |run: &Run| unit.pts > run.last;
+        if !self.run.as_ref().is_some_and(goes_on) {
+            if !unit.keyframe {
+                return Ok(true);
+            }
+            // What is left of the time before comes out before the first of the new.
+            self.run = None;
+            self.run = Some(Run::open(&self.ladder, self.encoder, &self.out)?);
+        }
+        let Some(run) = &mut self.run else {
+            return Ok(true);
+        };
+        run.last = unit.pts;
+        if unit.keyframe {
+            run.key_due = Some(unit.pts);
+        }
+        let mut all = true;
+        for picture in run.decoder.push(unit)? {
+            let picture = run.time(picture, self.ladder.longest_group);
+            all &= run.offer(&picture)?;
+        }
+        Ok(all)
+    }
+}
+
+impl Run {
+    fn open(
+        ladder: &Ladder,
+        encoder: Encoder,
+        out: &SyncSender<FromWorker>,
+    ) -> Result<Self, String> {
+        let rungs = ladder.rungs.iter();
+        let rungs =
+            rungs.map(|rung| RungThread::start(encoder, rung, ladder.frame_rate, out.clone()));
+        Ok(Self {
+            decoder: Decoder::open(ladder.source)?,
+            rungs: rungs.collect::<Result<_, _>>()?,
+            last: Duration::ZERO,
+            keyed: None,
+            key_due: None,
+        })
+    }
+
+    /// Says whether the picture is to be a key frame.
+    fn time(&mut self, picture: Picture, longest_group: Duration) -> Picture {
+        let is_asked = self.key_due.take_if(|due| picture.pts >= *due).is_some();
+        let is_long = self
+            .keyed
+            .is_none_or(|keyed| picture.pts >= keyed + longest_group);
+        let is_key = is_asked || is_long;
+        if is_key {
+            self.keyed = Some(picture.pts);
+        }
+        Picture { is_key, ..picture }
+    }
+
+    /// Gives all rungs the picture. Returns whether all had room for it.
+    fn offer(&mut self, picture: &Picture) -> Result<bool, String> {
+        let mut all = true;
+        for rung in &mut self.rungs {
+            all &= rung.offer(picture)?;
+        }
+        Ok(all)
+    }
+}
+
+/// A rung and the thread that codes it. Dropping it waits until all is out.
+#[derive(Debug)]
+struct RungThread {
+    pictures: Option<SyncSender<Picture>>,
+    thread: Option<JoinHandle<()>>,
+    /// Whether a key frame found no room.
+    owes_key: bool,
+}
+
+/// Pictures that may wait for a rung.
+const WAITING: usize = 4;
+
+impl RungThread {
+    fn start(
+        encoder: Encoder,
+        rung: &Rung,
+        frame_rate: u8,
+        out: SyncSender<FromWorker>,
+    ) -> Result<Self, String> {
+        let encoder = RungEncoder::open(encoder, rung, frame_rate)?;
+        let (pictures, waiting) = sync_channel(WAITING);
+        let thread = thread::Builder::new().name(format!("rung {}", rung.height));
+        let thread = thread.spawn(move || code(encoder, &waiting, &out));
+        Ok(Self {
+            pictures: Some(pictures),
+            thread: Some(thread.map_err(|error| error.to_string())?),
+            owes_key: false,
+        })
+    }
+
+    /// Hands it a picture, if there is room. Returns whether there was.
+    fn offer(&mut self, picture: &Picture) -> Result<bool, String> {
+        let mut picture = picture.clone();
+        picture.is_key |= self.owes_key;
+        let Some(pictures) = &self.pictures else {
+            return Ok(false);
+        };
+        match pictures.try_send(picture) {
+            Ok(()) => {
+                self.owes_key = false;
+                Ok(true)
+            }
+            Err(TrySendError::Full(picture)) => {
+                self.owes_key = picture.is_key;
+                Ok(false)
+            }
+            Err(TrySendError::Disconnected(_)) => Err("a rung's encoder failed".to_owned()),
+        }
+    }
+}
+
+impl Drop for RungThread {
+    fn drop(&mut self) {
+        self.pictures = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn code(mut encoder: RungEncoder, waiting: &Receiver<Picture>, out: &SyncSender<FromWorker>) {
+    let send = |units: Vec<Unit>| {
+        let mut units = units.into_iter().map(FromWorker::Unit);
+        units.all(|unit| out.send(unit).is_ok())
+    };
+    while let Ok(picture) = waiting.recv() {
+        match encoder.push(picture) {
+            Ok(units) => {
+                if !send(units) {
+                    return;
+                }
+            }
+            Err(problem) => {
+                let _ = out.send(FromWorker::Problem(format!("a rung failed: {problem}")));
+                return;
+            }
+        }
+    }
+    send(encoder.finish());
+}
+
+/// Access units into raw pictures.
+#[derive(Debug)]
+struct Decoder {
+    feed: Feed,
+    sink: gst_app::AppSink,
+}
+
+impl Decoder {
+    fn open(source: TrackKind) -> Result<Self, String> {
+        let caps = match source {
+            TrackKind::H264 => gst::Caps::builder("video/x-h264")
+                .field("stream-format", "byte-stream")
+                .field("alignment", "au")
+                .build(),
+            TrackKind::Vp8 => gst::Caps::new_empty_simple("video/x-vp8"),
+            TrackKind::Opus => return Err("sound has no sizes".to_owned()),
+        };
+        let sink = gst_app::AppSink::builder()
+            .sync(false)
+            .wait_on_eos(false)
+            .build();
+        sink.set_property("async", false);
+        let mut chain = decoding(source).map_err(|error| error.to_string())?;
+        chain.push(sink.clone().upcast());
+        let feed = Feed::open(&chain, &caps)?;
+        Ok(Self { feed, sink })
+    }
+
+    /// Decodes a unit. Returns what is ready.
+    fn push(&mut self, unit: Unit) -> Result<Vec<Picture>, String> {
+        let mut buffer = gst::Buffer::from_slice(unit.bytes);
+        if let Some(buffer) = buffer.get_mut() {
+            buffer.set_pts(clock_time(unit.pts));
+            buffer.set_dts(clock_time(unit.pts));
+            if !unit.keyframe {
+                buffer.set_flags(gst::BufferFlags::DELTA_UNIT);
+            }
+        }
+        self.feed.push(buffer)?;
+        let samples = std::iter::from_fn(|| self.sink.try_pull_sample(gst::ClockTime::ZERO));
+        Ok(samples.filter_map(|sample| picture(&sample)).collect())
+    }
+}
+
+fn decoding(source: TrackKind) -> Result<Vec<gst::Element>, glib::BoolError> {
+    let make = gst::ElementFactory::make;
+    // More threads would hold pictures back.
+    let decoder = match source {
+        TrackKind::Vp8 => make("vp8dec").property("threads", 1_u32).build()?,
+        _ => make("avdec_h264").property("max-threads", 1).build()?,
+    };
+    let planar = gst::Caps::builder("video/x-raw")
+        .field("format", "I420")
+        .build();
+    Ok(vec![
+        decoder,
+        make("videoconvert").build()?,
+        make("capsfilter").property("caps", planar).build()?,
+    ])
+}
+
+fn picture(sample: &gst::Sample) -> Option<Picture> {
+    let buffer = sample.buffer_owned()?;
+    let pts = Duration::from_nanos(buffer.pts()?.nseconds());
+    Some(Picture {
+        caps: sample.caps_owned()?,
+        buffer,
+        pts,
+        is_key: false,
+    })
+}
