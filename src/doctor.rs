@@ -67,6 +67,7 @@ pub async fn examine(config: &Config, now: Timestamp) -> Vec<Finding> {
     findings.push(udp_buffers());
     findings.push(transport_security(config));
     findings.push(packaging(config));
+    findings.extend(transcoding(config));
     findings
 }
 
@@ -308,6 +309,21 @@ fn packaging(config: &Config) -> Finding {
             missing.join(", ")
         ),
     )
+}
+
+fn transcoding(config: &Config) -> Option<Finding> {
+    let subject = "Transcoding";
+    let streams = config.media.transcode;
+    if streams == 0 {
+        return None;
+    }
+    Some(match media::find_encoder() {
+        Ok(encoder) => good(
+            subject,
+            format!("{encoder} works; up to {streams} streams at once, about a core each"),
+        ),
+        Err(problem) => careful(subject, problem),
+    })
 }
 
 #[cfg(test)]

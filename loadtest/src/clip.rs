@@ -78,6 +78,39 @@ pub fn video(size: &Size) -> Result<Vec<Picture>, SourceError> {
         .ok_or(SourceError::Damaged { path })
 }
 
+/// VP8 frames of 640x360, 30 a second, a key frame every 2 s.
+///
+/// # Errors
+/// When ffmpeg is missing or the cache folder cannot be used.
+pub fn vp8() -> Result<Vec<Vec<u8>>, SourceError> {
+    let path = kept("360p30-600k.ivf", |path| {
+        let picture = "testsrc2=size=640x360:rate=30";
+        ffmpeg(&["-f", "lavfi", "-i", picture, "-t", SECONDS])
+            .args(["-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8"])
+            .args(["-b:v", "600k", "-g", "60", "-keyint_min", "60", "-f", "ivf"])
+            .arg(path)
+            .output()
+    })?;
+    let frames = ivf_frames(&read(&path)?).unwrap_or_default();
+    let is_whole = frames.len() == FRAMES;
+    is_whole
+        .then_some(frames)
+        .ok_or(SourceError::Damaged { path })
+}
+
+/// The frames of an IVF file: a head of 32 bytes, then each frame behind 12 that begin with its length.
+fn ivf_frames(file: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let mut rest = file.get(32..)?;
+    let mut frames = Vec::new();
+    while let Some((head, after)) = rest.split_first_chunk::<12>() {
+        let length = u32::from_le_bytes(*head.first_chunk()?);
+        let (frame, after) = after.split_at_checked(usize::try_from(length).ok()?)?;
+        frames.push(frame.to_vec());
+        rest = after;
+    }
+    Some(frames)
+}
+
 /// Opus packets of 20 ms.
 ///
 /// # Errors

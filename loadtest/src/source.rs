@@ -114,6 +114,22 @@ impl Source {
         })
     }
 
+    /// Real VP8 of 640x360 with a key frame every 2 s, with Opus.
+    ///
+    /// # Errors
+    /// When the clip cannot be made or read.
+    pub fn clip_vp8() -> Result<Self, SourceError> {
+        let frames = clip::vp8()?;
+        Ok(Self {
+            codec: VideoCodec::Vp8,
+            layers: vec![Encoding {
+                rid: None,
+                frames: frames.iter().map(|frame| vp8_frame(frame)).collect(),
+            }],
+            audio: clip::audio()?.into_iter().map(Into::into).collect(),
+        })
+    }
+
     /// Made-up video whose bytes decode to nothing but whose parameter sets are real: what a server
     /// looks at, without an encoder.
     #[must_use]
@@ -146,6 +162,19 @@ impl Source {
 
 fn made_up_audio() -> Vec<Arc<[u8]>> {
     (0..50u8).map(|n| [0xfc, n].repeat(40).into()).collect()
+}
+
+/// A frame in packets: the payload descriptor (RFC 7741 §4.2) says which of them begins it.
+fn vp8_frame(frame: &[u8]) -> Frame {
+    let pieces = frame.chunks(h264::MOST_PAYLOAD_BYTES - 1);
+    let payloads = pieces.enumerate().map(|(number, piece)| {
+        let descriptor = if number == 0 { 0x10 } else { 0x00 };
+        [&[descriptor], piece].concat().into()
+    });
+    Frame {
+        is_key: frame.first().is_some_and(|head| head & 1 == 0),
+        payloads: payloads.collect(),
+    }
 }
 
 /// Three packets: payload descriptor (RFC 7741 §4.2), then the frame header (RFC 6386 §9.1).

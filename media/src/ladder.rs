@@ -3,7 +3,8 @@
 //! Decoding is done on the caller's thread, each rung has one of its own. A rung that falls behind
 //! leaves pictures out and stays in time; it never holds up the decoder or the others.
 
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use crate::encoders::Encoder;
 use crate::feed::{Feed, clock_time};
 use crate::frame::{FromWorker, Ladder, Rung, TrackKind, Unit};
 use crate::rung::{Picture, RungEncoder};
+use crate::waiting::Waiting;
 
 /// Decodes the source and feeds the rungs.
 #[derive(Debug)]
@@ -124,9 +126,9 @@ impl Run {
     }
 
     /// Gives all rungs the picture. Returns whether all had room for it.
-    fn offer(&mut self, picture: &Picture) -> Result<bool, String> {
+    fn offer(&self, picture: &Picture) -> Result<bool, String> {
         let mut all = true;
-        for rung in &mut self.rungs {
+        for rung in &self.rungs {
             all &= rung.offer(picture)?;
         }
         Ok(all)
@@ -136,14 +138,9 @@ impl Run {
 /// A rung and the thread that codes it. Dropping it waits until all is out.
 #[derive(Debug)]
 struct RungThread {
-    pictures: Option<SyncSender<Picture>>,
+    waiting: Arc<Waiting>,
     thread: Option<JoinHandle<()>>,
-    /// Whether a key frame found no room.
-    owes_key: bool,
 }
-
-/// Pictures that may wait for a rung.
-const WAITING: usize = 4;
 
 impl RungThread {
     fn start(
@@ -153,52 +150,40 @@ impl RungThread {
         out: SyncSender<FromWorker>,
     ) -> Result<Self, String> {
         let encoder = RungEncoder::open(encoder, rung, frame_rate)?;
-        let (pictures, waiting) = sync_channel(WAITING);
+        let waiting = Arc::new(Waiting::default());
+        let pictures = Arc::clone(&waiting);
         let thread = thread::Builder::new().name(format!("rung {}", rung.height));
-        let thread = thread.spawn(move || code(encoder, &waiting, &out));
+        let thread = thread.spawn(move || code(encoder, &pictures, &out));
         Ok(Self {
-            pictures: Some(pictures),
+            waiting,
             thread: Some(thread.map_err(|error| error.to_string())?),
-            owes_key: false,
         })
     }
 
-    /// Hands it a picture, if there is room. Returns whether there was.
-    fn offer(&mut self, picture: &Picture) -> Result<bool, String> {
-        let mut picture = picture.clone();
-        picture.is_key |= self.owes_key;
-        let Some(pictures) = &self.pictures else {
-            return Ok(false);
-        };
-        match pictures.try_send(picture) {
-            Ok(()) => {
-                self.owes_key = false;
-                Ok(true)
-            }
-            Err(TrySendError::Full(picture)) => {
-                self.owes_key = picture.is_key;
-                Ok(false)
-            }
-            Err(TrySendError::Disconnected(_)) => Err("a rung's encoder failed".to_owned()),
+    /// Hands it a picture. Returns whether none was left out.
+    fn offer(&self, picture: &Picture) -> Result<bool, String> {
+        if self.thread.as_ref().is_none_or(JoinHandle::is_finished) {
+            return Err("a rung's encoder failed".to_owned());
         }
+        Ok(self.waiting.offer(picture.clone()))
     }
 }
 
 impl Drop for RungThread {
     fn drop(&mut self) {
-        self.pictures = None;
+        self.waiting.close();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
     }
 }
 
-fn code(mut encoder: RungEncoder, waiting: &Receiver<Picture>, out: &SyncSender<FromWorker>) {
+fn code(mut encoder: RungEncoder, waiting: &Waiting, out: &SyncSender<FromWorker>) {
     let send = |units: Vec<Unit>| {
         let mut units = units.into_iter().map(FromWorker::Unit);
         units.all(|unit| out.send(unit).is_ok())
     };
-    while let Ok(picture) = waiting.recv() {
+    while let Some(picture) = waiting.next() {
         match encoder.push(picture) {
             Ok(units) => {
                 if !send(units) {

@@ -26,6 +26,7 @@ mod supervisor;
 mod thumbnail;
 mod timeline;
 mod transcoder;
+mod waiting;
 mod worker;
 
 pub use encoders::find_encoder;

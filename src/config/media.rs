@@ -1,4 +1,4 @@
-//! Section `[media]`: the one port that all WebRTC media goes through.
+//! Section `[media]`: the one port that all WebRTC media goes through, and transcoding.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -19,6 +19,9 @@ pub struct Media {
     pub threads: usize,
     /// Whether media may also go over TCP, for networks that block UDP.
     pub tcp: bool,
+    /// Streams that may be transcoded at once, each for about one core; 0: none. A stream with one
+    /// layer gets smaller ones, and one that HLS players cannot play is made playable.
+    pub transcode: usize,
 }
 
 impl Default for Media {
@@ -29,6 +32,7 @@ impl Default for Media {
             public_ips: Vec::new(),
             threads: 0,
             tcp: true,
+            transcode: 0,
         }
     }
 }

@@ -67,7 +67,7 @@ pub(super) fn problem(
 
 fn receiving(stats: &StreamStats) -> String {
     let audio = stats.audio.as_ref().filter(|audio| audio.active);
-    let video = stats.layers.iter().filter(|layer| layer.active);
+    let video = sent_layers(stats).filter(|layer| layer.active);
     let bitrate: u64 = video.clone().map(|layer| layer.bitrate).sum::<u64>()
         + audio.map_or(0, |audio| audio.bitrate);
     let mut parts: Vec<String> = video.clone().next().map(picture).into_iter().collect();
@@ -86,6 +86,11 @@ fn receiving(stats: &StreamStats) -> String {
         parts.join(" + "),
         in_megabits(bitrate)
     )
+}
+
+/// What the publisher sends, without what the server makes of it.
+fn sent_layers(stats: &StreamStats) -> impl Iterator<Item = &LayerStats> + Clone {
+    stats.layers.iter().filter(|layer| !layer.made)
 }
 
 fn picture(layer: &LayerStats) -> String {
@@ -116,7 +121,7 @@ fn in_megabits(bitrate: u64) -> String {
 }
 
 fn problem_of_media(stats: &StreamStats, late: bool) -> Option<String> {
-    let largest = stats.layers.iter().find(|layer| layer.active);
+    let largest = sent_layers(stats).find(|layer| layer.active);
     let audio = stats.audio.as_ref().filter(|audio| audio.active);
     if late && stats.layers.is_empty() && audio.is_some() {
         return Some("only audio arrives; add a video source if there should be a picture".into());

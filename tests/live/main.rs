@@ -22,3 +22,4 @@ mod sessions;
 mod shutdown;
 mod strangers;
 mod tap;
+mod transcoding;

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::Duration;
 
-use bytes::Bytes;
+use loadtest::clip;
 use media::{Ladder, Rung, TrackKind, Transcoder, Unit};
 use tokio::sync::mpsc;
 
-use crate::stage::{Clip, LARGE, ms, through, worker};
+use crate::stage::{Clip, LARGE, PICTURE, ms, through, worker};
 
 const LOWER: u8 = 7;
 const LOWEST: u8 = 8;
@@ -107,38 +107,21 @@ fn later(unit: &Unit, by: Duration) -> Unit {
     }
 }
 
-/// Six seconds of moving shapes, with a key frame every two.
+/// Six seconds, with a key frame every two.
 fn vp8() -> Vec<Unit> {
-    let mut command = Command::new("ffmpeg");
-    command
-        .args([
-            "-v",
-            "error",
-            "-f",
-            "lavfi",
-            "-i",
-            "testsrc2=s=640x360:r=30:d=6",
-        ])
-        .args(["-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8"])
-        .args(["-b:v", "1M", "-g", "60", "-f", "ivf", "-"]);
-    let ivf = through(command, Vec::new());
-    let mut rest = &ivf[32..];
-    let mut units = Vec::new();
-    while let Some((head, after)) = rest.split_at_checked(12) {
-        let length = u32::from_le_bytes(head[..4].try_into().unwrap());
-        let (frame, after) = after.split_at(length.try_into().unwrap());
-        rest = after;
-        let number = u32::try_from(units.len()).unwrap();
-        let keyframe = frame[0] & 1 == 0;
-        units.push(Unit {
-            track: 0,
-            pts: Duration::from_nanos(33_333_333) * number,
-            keyframe,
-            size: keyframe.then_some((640, 360)),
-            bytes: Bytes::copy_from_slice(frame),
-        });
-    }
-    units
+    let frames = (0..).zip(clip::vp8().unwrap());
+    frames
+        .map(|(number, frame)| {
+            let keyframe = frame[0] & 1 == 0;
+            Unit {
+                track: 0,
+                pts: PICTURE * number,
+                keyframe,
+                size: keyframe.then_some((640, 360)),
+                bytes: frame.into(),
+            }
+        })
+        .collect()
 }
 
 /// Width, height and pictures, as ffprobe counts what it could decode.

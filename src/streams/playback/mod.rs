@@ -4,11 +4,15 @@
 //! which feeds the stream's media-worker and owns its thumbnails. Requests find the stream's
 //! [`hls::Origin`] in [`Playback`] by the channel's handle.
 
+mod feed;
+mod ladder;
 mod packaging;
 mod readers;
 mod routes;
+mod rungs;
 mod sources;
 mod thumbnails;
+mod transcoding;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -34,6 +38,7 @@ use packaging::Packaging;
 use readers::Readers;
 pub(super) use routes::routes;
 use thumbnails::Thumbnails;
+use transcoding::Transcoding;
 
 /// What is played by HLS. Cheap to clone, all clones are one.
 #[derive(Debug, Clone)]
@@ -49,6 +54,10 @@ struct Inner {
     clock: Clock,
     /// What this machine lacks for packaging, in words.
     lacks: OnceLock<String>,
+    /// Streams that may be transcoded at once.
+    most_transcoded: usize,
+    /// Set when this server transcodes.
+    transcoding: OnceLock<Transcoding>,
     /// By handle. The last is on air; those before it ended a moment ago and are played to the end.
     on_air: Mutex<HashMap<String, Vec<Arc<OnAir>>>>,
 }
@@ -102,6 +111,8 @@ impl Playback {
             folder: media_folder(&config.data),
             clock,
             lacks: OnceLock::new(),
+            most_transcoded: config.media.transcode,
+            transcoding: OnceLock::new(),
             on_air: Mutex::default(),
         }))
     }
@@ -166,6 +177,25 @@ impl Playback {
         tracing::error!("Streams cannot be packaged for HLS: {problem}");
         let _ = self.0.lacks.set(problem);
         false
+    }
+
+    /// Finds out how this server transcodes, if it is to.
+    async fn prepare_transcoding(&self) {
+        let streams = self.0.most_transcoded;
+        if streams == 0 {
+            return;
+        }
+        match Transcoding::find(&self.0.program, streams).await {
+            Ok(found) => {
+                tracing::info!(
+                    encoder = found.encoder(),
+                    "Streams are transcoded by {}",
+                    found.encoder()
+                );
+                let _ = self.0.transcoding.set(found);
+            }
+            Err(problem) => tracing::error!("Streams are not transcoded: {problem}"),
+        }
     }
 
     /// About how many watched each stream by HLS since the last call, which should be about a segment
@@ -271,6 +301,9 @@ pub(super) async fn run(
     stop: CancellationToken,
 ) {
     let packages = playback.can_package().await;
+    if packages {
+        playback.prepare_transcoding().await;
+    }
     let mut begun = HashSet::new();
     let mut tasks = JoinSet::new();
     loop {

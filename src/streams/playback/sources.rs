@@ -102,6 +102,12 @@ impl Renditions {
         route
     }
 
+    /// The rendition that a layer is the first choice of.
+    pub(super) fn rendition_of(&self, layer: usize) -> Option<u8> {
+        let at = self.slots.iter().position(|slot| slot.own == Some(layer))?;
+        u8::try_from(at).ok()
+    }
+
     /// Something of a rendition was lost: it goes on from a key frame.
     pub(super) fn broken(&mut self, rendition: u8) {
         if let Some(slot) = self.slots.get_mut(usize::from(rendition)) {

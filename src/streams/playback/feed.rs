@@ -1,0 +1,217 @@
+//! [`Feed`]: which of a stream's units go to its media-worker, and as which rendition.
+
+use media::{Packager, TrackKind, Unit};
+use sfu::{AccessUnit, Tap, TapCodec, TapTrack, Tapped, Track};
+
+use super::OnAir;
+use super::ladder::{Ladder, Step, Tools};
+use super::sources::{LayerFacts, Renditions};
+
+/// Of one stream, over all its publishers.
+pub(super) struct Feed<'a> {
+    on_air: &'a OnAir,
+    packager: Packager,
+    renditions: Renditions,
+    has_sound: bool,
+    /// Whether the publisher has sound,
+    sends_sound: bool,
+    /// and pictures.
+    sends_pictures: bool,
+    /// The publisher's layers, where they are packaged as they come.
+    layers: Vec<LayerFacts>,
+    tools: Option<Tools>,
+    ladder: Option<Ladder>,
+}
+
+/// Number of the rendition that holds the sound; those with pictures count from zero.
+const SOUND: u8 = 100;
+
+impl<'a> Feed<'a> {
+    /// Without tools there are no ladders.
+    pub(super) fn new(on_air: &'a OnAir, packager: Packager, tools: Option<Tools>) -> Self {
+        Self {
+            on_air,
+            packager,
+            renditions: Renditions::default(),
+            has_sound: false,
+            sends_sound: false,
+            sends_pictures: false,
+            layers: Vec::new(),
+            tools,
+            ladder: None,
+        }
+    }
+
+    /// Feeds the worker until the stream ends, and waits until all of it is packaged.
+    pub(super) async fn run(mut self, mut tap: Tap) {
+        loop {
+            tokio::select! {
+                tapped = tap.next() => match tapped {
+                    Some(Tapped::Tracks(tracks)) => self.take_tracks(&tracks),
+                    Some(Tapped::Unit(unit)) => self.take(&unit, &tap),
+                    None => break,
+                },
+                step = next(&mut self.ladder) => self.take_step(step, &tap),
+            }
+        }
+        drop(self.ladder);
+        self.packager.finish().await;
+    }
+
+    fn take_tracks(&mut self, tracks: &[TapTrack]) {
+        self.sends_sound = tracks.iter().any(|track| track.codec == TapCodec::Opus);
+        let layers: Vec<_> = tracks.iter().filter_map(facts).collect();
+        let pictures = tracks.iter().filter(|track| track.track != Track::Audio);
+        let mut codecs = pictures.map(|track| track.codec);
+        let codec = codecs.next();
+        self.sends_pictures = codec.is_some();
+        let kind = codec.filter(|codec| codecs.all(|other| other == *codec));
+        let kind = kind.and_then(kind_of);
+        self.layers = match kind {
+            Some(TrackKind::H264) => layers.clone(),
+            _ => Vec::new(),
+        };
+        self.climb(kind, layers);
+        self.update();
+        let unplayable = codec.filter(|_| !self.is_playable());
+        self.on_air
+            .set_unavailable(unplayable.map(|codec| self.explain(codec)));
+    }
+
+    /// Sees to the ladder that these layers are to have.
+    fn climb(&mut self, kind: Option<TrackKind>, layers: Vec<LayerFacts>) {
+        let kept = self.ladder.take();
+        let kept = kept.filter(|ladder| kind.is_some_and(|kind| ladder.fits(kind, &layers)));
+        self.ladder = kept.or_else(|| Ladder::new(self.tools.clone()?, kind?, layers));
+    }
+
+    /// Opens renditions that are new.
+    fn update(&mut self) {
+        let mut layers = self.layers.clone();
+        layers.extend(self.ladder.iter().flat_map(Ladder::layers));
+        for rendition in self.renditions.take_layers(&layers) {
+            let name = format!("v{rendition}");
+            self.packager.add_track(rendition, TrackKind::H264, &name);
+        }
+        if self.is_playable() && self.sends_sound && !self.has_sound {
+            self.has_sound = true;
+            self.packager.add_track(SOUND, TrackKind::Opus, "audio");
+        }
+    }
+
+    /// Whether something is packaged: pictures, or sound where there are none.
+    fn is_playable(&self) -> bool {
+        let is_made = self.ladder.as_ref().is_some_and(Ladder::is_running);
+        !self.layers.is_empty() || is_made || !self.sends_pictures
+    }
+
+    fn explain(&self, codec: TapCodec) -> String {
+        let name = name(codec);
+        match self.ladder {
+            Some(_) => format!(
+                "the host sends {name}, which has to be transcoded for HLS, and the server is not \
+                 there yet or busy with other streams"
+            ),
+            None => format!(
+                "the host sends {name}, which HLS players cannot play; H264 can be watched by HLS"
+            ),
+        }
+    }
+
+    fn take(&mut self, unit: &AccessUnit, tap: &Tap) {
+        let Track::Video(layer) = unit.track else {
+            if self.has_sound && self.is_playable() {
+                self.packager.push(worker_unit(unit, SOUND));
+            }
+            return;
+        };
+        if let Some(ladder) = &mut self.ladder
+            && ladder.take(layer, unit)
+        {
+            tap.want_keyframes();
+        }
+        if !self.layers.is_empty() {
+            self.package(layer, unit, tap);
+        }
+    }
+
+    fn take_step(&mut self, step: Step, tap: &Tap) {
+        match step {
+            Step::Started => {
+                self.update();
+                self.on_air.set_unavailable(None);
+                tap.want_keyframes();
+            }
+            Step::Made(unit) => {
+                if let Track::Video(layer) = unit.track {
+                    self.package(layer, &unit, tap);
+                }
+            }
+        }
+    }
+
+    fn package(&mut self, layer: usize, unit: &AccessUnit, tap: &Tap) {
+        let route = self.renditions.route(layer, unit.pts, unit.keyframe);
+        let mut wants_keyframe = route.wants_keyframe;
+        for rendition in route.renditions {
+            // What finds no room leaves a hole that only a key frame ends.
+            if !self.packager.push(worker_unit(unit, rendition)) {
+                self.renditions.broken(rendition);
+                wants_keyframe = true;
+            }
+        }
+        if wants_keyframe {
+            tap.want_keyframes();
+        }
+    }
+}
+
+/// What a ladder says next; without one, nothing ever.
+async fn next(ladder: &mut Option<Ladder>) -> Step {
+    match ladder {
+        Some(ladder) => ladder.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn facts(track: &TapTrack) -> Option<LayerFacts> {
+    match track.track {
+        Track::Video(layer) => Some(LayerFacts {
+            layer,
+            rid: track.rid.clone(),
+            size: track.size,
+        }),
+        Track::Audio => None,
+    }
+}
+
+fn worker_unit(unit: &AccessUnit, track: u8) -> Unit {
+    Unit {
+        track,
+        pts: unit.pts,
+        keyframe: unit.keyframe,
+        size: unit.size,
+        bytes: unit.bytes.clone(),
+    }
+}
+
+/// What a media-worker knows it as.
+fn kind_of(codec: TapCodec) -> Option<TrackKind> {
+    match codec {
+        TapCodec::H264 => Some(TrackKind::H264),
+        TapCodec::Vp8 => Some(TrackKind::Vp8),
+        TapCodec::Opus => Some(TrackKind::Opus),
+        TapCodec::H265 | TapCodec::Vp9 | TapCodec::Av1 => None,
+    }
+}
+
+fn name(codec: TapCodec) -> &'static str {
+    match codec {
+        TapCodec::Opus => "Opus",
+        TapCodec::H264 => "H264",
+        TapCodec::H265 => "H265",
+        TapCodec::Vp8 => "VP8",
+        TapCodec::Vp9 => "VP9",
+        TapCodec::Av1 => "AV1",
+    }
+}

@@ -1,0 +1,338 @@
+//! [`Ladder`]: smaller renditions of a stream that has only one, or renditions of a codec that HLS
+//! players cannot play.
+//!
+//! It looks at the publisher's pictures for a moment, decides what to make of them, waits until the
+//! server has room, and then gives units that go the way of the publisher's own. What is made of H264
+//! is offered to WebRTC viewers too.
+
+use std::time::{Duration, Instant};
+
+use media::{Rung, TrackKind, Transcoder, Unit, Worker};
+use sfu::{AccessUnit, MadeLayer, Sfu, StreamId, Track};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+
+use super::rungs::{self, Source};
+use super::sources::{LayerFacts, Renditions};
+use super::transcoding::Transcoding;
+
+/// What a ladder is given to work with.
+#[derive(Debug, Clone)]
+pub(super) struct Tools {
+    pub(super) transcoding: Transcoding,
+    pub(super) worker: Worker,
+    pub(super) sfu: Sfu,
+    pub(super) stream: StreamId,
+    /// What times of units count from.
+    pub(super) zero: Instant,
+    /// Key frames of a source that is not packaged itself come so often.
+    pub(super) segment: Duration,
+}
+
+/// Of one stream, as long as its publisher sends the same layers.
+#[derive(Debug)]
+pub(super) struct Ladder {
+    tools: Tools,
+    kind: TrackKind,
+    layers: Vec<LayerFacts>,
+    looks: Vec<Look>,
+    /// Which layer is decoded now: that of a rendition, or its stand-in.
+    sources: Renditions,
+    state: State,
+}
+
+/// What has been seen of a layer.
+#[derive(Debug)]
+struct Look {
+    layer: usize,
+    size: Option<(u16, u16)>,
+    first: Duration,
+    last: Duration,
+    pictures: u32,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Nothing is decided.
+    Looking,
+    /// It is decided; the server may have no room yet.
+    Starting(oneshot::Receiver<Running>),
+    Running(Box<Running>),
+    /// There is nothing to make.
+    Idle,
+}
+
+/// What is made, and of which of the sources' renditions.
+#[derive(Debug)]
+struct Running {
+    rendition: u8,
+    rungs: Vec<Rung>,
+    transcoder: Transcoder,
+    made: mpsc::Receiver<Unit>,
+    /// What WebRTC viewers get, a rung each.
+    offers: Vec<MadeLayer>,
+    _room: OwnedSemaphorePermit,
+}
+
+/// What a ladder has to say.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// It has renditions now.
+    Started,
+    /// A unit of one of them.
+    Made(AccessUnit),
+}
+
+/// Numbers of made layers begin here, above those of any publisher's.
+const FIRST_LAYER: usize = 1_000;
+/// So many pictures tell a layer's rate,
+const LOOK: u32 = 8;
+/// and after so many of one, the others are not waited for.
+const LONG_LOOK: u32 = 60;
+/// Units that wait to be packaged.
+const QUEUE: usize = 256;
+/// Where the source is packaged too, only its own key frames count: all renditions have theirs together.
+const ENDLESS: Duration = Duration::from_secs(3_600);
+
+impl Ladder {
+    /// A ladder of these layers, if it is worth having one: of H264 only where there is one layer.
+    pub(super) fn new(tools: Tools, kind: TrackKind, layers: Vec<LayerFacts>) -> Option<Self> {
+        let is_wanted = match kind {
+            TrackKind::H264 => layers.len() == 1,
+            TrackKind::Vp8 => !layers.is_empty(),
+            _ => false,
+        };
+        let mut sources = Renditions::default();
+        sources.take_layers(&layers);
+        is_wanted.then_some(Self {
+            tools,
+            kind,
+            layers,
+            looks: Vec::new(),
+            sources,
+            state: State::Looking,
+        })
+    }
+
+    /// Whether it goes on when these are the publisher's layers.
+    pub(super) fn fits(&self, kind: TrackKind, layers: &[LayerFacts]) -> bool {
+        let names = |layers: &[LayerFacts]| -> Vec<_> {
+            let facts = layers.iter();
+            facts
+                .map(|facts| (facts.layer, facts.rid.clone()))
+                .collect()
+        };
+        let is_closed = match &self.state {
+            State::Running(running) => running.offers.iter().any(|offer| !offer.is_open()),
+            // It was decided for the publisher before.
+            State::Starting(_) => true,
+            State::Looking | State::Idle => false,
+        };
+        kind == self.kind && names(layers) == names(&self.layers) && !is_closed
+    }
+
+    /// Whether it has renditions.
+    pub(super) fn is_running(&self) -> bool {
+        matches!(self.state, State::Running(_))
+    }
+
+    /// What it makes, as layers.
+    pub(super) fn layers(&self) -> Vec<LayerFacts> {
+        let State::Running(running) = &self.state else {
+            return Vec::new();
+        };
+        let rungs = running.rungs.iter();
+        rungs
+            .map(|rung| LayerFacts {
+                layer: FIRST_LAYER + usize::from(rung.track),
+                rid: Some(rungs::name(rung)),
+                size: Some((rung.width.into(), rung.height.into())),
+            })
+            .collect()
+    }
+
+    /// Takes a unit of the publisher. Returns whether it wants a key frame.
+    pub(super) fn take(&mut self, layer: usize, unit: &AccessUnit) -> bool {
+        if matches!(self.state, State::Looking) {
+            self.look(layer, unit);
+            if let Some((rendition, source)) = self.decided() {
+                self.start(rendition, source);
+            }
+        }
+        let route = self.sources.route(layer, unit.pts, unit.keyframe);
+        let State::Running(running) = &self.state else {
+            return false;
+        };
+        if !route.renditions.contains(&running.rendition) {
+            return route.wants_keyframe;
+        }
+        let fed = running.transcoder.push(Unit {
+            track: 0,
+            pts: unit.pts,
+            keyframe: unit.keyframe,
+            size: unit.size,
+            bytes: unit.bytes.clone(),
+        });
+        if !fed {
+            self.sources.broken(running.rendition);
+        }
+        !fed || route.wants_keyframe
+    }
+
+    /// The next thing that it says. Cancel safe.
+    pub(super) async fn next(&mut self) -> Step {
+        loop {
+            match &mut self.state {
+                State::Starting(started) => match started.await {
+                    Ok(running) => {
+                        self.state = State::Running(Box::new(running));
+                        return Step::Started;
+                    }
+                    Err(_) => self.state = State::Idle,
+                },
+                State::Running(running) => match running.made.recv().await {
+                    Some(unit) => return Step::Made(running.offer(unit)),
+                    None => self.state = State::Idle,
+                },
+                State::Looking | State::Idle => std::future::pending().await,
+            }
+        }
+    }
+
+    fn look(&mut self, layer: usize, unit: &AccessUnit) {
+        let known = self.looks.iter().position(|look| look.layer == layer);
+        let at = known.unwrap_or_else(|| {
+            self.looks.push(Look {
+                layer,
+                size: None,
+                first: unit.pts,
+                last: unit.pts,
+                pictures: 0,
+            });
+            self.looks.len() - 1
+        });
+        if let Some(look) = self.looks.get_mut(at) {
+            look.size = unit.size.or(look.size);
+            look.last = unit.pts;
+            look.pictures += 1;
+        }
+    }
+
+    /// The largest layer, once enough has been seen of all.
+    fn decided(&self) -> Option<(u8, Source)> {
+        let is_clear = |look: &Look| look.size.is_some() && look.pictures >= LOOK;
+        let all = self.looks.len() == self.layers.len() && self.looks.iter().all(is_clear);
+        let is_late = self.looks.iter().any(|look| look.pictures >= LONG_LOOK);
+        if !all && !is_late {
+            return None;
+        }
+        let clear = self.looks.iter().filter(|look| is_clear(look));
+        let area = |look: &&Look| look.size.map_or(0, |(w, h)| u32::from(w) * u32::from(h));
+        let look = clear.max_by_key(area)?;
+        let (width, height) = look.size?;
+        let source = Source {
+            width,
+            height,
+            frame_rate: look.frame_rate(),
+            is_playable: self.kind == TrackKind::H264,
+        };
+        Some((self.sources.rendition_of(look.layer)?, source))
+    }
+
+    fn start(&mut self, rendition: u8, source: Source) {
+        let rungs = rungs::rungs(source);
+        if rungs.is_empty() {
+            self.state = State::Idle;
+            return;
+        }
+        let (mut start, started) = oneshot::channel();
+        let (tools, kind) = (self.tools.clone(), self.kind);
+        // In a task of its own: the server may have no room for long.
+        tokio::spawn(async move {
+            let room = tokio::select! {
+                room = tools.transcoding.room() => room,
+                () = start.closed() => None,
+            };
+            if let Some(room) = room {
+                let running = tools.run(kind, rendition, source.frame_rate, rungs, room);
+                let _ = start.send(running.await);
+            }
+        });
+        self.state = State::Starting(started);
+    }
+}
+
+impl Tools {
+    async fn run(
+        self,
+        kind: TrackKind,
+        rendition: u8,
+        frame_rate: u8,
+        rungs: Vec<Rung>,
+        room: OwnedSemaphorePermit,
+    ) -> Running {
+        let is_playable = kind == TrackKind::H264;
+        let mut offers = Vec::new();
+        for rung in rungs.iter().filter(|_| is_playable) {
+            let name = rungs::name(rung);
+            offers.extend(self.sfu.make_layer(self.stream, &name, self.zero).await);
+        }
+        // All or none: they are found by their place.
+        if offers.len() < rungs.len() {
+            offers.clear();
+        }
+        let (sender, made) = mpsc::channel(QUEUE);
+        let ladder = media::Ladder {
+            source: kind,
+            frame_rate,
+            longest_group: if is_playable { ENDLESS } else { self.segment },
+            rungs: rungs.clone(),
+        };
+        let encoder = self.transcoding.encoder();
+        let names: Vec<_> = rungs.iter().map(rungs::name).collect();
+        tracing::info!(
+            stream.id = %self.stream,
+            "Stream {} is transcoded by {encoder} to {}",
+            self.stream,
+            names.join(", ")
+        );
+        Running {
+            rendition,
+            transcoder: Transcoder::start(self.worker.clone(), encoder, ladder, sender),
+            rungs,
+            made,
+            offers,
+            _room: room,
+        }
+    }
+}
+
+impl Running {
+    /// Hands a made unit to WebRTC viewers.
+    fn offer(&self, unit: Unit) -> AccessUnit {
+        if let Some(offer) = self.offers.get(usize::from(unit.track)) {
+            offer.push(unit.pts, unit.bytes.clone());
+        }
+        AccessUnit {
+            track: Track::Video(FIRST_LAYER + usize::from(unit.track)),
+            pts: unit.pts,
+            keyframe: unit.keyframe,
+            size: unit.size,
+            bytes: unit.bytes,
+        }
+    }
+}
+
+impl Look {
+    /// Pictures a second, as encoders are told.
+    fn frame_rate(&self) -> u8 {
+        let time = self.last.saturating_sub(self.first).as_secs_f64();
+        let rate = f64::from(self.pictures.saturating_sub(1)) / time.max(0.01);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "it is bounded"
+        )]
+        let rate = rate.round().clamp(5.0, 60.0) as u8;
+        rate
+    }
+}
