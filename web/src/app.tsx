@@ -9,6 +9,7 @@ import {
   RouterProvider,
   redirect,
 } from '@tanstack/react-router';
+import { startTransition } from 'react';
 import { createRoot } from 'react-dom/client';
 import { ApiError } from './api/client';
 import { NotFoundPage } from './routes/not_found/page';
@@ -106,6 +107,7 @@ declare module '@tanstack/react-router' {
 /** The entry module runs as soon as it is there, perhaps before the page is read to its end. */
 export function mount(): void {
   const element = document.getElementById('root');
-  if (element) createRoot(element).render(<RouterProvider router={router} />);
+  // In slices, between which what the player has asked for is taken in.
+  if (element) startTransition(() => createRoot(element).render(<RouterProvider router={router} />));
   else addEventListener('DOMContentLoaded', mount, { once: true });
 }

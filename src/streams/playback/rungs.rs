@@ -62,7 +62,7 @@ fn even(pixels: u16, scale: f64) -> u16 {
         reason = "it is no larger than before"
     )]
     let scaled = scaled as u16;
-    scaled.max(2)
+    scaled.min(pixels / 2 * 2).max(2)
 }
 
 /// 2.5 Mbit/s for 720p30; larger pictures need fewer bits a pixel, faster ones fewer a picture.

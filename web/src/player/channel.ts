@@ -24,6 +24,11 @@ export interface ChannelFacts {
   clockAheadMs: number;
 }
 
+/** HLS, when there is something to play. */
+export function offered(channel: ChannelFacts | null): HlsOffer | null {
+  return channel?.hls?.state === 'ready' ? channel.hls : null;
+}
+
 /** `missing` when the server knows no such channel, `null` when it could not be asked. */
 export async function fetchChannel(handle: string): Promise<ChannelFacts | 'missing' | null> {
   const response = await fetch(`/api/channels/${encodeURIComponent(handle)}`, { cache: 'no-store' }).catch(

@@ -100,7 +100,7 @@ class FakeEvents extends EventTarget {
 }
 
 /** Plays as long as it is not paused and segments arrive. */
-class FakeVideo extends EventTarget {
+export class FakeVideo extends EventTarget {
   muted = false;
   volume = 1;
   paused = true;
@@ -110,7 +110,7 @@ class FakeVideo extends EventTarget {
   videoHeight = 720;
   srcObject: unknown = null;
   isConnected = false;
-  readonly buffered = { length: 0 };
+  buffered: { length: number; start?: () => number; end?: () => number } = { length: 0 };
   #from = 0;
   #since = 0;
 
@@ -159,6 +159,7 @@ export class FakeHls {
   static Events = {
     MANIFEST_PARSED: 'parsed',
     FRAG_LOADED: 'fragment',
+    BUFFER_APPENDED: 'appended',
     ERROR: 'error',
   };
 
@@ -175,8 +176,9 @@ export class FakeHls {
   targetLatency = 1;
   source = '';
   startedAt: number | null = null;
+  startPosition = -1;
   destroyed = false;
-  video: FakeVideo | null = null;
+  media: FakeVideo | null = null;
   readonly #began = Date.now() - 600_000;
   readonly #heard: [string, (event: string, data: unknown) => void][] = [];
 
@@ -207,16 +209,16 @@ export class FakeHls {
 
   startLoad(seconds: number): void {
     this.startedAt = seconds;
-    if (this.video) this.video.currentTime = seconds;
+    if (this.media) this.media.currentTime = seconds;
   }
 
   attachMedia(video: FakeVideo): void {
-    this.video = video;
+    this.media = video;
     if (this.startedAt !== null) video.currentTime = this.startedAt;
   }
 
   detachMedia(): void {
-    this.video = null;
+    this.media = null;
   }
 
   get edge(): number {
@@ -228,7 +230,7 @@ export class FakeHls {
   }
 
   get latency(): number {
-    return this.edge - (this.video?.currentTime ?? this.edge);
+    return this.edge - (this.media?.currentTime ?? this.edge);
   }
 
   set nextLevel(level: number) {
@@ -276,7 +278,8 @@ export function stubWorld(): World {
   );
   vi.stubGlobal('addEventListener', () => undefined);
   vi.stubGlobal('removeEventListener', () => undefined);
-  vi.stubGlobal('document', { createElement: () => new FakeVideo(world), hidden: false });
+  const head = { append: () => undefined };
+  vi.stubGlobal('document', { createElement: () => new FakeVideo(world), head, hidden: false });
   vi.stubGlobal(
     'RTCPeerConnection',
     class extends FakePeer {

@@ -219,7 +219,7 @@ test('a choice is kept, on the next visit too, and nothing climbs over it', asyn
 
 test('rewinding leaves the direct connection for a moment of the past, and going live returns to it', async () => {
   const peer = await live();
-  player.seekBy(-60);
+  player.rewind.seekBy(-60);
   await flow(2, peer);
   expect(state()).toMatchObject({ transport: 'll_hls', rewound: true, notice: null });
   const { timeline } = state();
@@ -229,7 +229,7 @@ test('rewinding leaves the direct connection for a moment of the past, and going
   await pass(120);
   expect(world.posts(), 'nobody is torn out of the past').toBe(sessions);
 
-  player.goLive();
+  player.rewind.goLive();
   await pass(0.2);
   await flow(1);
   expect(state()).toMatchObject({ transport: 'webrtc', rewound: false });
@@ -238,13 +238,13 @@ test('rewinding leaves the direct connection for a moment of the past, and going
 
 test('a long pause keeps its place, a short one goes on live', async () => {
   const peer = await live();
-  player.pause();
+  player.rewind.pause();
   await flow(2, peer);
-  player.play();
+  player.rewind.play();
   await flow(2, peer);
   expect(state()).toMatchObject({ transport: 'webrtc', paused: false });
 
-  player.pause();
+  player.rewind.pause();
   await flow(11, peer);
   expect(state(), 'the connection is given back').toMatchObject({ transport: 'webrtc', paused: true });
 });
@@ -274,7 +274,7 @@ test('a quality is kept when the transport changes', async () => {
   world.events?.say('layers', layers);
   await player.chooseQuality('l');
   expect(state().pinned).toBe('l');
-  player.seekBy(-60);
+  player.rewind.seekBy(-60);
   await flow(2, peer);
   expect(state()).toMatchObject({ transport: 'll_hls', pinned: '360p' });
   expect(library().manualLevel).toBe(1);
@@ -312,7 +312,7 @@ test('playback that breaks is begun anew', async () => {
 
 test('stalls in the past make the buffer larger and leave the viewer where they are', async () => {
   const peer = await live();
-  player.seekBy(-120);
+  player.rewind.seekBy(-120);
   await flow(2, peer);
   const video = player.screen.video;
   video?.dispatchEvent(new Event('waiting'));

@@ -25,10 +25,20 @@ export async function playHls(
   settings: PlaybackSettings,
   listener: PlaybackListener,
 ): Promise<Playback | null> {
+  preload(settings.url);
   const { default: Hls } = await load();
   if (!Hls.isSupported()) return null;
   const url = settings.soundOnly ? await soundUrl(settings.url) : settings.url;
   return new HlsJs(Hls, { ...settings, url }, listener);
+}
+
+/** Asks for a playlist while the library is on its way; its own request then finds the answer here. */
+function preload(url: string): void {
+  const link = document.createElement('link');
+  // As XMLHttpRequest asks, or it would be fetched twice.
+  Object.assign(link, { rel: 'preload', as: 'fetch', crossOrigin: 'anonymous', href: url });
+  link.addEventListener('load', () => link.remove());
+  document.head.append(link);
 }
 
 class HlsJs implements Playback {
@@ -41,6 +51,7 @@ class HlsJs implements Playback {
   /** The library's level of each layer. */
   #order: number[] = [];
   #recovered: number[] = [];
+  #started = false;
   #closed = false;
 
   constructor(Hls: Library, settings: PlaybackSettings, listener: PlaybackListener) {
@@ -52,6 +63,7 @@ class HlsJs implements Playback {
     hls.on(Events.FRAG_LOADED, (_event, { frag, part }) => {
       this.bytes += (part ?? frag).stats.loaded;
     });
+    hls.on(Events.BUFFER_APPENDED, () => this.#toStart());
     hls.on(Events.ERROR, (_event, error) => this.#error(error));
     const { at } = settings;
     if (at && 'wallMs' in at) hls.once(Events.MANIFEST_PARSED, () => void this.#startAt(at.wallMs));
@@ -74,6 +86,7 @@ class HlsJs implements Playback {
   }
 
   attach(video: HTMLVideoElement): void {
+    this.#started = false;
     this.#hls.attachMedia(video);
   }
 
@@ -138,6 +151,18 @@ class HlsJs implements Playback {
     if (!this.#closed) this.#hls.startLoad(mediaTime(stretchesOf(playlist), wallMs) ?? -1);
   }
 
+  /**
+   * The library goes to its start when it has every part of a segment that there is: a picture comes
+   * earlier, with the first part that has it.
+   */
+  #toStart(): void {
+    const { media, startPosition } = this.#hls;
+    if (this.#started || !media) return;
+    if (media.currentTime === 0 && !holds(media.buffered, startPosition)) return;
+    this.#started = true;
+    media.currentTime ||= startPosition;
+  }
+
   #levels(): void {
     const levels = this.#hls.levels
       .map((level, index) => ({ level, index }))
@@ -181,6 +206,7 @@ function configuration({ pace, at }: PlaybackSettings): Partial<HlsPlayer['confi
     liveDurationInfinity: true,
     // Segments are passed on as they are: nothing to do for a worker, which trusted types would refuse.
     enableWorker: false,
+    ...UNUSED,
     // A first guess, so that the picture begins at a good size; what arrives corrects it within seconds.
     abrEwmaDefaultEstimate: 4_000_000,
     testBandwidth: false,
@@ -195,6 +221,12 @@ function configuration({ pace, at }: PlaybackSettings): Partial<HlsPlayer['confi
       },
     },
   };
+}
+
+function holds(ranges: TimeRanges, seconds: number): boolean {
+  return Array.from({ length: ranges.length }, (_, at) => at).some(
+    (at) => ranges.start(at) <= seconds && ranges.end(at) > seconds,
+  );
 }
 
 function layerOf({ width, height, bitrate, frameRate, videoCodec }: Level): Omit<Layer, 'rid'> {
@@ -221,6 +253,18 @@ export function soundUri(playlist: string): string | null {
   const media = lines.find((line) => line.startsWith('#EXT-X-MEDIA:') && line.includes('TYPE=AUDIO'));
   return /[:,]URI="([^"]+)"/.exec(media ?? '')?.[1] ?? null;
 }
+
+/** What no stream of ours has: begun all the same, it would take its time before the first picture. */
+const UNUSED: Partial<HlsPlayer['config']> = {
+  cmcdController: undefined,
+  contentSteeringController: undefined,
+  emeController: undefined,
+  id3TrackController: undefined,
+  interstitialsController: undefined,
+  subtitleStreamController: undefined,
+  subtitleTrackController: undefined,
+  timelineController: undefined,
+};
 
 const LOW_LATENCY_S = 1;
 const STABLE_LATENCY_S = 6;

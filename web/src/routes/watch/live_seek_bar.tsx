@@ -27,8 +27,8 @@ export function LiveSeekBar({ player, state }: { player: Player; state: PlayerSt
       words={(ms) => behindWords(endMs - ms)}
       pictureAt={pictureAt}
       onLook={look}
-      onSeek={(ms) => player.seekTo(ms)}
-      onEnd={() => player.goLive()}
+      onSeek={(ms) => player.rewind.seekTo(ms)}
+      onEnd={() => player.rewind.goLive()}
     />
   );
 }

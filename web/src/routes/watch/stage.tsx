@@ -40,12 +40,12 @@ export function Stage({
 
   const act = {
     ...screenActs(player.screen, stage, state),
-    togglePlay: () => player.togglePlay(),
+    togglePlay: () => player.rewind.togglePlay(),
     toggleTheater: () => onTheater(!theater),
     toggleStats: () => setStatsShown((shown) => !shown),
     toggleHelp: () => setHelpShown((shown) => !shown),
-    liveEdge: () => player.goLive(),
-    seekBy: (seconds: number) => player.seekBy(seconds),
+    liveEdge: () => player.rewind.goLive(),
+    seekBy: (seconds: number) => player.rewind.seekBy(seconds),
     close: () => {
       if (statsShown) setStatsShown(false);
       else if (theater) onTheater(false);
@@ -80,7 +80,7 @@ export function Stage({
       {phase.name === 'live' && state.needsTap && (
         <button
           type="button"
-          onClick={() => player.play()}
+          onClick={() => player.rewind.play()}
           className="absolute inset-0 m-auto flex size-20 items-center justify-center rounded-full bg-ink text-surface-0 shadow-panel"
           aria-label="Play"
         >
