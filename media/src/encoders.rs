@@ -9,8 +9,8 @@ use bytes::Bytes;
 use gstreamer as gst;
 use gstreamer::prelude::*;
 
-use crate::frame::Rung;
-use crate::h264;
+use crate::coding;
+use crate::frame::{Rung, TrackKind};
 use crate::plugins;
 use crate::rung::{Picture, RungEncoder};
 
@@ -154,9 +154,11 @@ impl Encoder {
         }
         made.extend(encoder.finish());
         let keys: Vec<_> = made.iter().filter(|unit| unit.keyframe).collect();
-        let complete = keys
-            .iter()
-            .all(|unit| h264::take_apart(&unit.bytes).parameters.is_some());
+        let complete = keys.iter().all(|unit| {
+            coding::take_apart(TrackKind::H264, &unit.bytes)
+                .parameters
+                .is_some()
+        });
         match (made.len(), keys.len(), complete) {
             (TRIAL_LENGTH, 2, true) => Ok(()),
             (pictures, keys, true) => Err(format!(

@@ -23,8 +23,14 @@ pub enum TrackKind {
     H264,
     /// Opus packets (RFC 6716), 48 kHz.
     Opus,
+    /// H.265 access units with start codes (ITU-T H.265 annex B).
+    H265,
     /// VP8 frames (RFC 6386): to be transcoded, not packaged.
     Vp8,
+    /// VP9 frames.
+    Vp9,
+    /// AV1 temporal units without delimiters, all OBUs with their sizes.
+    Av1,
 }
 
 /// An access unit.

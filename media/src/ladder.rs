@@ -214,7 +214,7 @@ impl Decoder {
                 .field("alignment", "au")
                 .build(),
             TrackKind::Vp8 => gst::Caps::new_empty_simple("video/x-vp8"),
-            TrackKind::Opus => return Err("sound has no sizes".to_owned()),
+            other => return Err(format!("{other:?} is not transcoded")),
         };
         let sink = gst_app::AppSink::builder()
             .sync(false)

@@ -7,11 +7,11 @@
 //! nothing else happens.
 
 mod audio;
+mod coding;
 mod cut;
 mod encoders;
 mod feed;
 mod frame;
-mod h264;
 mod ladder;
 mod muxer;
 mod package;

@@ -54,13 +54,14 @@ pub(crate) struct Sample {
 const MOST_PENDING: usize = 8;
 
 impl Muxer {
-    /// Opens a run of samples with these caps.
+    /// Opens a run of samples with these caps, in the muxer of that element's name.
     pub(crate) fn open(
+        muxer: &str,
         caps: &gst::Caps,
         label: Label,
         out: SyncSender<FromWorker>,
     ) -> Result<Self, String> {
-        let mux = gst::ElementFactory::make("cmafmux")
+        let mux = gst::ElementFactory::make(muxer)
             .property("manual-split", true)
             .property("write-mehd", false)
             .property_from_str("header-update-mode", "caps")

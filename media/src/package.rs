@@ -62,8 +62,8 @@ impl Package {
         };
         let out = self.out.clone();
         match track.kind {
-            TrackKind::H264 => {
-                let pictures = Pictures::new(track.id, lengths, out);
+            kind @ (TrackKind::H264 | TrackKind::H265 | TrackKind::Vp9 | TrackKind::Av1) => {
+                let pictures = Pictures::new(track.id, kind, lengths, out);
                 self.pictures.insert(track.id, pictures);
             }
             TrackKind::Opus => {

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use gstreamer as gst;
 
+use crate::coding::{self, Parameters};
 use crate::cut::{Cut, Cutter, Lengths};
-use crate::frame::{FromWorker, Media, Thumbnail, Unit};
-use crate::h264::{self, Parameters};
+use crate::frame::{FromWorker, Media, Thumbnail, TrackKind, Unit};
 use crate::muxer::{Label, Muxer, Sample};
 use crate::thumbnail::thumbnail;
 use crate::timeline::Timeline;
@@ -19,6 +19,7 @@ use crate::timeline::Timeline;
 #[derive(Debug)]
 pub(crate) struct Pictures {
     track: u8,
+    kind: TrackKind,
     parameters: Option<Parameters>,
     size: (u16, u16),
     muxer: Option<Muxer>,
@@ -39,9 +40,15 @@ pub(crate) struct Pictures {
 const ALONE: Duration = Duration::from_millis(33);
 
 impl Pictures {
-    pub(crate) fn new(track: u8, lengths: Lengths, out: SyncSender<FromWorker>) -> Self {
+    pub(crate) fn new(
+        track: u8,
+        kind: TrackKind,
+        lengths: Lengths,
+        out: SyncSender<FromWorker>,
+    ) -> Self {
         Self {
             track,
+            kind,
             parameters: None,
             size: (0, 0),
             muxer: None,
@@ -71,8 +78,9 @@ impl Pictures {
     /// In words.
     pub(crate) fn thumbnail(&self) -> Result<Option<Thumbnail>, String> {
         let key = self.held.as_ref().filter(|held| held.independent);
-        let made = key.map(|key| {
-            let jpeg = thumbnail(&self.caps, key.bytes.clone(), self.size)?;
+        let made = key.zip(self.parameters.as_ref()).map(|(key, parameters)| {
+            let decoder = parameters.decoder();
+            let jpeg = thumbnail(decoder, &self.caps, key.bytes.clone(), self.size)?;
             Ok(Thumbnail { pts: key.pts, jpeg })
         });
         made.transpose()
@@ -92,7 +100,7 @@ impl Pictures {
     }
 
     fn try_take(&mut self, unit: &Unit, run: u32) -> Result<bool, String> {
-        let picture = h264::take_apart(&unit.bytes);
+        let picture = coding::take_apart(self.kind, &unit.bytes);
         self.note(picture.parameters, unit)?;
         if picture.sample.is_empty() {
             return Ok(false);
@@ -145,26 +153,17 @@ impl Pictures {
             return Ok(false);
         };
         let (width, height) = self.size;
-        let caps = gst::Caps::builder("video/x-h264")
-            .field("stream-format", "avc")
-            .field("alignment", "au")
-            .field("width", i32::from(width))
-            .field("height", i32::from(height))
-            .field(
-                "codec_data",
-                gst::Buffer::from_slice(parameters.configuration()),
-            )
-            .build();
+        let caps = parameters.caps(self.size);
         let label = Label {
             track: self.track,
             media: Media::Video {
-                codec: parameters.codec(),
+                codec: parameters.codec.clone(),
                 width: width.into(),
                 height: height.into(),
             },
             discontinuity: self.run.is_some_and(|last| last != run),
         };
-        let muxer = Muxer::open(&caps, label, self.out.clone());
+        let muxer = Muxer::open(parameters.muxer(), &caps, label, self.out.clone());
         let muxer = muxer.map_err(|error| format!("the picture cannot be packaged: {error}"))?;
         self.muxer = Some(muxer);
         self.caps = caps;

@@ -132,7 +132,12 @@ impl Sound {
                 },
                 discontinuity: self.run.is_some_and(|last| last != run),
             };
-            self.muxer = Some(Muxer::open(&frame.caps, label, self.out.clone())?);
+            self.muxer = Some(Muxer::open(
+                "cmafmux",
+                &frame.caps,
+                label,
+                self.out.clone(),
+            )?);
             self.run = Some(run);
         }
         let Some(muxer) = &mut self.muxer else {

@@ -43,6 +43,7 @@ impl Thumbnails {
 /// # Errors
 /// In words.
 pub(crate) fn thumbnail(
+    decoder: &str,
     caps: &gst::Caps,
     key: Bytes,
     (width, height): (u16, u16),
@@ -52,7 +53,7 @@ pub(crate) fn thumbnail(
         .wait_on_eos(false)
         .build();
     sink.set_property("async", false);
-    let mut chain = elements(scaled(width.into(), height.into()));
+    let mut chain = elements(decoder, scaled(width.into(), height.into()));
     let chain = chain.as_mut().map_err(|error| error.to_string())?;
     chain.push(sink.clone().upcast());
     let feed = Feed::open(chain, caps)?;
@@ -77,7 +78,7 @@ fn scaled(width: u32, height: u32) -> u32 {
     scaled.clamp(2, MOST_HEIGHT) / 2 * 2
 }
 
-fn elements(height: u32) -> Result<Vec<gst::Element>, glib::BoolError> {
+fn elements(decoder: &str, height: u32) -> Result<Vec<gst::Element>, glib::BoolError> {
     let make = gst::ElementFactory::make;
     let size = |pixels| i32::try_from(pixels).unwrap_or_default();
     let raw = gst::Caps::builder("video/x-raw")
@@ -87,13 +88,22 @@ fn elements(height: u32) -> Result<Vec<gst::Element>, glib::BoolError> {
         .field("pixel-aspect-ratio", gst::Fraction::new(1, 1))
         .build();
     Ok(vec![
-        // By itself it starts a thread a core.
-        make("avdec_h264").property("max-threads", 1).build()?,
+        one_thread(make(decoder).build()?),
         make("videoconvert").build()?,
         make("videoscale").build()?,
         make("capsfilter").property("caps", raw).build()?,
         make("jpegenc").property("quality", 80).build()?,
     ])
+}
+
+/// By themselves decoders start a thread a core.
+fn one_thread(decoder: gst::Element) -> gst::Element {
+    for property in ["max-threads", "threads"] {
+        if decoder.find_property(property).is_some() {
+            decoder.set_property_from_str(property, "1");
+        }
+    }
+    decoder
 }
 
 #[cfg(test)]
