@@ -6,9 +6,8 @@
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 
-use super::clock::Seen;
-use super::picture::{Assembled, MOST_BYTES, Picture};
-use crate::packet::Packet;
+use super::assembler::{Format, MOST_BYTES, Open};
+use super::picture::{Assembled, Picture, short_sides};
 use crate::video::{self, VideoCodec};
 
 /// `frame_num` (H.264 §7.4.3): that of the reference picture before it and one.
@@ -18,32 +17,21 @@ pub(super) struct FrameNum {
     bits: u32,
 }
 
-/// Puts the packets of one layer together.
+/// Puts access units together.
 #[derive(Debug, Default)]
-pub(super) struct Assembler {
+pub(super) struct H264 {
     sets: ParameterSets,
-    open: Option<Open>,
-    is_after_hole: bool,
-    /// Timestamp of the newest picture that a marker ended.
-    ended: Option<u32>,
-    /// Whether markers were found not to end pictures.
-    ignores_markers: bool,
 }
 
 /// An access unit that is being put together.
-#[derive(Debug)]
-struct Open {
-    timestamp: u32,
-    seen: Seen,
-    is_whole: bool,
-    is_after_hole: bool,
+#[derive(Debug, Default)]
+pub(super) struct Unit {
     is_in_fragment: bool,
     is_keyframe: bool,
     is_reference: bool,
     first_slice: Option<usize>,
     /// Parameter sets that came in it, with start codes.
     sets: BytesMut,
-    body: BytesMut,
 }
 
 /// The parameter sets in force.
@@ -68,63 +56,67 @@ impl FrameNum {
     }
 }
 
-impl Assembler {
-    /// Packets are missing before the next one.
-    pub(super) fn skip(&mut self) {
-        self.is_after_hole = true;
+impl Format for H264 {
+    type Unit = Unit;
+
+    const MARKS_SLICES: bool = true;
+
+    fn begin(_payload: &[u8]) -> Unit {
+        Unit::default()
+    }
+
+    fn begins(payload: &[u8]) -> bool {
+        begins_picture(payload)
+    }
+
+    fn skip(&mut self) {
         self.sets.may_be_old = true;
-        if let Some(open) = &mut self.open {
-            open.is_whole = false;
-        }
     }
 
-    /// Takes the next packet. Returns what it ends: at most the picture before its own, and its own.
-    pub(super) fn push(&mut self, packet: &Packet, seen: Seen) -> [Option<Assembled>; 2] {
-        let is_other = |open: &Open| open.timestamp != packet.timestamp;
-        let before = match self.open.take_if(|open| is_other(open)) {
-            Some(open) => self.close(open),
-            None => None,
-        };
-        let is_after_hole = std::mem::take(&mut self.is_after_hole);
-        self.ignores_markers |= self.open.is_none() && self.ended == Some(packet.timestamp);
-        let mut open = self.open.take().unwrap_or_else(|| {
-            let is_whole = !is_after_hole || begins_picture(&packet.payload);
-            Open::new(packet.timestamp, seen, is_whole, is_after_hole)
-        });
-        open.seen = open.seen.meet(seen);
-        open.take(&packet.payload, &mut self.sets);
-        let is_picture = open.first_slice.is_some() || !open.is_whole;
-        let is_end = packet.marker && !open.is_in_fragment && !self.ignores_markers;
-        if is_end && is_picture {
-            self.ended = Some(packet.timestamp);
-            return [before, self.close(open)];
+    fn take(&mut self, open: &mut Open<Unit>, payload: &[u8]) -> Option<()> {
+        if !open.is_whole {
+            return None;
         }
-        self.open = Some(open);
-        [before, None]
+        let sets = &mut self.sets;
+        match payload.split_first()? {
+            (indicator, rest) if indicator & TYPE == FU_A => {
+                open.take_fragment(*indicator, rest, sets)?;
+            }
+            (header, rest) if header & TYPE == STAP_A => open.take_aggregate(rest, sets)?,
+            (header, _) if (1..STAP_A).contains(&(header & TYPE)) => {
+                open.take_unit(payload, sets)?;
+            }
+            _ => return None,
+        }
+        (open.body.len() + open.unit.sets.len() <= MOST_BYTES).then_some(())
     }
 
-    fn close(&mut self, open: Open) -> Option<Assembled> {
-        let Some(first_slice) = open.first_slice else {
-            // Parameter sets alone: a hole before them is one before their picture.
-            self.is_after_hole |= open.is_after_hole;
-            return (!open.is_whole).then_some(Assembled::Damaged);
-        };
-        if !open.is_whole || open.is_in_fragment {
+    fn has_picture(unit: &Unit) -> bool {
+        unit.first_slice.is_some()
+    }
+
+    fn is_in_fragment(unit: &Unit) -> bool {
+        unit.is_in_fragment
+    }
+
+    fn close(&mut self, open: Open<Unit>) -> Option<Assembled> {
+        if !open.is_whole {
             return Some(Assembled::Damaged);
         }
+        let unit = open.unit;
         let are_sets_sure = !std::mem::take(&mut self.sets.may_be_old);
-        if open.is_keyframe && !(are_sets_sure && self.sets.has_any()) {
+        if unit.is_keyframe && !(are_sets_sure && self.sets.has_any()) {
             return Some(Assembled::Damaged);
         }
-        let first_slice = open.body.get(first_slice..)?;
+        let first_slice = open.body.get(unit.first_slice?..)?;
         let frame_num = (self.sets.frame_num_bits()).and_then(|bits| {
             let value = video::frame_num(first_slice, bits)?;
             Some(FrameNum { value, bits })
         });
-        let sets = if open.is_keyframe {
+        let sets = if unit.is_keyframe {
             self.sets.with_start_codes()
         } else {
-            open.sets
+            unit.sets
         };
         let bytes = if sets.is_empty() {
             open.body.freeze()
@@ -133,9 +125,9 @@ impl Assembler {
         };
         Some(Assembled::Picture(Picture {
             seen: open.seen,
-            is_keyframe: open.is_keyframe,
-            size: open.is_keyframe.then(|| self.sets.size()).flatten(),
-            is_reference: open.is_reference,
+            is_keyframe: unit.is_keyframe,
+            size: unit.is_keyframe.then(|| self.sets.size()).flatten(),
+            is_reference: unit.is_reference,
             frame_num,
             is_after_hole: open.is_after_hole,
             bytes,
@@ -143,40 +135,7 @@ impl Assembler {
     }
 }
 
-impl Open {
-    fn new(timestamp: u32, seen: Seen, is_whole: bool, is_after_hole: bool) -> Self {
-        Self {
-            timestamp,
-            seen,
-            is_whole,
-            is_after_hole,
-            is_in_fragment: false,
-            is_keyframe: false,
-            is_reference: false,
-            first_slice: None,
-            sets: BytesMut::new(),
-            body: BytesMut::new(),
-        }
-    }
-
-    fn take(&mut self, payload: &[u8], sets: &mut ParameterSets) {
-        if !self.is_whole {
-            return;
-        }
-        let is_read = match payload.split_first() {
-            Some((indicator, rest)) if indicator & TYPE == FU_A => {
-                self.take_fragment(*indicator, rest, sets)
-            }
-            Some((header, rest)) if header & TYPE == STAP_A => self.take_aggregate(rest, sets),
-            Some((header, _)) if (1..STAP_A).contains(&(header & TYPE)) => {
-                self.take_unit(payload, sets)
-            }
-            _ => None,
-        };
-        let is_bounded = self.body.len() + self.sets.len() <= MOST_BYTES;
-        self.is_whole &= is_read.is_some() && is_bounded;
-    }
-
+impl Open<Unit> {
     /// NAL units behind their lengths. `None` when they are not the whole payload.
     fn take_aggregate(&mut self, mut rest: &[u8], sets: &mut ParameterSets) -> Option<()> {
         while !rest.is_empty() {
@@ -198,15 +157,15 @@ impl Open {
         let (&fu_header, body) = rest.split_first()?;
         let header = (indicator & !TYPE) | (fu_header & TYPE);
         let is_start = fu_header & FU_START != 0;
-        if is_start == self.is_in_fragment {
+        if is_start == self.unit.is_in_fragment {
             return None;
         }
         if is_start {
             self.begin_unit(header, body);
         }
         self.body.put_slice(body);
-        self.is_in_fragment = fu_header & FU_END == 0;
-        if !self.is_in_fragment && is_set(header) {
+        self.unit.is_in_fragment = fu_header & FU_END == 0;
+        if !self.unit.is_in_fragment && is_set(header) {
             // Rare: a set too long for a packet. It lies at the end of the body.
             let at = rposition_of_start_code(&self.body)?;
             let unit = self.body.split_off(at);
@@ -217,7 +176,7 @@ impl Open {
 
     fn take_unit(&mut self, unit: &[u8], sets: &mut ParameterSets) -> Option<()> {
         let (&header, body) = unit.split_first()?;
-        if self.is_in_fragment {
+        if self.unit.is_in_fragment {
             return None;
         }
         match header & TYPE {
@@ -238,16 +197,16 @@ impl Open {
         if (1..=IDR_SLICE).contains(&(header & TYPE)) {
             // Without a beginning it is a slice of nothing.
             self.is_whole &= !body.is_empty();
-            self.first_slice.get_or_insert(self.body.len());
-            self.is_keyframe |= header & TYPE == IDR_SLICE;
-            self.is_reference |= header & NAL_REF_IDC != 0;
+            self.unit.first_slice.get_or_insert(self.body.len());
+            self.unit.is_keyframe |= header & TYPE == IDR_SLICE;
+            self.unit.is_reference |= header & NAL_REF_IDC != 0;
         }
         self.body.put_u8(header);
     }
 
     fn take_set(&mut self, unit: &[u8], sets: &mut ParameterSets) {
-        self.sets.put_slice(&START_CODE);
-        self.sets.put_slice(unit);
+        self.unit.sets.put_slice(&START_CODE);
+        self.unit.sets.put_slice(unit);
         sets.take(self.timestamp, unit);
     }
 }
@@ -289,8 +248,7 @@ impl ParameterSets {
 
     fn size(&self) -> Option<(u16, u16)> {
         let facts = video::inspect(VideoCodec::H264, self.sps.first()?);
-        let (width, height) = facts.size?;
-        Some((width.try_into().ok()?, height.try_into().ok()?))
+        short_sides(facts.size?)
     }
 
     fn frame_num_bits(&self) -> Option<u32> {

@@ -8,6 +8,7 @@
 //! While a stream is tapped, key frames of all its layers are asked for together, so that segments of
 //! all renditions begin together.
 
+mod assembler;
 mod clock;
 mod h264;
 mod picture;

@@ -5,10 +5,10 @@
 use bytes::Bytes;
 
 use super::TapCodec;
+use super::assembler::{Assemble, Assembler};
 use super::clock::Seen;
-use super::h264::{self, FrameNum};
-use super::vp8;
-use crate::packet::Packet;
+use super::h264::{FrameNum, H264};
+use super::vp8::Vp8;
 
 /// What a run of packets came to.
 #[derive(Debug)]
@@ -33,39 +33,16 @@ pub(super) struct Picture {
     pub(super) bytes: Bytes,
 }
 
-/// Puts the packets of one layer together.
-#[derive(Debug)]
-pub(super) enum Assembler {
-    H264(h264::Assembler),
-    Vp8(vp8::Assembler),
+/// What makes pictures of a codec. `None` for one of which none are made.
+pub(super) fn assembler(codec: TapCodec) -> Option<Box<dyn Assemble>> {
+    match codec {
+        TapCodec::H264 => Some(Box::new(Assembler::<H264>::new())),
+        TapCodec::Vp8 => Some(Box::new(Assembler::<Vp8>::new())),
+        TapCodec::Opus | TapCodec::H265 | TapCodec::Vp9 | TapCodec::Av1 => None,
+    }
 }
 
-/// Longest picture, in bytes.
-pub(super) const MOST_BYTES: usize = 4 * 1024 * 1024;
-
-impl Assembler {
-    /// `None` for a codec of which no pictures are made.
-    pub(super) fn new(codec: TapCodec) -> Option<Self> {
-        match codec {
-            TapCodec::H264 => Some(Self::H264(h264::Assembler::default())),
-            TapCodec::Vp8 => Some(Self::Vp8(vp8::Assembler::default())),
-            TapCodec::Opus | TapCodec::H265 | TapCodec::Vp9 | TapCodec::Av1 => None,
-        }
-    }
-
-    /// Packets are missing before the next one.
-    pub(super) fn skip(&mut self) {
-        match self {
-            Self::H264(assembler) => assembler.skip(),
-            Self::Vp8(assembler) => assembler.skip(),
-        }
-    }
-
-    /// Takes the next packet. Returns what it ends: at most the picture before its own, and its own.
-    pub(super) fn push(&mut self, packet: &Packet, seen: Seen) -> [Option<Assembled>; 2] {
-        match self {
-            Self::H264(assembler) => assembler.push(packet, seen),
-            Self::Vp8(assembler) => assembler.push(packet, seen),
-        }
-    }
+/// A size as a picture has it.
+pub(super) fn short_sides((width, height): (u32, u32)) -> Option<(u16, u16)> {
+    Some((width.try_into().ok()?, height.try_into().ok()?))
 }

@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::assembler::Assemble;
 use super::clock::{Seen, TrackClock};
 use super::h264::FrameNum;
-use super::picture::{Assembled, Assembler, Picture};
+use super::picture::{self, Assembled, Picture};
 use super::reorder::{Ordered, Reorder};
 use super::{AccessUnit, TapCodec, TapTrack, Tapped, Track};
 use crate::packet::{AUDIO_CLOCK, Layout, Origin, Slice, Source, VIDEO_CLOCK};
@@ -61,7 +62,7 @@ enum Content {
 #[derive(Debug)]
 struct Pictures {
     codec: TapCodec,
-    assembler: Assembler,
+    assembler: Box<dyn Assemble>,
     gate: Gate,
 }
 
@@ -308,7 +309,7 @@ impl TrackReader {
 
 impl Content {
     fn new(codec: TapCodec) -> Self {
-        match (codec, Assembler::new(codec)) {
+        match (codec, picture::assembler(codec)) {
             (TapCodec::Opus, _) => Self::Opus,
             (_, Some(assembler)) => Self::Video(Box::new(Pictures {
                 codec,
