@@ -11,6 +11,8 @@
 mod assembler;
 mod clock;
 mod h264;
+mod nal;
+mod parameter_sets;
 mod picture;
 mod reader;
 mod reorder;

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use super::TapCodec;
 use super::assembler::{Assemble, Assembler};
 use super::clock::Seen;
-use super::h264::{FrameNum, H264};
+use super::h264::H264;
+use super::nal::NalUnits;
 use super::vp8::Vp8;
 
 /// What a run of packets came to.
@@ -33,10 +34,17 @@ pub(super) struct Picture {
     pub(super) bytes: Bytes,
 }
 
+/// `frame_num` (H.264 §7.4.3): that of the reference picture before it and one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct FrameNum {
+    pub(super) value: u32,
+    pub(super) bits: u32,
+}
+
 /// What makes pictures of a codec. `None` for one of which none are made.
 pub(super) fn assembler(codec: TapCodec) -> Option<Box<dyn Assemble>> {
     match codec {
-        TapCodec::H264 => Some(Box::new(Assembler::<H264>::new())),
+        TapCodec::H264 => Some(Box::new(Assembler::<NalUnits<H264>>::new())),
         TapCodec::Vp8 => Some(Box::new(Assembler::<Vp8>::new())),
         TapCodec::Opus | TapCodec::H265 | TapCodec::Vp9 | TapCodec::Av1 => None,
     }
@@ -45,4 +53,15 @@ pub(super) fn assembler(codec: TapCodec) -> Option<Box<dyn Assemble>> {
 /// A size as a picture has it.
 pub(super) fn short_sides((width, height): (u32, u32)) -> Option<(u16, u16)> {
     Some((width.try_into().ok()?, height.try_into().ok()?))
+}
+
+impl FrameNum {
+    /// Whether a picture that is missing behind the reference picture with `before`, and before the
+    /// one with this, was no reference picture. Behind number 0 nobody knows: an IDR picture could
+    /// be missing, which has number 0 as well.
+    pub(super) fn follows(self, before: Self) -> bool {
+        let most = (1_u32 << self.bits.min(16)) - 1;
+        let is_next = self.bits == before.bits && self.value == (before.value + 1) & most;
+        is_next && before.value != 0
+    }
 }

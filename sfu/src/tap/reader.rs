@@ -13,8 +13,7 @@ use bytes::Bytes;
 
 use super::assembler::Assemble;
 use super::clock::{Seen, TrackClock};
-use super::h264::FrameNum;
-use super::picture::{self, Assembled, Picture};
+use super::picture::{self, Assembled, FrameNum, Picture};
 use super::reorder::{Ordered, Reorder};
 use super::{AccessUnit, TapCodec, TapTrack, Tapped, Track};
 use crate::packet::{AUDIO_CLOCK, Layout, Origin, Slice, Source, VIDEO_CLOCK};

@@ -16,6 +16,7 @@ mod vp8;
 mod vp9;
 
 pub(crate) use h264::{frame_num, frame_num_bits};
+pub(crate) use nal::is_first_slice;
 pub(crate) use vp8::{Vp8Header, Vp8Payload};
 
 /// Video codecs that we forward.
