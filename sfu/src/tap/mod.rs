@@ -11,6 +11,7 @@
 mod assembler;
 mod clock;
 mod h264;
+mod h265;
 mod nal;
 mod parameter_sets;
 mod picture;
@@ -65,7 +66,7 @@ pub enum Tapped {
 pub struct TapTrack {
     /// What its units are known by.
     pub track: Track,
-    /// What it holds. Units are made of Opus, H264 and VP8 only.
+    /// What it holds. Units are made of Opus, H264, H265 and VP8 only.
     pub codec: TapCodec,
     /// RTP stream id of a simulcast layer (RFC 8851).
     pub rid: Option<String>,
@@ -91,7 +92,9 @@ pub enum TapCodec {
     /// ITU-T H.264; a unit is an access unit with start codes of four bytes (annex B), key frames
     /// with their parameter sets in front. B-frames are not provided for: times rise.
     H264,
-    /// ITU-T H.265; told, but no units are made.
+    /// ITU-T H.265; a unit is an access unit of the base layer with start codes of four bytes (annex
+    /// B), key frames (IRAP) with their video, sequence and picture parameter sets in front. Pictures
+    /// that are shown in another order than they are coded are not provided for, as with H264.
     H265,
     /// RFC 6386; a unit is a frame, without any payload descriptor.
     Vp8,

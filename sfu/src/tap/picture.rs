@@ -8,6 +8,7 @@ use super::TapCodec;
 use super::assembler::{Assemble, Assembler};
 use super::clock::Seen;
 use super::h264::H264;
+use super::h265::H265;
 use super::nal::NalUnits;
 use super::vp8::Vp8;
 
@@ -45,8 +46,9 @@ pub(super) struct FrameNum {
 pub(super) fn assembler(codec: TapCodec) -> Option<Box<dyn Assemble>> {
     match codec {
         TapCodec::H264 => Some(Box::new(Assembler::<NalUnits<H264>>::new())),
+        TapCodec::H265 => Some(Box::new(Assembler::<NalUnits<H265>>::new())),
         TapCodec::Vp8 => Some(Box::new(Assembler::<Vp8>::new())),
-        TapCodec::Opus | TapCodec::H265 | TapCodec::Vp9 | TapCodec::Av1 => None,
+        TapCodec::Opus | TapCodec::Vp9 | TapCodec::Av1 => None,
     }
 }
 

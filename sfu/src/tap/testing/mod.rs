@@ -1,5 +1,7 @@
-//! A sender of H264, VP8 and Opus whose packets are as RFC 6184, RFC 7741 and RFC 7587 have them, for
-//! tests.
+//! A sender of H264, VP8 and Opus whose packets are as RFC 6184, RFC 7741 and RFC 7587 have them, and
+//! in files of their own, of other codecs; for tests.
+
+mod h265;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,6 +13,8 @@ use str0m::rtp::ExtensionValues;
 use crate::ids::StreamId;
 use crate::packet::{LayerFormat, Layout, Origin, Packet, Slice, Source};
 use crate::video::VideoCodec;
+
+pub(super) use h265::SETS as H265_SETS;
 
 /// Kinds of pictures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +89,7 @@ impl Sender {
         self.count += 1;
         let mut sent = match self.codec {
             VideoCodec::H264 => self.slices(kind, sizes, at),
+            VideoCodec::H265 => self.h265_slices(kind, sizes, at),
             _ => self.partitions(kind, sizes, at),
         };
         sent.packets.last_mut().expect("a packet").marker = true;

@@ -1,5 +1,6 @@
 //! Packets through a [`Reader`].
 
+mod h265;
 mod nal;
 mod net;
 mod time;
@@ -14,6 +15,7 @@ use crate::video::VideoCodec;
 
 const FRAME: Duration = Duration::from_nanos(33_333_333);
 const TICKS: u32 = 3_000;
+const CODECS: [VideoCodec; 3] = [VideoCodec::H264, VideoCodec::H265, VideoCodec::Vp8];
 
 /// One layer of 30 pictures a second through a reader.
 struct Line {
@@ -97,7 +99,7 @@ impl Line {
 
 #[test]
 fn picture_without_a_marker_ends_with_the_next() {
-    for codec in [VideoCodec::H264, VideoCodec::Vp8] {
+    for codec in CODECS {
         let mut line = Line::begun_of(codec);
         let mut sent = line.picture(Kind::Reference);
         sent.packets.last_mut().expect("a packet").marker = false;
@@ -125,7 +127,7 @@ fn track_that_changes_its_codec_is_told_and_goes_on() {
 
 #[test]
 fn lost_reference_picture_costs_all_up_to_the_next_key_frame() {
-    for codec in [VideoCodec::H264, VideoCodec::Vp8] {
+    for codec in CODECS {
         let mut line = Line::begun_of(codec);
         let mut sent = line.picture(Kind::Reference);
         sent.packets.remove(1);

@@ -34,7 +34,7 @@ fn pictures() -> impl Strategy<Value = Vec<(Kind, Vec<usize>)>> {
 }
 
 fn codecs() -> impl Strategy<Value = VideoCodec> {
-    prop_oneof![Just(VideoCodec::H264), Just(VideoCodec::Vp8)]
+    proptest::sample::select(CODECS.as_slice())
 }
 
 fn picture_ids() -> impl Strategy<Value = Option<u16>> {
@@ -184,7 +184,12 @@ proptest! {
 }
 
 /// Beginnings that lead the reader to its deepest branches.
-const OPENINGS: [&[u8]; 8] = [
+const OPENINGS: &[&[u8]] = &[
+    &[0x62, 0x01, 0x93, 0xaf],
+    &[0x62, 0x01, 0x53],
+    &[0x60, 0x01, 0x00, 0x03, 0x42, 0x01, 0x01, 0x00],
+    &[0x26, 0x01, 0xaf],
+    super::super::testing::H265_SETS[1],
     &[0x7c, 0x85, 0x88],
     &[0x7c, 0x45],
     &[0x78, 0x00, 0x02, 0x67, 0x42, 0x00, 0x03],
