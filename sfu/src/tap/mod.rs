@@ -15,6 +15,7 @@ mod h265;
 mod nal;
 mod parameter_sets;
 mod picture;
+mod picture_ids;
 mod reader;
 mod reorder;
 #[cfg(test)]
@@ -22,6 +23,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod vp8;
+mod vp9;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -66,7 +68,7 @@ pub enum Tapped {
 pub struct TapTrack {
     /// What its units are known by.
     pub track: Track,
-    /// What it holds. Units are made of Opus, H264, H265 and VP8 only.
+    /// What it holds. Units are made of Opus, H264, H265, VP8 and VP9 only.
     pub codec: TapCodec,
     /// RTP stream id of a simulcast layer (RFC 8851).
     pub rid: Option<String>,
@@ -98,7 +100,8 @@ pub enum TapCodec {
     H265,
     /// RFC 6386; a unit is a frame, without any payload descriptor.
     Vp8,
-    /// Told, but no units are made.
+    /// RFC 9628; a unit is a frame, without any payload descriptor. Of several spatial layers it is the
+    /// lowest, and a key frame has that one's size.
     Vp9,
     /// Told, but no units are made.
     Av1,

@@ -11,6 +11,7 @@ use super::h264::H264;
 use super::h265::H265;
 use super::nal::NalUnits;
 use super::vp8::Vp8;
+use super::vp9::Vp9;
 
 /// What a run of packets came to.
 #[derive(Debug)]
@@ -48,7 +49,8 @@ pub(super) fn assembler(codec: TapCodec) -> Option<Box<dyn Assemble>> {
         TapCodec::H264 => Some(Box::new(Assembler::<NalUnits<H264>>::new())),
         TapCodec::H265 => Some(Box::new(Assembler::<NalUnits<H265>>::new())),
         TapCodec::Vp8 => Some(Box::new(Assembler::<Vp8>::new())),
-        TapCodec::Opus | TapCodec::Vp9 | TapCodec::Av1 => None,
+        TapCodec::Vp9 => Some(Box::new(Assembler::<Vp9>::new())),
+        TapCodec::Opus | TapCodec::Av1 => None,
     }
 }
 

@@ -7,13 +7,13 @@ use bytes::BufMut as _;
 
 use super::assembler::{Format, MOST_BYTES, Open};
 use super::picture::{Assembled, Picture, short_sides};
+use super::picture_ids::PictureIds;
 use crate::video::{Vp8Header, Vp8Payload};
 
 /// Puts frames together.
 #[derive(Debug, Default)]
 pub(super) struct Vp8 {
-    /// Picture id of the newest frame behind which nothing is needed that is missing.
-    last: Option<u16>,
+    ids: PictureIds,
 }
 
 /// A frame that is being put together.
@@ -60,14 +60,12 @@ impl Format for Vp8 {
 
     fn close(&mut self, open: Open<Frame>) -> Option<Assembled> {
         let frame = &open.unit;
-        let is_next = (self.last.zip(frame.picture_id))
-            .is_some_and(|(last, id)| id == last.wrapping_add(1) & LARGEST_ID);
-        self.last = frame.picture_id;
+        let is_next = self.ids.follows(frame.picture_id);
         let Some(header) = header(&open) else {
             if is_next && !frame.is_reference {
                 return None;
             }
-            self.last = None;
+            self.ids.forget();
             return Some(Assembled::Damaged);
         };
         Some(Assembled::Picture(Picture {
@@ -88,6 +86,3 @@ fn header(open: &Open<Frame>) -> Option<Vp8Header> {
     let is_known = !header.is_keyframe || header.size.is_some();
     is_known.then_some(header)
 }
-
-/// A picture id has 15 bits (RFC 7741 §4.2).
-const LARGEST_ID: u16 = 0x7fff;

@@ -2,6 +2,7 @@
 //! in files of their own, of other codecs; for tests.
 
 mod h265;
+mod vp9;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,6 +16,7 @@ use crate::packet::{LayerFormat, Layout, Origin, Packet, Slice, Source};
 use crate::video::VideoCodec;
 
 pub(super) use h265::SETS as H265_SETS;
+pub(super) use vp9::vp9_header;
 
 /// Kinds of pictures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +49,7 @@ pub(super) struct Sender {
     pub(super) most: usize,
     /// `frame_num` of the next picture.
     frame_num: u32,
-    /// VP8 picture id of the next picture.
+    /// VP8 or VP9 picture id of the next picture.
     pub(super) picture_id: Option<u16>,
     count: u32,
 }
@@ -90,6 +92,7 @@ impl Sender {
         let mut sent = match self.codec {
             VideoCodec::H264 => self.slices(kind, sizes, at),
             VideoCodec::H265 => self.h265_slices(kind, sizes, at),
+            VideoCodec::Vp9 => self.vp9_frame(kind, sizes, at),
             _ => self.partitions(kind, sizes, at),
         };
         sent.packets.last_mut().expect("a packet").marker = true;

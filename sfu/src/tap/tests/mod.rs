@@ -5,6 +5,7 @@ mod nal;
 mod net;
 mod time;
 mod vp8;
+mod vp9;
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,12 @@ use crate::video::VideoCodec;
 
 const FRAME: Duration = Duration::from_nanos(33_333_333);
 const TICKS: u32 = 3_000;
-const CODECS: [VideoCodec; 3] = [VideoCodec::H264, VideoCodec::H265, VideoCodec::Vp8];
+const CODECS: [VideoCodec; 4] = [
+    VideoCodec::H264,
+    VideoCodec::H265,
+    VideoCodec::Vp8,
+    VideoCodec::Vp9,
+];
 
 /// One layer of 30 pictures a second through a reader.
 struct Line {
