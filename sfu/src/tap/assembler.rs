@@ -64,7 +64,10 @@ pub(super) struct Open<U> {
 pub(super) struct Assembler<F: Format> {
     format: F,
     open: Option<Open<F::Unit>>,
+    /// Whether packets are missing right before the next one.
     is_after_hole: bool,
+    /// Whether packets are missing before what came of the next picture so far.
+    is_prelude_after_hole: bool,
     /// Timestamp of the newest picture that a marker ended.
     ended: Option<u32>,
     /// Whether markers were found not to end pictures.
@@ -105,7 +108,7 @@ impl<F: Format> Assemble for Assembler<F> {
             timestamp: packet.timestamp,
             seen,
             is_whole: !is_after_hole || F::begins(&packet.payload),
-            is_after_hole,
+            is_after_hole: is_after_hole | std::mem::take(&mut self.is_prelude_after_hole),
             body: BytesMut::new(),
             unit: F::begin(&packet.payload),
         });
@@ -127,6 +130,7 @@ impl<F: Format> Assembler<F> {
             format: F::default(),
             open: None,
             is_after_hole: false,
+            is_prelude_after_hole: false,
             ended: None,
             ignores_markers: false,
         }
@@ -138,12 +142,12 @@ impl<F: Format> Assembler<F> {
     }
 
     fn close(&mut self, mut open: Open<F::Unit>) -> Option<Assembled> {
-        if !F::has_picture(&open.unit) {
-            // A hole before what belongs to the next picture is one before that.
-            self.is_after_hole |= open.is_after_hole;
-            return (!open.is_whole).then_some(Assembled::Damaged);
-        }
         open.is_whole &= !F::is_in_fragment(&open.unit);
-        self.format.close(open)
+        if F::has_picture(&open.unit) {
+            return self.format.close(open);
+        }
+        // A hole before what belongs to the next picture is one before that.
+        self.is_prelude_after_hole = open.is_whole && open.is_after_hole;
+        (!open.is_whole).then_some(Assembled::Damaged)
     }
 }
