@@ -9,6 +9,7 @@
 //! all renditions begin together.
 
 mod assembler;
+mod av1;
 mod clock;
 mod h264;
 mod h265;
@@ -68,7 +69,7 @@ pub enum Tapped {
 pub struct TapTrack {
     /// What its units are known by.
     pub track: Track,
-    /// What it holds. Units are made of Opus, H264, H265, VP8 and VP9 only.
+    /// What it holds.
     pub codec: TapCodec,
     /// RTP stream id of a simulcast layer (RFC 8851).
     pub rid: Option<String>,
@@ -103,7 +104,8 @@ pub enum TapCodec {
     /// RFC 9628; a unit is a frame, without any payload descriptor. Of several spatial layers it is the
     /// lowest, and a key frame has that one's size.
     Vp9,
-    /// Told, but no units are made.
+    /// AOM "RTP Payload Format for AV1"; a unit is a temporal unit of OBUs that all have their size
+    /// fields (AV1 §5), without temporal delimiters, key frames with their sequence header in front.
     Av1,
 }
 

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::TapCodec;
 use super::assembler::{Assemble, Assembler};
+use super::av1::Av1;
 use super::clock::Seen;
 use super::h264::H264;
 use super::h265::H265;
@@ -43,14 +44,15 @@ pub(super) struct FrameNum {
     pub(super) bits: u32,
 }
 
-/// What makes pictures of a codec. `None` for one of which none are made.
+/// What makes pictures of a codec. `None` for sound, of which a packet is a unit.
 pub(super) fn assembler(codec: TapCodec) -> Option<Box<dyn Assemble>> {
     match codec {
+        TapCodec::Opus => None,
         TapCodec::H264 => Some(Box::new(Assembler::<NalUnits<H264>>::new())),
         TapCodec::H265 => Some(Box::new(Assembler::<NalUnits<H265>>::new())),
         TapCodec::Vp8 => Some(Box::new(Assembler::<Vp8>::new())),
         TapCodec::Vp9 => Some(Box::new(Assembler::<Vp9>::new())),
-        TapCodec::Opus | TapCodec::Av1 => None,
+        TapCodec::Av1 => Some(Box::new(Assembler::<Av1>::new())),
     }
 }
 

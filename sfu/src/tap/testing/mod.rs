@@ -1,6 +1,7 @@
 //! A sender of H264, VP8 and Opus whose packets are as RFC 6184, RFC 7741 and RFC 7587 have them, and
 //! in files of their own, of other codecs; for tests.
 
+mod av1;
 mod h265;
 mod vp9;
 
@@ -15,6 +16,7 @@ use crate::ids::StreamId;
 use crate::packet::{LayerFormat, Layout, Origin, Packet, Slice, Source};
 use crate::video::VideoCodec;
 
+pub(super) use av1::{SEQUENCE as AV1_SEQUENCE, av1_frame_header, with_size};
 pub(super) use h265::SETS as H265_SETS;
 pub(super) use vp9::vp9_header;
 
@@ -31,7 +33,7 @@ pub(super) enum Kind {
 /// How parameter sets travel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sets {
-    /// In one packet with the same timestamp.
+    /// In one packet with the same timestamp, and with others.
     Aggregated,
     /// Each in a packet of its own, a moment before their picture.
     Before,
@@ -93,7 +95,8 @@ impl Sender {
             VideoCodec::H264 => self.slices(kind, sizes, at),
             VideoCodec::H265 => self.h265_slices(kind, sizes, at),
             VideoCodec::Vp9 => self.vp9_frame(kind, sizes, at),
-            _ => self.partitions(kind, sizes, at),
+            VideoCodec::Vp8 => self.partitions(kind, sizes, at),
+            VideoCodec::Av1 => self.av1_unit(kind, sizes, at),
         };
         sent.packets.last_mut().expect("a packet").marker = true;
         sent

@@ -1,5 +1,6 @@
 //! Packets through a [`Reader`].
 
+mod av1;
 mod h265;
 mod nal;
 mod net;
@@ -16,11 +17,12 @@ use crate::video::VideoCodec;
 
 const FRAME: Duration = Duration::from_nanos(33_333_333);
 const TICKS: u32 = 3_000;
-const CODECS: [VideoCodec; 4] = [
+const CODECS: [VideoCodec; 5] = [
     VideoCodec::H264,
     VideoCodec::H265,
     VideoCodec::Vp8,
     VideoCodec::Vp9,
+    VideoCodec::Av1,
 ];
 
 /// One layer of 30 pictures a second through a reader.
