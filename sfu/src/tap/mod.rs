@@ -20,7 +20,7 @@ mod picture_ids;
 mod reader;
 mod reorder;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod vp8;

@@ -6,7 +6,7 @@ use super::{Kind, Sender, Sent, Sets};
 use crate::packet::Packet;
 
 /// Sequence header of SVT-AV1 for 1280x720, without its OBU header.
-pub(in super::super) const SEQUENCE: &[u8] = &[
+pub(crate) const SEQUENCE: &[u8] = &[
     0x00, 0x00, 0x00, 0x2d, 0x4c, 0xff, 0xb3, 0xcf, 0xbf, 0x90, 0x04,
 ];
 

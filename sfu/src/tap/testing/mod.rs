@@ -16,8 +16,9 @@ use crate::ids::StreamId;
 use crate::packet::{LayerFormat, Layout, Origin, Packet, Slice, Source};
 use crate::video::VideoCodec;
 
-pub(super) use av1::{SEQUENCE as AV1_SEQUENCE, av1_frame_header, with_size};
-pub(super) use h265::SETS as H265_SETS;
+pub(crate) use av1::SEQUENCE as AV1_SEQUENCE;
+pub(super) use av1::{av1_frame_header, with_size};
+pub(crate) use h265::SETS as H265_SETS;
 pub(super) use vp9::vp9_header;
 
 /// Kinds of pictures.
