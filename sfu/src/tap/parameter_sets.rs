@@ -37,8 +37,9 @@ struct ParameterSet {
 pub(super) const START_CODE: [u8; 4] = [0, 0, 0, 1];
 /// Sets of a kind that are kept; encoders use one.
 const MOST_SETS: usize = 8;
-/// Longest set, in bytes; those of encoders have less than a hundred.
-const MOST_SET_BYTES: usize = 16 * 1024;
+/// Longest set, in bytes; those of encoders have less than a hundred. All that are kept stand in front
+/// of every key frame, however small that is.
+const MOST_SET_BYTES: usize = 4 * 1024;
 
 impl ParameterSets {
     /// Packets are missing, and perhaps sets with them.
