@@ -308,6 +308,9 @@ const LAST_LEVEL_WITHOUT_TIER: u32 = 7;
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::super::VideoCodec;
     use super::super::testing::{BitWriter, hex, survives_damage};
     use super::*;
@@ -416,5 +419,57 @@ mod tests {
             inspect(&hex("00 7f 0a0b0000002d4cffb3cfbf9004")),
             PayloadFacts::default()
         );
+    }
+
+    /// What a packet says that it holds.
+    fn elements_of(payload: &str) -> Vec<Option<Vec<u8>>> {
+        let payload = hex(payload);
+        let elements = Av1Payload::parse(&payload).unwrap().elements();
+        elements
+            .map(|element| element.map(<[u8]>::to_vec))
+            .collect()
+    }
+
+    #[test]
+    fn elements_end_where_the_packet_does_not_hold_them() {
+        let (one, two) = (Some(vec![0x30]), Some(vec![0x31, 0x32]));
+        assert_eq!(elements_of("00 01 30 02 3132"), [one.clone(), two.clone()]);
+        assert_eq!(elements_of("20 01 30 3132"), [one.clone(), two]);
+        assert_eq!(elements_of("00 01 30 02 31"), [one.clone(), None]);
+        assert_eq!(elements_of("00 01 30 80"), [one.clone(), None]);
+        assert_eq!(elements_of("30 01 30"), [one, None]);
+        assert_eq!(elements_of("00"), []);
+        assert!(Av1Payload::parse(&[]).is_none());
+    }
+
+    #[test]
+    fn obu_is_written_with_its_size() {
+        let written = |obu: &str| {
+            let mut out = Vec::new();
+            Av1Obu::parse(&hex(obu)).unwrap().write(&mut out);
+            out
+        };
+        assert_eq!(written("30 1122"), hex("32 02 1122"));
+        assert_eq!(written("34 28 1122"), hex("36 28 02 1122"));
+        assert_eq!(written("32 8100 11 ff"), hex("32 01 11"));
+        assert_eq!(written("10"), hex("12 00"));
+        assert!(Av1Obu::parse(&hex("b0 11")).is_none(), "forbidden bit");
+        assert!(Av1Obu::parse(&hex("32 02 11")).is_none());
+        assert!(Av1Obu::parse(&hex("34")).is_none());
+        assert!(Av1Obu::parse(&[]).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn obu_survives_the_round_trip(header in 0..0x80_u8, body in vec(any::<u8>(), 1..20_000)) {
+            let bytes = [&[header & !HAS_SIZE], &body[..]].concat();
+            let obu = Av1Obu::parse(&bytes).unwrap();
+            let mut written = Vec::new();
+            obu.write(&mut written);
+            let again = Av1Obu::parse(&written).unwrap();
+            prop_assert_eq!(again.payload, obu.payload);
+            prop_assert_eq!(again.extension, obu.extension);
+            prop_assert_eq!(again.header, header | HAS_SIZE);
+        }
     }
 }

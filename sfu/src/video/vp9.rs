@@ -357,6 +357,25 @@ mod tests {
     }
 
     #[test]
+    fn descriptor_is_taken_off() {
+        // I, P, L, F, B; a picture id of 15 bits; the third spatial layer; two references.
+        let payload = hex("f8 8123 44 03 06 8701024b");
+        let read = Vp9Payload::parse(&payload).unwrap();
+        assert!(read.starts_frame && !read.ends_frame && read.is_inter_predicted);
+        assert_eq!(read.picture_id, Some(0x123));
+        assert_eq!(read.spatial_id, Some(2));
+        assert!(!read.is_base());
+        assert_eq!(read.body, hex("8701024b"));
+        let payload = hex("84 23 4b00");
+        let read = Vp9Payload::parse(&payload).unwrap();
+        assert!(!read.starts_frame && read.ends_frame && !read.is_inter_predicted);
+        assert_eq!(read.picture_id, None, "it has seven bits");
+        assert!(read.is_base());
+        assert_eq!(read.body, hex("4b00"));
+        assert!(Vp9Payload::parse(&hex("f8 8123 44 03")).is_none());
+    }
+
+    #[test]
     fn later_packets_start_no_keyframe() {
         assert_eq!(
             read(&hex("00c4757be1f676bdb0a844bf")),

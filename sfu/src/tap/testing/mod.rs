@@ -1,5 +1,5 @@
-//! A sender of H264, VP8 and Opus whose packets are as RFC 6184, RFC 7741 and RFC 7587 have them, and
-//! in files of their own, of other codecs; for tests.
+//! A sender whose packets are as the payload formats have them, for tests. H264, VP8 and Opus (RFC
+//! 6184, RFC 7741, RFC 7587) are here, other codecs in files of their own.
 
 mod av1;
 mod h265;

@@ -8,18 +8,6 @@ const Z: u8 = 0x80;
 const Y: u8 = 0x40;
 const W1: u8 = 0x10;
 
-/// Sends packets of one temporal unit with these payloads, the last with the marker.
-fn send(line: &mut Line, payloads: &[&[u8]]) {
-    line.now += FRAME;
-    line.sender.timestamp = line.sender.timestamp.wrapping_add(TICKS);
-    let now = line.now;
-    let mut packets: Vec<_> = (payloads.iter())
-        .map(|payload| line.sender.packet(payload, now))
-        .collect();
-    packets.last_mut().expect("a packet").marker = true;
-    line.take(packets);
-}
-
 fn begun() -> Line {
     Line::begun_of(VideoCodec::Av1)
 }
@@ -45,20 +33,7 @@ fn units_have_size_fields_however_their_obus_travel() {
             let mut line = Line::of(VideoCodec::Av1);
             line.sender.sets = sets;
             line.sender.most = most;
-            let sent: Vec<_> = [Kind::Key, Kind::Reference, Kind::Disposable, Kind::Key]
-                .map(|kind| line.picture(kind))
-                .into();
-            for sent in &sent {
-                line.take(sent.packets.clone());
-            }
-            line.finish();
-            let bytes: Vec<_> = line.units.iter().map(|unit| unit.bytes.to_vec()).collect();
-            let wanted: Vec<_> = sent.into_iter().map(|sent| sent.bytes).collect();
-            assert_eq!(bytes, wanted);
-            let keys: Vec<_> = line.units.iter().map(|unit| unit.keyframe).collect();
-            assert_eq!(keys, [true, false, false, true]);
-            let sizes: Vec<_> = line.units.iter().map(|unit| unit.size).collect();
-            assert_eq!(sizes, [Some((1_280, 720)), None, None, Some((1_280, 720))]);
+            line.check_kinds();
         }
     }
 }
@@ -67,7 +42,7 @@ fn units_have_size_fields_however_their_obus_travel() {
 fn sequence_header_that_came_once_is_in_front_of_every_key_frame() {
     let mut line = begun();
     let key = frame(Kind::Key);
-    send(&mut line, &[&alone(0, &key)]);
+    line.send_payloads(&[&alone(0, &key)]);
     assert_eq!(
         line.units[0].bytes,
         [with_size(&sequence()), with_size(&key)].concat()
@@ -80,9 +55,9 @@ fn sequence_header_in_a_packet_of_another_time_is_of_use() {
     let mut line = Line::of(VideoCodec::Av1);
     for number in 0..60 {
         if number == 0 {
-            send(&mut line, &[&alone(0, &sequence())]);
+            line.send_payloads(&[&alone(0, &sequence())]);
         }
-        send(&mut line, &[&alone(0, &frame(Kind::Key))]);
+        line.send_payloads(&[&alone(0, &frame(Kind::Key))]);
     }
     assert_eq!(line.units.len(), 60);
 }
@@ -91,11 +66,11 @@ fn sequence_header_in_a_packet_of_another_time_is_of_use() {
 fn key_frame_whose_sequence_header_may_be_lost_is_not_trusted() {
     let mut line = begun();
     line.picture(Kind::Reference);
-    send(&mut line, &[&alone(0, &frame(Kind::Key))]);
+    line.send_payloads(&[&alone(0, &frame(Kind::Key))]);
     line.send(Kind::Reference, 20);
     assert!(line.units.is_empty());
     assert!(line.reader.take_request());
-    send(&mut line, &[&alone(0, &frame(Kind::Key))]);
+    line.send_payloads(&[&alone(0, &frame(Kind::Key))]);
     assert_eq!(line.units.len(), 1, "it came as nothing was missing");
 }
 
@@ -103,7 +78,7 @@ fn key_frame_whose_sequence_header_may_be_lost_is_not_trusted() {
 fn key_frame_without_any_sequence_header_is_of_no_use() {
     let mut line = Line::of(VideoCodec::Av1);
     for _ in 0..60 {
-        send(&mut line, &[&alone(0, &frame(Kind::Key))]);
+        line.send_payloads(&[&alone(0, &frame(Kind::Key))]);
     }
     assert!(line.units.is_empty());
     assert!(line.reader.take_request());
@@ -119,14 +94,11 @@ fn key_frame_behind_a_hole_is_taken_with_its_sequence_header_only() {
     ] {
         let mut line = begun();
         line.picture(Kind::Reference);
-        send(
-            &mut line,
-            &[
-                &alone(0, opening),
-                &alone(0, &sequence()),
-                &alone(0, &frame(Kind::Key)),
-            ],
-        );
+        line.send_payloads(&[
+            &alone(0, opening),
+            &alone(0, &sequence()),
+            &alone(0, &frame(Kind::Key)),
+        ]);
         line.send(Kind::Reference, 10);
         assert_eq!(line.units.len(), if is_taken { 11 } else { 0 });
     }
@@ -150,7 +122,7 @@ fn delimiters_padding_and_what_lies_behind_an_obu_are_left_out() {
     ]);
     payload.extend([5, inter[0] | 0x04, 0x20, inter[1], inter[2], inter[3]]);
     payload.extend([3, 15 << 3, 0x00, 0x80]);
-    send(&mut line, &[&payload]);
+    line.send_payloads(&[&payload]);
     let with_extension = [inter[0] | 0x06, 0x20, 3, inter[1], inter[2], inter[3]];
     let wanted = [&with_size(&metadata), &with_extension[..]].concat();
     assert_eq!(line.units[0].bytes, wanted);
@@ -167,10 +139,7 @@ fn only_a_key_frame_that_is_shown_is_one() {
         0b1000_0000,
     ] {
         let mut line = begun();
-        send(
-            &mut line,
-            &[&alone(0, &sequence()), &alone(0, &[6 << 3, header, 0x11])],
-        );
+        line.send_payloads(&[&alone(0, &sequence()), &alone(0, &[6 << 3, header, 0x11])]);
         assert_eq!(line.units[0].keyframe, header == 0b0001_0000);
         assert_eq!(line.units[0].size.is_some(), line.units[0].keyframe);
     }
@@ -180,10 +149,7 @@ fn only_a_key_frame_that_is_shown_is_one() {
 fn frame_of_an_upper_layer_makes_no_key_frame_and_unmakes_none() {
     for (first, second) in [(Kind::Key, Kind::Reference), (Kind::Reference, Kind::Key)] {
         let mut line = begun();
-        send(
-            &mut line,
-            &[&alone(0, &frame(first)), &alone(0, &frame(second))],
-        );
+        line.send_payloads(&[&alone(0, &frame(first)), &alone(0, &frame(second))]);
         assert_eq!(line.units[0].keyframe, first == Kind::Key);
     }
 }
@@ -210,7 +176,7 @@ fn payload_that_cannot_be_read_leaves_a_hole() {
     ] {
         let mut line = begun();
         let payloads: Vec<_> = payloads.iter().map(Vec::as_slice).collect();
-        send(&mut line, &payloads);
+        line.send_payloads(&payloads);
         line.send(Kind::Reference, 3);
         assert!(line.units.is_empty(), "{payloads:x?}");
         assert!(line.reader.take_request());
@@ -228,7 +194,7 @@ fn frame_of_endless_fragments_is_not_kept() {
         let packet = line.sender.packet(&alone(z | Y, &part), now);
         line.take(vec![packet]);
     }
-    send(&mut line, &[&alone(0, &frame(Kind::Reference))]);
+    line.send_payloads(&[&alone(0, &frame(Kind::Reference))]);
     assert!(line.units.is_empty());
     line.send(Kind::Key, 1);
     assert_eq!(line.units.len(), 1);

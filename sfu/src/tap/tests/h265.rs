@@ -5,18 +5,6 @@ use super::*;
 
 const START: [u8; 4] = [0, 0, 0, 1];
 
-/// Sends packets of one access unit with these payloads, the last with the marker.
-fn send(line: &mut Line, payloads: &[&[u8]]) {
-    line.now += FRAME;
-    line.sender.timestamp = line.sender.timestamp.wrapping_add(TICKS);
-    let now = line.now;
-    let mut packets: Vec<_> = (payloads.iter())
-        .map(|payload| line.sender.packet(payload, now))
-        .collect();
-    packets.last_mut().expect("a packet").marker = true;
-    line.take(packets);
-}
-
 fn begun() -> Line {
     Line::begun_of(VideoCodec::H265)
 }
@@ -33,20 +21,7 @@ fn key_frame_begins_with_its_parameter_sets_however_they_travel() {
             let mut line = Line::of(VideoCodec::H265);
             line.sender.sets = sets;
             line.sender.most = most;
-            let sent: Vec<_> = [Kind::Key, Kind::Reference, Kind::Disposable, Kind::Key]
-                .map(|kind| line.picture(kind))
-                .into();
-            for sent in &sent {
-                line.take(sent.packets.clone());
-            }
-            line.finish();
-            let bytes: Vec<_> = line.units.iter().map(|unit| unit.bytes.to_vec()).collect();
-            let wanted: Vec<_> = sent.into_iter().map(|sent| sent.bytes).collect();
-            assert_eq!(bytes, wanted);
-            let keys: Vec<_> = line.units.iter().map(|unit| unit.keyframe).collect();
-            assert_eq!(keys, [true, false, false, true]);
-            let sizes: Vec<_> = line.units.iter().map(|unit| unit.size).collect();
-            assert_eq!(sizes, [Some((1_280, 720)), None, None, Some((1_280, 720))]);
+            line.check_kinds();
         }
     }
 }
@@ -57,7 +32,7 @@ fn sets_that_came_once_are_in_front_of_every_intra_random_access_picture() {
     // BLA_W_LP to CRA_NUT (H.265 table 7-1).
     for kind in 16..=21_u8 {
         let slice = [kind << 1, 0x01, 0xaf, 0x11];
-        send(&mut line, &[&slice]);
+        line.send_payloads(&[&slice]);
         let unit = line.units.pop().expect("a unit");
         assert!(unit.keyframe);
         assert_eq!(unit.size, Some((1_280, 720)));
@@ -72,7 +47,7 @@ fn new_sets_replace_the_old_whatever_is_repeated_among_them() {
     let [vps, sps, pps] = H265_SETS;
     let other = [&sps[..sps.len() - 1], &[0x48]].concat();
     let slice = [0x26, 0x01, 0xaf, 0x11];
-    send(&mut line, &[vps, &other, pps, &slice]);
+    line.send_payloads(&[vps, &other, pps, &slice]);
     let unit = line.units.pop().expect("a unit");
     let wanted = behind_start_codes(&[vps, &other, pps, &slice]);
     assert_eq!(unit.bytes, wanted, "the video parameter set is the old one");
@@ -86,7 +61,7 @@ fn key_frame_without_all_sets_is_of_no_use() {
             let mut sets = H265_SETS.to_vec();
             sets.remove(missing);
             let slice: &[u8] = &[0x26, 0x01, 0xaf, 0x11];
-            send(&mut line, &[sets[0], sets[1], slice]);
+            line.send_payloads(&[sets[0], sets[1], slice]);
         }
         assert!(line.units.is_empty());
         assert!(line.reader.take_request());
@@ -120,20 +95,17 @@ fn delimiters_filler_and_upper_layers_are_left_out() {
         [0x62, 0x09, 0x01, 0x33],
         [0x62, 0x09, 0x41, 0x44],
     ];
-    send(
-        &mut line,
-        &[
-            &delimiter,
-            &message,
-            &slice,
-            &filler,
-            &upper_set,
-            &upper_slice,
-            &upper_parts[0],
-            &upper_parts[1],
-            &upper_parts[2],
-        ],
-    );
+    line.send_payloads(&[
+        &delimiter[..],
+        &message,
+        &slice,
+        &filler,
+        &upper_set,
+        &upper_slice,
+        &upper_parts[0],
+        &upper_parts[1],
+        &upper_parts[2],
+    ]);
     let unit = line.units.pop().expect("a unit");
     assert_eq!(unit.bytes, behind_start_codes(&[&message, &slice]));
     let key = line.picture(Kind::Key);
@@ -153,7 +125,7 @@ fn payload_that_cannot_be_read_leaves_a_hole() {
         &[0x02],
     ] {
         let mut line = begun();
-        send(&mut line, &[payload]);
+        line.send_payloads(&[payload]);
         line.send(Kind::Reference, 3);
         assert!(line.units.is_empty(), "{payload:x?}");
         assert!(line.reader.take_request());
@@ -168,7 +140,7 @@ fn set_of_endless_length_is_not_kept() {
     parts.push(vec![0x62, 0x01, 0x61, 0x01]);
     parts.push(vec![0x02, 0x01, 0xd0, 0x11]);
     let payloads: Vec<_> = parts.iter().map(Vec::as_slice).collect();
-    send(&mut line, &payloads);
+    line.send_payloads(&payloads);
     assert!(line.units.is_empty());
     let key = line.picture(Kind::Key);
     line.take(key.packets);

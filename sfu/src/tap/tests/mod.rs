@@ -84,6 +84,33 @@ impl Line {
         }
     }
 
+    /// An access unit in packets with these payloads, the last with the marker.
+    fn send_payloads(&mut self, payloads: &[impl AsRef<[u8]>]) {
+        self.now += FRAME;
+        self.sender.timestamp = self.sender.timestamp.wrapping_add(TICKS);
+        let now = self.now;
+        let packet = |payload: &_| self.sender.packet(AsRef::as_ref(payload), now);
+        let mut packets: Vec<_> = payloads.iter().map(packet).collect();
+        packets.last_mut().expect("a packet").marker = true;
+        self.take(packets);
+    }
+
+    /// Checks that pictures of all kinds come out as they went in.
+    fn check_kinds(mut self) {
+        let kinds = [Kind::Key, Kind::Reference, Kind::Disposable, Kind::Key];
+        let sent = kinds.map(|kind| self.picture(kind));
+        for sent in &sent {
+            self.take(sent.packets.clone());
+        }
+        self.finish();
+        let bytes: Vec<_> = self.units.iter().map(|unit| unit.bytes.to_vec()).collect();
+        assert_eq!(bytes, sent.map(|sent| sent.bytes));
+        let keys: Vec<_> = self.units.iter().map(|unit| unit.keyframe).collect();
+        assert_eq!(keys, [true, false, false, true]);
+        let sizes: Vec<_> = self.units.iter().map(|unit| unit.size).collect();
+        assert_eq!(sizes, [Some((1_280, 720)), None, None, Some((1_280, 720))]);
+    }
+
     fn finish(&mut self) {
         self.reader.finish();
         self.collect();

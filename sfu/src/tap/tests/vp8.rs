@@ -7,20 +7,7 @@ fn vp8_frames_come_without_their_descriptors() {
     for most in [14, 1_000, 4_000] {
         let mut line = Line::of(VideoCodec::Vp8);
         line.sender.most = most;
-        let sent: Vec<_> = [Kind::Key, Kind::Reference, Kind::Disposable, Kind::Key]
-            .map(|kind| line.picture(kind))
-            .into();
-        for sent in &sent {
-            line.take(sent.packets.clone());
-        }
-        line.finish();
-        let bytes: Vec<_> = line.units.iter().map(|unit| unit.bytes.to_vec()).collect();
-        let wanted: Vec<_> = sent.into_iter().map(|sent| sent.bytes).collect();
-        assert_eq!(bytes, wanted);
-        let keys: Vec<_> = line.units.iter().map(|unit| unit.keyframe).collect();
-        assert_eq!(keys, [true, false, false, true]);
-        let sizes: Vec<_> = line.units.iter().map(|unit| unit.size).collect();
-        assert_eq!(sizes, [Some((1_280, 720)), None, None, Some((1_280, 720))]);
+        line.check_kinds();
     }
 }
 

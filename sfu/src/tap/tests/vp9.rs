@@ -25,18 +25,6 @@ impl Part<'_> {
     }
 }
 
-/// Sends packets of one picture with these payloads, the last with the marker.
-fn send(line: &mut Line, payloads: &[Vec<u8>]) {
-    line.now += FRAME;
-    line.sender.timestamp = line.sender.timestamp.wrapping_add(TICKS);
-    let now = line.now;
-    let mut packets: Vec<_> = (payloads.iter())
-        .map(|payload| line.sender.packet(payload, now))
-        .collect();
-    packets.last_mut().expect("a packet").marker = true;
-    line.take(packets);
-}
-
 /// A picture of two spatial layers, the lower one in two packets.
 fn two_layers(kind: Kind, picture_id: u16) -> Vec<Vec<u8>> {
     let bits = if kind == Kind::Key { 0 } else { P };
@@ -68,20 +56,7 @@ fn frames_come_without_their_descriptors() {
             let mut line = Line::of(VideoCodec::Vp9);
             line.sender.most = most;
             line.sender.picture_id = picture_id;
-            let sent: Vec<_> = [Kind::Key, Kind::Reference, Kind::Disposable, Kind::Key]
-                .map(|kind| line.picture(kind))
-                .into();
-            for sent in &sent {
-                line.take(sent.packets.clone());
-            }
-            line.finish();
-            let bytes: Vec<_> = line.units.iter().map(|unit| unit.bytes.to_vec()).collect();
-            let wanted: Vec<_> = sent.into_iter().map(|sent| sent.bytes).collect();
-            assert_eq!(bytes, wanted);
-            let keys: Vec<_> = line.units.iter().map(|unit| unit.keyframe).collect();
-            assert_eq!(keys, [true, false, false, true]);
-            let sizes: Vec<_> = line.units.iter().map(|unit| unit.size).collect();
-            assert_eq!(sizes, [Some((1_280, 720)), None, None, Some((1_280, 720))]);
+            line.check_kinds();
         }
     }
 }
@@ -89,8 +64,8 @@ fn frames_come_without_their_descriptors() {
 #[test]
 fn lowest_spatial_layer_is_taken() {
     let mut line = begun();
-    send(&mut line, &two_layers(Kind::Key, 100));
-    send(&mut line, &two_layers(Kind::Reference, 101));
+    line.send_payloads(&two_layers(Kind::Key, 100));
+    line.send_payloads(&two_layers(Kind::Reference, 101));
     let frames = [Kind::Key, Kind::Reference].map(|kind| [vp9_header(kind), &[0xaa]].concat());
     let bytes: Vec<_> = line.units.iter().map(|unit| unit.bytes.to_vec()).collect();
     assert_eq!(bytes, frames);
@@ -101,9 +76,9 @@ fn lowest_spatial_layer_is_taken() {
 #[test]
 fn picture_of_upper_layers_alone_costs_nothing() {
     let mut line = begun();
-    send(&mut line, &two_layers(Kind::Key, 100));
-    send(&mut line, &two_layers(Kind::Reference, 101)[2..]);
-    send(&mut line, &two_layers(Kind::Reference, 102));
+    line.send_payloads(&two_layers(Kind::Key, 100));
+    line.send_payloads(&two_layers(Kind::Reference, 101)[2..]);
+    line.send_payloads(&two_layers(Kind::Reference, 102));
     assert_eq!(line.units.len(), 2);
     assert!(!line.reader.take_request());
 }
@@ -149,7 +124,7 @@ fn frame_without_picture_ids_that_is_lost_costs_all_up_to_the_next_key_frame() {
 fn predicted_frame_is_no_key_frame_whatever_its_header_says() {
     let mut line = begun();
     let frame = [&[P | B | E], vp9_header(Kind::Key)].concat();
-    send(&mut line, &[frame]);
+    line.send_payloads(&[frame]);
     assert_eq!(line.units.len(), 1);
     assert!(!line.units[0].keyframe);
     assert_eq!(line.units[0].size, None);
@@ -172,7 +147,7 @@ fn frame_that_cannot_be_whole_leaves_a_hole() {
     ] {
         let mut line = begun();
         line.sender.picture_id = None;
-        send(&mut line, &payloads);
+        line.send_payloads(&payloads);
         line.send(Kind::Reference, 3);
         assert!(line.units.is_empty(), "{payloads:x?}");
         assert!(line.reader.take_request());
