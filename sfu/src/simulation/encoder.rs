@@ -7,7 +7,8 @@ use str0m::format::Codec;
 use str0m::media::{Mid, Rid};
 use str0m::rtp::{RtpWrite, Ssrc};
 
-use super::Mark;
+use super::mark::Mark;
+use super::payload::{Part, sets_of};
 
 /// Makes frames of the right sizes whose bytes say which they are.
 pub(crate) struct Encoder {
@@ -48,7 +49,7 @@ struct EncoderLayer {
 /// What a test says of an encoder.
 #[derive(Debug, Clone)]
 pub(crate) struct EncoderSpec {
-    /// H264 or VP8.
+    /// That of its video.
     pub(crate) codec: Codec,
     /// RID and bit/s, as the offer lists them.
     pub(crate) layers: Vec<(Option<&'static str>, u64)>,
@@ -248,15 +249,22 @@ impl Encoder {
             if is_key {
                 bytes *= KEYFRAME_FACTOR;
             }
-            let parts = usize::try_from(bytes).expect("small") / PART + 1 + usize::from(is_key);
+            let sets = if is_key { sets_of(self.codec) } else { 0 };
+            let parts = usize::try_from(bytes).expect("small") / PART + 1 + sets;
             let part_bytes = usize::try_from(bytes).expect("small") / parts;
             layer.frame += 1;
             layer.picture_id = (layer.picture_id + 1) & 0x7fff;
             for part in 0..parts {
-                let mut payload = match self.codec {
-                    Codec::Vp8 => layer.vp8_part(is_key, part, part_bytes),
-                    _ => layer.h264_part(is_key, part, part_bytes),
-                };
+                let mut payload = Part {
+                    codec: self.codec,
+                    is_key,
+                    number: part,
+                    is_last: part + 1 == parts,
+                    bytes: part_bytes,
+                    picture_id: layer.picture_id,
+                    sps: layer.sps,
+                }
+                .payload();
                 Mark {
                     epoch: 0,
                     layer: layer.index,
@@ -291,33 +299,6 @@ impl Encoder {
         }
     }
 }
-
-impl EncoderLayer {
-    fn h264_part(&self, is_key: bool, part: usize, bytes: usize) -> Vec<u8> {
-        match (is_key, part) {
-            (true, 0) => self.sps.to_vec(),
-            (true, _) => vec![0x65; bytes],
-            (false, _) => vec![0x41; bytes],
-        }
-    }
-
-    /// With a descriptor, and at first a header of 1280x720 (RFC 7741 §4.2, RFC 6386 §9.1).
-    fn vp8_part(&self, is_key: bool, part: usize, bytes: usize) -> Vec<u8> {
-        let [high, low] = self.picture_id.to_be_bytes();
-        let starts = u8::from(part == 0) << 4;
-        let mut payload = vec![0x80 | starts, 0x80, 0x80 | high, low];
-        match (is_key, part) {
-            (true, 0) => payload.extend([0xd0, 9, 2, 0x9d, 1, 0x2a, 0, 5, 0xd0, 2]),
-            (false, 0) => payload.extend([0x31, 2, 0]),
-            _ => {}
-        }
-        payload.resize(VP8_DESCRIPTOR + bytes, 0xee);
-        payload
-    }
-}
-
-/// Bytes of the payload descriptor with a picture id.
-const VP8_DESCRIPTOR: usize = 4;
 
 fn payload_type(rtc: &Rtc, codec: Codec) -> str0m::media::Pt {
     let params = rtc.codec_config().params();

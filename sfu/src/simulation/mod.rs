@@ -28,12 +28,15 @@ mod encoder;
 mod faults;
 mod lossy;
 mod making;
+mod mark;
+mod payload;
 mod player;
 mod starting;
 mod tapping;
 
 use encoder::Encoder;
 pub(crate) use encoder::EncoderSpec;
+use mark::Mark;
 use player::Player;
 
 /// One datagram on its way.
@@ -238,7 +241,10 @@ impl World {
             .clear_codecs()
             .enable_opus(true, false)
             .enable_h264(codec == Codec::H264)
+            .enable_h265(codec == Codec::H265)
             .enable_vp8(codec == Codec::Vp8)
+            .enable_vp9(codec == Codec::Vp9)
+            .enable_av1(codec == Codec::Av1)
             .build(self.now)
     }
 
@@ -568,52 +574,5 @@ impl Peer {
                 .expect("the client goes on");
             self.drain(now, start);
         }
-    }
-}
-
-/// What each payload ends with.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Mark {
-    epoch: u8,
-    layer: u8,
-    is_key: bool,
-    frame: u32,
-    part: u16,
-    parts: u16,
-    captured_us: u64,
-}
-
-impl Mark {
-    const BYTES: usize = 19;
-
-    fn write(self, payload: &mut Vec<u8>) {
-        let start = payload.len();
-        payload.extend([self.epoch, self.layer, u8::from(self.is_key)]);
-        payload.extend(self.frame.to_be_bytes());
-        payload.extend(self.captured_us.to_be_bytes());
-        payload.extend(self.part.to_be_bytes());
-        payload.extend(self.parts.to_be_bytes());
-        veil(&mut payload[start..]);
-    }
-
-    fn read(payload: &[u8]) -> Option<Self> {
-        let mut tail = payload[payload.len().checked_sub(Self::BYTES)?..].to_vec();
-        veil(&mut tail);
-        Some(Self {
-            epoch: tail[0],
-            layer: tail[1],
-            is_key: tail[2] == 1,
-            frame: u32::from_be_bytes(tail[3..7].try_into().ok()?),
-            captured_us: u64::from_be_bytes(tail[7..15].try_into().ok()?),
-            part: u16::from_be_bytes(tail[15..17].try_into().ok()?),
-            parts: u16::from_be_bytes(tail[17..19].try_into().ok()?),
-        })
-    }
-}
-
-/// Turns the zeros of a mark into something else, and back: in a NAL unit they would end it.
-fn veil(mark: &mut [u8]) {
-    for byte in mark {
-        *byte ^= 0xa5;
     }
 }

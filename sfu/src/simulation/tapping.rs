@@ -10,6 +10,7 @@ use super::*;
 use crate::handle::LayerChoice;
 use crate::shard::Command;
 use crate::tap::{AccessUnit, Feed, LEAD, Reader, TapCodec, TapTrack, Tapped, Track};
+use crate::video::Av1Obu;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -89,7 +90,7 @@ impl World {
             match tapped {
                 Tapped::Tracks(tracks) => listener.tracks.push(tracks),
                 Tapped::Unit(unit) => {
-                    let mark = whole(&unit);
+                    let mark = whole(listener.codec_of(unit.track), &unit);
                     listener.units.push(Unit { unit, mark, at });
                 }
             }
@@ -121,6 +122,12 @@ impl Listener {
         keyframes
     }
 
+    fn codec_of(&self, track: Track) -> TapCodec {
+        let tracks = self.tracks.last().expect("they are told");
+        let found = tracks.iter().find(|told| told.track == track);
+        found.expect("it is one of them").codec
+    }
+
     /// The track of a layer, as the encoder names it.
     fn layer(&self, rid: &str) -> Track {
         let tracks = self.tracks.last().expect("they are told");
@@ -150,50 +157,55 @@ fn micros(span: Duration) -> i64 {
     i64::try_from(span.as_micros()).expect("a short test")
 }
 
-/// Checks that a unit is whole: each part of a picture is a NAL unit with a mark at its end.
-fn whole(unit: &AccessUnit) -> Mark {
+/// Checks that a unit is whole, by the marks of its parts.
+fn whole(codec: TapCodec, unit: &AccessUnit) -> Mark {
     let last = Mark::read(&unit.bytes).expect("a mark");
-    if unit.track == Track::Audio {
+    if codec == TapCodec::Opus {
         return last;
     }
     assert_eq!(last.is_key, unit.keyframe);
-    if !unit.bytes.starts_with(&[0, 0, 0, 1]) {
-        return whole_vp8(unit, last);
-    }
-    let mut bytes = &unit.bytes[..];
-    let mut parts = last.parts;
-    if unit.keyframe {
-        assert_eq!(bytes[..5], [0, 0, 0, 1, 0x67]);
-        let end = bytes.windows(5).position(|at| at == [0, 0, 0, 1, 0x65]);
-        bytes = &bytes[end.expect("a slice behind the sets")..];
-        parts -= 1;
-    }
-    let size = bytes.len() / usize::from(parts);
-    assert_eq!(bytes.len() % usize::from(parts), 0);
-    for (number, part) in bytes.chunks(size).enumerate() {
-        assert_eq!(part[..4], [0, 0, 0, 1]);
+    assert_eq!(unit.size.is_some(), unit.keyframe);
+    let bytes = &unit.bytes[..];
+    let parts: Vec<&[u8]> = match codec {
+        TapCodec::Av1 => obus(bytes),
+        TapCodec::H264 | TapCodec::H265 => nal_units(bytes),
+        TapCodec::Opus | TapCodec::Vp8 | TapCodec::Vp9 => {
+            assert_eq!(bytes.len() % usize::from(last.parts), 0, "all of one size");
+            bytes
+                .chunks(bytes.len() / usize::from(last.parts))
+                .collect()
+        }
+    };
+    assert_eq!(parts.len(), usize::from(last.parts), "{last:?}");
+    for (number, part) in parts.into_iter().enumerate() {
         let mark = Mark::read(part).expect("a mark");
         assert_eq!(mark.frame, last.frame);
-        let number = number + usize::from(last.parts - parts);
         assert_eq!(usize::from(mark.part), number, "{last:?}");
     }
     last
 }
 
-/// Checks that a VP8 frame is whole: its parts are of one size, each with a mark at its end.
-fn whole_vp8(unit: &AccessUnit, last: Mark) -> Mark {
-    assert_eq!(unit.size, unit.keyframe.then_some((1_280, 720)));
-    let parts = usize::from(last.parts);
-    assert_eq!(unit.bytes.len() % parts, 0);
-    for (number, part) in unit.bytes.chunks(unit.bytes.len() / parts).enumerate() {
-        let mark = Mark::read(part).expect("a mark");
-        assert_eq!(
-            (mark.frame, usize::from(mark.part)),
-            (last.frame, number),
-            "{last:?}"
-        );
+/// What lies between start codes.
+fn nal_units(bytes: &[u8]) -> Vec<&[u8]> {
+    let code = [0, 0, 0, 1];
+    let is_code = |at: &usize| bytes[*at..].starts_with(&code);
+    let starts: Vec<_> = (0..bytes.len()).filter(is_code).collect();
+    assert_eq!(starts.first(), Some(&0));
+    let ends = starts[1..].iter().copied().chain([bytes.len()]);
+    let pairs = starts.iter().zip(ends);
+    pairs.map(|(start, end)| &bytes[start + 4..end]).collect()
+}
+
+fn obus(mut bytes: &[u8]) -> Vec<&[u8]> {
+    let mut obus = Vec::new();
+    while !bytes.is_empty() {
+        let obu = Av1Obu::parse(bytes).expect("an OBU");
+        let mut written = Vec::new();
+        obu.write(&mut written);
+        bytes = bytes.strip_prefix(&written[..]).expect("with its size");
+        obus.push(obu.payload);
     }
-    last
+    obus
 }
 
 fn single() -> EncoderSpec {
@@ -207,7 +219,13 @@ fn units_are_whole_and_in_order_over_loss_and_reordering() {
         .jitter(Duration::from_millis(15))
         .reorder_gap(30)
         .loss(RandomLoss::new(Probability::new(0.05)));
-    for (codec, tapped) in [(Codec::H264, TapCodec::H264), (Codec::Vp8, TapCodec::Vp8)] {
+    for (codec, tapped) in [
+        (Codec::H264, TapCodec::H264),
+        (Codec::H265, TapCodec::H265),
+        (Codec::Vp8, TapCodec::Vp8),
+        (Codec::Vp9, TapCodec::Vp9),
+        (Codec::Av1, TapCodec::Av1),
+    ] {
         let mut world = World::new();
         let spec = EncoderSpec {
             codec,

@@ -8,16 +8,23 @@
 //! While a stream is tapped, key frames of all its layers are asked for together, so that segments of
 //! all renditions begin together.
 
+mod assembler;
+mod av1;
 mod clock;
 mod h264;
+mod h265;
+mod nal;
+mod parameter_sets;
 mod picture;
+mod picture_ids;
 mod reader;
 mod reorder;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod vp8;
+mod vp9;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -62,7 +69,7 @@ pub enum Tapped {
 pub struct TapTrack {
     /// What its units are known by.
     pub track: Track,
-    /// What it holds. Units are made of Opus, H264 and VP8 only.
+    /// What it holds.
     pub codec: TapCodec,
     /// RTP stream id of a simulcast layer (RFC 8851).
     pub rid: Option<String>,
@@ -88,13 +95,17 @@ pub enum TapCodec {
     /// ITU-T H.264; a unit is an access unit with start codes of four bytes (annex B), key frames
     /// with their parameter sets in front. B-frames are not provided for: times rise.
     H264,
-    /// ITU-T H.265; told, but no units are made.
+    /// ITU-T H.265; a unit is an access unit of the base layer with start codes of four bytes (annex
+    /// B), key frames (IRAP) with their video, sequence and picture parameter sets in front. Pictures
+    /// that are shown in another order than they are coded are not provided for, as with H264.
     H265,
     /// RFC 6386; a unit is a frame, without any payload descriptor.
     Vp8,
-    /// Told, but no units are made.
+    /// RFC 9628; a unit is a frame, without any payload descriptor. Of several spatial layers it is the
+    /// lowest, and a key frame has that one's size.
     Vp9,
-    /// Told, but no units are made.
+    /// AOM "RTP Payload Format for AV1"; a unit is a temporal unit of OBUs that all have their size
+    /// fields (AV1 §5), without temporal delimiters, key frames with their sequence header in front.
     Av1,
 }
 

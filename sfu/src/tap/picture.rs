@@ -5,10 +5,14 @@
 use bytes::Bytes;
 
 use super::TapCodec;
+use super::assembler::{Assemble, Assembler};
+use super::av1::Av1;
 use super::clock::Seen;
-use super::h264::{self, FrameNum};
-use super::vp8;
-use crate::packet::Packet;
+use super::h264::H264;
+use super::h265::H265;
+use super::nal::NalUnits;
+use super::vp8::Vp8;
+use super::vp9::Vp9;
 
 /// What a run of packets came to.
 #[derive(Debug)]
@@ -33,39 +37,37 @@ pub(super) struct Picture {
     pub(super) bytes: Bytes,
 }
 
-/// Puts the packets of one layer together.
-#[derive(Debug)]
-pub(super) enum Assembler {
-    H264(h264::Assembler),
-    Vp8(vp8::Assembler),
+/// `frame_num` (H.264 §7.4.3): that of the reference picture before it and one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct FrameNum {
+    pub(super) value: u32,
+    pub(super) bits: u32,
 }
 
-/// Longest picture, in bytes.
-pub(super) const MOST_BYTES: usize = 4 * 1024 * 1024;
-
-impl Assembler {
-    /// `None` for a codec of which no pictures are made.
-    pub(super) fn new(codec: TapCodec) -> Option<Self> {
-        match codec {
-            TapCodec::H264 => Some(Self::H264(h264::Assembler::default())),
-            TapCodec::Vp8 => Some(Self::Vp8(vp8::Assembler::default())),
-            TapCodec::Opus | TapCodec::H265 | TapCodec::Vp9 | TapCodec::Av1 => None,
-        }
+/// What makes pictures of a codec. `None` for sound, of which a packet is a unit.
+pub(super) fn assembler(codec: TapCodec) -> Option<Box<dyn Assemble>> {
+    match codec {
+        TapCodec::Opus => None,
+        TapCodec::H264 => Some(Box::new(Assembler::<NalUnits<H264>>::new())),
+        TapCodec::H265 => Some(Box::new(Assembler::<NalUnits<H265>>::new())),
+        TapCodec::Vp8 => Some(Box::new(Assembler::<Vp8>::new())),
+        TapCodec::Vp9 => Some(Box::new(Assembler::<Vp9>::new())),
+        TapCodec::Av1 => Some(Box::new(Assembler::<Av1>::new())),
     }
+}
 
-    /// Packets are missing before the next one.
-    pub(super) fn skip(&mut self) {
-        match self {
-            Self::H264(assembler) => assembler.skip(),
-            Self::Vp8(assembler) => assembler.skip(),
-        }
-    }
+/// A size as a picture has it.
+pub(super) fn short_sides((width, height): (u32, u32)) -> Option<(u16, u16)> {
+    Some((width.try_into().ok()?, height.try_into().ok()?))
+}
 
-    /// Takes the next packet. Returns what it ends: at most the picture before its own, and its own.
-    pub(super) fn push(&mut self, packet: &Packet, seen: Seen) -> [Option<Assembled>; 2] {
-        match self {
-            Self::H264(assembler) => assembler.push(packet, seen),
-            Self::Vp8(assembler) => assembler.push(packet, seen),
-        }
+impl FrameNum {
+    /// Whether a picture that is missing behind the reference picture with `before`, and before the
+    /// one with this, was no reference picture. Behind number 0 nobody knows: an IDR picture could
+    /// be missing, which has number 0 as well.
+    pub(super) fn follows(self, before: Self) -> bool {
+        let most = (1_u32 << self.bits.min(16)) - 1;
+        let is_next = self.bits == before.bits && self.value == (before.value + 1) & most;
+        is_next && before.value != 0
     }
 }

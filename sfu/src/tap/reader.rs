@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::assembler::Assemble;
 use super::clock::{Seen, TrackClock};
-use super::h264::FrameNum;
-use super::picture::{Assembled, Assembler, Picture};
+use super::picture::{self, Assembled, FrameNum, Picture};
 use super::reorder::{Ordered, Reorder};
 use super::{AccessUnit, TapCodec, TapTrack, Tapped, Track};
 use crate::packet::{AUDIO_CLOCK, Layout, Origin, Slice, Source, VIDEO_CLOCK};
@@ -54,14 +54,12 @@ struct TrackReader {
 enum Content {
     Opus,
     Video(Box<Pictures>),
-    /// Nothing is made of it.
-    Other,
 }
 
 #[derive(Debug)]
 struct Pictures {
     codec: TapCodec,
-    assembler: Assembler,
+    assembler: Box<dyn Assemble>,
     gate: Gate,
 }
 
@@ -295,7 +293,6 @@ impl TrackReader {
                 out.extend(through.map(|picture| picture.held(track)));
                 gate.asks(seen)
             }
-            Content::Other => false,
         }
     }
 
@@ -308,14 +305,13 @@ impl TrackReader {
 
 impl Content {
     fn new(codec: TapCodec) -> Self {
-        match (codec, Assembler::new(codec)) {
-            (TapCodec::Opus, _) => Self::Opus,
-            (_, Some(assembler)) => Self::Video(Box::new(Pictures {
+        match picture::assembler(codec) {
+            Some(assembler) => Self::Video(Box::new(Pictures {
                 codec,
                 assembler,
                 gate: Gate::default(),
             })),
-            (_, None) => Self::Other,
+            None => Self::Opus,
         }
     }
 
@@ -323,7 +319,6 @@ impl Content {
         match self {
             Self::Opus => codec == Some(TapCodec::Opus),
             Self::Video(pictures) => codec == Some(pictures.codec),
-            Self::Other => codec.is_some_and(|codec| matches!(Self::new(codec), Self::Other)),
         }
     }
 }

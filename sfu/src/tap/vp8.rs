@@ -3,81 +3,76 @@
 //! What has a hole is dropped and told, unless picture ids show that only a frame is missing that no
 //! other needs.
 
-use bytes::{BufMut as _, BytesMut};
+use bytes::BufMut as _;
 
-use super::clock::Seen;
-use super::picture::{Assembled, MOST_BYTES, Picture};
-use crate::packet::Packet;
+use super::assembler::{Format, MOST_BYTES, Open};
+use super::picture::{Assembled, Picture, short_sides};
+use super::picture_ids::PictureIds;
 use crate::video::{Vp8Header, Vp8Payload};
 
-/// Puts the packets of one layer together.
+/// Puts frames together.
 #[derive(Debug, Default)]
-pub(super) struct Assembler {
-    open: Option<Open>,
-    is_after_hole: bool,
-    /// Picture id of the newest frame behind which nothing is needed that is missing.
-    last: Option<u16>,
+pub(super) struct Vp8 {
+    ids: PictureIds,
 }
 
 /// A frame that is being put together.
 #[derive(Debug)]
-struct Open {
-    timestamp: u32,
-    seen: Seen,
-    is_whole: bool,
-    is_after_hole: bool,
+pub(super) struct Frame {
     /// Whether one of its packets does not say that no other frame needs it.
     is_reference: bool,
     picture_id: Option<u16>,
-    body: BytesMut,
 }
 
-impl Assembler {
-    /// Packets are missing before the next one.
-    pub(super) fn skip(&mut self) {
-        self.is_after_hole = true;
-        if let Some(open) = &mut self.open {
-            open.is_whole = false;
+impl Format for Vp8 {
+    type Unit = Frame;
+
+    fn begin(payload: &[u8]) -> Frame {
+        let payload = Vp8Payload::parse(payload);
+        Frame {
+            is_reference: false,
+            picture_id: payload.and_then(|payload| payload.picture_id),
         }
     }
 
-    /// Takes the next packet. Returns what it ends: at most the frame before its own, and its own.
-    pub(super) fn push(&mut self, packet: &Packet, seen: Seen) -> [Option<Assembled>; 2] {
-        let is_other = |open: &Open| open.timestamp != packet.timestamp;
-        let before = match self.open.take_if(|open| is_other(open)) {
-            Some(open) => self.close(open),
-            None => None,
+    /// [`Format::take`] sees to it for every frame.
+    fn begins(_payload: &[u8]) -> bool {
+        true
+    }
+
+    fn take(&mut self, open: &mut Open<Frame>, payload: &[u8]) -> Option<()> {
+        let frame = &mut open.unit;
+        let Some(payload) = Vp8Payload::parse(payload) else {
+            frame.is_reference = true;
+            return None;
         };
-        let is_after_hole = std::mem::take(&mut self.is_after_hole);
-        let payload = Vp8Payload::parse(&packet.payload);
-        let mut open = (self.open.take())
-            .unwrap_or_else(|| Open::new(packet.timestamp, seen, is_after_hole, payload));
-        open.seen = open.seen.meet(seen);
-        open.take(payload);
-        if packet.marker {
-            return [before, self.close(open)];
+        let is_of = payload.picture_id == frame.picture_id;
+        frame.is_reference |= !payload.is_discardable || !is_of;
+        // Only the first packet of a frame begins it.
+        let continues = payload.starts_frame == open.body.is_empty();
+        let fits = open.body.len() + payload.body.len() <= MOST_BYTES;
+        if !(open.is_whole && is_of && continues && fits) {
+            return None;
         }
-        self.open = Some(open);
-        [before, None]
+        open.body.put_slice(payload.body);
+        Some(())
     }
 
-    fn close(&mut self, open: Open) -> Option<Assembled> {
-        let is_next = (self.last.zip(open.picture_id))
-            .is_some_and(|(last, id)| id == last.wrapping_add(1) & LARGEST_ID);
-        self.last = open.picture_id;
-        let Some(header) = open.header() else {
-            if is_next && !open.is_reference {
+    fn close(&mut self, open: Open<Frame>) -> Option<Assembled> {
+        let frame = &open.unit;
+        let is_next = self.ids.follows(frame.picture_id);
+        let Some(header) = header(&open) else {
+            if is_next && !frame.is_reference {
                 return None;
             }
-            self.last = None;
+            self.ids.forget();
             return Some(Assembled::Damaged);
         };
-        let side = |side: u32| u16::try_from(side).ok();
         Some(Assembled::Picture(Picture {
             seen: open.seen,
             is_keyframe: header.is_keyframe,
-            size: (header.size).and_then(|(width, height)| Some((side(width)?, side(height)?))),
-            is_reference: open.is_reference,
+            size: header.size.and_then(short_sides),
+            is_reference: frame.is_reference,
             frame_num: None,
             is_after_hole: open.is_after_hole && !is_next,
             bytes: open.body.freeze(),
@@ -85,42 +80,9 @@ impl Assembler {
     }
 }
 
-impl Open {
-    fn new(timestamp: u32, seen: Seen, is_after_hole: bool, first: Option<Vp8Payload<'_>>) -> Self {
-        Self {
-            timestamp,
-            seen,
-            is_whole: true,
-            is_after_hole,
-            is_reference: false,
-            picture_id: first.and_then(|first| first.picture_id),
-            body: BytesMut::new(),
-        }
-    }
-
-    fn take(&mut self, payload: Option<Vp8Payload<'_>>) {
-        let Some(payload) = payload else {
-            self.is_whole = false;
-            self.is_reference = true;
-            return;
-        };
-        self.is_reference |= !payload.is_discardable || payload.picture_id != self.picture_id;
-        // Only the first packet of a frame begins it.
-        self.is_whole &= payload.starts_frame == self.body.is_empty();
-        self.is_whole &= payload.picture_id == self.picture_id;
-        self.is_whole &= self.body.len() + payload.body.len() <= MOST_BYTES;
-        if self.is_whole {
-            self.body.put_slice(payload.body);
-        }
-    }
-
-    /// The frame's header; `None` where it is not whole. Key frames tell their size.
-    fn header(&self) -> Option<Vp8Header> {
-        let header = Vp8Header::parse(&self.body).filter(|_| self.is_whole)?;
-        let is_known = !header.is_keyframe || header.size.is_some();
-        is_known.then_some(header)
-    }
+/// The frame's header; `None` where it is not whole. Key frames tell their size.
+fn header(open: &Open<Frame>) -> Option<Vp8Header> {
+    let header = Vp8Header::parse(&open.body).filter(|_| open.is_whole)?;
+    let is_known = !header.is_keyframe || header.size.is_some();
+    is_known.then_some(header)
 }
-
-/// A picture id has 15 bits (RFC 7741 §4.2).
-const LARGEST_ID: u16 = 0x7fff;

@@ -1,42 +1,188 @@
 //! AV1 payloads (AOM "RTP Payload Format for AV1", version 1.0): the aggregation header, and the
 //! sequence header OBU ("AV1 Bitstream & Decoding Process Specification").
 
+use bytes::BufMut;
+
 use super::bits::BitReader;
 use super::{PayloadFacts, plausible};
+
+/// A payload behind its aggregation header (AOM RTP §4.4).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Av1Payload<'a> {
+    /// Z: the first element continues the last one of the packet before.
+    pub(crate) continues_obu: bool,
+    /// Y: the last element goes on in the next packet.
+    pub(crate) is_continued: bool,
+    /// N: a coded video sequence begins.
+    pub(crate) opens_sequence: bool,
+    /// W: how many elements there are, where not 0.
+    count: u8,
+    elements: &'a [u8],
+}
+
+/// An open bitstream unit (AV1 §5.3).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Av1Obu<'a> {
+    header: u8,
+    extension: Option<u8>,
+    pub(crate) payload: &'a [u8],
+}
+
+/// Types of OBUs (AV1 §6.2.2), as far as we tell them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Av1ObuKind {
+    SequenceHeader,
+    TemporalDelimiter,
+    /// A frame header, alone or with its tiles.
+    Frame,
+    TileList,
+    Padding,
+    Other,
+}
 
 /// Reads the aggregation header and looks for a sequence header among the OBU elements. Whether a
 /// frame is dispensable takes the state of a decoder, or the dependency descriptor.
 pub(super) fn inspect(payload: &[u8]) -> PayloadFacts {
-    let Some((&aggregation, rest)) = payload.split_first() else {
+    let Some(payload) = Av1Payload::parse(payload) else {
         return PayloadFacts::default();
     };
-    let continues_obu = aggregation & CONTINUES_OBU != 0;
-    let elements = elements(aggregation >> 4 & 0b11, rest);
     PayloadFacts {
         // Z with N contradicts itself (§4.4).
-        starts_keyframe: aggregation & NEW_SEQUENCE != 0 && !continues_obu,
-        size: elements
-            .skip(usize::from(continues_obu))
+        starts_keyframe: payload.opens_sequence && !payload.continues_obu,
+        size: payload
+            .elements()
+            .map_while(|element| element)
+            .skip(usize::from(payload.continues_obu))
             .find_map(sequence_size),
         discardable: false,
     }
 }
 
-/// OBU elements of a packet, each behind its length in leb128; the last of a known `count` (W) has
-/// none (AOM RTP §4.3, §4.4). Ends at the first length that the packet does not hold.
-fn elements(count: u8, mut rest: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut nth = 0_u8;
-    std::iter::from_fn(move || {
-        nth = nth.saturating_add(1);
-        let length = if nth == count {
-            rest.len()
-        } else {
-            leb128(&mut rest)?
-        };
-        let (element, tail) = rest.split_at_checked(length)?;
-        rest = tail;
-        Some(element)
-    })
+impl<'a> Av1Payload<'a> {
+    /// Reads the aggregation header.
+    pub(crate) fn parse(payload: &'a [u8]) -> Option<Self> {
+        let (&aggregation, elements) = payload.split_first()?;
+        Some(Self {
+            continues_obu: aggregation & CONTINUES_OBU != 0,
+            is_continued: aggregation & IS_CONTINUED != 0,
+            opens_sequence: aggregation & NEW_SEQUENCE != 0,
+            count: aggregation >> 4 & 0b11,
+            elements,
+        })
+    }
+
+    /// OBU elements, each behind its length in leb128; the last of a known count has none (AOM RTP
+    /// §4.3, §4.4). The last is `None` where the packet does not hold what it says.
+    pub(crate) fn elements(self) -> impl Iterator<Item = Option<&'a [u8]>> {
+        let mut rest = self.elements;
+        let mut nth = 0_u8;
+        let mut is_over = false;
+        std::iter::from_fn(move || {
+            let is_end = match self.count {
+                0 => rest.is_empty(),
+                count => nth == count,
+            };
+            if is_over || is_end {
+                return None;
+            }
+            nth = nth.saturating_add(1);
+            let element = element(&mut rest, nth == self.count);
+            is_over = element.is_none();
+            Some(element)
+        })
+    }
+}
+
+fn element<'a>(rest: &mut &'a [u8], has_no_length: bool) -> Option<&'a [u8]> {
+    let length = if has_no_length {
+        rest.len()
+    } else {
+        leb128(rest)?
+    };
+    let (element, tail) = rest.split_at_checked(length)?;
+    *rest = tail;
+    Some(element)
+}
+
+impl<'a> Av1Obu<'a> {
+    /// Reads a whole OBU, with or without a size field (AV1 §5.3.1). What lies behind its size is
+    /// none of it.
+    pub(crate) fn parse(bytes: &'a [u8]) -> Option<Self> {
+        let (header, extension, mut body) = obu_header(bytes)?;
+        if header & FORBIDDEN != 0 {
+            return None;
+        }
+        if header & HAS_SIZE != 0 {
+            let size = leb128(&mut body)?;
+            body = body.get(..size)?;
+        }
+        Some(Self {
+            header,
+            extension,
+            payload: body,
+        })
+    }
+
+    /// What it holds.
+    pub(crate) fn kind(&self) -> Av1ObuKind {
+        Av1ObuKind::of(self.header)
+    }
+
+    /// Whether its frame header is one of a key frame that is shown at once, and so one at which
+    /// decoding can begin (`uncompressed_header()`, AV1 §5.9.2, §7.6.2). Still pictures with a
+    /// reduced header are no video.
+    pub(crate) fn is_shown_key_frame(&self) -> bool {
+        // show_existing_frame 0, frame_type KEY_FRAME, show_frame 1
+        let first = self.payload.first();
+        first.is_some_and(|first| first & 0b1111_0000 == 0b0001_0000)
+    }
+
+    /// Width and height of the largest frame of the sequence whose header it is.
+    pub(crate) fn sequence_size(&self) -> Option<(u32, u32)> {
+        picture_size(&mut BitReader::new(self.payload))
+    }
+
+    /// Writes it with a size field (AV1 §5.3.1).
+    pub(crate) fn write(&self, out: &mut impl BufMut) {
+        out.put_u8(self.header | HAS_SIZE);
+        if let Some(extension) = self.extension {
+            out.put_u8(extension);
+        }
+        put_leb128(out, self.payload.len());
+        out.put_slice(self.payload);
+    }
+}
+
+impl Av1ObuKind {
+    /// That of an OBU of which perhaps only the beginning is there.
+    pub(crate) fn of_opening(bytes: &[u8]) -> Option<Self> {
+        bytes.first().map(|header| Self::of(*header))
+    }
+
+    fn of(header: u8) -> Self {
+        match obu_type(header) {
+            OBU_SEQUENCE_HEADER => Self::SequenceHeader,
+            OBU_TEMPORAL_DELIMITER => Self::TemporalDelimiter,
+            OBU_FRAME_HEADER | OBU_FRAME => Self::Frame,
+            OBU_TILE_LIST => Self::TileList,
+            OBU_PADDING => Self::Padding,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// The header byte, the extension byte, and what follows.
+fn obu_header(bytes: &[u8]) -> Option<(u8, Option<u8>, &[u8])> {
+    let (&header, body) = bytes.split_first()?;
+    if header & HAS_EXTENSION == 0 {
+        return Some((header, None, body));
+    }
+    let (&extension, body) = body.split_first()?;
+    Some((header, Some(extension), body))
+}
+
+fn obu_type(header: u8) -> u8 {
+    header >> 3 & 0b1111
 }
 
 /// `leb128()` (AV1 §4.10.5): at most eight bytes, of which we take no more than a `u32` can hold.
@@ -55,14 +201,22 @@ fn leb128(rest: &mut &[u8]) -> Option<usize> {
     None
 }
 
-/// Size from an OBU if it is a sequence header (`open_bitstream_unit()`, AV1 §5.3).
-fn sequence_size(obu: &[u8]) -> Option<(u32, u32)> {
-    let (&header, mut body) = obu.split_first()?;
-    if header >> 3 & 0b1111 != OBU_SEQUENCE_HEADER {
-        return None;
+fn put_leb128(out: &mut impl BufMut, mut value: usize) {
+    loop {
+        let low = u8::try_from(value & 0x7f).unwrap_or_default();
+        value >>= 7;
+        if value == 0 {
+            return out.put_u8(low);
+        }
+        out.put_u8(low | 0x80);
     }
-    if header & HAS_EXTENSION != 0 {
-        body = body.get(1..)?;
+}
+
+/// Size from an OBU, perhaps cut, if it is a sequence header (`open_bitstream_unit()`, AV1 §5.3).
+fn sequence_size(obu: &[u8]) -> Option<(u32, u32)> {
+    let (header, _, mut body) = obu_header(obu)?;
+    if obu_type(header) != OBU_SEQUENCE_HEADER {
+        return None;
     }
     if header & HAS_SIZE != 0 {
         leb128(&mut body)?;
@@ -131,11 +285,20 @@ fn timing(bits: &mut BitReader<'_>) -> Option<Option<u32>> {
 
 /// Z of the aggregation header (AOM RTP §4.4).
 const CONTINUES_OBU: u8 = 0x80;
+/// Y of the aggregation header.
+const IS_CONTINUED: u8 = 0x40;
 /// N of the aggregation header: the packet opens a coded video sequence (AOM RTP §4.4).
 const NEW_SEQUENCE: u8 = 0x08;
 
 /// `obu_type` (AV1 §6.2.2).
 const OBU_SEQUENCE_HEADER: u8 = 1;
+const OBU_TEMPORAL_DELIMITER: u8 = 2;
+const OBU_FRAME_HEADER: u8 = 3;
+const OBU_FRAME: u8 = 6;
+const OBU_TILE_LIST: u8 = 8;
+const OBU_PADDING: u8 = 15;
+/// `obu_forbidden_bit` (AV1 §5.3.2).
+const FORBIDDEN: u8 = 0x80;
 /// `obu_extension_flag` (AV1 §5.3.2).
 const HAS_EXTENSION: u8 = 0x04;
 /// `obu_has_size_field` (AV1 §5.3.2).
@@ -145,6 +308,9 @@ const LAST_LEVEL_WITHOUT_TIER: u32 = 7;
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::super::VideoCodec;
     use super::super::testing::{BitWriter, hex, survives_damage};
     use super::*;
@@ -253,5 +419,57 @@ mod tests {
             inspect(&hex("00 7f 0a0b0000002d4cffb3cfbf9004")),
             PayloadFacts::default()
         );
+    }
+
+    /// What a packet says that it holds.
+    fn elements_of(payload: &str) -> Vec<Option<Vec<u8>>> {
+        let payload = hex(payload);
+        let elements = Av1Payload::parse(&payload).unwrap().elements();
+        elements
+            .map(|element| element.map(<[u8]>::to_vec))
+            .collect()
+    }
+
+    #[test]
+    fn elements_end_where_the_packet_does_not_hold_them() {
+        let (one, two) = (Some(vec![0x30]), Some(vec![0x31, 0x32]));
+        assert_eq!(elements_of("00 01 30 02 3132"), [one.clone(), two.clone()]);
+        assert_eq!(elements_of("20 01 30 3132"), [one.clone(), two]);
+        assert_eq!(elements_of("00 01 30 02 31"), [one.clone(), None]);
+        assert_eq!(elements_of("00 01 30 80"), [one.clone(), None]);
+        assert_eq!(elements_of("30 01 30"), [one, None]);
+        assert_eq!(elements_of("00"), []);
+        assert!(Av1Payload::parse(&[]).is_none());
+    }
+
+    #[test]
+    fn obu_is_written_with_its_size() {
+        let written = |obu: &str| {
+            let mut out = Vec::new();
+            Av1Obu::parse(&hex(obu)).unwrap().write(&mut out);
+            out
+        };
+        assert_eq!(written("30 1122"), hex("32 02 1122"));
+        assert_eq!(written("34 28 1122"), hex("36 28 02 1122"));
+        assert_eq!(written("32 8100 11 ff"), hex("32 01 11"));
+        assert_eq!(written("10"), hex("12 00"));
+        assert!(Av1Obu::parse(&hex("b0 11")).is_none(), "forbidden bit");
+        assert!(Av1Obu::parse(&hex("32 02 11")).is_none());
+        assert!(Av1Obu::parse(&hex("34")).is_none());
+        assert!(Av1Obu::parse(&[]).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn obu_survives_the_round_trip(header in 0..0x80_u8, body in vec(any::<u8>(), 1..20_000)) {
+            let bytes = [&[header & !HAS_SIZE], &body[..]].concat();
+            let obu = Av1Obu::parse(&bytes).unwrap();
+            let mut written = Vec::new();
+            obu.write(&mut written);
+            let again = Av1Obu::parse(&written).unwrap();
+            prop_assert_eq!(again.payload, obu.payload);
+            prop_assert_eq!(again.extension, obu.extension);
+            prop_assert_eq!(again.header, header | HAS_SIZE);
+        }
     }
 }

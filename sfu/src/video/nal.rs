@@ -42,7 +42,7 @@ pub(super) fn length_prefixed(mut rest: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// Whether a slice is the first of its picture: `first_mb_in_slice` as `ue(v)` 0 is a single set bit
 /// (H.264 §7.3.3), `first_slice_segment_in_pic_flag` is that bit (H.265 §7.3.6.1).
-pub(super) fn is_first_slice(body: &[u8]) -> bool {
+pub(crate) fn is_first_slice(body: &[u8]) -> bool {
     body.first().is_some_and(|byte| byte & 0x80 != 0)
 }
 

@@ -4,76 +4,119 @@
 use super::bits::BitReader;
 use super::{PayloadFacts, plausible};
 
+/// A payload without its descriptor.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Vp9Payload<'a> {
+    /// Whether the frame is predicted from other pictures.
+    pub(crate) is_inter_predicted: bool,
+    /// Whether the first byte of a frame follows, of one spatial layer where there are several.
+    pub(crate) starts_frame: bool,
+    /// Whether it has the last byte of a frame.
+    pub(crate) ends_frame: bool,
+    /// Where it has 15 bits: shorter ones soon come again.
+    pub(crate) picture_id: Option<u16>,
+    /// Spatial layer, where there are layer indices.
+    pub(crate) spatial_id: Option<u32>,
+    /// Size of the largest spatial layer.
+    largest_layer: Option<(u32, u32)>,
+    pub(crate) body: &'a [u8],
+}
+
+/// What a frame says of itself in its uncompressed header (VP9 §6.2), as far as we use it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Vp9Header {
+    pub(crate) is_key: bool,
+    /// Width and height, where they are written out.
+    pub(crate) size: Option<(u32, u32)>,
+    /// No reference buffer is written, and nothing else lives on: an error-resilient frame neither
+    /// takes nor hands on probabilities and motion vectors.
+    leaves_no_trace: bool,
+}
+
 /// Reads the descriptor and, at the start of a frame, the frame's uncompressed header.
 pub(super) fn inspect(payload: &[u8]) -> PayloadFacts {
-    let mut bits = BitReader::new(payload);
-    let Some(descriptor) = descriptor(&mut bits) else {
+    let Some(payload) = Vp9Payload::parse(payload) else {
         return PayloadFacts::default();
     };
-    let structure = descriptor.largest_layer.and_then(|(w, h)| plausible(w, h));
-    if !descriptor.starts_frame {
+    let structure = payload.largest_layer.and_then(|(w, h)| plausible(w, h));
+    if !payload.starts_frame {
         return PayloadFacts {
             size: structure,
             ..PayloadFacts::default()
         };
     }
-    let header = frame_header(&mut bits);
-    let is_base = descriptor.spatial_id.is_none_or(|id| id == 0);
-    let is_key = header.as_ref().is_none_or(|header| header.is_key);
+    let header = Vp9Header::parse(payload.body);
+    let is_base = payload.is_base();
+    let is_key = header.is_none_or(|header| header.is_key);
     // A frame of one spatial layer has the picture's size only where there are no others: with
     // layer indices that is taken for granted at key frames alone, which lack the structure then.
-    let has_picture_size = descriptor.spatial_id.is_none() || is_base && is_key;
+    let has_picture_size = payload.spatial_id.is_none() || is_base && is_key;
     let own_size = header
-        .as_ref()
         .filter(|_| has_picture_size)
         .and_then(|header| header.size);
     PayloadFacts {
-        starts_keyframe: is_base && is_key && !descriptor.is_inter_predicted,
+        starts_keyframe: is_base && is_key && !payload.is_inter_predicted,
         size: structure.or(own_size),
         discardable: header.is_some_and(|header| header.leaves_no_trace),
     }
 }
 
-/// Payload descriptor (RFC 9628 §4.2), as far as we use it.
-struct Descriptor {
-    is_inter_predicted: bool,
-    starts_frame: bool,
-    spatial_id: Option<u32>,
-    largest_layer: Option<(u32, u32)>,
+impl<'a> Vp9Payload<'a> {
+    /// Reads the payload descriptor (RFC 9628 §4.2), as far as we use it.
+    pub(crate) fn parse(payload: &'a [u8]) -> Option<Self> {
+        let mut bits = BitReader::new(payload);
+        let has_picture_id = bits.bit()?; // I
+        let is_inter_predicted = bits.bit()?; // P
+        let has_layer_indices = bits.bit()?; // L
+        let is_flexible = bits.bit()?; // F
+        let starts_frame = bits.bit()?; // B
+        let ends_frame = bits.bit()?; // E
+        let has_structure = bits.bit()?; // V
+        bits.skip(1)?; // Z
+        let picture_id = if has_picture_id {
+            picture_id(&mut bits)?
+        } else {
+            None
+        };
+        let spatial_id = if has_layer_indices {
+            Some(layer_indices(&mut bits, is_flexible)?)
+        } else {
+            None
+        };
+        if is_flexible && is_inter_predicted {
+            skip_reference_indices(&mut bits)?;
+        }
+        let largest_layer = if has_structure {
+            scalability_structure(&mut bits)?
+        } else {
+            None
+        };
+        Some(Self {
+            is_inter_predicted,
+            starts_frame,
+            ends_frame,
+            picture_id,
+            spatial_id,
+            largest_layer,
+            body: bits.rest(),
+        })
+    }
+
+    /// Whether it is of the lowest spatial layer, or the only one.
+    pub(crate) fn is_base(&self) -> bool {
+        self.spatial_id.is_none_or(|id| id == 0)
+    }
 }
 
-fn descriptor(bits: &mut BitReader<'_>) -> Option<Descriptor> {
-    let has_picture_id = bits.bit()?; // I
-    let is_inter_predicted = bits.bit()?; // P
-    let has_layer_indices = bits.bit()?; // L
-    let is_flexible = bits.bit()?; // F
-    let starts_frame = bits.bit()?; // B
-    bits.skip(1)?; // E
-    let has_structure = bits.bit()?; // V
-    bits.skip(1)?; // Z
-    if has_picture_id {
-        let is_long = bits.bit()?; // M
-        bits.skip(if is_long { 15 } else { 7 })?;
-    }
-    let spatial_id = if has_layer_indices {
-        Some(layer_indices(bits, is_flexible)?)
-    } else {
-        None
-    };
-    if is_flexible && is_inter_predicted {
-        skip_reference_indices(bits)?;
-    }
-    let largest_layer = if has_structure {
-        scalability_structure(bits)?
-    } else {
-        None
-    };
-    Some(Descriptor {
-        is_inter_predicted,
-        starts_frame,
-        spatial_id,
-        largest_layer,
-    })
+/// The picture id behind M, if it has 15 bits.
+#[expect(
+    clippy::option_option,
+    reason = "the outer one is the end of the payload"
+)]
+fn picture_id(bits: &mut BitReader<'_>) -> Option<Option<u16>> {
+    let is_long = bits.bit()?; // M
+    let id = bits.bits(if is_long { 15 } else { 7 })?;
+    Some(u16::try_from(id).ok().filter(|_| is_long))
 }
 
 /// Answers the SID.
@@ -135,62 +178,55 @@ fn skip_picture_group(bits: &mut BitReader<'_>) -> Option<()> {
     Some(())
 }
 
-/// Uncompressed header (VP9 §6.2), as far as we use it.
-#[derive(Default)]
-struct FrameHeader {
-    is_key: bool,
-    size: Option<(u32, u32)>,
-    /// No reference buffer is written, and nothing else lives on: an error-resilient frame neither
-    /// takes nor hands on probabilities and motion vectors.
-    leaves_no_trace: bool,
-}
-
-/// `None` where the bytes are no VP9 frame.
-fn frame_header(bits: &mut BitReader<'_>) -> Option<FrameHeader> {
-    if bits.bits(2)? != FRAME_MARKER {
-        return None;
-    }
-    let profile = u32::from(bits.bit()?) | u32::from(bits.bit()?) << 1;
-    if profile == 3 {
-        bits.skip(1)?; // reserved_zero
-    }
-    if bits.bit()? {
-        return Some(FrameHeader::default()); // show_existing_frame
-    }
-    let is_key = !bits.bit()?; // frame_type
-    let is_shown = bits.bit()?;
-    let is_error_resilient = bits.bit()?;
-    if is_key {
-        sync_code(bits)?;
-        skip_color_config(bits, profile)?;
-        return Some(FrameHeader {
-            is_key,
-            size: frame_size(bits),
-            leaves_no_trace: false,
-        });
-    }
-    let is_intra_only = !is_shown && bits.bit()?;
-    if !is_error_resilient {
-        bits.skip(2)?; // reset_frame_context
-    }
-    if is_intra_only {
-        sync_code(bits)?;
-        if profile > 0 {
-            skip_color_config(bits, profile)?;
+impl Vp9Header {
+    /// Reads the beginning of a frame. `None` where the bytes are no VP9 frame.
+    pub(crate) fn parse(frame: &[u8]) -> Option<Self> {
+        let bits = &mut BitReader::new(frame);
+        if bits.bits(2)? != FRAME_MARKER {
+            return None;
         }
+        let profile = u32::from(bits.bit()?) | u32::from(bits.bit()?) << 1;
+        if profile == 3 {
+            bits.skip(1)?; // reserved_zero
+        }
+        if bits.bit()? {
+            return Some(Self::default()); // show_existing_frame
+        }
+        let is_key = !bits.bit()?; // frame_type
+        let is_shown = bits.bit()?;
+        let is_error_resilient = bits.bit()?;
+        if is_key {
+            sync_code(bits)?;
+            skip_color_config(bits, profile)?;
+            return Some(Self {
+                is_key,
+                size: frame_size(bits),
+                leaves_no_trace: false,
+            });
+        }
+        let is_intra_only = !is_shown && bits.bit()?;
+        if !is_error_resilient {
+            bits.skip(2)?; // reset_frame_context
+        }
+        if is_intra_only {
+            sync_code(bits)?;
+            if profile > 0 {
+                skip_color_config(bits, profile)?;
+            }
+        }
+        let refresh_frame_flags = bits.bits(8)?;
+        let size = if is_intra_only {
+            frame_size(bits)
+        } else {
+            frame_size_with_refs(bits)
+        };
+        let leaves_no_trace = refresh_frame_flags == 0 && is_error_resilient;
+        Some(Self {
+            is_key,
+            size,
+            leaves_no_trace,
+        })
     }
-    let refresh_frame_flags = bits.bits(8)?;
-    let size = if is_intra_only {
-        frame_size(bits)
-    } else {
-        frame_size_with_refs(bits)
-    };
-    let leaves_no_trace = refresh_frame_flags == 0 && is_error_resilient;
-    Some(FrameHeader {
-        is_key,
-        size,
-        leaves_no_trace,
-    })
 }
 
 /// `frame_sync_code()` (VP9 §6.2.1).
@@ -318,6 +354,25 @@ mod tests {
         assert_eq!(inter, PayloadFacts::default());
         let droppable = read(&hex("f8 05 20 03 05 06 8700024b001c120e"));
         assert!(droppable.discardable);
+    }
+
+    #[test]
+    fn descriptor_is_taken_off() {
+        // I, P, L, F, B; a picture id of 15 bits; the third spatial layer; two references.
+        let payload = hex("f8 8123 44 03 06 8701024b");
+        let read = Vp9Payload::parse(&payload).unwrap();
+        assert!(read.starts_frame && !read.ends_frame && read.is_inter_predicted);
+        assert_eq!(read.picture_id, Some(0x123));
+        assert_eq!(read.spatial_id, Some(2));
+        assert!(!read.is_base());
+        assert_eq!(read.body, hex("8701024b"));
+        let payload = hex("84 23 4b00");
+        let read = Vp9Payload::parse(&payload).unwrap();
+        assert!(!read.starts_frame && read.ends_frame && !read.is_inter_predicted);
+        assert_eq!(read.picture_id, None, "it has seven bits");
+        assert!(read.is_base());
+        assert_eq!(read.body, hex("4b00"));
+        assert!(Vp9Payload::parse(&hex("f8 8123 44 03")).is_none());
     }
 
     #[test]

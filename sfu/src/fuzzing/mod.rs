@@ -7,14 +7,14 @@
 //! Each entry takes bytes as a stranger could send them, and panics when a promise of the module
 //! that reads them is broken.
 
+mod tap;
+
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use str0m::format::{Codec, CodecSpec, FormatParams};
-use str0m::media::Frequency;
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::{ExtensionValues, Vp8Descriptor};
 use str0m::{IceCreds, Input, Rtc, RtcConfig};
@@ -25,13 +25,14 @@ use crate::handle::Patched;
 use crate::ids::StreamId;
 use crate::keyframe::GopCache;
 use crate::lenient::Incomplete;
-use crate::packet::{AUDIO_CLOCK, LayerFormat, Layout, Origin, Packet, Slice, Source, VIDEO_CLOCK};
+use crate::packet::{AUDIO_CLOCK, Packet, Source, VIDEO_CLOCK};
 use crate::rewrite::{Rewriter, Rewritten};
 use crate::sdp::{self, Accepted, Offer};
 use crate::session::{Outbox, Session};
 use crate::settings::Settings;
-use crate::tap::{self, Reader};
-use crate::video::{self, VideoCodec, Vp8Header};
+use crate::video::{self, VideoCodec};
+
+pub use tap::tap;
 
 /// The ICE user fragment of the session that [`demux`] knocks at, so that a corpus can name it.
 pub const UFRAG: &str = "fuzz";
@@ -194,22 +195,6 @@ pub fn rtp_sequence(script: &[u8]) {
         layer.take(&packet);
         track.take(step, &packet);
     }
-}
-
-/// A script of packets, each behind its [`TapStep`], to who taps a stream.
-pub fn tap(script: &[u8]) {
-    let mut upstream = TapUpstream::default();
-    let mut reader = Reader::new(base());
-    let mut heard = BTreeMap::new();
-    let mut rest = script;
-    while let Some((step, tail)) = rest.split_first_chunk::<6>() {
-        let (payload, tail) = tail.split_at(usize::from(step[5]).min(tail.len()));
-        rest = tail;
-        reader.take(&upstream.next(step, payload));
-        listen(&mut reader, &mut heard);
-    }
-    reader.finish();
-    listen(&mut reader, &mut heard);
 }
 
 // What is checked of offers.
@@ -523,110 +508,6 @@ impl Track {
         assert!(out.picture_id.is_none_or(|id| id < 0x8000));
         if self.newest.is_none_or(|newest| out.seq > newest.seq) {
             self.newest = Some(out);
-        }
-    }
-}
-
-// What is checked of taps.
-
-/// Makes slices out of the steps of a script.
-#[derive(Default)]
-struct TapUpstream {
-    epoch: u32,
-    seq: u64,
-    timestamp: u32,
-    passed: Duration,
-    layout: Arc<Layout>,
-}
-
-impl TapUpstream {
-    /// A step: track, marker and delay, the distances in number, time and arrival, and how long the
-    /// payload is.
-    fn next(&mut self, step: &[u8; 6], payload: &[u8]) -> Slice {
-        let [what, seq, time_high, time_low, later, _] = *step;
-        let source = match what & 3 {
-            0 => Source::Audio,
-            layer => Source::Video(usize::from(layer) - 1),
-        };
-        if what & 7 == 7 || self.epoch == 0 {
-            self.epoch += 1;
-            self.layout = Arc::new(tap_layout());
-        }
-        self.seq = self.seq.saturating_add_signed(seq.cast_signed().into());
-        let ticks = i32::from(i16::from_be_bytes([time_high, time_low]));
-        // In steps of a millisecond at 90 kHz, so that a script reaches all of them.
-        self.timestamp = self.timestamp.wrapping_add_signed(ticks.wrapping_mul(90));
-        self.passed += Duration::from_millis(later.into());
-        let arrival = base() + self.passed;
-        let delay = Duration::from_millis(u64::from(what >> 5) * 50);
-        let packet = Packet {
-            source,
-            seq: self.seq,
-            timestamp: self.timestamp,
-            marker: what & 8 != 0,
-            payload: Arc::from(payload),
-            arrival,
-            capture_us: (what & 16 != 0).then_some(0),
-            wallclock: arrival.checked_sub(delay).unwrap_or(arrival),
-            starts_keyframe: false,
-            discardable: false,
-            vp8: None,
-            extensions: ExtensionValues::default(),
-        };
-        Slice {
-            stream: StreamId::from(1),
-            epoch: self.epoch,
-            layout: Arc::clone(&self.layout),
-            packets: vec![Arc::new(packet)],
-        }
-    }
-}
-
-/// Which of the layers that are tapped holds VP8.
-const VP8_LAYER: usize = 2;
-
-fn tap_layout() -> Layout {
-    let spec = |codec, clock_rate| CodecSpec {
-        codec,
-        clock_rate,
-        channels: None,
-        format: FormatParams::default(),
-    };
-    let layer = |codec: VideoCodec| LayerFormat {
-        rid: None,
-        codec,
-        spec: spec(codec.for_str0m(), Frequency::NINETY_KHZ),
-        size: None,
-        origin: Origin::Sent,
-    };
-    Layout {
-        layers: [VideoCodec::H264, VideoCodec::H264, VideoCodec::Vp8]
-            .map(layer)
-            .to_vec(),
-        audio: Some(spec(Codec::Opus, Frequency::FORTY_EIGHT_KHZ)),
-    }
-}
-
-/// Takes what was made. `heard` has the time of each track's newest unit.
-fn listen(reader: &mut Reader, heard: &mut BTreeMap<tap::Track, Duration>) {
-    while let Some(tapped) = reader.next() {
-        let tap::Tapped::Unit(unit) = tapped else {
-            continue;
-        };
-        let is_first = !heard.contains_key(&unit.track);
-        let before = heard.insert(unit.track, unit.pts);
-        assert!(before.is_none_or(|before| unit.pts > before), "time rises");
-        assert!(unit.keyframe || !is_first, "it begins with a key frame");
-        match unit.track {
-            tap::Track::Audio => {}
-            tap::Track::Video(VP8_LAYER) => {
-                let header = Vp8Header::parse(&unit.bytes);
-                assert_eq!(header.map(|h| h.is_keyframe), Some(unit.keyframe));
-                assert_eq!(unit.size.is_some(), unit.keyframe);
-            }
-            tap::Track::Video(_) => {
-                assert!(unit.bytes.starts_with(&[0, 0, 0, 1]), "a start code");
-            }
         }
     }
 }

@@ -1,5 +1,9 @@
-//! A sender of H264, VP8 and Opus whose packets are as RFC 6184, RFC 7741 and RFC 7587 have them, for
-//! tests.
+//! A sender whose packets are as the payload formats have them, for tests. H264, VP8 and Opus (RFC
+//! 6184, RFC 7741, RFC 7587) are here, other codecs in files of their own.
+
+mod av1;
+mod h265;
+mod vp9;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,6 +15,11 @@ use str0m::rtp::ExtensionValues;
 use crate::ids::StreamId;
 use crate::packet::{LayerFormat, Layout, Origin, Packet, Slice, Source};
 use crate::video::VideoCodec;
+
+pub(crate) use av1::SEQUENCE as AV1_SEQUENCE;
+pub(super) use av1::{av1_frame_header, with_size};
+pub(crate) use h265::SETS as H265_SETS;
+pub(super) use vp9::vp9_header;
 
 /// Kinds of pictures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +34,7 @@ pub(super) enum Kind {
 /// How parameter sets travel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sets {
-    /// In one packet with the same timestamp.
+    /// In one packet with the same timestamp, and with others.
     Aggregated,
     /// Each in a packet of its own, a moment before their picture.
     Before,
@@ -43,7 +52,7 @@ pub(super) struct Sender {
     pub(super) most: usize,
     /// `frame_num` of the next picture.
     frame_num: u32,
-    /// VP8 picture id of the next picture.
+    /// VP8 or VP9 picture id of the next picture.
     pub(super) picture_id: Option<u16>,
     count: u32,
 }
@@ -85,7 +94,10 @@ impl Sender {
         self.count += 1;
         let mut sent = match self.codec {
             VideoCodec::H264 => self.slices(kind, sizes, at),
-            _ => self.partitions(kind, sizes, at),
+            VideoCodec::H265 => self.h265_slices(kind, sizes, at),
+            VideoCodec::Vp9 => self.vp9_frame(kind, sizes, at),
+            VideoCodec::Vp8 => self.partitions(kind, sizes, at),
+            VideoCodec::Av1 => self.av1_unit(kind, sizes, at),
         };
         sent.packets.last_mut().expect("a packet").marker = true;
         sent
