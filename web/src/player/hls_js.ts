@@ -37,7 +37,8 @@ function preload(url: string): void {
   const link = document.createElement('link');
   // As XMLHttpRequest asks, or it would be fetched twice.
   Object.assign(link, { rel: 'preload', as: 'fetch', crossOrigin: 'anonymous', href: url });
-  link.addEventListener('load', () => link.remove());
+  link.onload = () => link.remove();
+  link.onerror = () => link.remove();
   document.head.append(link);
 }
 
@@ -206,6 +207,8 @@ function configuration({ pace, at }: PlaybackSettings): Partial<HlsPlayer['confi
     liveDurationInfinity: true,
     // Segments are passed on as they are: nothing to do for a worker, which trusted types would refuse.
     enableWorker: false,
+    // The page may still be on its way. A video element in the air would hold up its `load` event.
+    startFragPrefetch: true,
     ...UNUSED,
     // A first guess, so that the picture begins at a good size; what arrives corrects it within seconds.
     abrEwmaDefaultEstimate: 4_000_000,

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { type FakePeer, HOST, stubWorld, type World } from './fakes';
+import { type FakePeer, stubWorld, type World } from './fakes';
 import { Player } from './player';
 
 let world: World;
@@ -35,19 +35,6 @@ test('a picture makes it live', async () => {
   await live();
   expect(player.store.get().joinMs).toBeGreaterThan(0);
   expect(player.store.get().channel?.name).toBe('Ada');
-});
-
-test('the picture does not wait for the page', () => {
-  player.start();
-  const { video } = player.screen;
-  expect(video?.srcObject).toBeTruthy();
-  expect(video?.paused).toBe(false);
-
-  const detach = player.screen.attach(HOST);
-  expect(player.screen.video, 'what plays is what is seen').toBe(video);
-  expect(video?.isConnected).toBe(true);
-  detach();
-  expect(player.screen.video).toBeNull();
 });
 
 test('an offline channel is asked again and joined when it is on air', async () => {

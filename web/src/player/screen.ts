@@ -54,20 +54,16 @@ export class Screen {
     this.#store = store;
   }
 
-  /** The element in front, perhaps not in the page yet; `null` before anything was shown. */
+  /** The element in front; `null` before the page is there. */
   get video(): HTMLVideoElement | null {
     return this.#video;
   }
 
-  /** Puts the elements into the page; what was shown before that plays in the air until then. */
   attach(host: HTMLElement): () => void {
     this.#host = host;
-    const video = this.#frontVideo();
-    host.append(video);
-    if (this.#back?.video) host.append(this.#back.video);
-    if (this.#front && this.#front.video !== video) this.#showIn(this.#front, video);
-    // A browser may have refused to play what it could not see.
-    else if (this.#front) void this.play();
+    this.#put(this.#newVideo());
+    if (this.#front) this.#showIn(this.#front, this.#video);
+    if (this.#back) this.#openBack(this.#back);
     return () => {
       this.cancel();
       this.#clear();
@@ -82,23 +78,27 @@ export class Screen {
   show(picture: Picture, onFrame: () => void): void {
     this.#clear();
     this.#front = { picture, onFrame, still: false, video: null };
-    this.#showIn(this.#front, this.#frontVideo());
+    if (this.#video) this.#showIn(this.#front, this.#video);
   }
 
   /** Gets a picture ready behind the one in front, without sound. */
   prepare(picture: Picture, onFrame: () => void, still = false): void {
     this.cancel();
     this.#back = { picture, onFrame, still, video: null };
-    this.#openBack(this.#back);
+    if (this.#host) this.#openBack(this.#back);
   }
 
   /** Puts the prepared picture in front. */
   commit(): void {
     const back = this.#back;
-    if (!back?.video) return;
+    if (!back) return;
     this.#back = null;
     const before = this.#video as AppleVideo | null;
-    if (before?.webkitDisplayingFullscreen) {
+    if (!before || !back.video) {
+      this.#front = back;
+      return;
+    }
+    if (before.webkitDisplayingFullscreen) {
       // The full screen of a phone shows one element and no other.
       back.picture.detach(back.video);
       back.video.remove();
@@ -107,15 +107,15 @@ export class Screen {
       this.#showIn(back, before);
       return;
     }
-    const inPip = before !== null && document.pictureInPictureElement === before;
+    const inPip = document.pictureInPictureElement === before;
     this.#unlisten();
     this.#put(back.video);
     back.video.removeAttribute('data-behind');
     back.video.volume = this.#store.get().volume;
     back.video.muted = this.#store.get().muted;
-    if (before) this.#front?.picture.detach(before);
+    this.#front?.picture.detach(before);
     this.#front = back;
-    const gone = () => before?.remove();
+    const gone = () => before.remove();
     if (inPip) back.video.requestPictureInPicture?.().then(gone, gone);
     else gone();
     if (back.still) this.#store.set({ paused: true });
@@ -213,13 +213,8 @@ export class Screen {
     if (this.#front && this.#video) this.#front.picture.detach(this.#video);
   }
 
-  #frontVideo(): HTMLVideoElement {
-    const video = this.#video ?? this.#newVideo();
-    if (video !== this.#video) this.#put(video);
-    return video;
-  }
-
-  #showIn(surface: Surface, video: HTMLVideoElement): void {
+  #showIn(surface: Surface, video: HTMLVideoElement | null): void {
+    if (!video) return;
     surface.video = video;
     surface.picture.attach(video);
     tellFrame(surface, video);
