@@ -10,7 +10,7 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 
 use crate::coding;
-use crate::frame::{Rung, TrackKind};
+use crate::frame::{Codec, Rung};
 use crate::plugins;
 use crate::rung::{Picture, RungEncoder};
 
@@ -155,9 +155,8 @@ impl Encoder {
         made.extend(encoder.finish());
         let keys: Vec<_> = made.iter().filter(|unit| unit.keyframe).collect();
         let complete = keys.iter().all(|unit| {
-            coding::take_apart(TrackKind::H264, &unit.bytes)
-                .parameters
-                .is_some()
+            coding::take_apart(Codec::H264, &unit.bytes)
+                .is_some_and(|picture| picture.parameters.is_some())
         });
         match (made.len(), keys.len(), complete) {
             (TRIAL_LENGTH, 2, true) => Ok(()),

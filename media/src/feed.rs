@@ -30,7 +30,7 @@ impl Feed {
         let pipeline = gst::Pipeline::new();
         pipeline.add_many(chain).map_err(words)?;
         gst::Element::link_many(chain).map_err(words)?;
-        let into = chain.first().and_then(|first| first.static_pad("sink"));
+        let into = chain.first().and_then(entrance);
         let into = into.ok_or("the first element takes nothing")?;
         let pad = gst::Pad::builder(gst::PadDirection::Src)
             .query_function(answer)
@@ -92,6 +92,12 @@ impl Feed {
             _ => words.to_owned(),
         }
     }
+}
+
+/// Where an element takes something; some have as many places as one asks for.
+fn entrance(element: &gst::Element) -> Option<gst::Pad> {
+    let pad = element.static_pad("sink");
+    pad.or_else(|| element.request_pad_simple("sink_%u"))
 }
 
 /// What is fed comes with no delay that one could tell.

@@ -19,6 +19,16 @@ const HEAD: usize = 5;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TrackKind {
+    /// One picture, of whatever codec.
+    Pictures,
+    /// Sound.
+    Sound,
+}
+
+/// What an access unit is coded in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Codec {
     /// H.264 access units with start codes (ITU-T H.264 annex B).
     H264,
     /// Opus packets (RFC 6716), 48 kHz.
@@ -38,13 +48,15 @@ pub enum TrackKind {
 pub struct Unit {
     /// Its track, by the number that it was opened with.
     pub track: u8,
+    /// How it is coded, which may be otherwise than those before it.
+    pub codec: Codec,
     /// When it is shown or heard, since the stream's zero. One clock for all tracks.
     pub pts: Duration,
     /// Whether decoding can begin here.
     pub keyframe: bool,
     /// Width and height of a picture in pixels, where it tells them, as key frames do.
     pub size: Option<(u16, u16)>,
-    /// Its bytes, as its track's kind has them.
+    /// Its bytes, as its codec has them.
     pub bytes: Bytes,
 }
 
@@ -94,7 +106,7 @@ pub(crate) struct Track {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ladder {
     /// What is decoded.
-    pub source: TrackKind,
+    pub source: Codec,
     /// Pictures a second: what the encoders reckon with.
     pub frame_rate: u8,
     /// Key frames come where the source has them, and after this long without one.
@@ -398,8 +410,24 @@ impl Frame for FromWorker {
     }
 }
 
+/// By the numbers that frames name them by.
+const CODECS: [Codec; 6] = [
+    Codec::H264,
+    Codec::Opus,
+    Codec::H265,
+    Codec::Vp8,
+    Codec::Vp9,
+    Codec::Av1,
+];
+
 fn put_unit(body: &mut BytesMut, unit: &Unit) {
     body.put_u8(unit.track);
+    let codec = CODECS.iter().position(|codec| *codec == unit.codec);
+    body.put_u8(
+        codec
+            .and_then(|at| u8::try_from(at).ok())
+            .unwrap_or(u8::MAX),
+    );
     body.put_u8(u8::from(unit.keyframe));
     put_time(body, unit.pts);
     let (width, height) = unit.size.unwrap_or_default();
@@ -410,11 +438,13 @@ fn put_unit(body: &mut BytesMut, unit: &Unit) {
 
 fn unit(body: &mut Bytes) -> Option<Unit> {
     let track = body.try_get_u8().ok()?;
+    let codec = *CODECS.get(usize::from(body.try_get_u8().ok()?))?;
     let flags = body.try_get_u8().ok()?;
     let pts = time(body)?;
     let size = (body.try_get_u16().ok()?, body.try_get_u16().ok()?);
     Some(Unit {
         track,
+        codec,
         pts,
         keyframe: flags & 1 == 1,
         size: (size != (0, 0)).then_some(size),
@@ -497,10 +527,11 @@ mod tests {
         }));
         round(ToWorker::Track(Track {
             id: 3,
-            kind: TrackKind::Opus,
+            kind: TrackKind::Sound,
         }));
         let unit = Unit {
             track: 1,
+            codec: Codec::Av1,
             pts: Duration::from_nanos(12_345_678_901),
             keyframe: true,
             size: Some((1280, 720)),
@@ -509,7 +540,7 @@ mod tests {
         round(ToWorker::Unit(unit.clone()));
         round(FromWorker::Unit(unit));
         round(ToWorker::Ladder(Ladder {
-            source: TrackKind::Vp8,
+            source: Codec::Vp8,
             frame_rate: 30,
             longest_group: Duration::from_secs(2),
             rungs: vec![Rung {

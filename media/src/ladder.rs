@@ -15,7 +15,7 @@ use gstreamer_app as gst_app;
 
 use crate::encoders::Encoder;
 use crate::feed::{Feed, clock_time};
-use crate::frame::{FromWorker, Ladder, Rung, TrackKind, Unit};
+use crate::frame::{Codec, FromWorker, Ladder, Rung, Unit};
 use crate::rung::{Picture, RungEncoder};
 use crate::waiting::Waiting;
 
@@ -207,13 +207,13 @@ struct Decoder {
 }
 
 impl Decoder {
-    fn open(source: TrackKind) -> Result<Self, String> {
+    fn open(source: Codec) -> Result<Self, String> {
         let caps = match source {
-            TrackKind::H264 => gst::Caps::builder("video/x-h264")
+            Codec::H264 => gst::Caps::builder("video/x-h264")
                 .field("stream-format", "byte-stream")
                 .field("alignment", "au")
                 .build(),
-            TrackKind::Vp8 => gst::Caps::new_empty_simple("video/x-vp8"),
+            Codec::Vp8 => gst::Caps::new_empty_simple("video/x-vp8"),
             other => return Err(format!("{other:?} is not transcoded")),
         };
         let sink = gst_app::AppSink::builder()
@@ -243,11 +243,11 @@ impl Decoder {
     }
 }
 
-fn decoding(source: TrackKind) -> Result<Vec<gst::Element>, glib::BoolError> {
+fn decoding(source: Codec) -> Result<Vec<gst::Element>, glib::BoolError> {
     let make = gst::ElementFactory::make;
     // More threads would hold pictures back.
     let decoder = match source {
-        TrackKind::Vp8 => make("vp8dec").property("threads", 1_u32).build()?,
+        Codec::Vp8 => make("vp8dec").property("threads", 1_u32).build()?,
         _ => make("avdec_h264").property("max-threads", 1).build()?,
     };
     let planar = gst::Caps::builder("video/x-raw")

@@ -30,7 +30,7 @@ mod waiting;
 mod worker;
 
 pub use encoders::find_encoder;
-pub use frame::{FrameError, Ladder, Rung, Thumbnail, TrackKind, Unit};
+pub use frame::{Codec, FrameError, Ladder, Rung, Thumbnail, TrackKind, Unit};
 pub use packager::{Config, Packager};
 pub use plugins::missing_plugins;
 pub use supervisor::Worker;

@@ -62,16 +62,15 @@ impl Package {
         };
         let out = self.out.clone();
         match track.kind {
-            kind @ (TrackKind::H264 | TrackKind::H265 | TrackKind::Vp9 | TrackKind::Av1) => {
-                let pictures = Pictures::new(track.id, kind, lengths, out);
+            TrackKind::Pictures => {
+                let pictures = Pictures::new(track.id, lengths, out);
                 self.pictures.insert(track.id, pictures);
             }
-            TrackKind::Opus => {
+            TrackKind::Sound => {
                 let bits = self.settings.audio_bits_a_second;
                 let sound = Sound::new(track.id, bits, lengths, out);
                 self.sounds.insert(track.id, sound);
             }
-            TrackKind::Vp8 => self.problems.note(Err("VP8 is not packaged".to_owned())),
         }
     }
 

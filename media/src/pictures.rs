@@ -10,7 +10,7 @@ use gstreamer as gst;
 
 use crate::coding::{self, Parameters};
 use crate::cut::{Cut, Cutter, Lengths};
-use crate::frame::{FromWorker, Media, Thumbnail, TrackKind, Unit};
+use crate::frame::{Codec, FromWorker, Media, Thumbnail, Unit};
 use crate::muxer::{Label, Muxer, Sample};
 use crate::thumbnail::thumbnail;
 use crate::timeline::Timeline;
@@ -19,7 +19,7 @@ use crate::timeline::Timeline;
 #[derive(Debug)]
 pub(crate) struct Pictures {
     track: u8,
-    kind: TrackKind,
+    codec: Codec,
     parameters: Option<Parameters>,
     size: (u16, u16),
     muxer: Option<Muxer>,
@@ -40,15 +40,10 @@ pub(crate) struct Pictures {
 const ALONE: Duration = Duration::from_millis(33);
 
 impl Pictures {
-    pub(crate) fn new(
-        track: u8,
-        kind: TrackKind,
-        lengths: Lengths,
-        out: SyncSender<FromWorker>,
-    ) -> Self {
+    pub(crate) fn new(track: u8, lengths: Lengths, out: SyncSender<FromWorker>) -> Self {
         Self {
             track,
-            kind,
+            codec: Codec::H264,
             parameters: None,
             size: (0, 0),
             muxer: None,
@@ -100,7 +95,13 @@ impl Pictures {
     }
 
     fn try_take(&mut self, unit: &Unit, run: u32) -> Result<bool, String> {
-        let picture = coding::take_apart(self.kind, &unit.bytes);
+        if unit.codec != self.codec {
+            // Another encoder: it begins with a key frame, in the same time.
+            self.push_held(unit.pts)?;
+            self.close();
+            (self.codec, self.parameters) = (unit.codec, None);
+        }
+        let picture = coding::take_apart(unit.codec, &unit.bytes).ok_or("VP8 is not packaged")?;
         self.note(picture.parameters, unit)?;
         if picture.sample.is_empty() {
             return Ok(false);

@@ -10,7 +10,7 @@ use gstreamer_app as gst_app;
 
 use crate::encoders::Encoder;
 use crate::feed::{Feed, clock_time};
-use crate::frame::{Rung, Unit};
+use crate::frame::{Codec, Rung, Unit};
 
 /// A decoded picture.
 #[derive(Debug, Clone)]
@@ -101,6 +101,7 @@ impl RungEncoder {
         let keyframe = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
         Some(Unit {
             track: self.rung.track,
+            codec: Codec::H264,
             pts: Duration::from_nanos(pts.nseconds()),
             keyframe,
             size: keyframe.then_some((self.rung.width, self.rung.height)),

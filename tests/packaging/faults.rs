@@ -74,7 +74,7 @@ async fn a_program_that_cannot_work_holds_up_no_end() {
         };
         let config = Config { worker, ..config() };
         let packager = Packager::start(config, origin.clone(), made);
-        packager.add_track(SOUND, TrackKind::Opus, "audio");
+        packager.add_track(SOUND, TrackKind::Sound, "audio");
         packager.finish().await;
         let nothing = origin.playlist("audio", PlaylistRequest::default()).await;
         assert_eq!(nothing.unwrap_err(), ReadError::NotFound, "it has ended");

@@ -10,6 +10,7 @@
 
 #[path = "../../hls/tests/checker/mod.rs"]
 mod checker;
+mod codecs;
 mod cost;
 mod faults;
 mod renditions;

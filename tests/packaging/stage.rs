@@ -10,7 +10,7 @@ use bytes::Bytes;
 use hls::{Origin, PlaylistRequest, ReadError};
 use loadtest::clip::{self, P180, P360, P720};
 use loadtest::h264::Picture;
-use media::{Config, Packager, Thumbnail, TrackKind, Unit, Worker};
+use media::{Codec, Config, Packager, Thumbnail, TrackKind, Unit, Worker};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -50,6 +50,7 @@ fn layer(track: u8, size: &clip::Size, pixels: (u16, u16)) -> Vec<Unit> {
     pictures
         .map(|(number, picture)| Unit {
             track,
+            codec: Codec::H264,
             pts: Duration::from_nanos(number * 1_000_000_000 / 30),
             keyframe: picture.is_key(),
             size: picture.is_key().then_some(pixels),
@@ -64,6 +65,7 @@ fn sound() -> Vec<Unit> {
     packets
         .map(|(number, packet)| Unit {
             track: SOUND,
+            codec: Codec::Opus,
             pts: ms(number * 20),
             keyframe: true,
             size: None,
@@ -158,8 +160,8 @@ impl Stage {
 
     pub(crate) fn add(&mut self, track: u8) {
         let kind = match track {
-            SOUND => TrackKind::Opus,
-            _ => TrackKind::H264,
+            SOUND => TrackKind::Sound,
+            _ => TrackKind::Pictures,
         };
         assert!(self.packager.add_track(track, kind, name(track)));
         let player = tokio::spawn(play(self.origin.clone(), name(track)));

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use loadtest::clip;
-use media::{Ladder, Rung, TrackKind, Transcoder, Unit};
+use media::{Codec, Ladder, Rung, Transcoder, Unit};
 use tokio::sync::mpsc;
 
 use crate::stage::{Clip, LARGE, PICTURE, ms, through, worker};
@@ -15,7 +15,7 @@ const LOWEST: u8 = 8;
 const SIZES: [(u8, u16, u16); 2] = [(LOWER, 320, 180), (LOWEST, 160, 90)];
 const GROUP: Duration = ms(2_000);
 
-fn ladder(source: TrackKind) -> Ladder {
+fn ladder(source: Codec) -> Ladder {
     let rungs = SIZES.map(|(track, width, height)| Rung {
         track,
         width,
@@ -38,7 +38,7 @@ struct Stage {
 }
 
 impl Stage {
-    async fn new(source: TrackKind) -> Self {
+    async fn new(source: Codec) -> Self {
         let _ = tracing_subscriber::fmt().with_test_writer().try_init();
         let program = env!("CARGO_BIN_EXE_tallylight");
         let encoder = tokio::process::Command::new(program)
@@ -115,6 +115,7 @@ fn vp8() -> Vec<Unit> {
             let keyframe = frame[0] & 1 == 0;
             Unit {
                 track: 0,
+                codec: Codec::Vp8,
                 pts: PICTURE * number,
                 keyframe,
                 size: keyframe.then_some((640, 360)),
@@ -182,7 +183,7 @@ async fn h264() -> Vec<Unit> {
 
 #[tokio::test]
 async fn h264_becomes_every_size_with_key_frames_where_the_source_has_them() {
-    let mut stage = Stage::new(TrackKind::H264).await;
+    let mut stage = Stage::new(Codec::H264).await;
     let source = h264().await;
     let made = stage.run(&source).await;
     check(&source, &made);
@@ -190,7 +191,7 @@ async fn h264_becomes_every_size_with_key_frames_where_the_source_has_them() {
 
 #[tokio::test]
 async fn vp8_becomes_h264() {
-    let mut stage = Stage::new(TrackKind::Vp8).await;
+    let mut stage = Stage::new(Codec::Vp8).await;
     let source = tokio::task::spawn_blocking(vp8).await.unwrap();
     let made = stage.run(&source).await;
     check(&source, &made);
@@ -198,7 +199,7 @@ async fn vp8_becomes_h264() {
 
 #[tokio::test]
 async fn time_that_goes_back_begins_anew() {
-    let mut stage = Stage::new(TrackKind::H264).await;
+    let mut stage = Stage::new(Codec::H264).await;
     let source = h264().await;
     let before: Vec<_> = source
         .iter()
@@ -213,7 +214,7 @@ async fn time_that_goes_back_begins_anew() {
 
 #[tokio::test]
 async fn what_makes_no_sense_and_a_death_cost_a_while() {
-    let mut stage = Stage::new(TrackKind::H264).await;
+    let mut stage = Stage::new(Codec::H264).await;
     let source = h264().await;
     let nonsense: Vec<_> = source
         .iter()

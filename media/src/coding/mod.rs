@@ -11,7 +11,7 @@ mod vp9;
 use bytes::Bytes;
 use gstreamer as gst;
 
-use crate::frame::TrackKind;
+use crate::frame::Codec;
 
 /// An access unit taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,14 +50,15 @@ enum Format {
     },
 }
 
-/// Takes an access unit apart, of a codec with pictures that can be packaged.
-pub(crate) fn take_apart(kind: TrackKind, unit: &Bytes) -> Picture {
-    match kind {
-        TrackKind::H265 => h265::take_apart(unit),
-        TrackKind::Vp9 => vp9::take_apart(unit),
-        TrackKind::Av1 => av1::take_apart(unit),
-        _ => h264::take_apart(unit),
-    }
+/// Takes an access unit apart; none of a codec whose pictures cannot be packaged.
+pub(crate) fn take_apart(codec: Codec, unit: &Bytes) -> Option<Picture> {
+    Some(match codec {
+        Codec::H264 => h264::take_apart(unit),
+        Codec::H265 => h265::take_apart(unit),
+        Codec::Vp9 => vp9::take_apart(unit),
+        Codec::Av1 => av1::take_apart(unit),
+        Codec::Vp8 | Codec::Opus => return None,
+    })
 }
 
 impl Parameters {

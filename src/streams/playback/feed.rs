@@ -1,6 +1,6 @@
 //! [`Feed`]: which of a stream's units go to its media-worker, and as which rendition.
 
-use media::{Packager, TrackKind, Unit};
+use media::{Codec, Packager, TrackKind, Unit};
 use sfu::{AccessUnit, Tap, TapCodec, TapTrack, Tapped, Track};
 
 use super::OnAir;
@@ -17,6 +17,8 @@ pub(super) struct Feed<'a> {
     sends_sound: bool,
     /// and pictures.
     sends_pictures: bool,
+    /// What they are coded in, where all are coded alike.
+    codec: Option<Codec>,
     /// The publisher's layers, where they are packaged as they come.
     layers: Vec<LayerFacts>,
     tools: Option<Tools>,
@@ -36,6 +38,7 @@ impl<'a> Feed<'a> {
             has_sound: false,
             sends_sound: false,
             sends_pictures: false,
+            codec: None,
             layers: Vec::new(),
             tools,
             ladder: None,
@@ -48,7 +51,7 @@ impl<'a> Feed<'a> {
             tokio::select! {
                 tapped = tap.next() => match tapped {
                     Some(Tapped::Tracks(tracks)) => self.take_tracks(&tracks),
-                    Some(Tapped::Unit(unit)) => self.take(&unit, &tap),
+                    Some(Tapped::Unit(unit)) => self.take(unit, &tap),
                     None => break,
                 },
                 step = next(&mut self.ladder) => self.take_step(step, &tap),
@@ -65,13 +68,13 @@ impl<'a> Feed<'a> {
         let mut codecs = pictures.map(|track| track.codec);
         let codec = codecs.next();
         self.sends_pictures = codec.is_some();
-        let kind = codec.filter(|codec| codecs.all(|other| other == *codec));
-        let kind = kind.and_then(kind_of);
-        self.layers = match kind {
-            Some(TrackKind::H264) => layers.clone(),
-            _ => Vec::new(),
+        let common = codec.filter(|codec| codecs.all(|other| other == *codec));
+        self.codec = common.map(codec_of);
+        self.layers = match self.codec {
+            None | Some(Codec::Vp8) => Vec::new(),
+            Some(_) => layers.clone(),
         };
-        self.climb(kind, layers);
+        self.climb(layers);
         self.update();
         let unplayable = codec.filter(|_| !self.is_playable());
         self.on_air
@@ -79,10 +82,11 @@ impl<'a> Feed<'a> {
     }
 
     /// Sees to the ladder that these layers are to have.
-    fn climb(&mut self, kind: Option<TrackKind>, layers: Vec<LayerFacts>) {
+    fn climb(&mut self, layers: Vec<LayerFacts>) {
+        let codec = self.codec;
         let kept = self.ladder.take();
-        let kept = kept.filter(|ladder| kind.is_some_and(|kind| ladder.fits(kind, &layers)));
-        self.ladder = kept.or_else(|| Ladder::new(self.tools.clone()?, kind?, layers));
+        let kept = kept.filter(|ladder| codec.is_some_and(|codec| ladder.fits(codec, &layers)));
+        self.ladder = kept.or_else(|| Ladder::new(self.tools.clone()?, codec?, layers));
     }
 
     /// Opens renditions that are new.
@@ -91,11 +95,12 @@ impl<'a> Feed<'a> {
         layers.extend(self.ladder.iter().flat_map(Ladder::layers));
         for rendition in self.renditions.take_layers(&layers) {
             let name = format!("v{rendition}");
-            self.packager.add_track(rendition, TrackKind::H264, &name);
+            self.packager
+                .add_track(rendition, TrackKind::Pictures, &name);
         }
         if self.is_playable() && self.sends_sound && !self.has_sound {
             self.has_sound = true;
-            self.packager.add_track(SOUND, TrackKind::Opus, "audio");
+            self.packager.add_track(SOUND, TrackKind::Sound, "audio");
         }
     }
 
@@ -118,20 +123,24 @@ impl<'a> Feed<'a> {
         }
     }
 
-    fn take(&mut self, unit: &AccessUnit, tap: &Tap) {
+    fn take(&mut self, unit: AccessUnit, tap: &Tap) {
         let Track::Video(layer) = unit.track else {
             if self.has_sound && self.is_playable() {
-                self.packager.push(worker_unit(unit, SOUND));
+                self.packager.push(worker_unit(unit, Codec::Opus, SOUND));
             }
             return;
         };
+        let Some(codec) = self.codec else {
+            return;
+        };
+        let unit = worker_unit(unit, codec, 0);
         if let Some(ladder) = &mut self.ladder
-            && ladder.take(layer, unit)
+            && ladder.take(layer, &unit)
         {
             tap.want_keyframes();
         }
         if !self.layers.is_empty() {
-            self.package(layer, unit, tap);
+            self.package(layer, &unit, tap);
         }
     }
 
@@ -142,20 +151,20 @@ impl<'a> Feed<'a> {
                 self.on_air.set_unavailable(None);
                 tap.want_keyframes();
             }
-            Step::Made(unit) => {
-                if let Track::Video(layer) = unit.track {
-                    self.package(layer, &unit, tap);
-                }
-            }
+            Step::Made(layer, unit) => self.package(layer, &unit, tap),
         }
     }
 
-    fn package(&mut self, layer: usize, unit: &AccessUnit, tap: &Tap) {
+    fn package(&mut self, layer: usize, unit: &Unit, tap: &Tap) {
         let route = self.renditions.route(layer, unit.pts, unit.keyframe);
         let mut wants_keyframe = route.wants_keyframe;
         for rendition in route.renditions {
+            let unit = Unit {
+                track: rendition,
+                ..unit.clone()
+            };
             // What finds no room leaves a hole that only a key frame ends.
-            if !self.packager.push(worker_unit(unit, rendition)) {
+            if !self.packager.push(unit) {
                 self.renditions.broken(rendition);
                 wants_keyframe = true;
             }
@@ -185,23 +194,26 @@ fn facts(track: &TapTrack) -> Option<LayerFacts> {
     }
 }
 
-fn worker_unit(unit: &AccessUnit, track: u8) -> Unit {
+fn worker_unit(unit: AccessUnit, codec: Codec, track: u8) -> Unit {
     Unit {
         track,
+        codec,
         pts: unit.pts,
         keyframe: unit.keyframe,
         size: unit.size,
-        bytes: unit.bytes.clone(),
+        bytes: unit.bytes,
     }
 }
 
 /// What a media-worker knows it as.
-fn kind_of(codec: TapCodec) -> Option<TrackKind> {
+fn codec_of(codec: TapCodec) -> Codec {
     match codec {
-        TapCodec::H264 => Some(TrackKind::H264),
-        TapCodec::Vp8 => Some(TrackKind::Vp8),
-        TapCodec::Opus => Some(TrackKind::Opus),
-        TapCodec::H265 | TapCodec::Vp9 | TapCodec::Av1 => None,
+        TapCodec::Opus => Codec::Opus,
+        TapCodec::H264 => Codec::H264,
+        TapCodec::H265 => Codec::H265,
+        TapCodec::Vp8 => Codec::Vp8,
+        TapCodec::Vp9 => Codec::Vp9,
+        TapCodec::Av1 => Codec::Av1,
     }
 }
 

@@ -7,8 +7,8 @@
 
 use std::time::{Duration, Instant};
 
-use media::{Rung, TrackKind, Transcoder, Unit, Worker};
-use sfu::{AccessUnit, MadeLayer, Sfu, StreamId, Track};
+use media::{Codec, Rung, Transcoder, Unit, Worker};
+use sfu::{MadeLayer, Sfu, StreamId};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::rungs::{self, Source};
@@ -32,7 +32,7 @@ pub(super) struct Tools {
 #[derive(Debug)]
 pub(super) struct Ladder {
     tools: Tools,
-    kind: TrackKind,
+    codec: Codec,
     layers: Vec<LayerFacts>,
     looks: Vec<Look>,
     /// Which layer is decoded now: that of a rendition, or its stand-in.
@@ -78,8 +78,8 @@ struct Running {
 pub(super) enum Step {
     /// It has renditions now.
     Started,
-    /// A unit of one of them.
-    Made(AccessUnit),
+    /// A unit of the layer of that number, which is one of them.
+    Made(usize, Unit),
 }
 
 /// Numbers of made layers begin here, above those of any publisher's.
@@ -95,17 +95,17 @@ const ENDLESS: Duration = Duration::from_secs(3_600);
 
 impl Ladder {
     /// A ladder of these layers, if it is worth having one: of H264 only where there is one layer.
-    pub(super) fn new(tools: Tools, kind: TrackKind, layers: Vec<LayerFacts>) -> Option<Self> {
-        let is_wanted = match kind {
-            TrackKind::H264 => layers.len() == 1,
-            TrackKind::Vp8 => !layers.is_empty(),
+    pub(super) fn new(tools: Tools, codec: Codec, layers: Vec<LayerFacts>) -> Option<Self> {
+        let is_wanted = match codec {
+            Codec::H264 => layers.len() == 1,
+            Codec::Vp8 => !layers.is_empty(),
             _ => false,
         };
         let mut sources = Renditions::default();
         sources.take_layers(&layers);
         is_wanted.then_some(Self {
             tools,
-            kind,
+            codec,
             layers,
             looks: Vec::new(),
             sources,
@@ -114,7 +114,7 @@ impl Ladder {
     }
 
     /// Whether it goes on when these are the publisher's layers.
-    pub(super) fn fits(&self, kind: TrackKind, layers: &[LayerFacts]) -> bool {
+    pub(super) fn fits(&self, codec: Codec, layers: &[LayerFacts]) -> bool {
         let names = |layers: &[LayerFacts]| -> Vec<_> {
             let facts = layers.iter();
             facts
@@ -127,7 +127,7 @@ impl Ladder {
             State::Starting(_) => true,
             State::Looking | State::Idle => false,
         };
-        kind == self.kind && names(layers) == names(&self.layers) && !is_closed
+        codec == self.codec && names(layers) == names(&self.layers) && !is_closed
     }
 
     /// Whether it has renditions.
@@ -143,7 +143,7 @@ impl Ladder {
         let rungs = running.rungs.iter();
         rungs
             .map(|rung| LayerFacts {
-                layer: FIRST_LAYER + usize::from(rung.track),
+                layer: layer_of(rung.track),
                 rid: Some(rungs::name(rung)),
                 size: Some((rung.width.into(), rung.height.into())),
             })
@@ -151,7 +151,7 @@ impl Ladder {
     }
 
     /// Takes a unit of the publisher. Returns whether it wants a key frame.
-    pub(super) fn take(&mut self, layer: usize, unit: &AccessUnit) -> bool {
+    pub(super) fn take(&mut self, layer: usize, unit: &Unit) -> bool {
         if matches!(self.state, State::Looking) {
             self.look(layer, unit);
             if let Some((rendition, source)) = self.decided() {
@@ -165,13 +165,7 @@ impl Ladder {
         if !route.renditions.contains(&running.rendition) {
             return route.wants_keyframe;
         }
-        let fed = running.transcoder.push(Unit {
-            track: 0,
-            pts: unit.pts,
-            keyframe: unit.keyframe,
-            size: unit.size,
-            bytes: unit.bytes.clone(),
-        });
+        let fed = running.transcoder.push(unit.clone());
         if !fed {
             self.sources.broken(running.rendition);
         }
@@ -190,7 +184,10 @@ impl Ladder {
                     Err(_) => self.state = State::Idle,
                 },
                 State::Running(running) => match running.made.recv().await {
-                    Some(unit) => return Step::Made(running.offer(unit)),
+                    Some(unit) => {
+                        running.offer(&unit);
+                        return Step::Made(layer_of(unit.track), unit);
+                    }
                     None => self.state = State::Idle,
                 },
                 State::Looking | State::Idle => std::future::pending().await,
@@ -198,7 +195,7 @@ impl Ladder {
         }
     }
 
-    fn look(&mut self, layer: usize, unit: &AccessUnit) {
+    fn look(&mut self, layer: usize, unit: &Unit) {
         let known = self.looks.iter().position(|look| look.layer == layer);
         let at = known.unwrap_or_else(|| {
             self.looks.push(Look {
@@ -233,7 +230,7 @@ impl Ladder {
             width,
             height,
             frame_rate: look.frame_rate(),
-            is_playable: self.kind == TrackKind::H264,
+            is_playable: self.codec == Codec::H264,
         };
         Some((self.sources.rendition_of(look.layer)?, source))
     }
@@ -245,7 +242,7 @@ impl Ladder {
             return;
         }
         let (mut start, started) = oneshot::channel();
-        let (tools, kind) = (self.tools.clone(), self.kind);
+        let (tools, codec) = (self.tools.clone(), self.codec);
         // In a task of its own: the server may have no room for long.
         tokio::spawn(async move {
             let room = tokio::select! {
@@ -253,7 +250,7 @@ impl Ladder {
                 () = start.closed() => None,
             };
             if let Some(room) = room {
-                let running = tools.run(kind, rendition, source.frame_rate, rungs, room);
+                let running = tools.run(codec, rendition, source.frame_rate, rungs, room);
                 let _ = start.send(running.await);
             }
         });
@@ -264,13 +261,13 @@ impl Ladder {
 impl Tools {
     async fn run(
         self,
-        kind: TrackKind,
+        codec: Codec,
         rendition: u8,
         frame_rate: u8,
         rungs: Vec<Rung>,
         room: OwnedSemaphorePermit,
     ) -> Running {
-        let is_playable = kind == TrackKind::H264;
+        let is_playable = codec == Codec::H264;
         let mut offers = Vec::new();
         for rung in rungs.iter().filter(|_| is_playable) {
             let name = rungs::name(rung);
@@ -282,7 +279,7 @@ impl Tools {
         }
         let (sender, made) = mpsc::channel(QUEUE);
         let ladder = media::Ladder {
-            source: kind,
+            source: codec,
             frame_rate,
             longest_group: if is_playable { ENDLESS } else { self.segment },
             rungs: rungs.clone(),
@@ -308,18 +305,16 @@ impl Tools {
 
 impl Running {
     /// Hands a made unit to WebRTC viewers.
-    fn offer(&self, unit: Unit) -> AccessUnit {
+    fn offer(&self, unit: &Unit) {
         if let Some(offer) = self.offers.get(usize::from(unit.track)) {
             offer.push(unit.pts, unit.bytes.clone());
         }
-        AccessUnit {
-            track: Track::Video(FIRST_LAYER + usize::from(unit.track)),
-            pts: unit.pts,
-            keyframe: unit.keyframe,
-            size: unit.size,
-            bytes: unit.bytes,
-        }
     }
+}
+
+/// Number of the layer that a rung is.
+fn layer_of(rung: u8) -> usize {
+    FIRST_LAYER + usize::from(rung)
 }
 
 impl Look {
