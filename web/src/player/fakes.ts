@@ -278,8 +278,7 @@ export function stubWorld(): World {
   );
   vi.stubGlobal('addEventListener', () => undefined);
   vi.stubGlobal('removeEventListener', () => undefined);
-  const head = { append: () => undefined };
-  vi.stubGlobal('document', { createElement: () => new FakeVideo(world), head, hidden: false });
+  vi.stubGlobal('document', { createElement: () => new FakeVideo(world), hidden: false });
   vi.stubGlobal(
     'RTCPeerConnection',
     class extends FakePeer {

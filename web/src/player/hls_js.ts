@@ -25,21 +25,10 @@ export async function playHls(
   settings: PlaybackSettings,
   listener: PlaybackListener,
 ): Promise<Playback | null> {
-  preload(settings.url);
   const { default: Hls } = await load();
   if (!Hls.isSupported()) return null;
   const url = settings.soundOnly ? await soundUrl(settings.url) : settings.url;
   return new HlsJs(Hls, { ...settings, url }, listener);
-}
-
-/** Asks for a playlist while the library is on its way; its own request then finds the answer here. */
-function preload(url: string): void {
-  const link = document.createElement('link');
-  // As XMLHttpRequest asks, or it would be fetched twice.
-  Object.assign(link, { rel: 'preload', as: 'fetch', crossOrigin: 'anonymous', href: url });
-  link.onload = () => link.remove();
-  link.onerror = () => link.remove();
-  document.head.append(link);
 }
 
 class HlsJs implements Playback {
@@ -209,7 +198,6 @@ function configuration({ pace, at }: PlaybackSettings): Partial<HlsPlayer['confi
     enableWorker: false,
     // The page may still be on its way. A video element in the air would hold up its `load` event.
     startFragPrefetch: true,
-    ...UNUSED,
     // A first guess, so that the picture begins at a good size; what arrives corrects it within seconds.
     abrEwmaDefaultEstimate: 4_000_000,
     testBandwidth: false,
@@ -256,18 +244,6 @@ export function soundUri(playlist: string): string | null {
   const media = lines.find((line) => line.startsWith('#EXT-X-MEDIA:') && line.includes('TYPE=AUDIO'));
   return /[:,]URI="([^"]+)"/.exec(media ?? '')?.[1] ?? null;
 }
-
-/** What no stream of ours has: begun all the same, it would take its time before the first picture. */
-const UNUSED: Partial<HlsPlayer['config']> = {
-  cmcdController: undefined,
-  contentSteeringController: undefined,
-  emeController: undefined,
-  id3TrackController: undefined,
-  interstitialsController: undefined,
-  subtitleStreamController: undefined,
-  subtitleTrackController: undefined,
-  timelineController: undefined,
-};
 
 const LOW_LATENCY_S = 1;
 const STABLE_LATENCY_S = 6;
