@@ -88,6 +88,18 @@ fn describe() {
     metrics::describe_gauge!("tallylight_viewers", "Viewers connected now by WebRTC");
     metrics::describe_gauge!("tallylight_hls_viewers", "About how many watch by HLS now");
     metrics::describe_counter!(
+        "tallylight_media_worker_restarts_total",
+        "Media-workers that died or stood still and were replaced, by work (package, transcode)"
+    );
+    metrics::describe_counter!(
+        "tallylight_uploads_total",
+        "Recordings taken to the store, or not, by result (stored, failed)"
+    );
+    metrics::describe_counter!(
+        "tallylight_uploaded_bytes_total",
+        "Bytes of recordings put into the store"
+    );
+    metrics::describe_counter!(
         "tallylight_playback_changes_total",
         "Players that changed the way of watching, by reason"
     );

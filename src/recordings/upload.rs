@@ -86,17 +86,23 @@ async fn step(inner: &Inner, archive: &Archive, after: u32) -> Result<bool, Fail
     let id = recording.id;
     if let Err(error) = upload(inner, archive, &recording).await {
         tracing::warn!(recording.id = %id, "Recording {id} waits for the store: {error}");
+        count("failed");
         return Err(Failed);
     }
     let at = inner.clock.now();
     store::set_stored(&inner.db, id, at)
         .await
         .map_err(note_store)?;
+    count("stored");
     inner.forget(id);
     inner.library.forget(&inner.folder(recording.stream)).await;
     tracing::info!(recording.id = %id, "Recording {id} is in the store");
     sweep(inner).await.map_err(note_store)?;
     Ok(true)
+}
+
+fn count(result: &'static str) {
+    metrics::counter!("tallylight_uploads_total", "result" => result).increment(1);
 }
 
 fn note_store(error: StoreError) -> Failed {
@@ -116,7 +122,11 @@ async fn upload(
         .into_iter()
         .map(|(name, size)| {
             let (archive, path) = (archive.clone(), folder.join(&name));
-            async move { archive.put(stream, &name, &path, size).await }
+            async move {
+                archive.put(stream, &name, &path, size).await?;
+                metrics::counter!("tallylight_uploaded_bytes_total").increment(size);
+                Ok::<(), ArchiveError>(())
+            }
         })
         .collect();
     iter(puts)

@@ -11,6 +11,7 @@ use media::{Codec, Rung, Transcoder, Unit, Worker};
 use sfu::{MadeLayer, Sfu, StreamId};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
+use super::restarts;
 use super::rungs::{self, Source};
 use super::sources::{LayerFacts, Renditions};
 use super::transcoding::Transcoding;
@@ -292,9 +293,11 @@ impl Tools {
             self.stream,
             names.join(", ")
         );
+        let transcoder = Transcoder::start(self.worker.clone(), encoder, ladder, sender);
+        restarts::count(transcoder.worker(), "transcode");
         Running {
             rendition,
-            transcoder: Transcoder::start(self.worker.clone(), encoder, ladder, sender),
+            transcoder,
             rungs,
             made,
             offers,

@@ -8,6 +8,7 @@ mod feed;
 mod ladder;
 mod packaging;
 mod readers;
+mod restarts;
 mod routes;
 mod rungs;
 mod sources;

@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use super::feed::Feed;
 use super::ladder::Tools;
 use super::transcoding::Transcoding;
-use super::{Inner, OnAir};
+use super::{Inner, OnAir, restarts};
 use crate::clock::Clock;
 use crate::config::Hls;
 
@@ -70,6 +70,7 @@ impl Packaging {
         let (thumbnails, mut shown) = mpsc::channel(THUMBNAILS);
         let config = self.packager(zero_unix_ms);
         let packager = Packager::start(config, on_air.origin.clone(), thumbnails);
+        restarts::count(packager.worker(), "package");
         let feed = Feed::new(on_air, packager, self.ladder_tools(on_air, sfu, tap.zero()));
         let feeding = feed.run(tap);
         // Beside it: a disk that stands still must not hold up the media.
