@@ -165,6 +165,32 @@ async fn a_store_that_fails_holds_up_nothing_and_gets_all_of_it_later() {
 }
 
 #[tokio::test]
+async fn a_slow_store_holds_up_nothing_and_gets_each_object_once() {
+    let s3 = S3::start().await;
+    s3.fail(Fault::Slow);
+    let server = server(&s3).await;
+    let ada = server.creator().await;
+    let encoder = server.encoder("ada").await;
+    server.go_live(&encoder).await;
+    let stream = server.stream_of("ada").await;
+    server.package(stream, true).await;
+    // Three seconds' worth.
+    let name = "thumbs/1700000030000.jpg";
+    std::fs::write(server.media(stream).join(name), vec![b'x'; 300_000]).unwrap();
+    ada.post("/api/channels/ada/end", Value::Null).await;
+    let id = server.finished(&ada, &Value::Null).await;
+    let kept = Kept { stream, id };
+    // Meanwhile it is played from here, and another stream comes and goes.
+    assert_eq!(vod(&server, &kept, "v0/0.m4s").await.status, 200);
+    let next = server.record(&ada).await;
+    assert!(!s3.object(stream, name).exists(), "it is still on its way");
+    for kept in [&kept, &next] {
+        stored(&server, kept).await;
+    }
+    assert_put_once(&s3);
+}
+
+#[tokio::test]
 async fn a_store_that_hangs_or_is_not_there_is_found_again_after_a_restart() {
     let s3 = S3::start().await;
     s3.fail(Fault::Hang);

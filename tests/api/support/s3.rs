@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -26,6 +27,8 @@ pub(crate) enum Fault {
     Error,
     /// It takes no bytes of any body.
     Hang,
+    /// It takes a hundred kilobytes a second of each body.
+    Slow,
     /// It says that it has an object, and has half of it.
     Half,
 }
@@ -45,6 +48,8 @@ struct Door {
     puts: Mutex<HashMap<String, u32>>,
 }
 
+/// For a byte.
+const SLOW: Duration = Duration::from_micros(10);
 const BUCKET: &str = "recordings";
 const KEYS: (&str, &str) = ("tally", "hush");
 
@@ -110,7 +115,7 @@ async fn enter(State(door): State<Arc<Door>>, request: Request) -> Response {
     match fault {
         Fault::Error => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         Fault::Hang => std::future::pending().await,
-        Fault::None | Fault::Half => {}
+        Fault::None | Fault::Half | Fault::Slow => {}
     }
     // A part of an object has a query.
     let is_put = request.method() == Method::PUT && request.uri().query().is_none();
@@ -120,6 +125,9 @@ async fn enter(State(door): State<Arc<Door>>, request: Request) -> Response {
     let key = request.uri().path().to_owned();
     let (parts, body) = request.into_parts();
     let bytes = to_bytes(body, usize::MAX).await.unwrap();
+    if fault == Fault::Slow {
+        tokio::time::sleep(SLOW * u32::try_from(bytes.len()).unwrap()).await;
+    }
     let answer = serve(&door, Request::from_parts(parts, Body::from(bytes.clone()))).await;
     if answer.status().is_success() {
         if fault == Fault::Half {
