@@ -7,7 +7,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::handle::LayerChoice;
+use crate::calls::LayerChoice;
 
 /// One layer, as the choice sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,9 +11,11 @@
 //! `shard` and everything under it take the time as an argument and have no socket: `thread` drives
 //! them in the real world, the tests in virtual time.
 
+mod calls;
 mod config;
 mod demux;
 mod egress;
+mod event;
 #[doc(hidden)]
 pub mod fuzzing;
 mod handle;
@@ -41,11 +43,10 @@ mod tcp;
 mod thread;
 mod video;
 
+pub use calls::{Answer, LayerChoice, LayerError, OfferError, PatchError, Patched, StartError};
 pub use config::{Config, Limits};
-pub use handle::{
-    Answer, CloseReason, Event, LayerChoice, LayerError, OfferError, PatchError, Patched, Role,
-    Sfu, StartError,
-};
+pub use event::{CloseReason, Event, Role};
+pub use handle::Sfu;
 pub use ids::{ParseIdError, SessionId, StreamId};
 pub use made::MadeLayer;
 pub use sdp::ice_ufrag;

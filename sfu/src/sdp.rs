@@ -8,7 +8,8 @@
 use str0m::format::{Codec, CodecConfig, FormatParams};
 use str0m::media::Frequency;
 
-use crate::handle::{OfferError, Role};
+use crate::calls::OfferError;
+use crate::event::Role;
 use crate::video::VideoCodec;
 
 /// A parsed offer.

@@ -10,8 +10,8 @@ use mio::net::{TcpListener, UdpSocket};
 use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSockRef, UdpSocketState};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
+use crate::calls::StartError;
 use crate::egress::Run;
-use crate::handle::StartError;
 
 /// The sockets of one shard.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use serde::Serialize;
 
-use crate::handle::Role;
+use crate::event::Role;
 
 /// What a stream's publisher sends and how many watch it.
 #[derive(Debug, Clone, Default, Serialize)]

@@ -13,7 +13,7 @@ use str0m::net::Protocol;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::egress::TransmitQueue;
-use crate::handle::Event;
+use crate::event::Event;
 use crate::registry::Registry;
 use crate::settings::Settings;
 use crate::shard::{Datagram, Message, Receipt, Shard, Target};

@@ -19,9 +19,9 @@ use str0m::net::{Protocol, Receive};
 use str0m::rtp::{ExtensionValues, Vp8Descriptor};
 use str0m::{IceCreds, Input, Rtc, RtcConfig};
 
+use crate::calls::Patched;
 use crate::config::Config;
 use crate::demux::{self, PacketKind};
-use crate::handle::Patched;
 use crate::ids::StreamId;
 use crate::keyframe::GopCache;
 use crate::lenient::Incomplete;

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use str0m::format::CodecSpec;
 use str0m::rtp::ExtensionValues;
 
-use super::publisher::{Arrived, LayerIn, Publisher, TrackIn};
+use super::arriving::{Arrived, LayerIn, TrackIn};
+use super::publisher::Publisher;
 use super::{Link, Outbox};
 use crate::made::{Line, MadeUnit};
 use crate::packet::{LayerFormat, Origin, Packet, Source, VIDEO_CLOCK};

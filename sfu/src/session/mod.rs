@@ -4,6 +4,7 @@
 //! then owned by one shard for life. It touches no socket and no other session: what it has to say
 //! goes into an [`Outbox`].
 
+mod arriving;
 mod capture_clock;
 mod catch_up;
 mod loss;
@@ -25,8 +26,9 @@ use str0m::net::Protocol;
 use str0m::rtp::{Extension, ExtensionMap};
 use str0m::{IceCreds, Input, Rtc, RtcConfig};
 
+use crate::calls::{Answer, OfferError, PatchError, Patched};
 use crate::egress::{TransmitQueue, drain_into};
-use crate::handle::{Answer, CloseReason, Event, OfferError, PatchError, Patched, Role};
+use crate::event::{CloseReason, Event, Role};
 use crate::ids::{SessionId, StreamId};
 use crate::lenient::Incomplete;
 use crate::registry::StreamShared;
@@ -34,7 +36,8 @@ use crate::sdp::{self, Accepted, Offer};
 use crate::settings::{self, Settings};
 use crate::stats::SessionStats;
 
-pub(crate) use publisher::{PAUSED_AFTER, Publisher, bits};
+pub(crate) use arriving::{PAUSED_AFTER, bits};
+pub(crate) use publisher::Publisher;
 pub(crate) use viewer::Viewer;
 
 /// A session with its side.

@@ -9,17 +9,15 @@ use str0m::media::{KeyframeRequestKind, MediaKind, Mid, Rid};
 use str0m::rtp::{RtpPacket, Ssrc, Vp8Descriptor};
 use str0m::stats::MediaIngressStats;
 
+use super::arriving::{Arrived, LayerIn, PAUSED_AFTER, TrackIn};
 use super::capture_clock::{CaptureClock, capture_time};
-use super::making::Making;
-use super::numbering::Numbering;
 use super::{Link, Outbox, millis};
 use crate::config::Config;
-use crate::handle::Event;
-use crate::keyframe::{Asked, Hearing, RequestLimiter};
+use crate::event::Event;
+use crate::keyframe::Hearing;
 use crate::packet::{
     AUDIO_CLOCK, LayerFormat, Layout, Origin, Packet, Source, VIDEO_CLOCK, forwarded_extensions,
 };
-use crate::rate::RateMeter;
 use crate::stats::{AudioStats, LayerStats, PublisherStats, SessionStats};
 use crate::video::{self, PayloadFacts, VideoCodec};
 
@@ -48,51 +46,11 @@ pub(crate) struct Publisher {
     keyframe_age: Option<Duration>,
 }
 
-/// One track or layer as it arrives.
-#[derive(Debug)]
-pub(super) struct TrackIn {
-    bytes: RateMeter,
-    packets: u64,
-    first_seq: u64,
-    highest_seq: u64,
-    last: Instant,
-    numbering: Numbering,
-}
-
-/// What is counted of a packet.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Arrived {
-    pub(super) seq: u64,
-    pub(super) timestamp: u32,
-    pub(super) marker: bool,
-    pub(super) bytes: usize,
-}
-
-#[derive(Debug)]
-pub(super) struct LayerIn {
-    rid: Option<Rid>,
-    /// For a layer that the server makes; it is never asked for anything.
-    pub(super) making: Option<Making>,
-    track: TrackIn,
-    frames: RateMeter,
-    requests: RequestLimiter,
-    asked: Asked,
-    keyframe_timestamp: Option<u32>,
-    keyframe_at: Option<Instant>,
-    /// Whether the last key frame came without being asked for.
-    is_unasked: bool,
-    keyframe_interval: Option<Duration>,
-    nacks: u64,
-    plis: u64,
-}
-
 /// A publisher that makes no key frame within this time, and a round trip, of being asked did not
 /// listen.
 const ANSWER_TIME: Duration = Duration::from_millis(400);
 /// No tap asks for key frames more often, whatever is configured.
 const LEAST_KEYFRAME_AGE: Duration = Duration::from_millis(500);
-/// A layer or track without packets for this long is paused.
-pub(crate) const PAUSED_AFTER: Duration = Duration::from_secs(1);
 /// Packets of an SSRC that was replaced are late for this long; then it may come back.
 const LATE_FOR: Duration = Duration::from_secs(2);
 /// Longest payload that is forwarded: what fits a datagram of 1,500 bytes with all headers.
@@ -550,131 +508,7 @@ impl Publisher {
     }
 }
 
-impl LayerIn {
-    pub(super) fn new(
-        now: Instant,
-        rid: Option<Rid>,
-        track: TrackIn,
-        request_interval: Duration,
-    ) -> Self {
-        Self {
-            rid,
-            making: None,
-            track,
-            frames: RateMeter::new(now),
-            requests: RequestLimiter::new(request_interval),
-            asked: Asked::default(),
-            keyframe_timestamp: None,
-            keyframe_at: None,
-            is_unasked: false,
-            keyframe_interval: None,
-            nacks: 0,
-            plis: 0,
-        }
-    }
-
-    /// When a key frame is to be asked for so that none gets older than `age`. One that was not
-    /// answered is repeated sooner than that, but seldom where nobody seems to listen: the publisher
-    /// may have been misjudged.
-    fn tap_deadline(&self, age: Duration, is_deaf: bool) -> Instant {
-        // What comes by itself every so often may come a little late.
-        let grace = if self.is_unasked {
-            age / 8
-        } else {
-            Duration::ZERO
-        };
-        let due = self.keyframe_at.map(|at| at + age + grace);
-        let pause = if is_deaf { age * 5 } else { age / 2 };
-        let repeated = self.requests.last().map(|at| at + pause);
-        due.max(repeated).unwrap_or(self.track.last)
-    }
-
-    fn stats(&mut self, format: &LayerFormat, now: Instant) -> LayerStats {
-        LayerStats {
-            rid: format.rid.clone(),
-            codec: format.codec.name().to_owned(),
-            width: format.size.map(|(width, _)| width),
-            height: format.size.map(|(_, height)| height),
-            fps: self.frames.per_second(now),
-            bitrate: self.track.bitrate(now),
-            keyframe_interval_ms: self
-                .keyframe_interval
-                .and_then(|interval| u64::try_from(interval.as_millis()).ok()),
-            packets: self.track.packets,
-            lost: self.track.lost(),
-            nacks: self.nacks,
-            plis: self.plis,
-            active: self.track.is_active(now),
-            made: self.making.is_some(),
-        }
-    }
-}
-
-impl TrackIn {
-    /// Begins with these numbers; goes on where the SSRC before it ended.
-    pub(super) fn new(
-        now: Instant,
-        seq: u64,
-        timestamp: u32,
-        clock: u32,
-        before: Option<&Self>,
-    ) -> Self {
-        let mut numbering = before.map_or_else(|| Numbering::new(clock), |track| track.numbering);
-        numbering.restart(now, seq, timestamp);
-        Self {
-            bytes: RateMeter::new(now),
-            packets: 0,
-            first_seq: seq,
-            highest_seq: seq,
-            last: now,
-            numbering,
-        }
-    }
-
-    fn count(&mut self, now: Instant, arrived: Arrived) {
-        self.bytes.add(now, arrived.bytes as u64);
-        self.packets += 1;
-        self.first_seq = self.first_seq.min(arrived.seq);
-        self.highest_seq = self.highest_seq.max(arrived.seq);
-        self.last = now;
-    }
-
-    fn bitrate(&mut self, now: Instant) -> u64 {
-        bits(self.bytes.per_second(now))
-    }
-
-    fn lost(&self) -> u64 {
-        (self.highest_seq - self.first_seq + 1).saturating_sub(self.packets.max(1))
-    }
-
-    fn is_active(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.last) <= PAUSED_AFTER
-    }
-}
-
-impl From<&RtpPacket> for Arrived {
-    fn from(rtp: &RtpPacket) -> Self {
-        Self {
-            seq: *rtp.seq_no,
-            timestamp: rtp.header.timestamp,
-            marker: rtp.header.marker,
-            bytes: rtp.payload.len(),
-        }
-    }
-}
-
 /// How long a publisher may take to answer a request.
 fn patience(link: &Link) -> Duration {
     ANSWER_TIME + link.rtt().unwrap_or_default()
-}
-
-/// Bit/s of bytes a second.
-pub(crate) fn bits(bytes_per_second: f64) -> u64 {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a rate is positive and far below 2^64"
-    )]
-    let bits = (bytes_per_second * 8.0) as u64;
-    bits
 }

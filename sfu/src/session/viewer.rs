@@ -14,8 +14,8 @@ use super::catch_up::{CATCH_UP_TICK, CatchUp, LONG_GROUP, MOST_BURST_BYTES, Repl
 use super::loss::LossEstimate;
 use super::outgoing::{Outgoing, Timing};
 use super::{Link, Outbox, bits};
+use crate::calls::{LayerChoice, LayerError};
 use crate::egress::Str0mEgress;
-use crate::handle::{LayerChoice, LayerError};
 use crate::keyframe::GopCache;
 use crate::layer::{Candidate, LayerSelector};
 use crate::packet::{AUDIO_CLOCK, LayerFormat, Origin, Packet, Source, VIDEO_CLOCK};

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::Shard;
-use crate::handle::{CloseReason, LayerChoice, LayerError, PatchError, Patched};
+use crate::calls::{LayerChoice, LayerError, PatchError, Patched};
+use crate::event::CloseReason;
 use crate::ids::{SessionId, StreamId};
 use crate::made::Door;
 use crate::packet::Slice;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Message, Shard, Target};
-use crate::handle::CloseReason;
+use crate::event::CloseReason;
 use crate::ids::StreamId;
 use crate::made::{Door, MadeUnit};
 use crate::packet::Slice;

@@ -25,7 +25,7 @@ use str0m::Input;
 use str0m::net::{Protocol, Receive};
 
 use crate::demux;
-use crate::handle::{CloseReason, Event, Role};
+use crate::event::{CloseReason, Event, Role};
 use crate::ids::{SessionId, StreamId};
 use crate::lenient::Incomplete;
 use crate::made::MadeUnit;

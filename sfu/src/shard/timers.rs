@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::time::{Duration, Instant};
 
 use super::{Shard, pending_closed};
-use crate::handle::CloseReason;
+use crate::event::CloseReason;
 use crate::ids::StreamId;
 use crate::session::{Kind, Session};
 use crate::stats::count_by;

@@ -3,7 +3,8 @@
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::handle::{CloseReason, LayerChoice, Role};
+use crate::calls::LayerChoice;
+use crate::event::{CloseReason, Role};
 use crate::lenient::ffmpeg_request;
 use crate::shard::{Command, Receipt};
 

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use super::encoder::SPS_360;
 use super::tapping::Listener;
 use super::*;
-use crate::handle::LayerChoice;
+use crate::calls::LayerChoice;
 use crate::made::Door;
 use crate::shard::Command;
 use crate::stats::LayerStats;

@@ -14,8 +14,9 @@ use str0m::net::{Protocol, Receive};
 use str0m::{Candidate, Input, Output, Rtc, RtcConfig};
 use str0m_netem::{Input as NetIn, Netem, NetemConfig, Output as NetOut};
 
+use crate::calls::OfferError;
 use crate::config::Config;
-use crate::handle::{Event, OfferError};
+use crate::event::Event;
 use crate::ids::{SessionId, StreamId};
 use crate::packet::{Packet, Slice, Source};
 use crate::registry::Registry;

@@ -7,7 +7,7 @@ use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 
 use super::*;
-use crate::handle::LayerChoice;
+use crate::calls::LayerChoice;
 use crate::shard::Command;
 use crate::tap::{AccessUnit, Feed, LEAD, Reader, TapCodec, TapTrack, Tapped, Track};
 use crate::video::Av1Obu;

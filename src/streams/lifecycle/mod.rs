@@ -3,6 +3,9 @@
 //! It never waits for the SFU itself: each call runs beside it and its result comes back as
 //! [`Done`], so that one slow shard does not hold up the others' channels.
 
+mod attempts;
+mod reports;
+
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -15,13 +18,15 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use attempts::Attempts;
+
 use super::audience::Audiences;
 use super::events::Subscriptions;
-use super::live::{Effect, Live, LiveChannels, Phase, Rules};
+use super::live::{Effect, LiveChannels, Phase, Rules};
 use super::playback::Playback;
 use super::{
-    Attempt, ChannelState, Ingest, IngestPublisher, Inputs, LiveChannel, Publish, Refused,
-    SessionFacts, StreamEvent, View, ViewerEvent, Watch, signalling,
+    Ingest, Inputs, LiveChannel, Publish, Refused, SessionFacts, StreamEvent, View, ViewerEvent,
+    Watch, signalling,
 };
 use crate::channels::{ChannelEvent, ChannelId, StreamKeyId};
 use crate::clock::Clock;
@@ -82,7 +87,7 @@ pub(super) struct Lifecycle {
     sessions: HashMap<SessionId, Session>,
     audiences: Audiences,
     playback: Playback,
-    attempts: HashMap<ChannelId, Attempt>,
+    attempts: Attempts,
     calls: JoinSet<Done>,
     events: broadcast::Sender<StreamEvent>,
     draining: CancellationToken,
@@ -94,8 +99,6 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 const TICK: Duration = Duration::from_millis(250);
 /// How often viewers hear of bit rates and of their own number.
 const NEWS: Duration = Duration::from_secs(2);
-/// Failed attempts remembered, one a channel.
-const MOST_ATTEMPTS: usize = 1_000;
 
 impl Lifecycle {
     pub(super) fn new(
@@ -119,7 +122,7 @@ impl Lifecycle {
             sessions: HashMap::new(),
             audiences: Audiences::default(),
             playback,
-            attempts: HashMap::new(),
+            attempts: Attempts::default(),
             calls: JoinSet::new(),
             events,
             draining,
@@ -186,7 +189,9 @@ impl Lifecycle {
             }
             Command::Ingest(channel, reply) => answer(reply, self.ingest(channel)),
             Command::End(channel, reply) => answer(reply, self.end(channel)),
-            Command::Attempt(channel, detail) => self.note_attempt(channel, detail),
+            Command::Attempt(channel, detail) => {
+                self.attempts.note(self.clock.now(), channel, detail)
+            }
         }
     }
 
@@ -199,7 +204,8 @@ impl Lifecycle {
             .claim(&publish.channel, Uuid::now_v7(), self.clock.instant());
         let Ok(stream) = claim else {
             let detail = "a second publisher tried to connect while the channel was live";
-            self.note_attempt(publish.channel.id, detail.to_owned());
+            self.attempts
+                .note(self.clock.now(), publish.channel.id, detail.to_owned());
             return answer(reply, Err(Refused::AlreadyLive));
         };
         let sfu = self.sfu.clone();
@@ -290,7 +296,8 @@ impl Lifecycle {
             Err(error) => {
                 let effects = self.live.refused(stream);
                 self.carry_out(effects);
-                self.note_attempt(publish.channel.id, error.to_string());
+                self.attempts
+                    .note(self.clock.now(), publish.channel.id, error.to_string());
                 return answer(reply, Err(Refused::Offer(error)));
             }
         };
@@ -407,7 +414,7 @@ impl Lifecycle {
                 Vec::new()
             }
             Role::Publisher => {
-                self.attempts.remove(&session.facts.channel);
+                self.attempts.forget(session.facts.channel);
                 self.live.connected(stream, id, at)
             }
         }
@@ -430,9 +437,10 @@ impl Lifecycle {
                 }
             }
             Role::Publisher => {
-                let words = failure_in_words(reason, session.connected, self.media_port);
+                let words = attempts::failure_in_words(reason, session.connected, self.media_port);
                 if let Some(words) = words {
-                    self.note_attempt(session.facts.channel, words);
+                    self.attempts
+                        .note(self.clock.now(), session.facts.channel, words);
                 }
             }
         }
@@ -560,74 +568,6 @@ impl Lifecycle {
             }
         }
     }
-
-    fn watch(&self, id: SessionId) -> Option<Watch> {
-        let session = self.sessions.get(&id)?;
-        let live = self.live.of_stream(session.facts.stream)?;
-        self.audiences
-            .watch(live.stream, live.phase == Phase::OnAir)
-    }
-
-    fn all_live(&self) -> Vec<LiveChannel> {
-        self.live
-            .iter()
-            .filter_map(|live| self.describe(live))
-            .collect()
-    }
-
-    /// A channel as its page shows it; one that is only preparing is still offline.
-    fn describe(&self, live: &Live) -> Option<LiveChannel> {
-        let state = match live.phase {
-            Phase::Preparing => return None,
-            Phase::OnAir => ChannelState::Live,
-            Phase::Away(_) => ChannelState::Reconnecting,
-        };
-        Some(LiveChannel {
-            channel: live.channel.clone(),
-            stream: live.stream,
-            state,
-            started_at: live.started_at,
-            viewers: self.audiences.viewers(live.stream),
-            size: self.audiences.size(live.stream),
-        })
-    }
-
-    fn ingest(&self, channel: ChannelId) -> Ingest {
-        let last_attempt = self.attempts.get(&channel).cloned();
-        let Some(live) = self.live.get(channel) else {
-            return Ingest {
-                last_attempt,
-                ..Ingest::default()
-            };
-        };
-        let described = self.describe(live);
-        let now = self.clock.instant();
-        Ingest {
-            stream: Some(live.stream),
-            state: described
-                .as_ref()
-                .map_or(ChannelState::Offline, |d| d.state),
-            started_at: live.started_at,
-            viewers: described.map_or(0, |d| d.viewers),
-            publisher: live.publisher.map(|by| IngestPublisher {
-                connected: by.connected,
-                flowing: by.flowing,
-                age: now.saturating_duration_since(by.since),
-            }),
-            last_attempt,
-        }
-    }
-
-    fn note_attempt(&mut self, channel: ChannelId, detail: String) {
-        if self.attempts.len() >= MOST_ATTEMPTS && !self.attempts.contains_key(&channel) {
-            let oldest = self.attempts.iter().min_by_key(|(_, attempt)| attempt.at);
-            if let Some(oldest) = oldest.map(|(channel, _)| *channel) {
-                self.attempts.remove(&oldest);
-            }
-        }
-        let at = self.clock.now();
-        self.attempts.insert(channel, Attempt { at, detail });
-    }
 }
 
 fn facts(
@@ -647,24 +587,6 @@ fn facts(
         video_index: signalling::video_index(offer),
         subscriptions: Subscriptions::default(),
         over: CancellationToken::new(),
-    }
-}
-
-/// What a publisher's owner should know of an end that nobody asked for.
-fn failure_in_words(reason: &CloseReason, connected: bool, port: u16) -> Option<String> {
-    match reason {
-        CloseReason::HandshakeTimeout => Some(format!(
-            "no media connection came about; is UDP port {port} open in every firewall between \
-             the encoder and this server?"
-        )),
-        CloseReason::Inactive => {
-            Some("the connection fell silent; the encoder or its network went away".to_owned())
-        }
-        CloseReason::Failed(cause) => Some(format!("the connection failed: {cause}")),
-        CloseReason::RemoteClosed if !connected => {
-            Some("the encoder gave up before the connection was there".to_owned())
-        }
-        _ => None,
     }
 }
 

@@ -1,0 +1,178 @@
+//! [`LayerIn`] and [`TrackIn`]: what arrives of a layer or a track, counted.
+
+use std::time::{Duration, Instant};
+
+use str0m::media::Rid;
+use str0m::rtp::RtpPacket;
+
+use super::making::Making;
+use super::numbering::Numbering;
+use crate::keyframe::{Asked, RequestLimiter};
+use crate::packet::LayerFormat;
+use crate::rate::RateMeter;
+use crate::stats::LayerStats;
+
+/// One track or layer as it arrives.
+#[derive(Debug)]
+pub(super) struct TrackIn {
+    pub(super) bytes: RateMeter,
+    pub(super) packets: u64,
+    pub(super) first_seq: u64,
+    pub(super) highest_seq: u64,
+    pub(super) last: Instant,
+    pub(super) numbering: Numbering,
+}
+
+/// What is counted of a packet.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Arrived {
+    pub(super) seq: u64,
+    pub(super) timestamp: u32,
+    pub(super) marker: bool,
+    pub(super) bytes: usize,
+}
+
+#[derive(Debug)]
+pub(super) struct LayerIn {
+    pub(super) rid: Option<Rid>,
+    /// For a layer that the server makes; it is never asked for anything.
+    pub(super) making: Option<Making>,
+    pub(super) track: TrackIn,
+    pub(super) frames: RateMeter,
+    pub(super) requests: RequestLimiter,
+    pub(super) asked: Asked,
+    pub(super) keyframe_timestamp: Option<u32>,
+    pub(super) keyframe_at: Option<Instant>,
+    /// Whether the last key frame came without being asked for.
+    pub(super) is_unasked: bool,
+    pub(super) keyframe_interval: Option<Duration>,
+    pub(super) nacks: u64,
+    pub(super) plis: u64,
+}
+
+/// A layer or track without packets for this long is paused.
+pub(crate) const PAUSED_AFTER: Duration = Duration::from_secs(1);
+
+impl LayerIn {
+    pub(super) fn new(
+        now: Instant,
+        rid: Option<Rid>,
+        track: TrackIn,
+        request_interval: Duration,
+    ) -> Self {
+        Self {
+            rid,
+            making: None,
+            track,
+            frames: RateMeter::new(now),
+            requests: RequestLimiter::new(request_interval),
+            asked: Asked::default(),
+            keyframe_timestamp: None,
+            keyframe_at: None,
+            is_unasked: false,
+            keyframe_interval: None,
+            nacks: 0,
+            plis: 0,
+        }
+    }
+
+    /// When a key frame is to be asked for so that none gets older than `age`. One that was not
+    /// answered is repeated sooner than that, but seldom where nobody seems to listen: the publisher
+    /// may have been misjudged.
+    pub(super) fn tap_deadline(&self, age: Duration, is_deaf: bool) -> Instant {
+        // What comes by itself every so often may come a little late.
+        let grace = if self.is_unasked {
+            age / 8
+        } else {
+            Duration::ZERO
+        };
+        let due = self.keyframe_at.map(|at| at + age + grace);
+        let pause = if is_deaf { age * 5 } else { age / 2 };
+        let repeated = self.requests.last().map(|at| at + pause);
+        due.max(repeated).unwrap_or(self.track.last)
+    }
+
+    pub(super) fn stats(&mut self, format: &LayerFormat, now: Instant) -> LayerStats {
+        LayerStats {
+            rid: format.rid.clone(),
+            codec: format.codec.name().to_owned(),
+            width: format.size.map(|(width, _)| width),
+            height: format.size.map(|(_, height)| height),
+            fps: self.frames.per_second(now),
+            bitrate: self.track.bitrate(now),
+            keyframe_interval_ms: self
+                .keyframe_interval
+                .and_then(|interval| u64::try_from(interval.as_millis()).ok()),
+            packets: self.track.packets,
+            lost: self.track.lost(),
+            nacks: self.nacks,
+            plis: self.plis,
+            active: self.track.is_active(now),
+            made: self.making.is_some(),
+        }
+    }
+}
+
+impl TrackIn {
+    /// Begins with these numbers; goes on where the SSRC before it ended.
+    pub(super) fn new(
+        now: Instant,
+        seq: u64,
+        timestamp: u32,
+        clock: u32,
+        before: Option<&Self>,
+    ) -> Self {
+        let mut numbering = before.map_or_else(|| Numbering::new(clock), |track| track.numbering);
+        numbering.restart(now, seq, timestamp);
+        Self {
+            bytes: RateMeter::new(now),
+            packets: 0,
+            first_seq: seq,
+            highest_seq: seq,
+            last: now,
+            numbering,
+        }
+    }
+
+    pub(super) fn count(&mut self, now: Instant, arrived: Arrived) {
+        self.bytes.add(now, arrived.bytes as u64);
+        self.packets += 1;
+        self.first_seq = self.first_seq.min(arrived.seq);
+        self.highest_seq = self.highest_seq.max(arrived.seq);
+        self.last = now;
+    }
+
+    pub(super) fn bitrate(&mut self, now: Instant) -> u64 {
+        bits(self.bytes.per_second(now))
+    }
+
+    pub(super) fn lost(&self) -> u64 {
+        (self.highest_seq - self.first_seq + 1).saturating_sub(self.packets.max(1))
+    }
+
+    pub(super) fn is_active(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.last) <= PAUSED_AFTER
+    }
+}
+
+impl From<&RtpPacket> for Arrived {
+    fn from(rtp: &RtpPacket) -> Self {
+        Self {
+            seq: *rtp.seq_no,
+            timestamp: rtp.header.timestamp,
+            marker: rtp.header.marker,
+            bytes: rtp.payload.len(),
+        }
+    }
+}
+
+/// Bit/s of bytes a second.
+pub(crate) fn bits(bytes_per_second: f64) -> u64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a rate is positive and far below 2^64"
+    )]
+    let bits = (bytes_per_second * 8.0) as u64;
+    bits
+}

@@ -1,0 +1,67 @@
+//! What others are told of who is live.
+
+use sfu::SessionId;
+
+use super::super::live::{Live, Phase};
+use super::super::{ChannelState, Ingest, IngestPublisher, LiveChannel, Watch};
+use super::Lifecycle;
+use crate::channels::ChannelId;
+
+impl Lifecycle {
+    pub(super) fn watch(&self, id: SessionId) -> Option<Watch> {
+        let session = self.sessions.get(&id)?;
+        let live = self.live.of_stream(session.facts.stream)?;
+        self.audiences
+            .watch(live.stream, live.phase == Phase::OnAir)
+    }
+
+    pub(super) fn all_live(&self) -> Vec<LiveChannel> {
+        self.live
+            .iter()
+            .filter_map(|live| self.describe(live))
+            .collect()
+    }
+
+    /// A channel as its page shows it; one that is only preparing is still offline.
+    pub(super) fn describe(&self, live: &Live) -> Option<LiveChannel> {
+        let state = match live.phase {
+            Phase::Preparing => return None,
+            Phase::OnAir => ChannelState::Live,
+            Phase::Away(_) => ChannelState::Reconnecting,
+        };
+        Some(LiveChannel {
+            channel: live.channel.clone(),
+            stream: live.stream,
+            state,
+            started_at: live.started_at,
+            viewers: self.audiences.viewers(live.stream),
+            size: self.audiences.size(live.stream),
+        })
+    }
+
+    pub(super) fn ingest(&self, channel: ChannelId) -> Ingest {
+        let last_attempt = self.attempts.of(channel);
+        let Some(live) = self.live.get(channel) else {
+            return Ingest {
+                last_attempt,
+                ..Ingest::default()
+            };
+        };
+        let described = self.describe(live);
+        let now = self.clock.instant();
+        Ingest {
+            stream: Some(live.stream),
+            state: described
+                .as_ref()
+                .map_or(ChannelState::Offline, |d| d.state),
+            started_at: live.started_at,
+            viewers: described.map_or(0, |d| d.viewers),
+            publisher: live.publisher.map(|by| IngestPublisher {
+                connected: by.connected,
+                flowing: by.flowing,
+                age: now.saturating_duration_since(by.since),
+            }),
+            last_attempt,
+        }
+    }
+}
