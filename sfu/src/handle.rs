@@ -14,8 +14,11 @@ use tokio::sync::{mpsc, oneshot};
 use crate::calls::{Answer, LayerChoice, LayerError, OfferError, PatchError, Patched, StartError};
 use crate::config::Config;
 use crate::event::{CloseReason, Event};
+use crate::fed::Door;
 use crate::ids::{SessionId, StreamId};
+use crate::ingest::{Ingest, IngestTracks};
 use crate::made::MadeLayer;
+use crate::packet::Source;
 use crate::registry::{Place, Registry};
 use crate::sdp::Offer;
 use crate::session::Session;
@@ -127,6 +130,44 @@ impl Sfu {
         gauge(&inner.registry.counters.publishers, 1);
         inner.registry.add_pending(Box::new(session));
         Ok(answer)
+    }
+
+    /// Begins the session of a publisher that is no peer of ours, and whose access units are handed
+    /// over. The stream is made when it is new and continued when it is known.
+    ///
+    /// # Errors
+    /// When a bound is reached.
+    pub async fn ingest(
+        &self,
+        stream: StreamId,
+        tracks: IngestTracks,
+    ) -> Result<Ingest, OfferError> {
+        let inner = &self.inner;
+        inner.check_room()?;
+        let known = inner.registry.stream(stream);
+        let shared = known.clone().unwrap_or_default();
+        let now = clock();
+        let (session, line, epoch) =
+            Session::ingest(&inner.settings, now, stream, Arc::clone(&shared), tracks);
+        if known.is_none() {
+            inner.registry.add_stream(stream, shared);
+        }
+        gauge(&inner.registry.counters.publishers, 1);
+        let id = session.id();
+        // Any will do; those of a stream need not share one.
+        let shard = usize::try_from(epoch).unwrap_or_default() % inner.mailboxes.len().max(1);
+        let mailbox = inner.mailboxes.get(shard).cloned();
+        inner.registry.add_owned(&session, shard);
+        let door = |source| Door::new(stream, epoch, source, now, Arc::downgrade(&line));
+        let doors = (door(Source::Video(0)), door(Source::Audio));
+        let session = Box::new(session);
+        let taken = self.ask(shard, |reply| Command::Adopt { session, reply });
+        match (taken.await, mailbox) {
+            (Some(()), Some(mailbox)) => Ok(Ingest::new(id, now, doors, mailbox)),
+            _ => Err(OfferError::Busy {
+                retry_after: Duration::from_secs(2),
+            }),
+        }
     }
 
     /// Answers a WHEP offer.

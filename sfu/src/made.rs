@@ -1,18 +1,11 @@
 //! [`MadeLayer`]: the entrance for a layer that the server makes itself, as of a ladder.
-//!
-//! What is handed over travels as a message to the shard of the publisher, which makes packets of it
-//! (`packetise`) and has the layer beside those that the publisher sends. The publisher holds the
-//! [`Line`], the layer only looks at it: so each of them sees when the other is gone.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::ids::StreamId;
-use crate::shard::Message;
-use crate::thread::{Mailbox, Parcel};
+use crate::fed::Door;
+use crate::thread::Mailbox;
 
 /// A layer of H264 that the server makes of what a publisher sends. Dropping it removes the layer
 /// within a fraction of a second; so does the end of the publisher, or another that takes over.
@@ -21,49 +14,6 @@ pub struct MadeLayer {
     door: Door,
     mailbox: Mailbox,
 }
-
-/// A layer as who feeds it knows it.
-#[derive(Debug)]
-pub(crate) struct Door {
-    stream: StreamId,
-    epoch: u32,
-    layer: usize,
-    /// What times count from.
-    zero: Instant,
-    line: Weak<Line>,
-}
-
-/// What a layer and its publisher share.
-#[derive(Debug, Default)]
-pub(crate) struct Line {
-    /// Access units on their way.
-    waiting: AtomicUsize,
-    /// Whether one was lost since the last that found room.
-    has_lost: AtomicBool,
-}
-
-/// An access unit on its way.
-#[derive(Debug)]
-pub(crate) struct MadeUnit {
-    pub(crate) stream: StreamId,
-    pub(crate) epoch: u32,
-    pub(crate) layer: usize,
-    pub(crate) captured: Instant,
-    pub(crate) bytes: Bytes,
-    /// Whether one before it was lost.
-    pub(crate) is_after_loss: bool,
-    _place: Place,
-}
-
-/// A place among those that wait, given back when it is dropped.
-#[derive(Debug)]
-struct Place(Arc<Line>);
-
-/// Access units that may wait for the shard: a second of them. What comes when there is no room is
-/// lost, with all up to the next key frame.
-const MOST_WAITING: usize = 32;
-/// Longest access unit, in bytes.
-const MOST_BYTES: usize = 2 * 1024 * 1024;
 
 impl MadeLayer {
     pub(crate) fn new(door: Door, mailbox: Mailbox) -> Self {
@@ -76,112 +26,12 @@ impl MadeLayer {
     ///
     /// Never waits. Returns false when there was no room, or the publisher is gone.
     pub fn push(&self, pts: Duration, bytes: Bytes) -> bool {
-        let is_sent = self.door.unit(pts, bytes).is_some_and(|unit| {
-            let parcel = Parcel::Message(Message::Made(unit));
-            self.mailbox.send(parcel).is_ok()
-        });
-        if !is_sent {
-            self.door.note_loss();
-        }
-        is_sent
+        self.door.push(&self.mailbox, pts, bytes)
     }
 
     /// Whether the publisher is still there.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.door.line.strong_count() > 0
-    }
-}
-
-impl Door {
-    pub(crate) fn new(
-        stream: StreamId,
-        epoch: u32,
-        layer: usize,
-        zero: Instant,
-        line: Weak<Line>,
-    ) -> Self {
-        Self {
-            stream,
-            epoch,
-            layer,
-            zero,
-            line,
-        }
-    }
-
-    /// An access unit that finds room.
-    pub(crate) fn unit(&self, pts: Duration, bytes: Bytes) -> Option<MadeUnit> {
-        if bytes.len() > MOST_BYTES {
-            return None;
-        }
-        let captured = self.zero.checked_add(pts)?;
-        let place = Place::take(self.line.upgrade()?)?;
-        Some(MadeUnit {
-            stream: self.stream,
-            epoch: self.epoch,
-            layer: self.layer,
-            captured,
-            bytes,
-            is_after_loss: place.0.has_lost.swap(false, Ordering::Relaxed),
-            _place: place,
-        })
-    }
-
-    /// A unit was lost.
-    pub(crate) fn note_loss(&self) {
-        if let Some(line) = self.line.upgrade() {
-            line.has_lost.store(true, Ordering::Relaxed);
-        }
-    }
-}
-
-impl Line {
-    /// Whether nobody feeds the layer any more.
-    pub(crate) fn is_left(line: &Arc<Self>) -> bool {
-        Arc::weak_count(line) == 0
-    }
-}
-
-impl Place {
-    fn take(line: Arc<Line>) -> Option<Self> {
-        let before = line.waiting.fetch_add(1, Ordering::Relaxed);
-        let place = Self(line);
-        (before < MOST_WAITING).then_some(place)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_more_waits_than_there_is_room_for() {
-        #[expect(clippy::disallowed_methods, reason = "a base for virtual time")]
-        let zero = Instant::now();
-        let line = Arc::new(Line::default());
-        let door = Door::new(StreamId::from(1), 1, 1, zero, Arc::downgrade(&line));
-        let unit = || door.unit(Duration::ZERO, Bytes::from_static(&[0, 0, 1, 0x65]));
-        let mut waiting: Vec<_> = (0..MOST_WAITING).filter_map(|_| unit()).collect();
-        assert_eq!(waiting.len(), MOST_WAITING);
-        assert!(unit().is_none() && unit().is_none());
-        door.note_loss();
-        waiting.pop();
-        let told: Vec<_> = (0..2)
-            .map(|_| unit().map(|unit| unit.is_after_loss))
-            .collect();
-        assert_eq!(told, [Some(true), Some(false)]);
-        waiting.clear();
-        let large = Bytes::from(vec![0; MOST_BYTES + 1]);
-        assert!(door.unit(Duration::ZERO, large).is_none());
-        assert!(!Line::is_left(&line));
-        drop(line);
-        assert!(unit().is_none(), "the publisher is gone");
+        self.door.is_open()
     }
 }

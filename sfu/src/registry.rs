@@ -70,6 +70,14 @@ impl Registry {
         inner.pending.insert(id, session);
     }
 
+    /// Puts a session down that a shard is about to get.
+    pub(crate) fn add_owned(&self, session: &Session, shard: usize) {
+        let mut inner = self.lock();
+        let id = session.id();
+        inner.ufrags.insert(session.ufrag().to_owned(), id);
+        inner.places.insert(id, Place::Shard(shard));
+    }
+
     /// Gives the pending session with this ufrag to `shard` if `accepts` says that the request is
     /// really meant for it.
     pub(crate) fn adopt(

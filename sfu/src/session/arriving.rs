@@ -8,7 +8,7 @@ use str0m::rtp::RtpPacket;
 use super::making::Making;
 use super::numbering::Numbering;
 use crate::keyframe::{Asked, RequestLimiter};
-use crate::packet::LayerFormat;
+use crate::packet::{LayerFormat, Origin};
 use crate::rate::RateMeter;
 use crate::stats::LayerStats;
 
@@ -108,7 +108,7 @@ impl LayerIn {
             nacks: self.nacks,
             plis: self.plis,
             active: self.track.is_active(now),
-            made: self.making.is_some(),
+            made: format.origin == Origin::Made,
         }
     }
 }

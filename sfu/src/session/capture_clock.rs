@@ -4,8 +4,6 @@ use std::time::{Duration, Instant};
 
 use str0m::rtp::RtpPacket;
 
-use crate::packet::VIDEO_CLOCK;
-
 /// Capture time by the last sender report, in µs since the Unix epoch of the publisher's clock.
 pub(super) fn capture_time(rtp: &RtpPacket, clock: u32) -> Option<i64> {
     let report = rtp.last_sender_info?;
@@ -47,10 +45,16 @@ impl CaptureClock {
         }
     }
 
-    /// The RTP timestamp of video that was captured then, on a clock of our own.
-    pub(super) fn timestamp_of(&self, captured: Instant) -> u32 {
+    /// When it was captured, in µs on a clock of our own.
+    pub(super) fn capture_us(&self, captured: Instant) -> i64 {
         let since_start = captured.saturating_duration_since(self.start);
-        let ticks = since_start.as_nanos() * u128::from(VIDEO_CLOCK) / 1_000_000_000;
+        i64::try_from(since_start.as_micros()).unwrap_or(i64::MAX)
+    }
+
+    /// The RTP timestamp of what was captured then, on a clock of our own.
+    pub(super) fn timestamp_of(&self, captured: Instant, clock: u32) -> u32 {
+        let since_start = captured.saturating_duration_since(self.start);
+        let ticks = since_start.as_nanos() * u128::from(clock) / 1_000_000_000;
         #[expect(
             clippy::cast_possible_truncation,
             reason = "RTP timestamps are modulo 2^32"

@@ -4,25 +4,21 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use str0m::format::CodecSpec;
-use str0m::rtp::ExtensionValues;
 
-use super::arriving::{Arrived, LayerIn, TrackIn};
+use super::arriving::{LayerIn, TrackIn};
+use super::fed::{FIRST_SEQ, Numbers};
 use super::publisher::Publisher;
 use super::{Link, Outbox};
-use crate::made::{Line, MadeUnit};
-use crate::packet::{LayerFormat, Origin, Packet, Source, VIDEO_CLOCK};
-use crate::packetise::packetise;
-use crate::video::{self, VideoCodec};
+use crate::fed::Line;
+use crate::packet::{LayerFormat, Origin, VIDEO_CLOCK};
+use crate::video::VideoCodec;
 
 /// What a layer has beside its track when the server makes it.
 #[derive(Debug)]
 pub(super) struct Making {
     /// `None` when nobody feeds it any more.
     line: Option<Arc<Line>>,
-    next_seq: u64,
-    timestamp: Option<u32>,
-    /// Whether something is missing since the last key frame.
-    is_broken: bool,
+    numbers: Numbers,
     /// When key frames were asked for on its behalf, until it has one.
     asked: Option<Instant>,
 }
@@ -73,9 +69,7 @@ impl Publisher {
         let track = TrackIn::new(now, FIRST_SEQ, 0, VIDEO_CLOCK, None);
         let making = Making {
             line: None,
-            next_seq: FIRST_SEQ,
-            timestamp: None,
-            is_broken: false,
+            numbers: Numbers::new(),
             asked: None,
         };
         let mut layer = LayerIn::new(now, None, track, self.request_interval);
@@ -98,58 +92,6 @@ impl Publisher {
         }
     }
 
-    /// Takes an access unit of a made layer.
-    pub(crate) fn take_made(
-        &mut self,
-        link: &Link,
-        now: Instant,
-        unit: &MadeUnit,
-        outbox: &mut Outbox,
-    ) {
-        let timestamp = self.clock.timestamp_of(unit.captured);
-        let payloads = packetise(&unit.bytes);
-        let inspect = |payload: &Arc<[u8]>| video::inspect(VideoCodec::H264, payload);
-        let is_keyframe = payloads
-            .iter()
-            .any(|payload| inspect(payload).starts_keyframe);
-        let count = payloads.len();
-        let making = (self.layers.get_mut(unit.layer)).and_then(|l| l.making.as_mut());
-        let Some(making) = making.filter(|making| making.line.is_some()) else {
-            return;
-        };
-        making.is_broken |= unit.is_after_loss;
-        let Some(first_seq) = making.number(timestamp, is_keyframe, count as u64) else {
-            return;
-        };
-        let source = Source::Video(unit.layer);
-        for ((number, payload), seq) in payloads.into_iter().enumerate().zip(first_seq..) {
-            let facts = inspect(&payload);
-            let arrived = Arrived {
-                seq,
-                timestamp,
-                marker: number + 1 == count,
-                bytes: payload.len(),
-            };
-            let starts_keyframe = self.count(link, now, source, arrived, facts, outbox);
-            self.pending.push(Arc::new(Packet {
-                source,
-                seq,
-                timestamp,
-                marker: arrived.marker,
-                payload,
-                arrival: now,
-                // It comes later than what was captured with it: at a switch time goes on by
-                // arrivals, as it does where nobody tells of captures.
-                capture_us: None,
-                wallclock: unit.captured.min(now),
-                starts_keyframe,
-                discardable: facts.discardable,
-                vp8: None,
-                extensions: ExtensionValues::default(),
-            }));
-        }
-    }
-
     /// Withdraws layers that nobody feeds any more.
     pub(super) fn withdraw_left(&mut self, link: &Link, outbox: &mut Outbox) {
         for index in 0..self.layers.len() {
@@ -165,18 +107,9 @@ impl Publisher {
 }
 
 impl Making {
-    /// The first number for the packets of the next access unit; `None` when it is of no use.
-    fn number(&mut self, timestamp: u32, is_keyframe: bool, packets: u64) -> Option<u64> {
-        let is_later = |before: u32| timestamp.wrapping_sub(before).cast_signed() > 0;
-        let rises = self.timestamp.is_none_or(is_later);
-        self.is_broken = !rises || self.is_broken && !is_keyframe;
-        if self.is_broken {
-            return None;
-        }
-        self.timestamp = Some(timestamp);
-        let first = self.next_seq;
-        self.next_seq += packets;
-        Some(first)
+    /// The numbers for its packets, while somebody feeds it.
+    pub(super) fn numbers(&mut self) -> Option<&mut Numbers> {
+        self.line.is_some().then_some(&mut self.numbers)
     }
 
     /// Whether the wish for a key frame of this layer is one of the publisher's layers: their key
@@ -194,6 +127,3 @@ impl Making {
         self.asked = None;
     }
 }
-
-/// Where the numbers of a made layer begin; room for what is counted below.
-const FIRST_SEQ: u64 = 1 << 16;

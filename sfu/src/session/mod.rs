@@ -7,6 +7,7 @@
 mod arriving;
 mod capture_clock;
 mod catch_up;
+mod fed;
 mod loss;
 mod making;
 mod numbering;
@@ -29,12 +30,15 @@ use str0m::{IceCreds, Input, Rtc, RtcConfig};
 use crate::calls::{Answer, OfferError, PatchError, Patched};
 use crate::egress::{TransmitQueue, drain_into};
 use crate::event::{CloseReason, Event, Role};
+use crate::fed::Line;
 use crate::ids::{SessionId, StreamId};
+use crate::ingest::IngestTracks;
 use crate::lenient::Incomplete;
 use crate::registry::StreamShared;
 use crate::sdp::{self, Accepted, Offer};
 use crate::settings::{self, Settings};
 use crate::stats::SessionStats;
+use crate::video::VideoCodec;
 
 pub(crate) use arriving::{PAUSED_AFTER, bits};
 pub(crate) use publisher::Publisher;
@@ -138,6 +142,28 @@ impl Session {
         let epoch = shared.begin_epoch(video, layers);
         let kind = Kind::Publisher(Box::new(Publisher::new(epoch, now, &settings.config)));
         Ok((Self { link, kind }, answer))
+    }
+
+    /// A publisher that is no peer of ours. Returns the line that it is fed over, and its number, too.
+    pub(crate) fn ingest(
+        settings: &Settings,
+        now: Instant,
+        stream: StreamId,
+        shared: Arc<StreamShared>,
+        tracks: IngestTracks,
+    ) -> (Self, Arc<Line>, u32) {
+        let video = tracks.video.then_some(VideoCodec::H264);
+        let epoch = shared.begin_epoch(video, usize::from(tracks.video));
+        // It makes key frames when it likes.
+        shared.set_answers_pli(false);
+        let line = Arc::new(Line::default());
+        let fed = Arc::clone(&line);
+        let publisher = Publisher::ingest(epoch, now, &settings.config, tracks, fed);
+        let session = Self {
+            link: Link::detached(settings, now, stream, shared),
+            kind: Kind::Publisher(Box::new(publisher)),
+        };
+        (session, line, epoch)
     }
 
     /// Answers a WHEP offer.
@@ -249,6 +275,57 @@ impl Session {
 }
 
 impl Link {
+    /// For a session without a peer: its `Rtc` is there for what all sessions have, and connects to
+    /// nobody.
+    fn detached(
+        settings: &Settings,
+        now: Instant,
+        stream: StreamId,
+        shared: Arc<StreamShared>,
+    ) -> Self {
+        let mut rtc = RtcConfig::new().set_ice_lite(true).build(now);
+        let credentials = rtc.direct_api().local_ice_credentials();
+        let mut link = Self::new(settings, now, stream, shared, rtc, credentials);
+        link.connected_at = Some(now);
+        link
+    }
+
+    fn new(
+        settings: &Settings,
+        now: Instant,
+        stream: StreamId,
+        shared: Arc<StreamShared>,
+        rtc: Rtc,
+        credentials: IceCreds,
+    ) -> Self {
+        let limits = &settings.config.limits;
+        Self {
+            id: SessionId::random(),
+            stream,
+            shared,
+            rtc,
+            offer: String::new(),
+            created: now,
+            connected_at: None,
+            last_received: now,
+            remotes: Vec::new(),
+            deadline: now,
+            scheduled: None,
+            closing: None,
+            channels: Vec::new(),
+            limits: ChannelLimits {
+                channels: limits.channels,
+                message_bytes: limits.message_bytes,
+            },
+            rtt: None,
+            transport: Protocol::Udp,
+            ingress_loss: None,
+            egress_loss: None,
+            ufrag: credentials.ufrag,
+            password: credentials.pass,
+        }
+    }
+
     fn open(
         settings: &Settings,
         now: Instant,
@@ -273,41 +350,16 @@ impl Link {
             rtc.add_local_candidate(candidate);
         }
         let answer = accept(&mut rtc, &accepted.sdp).map_err(OfferError::InvalidSdp)?;
-        let IceCreds { ufrag, pass } = rtc.direct_api().local_ice_credentials();
-        let id = SessionId::random();
-        let link = Self {
-            id,
-            stream,
-            shared,
-            rtc,
-            offer: accepted.sdp,
-            created: now,
-            connected_at: None,
-            last_received: now,
-            remotes: Vec::new(),
-            deadline: now,
-            scheduled: None,
-            closing: None,
-            channels: Vec::new(),
-            limits: ChannelLimits {
-                channels: limits.channels,
-                message_bytes: limits.message_bytes,
-            },
-            rtt: None,
-            transport: Protocol::Udp,
-            ingress_loss: None,
-            egress_loss: None,
-            ufrag: ufrag.clone(),
-            password: pass,
+        let credentials = rtc.direct_api().local_ice_credentials();
+        let ice_tag = credentials.ufrag.clone();
+        let mut link = Self::new(settings, now, stream, shared, rtc, credentials);
+        link.offer = accepted.sdp;
+        let answer = Answer {
+            session: link.id,
+            sdp: answer,
+            ice_tag,
         };
-        Ok((
-            link,
-            Answer {
-                session: id,
-                sdp: answer,
-                ice_tag: ufrag,
-            },
-        ))
+        Ok((link, answer))
     }
 
     /// Takes trickled candidates, or restarts ICE with the credentials of the fragment.

@@ -11,6 +11,7 @@ use str0m::stats::MediaIngressStats;
 
 use super::arriving::{Arrived, LayerIn, PAUSED_AFTER, TrackIn};
 use super::capture_clock::{CaptureClock, capture_time};
+use super::fed::Ingesting;
 use super::{Link, Outbox, millis};
 use crate::config::Config;
 use crate::event::Event;
@@ -33,7 +34,9 @@ pub(crate) struct Publisher {
     /// SSRCs that another took the place of; what still comes of them is late.
     replaced: Vec<(Ssrc, Instant)>,
     pub(super) layers: Vec<LayerIn>,
-    audio: Option<TrackIn>,
+    pub(super) audio: Option<TrackIn>,
+    /// For one that is no peer.
+    pub(super) ingesting: Option<Ingesting>,
     pub(super) clock: CaptureClock,
     last_media: Option<Instant>,
     is_flowing: bool,
@@ -67,6 +70,7 @@ impl Publisher {
             replaced: Vec::new(),
             layers: Vec::new(),
             audio: None,
+            ingesting: None,
             clock: CaptureClock::new(now),
             last_media: None,
             is_flowing: false,
@@ -311,7 +315,7 @@ impl Publisher {
         }
     }
 
-    fn note_flow(&mut self, link: &Link, now: Instant, outbox: &mut Outbox) {
+    pub(super) fn note_flow(&mut self, link: &Link, now: Instant, outbox: &mut Outbox) {
         self.last_media = Some(now);
         if !self.is_flowing {
             self.is_flowing = true;

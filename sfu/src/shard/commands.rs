@@ -8,11 +8,11 @@ use tokio::sync::oneshot;
 
 use super::Shard;
 use crate::calls::{LayerChoice, LayerError, PatchError, Patched};
-use crate::event::CloseReason;
+use crate::event::{CloseReason, Event};
+use crate::fed::Door;
 use crate::ids::{SessionId, StreamId};
-use crate::made::Door;
 use crate::packet::Slice;
-use crate::session::Kind;
+use crate::session::{Kind, Session};
 use crate::stats::{SessionStats, StreamStats};
 use crate::stream::Stream;
 use crate::tap::{self, Feed};
@@ -39,6 +39,11 @@ pub(crate) enum Command {
         rid: String,
         zero: Instant,
         reply: oneshot::Sender<Option<Door>>,
+    },
+    /// Takes a session that needs no peer.
+    Adopt {
+        session: Box<Session>,
+        reply: oneshot::Sender<()>,
     },
     Patch {
         session: SessionId,
@@ -101,6 +106,10 @@ impl Shard {
             } => {
                 let _ = reply.send(self.make_layer(now, stream, &rid, zero));
             }
+            Command::Adopt { session, reply } => {
+                self.take_in(now, *session);
+                let _ = reply.send(());
+            }
             Command::Patch {
                 session,
                 fragment,
@@ -130,6 +139,17 @@ impl Shard {
                 let _ = reply.send(self.session_stats(now, session));
             }
         }
+    }
+
+    fn take_in(&mut self, now: Instant, session: Session) {
+        let event = Event::Connected {
+            session: session.link.id,
+            stream: session.link.stream,
+            role: session.role(),
+        };
+        self.outbox.events.push(event);
+        let key = self.insert(session);
+        self.follow_tap(now, key);
     }
 
     pub(super) fn end_stream(&mut self, now: Instant, stream: StreamId) {

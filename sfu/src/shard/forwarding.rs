@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use super::{Message, Shard, Target};
 use crate::event::CloseReason;
+use crate::fed::{Door, FedUnit};
 use crate::ids::StreamId;
-use crate::made::{Door, MadeUnit};
-use crate::packet::Slice;
+use crate::packet::{Slice, Source};
 use crate::registry::StreamShared;
 use crate::session::{Kind, Publisher, Session};
 use crate::stats::{count, count_by};
@@ -142,21 +142,21 @@ impl Shard {
                 let made = publisher.make_layer(&session.link, now, rid, outbox);
                 door = made.map(|(layer, line)| {
                     let line = Arc::downgrade(&line);
-                    Door::new(stream, epoch, layer, zero, line)
+                    Door::new(stream, epoch, Source::Video(layer), zero, line)
                 });
             }
         });
         door
     }
 
-    /// Takes an access unit of a made layer, unless its publisher is gone.
-    pub(super) fn take_made(&mut self, now: Instant, unit: &MadeUnit) {
+    /// Takes an access unit that is handed over, unless its publisher is gone.
+    pub(super) fn take_fed(&mut self, now: Instant, unit: &FedUnit) {
         let Some(key) = self.publisher_of(unit.stream, unit.epoch) else {
             return;
         };
         self.with_session(now, key, |session, outbox| {
             if let Kind::Publisher(publisher) = &mut session.kind {
-                publisher.take_made(&session.link, now, unit, outbox);
+                publisher.take_fed(&mut session.link, now, unit, outbox);
             }
         });
     }

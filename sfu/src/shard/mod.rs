@@ -26,9 +26,9 @@ use str0m::net::{Protocol, Receive};
 
 use crate::demux;
 use crate::event::{CloseReason, Event, Role};
+use crate::fed::FedUnit;
 use crate::ids::{SessionId, StreamId};
 use crate::lenient::Incomplete;
-use crate::made::MadeUnit;
 use crate::packet::Slice;
 use crate::registry::Registry;
 use crate::session::{Kind, Outbox, Session};
@@ -99,8 +99,8 @@ pub(crate) enum Message {
     Keyframes {
         stream: StreamId,
     },
-    /// Of a layer that the server makes.
-    Made(MadeUnit),
+    /// What did not arrive as packets.
+    Fed(FedUnit),
     Stray {
         protocol: Protocol,
         source: SocketAddr,
@@ -423,7 +423,7 @@ impl Shard {
             Message::Slice(slice) => self.distribute(now, &slice, false),
             Message::Keyframe { stream, layer } => self.request_keyframe(now, stream, layer),
             Message::Keyframes { stream } => self.request_keyframes(now, stream),
-            Message::Made(unit) => self.take_made(now, &unit),
+            Message::Fed(unit) => self.take_fed(now, &unit),
             Message::Stray {
                 protocol,
                 source,

@@ -106,7 +106,11 @@ impl Shard {
             return;
         }
         let stream = link.stream;
-        if matches!(session.kind, Kind::Publisher(_)) {
+        if let Kind::Publisher(publisher) = &session.kind {
+            if publisher.is_left() {
+                self.close(now, key, CloseReason::RemoteClosed);
+                return;
+            }
             self.follow_tap(now, key);
             self.with_session(now, key, |session, outbox| {
                 if let Kind::Publisher(publisher) = &mut session.kind {

@@ -10,7 +10,7 @@ use super::encoder::SPS_360;
 use super::tapping::Listener;
 use super::*;
 use crate::calls::LayerChoice;
-use crate::made::Door;
+use crate::fed::Door;
 use crate::shard::Command;
 use crate::stats::LayerStats;
 use crate::tap::{LEAD, Track};
@@ -82,7 +82,7 @@ impl World {
                     Some(unit) => {
                         let shared = self.registry.stream(stream()).expect("it is live");
                         let shard = shared.publisher_shard().unwrap_or(0);
-                        self.tell(shard, Message::Made(unit));
+                        self.tell(shard, Message::Fed(unit));
                     }
                     None => ladder.refused += 1,
                 }
@@ -129,7 +129,7 @@ impl Ladder {
 }
 
 /// An access unit of 640x360 whose every NAL unit ends with a mark.
-fn picture(mark: Mark) -> Bytes {
+pub(super) fn picture(mark: Mark) -> Bytes {
     let units: &[(u8, &[u8])] = if mark.is_key {
         &[
             (0x67, &SPS_360[1..]),

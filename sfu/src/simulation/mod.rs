@@ -27,6 +27,7 @@ use crate::shard::{Datagram, Message, Shard, Target};
 
 mod encoder;
 mod faults;
+mod ingest;
 mod lossy;
 mod making;
 mod mark;
