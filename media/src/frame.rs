@@ -33,6 +33,8 @@ pub enum Codec {
     H264,
     /// Opus packets (RFC 6716), 48 kHz.
     Opus,
+    /// AAC frames with their ADTS headers (ISO/IEC 14496-3 §1.A.3.2): to be transcoded.
+    Aac,
     /// H.265 access units with start codes (ITU-T H.265 annex B).
     H265,
     /// VP8 frames (RFC 6386): to be transcoded, not packaged.
@@ -115,6 +117,15 @@ pub struct Ladder {
     pub rungs: Vec<Rung>,
 }
 
+/// Opus that is made of AAC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpusJob {
+    /// What its units are known by.
+    pub track: u8,
+    /// Of its bit stream.
+    pub bits_a_second: u32,
+}
+
 /// One of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rung {
@@ -175,6 +186,8 @@ pub(crate) enum ToWorker {
     Track(Track),
     /// All units are to be transcoded; at the beginning.
     Ladder(Ladder),
+    /// All units are AAC, and are to become Opus; at the beginning.
+    ToOpus(OpusJob),
     Unit(Unit),
     /// Asks for [`FromWorker::Alive`].
     Ping,
@@ -304,6 +317,7 @@ const TRACK: u8 = 2;
 const UNIT: u8 = 3;
 const PING: u8 = 4;
 const LADDER: u8 = 5;
+const TO_OPUS: u8 = 6;
 const INIT: u8 = 11;
 const PART: u8 = 12;
 const PROBLEM: u8 = 13;
@@ -326,6 +340,10 @@ impl Frame for ToWorker {
                 put_json(body, ladder);
                 LADDER
             }
+            Self::ToOpus(job) => {
+                put_json(body, job);
+                TO_OPUS
+            }
             Self::Unit(unit) => {
                 put_unit(body, unit);
                 UNIT
@@ -339,6 +357,7 @@ impl Frame for ToWorker {
         match kind {
             SETTINGS => json(&body).map(Self::Settings).ok_or_else(malformed),
             TRACK => json(&body).map(Self::Track).ok_or_else(malformed),
+            TO_OPUS => json(&body).map(Self::ToOpus).ok_or_else(malformed),
             LADDER => json(&body).map(Self::Ladder).ok_or_else(malformed),
             UNIT => unit(&mut body).map(Self::Unit).ok_or_else(malformed),
             PING => Ok(Self::Ping),
@@ -411,9 +430,10 @@ impl Frame for FromWorker {
 }
 
 /// By the numbers that frames name them by.
-const CODECS: [Codec; 6] = [
+const CODECS: [Codec; 7] = [
     Codec::H264,
     Codec::Opus,
+    Codec::Aac,
     Codec::H265,
     Codec::Vp8,
     Codec::Vp9,
@@ -539,6 +559,10 @@ mod tests {
         };
         round(ToWorker::Unit(unit.clone()));
         round(FromWorker::Unit(unit));
+        round(ToWorker::ToOpus(OpusJob {
+            track: 1,
+            bits_a_second: 128_000,
+        }));
         round(ToWorker::Ladder(Ladder {
             source: Codec::Vp8,
             frame_rate: 30,

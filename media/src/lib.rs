@@ -2,7 +2,7 @@
 //!
 //! The server side is [`Packager`]: it takes access units ([`Unit`]), starts `tallylight
 //! media-worker`, and feeds an [`hls::Origin`] with what comes back; and [`Transcoder`], which has a
-//! child make access units of other sizes. The child side is [`run_worker`]. Between them runs a socket with length-capped frames. Encoders and muxers are C
+//! child make access units of other sizes, or Opus of AAC. The child side is [`run_worker`]. Between them runs a socket with length-capped frames. Encoders and muxers are C
 //! code that reads what strangers sent: when the child dies, the stream's HLS has a discontinuity and
 //! nothing else happens.
 
@@ -14,6 +14,7 @@ mod feed;
 mod frame;
 mod ladder;
 mod muxer;
+mod opus;
 mod package;
 mod packager;
 mod pictures;
@@ -30,7 +31,7 @@ mod waiting;
 mod worker;
 
 pub use encoders::find_encoder;
-pub use frame::{Codec, FrameError, Ladder, Rung, Thumbnail, TrackKind, Unit};
+pub use frame::{Codec, FrameError, Ladder, OpusJob, Rung, Thumbnail, TrackKind, Unit};
 pub use packager::{Config, Packager};
 pub use plugins::missing_plugins;
 pub use supervisor::Worker;

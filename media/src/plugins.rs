@@ -4,13 +4,15 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 
 /// Elements, and the Debian package that each is in.
-const NEEDED: [(&str, &str); 11] = [
+const NEEDED: [(&str, &str); 13] = [
     ("appsink", "gstreamer1.0-plugins-base"),
     ("opusdec", "gstreamer1.0-plugins-base"),
     ("audioconvert", "gstreamer1.0-plugins-base"),
     ("audioresample", "gstreamer1.0-plugins-base"),
     ("audiorate", "gstreamer1.0-plugins-base"),
+    ("opusenc", "gstreamer1.0-plugins-base"),
     ("avenc_aac", "gstreamer1.0-libav"),
+    ("avdec_aac", "gstreamer1.0-libav"),
     ("avdec_h264", "gstreamer1.0-libav"),
     ("videoconvert", "gstreamer1.0-plugins-base"),
     ("videoscale", "gstreamer1.0-plugins-base"),

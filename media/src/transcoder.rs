@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use crate::frame::{FromWorker, Ladder, ToWorker, Unit};
+use crate::frame::{FromWorker, Ladder, OpusJob, ToWorker, Unit};
 use crate::supervisor::{Work, Worker, supervise};
 
-/// Makes several sizes of one picture, in a child of its own: what is packaged untouched does not
+/// Makes several sizes of one picture, or Opus of AAC, in a child of its own: what is packaged untouched does not
 /// suffer from a decoder that fails or a machine that is too slow. Dropping it ends that.
 #[derive(Debug)]
 pub struct Transcoder {
@@ -29,10 +29,22 @@ impl Transcoder {
         let mut worker = worker;
         let encoder = ["--encoder".to_owned(), encoder.to_owned()];
         worker.arguments.extend(encoder);
+        let tracks = ladder.rungs.iter().map(|rung| rung.track).collect();
+        Self::run(worker, ToWorker::Ladder(ladder), tracks, made)
+    }
+
+    /// Starts making Opus of AAC, 48 kHz in stereo. What finds no room in `made` is lost.
+    #[must_use]
+    pub fn to_opus(worker: Worker, job: OpusJob, made: mpsc::Sender<Unit>) -> Self {
+        Self::run(worker, ToWorker::ToOpus(job), vec![job.track], made)
+    }
+
+    fn run(worker: Worker, job: ToWorker, tracks: Vec<u8>, made: mpsc::Sender<Unit>) -> Self {
         let (units, queue) = mpsc::channel(QUEUE);
         let (watched, watching) = watch::channel(None);
         let mut run = Run {
-            ladder,
+            job,
+            tracks,
             queue,
             made,
             broken: BTreeSet::new(),
@@ -64,16 +76,18 @@ impl Drop for Transcoder {
 }
 
 struct Run {
-    ladder: Ladder,
+    job: ToWorker,
+    /// What it makes.
+    tracks: Vec<u8>,
     queue: mpsc::Receiver<Unit>,
     made: mpsc::Sender<Unit>,
-    /// Rungs that go on at their next key frame.
+    /// Those of them that go on at their next key frame.
     broken: BTreeSet<u8>,
 }
 
 impl Work for Run {
     fn opening(&self) -> Vec<ToWorker> {
-        vec![ToWorker::Ladder(self.ladder.clone())]
+        vec![self.job.clone()]
     }
 
     async fn next(&mut self) -> Option<ToWorker> {
@@ -88,8 +102,8 @@ impl Work for Run {
             ));
         };
         let track = unit.track;
-        if !self.ladder.rungs.iter().any(|rung| rung.track == track) {
-            return Err("it made a rung that there is not".to_owned());
+        if !self.tracks.contains(&track) {
+            return Err("it made a track that there is not".to_owned());
         }
         if unit.keyframe {
             self.broken.remove(&track);
@@ -102,8 +116,7 @@ impl Work for Run {
 
     fn renew(&mut self) -> bool {
         while self.queue.try_recv().is_ok() {}
-        let rungs = self.ladder.rungs.iter();
-        self.broken.extend(rungs.map(|rung| rung.track));
+        self.broken.extend(&self.tracks);
         !self.queue.is_closed()
     }
 }

@@ -13,6 +13,7 @@ use std::thread;
 use crate::encoders::Encoder;
 use crate::frame::{self, Frame as _, FrameError, FromWorker, ToWorker};
 use crate::ladder::Rungs;
+use crate::opus::ToOpus;
 use crate::package::Package;
 use crate::plugins;
 use crate::problems::Problems;
@@ -73,6 +74,7 @@ fn read(
     let mut package = Package::new(out.clone());
     let mut problems = Problems::new(out.clone());
     let mut rungs: Option<Rungs> = None;
+    let mut to_opus: Option<ToOpus> = None;
     while let Some(frame) = frame::read(&mut socket)? {
         match frame {
             ToWorker::Settings(settings) => package.set(settings),
@@ -81,9 +83,11 @@ fn read(
                 let out = out.clone();
                 rungs = encoder.map(|encoder| Rungs::new(ladder, encoder, out));
             }
-            ToWorker::Unit(unit) => match &mut rungs {
-                Some(rungs) => problems.note(rungs.take(unit)),
-                None => package.take(unit),
+            ToWorker::ToOpus(job) => to_opus = Some(ToOpus::new(job, out.clone())),
+            ToWorker::Unit(unit) => match (&mut rungs, &mut to_opus) {
+                (Some(rungs), _) => problems.note(rungs.take(unit)),
+                (None, Some(to_opus)) => problems.note(to_opus.take(unit)),
+                (None, None) => package.take(unit),
             },
             ToWorker::Ping => {
                 let _ = out.send(FromWorker::Alive);
@@ -91,6 +95,9 @@ fn read(
         }
     }
     package.end_run();
+    if let Some(mut to_opus) = to_opus {
+        to_opus.finish();
+    }
     Ok(())
 }
 

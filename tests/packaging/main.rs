@@ -13,6 +13,7 @@ mod checker;
 mod codecs;
 mod cost;
 mod faults;
+mod opus;
 mod renditions;
 mod sandbox;
 mod stage;

@@ -57,7 +57,7 @@ pub(crate) fn take_apart(codec: Codec, unit: &Bytes) -> Option<Picture> {
         Codec::H265 => h265::take_apart(unit),
         Codec::Vp9 => vp9::take_apart(unit),
         Codec::Av1 => av1::take_apart(unit),
-        Codec::Vp8 | Codec::Opus => return None,
+        Codec::Vp8 | Codec::Opus | Codec::Aac => return None,
     })
 }
 
