@@ -29,7 +29,7 @@ use crate::request::{self, Front};
 use crate::sign_in;
 use crate::spa;
 use crate::streams::Streams;
-use crate::telemetry::{Metrics, show_numbers};
+use crate::telemetry::{HTTP_SECONDS, Metrics, show_numbers};
 
 /// What the routes stand on.
 #[derive(Debug, Clone)]
@@ -208,6 +208,6 @@ async fn observe(State(clock): State<Clock>, request: Request, next: Next) -> Re
         ("status", status.to_string()),
     ];
     metrics::counter!("tallylight_http_requests_total", &labels).increment(1);
-    metrics::histogram!("tallylight_http_request_seconds").record(took.as_secs_f64());
+    HTTP_SECONDS.record(took);
     response
 }
