@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::io;
 use std::ops::Range;
 use std::path::Path;
+use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
@@ -14,14 +15,17 @@ use axum::http::header::{
     CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
     IF_NONE_MATCH, IF_RANGE, RANGE, VARY,
 };
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
-use axum::middleware::Next;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+use futures_util::future::{Either, MapOk, Ready, TryFutureExt as _, ready};
 use futures_util::stream::iter;
 use hls::Rendered;
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use tokio_util::io::ReaderStream;
+use tower::{Layer, Service};
+
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
 /// How long an answer may be kept by whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,8 +73,12 @@ impl Content<'_> {
         self.ranged(size_bytes, request, |range| {
             let from = usize::try_from(range.start).unwrap_or(length);
             let to = usize::try_from(range.end).unwrap_or(length);
-            let pieces = body.slice(from..to).0.into_iter();
-            Body::from_stream(iter(pieces.map(Ok::<Bytes, Infallible>)))
+            let mut pieces = body.slice(from..to).0;
+            match pieces.len() {
+                // A part is of one piece, which goes out with its head in one call.
+                0 | 1 => Body::from(pieces.pop().unwrap_or_default()),
+                _ => Body::from_stream(iter(pieces.into_iter().map(Ok::<Bytes, Infallible>))),
+            }
         })
     }
 
@@ -102,9 +110,9 @@ impl Content<'_> {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.kind));
         if gzip {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-            return (headers, rendered.gzip()).into_response();
+            return answer(StatusCode::OK, headers, rendered.gzip().into());
         }
-        (headers, rendered.text()).into_response()
+        answer(StatusCode::OK, headers, rendered.text().into())
     }
 
     /// Answers with what `body` makes of the range that is asked for, of a content of that size.
@@ -136,11 +144,11 @@ impl Content<'_> {
             }
         };
         headers.insert(CONTENT_LENGTH, HeaderValue::from(range.end - range.start));
-        (status, headers, body(range)).into_response()
+        answer(status, headers, body(range))
     }
 
     fn headers(&self, suffix: &str) -> HeaderMap {
-        let mut headers = HeaderMap::new();
+        let mut headers = HeaderMap::with_capacity(HEADERS);
         headers.insert(CACHE_CONTROL, self.caching.value());
         if let Ok(tag) = HeaderValue::from_str(&format!("\"{}{suffix}\"", self.tag)) {
             headers.insert(ETAG, tag);
@@ -163,6 +171,18 @@ impl Content<'_> {
         }
         parse_range(range, size_bytes)
     }
+}
+
+/// Room for the headers of an answer with those that the middleware adds, so that the map does not
+/// grow on its way out.
+const HEADERS: usize = 24;
+
+/// Moves the headers into the answer, which as a tuple would copy them one by one.
+fn answer(status: StatusCode, headers: HeaderMap, body: Body) -> Response {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
 }
 
 /// No byte of the content lies in the range.
@@ -228,27 +248,54 @@ fn takes_gzip(request: &HeaderMap) -> bool {
     })
 }
 
-/// Middleware: pages of other sites may read it, without credentials.
-pub async fn open_to_all(request: Request, next: Next) -> Response {
-    let is_preflight = request.method() == Method::OPTIONS;
-    let mut response = if is_preflight {
-        StatusCode::NO_CONTENT.into_response()
-    } else {
-        next.run(request).await
-    };
+/// Layer: pages of other sites may read it, without credentials.
+#[derive(Debug, Clone, Copy)]
+pub struct OpenToAll;
+
+/// A service under [`OpenToAll`]. Written out, since `from_fn` boxes what it wraps and clones it
+/// twice for every request.
+#[derive(Debug, Clone)]
+pub struct Open<S>(S);
+
+impl<S> Layer<S> for OpenToAll {
+    type Service = Open<S>;
+
+    fn layer(&self, inner: S) -> Open<S> {
+        Open(inner)
+    }
+}
+
+impl<S: Service<Request, Response = Response>> Service<Request> for Open<S> {
+    type Response = Response;
+    type Error = S::Error;
+    type Future =
+        Either<Ready<Result<Response, S::Error>>, MapOk<S::Future, fn(Response) -> Response>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        // A preflight is answered for every address.
+        if request.method() == Method::OPTIONS {
+            let answer = opened(StatusCode::NO_CONTENT.into_response());
+            return Either::Left(ready(Ok(answer)));
+        }
+        Either::Right(self.0.call(request).map_ok(opened))
+    }
+}
+
+fn opened(mut response: Response) -> Response {
     let fixed = [
         (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
         (ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD"),
         (ACCESS_CONTROL_ALLOW_HEADERS, "range"),
         (ACCESS_CONTROL_EXPOSE_HEADERS, "content-range, etag"),
         (ACCESS_CONTROL_MAX_AGE, "86400"),
+        (RESOURCE_POLICY, "cross-origin"),
     ];
     let headers = response.headers_mut();
     headers.extend(fixed.map(|(name, value)| (name, HeaderValue::from_static(value))));
-    headers.insert(
-        "cross-origin-resource-policy",
-        HeaderValue::from_static("cross-origin"),
-    );
     response
 }
 

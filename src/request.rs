@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Path, Request, State};
+use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Path, Request};
 use axum::http::header::{COOKIE, HOST, ORIGIN};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName};
@@ -65,11 +65,11 @@ impl<S: Sync> FromRequestParts<S> for Client {
             .extensions
             .get()
             .cloned()
-            .ok_or_else(|| ApiError::Internal("a route lacks request::identify".to_owned()))
+            .ok_or_else(|| ApiError::Internal("a route lacks the router's middleware".to_owned()))
     }
 }
 
-/// What [`identify`] needs to know.
+/// How requests reach us, by which senders are identified.
 #[derive(Debug, Clone)]
 pub struct Front {
     proxies: Arc<[Network]>,
@@ -84,6 +84,16 @@ impl Front {
             proxies: http.trusted_proxies.clone().into(),
             public_origin: http.public_origin().map(Into::into),
         }
+    }
+
+    /// Who sent a request.
+    #[must_use]
+    pub fn identify(&self, request: &Request) -> Client {
+        let peer = request
+            .extensions()
+            .get::<ConnectInfo<SocketAddr>>()
+            .map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.0.ip());
+        self.client(peer.to_canonical(), request.headers())
     }
 
     fn trusts(&self, address: IpAddr) -> bool {
@@ -131,17 +141,6 @@ impl Front {
             .map_while(|value| forwarded_entry(value.trim()))
             .find(|address| !self.trusts(*address))
     }
-}
-
-/// Middleware: puts the [`Client`] into the request's extensions.
-pub async fn identify(State(front): State<Front>, mut request: Request, next: Next) -> Response {
-    let peer = request
-        .extensions()
-        .get::<ConnectInfo<SocketAddr>>()
-        .map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.0.ip());
-    let client = front.client(peer.to_canonical(), request.headers());
-    request.extensions_mut().insert(client);
-    next.run(request).await
 }
 
 /// Middleware: refuses unsafe requests that no page of ours made, so that no other site can act

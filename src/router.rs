@@ -1,18 +1,20 @@
 //! The URL map and the middleware, on one screen.
 
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use futures_util::FutureExt as _;
 use sfu::Sfu;
-use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::timeout::TimeoutLayer;
+use tokio::time::timeout;
 use tracing::Instrument as _;
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Description;
@@ -29,7 +31,7 @@ use crate::request::{self, Front};
 use crate::sign_in;
 use crate::spa;
 use crate::streams::Streams;
-use crate::telemetry::{Metrics, show_numbers};
+use crate::telemetry::{HTTP_SECONDS, Metrics, show_numbers};
 
 /// What the routes stand on.
 #[derive(Debug, Clone)]
@@ -85,22 +87,13 @@ pub fn public(services: &Services) -> Router {
         .merge(health(services))
         .fallback_service(pages)
         .layer(from_fn_with_state(
-            services.content_policy.clone(),
-            spa::secure,
+            Arc::new(Door {
+                front: services.front.clone(),
+                clock: services.clock.clone(),
+                content_policy: services.content_policy.clone(),
+            }),
+            pass,
         ))
-        .layer(TimeoutLayer::with_status_code(
-            StatusCode::REQUEST_TIMEOUT,
-            ANSWER_WITHIN,
-        ))
-        .layer(from_fn_with_state(services.clock.clone(), observe))
-        .layer(from_fn_with_state(
-            services.front.clone(),
-            request::identify,
-        ))
-        .layer(CatchPanicLayer::custom(|_| {
-            let words = "something failed on the server; its log has the reason";
-            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", words).into_response()
-        }))
 }
 
 /// Everything on the operators' listener.
@@ -185,29 +178,75 @@ async fn keep_private(request: Request, next: Next) -> Response {
     response
 }
 
-/// Middleware: counts and times requests by route, never by their full path, which may name
-/// sessions.
-async fn observe(State(clock): State<Clock>, request: Request, next: Next) -> Response {
+/// What [`pass`] needs to know.
+#[derive(Debug)]
+struct Door {
+    front: Front,
+    clock: Clock,
+    content_policy: HeaderValue,
+}
+
+/// Middleware: what every request passes. It learns who sent it, is bound in time, may panic without
+/// harm, is counted, and its answer carries the headers that keep pages safe.
+///
+/// One for all of that: axum boxes each layer, and for each request clones each with all beneath it.
+/// Five of them cost an HLS request more than its answer.
+async fn pass(State(door): State<Arc<Door>>, mut request: Request, next: Next) -> Response {
+    let client = door.front.identify(&request);
+    let security = spa::Security::of(&client, request.uri());
+    request.extensions_mut().insert(client);
+    let mut response = observed(&door.clock, request, next).await;
+    security.apply(&door.content_policy, response.headers_mut());
+    response
+}
+
+/// Counts and times requests by route, never by their full path, which may name sessions.
+async fn observed(clock: &Clock, request: Request, next: Next) -> Response {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     let id = NEXT.fetch_add(1, Ordering::Relaxed);
     let method = request.method().clone();
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or("page", MatchedPath::as_str)
-        .to_owned();
+    let matched = request.extensions().get::<MatchedPath>();
+    let route = matched.map_or("page", MatchedPath::as_str).to_owned();
     let began = clock.instant();
     let span = tracing::info_span!("request", request.id = id, %method, route);
-    let response = next.run(request).instrument(span.clone()).await;
+    let response = answered(request, next).instrument(span.clone()).await;
     let took = clock.instant().saturating_duration_since(began);
     let status = response.status().as_u16();
     span.in_scope(|| tracing::debug!(status, "Answered {status}"));
-    let labels = [
-        ("method", method.to_string()),
-        ("route", route),
-        ("status", status.to_string()),
-    ];
-    metrics::counter!("tallylight_http_requests_total", &labels).increment(1);
-    metrics::histogram!("tallylight_http_request_seconds").record(took.as_secs_f64());
+    metrics::counter!(
+        "tallylight_http_requests_total",
+        "method" => name_of(&method),
+        "route" => route,
+        "status" => status.to_string(),
+    )
+    .increment(1);
+    HTTP_SECONDS.record(took);
     response
+}
+
+/// Anybody can invent methods, which must not become labels without number.
+fn name_of(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}
+
+/// The answer, in time and whatever happens.
+async fn answered(request: Request, next: Next) -> Response {
+    let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
+    match timeout(ANSWER_WITHIN, answer).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(_)) => {
+            let words = "something failed on the server; its log has the reason";
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", words).into_response()
+        }
+        Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
+    }
 }

@@ -8,8 +8,7 @@ use axum::http::header::{
     IF_NONE_MATCH, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, VARY, X_CONTENT_TYPE_OPTIONS,
     X_FRAME_OPTIONS,
 };
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use axum::middleware::Next;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
@@ -176,36 +175,45 @@ fn body(path: &str, content_type: &str, file: EmbeddedFile, request: &HeaderMap)
     (StatusCode::OK, headers, file.data).into_response()
 }
 
-/// Middleware: headers that every answer carries. Camera and microphone only on the studio's page.
-pub async fn secure(
-    State(policy): State<HeaderValue>,
-    client: Client,
-    request: Request,
-    next: Next,
-) -> Response {
-    let on_studio = request.uri().path().trim_end_matches('/') == "/studio";
-    let mut response = next.run(request).await;
-    let permissions = if on_studio {
-        "camera=(self), microphone=(self), display-capture=(self)"
-    } else {
-        "camera=(), microphone=(), display-capture=()"
-    };
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_SECURITY_POLICY, policy);
-    for (name, value) in [
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (X_FRAME_OPTIONS, "DENY"),
-        (REFERRER_POLICY, "no-referrer"),
-        (OPENER_POLICY, "same-origin"),
-        (PERMISSIONS_POLICY, permissions),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
+/// Headers that every answer carries. Camera and microphone only on the studio's page.
+#[derive(Debug, Clone, Copy)]
+pub struct Security {
+    on_studio: bool,
+    over_tls: bool,
+}
+
+impl Security {
+    /// What a request calls for.
+    #[must_use]
+    pub fn of(client: &Client, asked: &Uri) -> Self {
+        Self {
+            on_studio: asked.path().trim_end_matches('/') == "/studio",
+            over_tls: client.is_secure(),
+        }
     }
-    if client.is_secure() {
-        let year = HeaderValue::from_static("max-age=31536000");
-        headers.insert(STRICT_TRANSPORT_SECURITY, year);
+
+    /// Puts them into its answer.
+    pub fn apply(self, policy: &HeaderValue, headers: &mut HeaderMap) {
+        let permissions = if self.on_studio {
+            "camera=(self), microphone=(self), display-capture=(self)"
+        } else {
+            "camera=(), microphone=(), display-capture=()"
+        };
+        headers.insert(CONTENT_SECURITY_POLICY, policy.clone());
+        for (name, value) in [
+            (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            (X_FRAME_OPTIONS, "DENY"),
+            (REFERRER_POLICY, "no-referrer"),
+            (OPENER_POLICY, "same-origin"),
+            (PERMISSIONS_POLICY, permissions),
+        ] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        if self.over_tls {
+            let year = HeaderValue::from_static("max-age=31536000");
+            headers.insert(STRICT_TRANSPORT_SECURITY, year);
+        }
     }
-    response
 }
 
 #[cfg(test)]

@@ -2,7 +2,10 @@
 //!
 //! Lines carry fields and never keys, tokens, cookies, addresses, SDP or chat text.
 
+use std::fmt::Write as _;
 use std::io::IsTerminal as _;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde::Serialize;
@@ -40,10 +43,7 @@ impl Metrics {
     /// Installs the recorder for the process. In a process that has one, this handle shows nothing.
     #[must_use]
     pub fn install() -> Self {
-        let handle = PrometheusBuilder::new()
-            .set_buckets(&HTTP_SECONDS)
-            .ok()
-            .and_then(|builder| builder.install_recorder().ok());
+        let handle = PrometheusBuilder::new().install_recorder().ok();
         describe();
         Self { handle }
     }
@@ -52,8 +52,7 @@ impl Metrics {
     #[must_use]
     pub fn render(&self) -> String {
         self.handle.as_ref().map_or_else(String::new, |handle| {
-            handle.run_upkeep();
-            handle.render()
+            handle.render() + &HTTP_SECONDS.in_text()
         })
     }
 }
@@ -75,15 +74,67 @@ pub fn show_numbers(prefix: &str, numbers: &impl Serialize, gauges: &[&str]) {
     }
 }
 
-/// Upper edges of the histogram of request durations, in seconds.
-const HTTP_SECONDS: [f64; 8] = [0.001, 0.005, 0.02, 0.1, 0.25, 1.0, 5.0, 30.0];
+/// Time from a request to the head of its answer.
+pub static HTTP_SECONDS: Durations = Durations::new(
+    "tallylight_http_request_seconds",
+    "Time from a request to the head of its answer",
+);
+
+/// A histogram of how long something takes, of a fixed size: the recorder's own keeps every sample
+/// until somebody reads the metrics, which may be never.
+#[derive(Debug)]
+pub struct Durations {
+    name: &'static str,
+    help: &'static str,
+    /// How many took no longer than each of [`EDGES`], but longer than the one before; at the end,
+    /// all others.
+    counts: [AtomicU64; EDGES.len() + 1],
+    micros: AtomicU64,
+}
+
+/// Upper edges, in seconds.
+const EDGES: [f64; 8] = [0.001, 0.005, 0.02, 0.1, 0.25, 1.0, 5.0, 30.0];
+
+impl Durations {
+    const fn new(name: &'static str, help: &'static str) -> Self {
+        Self {
+            name,
+            help,
+            counts: [const { AtomicU64::new(0) }; EDGES.len() + 1],
+            micros: AtomicU64::new(0),
+        }
+    }
+
+    /// Counts one.
+    pub fn record(&self, took: Duration) {
+        let seconds = took.as_secs_f64();
+        let at = EDGES.partition_point(|edge| *edge < seconds);
+        if let Some(count) = self.counts.get(at) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.micros.fetch_add(micros, Ordering::Relaxed);
+    }
+
+    /// In Prometheus' text format.
+    fn in_text(&self) -> String {
+        let Self { name, help, .. } = self;
+        let mut text = format!("# HELP {name} {help}\n# TYPE {name} histogram\n");
+        let edges = EDGES.iter().map(f64::to_string);
+        let mut count = 0;
+        for (edge, here) in edges.chain(["+Inf".to_owned()]).zip(&self.counts) {
+            count += here.load(Ordering::Relaxed);
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "{name}_bucket{{le=\"{edge}\"}} {count}");
+        }
+        let seconds = Duration::from_micros(self.micros.load(Ordering::Relaxed)).as_secs_f64();
+        let _ = writeln!(text, "{name}_sum {seconds}\n{name}_count {count}");
+        text
+    }
+}
 
 fn describe() {
     metrics::describe_counter!("tallylight_http_requests_total", "HTTP requests answered");
-    metrics::describe_histogram!(
-        "tallylight_http_request_seconds",
-        "Time from a request to the head of its answer"
-    );
     metrics::describe_gauge!("tallylight_streams_live", "Channels live now");
     metrics::describe_gauge!("tallylight_viewers", "Viewers connected now by WebRTC");
     metrics::describe_gauge!("tallylight_hls_viewers", "About how many watch by HLS now");
@@ -103,4 +154,31 @@ fn describe() {
         "tallylight_playback_changes_total",
         "Players that changed the way of watching, by reason"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_counted_up_to_each_edge() {
+        let durations = Durations::new("waited", "How long");
+        for millis in [1, 2, 300, 60_000] {
+            durations.record(Duration::from_millis(millis));
+        }
+        let text = durations.in_text();
+        for line in [
+            "# TYPE waited histogram",
+            "waited_bucket{le=\"0.001\"} 1",
+            "waited_bucket{le=\"0.005\"} 2",
+            "waited_bucket{le=\"0.25\"} 2",
+            "waited_bucket{le=\"1\"} 3",
+            "waited_bucket{le=\"30\"} 3",
+            "waited_bucket{le=\"+Inf\"} 4",
+            "waited_sum 60.303",
+            "waited_count 4",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} in {text}");
+        }
+    }
 }

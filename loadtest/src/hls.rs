@@ -28,8 +28,8 @@ pub struct PartId {
 /// What a viewer saw.
 #[derive(Debug, Clone, Default)]
 pub struct Seen {
-    /// When the playlist came that tells of the part.
-    pub released: Vec<(PartId, Instant)>,
+    /// When the playlist came that tells of the part, since 1970.
+    pub released: Vec<(PartId, Duration)>,
     /// How long each part took to fetch.
     pub fetched: Vec<Duration>,
     /// Answers, of playlists and parts.
@@ -86,7 +86,7 @@ pub async fn follow(host: &str, rendition: &str, until: Instant) -> io::Result<S
             next.msn, next.part
         );
         let answer = playlists.get(&path).await?;
-        seen.released.push((next, clock::now()));
+        seen.released.push((next, answer.at));
         seen.count(&answer);
         let Some(hint) = hinted(&answer.body) else {
             break;

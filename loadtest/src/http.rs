@@ -1,11 +1,17 @@
 //! A bare HTTP/1.1 client for load: one connection, one request at a time, no TLS, nothing that
 //! would cost more than the server's side of it.
 
-use std::io;
+use std::io::{self, IoSliceMut};
+use std::os::fd::AsRawFd as _;
+use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt, sockopt};
+use nix::sys::time::TimeSpec;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Interest};
 use tokio::net::TcpStream;
+
+use crate::clock;
 
 /// A connection that is kept open.
 #[derive(Debug)]
@@ -13,6 +19,8 @@ pub struct Connection {
     stream: TcpStream,
     host: String,
     buffer: Vec<u8>,
+    /// When the newest bytes of the buffer came.
+    at: Duration,
 }
 
 /// An answer.
@@ -22,6 +30,9 @@ pub struct Answer {
     pub status: u16,
     /// The whole body.
     pub body: Bytes,
+    /// When its head reached this machine, since 1970: by the kernel where it says so, since what
+    /// waits here for its turn is no fault of the server's.
+    pub at: Duration,
 }
 
 /// Longest head of an answer.
@@ -35,10 +46,13 @@ impl Connection {
     pub async fn open(host: &str) -> io::Result<Self> {
         let stream = TcpStream::connect(host).await?;
         stream.set_nodelay(true)?;
+        // Missed where a kernel has it not.
+        let _ = setsockopt(&stream, sockopt::ReceiveTimestampns, &true);
         Ok(Self {
             stream,
             host: host.to_owned(),
             buffer: Vec::with_capacity(HEAD),
+            at: Duration::ZERO,
         })
     }
 
@@ -65,6 +79,7 @@ impl Connection {
         Ok(Answer {
             status,
             body: body.into(),
+            at: self.at,
         })
     }
 
@@ -80,10 +95,33 @@ impl Connection {
             if self.buffer.len() > HEAD {
                 return Err(wrong("its head is too long"));
             }
-            if self.stream.read_buf(&mut self.buffer).await? == 0 {
+            if self.receive().await? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }
+    }
+
+    /// Appends what has come to the buffer, once there is any, and notes when it came.
+    async fn receive(&mut self) -> io::Result<usize> {
+        let Self {
+            stream, buffer, at, ..
+        } = self;
+        let fd = stream.as_raw_fd();
+        let mut bytes = [0; 4096];
+        let mut control = nix::cmsg_space!(TimeSpec);
+        let receive = || {
+            let mut slices = [IoSliceMut::new(&mut bytes)];
+            let message = recvmsg::<()>(fd, &mut slices, Some(&mut control), MsgFlags::empty())?;
+            let stamp = message.cmsgs()?.find_map(|control| match control {
+                ControlMessageOwned::ScmTimestampns(time) => Some(Duration::from(time)),
+                _ => None,
+            });
+            Ok((message.bytes, stamp))
+        };
+        let (came, stamp) = stream.async_io(Interest::READABLE, receive).await?;
+        *at = stamp.unwrap_or_else(clock::since_1970);
+        buffer.extend_from_slice(bytes.get(..came).unwrap_or_default());
+        Ok(came)
     }
 }
 

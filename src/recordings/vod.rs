@@ -6,7 +6,6 @@ use axum::extract::{FromRef, FromRequestParts, Path};
 use axum::http::header::CACHE_CONTROL;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hls::{ReadError, Recorded};
@@ -82,7 +81,7 @@ pub(super) fn routes(recordings: Recordings, accounts: Accounts) -> OpenApiRoute
         .route("/vod/{id}/{rendition}/index.m3u8", get(playlist))
         .route("/vod/{id}/thumbs/{name}", get(picture))
         .route("/vod/{id}/{rendition}/{name}", get(file))
-        .layer(from_fn(answer::open_to_all))
+        .layer(answer::OpenToAll)
         .with_state(Rooms {
             recordings,
             accounts,

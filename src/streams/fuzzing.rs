@@ -7,24 +7,19 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::LazyLock;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
 use axum::http::header::{AUTHORIZATION, IF_MATCH, ORIGIN};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use axum::middleware::from_fn_with_state;
-use axum::response::IntoResponse;
-use axum::routing::any;
 use futures_util::FutureExt as _;
 use sfu::SessionId;
-use tower::ServiceExt as _;
 
 use super::signalling::{
     Authorization, MAX_BODY, Match, SDP, SDP_FRAGMENT, authorization, has_type, if_match,
     is_preflight, read_text, video_index,
 };
 use crate::config::Http;
-use crate::request::{self, Client, Front, cookie};
+use crate::request::{Client, Front, cookie};
 
 /// The tag of the session that [`http_headers`] speaks of, so that a corpus can name it.
 pub const TAG: &str = "fuzz";
@@ -138,32 +133,17 @@ fn check_client(headers: &HeaderMap, peer: IpAddr) {
     }
 }
 
-/// What the middleware says of a request with these headers.
+/// What the server makes of a request with these headers.
 fn client(headers: &HeaderMap, peer: IpAddr) -> Client {
-    static APP: LazyLock<Router> = LazyLock::new(|| {
-        let front = Front::new(&Http {
+    static FRONT: LazyLock<Front> = LazyLock::new(|| {
+        Front::new(&Http {
             public_url: PUBLIC_URL.to_owned(),
             ..Http::default()
-        });
-        let tell = |client: Client| async move {
-            let mut response = ().into_response();
-            response.extensions_mut().insert(client);
-            response
-        };
-        Router::new()
-            .fallback(any(tell))
-            .layer(from_fn_with_state(front, request::identify))
+        })
     });
     let mut request = Request::new(Body::empty());
     *request.headers_mut() = headers.clone();
     let from = SocketAddr::new(peer, 40_000);
     request.extensions_mut().insert(ConnectInfo(from));
-    let answered = APP.clone().oneshot(request).now_or_never();
-    let Some(Ok(response)) = answered else {
-        unreachable!("nothing here waits");
-    };
-    let Some(client) = response.extensions().get::<Client>() else {
-        unreachable!("the middleware names the client");
-    };
-    client.clone()
+    FRONT.identify(&request)
 }

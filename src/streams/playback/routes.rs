@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, Request, State};
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderMap, StatusCode};
-use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hls::{Body, PlaylistRequest, ReadError};
@@ -83,7 +82,7 @@ pub(in super::super) fn routes(playback: Playback) -> OpenApiRouter {
             get(playlist),
         )
         .route("/hls/{handle}/{token}/{rendition}/{name}", get(file))
-        .layer(from_fn(answer::open_to_all))
+        .layer(answer::OpenToAll)
         .with_state(playback)
 }
 
@@ -119,11 +118,11 @@ async fn multivariant(
 async fn playlist(
     State(playback): State<Playback>,
     Path((handle, token, rendition)): Path<(String, String, String)>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
+    asked: Request,
 ) -> Result<Response, HlsError> {
+    let (asked, _) = asked.into_parts();
     let on_air = by_token(&playback, &handle, &token)?;
-    let request = directives(query.as_deref().unwrap_or_default())?;
+    let request = directives(asked.uri.query().unwrap_or_default())?;
     // The sound is read beside a picture, and would count twice.
     let counts = rendition.starts_with('v');
     let _waiting = match request.msn {
@@ -145,14 +144,15 @@ async fn playlist(
             None => 1,
         }),
     };
-    Ok(content.rendered(&rendered, &headers))
+    Ok(content.rendered(&rendered, &asked.headers))
 }
 
 async fn file(
     State(playback): State<Playback>,
     Path((handle, token, rendition, name)): Path<(String, String, String, String)>,
-    headers: HeaderMap,
+    asked: Request,
 ) -> Result<Response, HlsError> {
+    let (asked, _) = asked.into_parts();
     let on_air = by_token(&playback, &handle, &token)?;
     let body = on_air.origin.file(&rendition, &name).await?;
     let content = Content {
@@ -165,7 +165,7 @@ async fn file(
         tag: &format!("{rendition}-{name}"),
         caching: Caching::Immutable,
     };
-    Ok(content.bytes(body, &headers))
+    Ok(content.bytes(body, &asked.headers))
 }
 
 /// A small picture of what is on air, of the last ten seconds.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, Write as _};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use loadtest::ViewerSpec;
@@ -37,7 +37,8 @@ struct Report {
     requests_per_second: f64,
     megabits_per_second: f64,
     failures: u64,
-    /// From the first viewer who was told of a part to each of the others.
+    /// From the first viewer who was told of a part to each of the others, as it reached this
+    /// machine.
     release: Spread,
     /// From asking for a part to its last byte.
     fetch: Spread,
@@ -110,6 +111,7 @@ async fn measure(
     }
     sleep_until(starts.into()).await;
     progress("measuring");
+    let measured_from = clock::since_1970();
     let (from, ours) = (look(server)?, Process::current().usage()?);
     sleep_until(ends.into()).await;
     let (to, ours_to) = (look(server)?, Process::current().usage()?);
@@ -128,7 +130,7 @@ async fn measure(
         0 => None,
         joins => Some(join_all(options, address, server, joins).await?),
     };
-    let mut report = report(&seen, starts, length);
+    let mut report = report(&seen, measured_from, length);
     report.failures += broken;
     report.joins = joins;
     report.client = Cost::between(ours, ours_to, length, report.requests);
@@ -211,9 +213,10 @@ async fn join_all(
     })
 }
 
-fn report(viewers: &[Seen], starts: Instant, length: Duration) -> Report {
-    let mut firsts: HashMap<PartId, Instant> = HashMap::new();
-    let in_window = |at: Instant| at >= starts;
+/// `starts` since 1970.
+fn report(viewers: &[Seen], starts: Duration, length: Duration) -> Report {
+    let mut firsts: HashMap<PartId, Duration> = HashMap::new();
+    let in_window = |at: Duration| at >= starts;
     for (part, at) in viewers.iter().flat_map(|viewer| &viewer.released) {
         let first = firsts.entry(*part).or_insert(*at);
         *first = (*first).min(*at);
@@ -222,7 +225,7 @@ fn report(viewers: &[Seen], starts: Instant, length: Duration) -> Report {
         .iter()
         .flat_map(|viewer| &viewer.released)
         .filter(|(_, at)| in_window(*at))
-        .filter_map(|(part, at)| Some(at.saturating_duration_since(*firsts.get(part)?)));
+        .filter_map(|(part, at)| at.checked_sub(*firsts.get(part)?));
     let release = Spread::of(release);
     let sum = |of: fn(&Seen) -> u64| viewers.iter().map(of).sum::<u64>();
     // Those of the window: a playlist and a part for each release.
