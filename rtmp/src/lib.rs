@@ -14,6 +14,7 @@ mod amf0;
 mod bits;
 mod chunk;
 mod config;
+mod driver;
 mod flv;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -25,6 +26,7 @@ mod session;
 pub use amf0::Amf0Error;
 pub use chunk::ChunkError;
 pub use config::{Config, Limits};
+pub use driver::{Connection, ConnectionError, Phase};
 pub use flv::{AacConfig, AudioCodec, AudioUnit, Counts, Name, Unsupported, VideoCodec, VideoUnit};
 pub use handshake::HandshakeError;
 pub use reordering::Reordering;

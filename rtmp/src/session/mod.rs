@@ -162,7 +162,7 @@ impl Session {
     /// # Errors
     /// When it is no RTMP.
     pub fn receive(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        if matches!(self.state, State::Over) {
+        if self.is_over() {
             return Ok(());
         }
         self.input.extend_from_slice(bytes);
@@ -252,8 +252,20 @@ impl Session {
         matches!(self.state, State::Publishing(..))
     }
 
+    /// Whether a request to publish waits for its answer.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        matches!(self.state, State::Asked(..))
+    }
+
+    /// Whether nothing will be read any more.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        matches!(self.state, State::Over)
+    }
+
     fn reads(&self) -> bool {
-        self.is_open() && !matches!(self.state, State::Asked(..) | State::Over)
+        self.is_open() && !self.is_waiting() && !self.is_over()
     }
 
     fn next_message(&mut self) -> Result<Option<Message>, ChunkError> {
