@@ -4,11 +4,14 @@
 //! bytes as a stranger could send them, and panics when a promise of the module that reads them is
 //! broken.
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 
 use crate::amf0;
 use crate::chunk::{ChunkError, ChunkReader, ChunkWriter, Message};
-use crate::config::Limits;
+use crate::config::{Config, Limits};
+use crate::flv::{Demuxer, VideoCodec, VideoUnit};
+use crate::reordering::Reordering;
+use crate::session::{Event, Refusal, Session};
 
 /// Chunks, cut as the first byte says: they give what they give uncut, and all that is read can be
 /// written and read again.
@@ -47,6 +50,114 @@ fn write_values(values: &[amf0::Value]) -> BytesMut {
     written
 }
 
+/// What a peer sends behind the handshake, in pieces as long as the lower bits of the first byte say.
+/// Its requests are refused if the highest bit is set.
+pub fn session(bytes: &[u8]) {
+    let Some((&choice, bytes)) = bytes.split_first() else {
+        return;
+    };
+    let mut session = opened();
+    let mut answered = 0_usize;
+    for piece in bytes.chunks(usize::from(choice & 0x7f).max(1)) {
+        if session.receive(piece).is_err() {
+            return;
+        }
+        loop {
+            match session.next_event() {
+                Ok(Some(event)) => take(&mut session, &event, choice & 0x80 == 0),
+                Ok(None) => break,
+                Err(error) => {
+                    let words = error.to_string();
+                    let is_plain = !words.chars().any(char::is_control);
+                    assert!(is_plain && words.len() < MOST_WORDS, "{words}");
+                    assert!(session.is_over());
+                    break;
+                }
+            }
+        }
+        answered = answered.saturating_add(session.take_output().len());
+        assert!(
+            answered
+                <= bytes
+                    .len()
+                    .saturating_mul(MOST_GAIN)
+                    .saturating_add(MOST_FIXED),
+            "it can be made to say more than it hears"
+        );
+    }
+}
+
+/// A session behind its handshake.
+fn opened() -> Session {
+    let mut session = Session::new(Config::default());
+    for piece in [&[3][..], &[0; 1_536], &[0; 1_536]] {
+        assert_eq!(session.receive(piece), Ok(()));
+    }
+    assert!(session.is_open());
+    let _ = session.take_output();
+    session
+}
+
+fn take(session: &mut Session, event: &Event, is_accepted: bool) {
+    match event {
+        Event::PublishRequested(request) => {
+            assert!(!request.key.reveal().is_empty());
+            if is_accepted {
+                session.accept();
+                assert!(session.is_publishing());
+            } else {
+                session.refuse(&Refusal::BadName("no".to_owned()));
+                assert!(session.is_over());
+            }
+        }
+        Event::Video(unit) => check_unit(unit),
+        Event::Audio(unit) => assert!(!unit.bytes.is_empty()),
+        Event::Metadata(_) | Event::Unpublished => {}
+    }
+}
+
+/// Tags, each behind a byte of which the lowest bit says that it is a picture, a timestamp of four
+/// bytes and a length of two.
+pub fn flv(mut script: &[u8]) {
+    let (mut demuxer, mut reordering) = (Demuxer::default(), Reordering::default());
+    let (mut pictures, mut sounds) = (0_u64, 0_u64);
+    while let Some((&[kind, t3, t2, t1, t0, l1, l0], rest)) = script.split_first_chunk() {
+        let length = usize::from(u16::from_be_bytes([l1, l0]));
+        let (tag, rest) = rest.split_at(length.min(rest.len()));
+        script = rest;
+        let (timestamp, tag) = (
+            u32::from_be_bytes([t3, t2, t1, t0]),
+            Bytes::copy_from_slice(tag),
+        );
+        if kind & 1 == 0 {
+            if let Ok(Some(unit)) = demuxer.audio(timestamp, &tag) {
+                sounds = sounds.saturating_add(1);
+                assert!(!unit.bytes.is_empty());
+            }
+        } else if let Ok(Some(unit)) = demuxer.video(timestamp, &tag) {
+            pictures = pictures.saturating_add(1);
+            check_unit(&unit);
+            reordering.observe(&unit);
+        }
+    }
+    let counts = demuxer.counts;
+    assert_eq!((counts.video_units, counts.audio_units), (pictures, sounds));
+}
+
+/// A picture begins as its codec promises.
+fn check_unit(unit: &VideoUnit) {
+    match unit.codec {
+        VideoCodec::H264 | VideoCodec::H265 => {
+            assert!(unit.bytes.starts_with(&[0, 0, 0, 1]), "no start code");
+        }
+        VideoCodec::Vp9 => assert!(!unit.bytes.is_empty()),
+        VideoCodec::Av1 => {
+            let header = unit.bytes.first();
+            assert!(header.is_some_and(|header| header & 2 != 0), "no size");
+        }
+    }
+}
+
 fn read_chunks(bytes: &[u8], at_once: usize) -> (Vec<Message>, Option<ChunkError>) {
     let limits = Limits::default();
     let mut reader = ChunkReader::new(limits);
@@ -65,3 +176,11 @@ fn read_chunks(bytes: &[u8], at_once: usize) -> (Vec<Message>, Option<ChunkError
     }
     (messages, None)
 }
+
+/// Longest text of an error; it is shown to people.
+const MOST_WORDS: usize = 300;
+/// Bytes of answer for each byte heard: a ping or a command of a few bytes is answered by a little
+/// more.
+const MOST_GAIN: usize = 6;
+/// What one connection and one publication are answered.
+const MOST_FIXED: usize = 4_096;

@@ -83,10 +83,11 @@ fn a_configuration_in_mid_stream_replaces_the_one_before() {
 fn a_broken_configuration_leaves_the_one_before() {
     let mut demuxer = with_avc();
     let header = [0x17, 0, 0, 0, 0];
-    for cut in 0..AVC_RECORD.len() {
+    for cut in 1..AVC_RECORD.len() {
         assert_eq!(video(&mut demuxer, 0, &[&header, &AVC_RECORD[..cut]]), None);
     }
-    assert_eq!(demuxer.counts.broken, AVC_RECORD.len() as u64);
+    assert_eq!(demuxer.counts.broken, AVC_RECORD.len() as u64 - 1);
+    assert_eq!(video(&mut demuxer, 0, &[&header]), None);
     assert!(video(&mut demuxer, 0, &[&[0x17, 1, 0, 0, 0, 0, 0, 0, 1, 0x65]]).is_some());
 }
 

@@ -164,6 +164,8 @@ impl<'a> Packet<'a> {
     /// `AVCPacketType` and `VideoPacketType` number the first three alike.
     fn of(codec: VideoCodec, packet: u8, composition_ms: i32, bytes: &'a [u8]) -> Self {
         match packet {
+            // FFmpeg sends one with nothing in it when its encoder has told it nothing yet.
+            packet_type::SEQUENCE_START if bytes.is_empty() => Self::Nothing,
             packet_type::SEQUENCE_START => Self::Configuration(codec, bytes),
             packet_type::CODED_FRAMES | packet_type::CODED_FRAMES_X => Self::Picture {
                 codec,

@@ -11,6 +11,7 @@
 
 mod decoding;
 mod receiving;
+mod recorded;
 
 use std::time::Duration;
 
