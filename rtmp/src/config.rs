@@ -4,7 +4,6 @@ use std::time::Duration;
 
 /// Name, time-outs and bounds of a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Config {
     /// The only application that is here: `live` in `rtmp://host/live`.
     pub app: String,
@@ -15,13 +14,15 @@ pub struct Config {
     /// Longest time without a whole message while publishing, and longest wait for a peer that does
     /// not read what it is answered.
     pub idle_timeout: Duration,
+    /// Bits a second that a connection may send on average. What ten seconds of it hold may come at
+    /// once, as behind a hole in the network.
+    pub bitrate: u64,
     /// What a peer may make us hold.
     pub limits: Limits,
 }
 
 /// Bounds on what a peer sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Limits {
     /// Smallest `Set Chunk Size`: smaller ones cost more to read than they carry.
     pub least_chunk_size: u32,
@@ -46,6 +47,7 @@ impl Default for Config {
             handshake_timeout: Duration::from_secs(5),
             publish_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(10),
+            bitrate: 20_000_000,
             limits: Limits::default(),
         }
     }

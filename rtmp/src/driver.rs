@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::config::Config;
 use crate::flv::Counts;
+use crate::rate::Rate;
 use crate::session::{Error, Event, Refusal, Session};
 
 /// A publisher's connection, over TCP or TLS.
@@ -20,6 +21,9 @@ pub struct Connection<S> {
     io: S,
     session: Session,
     timeouts: Timeouts,
+    opened: Instant,
+    bitrate: u64,
+    rate: Rate,
     buffer: Box<[u8]>,
     /// What the peer has not taken yet.
     output: Bytes,
@@ -74,6 +78,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Self {
             io,
             timeouts: Timeouts::new(&config),
+            opened: Instant::now(),
+            bitrate: config.bitrate,
+            rate: Rate::new(config.bitrate),
             session: Session::new(config),
             buffer: vec![0; BUFFER].into(),
             output: Bytes::new(),
@@ -167,6 +174,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let bytes = self.buffer.get(..length).unwrap_or_default();
         if let Err(error) = self.session.receive(bytes) {
             self.error = Some(error);
+        } else if self.rate.is_exceeded_by(length, self.opened.elapsed()) {
+            self.error = Some(self.session.fail(Error::Bitrate(self.bitrate)));
         }
         Ok(length > 0)
     }

@@ -19,6 +19,7 @@ mod flv;
 #[doc(hidden)]
 pub mod fuzzing;
 mod handshake;
+mod rate;
 mod reordering;
 mod secret;
 mod session;

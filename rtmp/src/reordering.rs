@@ -24,7 +24,9 @@ impl Reordering {
             unit.dts >= dts && unit.pts < pts
         });
         self.last = Some((unit.dts, unit.pts));
-        self.is_found |= goes_back || unit.codec == VideoCodec::H264 && has_b_slice(&unit.bytes);
+        self.is_found = self.is_found
+            || goes_back
+            || unit.codec == VideoCodec::H264 && has_b_slice(&unit.bytes);
         self.is_found
     }
 
@@ -37,9 +39,10 @@ impl Reordering {
 
 /// Whether the first slice of an access unit with start codes is a B slice (H.264 §7.3.3, table 7-6).
 fn has_b_slice(access_unit: &[u8]) -> bool {
+    // An IDR slice, of type 5, is looked for as well, so that a key frame is not searched to its end.
     let slice = nal_units(access_unit).find_map(|unit| {
         let (header, body) = unit.split_first()?;
-        matches!(header & 0x1f, 1 | 2).then_some(body)
+        matches!(header & 0x1f, 1 | 2 | 5).then_some(body)
     });
     let slice_type = slice.and_then(|slice| {
         let mut bits = BitReader::rbsp(slice);

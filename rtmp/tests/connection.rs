@@ -201,6 +201,33 @@ async fn words_reach_a_peer_before_the_connection_closes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stream_beyond_the_bitrate_is_ended_with_words() {
+    let (mut connection, mut client) = publishing().await;
+    let sending = tokio::spawn(async move {
+        // 100 Mbit/s of sound that is none.
+        let message = [&b"\x04\0\0\0\0\0\x80\x08\x01\0\0\0"[..], &[0xaf; 128]].concat();
+        let second = message.repeat(89_000);
+        while client.write_all(&second).await.is_ok() {
+            sleep(Duration::from_secs(1)).await;
+        }
+        let mut heard = Vec::new();
+        let _ = client.read_to_end(&mut heard).await;
+        String::from_utf8_lossy(&heard).into_owned()
+    });
+    let began = Instant::now();
+    let result = connection.next().await;
+    let Err(ConnectionError::Session(error @ Error::Bitrate(_))) = result else {
+        panic!("{result:?}");
+    };
+    // Two seconds until there were too many, and two to say so.
+    assert!((2..=4).contains(&began.elapsed().as_secs()));
+    let words = "the stream has more than 20 Mbit/s: lower the bitrate of the encoder";
+    assert_eq!(error.to_string(), words);
+    drop(connection);
+    assert!(sending.await.expect("it ends").contains(words));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_publisher_can_be_ended_in_mid_stream() {
     let (connection, mut client) = publishing().await;
     let refusal = Refusal::Unauthorized("The key was revoked.".to_owned());

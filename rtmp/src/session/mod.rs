@@ -111,6 +111,9 @@ pub enum Error {
     /// There is no stream key.
     #[error("the stream key is missing: set it in the encoder")]
     NoKey,
+    /// It sends more than [`Config::bitrate`].
+    #[error("the stream has more than {} Mbit/s: lower the bitrate of the encoder", .0 / 1_000_000)]
+    Bitrate(u64),
     /// It sends what has no place here.
     #[error(transparent)]
     Unsupported(#[from] Unsupported),
@@ -339,7 +342,7 @@ impl Session {
     }
 
     /// Tells the peer why, if it can be told, and ends the session.
-    fn fail(&mut self, error: Error) -> Error {
+    pub(crate) fn fail(&mut self, error: Error) -> Error {
         if let State::Publishing(_, stream) = self.state {
             self.output.failed(stream, &error.to_string());
         }

@@ -18,9 +18,10 @@ use std::time::Duration;
 use rtmp::{AudioCodec, VideoCodec};
 
 use decoding::{annex_b, decoded_frames, with_adts};
-use receiving::{Ended, Received, ffmpeg, gstreamer, receive, refuse};
+use receiving::{Ended, Received, ffmpeg, gstreamer, kill, receive, refuse};
 
 const PICTURES: &str = "testsrc2=size=320x180:rate=25:duration=4";
+const KEY: &str = "/live/tl_key";
 const SOUND: &str = "sine=frequency=440:sample_rate=48000:duration=4";
 const X264: &str = "-c:v libx264 -preset ultrafast -g 25 -pix_fmt yuv420p";
 
@@ -69,7 +70,7 @@ async fn check_sound(received: &Received, rate: u32, channels: u8) {
 #[tokio::test]
 async fn ffmpeg_comes_through_whole() {
     let options = both(&format!("{X264} -bf 0 -c:a aac -ac 2"));
-    let received = receive(ffmpeg(&options), "tl_key").await;
+    let received = receive(ffmpeg(&options), KEY).await;
     assert_eq!(received.ended, Ended::Unpublished);
     check_pictures(&received, 100).await;
     check_sound(&received, 48_000, 2).await;
@@ -94,7 +95,7 @@ async fn b_frames_are_found_and_kept() {
     let options = both(&format!(
         "{X264} -bf 2 -b_strategy 0 -c:a aac -ar 44100 -ac 1"
     ));
-    let received = receive(ffmpeg(&options), "tl_key").await;
+    let received = receive(ffmpeg(&options), KEY).await;
     check_pictures(&received, 100).await;
     check_sound(&received, 44_100, 1).await;
     assert!(received.reordering.is_found());
@@ -113,12 +114,12 @@ async fn b_frames_are_found_and_kept() {
 #[tokio::test]
 async fn pictures_without_sound_and_sound_without_pictures_come_through() {
     let silent = format!("-f lavfi -i {PICTURES} {X264} -bf 0");
-    let received = receive(ffmpeg(&silent), "tl_key").await;
+    let received = receive(ffmpeg(&silent), KEY).await;
     check_pictures(&received, 100).await;
     assert_eq!(received.audio.len(), 0);
 
     let dark = format!("-f lavfi -i {SOUND} -c:a aac -ac 2");
-    let received = receive(ffmpeg(&dark), "tl_key").await;
+    let received = receive(ffmpeg(&dark), KEY).await;
     assert_eq!(received.video.len(), 0);
     check_sound(&received, 48_000, 2).await;
 }
@@ -127,18 +128,34 @@ async fn pictures_without_sound_and_sound_without_pictures_come_through() {
 #[tokio::test]
 async fn surround_sound_comes_through() {
     let options = format!("-f lavfi -i {SOUND} -c:a aac -ac 6");
-    let received = receive(ffmpeg(&options), "tl_key").await;
+    let received = receive(ffmpeg(&options), KEY).await;
     check_sound(&received, 48_000, 6).await;
 }
 
 #[tokio::test]
 async fn mp3_is_named_and_refused() {
     let options = both(&format!("{X264} -bf 0 -c:a libmp3lame -ar 44100"));
-    let received = receive(ffmpeg(&options), "tl_key").await;
+    let received = receive(ffmpeg(&options), KEY).await;
     let Ended::Failed(words) = received.ended else {
         panic!("{:?}", received.ended);
     };
     assert!(words.starts_with("MP3 audio is not supported"), "{words}");
+}
+
+#[tokio::test]
+async fn a_key_is_found_in_a_query() {
+    let options = format!("-f lavfi -i {SOUND} -c:a aac -ac 2");
+    for path in ["/live/name?key=tl_key", "/live?key=tl_key"] {
+        let received = receive(ffmpeg(&options), path).await;
+        check_sound(&received, 48_000, 2).await;
+    }
+}
+
+#[tokio::test]
+async fn a_publisher_that_dies_is_noticed() {
+    let endless = "-re -f lavfi -i testsrc2=size=320x180:rate=25";
+    let ended = kill(ffmpeg(&format!("{endless} {X264} -tune zerolatency"))).await;
+    assert_eq!(ended, Ended::Closed);
 }
 
 #[tokio::test]
@@ -155,7 +172,7 @@ async fn gstreamer_comes_through_whole() {
         ! x264enc speed-preset=ultrafast tune=zerolatency key-int-max=25 ! h264parse ! m. \
         audiotestsrc samplesperbuffer=1024 num-buffers=188 ! audio/x-raw,rate=48000,channels=2 \
         ! avenc_aac ! m.";
-    let received = receive(gstreamer(pipeline), "tl_key").await;
+    let received = receive(gstreamer(pipeline), KEY).await;
     check_pictures(&received, 100).await;
     check_sound(&received, 48_000, 2).await;
     assert!(!received.reordering.is_found());
@@ -169,7 +186,7 @@ async fn librtmp_comes_through_whole() {
         ! x264enc speed-preset=ultrafast bframes=2 key-int-max=25 ! h264parse ! m. \
         audiotestsrc samplesperbuffer=1024 num-buffers=188 ! audio/x-raw,rate=48000,channels=2 \
         ! avenc_aac ! m.";
-    let received = receive(gstreamer(pipeline), "tl_key").await;
+    let received = receive(gstreamer(pipeline), KEY).await;
     check_pictures(&received, 100).await;
     check_sound(&received, 48_000, 2).await;
 }

@@ -56,10 +56,11 @@ pub(super) fn gstreamer(pipeline: &str) -> Publisher {
     })
 }
 
-/// Takes all that a publisher sends with a key.
-pub(super) async fn receive(publisher: Publisher, key: &str) -> Received {
-    let (mut connection, request, publisher) = request(publisher, key).await;
-    assert_eq!((request.app.as_str(), request.key.reveal()), ("live", key));
+/// Takes all that a publisher sends with the key `tl_key` in its URL.
+pub(super) async fn receive(publisher: Publisher, path: &str) -> Received {
+    let (mut connection, request, publisher) = request(publisher, path).await;
+    assert_eq!(request.app, "live");
+    assert_eq!(request.key.reveal(), "tl_key");
     connection.accept();
     let received = timeout(LONGEST, read(&mut connection)).await;
     let received = received.expect("the publisher ends in time");
@@ -75,7 +76,7 @@ pub(super) async fn receive(publisher: Publisher, key: &str) -> Received {
 
 /// Refuses a publisher, and gives what it says to that.
 pub(super) async fn refuse(publisher: Publisher, words: &str) -> String {
-    let (connection, _, publisher) = request(publisher, "tl_key").await;
+    let (connection, _, publisher) = request(publisher, "/live/tl_key").await;
     let refusal = Refusal::Unauthorized(words.to_owned());
     let closing = tokio::spawn(async move { connection.refuse(&refusal).await });
     let output = timeout(LONGEST, publisher.wait_with_output()).await;
@@ -85,14 +86,31 @@ pub(super) async fn refuse(publisher: Publisher, words: &str) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
+/// Kills a publisher when it has sent a few pictures, and tells how the connection ends.
+pub(super) async fn kill(publisher: Publisher) -> Ended {
+    let (mut connection, _, mut publisher) = request(publisher, "/live/tl_key").await;
+    connection.accept();
+    let mut pictures = 0;
+    while pictures < 5 {
+        match connection.next().await.expect("it lives") {
+            Some(Event::Video(_)) => pictures += 1,
+            Some(_) => {}
+            None => panic!("it goes on until it is killed"),
+        }
+    }
+    publisher.kill().await.expect("it dies");
+    let received = timeout(LONGEST, read(&mut connection)).await;
+    received.expect("a dead peer is noticed").ended
+}
+
 /// Starts a publisher and waits for its request.
 async fn request(
     publisher: Publisher,
-    key: &str,
+    path: &str,
 ) -> (Connection<TcpStream>, PublishRequest, Child) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("an address").port();
-    let mut command = publisher(&format!("rtmp://127.0.0.1:{port}/live/{key}"));
+    let mut command = publisher(&format!("rtmp://127.0.0.1:{port}{path}"));
     command.stdin(Stdio::null()).stdout(Stdio::null());
     command.stderr(Stdio::piped()).kill_on_drop(true);
     let publisher = command.spawn().expect("it is installed");
