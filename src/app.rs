@@ -33,6 +33,8 @@ pub struct App {
     pub http: SocketAddr,
     /// Where the operators' listener is, if it is.
     pub admin: Option<SocketAddr>,
+    /// Where publishers by RTMP come, if they may.
+    pub rtmp: Option<SocketAddr>,
     /// Token of the one-time set-up link, while there is no account.
     pub setup: Option<Secret>,
     config: Config,
@@ -198,6 +200,11 @@ impl App {
             ),
             false => None,
         };
+        let rtmp = match config.rtmp.address() {
+            Some(address) => Some(listen("the RTMP port", address, "rtmp.listen").await?),
+            None => None,
+        };
+        let rtmp_address = rtmp.as_ref().and_then(|l| l.local_addr().ok());
         let db = open_database(&config).await?;
         let unfinished = Streams::close_unfinished(&db, clock.now()).await?;
         if unfinished > 0 {
@@ -215,6 +222,7 @@ impl App {
             sfu: sfu_events,
             channels: channel_events,
             program,
+            rtmp,
         };
         let (streams, tasks) = Streams::start(
             &config,
@@ -250,6 +258,7 @@ impl App {
             admin: operators
                 .as_ref()
                 .map(|l| address(l, config.http.admin_listen)),
+            rtmp: rtmp_address,
             services,
             setup,
             streams: tasks,

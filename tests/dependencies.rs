@@ -12,11 +12,17 @@ use std::process::Command;
 use serde_json::Value;
 
 /// What each crate of ours may stand on, tests included.
-const ARROWS: [(&str, &[&str]); 5] = [
+const ARROWS: [(&str, &[&str]); 6] = [
     (
         "tallylight",
-        &["tallylight-sfu", "tallylight-hls", "tallylight-media"],
+        &[
+            "tallylight-sfu",
+            "tallylight-hls",
+            "tallylight-media",
+            "tallylight-rtmp",
+        ],
     ),
+    ("tallylight-rtmp", &[]),
     ("tallylight-sfu", &[]),
     ("tallylight-hls", &[]),
     ("tallylight-media", &["tallylight-hls"]),

@@ -144,30 +144,11 @@ impl Sfu {
     ) -> Result<Ingest, OfferError> {
         let inner = &self.inner;
         inner.check_room()?;
-        let known = inner.registry.stream(stream);
-        let shared = known.clone().unwrap_or_default();
-        let now = clock();
-        let (session, line, epoch) =
-            Session::ingest(&inner.settings, now, stream, Arc::clone(&shared), tracks);
-        if known.is_none() {
-            inner.registry.add_stream(stream, shared);
-        }
-        gauge(&inner.registry.counters.publishers, 1);
-        let id = session.id();
-        // Any will do; those of a stream need not share one.
-        let shard = usize::try_from(epoch).unwrap_or_default() % inner.mailboxes.len().max(1);
-        let mailbox = inner.mailboxes.get(shard).cloned();
-        inner.registry.add_owned(&session, shard);
-        let door = |source| Door::new(stream, epoch, source, now, Arc::downgrade(&line));
-        let doors = (door(Source::Video(0)), door(Source::Audio));
-        let session = Box::new(session);
+        let (session, ingest, shard) = inner.begin_ingest(stream, tracks);
         let taken = self.ask(shard, |reply| Command::Adopt { session, reply });
-        match (taken.await, mailbox) {
-            (Some(()), Some(mailbox)) => Ok(Ingest::new(id, now, doors, mailbox)),
-            _ => Err(OfferError::Busy {
-                retry_after: Duration::from_secs(2),
-            }),
-        }
+        taken.await.and(ingest).ok_or(OfferError::Busy {
+            retry_after: Duration::from_secs(2),
+        })
     }
 
     /// Answers a WHEP offer.
@@ -417,6 +398,33 @@ impl Inner {
             });
         }
         Ok(())
+    }
+
+    /// A session without a peer, its entrance, and the shard that is to have it.
+    fn begin_ingest(
+        &self,
+        stream: StreamId,
+        tracks: IngestTracks,
+    ) -> (Box<Session>, Option<Ingest>, usize) {
+        let known = self.registry.stream(stream);
+        let shared = known.clone().unwrap_or_default();
+        let now = clock();
+        let (session, line, epoch) =
+            Session::ingest(&self.settings, now, stream, Arc::clone(&shared), tracks);
+        if known.is_none() {
+            self.registry.add_stream(stream, shared);
+        }
+        gauge(&self.registry.counters.publishers, 1);
+        // Any will do; publishers of a stream need not share one.
+        let shard = usize::try_from(epoch).unwrap_or_default() % self.mailboxes.len().max(1);
+        self.registry.add_owned(&session, shard);
+        let zero = now.checked_sub(Ingest::LEAD).unwrap_or(now);
+        let door = |source| Door::new(stream, epoch, source, zero, Arc::downgrade(&line));
+        let doors = (door(Source::Video(0)), door(Source::Audio));
+        let mailbox = self.mailboxes.get(shard).cloned();
+        let id = session.id();
+        let ingest = mailbox.map(|mailbox| Ingest::new(id, zero, doors, mailbox));
+        (Box::new(session), ingest, shard)
     }
 
     async fn tell_closed(&self, session: &Session, reason: CloseReason) {

@@ -29,6 +29,10 @@ pub struct Ingest {
 }
 
 impl Ingest {
+    /// How far the zero lies before the session's begin, so that what was captured before it has a time
+    /// too.
+    pub const LEAD: Duration = Duration::from_secs(3);
+
     pub(crate) fn new(
         session: SessionId,
         zero: Instant,

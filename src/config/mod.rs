@@ -13,6 +13,7 @@ mod log;
 mod media;
 mod network;
 mod recordings;
+mod rtmp;
 mod storage;
 mod streams;
 
@@ -30,6 +31,7 @@ pub use log::{Log, LogFormat};
 pub use media::Media;
 pub use network::Network;
 pub use recordings::Recordings;
+pub use rtmp::Rtmp;
 pub use storage::Storage;
 pub use streams::{SecondPublisher, Streams};
 
@@ -46,6 +48,8 @@ pub struct Config {
     pub http: Http,
     /// WebRTC media.
     pub media: Media,
+    /// Publishers that speak RTMP.
+    pub rtmp: Rtmp,
     /// SQLite or PostgreSQL.
     pub database: Database,
     /// How a channel goes live and off.
@@ -70,6 +74,7 @@ impl Default for Config {
             data: PathBuf::from("./data"),
             http: Http::default(),
             media: Media::default(),
+            rtmp: Rtmp::default(),
             database: Database::default(),
             streams: Streams::default(),
             hls: Hls::default(),
@@ -89,6 +94,7 @@ impl Config {
     /// Names the key and says what would be right.
     pub fn check(&self) -> Result<(), ConfigError> {
         self.http.check()?;
+        self.rtmp.check()?;
         self.database.check()?;
         self.streams.check()?;
         self.hls.check()?;

@@ -15,6 +15,7 @@ mod lifecycle;
 mod live;
 mod playback;
 mod routes;
+mod rtmp;
 mod schema;
 mod session;
 mod signalling;
@@ -29,6 +30,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sfu::{OfferError, SessionId, Sfu, StreamId, StreamStats};
+use tokio::net::TcpListener;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -145,6 +147,8 @@ pub struct Inputs {
     pub channels: mpsc::Receiver<ChannelEvent>,
     /// The program that is a media-worker when it is told `media-worker`: this one.
     pub program: PathBuf,
+    /// Where publishers by RTMP come.
+    pub rtmp: Option<TcpListener>,
 }
 
 /// Tasks that [`Streams::start`] started; they end after the token is cancelled.
@@ -152,6 +156,7 @@ pub struct Inputs {
 pub struct Tasks {
     lifecycle: JoinHandle<()>,
     packaging: JoinHandle<()>,
+    rtmp: Option<JoinHandle<()>>,
     history: JoinHandle<()>,
     stop_history: CancellationToken,
 }
@@ -191,6 +196,32 @@ pub(crate) struct Publish {
     pub(crate) key: Option<StreamKeyId>,
     pub(crate) address: IpAddr,
     pub(crate) offer: String,
+}
+
+impl SessionFacts {
+    /// Of a session that nothing else is known of.
+    fn new(role: sfu::Role, channel: ChannelId, stream: StreamId) -> Self {
+        Self {
+            role,
+            channel,
+            stream,
+            ice_tag: String::new(),
+            remote_ufrag: None,
+            credential: None,
+            video_index: None,
+            subscriptions: events::Subscriptions::default(),
+            over: CancellationToken::new(),
+        }
+    }
+}
+
+/// A publisher that is no peer of ours, and may publish.
+#[derive(Debug)]
+pub(crate) struct Receive {
+    pub(crate) channel: Channel,
+    pub(crate) key: StreamKeyId,
+    pub(crate) address: IpAddr,
+    pub(crate) tracks: sfu::IngestTracks,
 }
 
 /// An offer to watch.
@@ -277,7 +308,7 @@ impl Streams {
         db: Db,
         channels: Channels,
         clock: Clock,
-        inputs: Inputs,
+        mut inputs: Inputs,
         stop: CancellationToken,
     ) -> (Self, Tasks) {
         let (commands, receiver) = mpsc::channel(COMMANDS);
@@ -305,12 +336,20 @@ impl Streams {
             stop.clone(),
         );
         let packaging = tokio::spawn(packaging);
+        let rtmp = inputs.rtmp.take().map(|listener| {
+            let tools = rtmp::Tools {
+                streams: streams.clone(),
+                program: inputs.program.clone(),
+            };
+            tokio::spawn(rtmp::run(tools, listener, stop.clone()))
+        });
         let (playback, draining) = (streams.playback.clone(), streams.draining.clone());
         let lifecycle = Lifecycle::new(config, sfu, clock, playback, events, draining);
         let lifecycle = tokio::spawn(lifecycle.run(receiver, inputs, stop));
         let tasks = Tasks {
             lifecycle,
             packaging,
+            rtmp,
             history,
             stop_history,
         };
@@ -400,6 +439,12 @@ impl Streams {
             .unwrap_or(Err(Refused::Draining))
     }
 
+    pub(crate) async fn receive(&self, receive: Receive) -> Result<sfu::Ingest, Refused> {
+        self.ask(|reply| Command::Receive(receive, reply))
+            .await
+            .unwrap_or(Err(Refused::Draining))
+    }
+
     pub(crate) async fn view(&self, view: View) -> Result<sfu::Answer, Refused> {
         self.ask(|reply| Command::View(view, reply))
             .await
@@ -459,6 +504,9 @@ impl Tasks {
     pub async fn join(self) {
         report(self.lifecycle.await);
         report(self.packaging.await);
+        if let Some(rtmp) = self.rtmp {
+            report(rtmp.await);
+        }
         self.stop_history.cancel();
         report(self.history.await);
     }

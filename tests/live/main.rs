@@ -18,6 +18,7 @@ mod hls;
 mod joining;
 mod killed;
 mod recording;
+mod rtmp;
 mod sessions;
 mod shutdown;
 mod strangers;

@@ -99,6 +99,11 @@ impl Server {
         }
     }
 
+    /// The text of the stream key.
+    pub(crate) fn key(&self) -> &str {
+        self.key.reveal()
+    }
+
     pub(crate) fn whip(&self) -> Endpoint {
         let url = format!("http://{}/whip", self.app.http);
         Endpoint::new(&url, Some(self.key.reveal())).unwrap()

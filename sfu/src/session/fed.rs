@@ -9,11 +9,12 @@ use str0m::media::Frequency;
 use str0m::rtp::ExtensionValues;
 
 use super::arriving::{Arrived, LayerIn, TrackIn};
+use super::capture_clock::CaptureClock;
 use super::publisher::Publisher;
 use super::{Link, Outbox};
 use crate::config::Config;
 use crate::fed::{FedUnit, Line};
-use crate::ingest::IngestTracks;
+use crate::ingest::{Ingest, IngestTracks};
 use crate::packet::{AUDIO_CLOCK, LayerFormat, Origin, Packet, Source, VIDEO_CLOCK};
 use crate::packetise::packetise;
 use crate::video::{self, VideoCodec};
@@ -48,6 +49,9 @@ impl Publisher {
         line: Arc<Line>,
     ) -> Self {
         let mut publisher = Self::new(epoch, now, config);
+        // What was captured before it began has a time too.
+        let zero = now.checked_sub(Ingest::LEAD).unwrap_or(now);
+        publisher.clock = CaptureClock::new(zero);
         let layout = Arc::make_mut(&mut publisher.layout);
         if tracks.video {
             layout.layers.push(LayerFormat {

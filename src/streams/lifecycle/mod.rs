@@ -21,14 +21,13 @@ use uuid::Uuid;
 use attempts::Attempts;
 
 use super::audience::Audiences;
-use super::events::Subscriptions;
 use super::live::{Effect, LiveChannels, Phase, Rules};
 use super::playback::Playback;
 use super::{
-    Ingest, Inputs, LiveChannel, Publish, Refused, SessionFacts, StreamEvent, View, ViewerEvent,
-    Watch, signalling,
+    Ingest, Inputs, LiveChannel, Publish, Receive, Refused, SessionFacts, StreamEvent, View,
+    ViewerEvent, Watch, signalling,
 };
-use crate::channels::{ChannelEvent, ChannelId, StreamKeyId};
+use crate::channels::{Channel, ChannelEvent, ChannelId, StreamKeyId};
 use crate::clock::Clock;
 use crate::config::{Config, Limits};
 
@@ -36,6 +35,7 @@ use crate::config::{Config, Limits};
 #[derive(Debug)]
 pub(super) enum Command {
     Publish(Publish, oneshot::Sender<Result<Answer, Refused>>),
+    Receive(Receive, oneshot::Sender<Result<sfu::Ingest, Refused>>),
     View(View, oneshot::Sender<Result<Answer, Refused>>),
     Session(SessionId, oneshot::Sender<Option<SessionFacts>>),
     Restarted {
@@ -59,6 +59,12 @@ enum Done {
         stream: StreamId,
         result: Result<Answer, OfferError>,
         reply: oneshot::Sender<Result<Answer, Refused>>,
+    },
+    Received {
+        receive: Receive,
+        stream: StreamId,
+        result: Result<sfu::Ingest, OfferError>,
+        reply: oneshot::Sender<Result<sfu::Ingest, Refused>>,
     },
     Viewed {
         view: View,
@@ -165,6 +171,7 @@ impl Lifecycle {
     fn handle(&mut self, command: Command) {
         match command {
             Command::Publish(publish, reply) => self.start_publish(publish, reply),
+            Command::Receive(receive, reply) => self.start_receive(receive, reply),
             Command::View(view, reply) => self.start_view(view, reply),
             Command::Session(id, reply) => {
                 let facts = self.sessions.get(&id).map(|session| session.facts.clone());
@@ -199,13 +206,7 @@ impl Lifecycle {
         if let Err(refused) = self.check_room(publish.address) {
             return answer(reply, Err(refused));
         }
-        let claim = self
-            .live
-            .claim(&publish.channel, Uuid::now_v7(), self.clock.instant());
-        let Ok(stream) = claim else {
-            let detail = "a second publisher tried to connect while the channel was live";
-            self.attempts
-                .note(self.clock.now(), publish.channel.id, detail.to_owned());
+        let Some(stream) = self.claim(&publish.channel) else {
             return answer(reply, Err(Refused::AlreadyLive));
         };
         let sfu = self.sfu.clone();
@@ -218,6 +219,39 @@ impl Lifecycle {
                 reply,
             }
         });
+    }
+
+    fn start_receive(
+        &mut self,
+        receive: Receive,
+        reply: oneshot::Sender<Result<sfu::Ingest, Refused>>,
+    ) {
+        if let Err(refused) = self.check_room(receive.address) {
+            return answer(reply, Err(refused));
+        }
+        let Some(stream) = self.claim(&receive.channel) else {
+            return answer(reply, Err(Refused::AlreadyLive));
+        };
+        let sfu = self.sfu.clone();
+        self.calls.spawn(async move {
+            let result = in_time(sfu.ingest(stream, receive.tracks)).await;
+            Done::Received {
+                receive,
+                stream,
+                result,
+                reply,
+            }
+        });
+    }
+
+    fn claim(&mut self, channel: &Channel) -> Option<StreamId> {
+        let claim = (self.live).claim(channel, Uuid::now_v7(), self.clock.instant());
+        if claim.is_err() {
+            let detail = "a second publisher tried to connect while the channel was live";
+            let at = self.clock.now();
+            self.attempts.note(at, channel.id, detail.to_owned());
+        }
+        claim.ok()
     }
 
     fn start_view(&mut self, view: View, reply: oneshot::Sender<Result<Answer, Refused>>) {
@@ -272,6 +306,12 @@ impl Lifecycle {
                 result,
                 reply,
             }) => self.published(publish, stream, result, reply),
+            Ok(Done::Received {
+                receive,
+                stream,
+                result,
+                reply,
+            }) => self.received(receive, stream, result, reply),
             Ok(Done::Viewed {
                 view,
                 stream,
@@ -294,18 +334,11 @@ impl Lifecycle {
         let given = match result {
             Ok(given) => given,
             Err(error) => {
-                let effects = self.live.refused(stream);
-                self.carry_out(effects);
-                self.attempts
-                    .note(self.clock.now(), publish.channel.id, error.to_string());
+                self.refused(&publish.channel, stream, &error);
                 return answer(reply, Err(Refused::Offer(error)));
             }
         };
         let session = given.session;
-        tracing::info!(
-            stream.id = %stream, session.id = %session, channel.handle = %publish.channel.handle,
-            "Session {session} begins to publish on @{}", publish.channel.handle
-        );
         let facts = facts(
             Role::Publisher,
             publish.channel.id,
@@ -314,11 +347,48 @@ impl Lifecycle {
             &publish.offer,
         );
         self.remember(session, facts, publish.key, publish.address);
-        let effects = self.live.publishing(stream, session, self.clock.instant());
-        self.carry_out(effects);
+        self.begins(&publish.channel, stream, session);
         if reply.send(Ok(given)).is_err() {
             self.close(session, CloseReason::Requested);
         }
+    }
+
+    fn received(
+        &mut self,
+        receive: Receive,
+        stream: StreamId,
+        result: Result<sfu::Ingest, OfferError>,
+        reply: oneshot::Sender<Result<sfu::Ingest, Refused>>,
+    ) {
+        let ingest = match result {
+            Ok(ingest) => ingest,
+            Err(error) => {
+                self.refused(&receive.channel, stream, &error);
+                return answer(reply, Err(Refused::Offer(error)));
+            }
+        };
+        let session = ingest.session();
+        let facts = SessionFacts::new(Role::Publisher, receive.channel.id, stream);
+        self.remember(session, facts, Some(receive.key), receive.address);
+        self.begins(&receive.channel, stream, session);
+        // Where nobody waits for it any more, it ends by itself.
+        let _ = reply.send(Ok(ingest));
+    }
+
+    fn refused(&mut self, channel: &Channel, stream: StreamId, error: &OfferError) {
+        let effects = self.live.refused(stream);
+        self.carry_out(effects);
+        let at = self.clock.now();
+        self.attempts.note(at, channel.id, error.to_string());
+    }
+
+    fn begins(&mut self, channel: &Channel, stream: StreamId, session: SessionId) {
+        tracing::info!(
+            stream.id = %stream, session.id = %session, channel.handle = %channel.handle,
+            "Session {session} begins to publish on @{}", channel.handle
+        );
+        let effects = (self.live).publishing(stream, session, self.clock.instant());
+        self.carry_out(effects);
     }
 
     fn viewed(
@@ -578,22 +648,15 @@ fn facts(
     offer: &str,
 ) -> SessionFacts {
     SessionFacts {
-        role,
-        channel,
-        stream,
         ice_tag: given.ice_tag.clone(),
         remote_ufrag: sfu::ice_ufrag(offer).map(str::to_owned),
-        credential: None,
         video_index: signalling::video_index(offer),
-        subscriptions: Subscriptions::default(),
-        over: CancellationToken::new(),
+        ..SessionFacts::new(role, channel, stream)
     }
 }
 
 /// An answer takes milliseconds; one that does not come must not hold a channel for ever.
-async fn in_time(
-    answer: impl Future<Output = Result<Answer, OfferError>>,
-) -> Result<Answer, OfferError> {
+async fn in_time<T>(answer: impl Future<Output = Result<T, OfferError>>) -> Result<T, OfferError> {
     let in_time = tokio::time::timeout(ANSWER_WITHIN, answer).await;
     in_time.unwrap_or(Err(OfferError::Busy {
         retry_after: ANSWER_WITHIN,

@@ -1,0 +1,161 @@
+//! Publishers by RTMP: real ffmpeg, watched by WHEP and by HLS.
+
+use std::process::{Child, Command, Stdio};
+
+use tallylight::config::Config;
+use tallylight::streams::ChannelState;
+
+use crate::hls::{assert_played_by_ffmpeg, follow, renditions, until_ready};
+use crate::support::{Server, until, until_more};
+
+fn by_rtmp(config: &mut Config) {
+    config.rtmp.listen = "127.0.0.1:0".to_owned();
+}
+
+/// An ffmpeg that publishes until it is dropped.
+struct Encoder(Child);
+
+impl Encoder {
+    fn start(server: &Server, key: &str, video: &[&str], audio: &[&str]) -> Self {
+        let url = format!("rtmp://{}/live/{key}", server.app.rtmp.unwrap());
+        let mut command = Command::new("ffmpeg");
+        command.args(["-v", "error", "-nostdin", "-re"]);
+        if !video.is_empty() {
+            command.args(["-f", "lavfi", "-i", "testsrc2=s=640x360:r=30"]);
+        }
+        if !audio.is_empty() {
+            command.args(["-f", "lavfi", "-i", "sine=f=440:r=44100"]);
+        }
+        command.args(video).args(audio).args(["-f", "flv", &url]);
+        let child = command.stderr(Stdio::piped()).spawn();
+        Self(child.expect("ffmpeg is installed"))
+    }
+
+    /// What it said, once it has ended.
+    async fn words(mut self) -> String {
+        let mut errors = self.0.stderr.take().unwrap();
+        let reading = tokio::task::spawn_blocking(move || {
+            let mut words = String::new();
+            let _ = std::io::Read::read_to_string(&mut errors, &mut words);
+            words
+        });
+        reading.await.unwrap()
+    }
+}
+
+impl Drop for Encoder {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+const H264: [&str; 13] = [
+    "-c:v",
+    "libx264",
+    "-preset",
+    "ultrafast",
+    "-tune",
+    "zerolatency",
+    "-pix_fmt",
+    "yuv420p",
+    "-g",
+    "60",
+    "-b:v",
+    "500k",
+    "-shortest",
+];
+const AAC: [&str; 6] = ["-c:a", "aac", "-b:a", "96k", "-ac", "1"];
+
+#[tokio::test]
+async fn ffmpeg_is_watched_by_whep_and_by_hls() {
+    let server = Server::with(by_rtmp).await;
+    let encoder = Encoder::start(&server, server.key(), &H264, &AAC);
+    server.until_live().await;
+    let viewer = server.watch().await;
+    until_more(&viewer, 60).await;
+    until_ready(&server).await;
+    until("picture and sound", || async {
+        renditions(&server).await.len() == 2
+    })
+    .await;
+    for uri in &renditions(&server).await {
+        follow(&server, uri, 2).await;
+    }
+    assert_played_by_ffmpeg(&server, &["h264,640,360", "aac"]).await;
+
+    // It goes away and comes back within the reconnect window: the same stream, the same viewer.
+    let live = server.app.services.streams.live_on(server.channel.id).await;
+    drop(encoder);
+    until("the reconnect window", || async {
+        server.state().await == ChannelState::Reconnecting
+    })
+    .await;
+    let encoder = Encoder::start(&server, server.key(), &H264, &AAC);
+    server.until_live().await;
+    until_more(&viewer, 30).await;
+    let again = server.app.services.streams.live_on(server.channel.id).await;
+    assert_eq!(live.unwrap().stream, again.unwrap().stream);
+    drop(encoder);
+}
+
+#[tokio::test]
+async fn a_stream_may_have_sound_alone() {
+    let server = Server::with(by_rtmp).await;
+    let _encoder = Encoder::start(&server, server.key(), &[], &AAC);
+    server.until_live().await;
+    let viewer = server.watch().await;
+    let before = viewer.report().await.unwrap().audio_packets;
+    until("sound", || async {
+        viewer.report().await.unwrap().audio_packets > before + 50
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_wrong_key_is_refused() {
+    let server = Server::with(by_rtmp).await;
+    let words = Encoder::start(&server, "tl_nonsense", &H264, &AAC)
+        .words()
+        .await;
+    assert!(words.contains("stream key is wrong"), "{words}");
+    assert_eq!(server.state().await, ChannelState::Offline);
+}
+
+#[tokio::test]
+async fn b_frames_are_refused_with_what_to_change() {
+    let server = Server::with(by_rtmp).await;
+    let video = [
+        "-c:v",
+        "libx264",
+        "-preset",
+        "ultrafast",
+        "-bf",
+        "2",
+        "-pix_fmt",
+        "yuv420p",
+        "-g",
+        "60",
+    ];
+    let words = Encoder::start(&server, server.key(), &video, &AAC)
+        .words()
+        .await;
+    assert!(words.contains("B-frames to 0"), "{words}");
+}
+
+#[tokio::test]
+async fn a_revoked_key_ends_the_stream() {
+    let server = Server::with(by_rtmp).await;
+    let encoder = Encoder::start(&server, server.key(), &H264, &AAC);
+    server.until_live().await;
+    let viewer = server.watch().await;
+    until_more(&viewer, 10).await;
+    let channels = &server.app.services.channels;
+    channels
+        .revoke_stream_key(server.channel.id, server.stream_key.id)
+        .await
+        .unwrap();
+    encoder.words().await;
+    let more = viewer.report().await.unwrap().whole_frames;
+    assert!(more >= 10);
+}
