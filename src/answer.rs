@@ -101,18 +101,22 @@ impl Content<'_> {
     /// Answers with text, compressed for who takes that.
     #[must_use]
     pub fn rendered(&self, rendered: &Rendered, request: &HeaderMap) -> Response {
-        let gzip = takes_gzip(request);
-        let mut headers = self.headers(if gzip { "-gzip" } else { "" });
+        let coding = Coding::wanted(request);
+        let mut headers = self.headers(coding.suffix());
         headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
         if is_known(request, &headers) {
             return (StatusCode::NOT_MODIFIED, headers).into_response();
         }
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.kind));
-        if gzip {
-            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-            return answer(StatusCode::OK, headers, rendered.gzip().into());
+        if let Some(name) = coding.name() {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static(name));
         }
-        answer(StatusCode::OK, headers, rendered.text().into())
+        let body = match coding {
+            Coding::Plain => rendered.text(),
+            Coding::Gzip => rendered.gzip(),
+            Coding::Brotli => rendered.brotli(),
+        };
+        answer(StatusCode::OK, headers, body.into())
     }
 
     /// Answers with what `body` makes of the range that is asked for, of a content of that size.
@@ -236,16 +240,50 @@ fn is_known(request: &HeaderMap, headers: &HeaderMap) -> bool {
     known.any(|known| known == tag || known == "*")
 }
 
-fn takes_gzip(request: &HeaderMap) -> bool {
-    let accepted = request
-        .get(ACCEPT_ENCODING)
-        .and_then(|value| value.to_str().ok());
-    accepted.is_some_and(|value| {
-        value.split(',').any(|coding| {
-            let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
-            name.trim() == "gzip" && weight.trim() != "q=0"
-        })
-    })
+/// How text is compressed (RFC 9110 §8.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Coding {
+    Plain,
+    Gzip,
+    Brotli,
+}
+
+impl Coding {
+    /// The smallest that is taken.
+    fn wanted(request: &HeaderMap) -> Self {
+        let accepted = request.get(ACCEPT_ENCODING);
+        let accepted = accepted.and_then(|value| value.to_str().ok());
+        let takes = |wanted: &str| {
+            accepted.is_some_and(|value| {
+                value.split(',').any(|coding| {
+                    let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
+                    name.trim() == wanted && weight.trim() != "q=0"
+                })
+            })
+        };
+        match (takes("br"), takes("gzip")) {
+            (true, _) => Self::Brotli,
+            (false, true) => Self::Gzip,
+            (false, false) => Self::Plain,
+        }
+    }
+
+    fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Plain => None,
+            Self::Gzip => Some("gzip"),
+            Self::Brotli => Some("br"),
+        }
+    }
+
+    /// For entity tags: other bytes, another tag.
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::Plain => "",
+            Self::Gzip => "-gzip",
+            Self::Brotli => "-br",
+        }
+    }
 }
 
 /// Layer: pages of other sites may read it, without credentials.
@@ -331,12 +369,14 @@ mod tests {
     }
 
     #[test]
-    fn gzip_is_given_to_who_takes_it() {
+    fn text_is_compressed_for_who_takes_it() {
         let with = |value: &'static str| {
             let value = HeaderValue::from_static(value);
-            takes_gzip(&HeaderMap::from_iter([(ACCEPT_ENCODING, value)]))
+            Coding::wanted(&HeaderMap::from_iter([(ACCEPT_ENCODING, value)]))
         };
-        assert!(with("gzip, deflate, br") && with("br;q=1.0, gzip;q=0.5"));
-        assert!(!with("br") && !with("gzip;q=0") && !takes_gzip(&HeaderMap::new()));
+        assert_eq!(with("gzip, deflate, br"), Coding::Brotli);
+        assert_eq!(with("br;q=0, gzip;q=0.5"), Coding::Gzip);
+        assert_eq!(with("gzip;q=0"), Coding::Plain);
+        assert_eq!(Coding::wanted(&HeaderMap::new()), Coding::Plain);
     }
 }

@@ -497,6 +497,10 @@ async fn a_playlist_is_rendered_and_compressed_once() {
     let gzip = first.gzip();
     std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&gzip[..]), &mut plain).unwrap();
     assert_eq!(plain, first.text());
+    let (mut plain, brotli) = (Vec::new(), first.brotli());
+    brotli::BrotliDecompress(&mut &brotli[..], &mut plain).unwrap();
+    assert_eq!(plain, first.text());
+    assert!(brotli.len() < gzip.len());
     feed.part();
     assert_ne!(get().await.unwrap().etag(), first.etag());
 }

@@ -185,6 +185,13 @@ async fn caches_and_pages_of_others_are_told_what_they_may_do() {
         .await
         .unwrap();
     assert_eq!(zipped.headers()[CONTENT_ENCODING], "gzip");
+    let packed = reqwest::Client::new()
+        .get(url(&server, &path))
+        .header("accept-encoding", "gzip, br")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(packed.headers()[CONTENT_ENCODING], "br");
 }
 
 #[tokio::test]
