@@ -7,6 +7,8 @@
     reason = "a test fails by panicking"
 )]
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rtmp::{Config, Connection, ConnectionError, Error, Event, Phase, Refusal};
@@ -142,6 +144,29 @@ async fn time_that_the_server_takes_is_not_the_publishers() {
         assert!(matches!(event, Ok(Some(Event::Audio(_)))), "{event:?}");
         sleep(Duration::from_secs(60)).await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_publisher_is_read_no_faster_than_its_events_are_taken() {
+    let (mut connection, mut client) = publishing().await;
+    let sent = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&sent);
+    let sending = tokio::spawn(async move {
+        client.write_all(CONFIGURATION).await.expect("it reads");
+        while client.write_all(FRAME).await.is_ok() {
+            counted.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    for taken in 1..=20 {
+        let event = connection.next().await;
+        assert!(matches!(event, Ok(Some(Event::Audio(_)))), "{event:?}");
+        sleep(Duration::from_secs(1)).await;
+        // What the pipe holds, and what is read at once.
+        let most = taken + (64 + 32) * 1_024 / FRAME.len();
+        assert!(sent.load(Ordering::Relaxed) <= most);
+    }
+    drop(connection);
+    sending.await.expect("it ends");
 }
 
 #[tokio::test(start_paused = true)]

@@ -40,7 +40,7 @@ pub enum ChunkError {
     ChunkStreams(usize),
     /// A message longer than its type may be.
     #[error(
-        "a message of type {kind} announces {length} bytes, more than {most}; lower the encoder's bitrate or its key-frame size"
+        "a message of type {kind} announces {length} bytes, more than {most}; if it is a picture, lower the encoder's bitrate"
     )]
     MessageLength {
         /// `message type id`.

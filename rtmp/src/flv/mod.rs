@@ -31,8 +31,8 @@ use video::VideoTrack;
 pub struct VideoUnit {
     /// What `bytes` are.
     pub codec: VideoCodec,
-    /// When it is decoded, on the clock of the connection: it starts at some seconds, and pictures
-    /// and sound share it. It is as steady as the publisher's timestamps.
+    /// When it is decoded, on a clock that starts at some seconds with what is published, and that
+    /// pictures and sound share. It is as steady as the publisher's timestamps, jumps included.
     pub dts: Duration,
     /// When it is shown, on the same clock.
     pub pts: Duration,

@@ -11,7 +11,7 @@ pub(super) fn split_query(text: &str) -> (&str, &str) {
 /// `key` of a query. Keys have no characters that would have to be escaped.
 pub(super) fn of_query(query: &str) -> Option<StreamKey> {
     let mut fields = query.split('&');
-    let key = fields.find_map(|field| field.strip_prefix("key="))?;
+    let key = fields.find_map(|field| field.strip_prefix("key="))?.trim();
     (!key.is_empty()).then(|| StreamKey::new(key))
 }
 
@@ -19,7 +19,8 @@ pub(super) fn of_query(query: &str) -> Option<StreamKey> {
 pub(super) fn of_stream(name: &str, of_url: Option<&StreamKey>) -> Option<StreamKey> {
     let (name, query) = split_query(name);
     let named = of_query(query).or_else(|| of_url.cloned());
-    let bare = name.trim_matches('/');
+    // Blanks come along when a key is pasted.
+    let bare = name.trim_matches(|c: char| c == '/' || c.is_whitespace());
     named.or_else(|| (!bare.is_empty()).then(|| StreamKey::new(bare)))
 }
 
@@ -37,6 +38,7 @@ mod tests {
         let url = "rtmp://host/live";
         for (name, url) in [
             ("tl_abc", url),
+            (" tl_abc\n", url),
             ("tl_abc?backup=1", url),
             ("?key=tl_abc", url),
             ("anything?backup=1&key=tl_abc", url),

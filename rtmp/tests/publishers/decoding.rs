@@ -40,9 +40,23 @@ pub(super) fn with_adts(units: &[AudioUnit]) -> Vec<u8> {
 
 /// Frames that decode, with no complaint.
 pub(super) async fn decoded_frames(format: &str, bytes: Vec<u8>) -> usize {
+    let count = ["-count_frames", "-show_entries", "stream=nb_read_frames"];
+    let said = probe(format, bytes, &count).await;
+    said.trim().parse().expect("a number")
+}
+
+/// Heights of the frames that decode, each as often as it changes.
+pub(super) async fn decoded_heights(format: &str, bytes: Vec<u8>) -> Vec<u32> {
+    let said = probe(format, bytes, &["-show_entries", "frame=height"]).await;
+    let heights = said.split_whitespace().map(str::parse);
+    let mut heights: Vec<u32> = heights.collect::<Result<_, _>>().expect("numbers");
+    heights.dedup();
+    heights
+}
+
+async fn probe(format: &str, bytes: Vec<u8>, options: &[&str]) -> String {
     let mut command = Command::new("ffprobe");
-    command.args(["-v", "error", "-f", format, "-count_frames"]);
-    command.args(["-show_entries", "stream=nb_read_frames"]);
+    command.args(["-v", "error", "-f", format]).args(options);
     command.args(["-of", "default=nokey=1:noprint_wrappers=1", "-"]);
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
     command.stderr(Stdio::piped()).kill_on_drop(true);
@@ -54,8 +68,7 @@ pub(super) async fn decoded_frames(format: &str, bytes: Vec<u8>) -> usize {
         .await
         .expect("no panic")
         .expect("it reads to the end");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.is_empty(), "{said}");
-    let count = String::from_utf8_lossy(&output.stdout);
-    count.trim().parse().expect("a number")
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    assert!(complaints.is_empty(), "{complaints}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }

@@ -17,8 +17,8 @@ use std::time::Duration;
 
 use rtmp::{AudioCodec, VideoCodec};
 
-use decoding::{annex_b, decoded_frames, with_adts};
-use receiving::{Ended, Received, ffmpeg, gstreamer, kill, receive, refuse};
+use decoding::{annex_b, decoded_frames, decoded_heights, with_adts};
+use receiving::{Ended, Received, ffmpeg, gstreamer, kill, receive, refuse, shell};
 
 const PICTURES: &str = "testsrc2=size=320x180:rate=25:duration=4";
 const KEY: &str = "/live/tl_key";
@@ -130,6 +130,22 @@ async fn surround_sound_comes_through() {
     let options = format!("-f lavfi -i {SOUND} -c:a aac -ac 6");
     let received = receive(ffmpeg(&options), KEY).await;
     check_sound(&received, 48_000, 6).await;
+}
+
+/// FFmpeg keeps the first configuration then, and has new parameter sets in the pictures.
+#[tokio::test]
+async fn the_size_may_change_in_mid_stream() {
+    let part = |size: &str, start: u32| {
+        let pictures = format!("-f lavfi -i testsrc2=size={size}:rate=25:duration=2");
+        let time = format!("-output_ts_offset {start}");
+        format!("ffmpeg -v error -nostdin {pictures} {X264} -bf 0 {time} -f mpegts -")
+    };
+    let parts = [part("320x180", 0), part("640x360", 2)].join("; ");
+    let joined = format!("({parts}) | ffmpeg -v error -f mpegts -i - -c copy -f flv URL");
+    let received = receive(shell(&joined), KEY).await;
+    check_pictures(&received, 100).await;
+    let heights = decoded_heights("h264", annex_b(&received.video)).await;
+    assert_eq!(heights, [180, 360]);
 }
 
 #[tokio::test]

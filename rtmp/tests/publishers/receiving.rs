@@ -44,6 +44,16 @@ pub(super) fn ffmpeg(options: &str) -> Publisher {
     })
 }
 
+/// With a command of the shell that says `URL` where it publishes.
+pub(super) fn shell(script: &str) -> Publisher {
+    let script = script.to_owned();
+    Box::new(move |url| {
+        let mut command = Command::new("sh");
+        command.args(["-c", &script.replace("URL", url)]);
+        command
+    })
+}
+
 /// With a pipeline that says `URL` where it goes.
 pub(super) fn gstreamer(pipeline: &str) -> Publisher {
     let pipeline = pipeline.to_owned();
@@ -116,7 +126,14 @@ async fn request(
     let publisher = command.spawn().expect("it is installed");
     let accepted = timeout(LONGEST, listener.accept()).await;
     let (stream, _) = accepted.expect("it comes").expect("it connects");
-    let mut connection = Connection::new(stream, Config::default());
+    // Machines that are busy with other tests are slow.
+    let config = Config {
+        handshake_timeout: LONGEST,
+        publish_timeout: LONGEST,
+        idle_timeout: LONGEST,
+        ..Config::default()
+    };
+    let mut connection = Connection::new(stream, config);
     match connection.next().await.expect("it speaks RTMP") {
         Some(Event::PublishRequested(request)) => (connection, request, publisher),
         other => panic!("{other:?}"),
