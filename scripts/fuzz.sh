@@ -9,14 +9,14 @@ cd "$(dirname "$0")/.."
 cargo +nightly --version >/dev/null 2>&1 || rustup toolchain install nightly --profile minimal
 cargo fuzz --version >/dev/null 2>&1 || cargo install cargo-fuzz --locked
 
-# Both projects share their dependencies.
+# The projects share their dependencies.
 CARGO_TARGET_DIR=$PWD/sfu/fuzz/target
 export CARGO_TARGET_DIR
 # SQLite's constants look defined twice to the sanitizer; they are not.
 export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_odr_violation=0}"
 
 broken=
-for folder in sfu/fuzz fuzz; do
+for folder in sfu/fuzz rtmp/fuzz fuzz; do
   for target in $(cargo +nightly fuzz list --fuzz-dir "$folder"); do
     case " ${*:-$target} " in *" $target "*) ;; *) continue ;; esac
     echo "fuzz: $folder $target"
