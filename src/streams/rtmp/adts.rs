@@ -20,11 +20,12 @@ const HEADER: usize = 7;
 impl Adts {
     /// Of an `AudioSpecificConfig` (§1.6.2.1); none where headers cannot say it.
     pub(super) fn of(config: &[u8]) -> Option<Self> {
-        let mut bits = config
-            .iter()
-            .take(8)
-            .fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
-        bits <<= 8 * 8_usize.saturating_sub(config.len());
+        // What is not there reads as zero.
+        let mut head = [0; 8];
+        head.iter_mut()
+            .zip(config)
+            .for_each(|(to, from)| *to = *from);
+        let mut bits = u64::from_be_bytes(head);
         let mut read = |count: u32| {
             let value = u32::try_from(bits >> (64 - count)).unwrap_or_default();
             bits <<= count;
