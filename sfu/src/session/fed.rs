@@ -101,8 +101,8 @@ impl Publisher {
             true => video::inspect(VideoCodec::H264, payload),
             false => video::PayloadFacts::default(),
         };
-        let mut facts = payloads.iter().map(inspect);
-        let begins = !is_video || facts.any(|facts| facts.starts_keyframe);
+        let facts: Vec<_> = payloads.iter().map(inspect).collect();
+        let begins = !is_video || facts.iter().any(|facts| facts.starts_keyframe);
         let count = payloads.len();
         let Some(numbers) = self.numbers(unit.source) else {
             return;
@@ -116,8 +116,8 @@ impl Publisher {
             link.last_received = now;
             self.note_flow(link, now, outbox);
         }
-        for ((number, payload), seq) in payloads.into_iter().enumerate().zip(first_seq..) {
-            let facts = inspect(&payload);
+        let packets = payloads.into_iter().zip(facts).enumerate();
+        for ((number, (payload, facts)), seq) in packets.zip(first_seq..) {
             let arrived = Arrived {
                 seq,
                 timestamp,

@@ -4,17 +4,17 @@
 //! stream by RTMP is a stream like any other.
 
 mod adts;
+mod pace;
 mod publishing;
 
-use std::net::SocketAddr;
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use rtmp::{Connection, ConnectionError, Event, PublishRequest, Refusal};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::{Refused, Streams};
@@ -31,26 +31,31 @@ pub(super) struct Tools {
     pub(super) program: PathBuf,
 }
 
-/// Connections at once, whoever has them.
+/// Connections at once, whoever has them, and of one address.
 const MOST_CONNECTIONS: usize = 256;
+const MOST_OF_ADDRESS: usize = 16;
 /// When no socket can be had, as when files run out.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Takes publishers until the token is cancelled.
 pub(super) async fn run(tools: Tools, listener: TcpListener, stop: CancellationToken) {
-    let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     let mut connections = JoinSet::new();
+    let mut addresses: HashMap<task::Id, IpAddr> = HashMap::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((socket, address)) => {
-                    // Without room it is closed at once.
-                    if let Ok(place) = Arc::clone(&room).try_acquire_owned() {
+                    let place = sfu::neighbourhood(address.ip());
+                    let of_address = addresses.values().filter(|known| **known == place).count();
+                    // Without room it is closed at once. This machine itself may have all.
+                    let most = match address.ip().is_loopback() {
+                        true => MOST_CONNECTIONS,
+                        false => MOST_OF_ADDRESS,
+                    };
+                    if addresses.len() < MOST_CONNECTIONS && of_address < most {
                         let tools = tools.clone();
-                        connections.spawn(async move {
-                            serve(&tools, socket, address).await;
-                            drop(place);
-                        });
+                        let serving = async move { serve(&tools, socket, address).await };
+                        addresses.insert(connections.spawn(serving).id(), place);
                     }
                 }
                 Err(error) => {
@@ -58,7 +63,10 @@ pub(super) async fn run(tools: Tools, listener: TcpListener, stop: CancellationT
                     tokio::time::sleep(PAUSE).await;
                 }
             },
-            Some(_) = connections.join_next() => {}
+            Some(ended) = connections.join_next_with_id() => {
+                let id = ended.map_or_else(|error| error.id(), |(id, ())| id);
+                addresses.remove(&id);
+            }
             () = stop.cancelled() => break,
         }
     }

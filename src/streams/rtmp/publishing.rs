@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
 use super::adts::Adts;
+use super::pace::Pace;
 use super::{Tools, refusal};
 use crate::channels::{Channel, StreamKeyId};
 use crate::secret::Secret;
@@ -44,15 +45,8 @@ enum Media {
 
 struct OnAir {
     ingest: Ingest,
-    /// What is added to a time of the connection; or, if it is negative, taken from it.
-    shift: Shift,
+    pace: Pace,
     sound: Option<Sound>,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Shift {
-    Later(Duration),
-    Sooner(Duration),
 }
 
 /// AAC on its way to become Opus.
@@ -131,15 +125,18 @@ impl<'a> Publishing<'a> {
 
     async fn take(&mut self, media: Media) -> Result<(), Refusal> {
         check(&media, &mut self.reordering)?;
+        let now = match &self.state {
+            State::OnAir(on_air) => self.now(&on_air.ingest),
+            State::Opening(_) => Duration::ZERO,
+        };
         match &mut self.state {
-            State::OnAir(on_air) => {
-                if !on_air.ingest.is_open() {
-                    return Err(Refusal::BadName(
-                        "the stream was ended, or another publisher took over".to_owned(),
-                    ));
-                }
-                on_air.take(self.tools, media)
+            State::OnAir(on_air) if on_air.ingest.is_open() => {
+                on_air.take(self.tools, media, now);
+                Ok(())
             }
+            State::OnAir(_) => Err(Refusal::BadName(
+                "the stream was ended, or another publisher took over".to_owned(),
+            )),
             State::Opening(units) => {
                 units.push(media);
                 if is_clear(units) {
@@ -167,21 +164,25 @@ impl<'a> Publishing<'a> {
         self.confirm(&ingest).await?;
         // What came last has just been captured.
         let newest = units.iter().map(Media::time).max().unwrap_or_default();
-        let now = Ingest::LEAD - MARGIN;
-        let shift = match now.checked_sub(newest) {
-            Some(later) => Shift::Later(later),
-            None => Shift::Sooner(newest - now),
-        };
+        let pace = Pace::new(newest, self.now(&ingest));
         let mut on_air = OnAir {
             ingest,
-            shift,
+            pace,
             sound: None,
         };
         for unit in units {
-            on_air.take(self.tools, unit)?;
+            let now = self.now(&on_air.ingest);
+            on_air.take(self.tools, unit, now);
         }
         self.state = State::OnAir(Box::new(on_air));
         Ok(())
+    }
+
+    /// What comes now was captured then, on the session's clock.
+    fn now(&self, ingest: &Ingest) -> Duration {
+        let now = self.tools.streams.clock.instant();
+        let age = now.saturating_duration_since(ingest.zero());
+        age.saturating_sub(MARGIN)
     }
 
     /// Turns away whose key was revoked meanwhile: the session was in no book when that was looked for.
@@ -260,8 +261,8 @@ impl Media {
 }
 
 impl OnAir {
-    fn take(&mut self, tools: &Tools, media: Media) -> Result<(), Refusal> {
-        let pts = self.shift.apply(media.time());
+    fn take(&mut self, tools: &Tools, media: Media, now: Duration) {
+        let pts = self.pace.place(media.time(), now);
         match media {
             Media::Video(unit) => {
                 self.ingest.push_video(pts, unit.bytes);
@@ -273,7 +274,6 @@ impl OnAir {
                 AudioCodec::Aac(config) => self.take_aac(tools, &config.config, pts, &unit.bytes),
             },
         }
-        Ok(())
     }
 
     fn take_aac(&mut self, tools: &Tools, config: &bytes::Bytes, pts: Duration, frame: &[u8]) {
@@ -314,15 +314,6 @@ impl Sound {
             config,
             transcoder: Transcoder::to_opus(worker, job, sender),
             made,
-        }
-    }
-}
-
-impl Shift {
-    fn apply(self, time: Duration) -> Duration {
-        match self {
-            Self::Later(by) => time.saturating_add(by),
-            Self::Sooner(by) => time.saturating_sub(by),
         }
     }
 }
