@@ -119,24 +119,31 @@ async fn recordings_go_to_the_store_and_are_played_from_there() {
         .await;
 }
 
+/// Name of a picture that [`record_with`] puts into a recording.
+const PICTURE: &str = "thumbs/1700000030000.jpg";
+
+/// Records a stream whose folder has these bytes as well.
+async fn record_with(server: &Server, ada: &Account, picture: &[u8]) -> Kept {
+    let encoder = server.encoder("ada").await;
+    server.go_live(&encoder).await;
+    let stream = server.stream_of("ada").await;
+    server.package(stream, true).await;
+    std::fs::write(server.media(stream).join(PICTURE), picture).unwrap();
+    ada.post("/api/channels/ada/end", Value::Null).await;
+    let id = server.finished(ada, &Value::Null).await;
+    Kept { stream, id }
+}
+
 #[tokio::test]
 async fn a_file_too_large_for_one_request_goes_up_in_parts() {
     let s3 = S3::start().await;
     let server = server(&s3).await;
     let ada = server.creator().await;
-    let encoder = server.encoder("ada").await;
-    server.go_live(&encoder).await;
-    let stream = server.stream_of("ada").await;
-    server.package(stream, true).await;
     let mut large = vec![b'x'; 24_000_000];
     large[11_000_000] = b'y';
-    let name = "thumbs/1700000030000.jpg";
-    std::fs::write(server.media(stream).join(name), &large).unwrap();
-    ada.post("/api/channels/ada/end", Value::Null).await;
-    let id = server.finished(&ada, &Value::Null).await;
-    let kept = Kept { stream, id };
+    let kept = record_with(&server, &ada, &large).await;
     stored(&server, &kept).await;
-    assert!(std::fs::read(s3.object(stream, name)).unwrap() == large);
+    assert!(std::fs::read(s3.object(kept.stream, PICTURE)).unwrap() == large);
 }
 
 #[tokio::test]
@@ -170,20 +177,15 @@ async fn a_slow_store_holds_up_nothing_and_gets_each_object_once() {
     s3.fail(Fault::Slow);
     let server = server(&s3).await;
     let ada = server.creator().await;
-    let encoder = server.encoder("ada").await;
-    server.go_live(&encoder).await;
-    let stream = server.stream_of("ada").await;
-    server.package(stream, true).await;
     // Three seconds' worth.
-    let name = "thumbs/1700000030000.jpg";
-    std::fs::write(server.media(stream).join(name), vec![b'x'; 300_000]).unwrap();
-    ada.post("/api/channels/ada/end", Value::Null).await;
-    let id = server.finished(&ada, &Value::Null).await;
-    let kept = Kept { stream, id };
+    let kept = record_with(&server, &ada, &[b'x'; 300_000]).await;
+    assert!(
+        !s3.object(kept.stream, PICTURE).exists(),
+        "it is on its way"
+    );
     // Meanwhile it is played from here, and another stream comes and goes.
     assert_eq!(vod(&server, &kept, "v0/0.m4s").await.status, 200);
     let next = server.record(&ada).await;
-    assert!(!s3.object(stream, name).exists(), "it is still on its way");
     for kept in [&kept, &next] {
         stored(&server, kept).await;
     }

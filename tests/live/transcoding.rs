@@ -2,9 +2,13 @@
 
 use std::sync::Mutex;
 
+use loadtest::signalling::Endpoint;
 use loadtest::source::Source;
 use loadtest::{PublisherSpec, Watching};
+use serde_json::Value;
+use tallylight::accounts::Role;
 use tallylight::config::Config;
+use tallylight::secret::Secret;
 
 use crate::hls::{
     assert_aligned, assert_played_by_ffmpeg, follow, hls_state, renditions, until_ready,
@@ -98,4 +102,47 @@ async fn vp8_is_played_by_hls() {
     assert_aligned(&played);
     assert_played_by_ffmpeg(&server, &["h264,640,360", "aac"]).await;
     drop(publisher);
+}
+
+/// State and reason of a channel's HLS.
+async fn hls_of(server: &Server, handle: &str) -> (String, String) {
+    let url = format!("http://{}/api/channels/{handle}", server.app.http);
+    let page: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
+    let words = |key: &str| page["hls"][key].as_str().unwrap_or_default().to_owned();
+    (words("state"), words("reason"))
+}
+
+#[tokio::test]
+async fn a_stream_without_room_says_so_and_gets_its_turn() {
+    let server = Server::with(transcoding).await;
+    let spec = PublisherSpec::browser(Source::clip_vp8().unwrap());
+    let first = server.on_air(&spec).await;
+    until_ready(&server).await;
+
+    let services = &server.app.services;
+    let password = Secret::new("correct horse");
+    let bob = services.accounts.create("bob", &password, Role::Admin);
+    let bob = bob.await.unwrap();
+    let channel = services.channels.create(&bob, "bob", "Bob").await.unwrap();
+    let (_, key) = services
+        .channels
+        .create_stream_key(channel.id, "test")
+        .await
+        .unwrap();
+    let whip = format!("http://{}/whip", server.app.http);
+    let whip = Endpoint::new(&whip, Some(key.reveal())).unwrap();
+    let second = loadtest::publish(&server.clients, &whip, &spec, &server.sent).await;
+    until("the reason", || async {
+        let (state, reason) = hls_of(&server, "bob").await;
+        state == "unavailable" && reason.contains("busy with other streams")
+    })
+    .await;
+    // Once there is room.
+    let live = services.streams.live_on(server.channel.id).await;
+    server.sfu.end_stream(live.unwrap().stream).await;
+    until("its turn", || async {
+        hls_of(&server, "bob").await.0 == "ready"
+    })
+    .await;
+    drop((first, second));
 }
