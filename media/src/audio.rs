@@ -11,7 +11,7 @@ use gstreamer::glib;
 use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 
-use crate::feed::{Feed, clock_time};
+use crate::feed::{self, Feed, clock_time};
 
 /// Samples in an AAC frame, at [`SAMPLE_RATE`].
 const FRAME: u64 = 1024;
@@ -44,12 +44,7 @@ impl Encoder {
             .field("channels", 2)
             .field("channel-mapping-family", 0)
             .build();
-        // The end must not wait for what is taken after it.
-        let sink = gst_app::AppSink::builder()
-            .sync(false)
-            .wait_on_eos(false)
-            .build();
-        sink.set_property("async", false);
+        let sink = feed::sink();
         let mut chain = elements(bits_a_second).map_err(|error| error.to_string())?;
         chain.push(sink.clone().upcast());
         Ok(Self {
@@ -82,7 +77,7 @@ impl Encoder {
     /// next samples to code some, and players do not know of that.
     fn coded(&mut self) -> Vec<AacFrame> {
         let mut frames = Vec::new();
-        while let Some(sample) = self.sink.try_pull_sample(gst::ClockTime::ZERO) {
+        for sample in feed::taken(&self.sink) {
             if std::mem::replace(&mut self.is_primed, true) {
                 frames.extend(frame(&sample));
             }

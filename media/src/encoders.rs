@@ -10,7 +10,7 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 
 use crate::coding;
-use crate::frame::{Codec, Rung};
+use crate::message::{Codec, Rung};
 use crate::plugins;
 use crate::rung::{Picture, RungEncoder};
 

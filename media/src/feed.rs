@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
+use gstreamer_app as gst_app;
 
 /// The chain. Its last element is a sink that waits for no clock.
 #[derive(Debug)]
@@ -92,6 +93,22 @@ impl Feed {
             _ => words.to_owned(),
         }
     }
+}
+
+/// The end of a chain whose output the caller takes, with [`taken`]. It waits for no clock, and the end
+/// does not wait for what is taken after it.
+pub(crate) fn sink() -> gst_app::AppSink {
+    let sink = gst_app::AppSink::builder()
+        .sync(false)
+        .wait_on_eos(false)
+        .build();
+    sink.set_property("async", false);
+    sink
+}
+
+/// What has come out by now.
+pub(crate) fn taken(sink: &gst_app::AppSink) -> impl Iterator<Item = gst::Sample> {
+    std::iter::from_fn(|| sink.try_pull_sample(gst::ClockTime::ZERO))
 }
 
 /// Where an element takes something; some have as many places as one asks for.

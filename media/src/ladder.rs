@@ -14,8 +14,8 @@ use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 
 use crate::encoders::Encoder;
-use crate::feed::{Feed, clock_time};
-use crate::frame::{Codec, FromWorker, Ladder, Rung, Unit};
+use crate::feed::{self, Feed, clock_time};
+use crate::message::{Codec, FromWorker, Ladder, Rung, Unit};
 use crate::rung::{Picture, RungEncoder};
 use crate::waiting::Waiting;
 
@@ -216,11 +216,7 @@ impl Decoder {
             Codec::Vp8 => gst::Caps::new_empty_simple("video/x-vp8"),
             other => return Err(format!("{other:?} is not transcoded")),
         };
-        let sink = gst_app::AppSink::builder()
-            .sync(false)
-            .wait_on_eos(false)
-            .build();
-        sink.set_property("async", false);
+        let sink = feed::sink();
         let mut chain = decoding(source).map_err(|error| error.to_string())?;
         chain.push(sink.clone().upcast());
         let feed = Feed::open(&chain, &caps)?;
@@ -238,8 +234,9 @@ impl Decoder {
             }
         }
         self.feed.push(buffer)?;
-        let samples = std::iter::from_fn(|| self.sink.try_pull_sample(gst::ClockTime::ZERO));
-        Ok(samples.filter_map(|sample| picture(&sample)).collect())
+        Ok(feed::taken(&self.sink)
+            .filter_map(|sample| picture(&sample))
+            .collect())
     }
 }
 

@@ -13,6 +13,7 @@ mod encoders;
 mod feed;
 mod frame;
 mod ladder;
+mod message;
 mod muxer;
 mod opus;
 mod package;
@@ -31,7 +32,8 @@ mod waiting;
 mod worker;
 
 pub use encoders::find_encoder;
-pub use frame::{Codec, FrameError, Ladder, OpusJob, Rung, Thumbnail, TrackKind, Unit};
+pub use frame::FrameError;
+pub use message::{Codec, Ladder, OpusJob, Rung, Thumbnail, TrackKind, Unit};
 pub use packager::{Config, Packager};
 pub use plugins::missing_plugins;
 pub use supervisor::Worker;

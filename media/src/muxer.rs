@@ -15,7 +15,7 @@ use gstreamer_app as gst_app;
 
 use crate::cut::Cut;
 use crate::feed::{Feed, clock_time};
-use crate::frame::{FromWorker, Init, Media, Part};
+use crate::message::{FromWorker, Init, Media, Part};
 
 /// A run of one rendition.
 #[derive(Debug)]

@@ -11,8 +11,8 @@ use gstreamer::glib;
 use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 
-use crate::feed::{Feed, clock_time};
-use crate::frame::{Codec, FromWorker, OpusJob, Unit};
+use crate::feed::{self, Feed, clock_time};
+use crate::message::{Codec, FromWorker, OpusJob, Unit};
 use crate::timeline::{Step, Timeline};
 
 /// Decodes and codes one track, on the caller's thread.
@@ -78,7 +78,7 @@ impl ToOpus {
     }
 
     fn send(&self, run: &Run) {
-        while let Some(sample) = run.sink.try_pull_sample(gst::ClockTime::ZERO) {
+        for sample in feed::taken(&run.sink) {
             if let Some(unit) = self.unit(&sample) {
                 let _ = self.out.send(FromWorker::Unit(unit));
             }
@@ -106,11 +106,7 @@ impl Run {
             .field("stream-format", "adts")
             .field("framed", true)
             .build();
-        let sink = gst_app::AppSink::builder()
-            .sync(false)
-            .wait_on_eos(false)
-            .build();
-        sink.set_property("async", false);
+        let sink = feed::sink();
         let mut chain = elements(job.bits_a_second).map_err(|error| error.to_string())?;
         chain.push(sink.clone().upcast());
         Ok(Self {

@@ -8,7 +8,7 @@ use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use crate::cut::Lengths;
-use crate::frame::{FromWorker, Settings, Track, TrackKind, Unit};
+use crate::message::{FromWorker, Settings, Track, TrackKind, Unit};
 use crate::pictures::Pictures;
 use crate::problems::Problems;
 use crate::sound::Sound;

@@ -9,8 +9,8 @@ use hls::{Chunk, Origin, Writer};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use crate::frame::{
-    self, FromWorker, Media, Part, Settings, Thumbnail, ToWorker, Track, TrackKind, Unit,
+use crate::message::{
+    FromWorker, Init, Media, Part, Settings, Thumbnail, ToWorker, Track, TrackKind, Unit,
 };
 use crate::supervisor::{Work, Worker, supervise};
 
@@ -108,7 +108,7 @@ struct Rendition {
     track: Track,
     writer: Writer,
     /// An initialisation whose first part has not come: only that tells the frame rate.
-    begins: Option<frame::Init>,
+    begins: Option<Init>,
     /// Whether its next initialisation does not continue what was: another child made that.
     breaks: bool,
 }

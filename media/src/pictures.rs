@@ -10,7 +10,7 @@ use gstreamer as gst;
 
 use crate::coding::{self, Parameters};
 use crate::cut::{Cut, Cutter, Lengths};
-use crate::frame::{Codec, FromWorker, Media, Thumbnail, Unit};
+use crate::message::{Codec, FromWorker, Media, Thumbnail, Unit};
 use crate::muxer::{Label, Muxer, Sample};
 use crate::thumbnail::thumbnail;
 use crate::timeline::Timeline;

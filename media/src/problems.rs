@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::mpsc::SyncSender;
 
-use crate::frame::FromWorker;
+use crate::message::FromWorker;
 
 /// Tells of problems.
 #[derive(Debug)]

@@ -9,8 +9,8 @@ use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 
 use crate::encoders::Encoder;
-use crate::feed::{Feed, clock_time};
-use crate::frame::{Codec, Rung, Unit};
+use crate::feed::{self, Feed, clock_time};
+use crate::message::{Codec, Rung, Unit};
 
 /// A decoded picture.
 #[derive(Debug, Clone)]
@@ -39,11 +39,7 @@ impl RungEncoder {
     /// # Errors
     /// In words.
     pub(crate) fn open(encoder: Encoder, rung: &Rung, frame_rate: u8) -> Result<Self, String> {
-        let sink = gst_app::AppSink::builder()
-            .sync(false)
-            .wait_on_eos(false)
-            .build();
-        sink.set_property("async", false);
+        let sink = feed::sink();
         let mut chain = elements(rung).map_err(|error| error.to_string())?;
         chain.push(encoder.element(rung)?);
         chain.push(coded(rung).map_err(|error| error.to_string())?);
@@ -89,8 +85,9 @@ impl RungEncoder {
     }
 
     fn coded(&self) -> Vec<Unit> {
-        let samples = std::iter::from_fn(|| self.sink.try_pull_sample(gst::ClockTime::ZERO));
-        samples.filter_map(|sample| self.unit(&sample)).collect()
+        feed::taken(&self.sink)
+            .filter_map(|sample| self.unit(&sample))
+            .collect()
     }
 
     fn unit(&self, sample: &gst::Sample) -> Option<Unit> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::audio::{AacFrame, Encoder, FRAME_LENGTH};
 use crate::cut::{Cutter, Lengths};
-use crate::frame::{FromWorker, Media, Unit};
+use crate::message::{FromWorker, Media, Unit};
 use crate::muxer::{Label, Muxer, Sample};
 use crate::timeline::Timeline;
 

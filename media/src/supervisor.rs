@@ -15,7 +15,8 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::time::{Instant, interval, sleep, sleep_until};
 
-use crate::frame::{Frame as _, FrameReader, FromWorker, ToWorker};
+use crate::frame::{Frame as _, FrameReader};
+use crate::message::{FromWorker, ToWorker};
 
 /// How a media-worker is started, and how long it may stand still.
 #[derive(Debug, Clone)]

@@ -9,9 +9,8 @@ use bytes::Bytes;
 use gstreamer as gst;
 use gstreamer::glib;
 use gstreamer::prelude::*;
-use gstreamer_app as gst_app;
 
-use crate::feed::{Feed, clock_time};
+use crate::feed::{self, Feed, clock_time};
 
 /// Says when a thumbnail is due.
 #[derive(Debug, Default)]
@@ -48,11 +47,7 @@ pub(crate) fn thumbnail(
     key: Bytes,
     (width, height): (u16, u16),
 ) -> Result<Bytes, String> {
-    let sink = gst_app::AppSink::builder()
-        .sync(false)
-        .wait_on_eos(false)
-        .build();
-    sink.set_property("async", false);
+    let sink = feed::sink();
     let mut chain = elements(decoder, scaled(width.into(), height.into()));
     let chain = chain.as_mut().map_err(|error| error.to_string())?;
     chain.push(sink.clone().upcast());
@@ -65,7 +60,7 @@ pub(crate) fn thumbnail(
     feed.push(buffer)?;
     // The decoder lets go of what it holds.
     feed.end();
-    let sample = sink.try_pull_sample(gst::ClockTime::ZERO);
+    let sample = feed::taken(&sink).next();
     let sample = sample.ok_or("a key frame could not be decoded")?;
     let buffer = sample.buffer().ok_or("a thumbnail is empty")?;
     let map = buffer.map_readable().map_err(|error| error.to_string())?;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use crate::frame::{FromWorker, Ladder, OpusJob, ToWorker, Unit};
+use crate::message::{FromWorker, Ladder, OpusJob, ToWorker, Unit};
 use crate::supervisor::{Work, Worker, supervise};
 
 /// Makes several sizes of one picture, or Opus of AAC, in a child of its own: what is packaged untouched does not

@@ -11,8 +11,9 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 use crate::encoders::Encoder;
-use crate::frame::{self, Frame as _, FrameError, FromWorker, ToWorker};
+use crate::frame::{self, Frame as _, FrameError};
 use crate::ladder::Rungs;
+use crate::message::{FromWorker, ToWorker};
 use crate::opus::ToOpus;
 use crate::package::Package;
 use crate::plugins;

@@ -11,7 +11,7 @@ mod vp9;
 use bytes::Bytes;
 use gstreamer as gst;
 
-use crate::frame::Codec;
+use crate::message::Codec;
 
 /// An access unit taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,134 @@
+//! From the wish to publish to a session in the books: by WHIP, and of who is no peer of ours.
+
+use sfu::{Answer, CloseReason, OfferError, Role, SessionId, StreamId};
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use super::super::{Publish, Receive, Refused, SessionFacts};
+use super::{Done, Lifecycle, answer, facts, in_time};
+use crate::channels::Channel;
+
+impl Lifecycle {
+    pub(super) fn start_publish(
+        &mut self,
+        publish: Publish,
+        reply: oneshot::Sender<Result<Answer, Refused>>,
+    ) {
+        if let Err(refused) = self.check_room(publish.address) {
+            return answer(reply, Err(refused));
+        }
+        let Some(stream) = self.claim(&publish.channel) else {
+            return answer(reply, Err(Refused::AlreadyLive));
+        };
+        let sfu = self.sfu.clone();
+        self.calls.spawn(async move {
+            let result = in_time(sfu.publish(stream, &publish.offer)).await;
+            Done::Published {
+                publish,
+                stream,
+                result,
+                reply,
+            }
+        });
+    }
+
+    pub(super) fn start_receive(
+        &mut self,
+        receive: Receive,
+        reply: oneshot::Sender<Result<sfu::Ingest, Refused>>,
+    ) {
+        if let Err(refused) = self.check_room(receive.address) {
+            return answer(reply, Err(refused));
+        }
+        let Some(stream) = self.claim(&receive.channel) else {
+            return answer(reply, Err(Refused::AlreadyLive));
+        };
+        let sfu = self.sfu.clone();
+        self.calls.spawn(async move {
+            let result = in_time(sfu.ingest(stream, receive.tracks)).await;
+            Done::Received {
+                receive,
+                stream,
+                result,
+                reply,
+            }
+        });
+    }
+
+    fn claim(&mut self, channel: &Channel) -> Option<StreamId> {
+        let claim = (self.live).claim(channel, Uuid::now_v7(), self.clock.instant());
+        if claim.is_err() {
+            let detail = "a second publisher tried to connect while the channel was live";
+            let at = self.clock.now();
+            self.attempts.note(at, channel.id, detail.to_owned());
+        }
+        claim.ok()
+    }
+
+    pub(super) fn published(
+        &mut self,
+        publish: Publish,
+        stream: StreamId,
+        result: Result<Answer, OfferError>,
+        reply: oneshot::Sender<Result<Answer, Refused>>,
+    ) {
+        let given = match result {
+            Ok(given) => given,
+            Err(error) => {
+                self.refused(&publish.channel, stream, &error);
+                return answer(reply, Err(Refused::Offer(error)));
+            }
+        };
+        let session = given.session;
+        let facts = facts(
+            Role::Publisher,
+            publish.channel.id,
+            stream,
+            &given,
+            &publish.offer,
+        );
+        self.remember(session, facts, publish.key, publish.address);
+        self.begins(&publish.channel, stream, session);
+        if reply.send(Ok(given)).is_err() {
+            self.close(session, CloseReason::Requested);
+        }
+    }
+
+    pub(super) fn received(
+        &mut self,
+        receive: Receive,
+        stream: StreamId,
+        result: Result<sfu::Ingest, OfferError>,
+        reply: oneshot::Sender<Result<sfu::Ingest, Refused>>,
+    ) {
+        let ingest = match result {
+            Ok(ingest) => ingest,
+            Err(error) => {
+                self.refused(&receive.channel, stream, &error);
+                return answer(reply, Err(Refused::Offer(error)));
+            }
+        };
+        let session = ingest.session();
+        let facts = SessionFacts::new(Role::Publisher, receive.channel.id, stream);
+        self.remember(session, facts, Some(receive.key), receive.address);
+        self.begins(&receive.channel, stream, session);
+        // Where nobody waits for it any more, it ends by itself.
+        let _ = reply.send(Ok(ingest));
+    }
+
+    fn refused(&mut self, channel: &Channel, stream: StreamId, error: &OfferError) {
+        let effects = self.live.refused(stream);
+        self.carry_out(effects);
+        let at = self.clock.now();
+        self.attempts.note(at, channel.id, error.to_string());
+    }
+
+    fn begins(&mut self, channel: &Channel, stream: StreamId, session: SessionId) {
+        tracing::info!(
+            stream.id = %stream, session.id = %session, channel.handle = %channel.handle,
+            "Session {session} begins to publish on @{}", channel.handle
+        );
+        let effects = (self.live).publishing(stream, session, self.clock.instant());
+        self.carry_out(effects);
+    }
+}
