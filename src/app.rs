@@ -322,6 +322,12 @@ impl App {
                 ips.join(", ")
             ),
         ];
+        if let Some(rtmp) = self.rtmp {
+            let port = rtmp.port();
+            lines.push(format!(
+                "  Publish (RTMP)  port {port}, application live, with the stream key"
+            ));
+        }
         if let Some(admin) = self.admin {
             lines.push(format!("  Metrics         http://{admin}/metrics"));
         }

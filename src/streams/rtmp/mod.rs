@@ -95,22 +95,25 @@ async fn receive(
         };
         let (key, channel) = match admit(tools, &request, address).await {
             Ok(admitted) => admitted,
-            Err(refusal) => {
-                connection.refuse(&refusal).await;
-                return Ok(());
-            }
+            Err(refusal) => return turn_away(connection, &refusal).await,
         };
         connection.accept();
         let publishing = Publishing::new(tools, channel, key, request.key, address.ip());
-        match publishing.run(&mut connection).await? {
-            None => {}
-            Some(refusal) => {
-                connection.refuse(&refusal).await;
-                return Ok(());
-            }
+        if let Some(refusal) = publishing.run(&mut connection).await? {
+            return turn_away(connection, &refusal).await;
         }
     }
     connection.close().await;
+    Ok(())
+}
+
+async fn turn_away(
+    connection: Connection<TcpStream>,
+    refusal: &Refusal,
+) -> Result<(), ConnectionError> {
+    let (Refusal::BadName(words) | Refusal::Unauthorized(words)) = refusal;
+    tracing::info!(words, "A publisher by RTMP was turned away: {words}");
+    connection.refuse(refusal).await;
     Ok(())
 }
 
