@@ -93,6 +93,11 @@ pub enum OfferError {
         /// What the offer has.
         offered: String,
     },
+    /// There are B-frames in what the publisher sends, and nothing is made of it that has none.
+    #[error(
+        "the host's encoder sends B-frames, which cannot be played by WebRTC; watch this stream by HLS"
+    )]
+    Reordered,
     /// More simulcast layers than [`crate::Limits::layers`].
     #[error("the offer has {count} simulcast layers; send at most {most}")]
     TooManyLayers {

@@ -108,6 +108,8 @@ pub enum CloseReason {
     StreamEnded,
     /// The publisher now sends a codec that this viewer cannot play.
     CodecMismatch,
+    /// The publisher now sends B-frames, which no viewer can play.
+    Reordered,
     /// An error or a panic inside the session.
     Failed(String),
     /// The SFU shuts down.

@@ -50,7 +50,7 @@ pub use config::{Config, Limits};
 pub use event::{CloseReason, Event, Role};
 pub use handle::Sfu;
 pub use ids::{ParseIdError, SessionId, StreamId};
-pub use ingest::{Ingest, IngestTracks};
+pub use ingest::{Ingest, IngestTracks, IngestVideo, Picture};
 pub use made::MadeLayer;
 pub use sdp::ice_ufrag;
 pub use stats::{AudioStats, LayerStats, PublisherStats, SessionStats, StreamStats, Totals};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::fed::Door;
+use crate::fed::{Door, Handed};
 use crate::thread::Mailbox;
 
 /// A layer of H264 that the server makes of what a publisher sends. Dropping it removes the layer
@@ -25,8 +25,9 @@ impl MadeLayer {
     /// rise. Behind a unit that is lost all up to the next key frame are dropped.
     ///
     /// Never waits. Returns false when there was no room, or the publisher is gone.
-    pub fn push(&self, pts: Duration, bytes: Bytes) -> bool {
-        self.door.push(&self.mailbox, pts, bytes)
+    pub fn push(&self, pts: Duration, keyframe: bool, bytes: Bytes) -> bool {
+        let handed = Handed::at(pts, keyframe, bytes);
+        self.door.push(&self.mailbox, handed)
     }
 
     /// Whether the publisher is still there.

@@ -10,6 +10,7 @@ use str0m::format::{Codec, CodecSpec};
 use str0m::rtp::{ExtensionValues, Vp8Descriptor};
 
 use crate::ids::StreamId;
+use crate::tap::TapCodec;
 use crate::video::VideoCodec;
 
 /// RTP clock of video (RFC 3551 §5).
@@ -69,7 +70,17 @@ pub(crate) fn forwarded_extensions(incoming: &ExtensionValues) -> ExtensionValue
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Layout {
     pub(crate) layers: Vec<LayerFormat>,
+    /// As viewers get it.
     pub(crate) audio: Option<CodecSpec>,
+    /// Of a publisher that is no peer: the tap gets what it hands over, and no packets.
+    pub(crate) handed: Option<HandedOver>,
+}
+
+/// What is particular to a publisher that hands access units over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HandedOver {
+    /// Its sound.
+    pub(crate) audio: Option<TapCodec>,
 }
 
 /// What is known of one layer.
@@ -81,6 +92,8 @@ pub(crate) struct LayerFormat {
     /// Width and height in pixels, once seen.
     pub(crate) size: Option<(u32, u32)>,
     pub(crate) origin: Origin,
+    /// Its pictures are shown in another order than they are decoded: no viewer can have them.
+    pub(crate) reordered: bool,
 }
 
 /// Where a layer comes from.
@@ -95,9 +108,10 @@ pub(crate) enum Origin {
 }
 
 impl Layout {
-    /// Whether the publisher sent a packet itself.
+    /// Whether the publisher sent a packet itself, as a packet.
     pub(crate) fn is_sent(&self, packet: &Packet) -> bool {
         match packet.source {
+            _ if self.handed.is_some() => false,
             Source::Audio => true,
             Source::Video(index) => {
                 let layer = self.layers.get(index);
@@ -108,6 +122,11 @@ impl Layout {
 }
 
 impl LayerFormat {
+    /// Whether there is something of it for viewers.
+    pub(crate) fn is_for_viewers(&self) -> bool {
+        self.origin != Origin::Withdrawn && !self.reordered
+    }
+
     /// Pixels in a picture, for ordering layers by what they really are.
     pub(crate) fn area(&self) -> u64 {
         self.size

@@ -4,7 +4,7 @@
 //! media packet of a known peer.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::ids::{SessionId, StreamId};
@@ -43,6 +43,8 @@ pub(crate) struct StreamShared {
     video: AtomicU8,
     layers: AtomicUsize,
     answers_pli: AtomicU8,
+    /// Whether all pictures are in an order that viewers cannot have.
+    is_reordered: AtomicBool,
     epochs: AtomicU32,
     viewers: AtomicU32,
     /// One more than the index of the publisher's shard.
@@ -177,6 +179,7 @@ impl StreamShared {
         self.video.store(code_of(video), Ordering::Relaxed);
         self.layers.store(layers, Ordering::Relaxed);
         self.answers_pli.store(0, Ordering::Relaxed);
+        self.is_reordered.store(false, Ordering::Relaxed);
         self.epochs.fetch_add(1, Ordering::Relaxed) + 1
     }
 
@@ -211,6 +214,19 @@ impl StreamShared {
     pub(crate) fn set_answers_pli(&self, answers: bool) {
         let code = if answers { 1 } else { 2 };
         self.answers_pli.store(code, Ordering::Relaxed);
+    }
+
+    /// Whether there is no picture for viewers, because all are shown in another order than they are
+    /// decoded.
+    pub(crate) fn is_reordered(&self) -> bool {
+        self.is_reordered.load(Ordering::Relaxed)
+    }
+
+    /// Notes it of the publisher of that number.
+    pub(crate) fn set_reordered(&self, epoch: u32, is_reordered: bool) {
+        if self.epochs.load(Ordering::Relaxed) == epoch {
+            self.is_reordered.store(is_reordered, Ordering::Relaxed);
+        }
     }
 
     /// Connected viewers on all shards.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::config::Limits;
 use crate::keyframe::GopCache;
 use crate::layer::Candidate;
-use crate::packet::{Layout, Origin, Packet, Slice, Source};
+use crate::packet::{Layout, Packet, Slice, Source};
 use crate::rate::RateMeter;
 use crate::registry::StreamShared;
 use crate::session::{PAUSED_AFTER, bits};
@@ -92,17 +92,17 @@ impl Media {
                 last: None,
             });
         }
-        self.drop_withdrawn();
+        self.drop_unwatchable();
         for packet in &slice.packets {
             self.take(now, packet);
         }
         true
     }
 
-    /// What is cached of layers that are gone is of no use, also when they come again.
-    fn drop_withdrawn(&mut self) {
+    /// What is cached of layers that no viewer can have is of no use, also when they come again.
+    fn drop_unwatchable(&mut self) {
         for (layer, format) in self.layers.iter_mut().zip(&self.layout.layers) {
-            if format.origin == Origin::Withdrawn && !layer.gop.is_empty() {
+            if !format.is_for_viewers() && !layer.gop.is_empty() {
                 layer.gop.clear();
             }
         }
@@ -151,7 +151,7 @@ impl Media {
                 rid: format.rid.clone(),
                 size: format.size,
                 bitrate: bits(layer.bytes.per_second(now)),
-                is_active: format.origin != Origin::Withdrawn
+                is_active: format.is_for_viewers()
                     && layer
                         .last
                         .is_some_and(|last| now.saturating_duration_since(last) <= PAUSED_AFTER),

@@ -222,6 +222,8 @@ pub(crate) struct Receive {
     pub(crate) key: StreamKeyId,
     pub(crate) address: IpAddr,
     pub(crate) tracks: sfu::IngestTracks,
+    /// The session of the same publisher in whose place it comes.
+    pub(crate) continued: Option<SessionId>,
 }
 
 /// An offer to watch.

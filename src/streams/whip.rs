@@ -123,6 +123,7 @@ pub(super) fn offer_problem(error: &OfferError) -> Problem {
         OfferError::WrongDirection { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "direction_wrong"),
         OfferError::NoUsableCodec { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "no_usable_codec"),
         OfferError::CodecMismatch { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "codec_mismatch"),
+        OfferError::Reordered => (StatusCode::UNPROCESSABLE_ENTITY, "b_frames"),
         OfferError::NotLive => (StatusCode::CONFLICT, "not_live"),
         OfferError::Busy { retry_after } => {
             return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "server_full", words)

@@ -11,7 +11,7 @@ use str0m::rtp::ExtensionValues;
 use super::base;
 use crate::ids::StreamId;
 use crate::packet::{LayerFormat, Layout, Origin, Packet, Slice, Source};
-use crate::tap::{AccessUnit, Reader, Tapped, Track};
+use crate::tap::{AccessUnit, Portion, Reader, Tapped, Track};
 use crate::video::{Av1Obu, Av1ObuKind, VideoCodec, Vp8Header, Vp9Header};
 
 /// A script of packets, each behind its step, to who taps a stream.
@@ -23,7 +23,8 @@ pub fn tap(script: &[u8]) {
     while let Some((step, tail)) = rest.split_first_chunk::<6>() {
         let (payload, tail) = tail.split_at(usize::from(step[5]).min(tail.len()));
         rest = tail;
-        reader.take(&upstream.next(step, payload));
+        let slice = Arc::new(upstream.next(step, payload));
+        reader.take_portion(&Portion::Slice(slice));
         listen(&mut reader, &mut heard);
     }
     reader.finish();
@@ -110,10 +111,12 @@ fn layout() -> Layout {
         spec: spec(codec.for_str0m(), Frequency::NINETY_KHZ),
         size: None,
         origin: Origin::Sent,
+        reordered: false,
     };
     Layout {
         layers: LAYERS.map(layer).to_vec(),
         audio: Some(spec(Codec::Opus, Frequency::FORTY_EIGHT_KHZ)),
+        handed: None,
     }
 }
 

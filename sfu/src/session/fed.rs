@@ -1,23 +1,23 @@
 //! Packets of access units that are handed over: of layers that the server makes, and of publishers
 //! that are no peers of ours.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use str0m::format::{Codec, CodecSpec, FormatParams};
-use str0m::media::Frequency;
 use str0m::rtp::ExtensionValues;
 
 use super::arriving::{Arrived, LayerIn, TrackIn};
 use super::capture_clock::CaptureClock;
 use super::publisher::Publisher;
-use super::{Link, Outbox};
+use super::{Link, Outbox, specs};
 use crate::config::Config;
 use crate::fed::{FedUnit, Line};
 use crate::ingest::{Ingest, IngestTracks};
-use crate::packet::{AUDIO_CLOCK, LayerFormat, Origin, Packet, Source, VIDEO_CLOCK};
+use crate::packet::{AUDIO_CLOCK, HandedOver, LayerFormat, Origin, Packet, Source, VIDEO_CLOCK};
 use crate::packetise::packetise;
-use crate::video::{self, VideoCodec};
+use crate::tap::{self, Track, Whole};
+use crate::video;
 
 /// What a publisher has that is no peer: all of its packets are made of what is handed over.
 #[derive(Debug)]
@@ -25,6 +25,17 @@ pub(super) struct Ingesting {
     line: Arc<Line>,
     video: Numbers,
     audio: Numbers,
+    /// Units since the last were taken, for the tap.
+    pending: Vec<Arc<Whole>>,
+    /// Units from the newest key frame on, for a tap that is opened.
+    recent: VecDeque<Arc<Whole>>,
+    /// Numbers of units for the tap.
+    video_units: u64,
+    audio_units: u64,
+    /// Since when viewers have no picture.
+    reordered_since: Option<Instant>,
+    /// How long they wait for one that is made.
+    patience: Duration,
 }
 
 /// Sequence numbers of packets that are made here.
@@ -36,6 +47,15 @@ pub(super) struct Numbers {
     is_broken: bool,
 }
 
+/// What packets are made of a unit.
+struct Made {
+    payloads: Vec<(Arc<[u8]>, video::PayloadFacts)>,
+    timestamp: u32,
+}
+
+/// Units that are kept for a tap: those of [`tap::FRESH`], in numbers and bytes.
+const MOST_RECENT: usize = 600;
+const MOST_RECENT_BYTES: usize = 16 * 1024 * 1024;
 /// Where numbers begin; room for what is counted below.
 pub(super) const FIRST_SEQ: u64 = 1 << 16;
 
@@ -53,26 +73,39 @@ impl Publisher {
         let zero = now.checked_sub(Ingest::LEAD).unwrap_or(now);
         publisher.clock = CaptureClock::new(zero);
         let layout = Arc::make_mut(&mut publisher.layout);
-        if tracks.video {
+        layout.handed = Some(HandedOver {
+            audio: tracks.audio,
+        });
+        if let Some(video) = tracks.video
+            && let Some(codec) = video.codec.video()
+        {
             layout.layers.push(LayerFormat {
                 rid: None,
-                codec: VideoCodec::H264,
-                spec: h264(),
+                codec,
+                spec: specs::video(codec),
                 size: None,
                 origin: Origin::Sent,
+                reordered: video.reordered,
             });
             let track = TrackIn::new(now, FIRST_SEQ, 0, VIDEO_CLOCK, None);
             let layer = LayerIn::new(now, None, track, publisher.request_interval);
             publisher.layers.push(layer);
         }
-        if tracks.audio {
-            layout.audio = Some(opus());
+        if tracks.audio.is_some() {
+            layout.audio = Some(specs::opus());
             publisher.audio = Some(TrackIn::new(now, FIRST_SEQ, 0, AUDIO_CLOCK, None));
         }
+        let is_reordered = tracks.video.is_some_and(|video| video.reordered);
         publisher.ingesting = Some(Ingesting {
             line,
             video: Numbers::new(),
             audio: Numbers::new(),
+            pending: Vec::new(),
+            recent: VecDeque::new(),
+            video_units: 0,
+            audio_units: 0,
+            reordered_since: is_reordered.then_some(now),
+            patience: tracks.video.map_or(Duration::ZERO, |video| video.patience),
         });
         publisher
     }
@@ -91,33 +124,79 @@ impl Publisher {
         unit: &FedUnit,
         outbox: &mut Outbox,
     ) {
-        let (payloads, clock) = match unit.source {
-            Source::Video(_) => (packetise(&unit.bytes), VIDEO_CLOCK),
-            Source::Audio => (vec![Arc::from(&unit.bytes[..])], AUDIO_CLOCK),
-        };
-        let timestamp = self.clock.timestamp_of(unit.captured, clock);
-        let is_video = unit.source != Source::Audio;
-        let inspect = |payload: &Arc<[u8]>| match is_video {
-            true => video::inspect(VideoCodec::H264, payload),
-            false => video::PayloadFacts::default(),
-        };
-        let facts: Vec<_> = payloads.iter().map(inspect).collect();
-        let begins = !is_video || facts.iter().any(|facts| facts.starts_keyframe);
-        let count = payloads.len();
-        let Some(numbers) = self.numbers(unit.source) else {
-            return;
-        };
-        numbers.is_broken |= unit.is_after_loss;
-        let Some(first_seq) = numbers.take(timestamp, begins, count as u64) else {
-            return;
-        };
         let is_own = self.ingesting.is_some();
         if is_own {
             link.last_received = now;
             self.note_flow(link, now, outbox);
         }
-        let packets = payloads.into_iter().zip(facts).enumerate();
-        for ((number, (payload, facts)), seq) in packets.zip(first_seq..) {
+        if unit.reordered && is_own {
+            self.note_reordering(link, now, outbox);
+        }
+        let made = unit.reach.has_viewers().then(|| self.make(unit));
+        let size = made.iter().flat_map(|made| &made.payloads);
+        let size = size.filter_map(|(_, facts)| facts.size).last();
+        if let Some(made) = made {
+            self.push_made(link, now, unit, made, outbox);
+        }
+        if unit.reach.has_tap() {
+            self.push_whole(now, unit, size);
+        }
+    }
+
+    /// Packets of a unit.
+    fn make(&self, unit: &FedUnit) -> Made {
+        let (payloads, clock) = match unit.source {
+            Source::Video(_) => (packetise(&unit.bytes), VIDEO_CLOCK),
+            Source::Audio => (vec![Arc::from(&unit.bytes[..])], AUDIO_CLOCK),
+        };
+        let codec = match unit.source {
+            Source::Video(index) => self.layout.layers.get(index).map(|layer| layer.codec),
+            Source::Audio => None,
+        };
+        let inspect = |payload: Arc<[u8]>| {
+            let facts = codec.map(|codec| video::inspect(codec, &payload));
+            (payload, facts.unwrap_or_default())
+        };
+        Made {
+            payloads: payloads.into_iter().map(inspect).collect(),
+            timestamp: self.clock.timestamp_of(unit.captured, clock),
+        }
+    }
+
+    fn push_made(
+        &mut self,
+        link: &Link,
+        now: Instant,
+        unit: &FedUnit,
+        made: Made,
+        outbox: &mut Outbox,
+    ) {
+        let Made {
+            payloads,
+            timestamp,
+        } = made;
+        let is_own = self.ingesting.is_some();
+        let is_for_viewers = match unit.source {
+            Source::Video(index) => {
+                let layer = self.layout.layers.get(index);
+                layer.is_some_and(LayerFormat::is_for_viewers)
+            }
+            Source::Audio => true,
+        };
+        let begins =
+            unit.source == Source::Audio || payloads.iter().any(|(_, facts)| facts.starts_keyframe);
+        let count = payloads.len();
+        let Some(numbers) = self.numbers(unit.source) else {
+            return;
+        };
+        numbers.is_broken |= unit.is_after_loss;
+        // Nobody gets what is reordered: it is only counted, and its times may go back.
+        let taken = match is_for_viewers {
+            true => numbers.take(timestamp, begins, count as u64),
+            false => Some(numbers.pass(count as u64)),
+        };
+        let Some(first_seq) = taken else { return };
+        for ((number, (payload, facts)), seq) in payloads.into_iter().enumerate().zip(first_seq..) {
             let arrived = Arrived {
                 seq,
                 timestamp,
@@ -125,6 +204,9 @@ impl Publisher {
                 bytes: payload.len(),
             };
             let starts_keyframe = self.count(link, now, unit.source, arrived, facts, outbox);
+            if !is_for_viewers {
+                continue;
+            }
             self.pending.push(Arc::new(Packet {
                 source: unit.source,
                 seq,
@@ -144,6 +226,74 @@ impl Publisher {
         }
     }
 
+    fn push_whole(&mut self, now: Instant, unit: &FedUnit, size: Option<(u32, u32)>) {
+        let (epoch, layout) = (self.epoch, Arc::clone(&self.layout));
+        if let Some(ingesting) = &mut self.ingesting {
+            let number = ingesting.next_unit(unit);
+            let whole = Arc::new(Whole {
+                epoch,
+                layout,
+                track: unit.source.into(),
+                number,
+                decoded: unit.decoded,
+                captured: unit.captured,
+                keyframe: unit.keyframe,
+                size: size.and_then(tap::short_sides),
+                bytes: unit.bytes.clone(),
+            });
+            ingesting.keep(now, &whole);
+            ingesting.pending.push(whole);
+        }
+    }
+
+    /// The units for the tap since the last call.
+    pub(crate) fn take_wholes(&mut self) -> Vec<Arc<Whole>> {
+        let ingesting = self.ingesting.as_mut();
+        ingesting.map_or_else(Vec::new, |own| std::mem::take(&mut own.pending))
+    }
+
+    /// Whether there are such.
+    pub(crate) fn has_wholes(&self) -> bool {
+        let ingesting = self.ingesting.as_ref();
+        ingesting.is_some_and(|own| !own.pending.is_empty())
+    }
+
+    /// Units that a tap is opened with.
+    pub(crate) fn recent_wholes(&self) -> impl Iterator<Item = &Arc<Whole>> {
+        self.ingesting.iter().flat_map(|own| &own.recent)
+    }
+
+    /// From here on viewers get no picture but those that are made.
+    fn note_reordering(&mut self, link: &Link, now: Instant, outbox: &mut Outbox) {
+        let first = self.layout.layers.first();
+        if first.is_some_and(|layer| !layer.reordered) {
+            if let Some(layer) = Arc::make_mut(&mut self.layout).layers.first_mut() {
+                layer.reordered = true;
+            }
+            if let Some(ingesting) = &mut self.ingesting {
+                ingesting.reordered_since = Some(now);
+            }
+            outbox.layers_changed(link.stream);
+        }
+    }
+
+    /// Tells new and old viewers when there is no picture for them, and none to come.
+    pub(super) fn judge_reordering(&mut self, link: &Link, now: Instant) {
+        let is_for_viewers = self.layout.layers.iter().any(LayerFormat::is_for_viewers);
+        let Some(ingesting) = &mut self.ingesting else {
+            return;
+        };
+        if is_for_viewers || self.layout.layers.is_empty() {
+            ingesting.reordered_since = None;
+            link.shared.set_reordered(self.epoch, false);
+            return;
+        }
+        let since = *ingesting.reordered_since.get_or_insert(now);
+        if now >= since + ingesting.patience {
+            link.shared.set_reordered(self.epoch, true);
+        }
+    }
+
     fn numbers(&mut self, source: Source) -> Option<&mut Numbers> {
         if let Source::Video(index) = source
             && let Some(making) = self.layers.get_mut(index)?.making.as_mut()
@@ -158,6 +308,36 @@ impl Publisher {
     }
 }
 
+impl Ingesting {
+    /// The number of a unit for the tap. One that was lost before it had one too.
+    fn next_unit(&mut self, unit: &FedUnit) -> u64 {
+        let units = match unit.source {
+            Source::Video(_) => &mut self.video_units,
+            Source::Audio => &mut self.audio_units,
+        };
+        *units += 1 + u64::from(unit.is_after_loss);
+        *units
+    }
+
+    /// Keeps what a tap that is opened now would begin with.
+    fn keep(&mut self, now: Instant, whole: &Arc<Whole>) {
+        let is_picture = whole.track != Track::Audio;
+        if is_picture && whole.keyframe {
+            // Sound of that moment came before it.
+            let is_of_moment =
+                |w: &Arc<Whole>| w.track == Track::Audio && w.captured >= whole.decoded;
+            self.recent.retain(is_of_moment);
+        }
+        self.recent.push_back(Arc::clone(whole));
+        let bytes: usize = self.recent.iter().map(|w| w.bytes.len()).sum();
+        let is_old = |w: &Arc<Whole>| now.saturating_duration_since(w.decoded) > tap::FRESH;
+        let is_over = self.recent.len() > MOST_RECENT || bytes > MOST_RECENT_BYTES;
+        if is_over || self.recent.front().is_some_and(is_old) {
+            self.recent.clear();
+        }
+    }
+}
+
 impl Numbers {
     pub(super) fn new() -> Self {
         Self {
@@ -165,6 +345,14 @@ impl Numbers {
             timestamp: None,
             is_broken: false,
         }
+    }
+
+    /// The first number for packets that nobody gets.
+    fn pass(&mut self, packets: u64) -> u64 {
+        let first = self.next_seq;
+        self.next_seq += packets;
+        self.is_broken = true;
+        first
     }
 
     /// The first number for the packets of the next access unit; `None` when it is of no use.
@@ -179,29 +367,5 @@ impl Numbers {
         let first = self.next_seq;
         self.next_seq += packets;
         Some(first)
-    }
-}
-
-/// What every browser decodes; the bit stream says the rest.
-fn h264() -> CodecSpec {
-    CodecSpec {
-        codec: Codec::H264,
-        clock_rate: Frequency::NINETY_KHZ,
-        channels: None,
-        format: FormatParams {
-            level_asymmetry_allowed: Some(true),
-            packetization_mode: Some(1),
-            profile_level_id: Some(0x42_e0_1f),
-            ..FormatParams::default()
-        },
-    }
-}
-
-fn opus() -> CodecSpec {
-    CodecSpec {
-        codec: Codec::Opus,
-        clock_rate: Frequency::FORTY_EIGHT_KHZ,
-        channels: Some(2),
-        format: FormatParams::default(),
     }
 }

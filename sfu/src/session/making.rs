@@ -57,6 +57,7 @@ impl Publisher {
         self.layers.get_mut(index)?.making.as_mut()?.line = Some(Arc::clone(&line));
         self.set_origin(index, Origin::Made);
         link.shared.change_layers(self.epoch, 1);
+        self.judge_reordering(link, now);
         outbox.layers_changed(link.stream);
         Some((index, line))
     }
@@ -82,6 +83,7 @@ impl Publisher {
             spec,
             size: None,
             origin: Origin::Withdrawn,
+            reordered: false,
         });
         Some(layout.layers.len() - 1)
     }

@@ -13,6 +13,7 @@ mod making;
 mod numbering;
 mod outgoing;
 mod publisher;
+mod specs;
 mod viewer;
 
 use std::net::SocketAddr;
@@ -32,13 +33,12 @@ use crate::egress::{TransmitQueue, drain_into};
 use crate::event::{CloseReason, Event, Role};
 use crate::fed::Line;
 use crate::ids::{SessionId, StreamId};
-use crate::ingest::IngestTracks;
+use crate::ingest::{IngestTracks, IngestVideo};
 use crate::lenient::Incomplete;
 use crate::registry::StreamShared;
 use crate::sdp::{self, Accepted, Offer};
 use crate::settings::{self, Settings};
 use crate::stats::SessionStats;
-use crate::video::VideoCodec;
 
 pub(crate) use arriving::{PAUSED_AFTER, bits};
 pub(crate) use publisher::Publisher;
@@ -152,8 +152,10 @@ impl Session {
         shared: Arc<StreamShared>,
         tracks: IngestTracks,
     ) -> (Self, Arc<Line>, u32) {
-        let video = tracks.video.then_some(VideoCodec::H264);
-        let epoch = shared.begin_epoch(video, usize::from(tracks.video));
+        let codec = tracks.video.and_then(|video| video.codec.video());
+        let epoch = shared.begin_epoch(codec, usize::from(codec.is_some()));
+        let is_hopeless = |video: IngestVideo| video.reordered && video.patience.is_zero();
+        shared.set_reordered(epoch, tracks.video.is_some_and(is_hopeless));
         // It makes key frames when it likes.
         shared.set_answers_pli(false);
         let line = Arc::new(Line::default());
@@ -174,6 +176,9 @@ impl Session {
         shared: Arc<StreamShared>,
         offer: &Offer,
     ) -> Result<(Self, Answer), OfferError> {
+        if shared.is_reordered() {
+            return Err(OfferError::Reordered);
+        }
         let accepted = offer.accept_viewer(shared.video())?;
         // Estimating bandwidth costs as much as forwarding: only where there is a choice. str0m takes
         // it up only here; for who joins one layer and meets several later see `LossEstimate`.

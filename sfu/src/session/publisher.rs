@@ -218,6 +218,7 @@ impl Publisher {
             spec,
             size: None,
             origin: Origin::Sent,
+            reordered: false,
         };
         let is_same = |known: &LayerIn| known.making.is_none() && known.rid == rid;
         let known = self.layers.iter().position(is_same);
@@ -435,6 +436,7 @@ impl Publisher {
     /// layers that are not paused.
     pub(crate) fn sweep(&mut self, link: &Link, now: Instant, outbox: &mut Outbox) {
         self.withdraw_left(link, outbox);
+        self.judge_reordering(link, now);
         let mut unanswered = 0;
         for layer in &mut self.layers {
             let is_paused = now.saturating_duration_since(layer.track.last) > PAUSED_AFTER;

@@ -18,7 +18,7 @@ use crate::calls::{LayerChoice, LayerError};
 use crate::egress::Str0mEgress;
 use crate::keyframe::GopCache;
 use crate::layer::{Candidate, LayerSelector};
-use crate::packet::{AUDIO_CLOCK, LayerFormat, Origin, Packet, Source, VIDEO_CLOCK};
+use crate::packet::{AUDIO_CLOCK, LayerFormat, Packet, Source, VIDEO_CLOCK};
 use crate::rate::RateMeter;
 use crate::stats::SessionStats;
 use crate::stream::Media;
@@ -476,7 +476,7 @@ impl Viewer {
     /// Takes the viewer's wish.
     pub(crate) fn choose(&mut self, choice: LayerChoice, media: &Media) -> Result<(), LayerError> {
         if let LayerChoice::Rid(wanted) = &choice {
-            let open = |l: &&LayerFormat| l.origin != Origin::Withdrawn;
+            let open = |l: &&LayerFormat| l.is_for_viewers();
             let layers = media.layout.layers.iter().filter(open);
             if !layers.clone().any(|l| l.rid.as_ref() == Some(wanted)) {
                 let known: Vec<_> = layers.filter_map(|l| l.rid.clone()).collect();
@@ -510,6 +510,11 @@ impl Viewer {
         self.video.as_ref().is_some_and(|video| {
             !layers.is_empty() && layers.iter().all(|layer| video.cannot_play(layer.spec))
         })
+    }
+
+    /// Whether it is to have pictures.
+    pub(crate) fn has_video(&self) -> bool {
+        self.video.is_some()
     }
 
     pub(crate) fn fill(&mut self, stats: &mut SessionStats, now: Instant) {

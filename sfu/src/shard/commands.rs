@@ -14,8 +14,8 @@ use crate::ids::{SessionId, StreamId};
 use crate::packet::Slice;
 use crate::session::{Kind, Session};
 use crate::stats::{SessionStats, StreamStats};
-use crate::stream::Stream;
-use crate::tap::{self, Feed};
+use crate::stream::{Media, Stream};
+use crate::tap::{self, Feed, Portion};
 
 /// A call on the handle.
 #[derive(Debug)]
@@ -171,15 +171,12 @@ impl Shard {
         };
         let limits = &self.settings.config.limits;
         let stream = (self.streams.entry(id)).or_insert_with(|| Stream::new(shared, limits));
-        let packets = stream.media.fresh_groups(now, tap::FRESH);
-        if stream.shared.publisher_shard() == Some(self.index) && !packets.is_empty() {
-            let slice = Arc::new(Slice {
-                stream: id,
-                epoch: stream.media.epoch,
-                layout: Arc::clone(&stream.media.layout),
-                packets,
-            });
-            feed.offer(&slice, &self.registry.counters.tap_lost);
+        if stream.shared.publisher_shard() == Some(self.index) {
+            let newest = stream.publishers.last();
+            let publisher = newest.and_then(|key| self.sessions.get(*key));
+            for portion in fresh(now, id, &stream.media, publisher) {
+                feed.offer(portion, &self.registry.counters.tap_lost);
+            }
         }
         stream.tap = Some(feed);
         for key in stream.publishers.clone() {
@@ -288,4 +285,29 @@ impl Shard {
         }
         Some(stats)
     }
+}
+
+/// What a tap is opened with.
+fn fresh(
+    now: Instant,
+    stream: StreamId,
+    media: &Media,
+    publisher: Option<&Session>,
+) -> Vec<Portion> {
+    if let Some(Kind::Publisher(publisher)) = publisher.map(|session| &session.kind)
+        && publisher.layout.handed.is_some()
+    {
+        let wholes = publisher.recent_wholes().map(Arc::clone);
+        return wholes.map(Portion::Whole).collect();
+    }
+    let packets = media.fresh_groups(now, tap::FRESH);
+    if packets.is_empty() {
+        return Vec::new();
+    }
+    vec![Portion::Slice(Arc::new(Slice {
+        stream,
+        epoch: media.epoch,
+        layout: Arc::clone(&media.layout),
+        packets,
+    }))]
 }

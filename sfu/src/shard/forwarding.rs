@@ -6,13 +6,14 @@ use std::time::Instant;
 
 use super::{Message, Shard, Target};
 use crate::event::CloseReason;
-use crate::fed::{Door, FedUnit};
+use crate::fed::{Door, FedUnit, Reach};
 use crate::ids::StreamId;
 use crate::packet::{Slice, Source};
 use crate::registry::StreamShared;
 use crate::session::{Kind, Publisher, Session};
 use crate::stats::{count, count_by};
 use crate::stream::Stream;
+use crate::tap::{Portion, Whole};
 
 impl Shard {
     /// Cuts slices, gives them to the viewers here and to the other shards, asks for key frames.
@@ -27,19 +28,36 @@ impl Shard {
             let Kind::Publisher(publisher) = &mut session.kind else {
                 continue;
             };
-            let packets = std::mem::take(&mut publisher.pending);
-            count_by(&self.registry.counters.packets_in, packets.len() as u64);
-            let slice = Arc::new(Slice {
+            let wholes = publisher.take_wholes();
+            let slice = Slice {
                 stream,
                 epoch: publisher.epoch,
                 layout: Arc::clone(&publisher.layout),
-                packets,
-            });
+                packets: std::mem::take(&mut publisher.pending),
+            };
+            self.give_to_tap(stream, wholes);
+            if slice.packets.is_empty() {
+                continue;
+            }
+            count_by(
+                &self.registry.counters.packets_in,
+                slice.packets.len() as u64,
+            );
+            let slice = Arc::new(slice);
             self.distribute(now, &slice, true);
             self.outgoing.push((Target::Others, Message::Slice(slice)));
         }
         for (stream, layer) in std::mem::take(&mut self.outbox.keyframes) {
             self.request_keyframe(now, stream, layer);
+        }
+    }
+
+    fn give_to_tap(&self, stream: StreamId, wholes: Vec<Arc<Whole>>) {
+        let stream = self.streams.get(&stream);
+        if let Some(feed) = stream.and_then(|stream| stream.tap.as_ref()) {
+            for whole in wholes {
+                feed.offer(Portion::Whole(whole), &self.registry.counters.tap_lost);
+            }
         }
     }
 
@@ -61,7 +79,8 @@ impl Shard {
                     && let Some(feed) = &stream.tap
                     && is_sent()
                 {
-                    feed.offer(slice, &self.registry.counters.tap_lost);
+                    let portion = Portion::Slice(Arc::clone(slice));
+                    feed.offer(portion, &self.registry.counters.tap_lost);
                 }
             }
         };
@@ -142,7 +161,13 @@ impl Shard {
                 let made = publisher.make_layer(&session.link, now, rid, outbox);
                 door = made.map(|(layer, line)| {
                     let line = Arc::downgrade(&line);
-                    Door::new(stream, epoch, Source::Video(layer), zero, line)
+                    Door::new(
+                        stream,
+                        epoch,
+                        (Source::Video(layer), Reach::Viewers),
+                        zero,
+                        line,
+                    )
                 });
             }
         });

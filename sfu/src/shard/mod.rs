@@ -353,7 +353,8 @@ impl Shard {
         }
         match &mut session.kind {
             Kind::Publisher(publisher) => {
-                if !publisher.pending.is_empty() && !self.uncut.contains(&key) {
+                let has_media = !publisher.pending.is_empty() || publisher.has_wholes();
+                if has_media && !self.uncut.contains(&key) {
                     self.uncut.push(key);
                 }
                 if let Some(at) = publisher.deadline(now) {

@@ -128,6 +128,8 @@ impl Shard {
                 viewer.sweep(&mut session.link, now, media, outbox);
                 if viewer.cannot_play(media) {
                     session.link.closing = Some(CloseReason::CodecMismatch);
+                } else if viewer.has_video() && session.link.shared.is_reordered() {
+                    session.link.closing = Some(CloseReason::Reordered);
                 }
             }
         });

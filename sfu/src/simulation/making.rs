@@ -10,7 +10,7 @@ use super::encoder::SPS_360;
 use super::tapping::Listener;
 use super::*;
 use crate::calls::LayerChoice;
-use crate::fed::Door;
+use crate::fed::{Door, Handed};
 use crate::shard::Command;
 use crate::stats::LayerStats;
 use crate::tap::{LEAD, Track};
@@ -42,7 +42,7 @@ struct Ladder {
 }
 
 impl World {
-    fn make_layer(&mut self, rid: &str, zero: Instant) -> Option<Door> {
+    pub(super) fn make_layer(&mut self, rid: &str, zero: Instant) -> Option<Door> {
         let (reply, mut door) = oneshot::channel();
         let shared = self.registry.stream(stream()).expect("it is live");
         let shard = shared.publisher_shard().expect("it has a publisher");
@@ -78,7 +78,7 @@ impl World {
             self.run_tapped(&mut ladder.listener, Duration::from_millis(10));
             ladder.make(self.now);
             while let Some((_, pts, bytes)) = ladder.due.pop_front_if(|(at, ..)| *at <= self.now) {
-                match ladder.door.unit(pts, bytes) {
+                match ladder.door.unit(Handed::at(pts, true, bytes)) {
                     Some(unit) => {
                         let shared = self.registry.stream(stream()).expect("it is live");
                         let shard = shared.publisher_shard().unwrap_or(0);

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::*;
 use crate::calls::LayerChoice;
 use crate::shard::Command;
-use crate::tap::{AccessUnit, Feed, LEAD, Reader, TapCodec, TapTrack, Tapped, Track};
+use crate::tap::{AccessUnit, Feed, LEAD, Portion, Reader, TapCodec, TapTrack, Tapped, Track};
 use crate::video::Av1Obu;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -20,7 +20,7 @@ fn stream() -> StreamId {
 
 /// The listener's end of a tap.
 pub(super) struct Listener {
-    slices: mpsc::Receiver<Arc<Slice>>,
+    portions: mpsc::Receiver<Portion>,
     reader: Reader,
     /// What units' times count from, in µs since the start of the test.
     zero_us: i64,
@@ -40,7 +40,7 @@ pub(super) struct Unit {
 
 impl World {
     pub(super) fn tap(&mut self) -> Listener {
-        let (feed, slices) = Feed::open();
+        let (feed, portions) = Feed::open();
         self.tell_all(|| {
             let (reply, _) = oneshot::channel();
             Message::Command(Command::Tap {
@@ -50,7 +50,7 @@ impl World {
             })
         });
         Listener {
-            slices,
+            portions,
             reader: Reader::new(self.now - LEAD),
             zero_us: micros(self.elapsed()) - micros(LEAD),
             tracks: Vec::new(),
@@ -70,8 +70,8 @@ impl World {
 
     fn listen(&mut self, listener: &mut Listener) {
         while !listener.is_over {
-            match listener.slices.try_recv() {
-                Ok(slice) => listener.reader.take(&slice),
+            match listener.portions.try_recv() {
+                Ok(portion) => listener.reader.take_portion(&portion),
                 Err(TryRecvError::Empty) => break,
                 Err(TryRecvError::Disconnected) => {
                     listener.reader.finish();
@@ -160,7 +160,7 @@ fn micros(span: Duration) -> i64 {
 /// Checks that a unit is whole, by the marks of its parts.
 fn whole(codec: TapCodec, unit: &AccessUnit) -> Mark {
     let last = Mark::read(&unit.bytes).expect("a mark");
-    if codec == TapCodec::Opus {
+    if matches!(codec, TapCodec::Opus | TapCodec::Aac) {
         return last;
     }
     assert_eq!(last.is_key, unit.keyframe);
@@ -169,7 +169,7 @@ fn whole(codec: TapCodec, unit: &AccessUnit) -> Mark {
     let parts: Vec<&[u8]> = match codec {
         TapCodec::Av1 => obus(bytes),
         TapCodec::H264 | TapCodec::H265 => nal_units(bytes),
-        TapCodec::Opus | TapCodec::Vp8 | TapCodec::Vp9 => {
+        TapCodec::Opus | TapCodec::Aac | TapCodec::Vp8 | TapCodec::Vp9 => {
             assert_eq!(bytes.len() % usize::from(last.parts), 0, "all of one size");
             bytes
                 .chunks(bytes.len() / usize::from(last.parts))

@@ -102,8 +102,9 @@ fn since(zero: Instant, at: Instant) -> i64 {
 }
 
 impl TrackClock {
-    /// For an RTP clock of `rate` Hz. It goes on behind `before`, a clock of the same track.
-    pub(super) fn new(rate: u32, before: Option<&Self>) -> Self {
+    /// For an RTP clock of `rate` Hz. Its times are not before `floor`.
+    pub(super) fn new(rate: u32, floor: Option<Duration>) -> Self {
+        let floor = floor.and_then(|floor| i64::try_from(floor.as_nanos()).ok());
         Self {
             rate: i64::from(rate.max(1)),
             newest: None,
@@ -113,8 +114,14 @@ impl TrackClock {
             was_reported: false,
             arrivals: LeastDelayed::default(),
             last: None,
-            floor: before.map_or(-LEAST_STEP, |before| before.floor),
+            floor: floor.unwrap_or(0) - LEAST_STEP,
         }
+    }
+
+    /// The next unit's time is not before it.
+    pub(super) fn next_floor(&self) -> Duration {
+        let floor = self.floor + LEAST_STEP;
+        Duration::from_nanos(u64::try_from(floor).unwrap_or(0))
     }
 
     /// Takes a packet in, in the order of numbers.

@@ -3,7 +3,7 @@
 //! A shard hands the publisher's slices over through a [`Feed`], a bounded channel into which it
 //! never waits: what finds no room is lost and counted, and forwarding goes on. All else, from the
 //! order of packets to the clock that picture and sound share, happens on the listener's task
-//! (`reader`).
+//! (`reader`). What a publisher hands over as access units goes the same way as it is (`whole`).
 //!
 //! While a stream is tapped, key frames of all its layers are asked for together, so that segments of
 //! all renditions begin together.
@@ -25,6 +25,7 @@ pub(crate) mod testing;
 mod tests;
 mod vp8;
 mod vp9;
+mod whole;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -42,12 +43,14 @@ use crate::stats::count_by;
 use crate::thread::{Mailbox, Parcel};
 use crate::video::VideoCodec;
 
+pub(crate) use picture::short_sides;
 pub(crate) use reader::Reader;
+pub(crate) use whole::Whole;
 
 /// Listens to one stream. Dropping it ends that, and the requests for key frames.
 #[derive(Debug)]
 pub struct Tap {
-    slices: mpsc::Receiver<Arc<Slice>>,
+    portions: mpsc::Receiver<Portion>,
     reader: Reader,
     zero: Instant,
     line: RequestLine,
@@ -60,7 +63,7 @@ pub enum Tapped {
     /// The publisher's tracks, before any unit of them: first, and again when one is added, or
     /// changes its codec, or another publisher came.
     Tracks(Vec<TapTrack>),
-    /// The next access unit. Units of one track come in the order of their times, which rise.
+    /// The next access unit. Units of one track come in the order in which they are decoded.
     Unit(AccessUnit),
 }
 
@@ -75,6 +78,8 @@ pub struct TapTrack {
     pub rid: Option<String>,
     /// Width and height in pixels, where the bit stream has told them by now.
     pub size: Option<(u32, u32)>,
+    /// Whether its pictures are shown in another order than they are decoded (B-frames).
+    pub reordered: bool,
 }
 
 /// Names a track of a publisher.
@@ -92,12 +97,13 @@ pub enum Track {
 pub enum TapCodec {
     /// RFC 6716; a unit is a packet.
     Opus,
-    /// ITU-T H.264; a unit is an access unit with start codes of four bytes (annex B), key frames
-    /// with their parameter sets in front. B-frames are not provided for: times rise.
+    /// ISO/IEC 14496-3; a unit is a frame with its ADTS header (§1.A.3.2).
+    Aac,
+    /// ITU-T H.264; a unit is an access unit with start codes (annex B), key frames with their parameter
+    /// sets in front.
     H264,
-    /// ITU-T H.265; a unit is an access unit of the base layer with start codes of four bytes (annex
-    /// B), key frames (IRAP) with their video, sequence and picture parameter sets in front. Pictures
-    /// that are shown in another order than they are coded are not provided for, as with H264.
+    /// ITU-T H.265; a unit is an access unit of the base layer with start codes (annex B), key frames
+    /// (IRAP) with their video, sequence and picture parameter sets in front.
     H265,
     /// RFC 6386; a unit is a frame, without any payload descriptor.
     Vp8,
@@ -114,10 +120,13 @@ pub enum TapCodec {
 pub struct AccessUnit {
     /// The track that it belongs to.
     pub track: Track,
-    /// When it was captured, since [`Tap::zero`]: one clock for all tracks, and over all publishers
-    /// of the stream.
+    /// When it is decoded, since [`Tap::zero`]. It rises from unit to unit of a track.
+    pub dts: Duration,
+    /// When it was captured, and is shown or heard, since [`Tap::zero`]: one clock for all tracks, and
+    /// over all publishers of the stream. Where pictures are not reordered it is `dts`, else it is not
+    /// before it.
     pub pts: Duration,
-    /// Whether decoding can begin here. It always can with Opus.
+    /// Whether decoding can begin here. It always can with sound.
     pub keyframe: bool,
     /// Width and height in pixels of a key frame.
     pub size: Option<(u16, u16)>,
@@ -128,8 +137,15 @@ pub struct AccessUnit {
 /// A shard's end of a tap. The listener is gone when it is closed.
 #[derive(Debug, Clone)]
 pub(crate) struct Feed {
-    slices: mpsc::Sender<Arc<Slice>>,
+    portions: mpsc::Sender<Portion>,
     lost: Arc<AtomicU64>,
+}
+
+/// What goes through a tap.
+#[derive(Debug, Clone)]
+pub(crate) enum Portion {
+    Slice(Arc<Slice>),
+    Whole(Arc<Whole>),
 }
 
 /// How a tap asks for key frames.
@@ -140,7 +156,7 @@ pub(crate) struct RequestLine {
     pub(crate) mailboxes: Vec<Mailbox>,
 }
 
-/// Slices that may wait for the listener: a second or two. What comes when it is full is lost, and
+/// Slices or units that may wait for the listener: a second or two. What comes when it is full is lost, and
 /// the tap goes on at the next key frame.
 const QUEUE: usize = 512;
 /// How far the zero lies before the tap, so that what was captured before it has a time too.
@@ -151,9 +167,9 @@ pub(crate) const FRESH: Duration = Duration::from_secs(2);
 impl Tap {
     /// A tap and what feeds it, for a stream of which nothing is known before `zero`.
     pub(crate) fn new(zero: Instant, line: RequestLine) -> (Self, Feed) {
-        let (feed, slices) = Feed::open();
+        let (feed, portions) = Feed::open();
         let tap = Self {
-            slices,
+            portions,
             reader: Reader::new(zero),
             zero,
             line,
@@ -180,8 +196,8 @@ impl Tap {
             if self.is_over {
                 return None;
             }
-            match self.slices.recv().await {
-                Some(slice) => self.reader.take(&slice),
+            match self.portions.recv().await {
+                Some(portion) => self.reader.take_portion(&portion),
                 None => {
                     self.reader.finish();
                     self.is_over = true;
@@ -212,32 +228,35 @@ impl Tap {
 
 impl Feed {
     /// A feed and where its slices come out.
-    pub(crate) fn open() -> (Self, mpsc::Receiver<Arc<Slice>>) {
+    pub(crate) fn open() -> (Self, mpsc::Receiver<Portion>) {
         let (sender, receiver) = mpsc::channel(QUEUE);
         let feed = Self {
-            slices: sender,
+            portions: sender,
             lost: Arc::default(),
         };
         (feed, receiver)
     }
 
-    /// Hands a slice over, or counts it as lost in `total` too. Never waits.
-    pub(crate) fn offer(&self, slice: &Arc<Slice>, total: &AtomicU64) {
-        if let Err(TrySendError::Full(slice)) = self.slices.try_send(Arc::clone(slice)) {
-            let packets = slice.packets.len() as u64;
+    /// Hands packets or a unit over, or counts them as lost in `total` too. Never waits.
+    pub(crate) fn offer(&self, portion: Portion, total: &AtomicU64) {
+        if let Err(TrySendError::Full(portion)) = self.portions.try_send(portion) {
+            let packets = match portion {
+                Portion::Slice(slice) => slice.packets.len() as u64,
+                Portion::Whole(_) => 1,
+            };
             count_by(&self.lost, packets);
             count_by(total, packets);
         }
     }
 
-    /// Packets that were lost.
+    /// Packets and units that were lost.
     pub(crate) fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
     }
 
     /// Whether somebody listens.
     pub(crate) fn is_open(&self) -> bool {
-        !self.slices.is_closed()
+        !self.portions.is_closed()
     }
 }
 
@@ -246,6 +265,20 @@ impl From<Source> for Track {
         match source {
             Source::Audio => Self::Audio,
             Source::Video(index) => Self::Video(index),
+        }
+    }
+}
+
+impl TapCodec {
+    /// Among those of pictures.
+    pub(crate) fn video(self) -> Option<VideoCodec> {
+        match self {
+            Self::Opus | Self::Aac => None,
+            Self::H264 => Some(VideoCodec::H264),
+            Self::H265 => Some(VideoCodec::H265),
+            Self::Vp8 => Some(VideoCodec::Vp8),
+            Self::Vp9 => Some(VideoCodec::Vp9),
+            Self::Av1 => Some(VideoCodec::Av1),
         }
     }
 }

@@ -47,7 +47,7 @@ pub(super) struct FrameNum {
 /// What makes pictures of a codec. `None` for sound, of which a packet is a unit.
 pub(super) fn assembler(codec: TapCodec) -> Option<Box<dyn Assemble>> {
     match codec {
-        TapCodec::Opus => None,
+        TapCodec::Opus | TapCodec::Aac => None,
         TapCodec::H264 => Some(Box::new(Assembler::<NalUnits<H264>>::new())),
         TapCodec::H265 => Some(Box::new(Assembler::<NalUnits<H265>>::new())),
         TapCodec::Vp8 => Some(Box::new(Assembler::<Vp8>::new())),
@@ -57,7 +57,7 @@ pub(super) fn assembler(codec: TapCodec) -> Option<Box<dyn Assemble>> {
 }
 
 /// A size as a picture has it.
-pub(super) fn short_sides((width, height): (u32, u32)) -> Option<(u16, u16)> {
+pub(crate) fn short_sides((width, height): (u32, u32)) -> Option<(u16, u16)> {
     Some((width.try_into().ok()?, height.try_into().ok()?))
 }
 

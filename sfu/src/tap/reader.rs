@@ -15,7 +15,8 @@ use super::assembler::Assemble;
 use super::clock::{Seen, TrackClock};
 use super::picture::{self, Assembled, FrameNum, Picture};
 use super::reorder::{Ordered, Reorder};
-use super::{AccessUnit, TapCodec, TapTrack, Tapped, Track};
+use super::whole::{Whole, WholeGates};
+use super::{AccessUnit, Portion, TapCodec, TapTrack, Tapped, Track};
 use crate::packet::{AUDIO_CLOCK, Layout, Origin, Slice, Source, VIDEO_CLOCK};
 
 /// Makes access units of a stream's packets.
@@ -25,13 +26,14 @@ pub(crate) struct Reader {
     epoch: Option<u32>,
     layout: Arc<Layout>,
     tracks: BTreeMap<Track, TrackReader>,
-    /// The clocks of the publisher before.
-    before: BTreeMap<Track, TrackClock>,
+    /// Times of units that come next are not before these.
+    floors: BTreeMap<Track, Duration>,
+    gates: WholeGates,
     /// Units whose track is held back.
     held: VecDeque<Held>,
     ready: VecDeque<Tapped>,
     /// What the listener knows of the tracks.
-    told: Vec<(TapCodec, Option<String>)>,
+    told: Vec<(TapCodec, Option<String>, bool)>,
     now: Option<Instant>,
     wants_keyframes: bool,
 }
@@ -95,6 +97,8 @@ struct Held {
 const HOLD: Duration = Duration::from_millis(1_500);
 /// After the first report of one track those that were delayed less can still move all others.
 const SETTLE: Duration = Duration::from_millis(100);
+/// Units of a track are at least so far apart.
+const LEAST_STEP: Duration = Duration::from_millis(1);
 /// A key frame that was asked for and has not come by then is asked for again.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
 
@@ -106,7 +110,8 @@ impl Reader {
             epoch: None,
             layout: Arc::default(),
             tracks: BTreeMap::new(),
-            before: BTreeMap::new(),
+            floors: BTreeMap::new(),
+            gates: WholeGates::default(),
             held: VecDeque::new(),
             ready: VecDeque::new(),
             told: Vec::new(),
@@ -125,13 +130,42 @@ impl Reader {
         std::mem::take(&mut self.wants_keyframes)
     }
 
-    /// Takes packets in. Those of a publisher that was replaced are dropped.
-    pub(crate) fn take(&mut self, slice: &Slice) {
-        if self.epoch.is_some_and(|epoch| slice.epoch < epoch) {
+    /// Takes in what goes through the tap. What comes of a publisher that was replaced is dropped.
+    pub(crate) fn take_portion(&mut self, portion: &Portion) {
+        match portion {
+            Portion::Slice(slice) => self.take(slice),
+            Portion::Whole(whole) => self.take_whole(whole),
+        }
+    }
+
+    /// Whether it is of the newest publisher.
+    fn is_of_newest(&mut self, epoch: u32) -> bool {
+        if self.epoch < Some(epoch) {
+            self.begin(epoch);
+        }
+        self.epoch == Some(epoch)
+    }
+
+    fn take_whole(&mut self, whole: &Whole) {
+        if !self.is_of_newest(whole.epoch) {
             return;
         }
-        if self.epoch != Some(slice.epoch) {
-            self.begin(slice.epoch);
+        if self.told.is_empty() || !Arc::ptr_eq(&self.layout, &whole.layout) {
+            self.layout = Arc::clone(&whole.layout);
+            self.tell();
+        }
+        if self.gates.pass(whole) {
+            let floor = self.floors.entry(whole.track).or_default();
+            let unit = whole.unit(self.zero, *floor);
+            *floor = unit.dts + LEAST_STEP;
+            self.ready.push_back(Tapped::Unit(unit));
+        }
+    }
+
+    /// Takes packets in.
+    pub(super) fn take(&mut self, slice: &Slice) {
+        if !self.is_of_newest(slice.epoch) {
+            return;
         }
         if !Arc::ptr_eq(&self.layout, &slice.layout) {
             self.layout = Arc::clone(&slice.layout);
@@ -173,8 +207,9 @@ impl Reader {
         self.finish();
         self.epoch = Some(epoch);
         self.told.clear();
+        self.gates.begin_anew();
         for (track, reader) in std::mem::take(&mut self.tracks) {
-            self.before.insert(track, reader.clock);
+            self.floors.insert(track, reader.clock.next_floor());
         }
     }
 
@@ -185,16 +220,16 @@ impl Reader {
         let changed: Vec<_> = self.tracks.extract_if(.., |_, t| changed(t)).collect();
         for (track, reader) in changed {
             self.held.retain(|unit| unit.track != track);
-            self.before.insert(track, reader.clock);
+            self.floors.insert(track, reader.clock.next_floor());
         }
     }
 
     fn track(&mut self, source: Source) -> Option<&mut TrackReader> {
         let track = Track::from(source);
         let codec = codec_of(&self.layout, track)?;
-        let before = &self.before;
-        let reader = (self.tracks.entry(track))
-            .or_insert_with(|| TrackReader::new(track, codec, before.get(&track)));
+        let floor = self.floors.get(&track).copied();
+        let reader =
+            (self.tracks.entry(track)).or_insert_with(|| TrackReader::new(track, codec, floor));
         Some(reader)
     }
 
@@ -216,7 +251,7 @@ impl Reader {
 
     fn tell(&mut self) {
         let tracks = tracks_of(&self.layout);
-        let told: Vec<_> = tracks.iter().map(|t| (t.codec, t.rid.clone())).collect();
+        let told: Vec<_> = tracks.iter().map(known).collect();
         if told != self.told {
             self.told = told;
             self.ready.push_back(Tapped::Tracks(tracks));
@@ -227,9 +262,11 @@ impl Reader {
         for unit in std::mem::take(&mut self.held) {
             match self.tracks.get_mut(&unit.track) {
                 Some(track) if track.is_open => {
+                    let time = track.clock.time(unit.seen);
                     self.ready.push_back(Tapped::Unit(AccessUnit {
                         track: unit.track,
-                        pts: track.clock.time(unit.seen),
+                        dts: time,
+                        pts: time,
                         keyframe: unit.keyframe,
                         size: unit.size,
                         bytes: unit.bytes,
@@ -243,7 +280,7 @@ impl Reader {
 }
 
 impl TrackReader {
-    fn new(track: Track, codec: TapCodec, before: Option<&TrackClock>) -> Self {
+    fn new(track: Track, codec: TapCodec, floor: Option<Duration>) -> Self {
         let rate = match track {
             Track::Audio => AUDIO_CLOCK,
             Track::Video(_) => VIDEO_CLOCK,
@@ -251,7 +288,7 @@ impl TrackReader {
         Self {
             track,
             order: Reorder::default(),
-            clock: TrackClock::new(rate, before),
+            clock: TrackClock::new(rate, floor),
             content: Content::new(codec),
             first: None,
             reported: None,
@@ -389,6 +426,11 @@ impl Picture {
     }
 }
 
+/// What tells a track from another in its place.
+fn known(track: &TapTrack) -> (TapCodec, Option<String>, bool) {
+    (track.codec, track.rid.clone(), track.reordered)
+}
+
 fn codec_of(layout: &Layout, track: Track) -> Option<TapCodec> {
     match track {
         Track::Audio => layout.audio.as_ref().map(|_| TapCodec::Opus),
@@ -403,11 +445,16 @@ fn codec_of(layout: &Layout, track: Track) -> Option<TapCodec> {
 }
 
 fn tracks_of(layout: &Layout) -> Vec<TapTrack> {
-    let audio = layout.audio.iter().map(|_| TapTrack {
+    let audio = match layout.handed {
+        Some(handed) => handed.audio,
+        None => layout.audio.map(|_| TapCodec::Opus),
+    };
+    let audio = audio.into_iter().map(|codec| TapTrack {
         track: Track::Audio,
-        codec: TapCodec::Opus,
+        codec,
         rid: None,
         size: None,
+        reordered: false,
     });
     let video = layout
         .layers
@@ -419,6 +466,7 @@ fn tracks_of(layout: &Layout) -> Vec<TapTrack> {
             codec: layer.codec.into(),
             rid: layer.rid.clone(),
             size: layer.size,
+            reordered: layer.reordered,
         });
     audio.chain(video).collect()
 }

@@ -17,7 +17,7 @@ impl Lifecycle {
         if let Err(refused) = self.check_room(publish.address) {
             return answer(reply, Err(refused));
         }
-        let Some(stream) = self.claim(&publish.channel) else {
+        let Some(stream) = self.claim(&publish.channel, None) else {
             return answer(reply, Err(Refused::AlreadyLive));
         };
         let sfu = self.sfu.clone();
@@ -40,7 +40,7 @@ impl Lifecycle {
         if let Err(refused) = self.check_room(receive.address) {
             return answer(reply, Err(refused));
         }
-        let Some(stream) = self.claim(&receive.channel) else {
+        let Some(stream) = self.claim(&receive.channel, receive.continued) else {
             return answer(reply, Err(Refused::AlreadyLive));
         };
         let sfu = self.sfu.clone();
@@ -55,8 +55,9 @@ impl Lifecycle {
         });
     }
 
-    fn claim(&mut self, channel: &Channel) -> Option<StreamId> {
-        let claim = (self.live).claim(channel, Uuid::now_v7(), self.clock.instant());
+    fn claim(&mut self, channel: &Channel, continued: Option<SessionId>) -> Option<StreamId> {
+        let (id, now) = (Uuid::now_v7(), self.clock.instant());
+        let claim = self.live.claim(channel, id, continued, now);
         if claim.is_err() {
             let detail = "a second publisher tried to connect while the channel was live";
             let at = self.clock.now();

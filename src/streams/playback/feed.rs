@@ -13,8 +13,8 @@ pub(super) struct Feed<'a> {
     packager: Packager,
     renditions: Renditions,
     has_sound: bool,
-    /// Whether the publisher has sound,
-    sends_sound: bool,
+    /// What the publisher's sound is coded in, if there is any,
+    sound: Option<Codec>,
     /// and pictures.
     sends_pictures: bool,
     /// What they are coded in, where all are coded alike.
@@ -36,7 +36,7 @@ impl<'a> Feed<'a> {
             packager,
             renditions: Renditions::default(),
             has_sound: false,
-            sends_sound: false,
+            sound: None,
             sends_pictures: false,
             codec: None,
             layers: Vec::new(),
@@ -62,7 +62,10 @@ impl<'a> Feed<'a> {
     }
 
     fn take_tracks(&mut self, tracks: &[TapTrack]) {
-        self.sends_sound = tracks.iter().any(|track| track.codec == TapCodec::Opus);
+        self.sound = tracks
+            .iter()
+            .find(|track| track.track == Track::Audio)
+            .map(|track| codec_of(track.codec));
         let layers: Vec<_> = tracks.iter().filter_map(facts).collect();
         let pictures = tracks.iter().filter(|track| track.track != Track::Audio);
         let mut codecs = pictures.map(|track| track.codec);
@@ -98,7 +101,7 @@ impl<'a> Feed<'a> {
             self.packager
                 .add_track(rendition, TrackKind::Pictures, &name);
         }
-        if self.is_playable() && self.sends_sound && !self.has_sound {
+        if self.is_playable() && self.sound.is_some() && !self.has_sound {
             self.has_sound = true;
             self.packager.add_track(SOUND, TrackKind::Sound, "audio");
         }
@@ -125,8 +128,11 @@ impl<'a> Feed<'a> {
 
     fn take(&mut self, unit: AccessUnit, tap: &Tap) {
         let Track::Video(layer) = unit.track else {
-            if self.has_sound && self.is_playable() {
-                self.packager.push(worker_unit(unit, Codec::Opus, SOUND));
+            if let Some(codec) = self.sound
+                && self.has_sound
+                && self.is_playable()
+            {
+                self.packager.push(worker_unit(unit, codec, SOUND));
             }
             return;
         };
@@ -209,6 +215,7 @@ fn worker_unit(unit: AccessUnit, codec: Codec, track: u8) -> Unit {
 fn codec_of(codec: TapCodec) -> Codec {
     match codec {
         TapCodec::Opus => Codec::Opus,
+        TapCodec::Aac => Codec::Aac,
         TapCodec::H264 => Codec::H264,
         TapCodec::H265 => Codec::H265,
         TapCodec::Vp8 => Codec::Vp8,
@@ -220,6 +227,7 @@ fn codec_of(codec: TapCodec) -> Codec {
 fn name(codec: TapCodec) -> &'static str {
     match codec {
         TapCodec::Opus => "Opus",
+        TapCodec::Aac => "AAC",
         TapCodec::H264 => "H264",
         TapCodec::H265 => "H265",
         TapCodec::Vp8 => "VP8",

@@ -310,7 +310,7 @@ impl Running {
     /// Hands a made unit to WebRTC viewers.
     fn offer(&self, unit: &Unit) {
         if let Some(offer) = self.offers.get(usize::from(unit.track)) {
-            offer.push(unit.pts, unit.bytes.clone());
+            offer.push(unit.pts, unit.keyframe, unit.bytes.clone());
         }
     }
 }

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use hls::Origin;
 use serde::Serialize;
-use sfu::{Sfu, StreamId};
+use sfu::{Sfu, StreamId, TapCodec};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinSet;
@@ -165,6 +165,17 @@ impl Playback {
             "this server cannot package streams; its operator finds the reason in the log"
                 .to_owned()
         })
+    }
+
+    /// Whether streams are packaged.
+    pub(super) fn packages(&self) -> bool {
+        self.reason().is_none()
+    }
+
+    /// Whether pictures in this codec that WebRTC viewers cannot play are made anew, where there is
+    /// room.
+    pub(super) fn remakes(&self, codec: TapCodec) -> bool {
+        codec == TapCodec::H264 && self.0.transcoding.get().is_some()
     }
 
     /// Whether streams are packaged at all; else the reason is noted.

@@ -8,7 +8,7 @@ use rtmp::{
     AudioCodec, AudioUnit, Connection, ConnectionError, Event, Refusal, Reordering, StreamKey,
     VideoCodec, VideoUnit,
 };
-use sfu::{Ingest, IngestTracks};
+use sfu::{Ingest, IngestTracks, IngestVideo, Picture, TapCodec};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
@@ -26,8 +26,9 @@ pub(super) struct Publishing<'a> {
     key: StreamKeyId,
     text: StreamKey,
     address: IpAddr,
-    reordering: Reordering,
     state: State,
+    /// The session that the next continues.
+    before: Option<Ingest>,
 }
 
 enum State {
@@ -45,7 +46,9 @@ enum Media {
 
 struct OnAir {
     ingest: Ingest,
+    tracks: IngestTracks,
     pace: Pace,
+    reordering: Reordering,
     sound: Option<Sound>,
 }
 
@@ -61,6 +64,10 @@ struct Sound {
 const LOOK: Duration = Duration::from_secs(1);
 /// Units of that much media, at most.
 const MOST_UNITS: usize = 600;
+/// Pictures in which B-frames are found, where an encoder makes them.
+const ORDER_LOOK: usize = 8;
+/// Viewers of B-frames wait so long for pictures that are made without.
+const PATIENCE_WITH_ORDER: Duration = Duration::from_secs(4);
 /// Media bears times so long before it comes, so that none is ahead of its time.
 const MARGIN: Duration = Duration::from_millis(100);
 /// Of the Opus that is made.
@@ -84,8 +91,8 @@ impl<'a> Publishing<'a> {
             key,
             text,
             address,
-            reordering: Reordering::default(),
             state: State::Opening(Vec::new()),
+            before: None,
         }
     }
 
@@ -124,19 +131,27 @@ impl<'a> Publishing<'a> {
     }
 
     async fn take(&mut self, media: Media) -> Result<(), Refusal> {
-        check(&media, &mut self.reordering)?;
+        check(&media)?;
         let now = match &self.state {
             State::OnAir(on_air) => self.now(&on_air.ingest),
             State::Opening(_) => Duration::ZERO,
         };
+        if let State::OnAir(on_air) = &self.state
+            && on_air.ingest.is_open()
+            && !on_air.has(&media)
+        {
+            // Another codec, or a track that was not there: another session in the place of this one.
+            let opening = State::Opening(Vec::new());
+            if let State::OnAir(on_air) = std::mem::replace(&mut self.state, opening) {
+                self.before = Some(on_air.ingest);
+            }
+        }
         match &mut self.state {
             State::OnAir(on_air) if on_air.ingest.is_open() => {
                 on_air.take(self.tools, media, now);
                 Ok(())
             }
-            State::OnAir(_) => Err(Refusal::BadName(
-                "the stream was ended, or another publisher took over".to_owned(),
-            )),
+            State::OnAir(_) => Err(ended()),
             State::Opening(units) => {
                 units.push(media);
                 if is_clear(units) {
@@ -149,25 +164,29 @@ impl<'a> Publishing<'a> {
     }
 
     async fn begin(&mut self, units: Vec<Media>) -> Result<(), Refusal> {
-        let tracks = IngestTracks {
-            video: units.iter().any(|unit| matches!(unit, Media::Video(_))),
-            audio: units.iter().any(|unit| matches!(unit, Media::Audio(_))),
-        };
+        if self.before.as_ref().is_some_and(|before| !before.is_open()) {
+            return Err(ended());
+        }
+        let tracks = self.tracks(&units)?;
         let receive = Receive {
             channel: self.channel.clone(),
             key: self.key,
             address: self.address,
             tracks,
+            continued: self.before.as_ref().map(Ingest::session),
         };
         let received = self.tools.streams.receive(receive).await;
         let ingest = received.map_err(|refused| refusal(&refused))?;
+        self.before = None;
         self.confirm(&ingest).await?;
         // What came last has just been captured.
         let newest = units.iter().map(Media::time).max().unwrap_or_default();
         let pace = Pace::new(newest, self.now(&ingest));
         let mut on_air = OnAir {
             ingest,
+            tracks,
             pace,
+            reordering: Reordering::default(),
             sound: None,
         };
         for unit in units {
@@ -176,6 +195,26 @@ impl<'a> Publishing<'a> {
         }
         self.state = State::OnAir(Box::new(on_air));
         Ok(())
+    }
+
+    /// What there is by what came so far.
+    fn tracks(&self, units: &[Media]) -> Result<IngestTracks, Refusal> {
+        let playback = &self.tools.streams.playback;
+        let reordered = is_reordered(units);
+        if reordered && !playback.packages() {
+            return Err(Refusal::BadName(B_FRAMES.to_owned()));
+        }
+        let codec = units.iter().find_map(Media::video_codec);
+        let video = codec.map(|codec| IngestVideo {
+            codec,
+            reordered,
+            patience: match playback.remakes(codec) {
+                true => PATIENCE_WITH_ORDER,
+                false => Duration::ZERO,
+            },
+        });
+        let audio = units.iter().find_map(Media::audio_codec);
+        Ok(IngestTracks { video, audio })
     }
 
     /// What comes now was captured then, on the session's clock.
@@ -214,64 +253,124 @@ impl<'a> Publishing<'a> {
 
     fn forward(&self, unit: Unit) {
         if let State::OnAir(on_air) = &self.state {
-            on_air.ingest.push_audio(unit.pts, unit.bytes);
+            on_air.ingest.push_opus(unit.pts, unit.bytes);
         }
     }
 }
 
-/// What cannot be forwarded to WebRTC viewers.
-fn check(media: &Media, reordering: &mut Reordering) -> Result<(), Refusal> {
-    let words = match media {
-        Media::Video(unit) if unit.codec != VideoCodec::H264 => format!(
-            "{:?} by RTMP is not supported yet; set the encoder to H.264",
-            unit.codec
-        ),
-        Media::Video(unit) if reordering.observe(unit) => {
-            "this stream has B-frames, which WebRTC cannot play; in OBS set Output → Streaming → \
-             B-frames to 0 (or Tune to zerolatency), with ffmpeg -bf 0"
-                .to_owned()
-        }
+fn ended() -> Refusal {
+    Refusal::BadName("the stream was ended, or another publisher took over".to_owned())
+}
+
+/// Why pictures in another order cannot be taken where they are not packaged.
+const B_FRAMES: &str = "this stream has B-frames, which WebRTC cannot play, and this server packages \
+     nothing for HLS; in OBS set Output → Streaming → B-frames to 0 (or Tune to zerolatency), with \
+     ffmpeg -bf 0";
+
+/// What nobody could play.
+fn check(media: &Media) -> Result<(), Refusal> {
+    match media {
         Media::Audio(AudioUnit {
             codec: AudioCodec::Aac(config),
             ..
-        }) if Adts::of(&config.config).is_none() => {
-            "this kind of AAC is not supported; set the encoder to AAC-LC in stereo".to_owned()
-        }
-        _ => return Ok(()),
-    };
-    Err(Refusal::BadName(words))
+        }) if Adts::of(&config.config).is_none() => Err(Refusal::BadName(
+            "this kind of AAC is not supported; set the encoder to AAC-LC in stereo".to_owned(),
+        )),
+        _ => Ok(()),
+    }
 }
 
-/// Whether picture and sound are there, or so much of one that the other does not come.
+/// Whether picture and sound are there and the order of pictures is known, or so much came that
+/// nothing else comes.
 fn is_clear(units: &[Media]) -> bool {
-    let has_video = units.iter().any(|unit| matches!(unit, Media::Video(_)));
     let has_audio = units.iter().any(|unit| matches!(unit, Media::Audio(_)));
     let first = units.iter().map(Media::time).min().unwrap_or_default();
     let last = units.iter().map(Media::time).max().unwrap_or_default();
-    has_video && has_audio || last - first > LOOK || units.len() >= MOST_UNITS
+    has_audio && is_order_clear(units) || last - first > LOOK || units.len() >= MOST_UNITS
+}
+
+/// Whether there are pictures, and enough of them to tell their order. Without composition times
+/// there is none but that of decoding.
+fn is_order_clear(units: &[Media]) -> bool {
+    let mut pictures = units.iter().filter_map(Media::picture);
+    let first = pictures.next();
+    first.is_some_and(|first| {
+        first.dts == first.pts || pictures.count() + 1 >= ORDER_LOOK || is_reordered(units)
+    })
+}
+
+fn is_reordered(units: &[Media]) -> bool {
+    let mut reordering = Reordering::default();
+    let pictures = units.iter().filter_map(Media::picture);
+    pictures.for_each(|unit| {
+        reordering.observe(unit);
+    });
+    reordering.is_found()
 }
 
 impl Media {
+    /// When it is to be decoded.
     fn time(&self) -> Duration {
         match self {
-            Self::Video(unit) => unit.pts,
+            Self::Video(unit) => unit.dts,
             Self::Audio(unit) => unit.pts,
+        }
+    }
+
+    fn picture(&self) -> Option<&VideoUnit> {
+        match self {
+            Self::Video(unit) => Some(unit),
+            Self::Audio(_) => None,
+        }
+    }
+
+    fn video_codec(&self) -> Option<TapCodec> {
+        self.picture().map(|unit| match unit.codec {
+            VideoCodec::H264 => TapCodec::H264,
+            VideoCodec::H265 => TapCodec::H265,
+            VideoCodec::Vp9 => TapCodec::Vp9,
+            VideoCodec::Av1 => TapCodec::Av1,
+        })
+    }
+
+    fn audio_codec(&self) -> Option<TapCodec> {
+        match self {
+            Self::Video(_) => None,
+            Self::Audio(unit) => Some(match unit.codec {
+                AudioCodec::Aac(_) => TapCodec::Aac,
+                AudioCodec::Opus { .. } => TapCodec::Opus,
+            }),
         }
     }
 }
 
 impl OnAir {
+    /// Whether it is of a track that the session has.
+    fn has(&self, media: &Media) -> bool {
+        match media {
+            Media::Video(_) => media.video_codec() == self.tracks.video.map(|video| video.codec),
+            Media::Audio(_) => media.audio_codec() == self.tracks.audio,
+        }
+    }
+
     fn take(&mut self, tools: &Tools, media: Media, now: Duration) {
-        let pts = self.pace.place(media.time(), now);
+        let time = self.pace.place(media.time(), now);
         match media {
             Media::Video(unit) => {
-                self.ingest.push_video(pts, unit.bytes);
+                let reordered = self.reordering.observe(&unit);
+                self.ingest.push_video(Picture {
+                    dts: time,
+                    pts: time + unit.pts.saturating_sub(unit.dts),
+                    keyframe: unit.keyframe,
+                    reordered,
+                    bytes: unit.bytes,
+                });
             }
             Media::Audio(unit) => match unit.codec {
                 AudioCodec::Opus { .. } => {
-                    self.ingest.push_audio(pts, unit.bytes);
+                    self.ingest.push_opus(time, unit.bytes);
                 }
-                AudioCodec::Aac(config) => self.take_aac(tools, &config.config, pts, &unit.bytes),
+                AudioCodec::Aac(config) => self.take_aac(tools, &config.config, time, &unit.bytes),
             },
         }
     }
@@ -285,6 +384,7 @@ impl OnAir {
             return;
         };
         if let Some(bytes) = sound.adts.frame(frame) {
+            self.ingest.push_aac(pts, bytes.clone());
             sound.transcoder.push(Unit {
                 track: 0,
                 codec: Codec::Aac,

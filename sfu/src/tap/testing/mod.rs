@@ -271,10 +271,12 @@ pub(super) fn slice_of(
         spec: spec(codec.for_str0m(), Frequency::NINETY_KHZ),
         size: None,
         origin: Origin::Sent,
+        reordered: false,
     };
     let layout = Layout {
         layers: (0..layers).map(layer).collect(),
         audio: Some(spec(Codec::Opus, Frequency::FORTY_EIGHT_KHZ)),
+        handed: None,
     };
     Slice {
         stream: StreamId::from(1),
