@@ -8,6 +8,7 @@
 
 mod audio;
 mod coding;
+mod composition;
 mod cut;
 mod encoders;
 mod feed;

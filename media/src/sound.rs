@@ -131,6 +131,7 @@ impl Sound {
                     channels: 2,
                 },
                 discontinuity: self.run.is_some_and(|last| last != run),
+                lead: Duration::ZERO,
             };
             self.muxer = Some(Muxer::open(
                 "cmafmux",
@@ -148,6 +149,7 @@ impl Sound {
         let sample = Sample {
             bytes: frame.bytes,
             pts: frame.pts,
+            dts: frame.pts,
             independent: true,
         };
         muxer.push(sample, FRAME_LENGTH)
