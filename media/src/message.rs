@@ -23,7 +23,7 @@ pub enum Codec {
     H264,
     /// Opus packets (RFC 6716), 48 kHz.
     Opus,
-    /// AAC frames with their ADTS headers (ISO/IEC 14496-3 §1.A.3.2): to be transcoded.
+    /// AAC frames, each with its ADTS header (ISO/IEC 14496-3 §1.A.3.2).
     Aac,
     /// H.265 access units with start codes (ITU-T H.265 annex B).
     H265,
