@@ -11,22 +11,13 @@ use gstreamer::glib;
 use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 
+use crate::aac::{AacFormat, AacFrame};
 use crate::feed::{self, Feed, clock_time};
 
-/// Samples in an AAC frame, at [`SAMPLE_RATE`].
-const FRAME: u64 = 1024;
-const SAMPLE_RATE: u64 = 48_000;
-
-/// How long an AAC frame is.
-pub(crate) const FRAME_LENGTH: Duration = Duration::from_nanos(FRAME * 1_000_000_000 / SAMPLE_RATE);
-
-/// An AAC frame.
-#[derive(Debug, Clone)]
-pub(crate) struct AacFrame {
-    pub(crate) caps: gst::Caps,
-    pub(crate) pts: Duration,
-    pub(crate) bytes: Bytes,
-}
+const CHANNELS: u8 = 2;
+const SAMPLE_RATE: u32 = 48_000;
+/// AAC-LC (ISO/IEC 14496-3 §1.5.1.1).
+const OBJECT_TYPE: u8 = 2;
 
 /// Codes one track.
 #[derive(Debug)]
@@ -89,8 +80,8 @@ impl Encoder {
 fn elements(bits_a_second: u32) -> Result<Vec<gst::Element>, glib::BoolError> {
     let make = gst::ElementFactory::make;
     let raw = gst::Caps::builder("audio/x-raw")
-        .field("rate", 48_000)
-        .field("channels", 2)
+        .field("rate", i32::try_from(SAMPLE_RATE).unwrap_or_default())
+        .field("channels", i32::from(CHANNELS))
         .build();
     Ok(vec![
         // Strangers send what they like: packets that make no sense are silence, for ever.
@@ -109,10 +100,16 @@ fn elements(bits_a_second: u32) -> Result<Vec<gst::Element>, glib::BoolError> {
 
 fn frame(sample: &gst::Sample) -> Option<AacFrame> {
     let buffer = sample.buffer()?;
-    let pts = buffer.pts()?;
-    Some(AacFrame {
+    let pts = Duration::from_nanos(buffer.pts()?.nseconds());
+    let format = AacFormat {
         caps: sample.caps_owned()?,
-        pts: Duration::from_nanos(pts.nseconds()).saturating_sub(FRAME_LENGTH),
+        object_type: OBJECT_TYPE,
+        rate: SAMPLE_RATE,
+        channels: CHANNELS,
+    };
+    Some(AacFrame {
+        pts: pts.saturating_sub(format.frame_length()),
+        format,
         bytes: Bytes::copy_from_slice(&buffer.map_readable().ok()?),
     })
 }

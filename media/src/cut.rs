@@ -114,6 +114,11 @@ impl Cutter {
         self.boundaries.push_back(boundary);
     }
 
+    /// The next piece of sound begins a segment, whose end is where it was to be.
+    pub(crate) fn begin_segment(&mut self) {
+        self.at = None;
+    }
+
     pub(crate) fn begin_anew(&mut self) {
         self.at = None;
         self.boundaries.clear();

@@ -264,6 +264,7 @@ fn put_unit(body: &mut BytesMut, unit: &Unit) {
     );
     body.put_u8(u8::from(unit.keyframe));
     put_time(body, unit.pts);
+    put_time(body, unit.dts);
     let (width, height) = unit.size.unwrap_or_default();
     body.put_u16(width);
     body.put_u16(height);
@@ -275,11 +276,13 @@ fn unit(body: &mut Bytes) -> Option<Unit> {
     let codec = *CODECS.get(usize::from(body.try_get_u8().ok()?))?;
     let flags = body.try_get_u8().ok()?;
     let pts = time(body)?;
+    let dts = time(body)?;
     let size = (body.try_get_u16().ok()?, body.try_get_u16().ok()?);
     Some(Unit {
         track,
         codec,
         pts,
+        dts,
         keyframe: flags & 1 == 1,
         size: (size != (0, 0)).then_some(size),
         bytes: body.split_off(0),
@@ -368,6 +371,7 @@ mod tests {
             track: 1,
             codec: Codec::Av1,
             pts: Duration::from_nanos(12_345_678_901),
+            dts: Duration::from_nanos(12_279_012_234),
             keyframe: true,
             size: Some((1280, 720)),
             bytes: Bytes::from_static(&[0, 0, 0, 1, 0x65]),

@@ -33,7 +33,11 @@ pub(crate) struct Rungs {
 struct Run {
     decoder: Decoder,
     rungs: Vec<RungThread>,
+    longest_group: Duration,
+    /// When the newest unit is decoded.
     last: Duration,
+    /// The newest picture.
+    shown: Option<Duration>,
     /// When the newest key frames were asked for.
     keyed: Option<Duration>,
     /// From this time on the next picture is a key frame.
@@ -69,28 +73,27 @@ impl Rungs {
 
     /// Returns whether every rung had room for what was decoded.
     fn try_take(&mut self, unit: Unit) -> Result<bool, String> {
-        let goes_on = |run: &Run| unit.pts > run.last;
+        let dts = unit.dts.min(unit.pts);
+        let goes_on = |run: &Run| dts > run.last;
         if !self.run.as_ref().is_some_and(goes_on) {
             if !unit.keyframe {
                 return Ok(true);
             }
             // What is left of the time before comes out before the first of the new.
-            self.run = None;
+            if let Some(run) = self.run.take() {
+                run.finish();
+            }
             self.run = Some(Run::open(&self.ladder, self.encoder, &self.out)?);
         }
         let Some(run) = &mut self.run else {
             return Ok(true);
         };
-        run.last = unit.pts;
+        run.last = dts;
         if unit.keyframe {
             run.key_due = Some(unit.pts);
         }
-        let mut all = true;
-        for picture in run.decoder.push(unit)? {
-            let picture = run.time(picture, self.ladder.longest_group);
-            all &= run.offer(&picture)?;
-        }
-        Ok(all)
+        let pictures = run.decoder.push(unit)?;
+        run.show(pictures)
     }
 }
 
@@ -106,18 +109,41 @@ impl Run {
         Ok(Self {
             decoder: Decoder::open(ladder.source)?,
             rungs: rungs.collect::<Result<_, _>>()?,
+            longest_group: ladder.longest_group,
             last: Duration::ZERO,
+            shown: None,
             keyed: None,
             key_due: None,
         })
     }
 
+    /// Lets the rungs have what the decoder holds back, to put its pictures into order.
+    fn finish(mut self) {
+        let pictures = self.decoder.finish();
+        // A rung that has failed said so itself.
+        let _ = self.show(pictures);
+    }
+
+    /// Gives all rungs these pictures. Returns whether all had room for them.
+    fn show(&mut self, pictures: Vec<Picture>) -> Result<bool, String> {
+        let mut all = true;
+        for picture in pictures {
+            // A decoder that is not told how many pictures to hold back finds out by a mistake.
+            if self.shown.is_none_or(|shown| picture.pts > shown) {
+                self.shown = Some(picture.pts);
+                let picture = self.time(picture);
+                all &= self.offer(&picture)?;
+            }
+        }
+        Ok(all)
+    }
+
     /// Says whether the picture is to be a key frame.
-    fn time(&mut self, picture: Picture, longest_group: Duration) -> Picture {
+    fn time(&mut self, picture: Picture) -> Picture {
         let is_asked = self.key_due.take_if(|due| picture.pts >= *due).is_some();
         let is_long = self
             .keyed
-            .is_none_or(|keyed| picture.pts >= keyed + longest_group);
+            .is_none_or(|keyed| picture.pts >= keyed + self.longest_group);
         let is_key = is_asked || is_long;
         if is_key {
             self.keyed = Some(picture.pts);
@@ -228,15 +254,24 @@ impl Decoder {
         let mut buffer = gst::Buffer::from_slice(unit.bytes);
         if let Some(buffer) = buffer.get_mut() {
             buffer.set_pts(clock_time(unit.pts));
-            buffer.set_dts(clock_time(unit.pts));
+            buffer.set_dts(clock_time(unit.dts.min(unit.pts)));
             if !unit.keyframe {
                 buffer.set_flags(gst::BufferFlags::DELTA_UNIT);
             }
         }
         self.feed.push(buffer)?;
-        Ok(feed::taken(&self.sink)
-            .filter_map(|sample| picture(&sample))
-            .collect())
+        Ok(self.pictures())
+    }
+
+    /// Ends, and returns what it still held.
+    fn finish(&mut self) -> Vec<Picture> {
+        self.feed.end();
+        self.pictures()
+    }
+
+    fn pictures(&self) -> Vec<Picture> {
+        let taken = feed::taken(&self.sink);
+        taken.filter_map(|sample| picture(&sample)).collect()
     }
 }
 

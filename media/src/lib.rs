@@ -6,8 +6,11 @@
 //! code that reads what strangers sent: when the child dies, the stream's HLS has a discontinuity and
 //! nothing else happens.
 
+mod aac;
+mod adts;
 mod audio;
 mod coding;
+mod composition;
 mod cut;
 mod encoders;
 mod feed;
@@ -21,6 +24,7 @@ mod packager;
 mod pictures;
 mod plugins;
 mod problems;
+mod row;
 mod rung;
 mod sandbox;
 mod sound;

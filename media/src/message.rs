@@ -23,7 +23,7 @@ pub enum Codec {
     H264,
     /// Opus packets (RFC 6716), 48 kHz.
     Opus,
-    /// AAC frames with their ADTS headers (ISO/IEC 14496-3 §1.A.3.2): to be transcoded.
+    /// AAC frames, each with its ADTS header (ISO/IEC 14496-3 §1.A.3.2).
     Aac,
     /// H.265 access units with start codes (ITU-T H.265 annex B).
     H265,
@@ -44,6 +44,9 @@ pub struct Unit {
     pub codec: Codec,
     /// When it is shown or heard, since the stream's zero. One clock for all tracks.
     pub pts: Duration,
+    /// When it is decoded, on the same clock: it rises within a track, and is never after `pts`. The
+    /// two differ where pictures are sent in another order than that in which they are shown.
+    pub dts: Duration,
     /// Whether decoding can begin here.
     pub keyframe: bool,
     /// Width and height of a picture in pixels, where it tells them, as key frames do.

@@ -1,7 +1,8 @@
 //! [`Muxer`]: one rendition's samples into CMAF chunks, by GStreamer's `cmafmux`.
 //!
 //! Where chunks and fragments end is told with an event between samples (`manual-split`), and how
-//! long a sample lasts with its duration, so that the muxer decides nothing about time.
+//! long a sample lasts with its duration, so that the muxer decides nothing about time. It knows of the
+//! time of decoding only; [`crate::composition`] adds how much later each picture is shown.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::SyncSender;
@@ -13,6 +14,7 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 
+use crate::composition::{self, TIMESCALE};
 use crate::cut::Cut;
 use crate::feed::{Feed, clock_time};
 use crate::message::{FromWorker, Init, Media, Part};
@@ -27,11 +29,13 @@ pub(crate) struct Muxer {
 }
 
 /// What is known of a chunk before it comes out.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 struct Chunk {
     independent: bool,
     ends_segment: bool,
     samples: u16,
+    /// How much later than it is decoded each of them is shown; none where no picture is.
+    offsets: Vec<u32>,
 }
 
 /// What a muxer's output is.
@@ -40,6 +44,8 @@ pub(crate) struct Label {
     pub(crate) track: u8,
     pub(crate) media: Media,
     pub(crate) discontinuity: bool,
+    /// How much later than its first sample is decoded the first of its samples is shown.
+    pub(crate) lead: Duration,
 }
 
 /// A picture, or a frame of sound.
@@ -47,6 +53,7 @@ pub(crate) struct Label {
 pub(crate) struct Sample {
     pub(crate) bytes: Bytes,
     pub(crate) pts: Duration,
+    pub(crate) dts: Duration,
     pub(crate) independent: bool,
 }
 
@@ -69,6 +76,10 @@ impl Muxer {
             .map_err(|error| error.to_string())?;
         let chunks: Arc<Mutex<VecDeque<Chunk>>> = Arc::default();
         let is_intra = matches!(label.media, Media::Audio { .. });
+        if !is_intra && let Some(pad) = mux.static_pad("sink") {
+            // What it does by itself for pictures of no fixed rate; the offsets stand on it.
+            pad.set_property("trak-timescale", TIMESCALE);
+        }
         let sink = sink(label, Arc::clone(&chunks), out);
         Ok(Self {
             feed: Feed::open(&[mux, sink.upcast()], caps)?,
@@ -87,10 +98,12 @@ impl Muxer {
             self.now.independent = sample.independent;
         }
         self.now.samples = self.now.samples.saturating_add(1);
+        let offset = sample.pts.saturating_sub(sample.dts);
+        self.now.offsets.push(composition::ticks(offset));
         let mut buffer = gst::Buffer::from_slice(sample.bytes);
         if let Some(buffer) = buffer.get_mut() {
-            buffer.set_pts(clock_time(sample.pts));
-            buffer.set_dts(clock_time(sample.pts));
+            buffer.set_pts(clock_time(sample.dts));
+            buffer.set_dts(clock_time(sample.dts));
             buffer.set_duration(clock_time(lasts));
             if !sample.independent {
                 buffer.set_flags(gst::BufferFlags::DELTA_UNIT);
@@ -99,7 +112,7 @@ impl Muxer {
         self.feed.push(buffer)
     }
 
-    /// Ends a chunk, at the end of its last sample, and lets it out.
+    /// Ends a chunk, at the end of its last sample, and lets it out; the next is decoded at `at`.
     ///
     /// # Errors
     /// In words; the muxer is of no more use.
@@ -137,11 +150,11 @@ impl Muxer {
 
     /// Returns how many chunks are to come out.
     fn end_chunk(&mut self, ends_segment: bool) -> usize {
-        let chunk = Chunk {
-            ends_segment,
-            ..self.now
-        };
-        self.now = Chunk::default();
+        let mut chunk = std::mem::take(&mut self.now);
+        chunk.ends_segment = ends_segment;
+        if chunk.offsets.iter().all(|offset| *offset == 0) {
+            chunk.offsets.clear();
+        }
         let mut chunks = self.chunks.lock().unwrap_or_else(PoisonError::into_inner);
         chunks.push_back(chunk);
         chunks.len()
@@ -168,16 +181,17 @@ fn sink(
     let take = move |sink: &gst_app::AppSink| {
         let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
         let list = sample.buffer_list().ok_or(gst::FlowError::Error)?;
-        let (init, part) = sort(list);
-        if let Some(bytes) = init {
+        let sorted = sort(list);
+        if let Some(bytes) = sorted.init {
             send(&out, FromWorker::Init(label.init(bytes)))?;
         }
-        if let Some(part) = part {
+        if let Some(timed) = sorted.timed {
             let chunk = {
                 let mut chunks = chunks.lock().unwrap_or_else(PoisonError::into_inner);
                 chunks.pop_front().unwrap_or_default()
             };
-            send(&out, FromWorker::Part(label.part(part, chunk)))?;
+            let part = label.part(&timed, &chunk).ok_or(gst::FlowError::Error)?;
+            send(&out, FromWorker::Part(part))?;
         }
         Ok(gst::FlowSuccess::Ok)
     };
@@ -192,13 +206,27 @@ fn send(out: &SyncSender<FromWorker>, frame: FromWorker) -> Result<(), gst::Flow
     out.send(frame).map_err(|_| gst::FlowError::Flushing)
 }
 
-/// A chunk as it came: when, how long, its bytes.
-type Timed = (Duration, Duration, Bytes);
+/// What the muxer hands over for a chunk.
+#[derive(Default)]
+struct Sorted {
+    init: Option<Bytes>,
+    timed: Option<Timed>,
+}
 
-/// Sorts what the muxer hands over for a chunk: first, now and then, the initialisation, marked as a
-/// discontinuity; then `moof`, which has the times, and the samples.
-fn sort(list: &gst::BufferListRef) -> (Option<Bytes>, Option<Timed>) {
-    let (mut init, mut times, mut bytes) = (None, None, BytesMut::new());
+/// A chunk as it came.
+#[derive(Default)]
+struct Timed {
+    start: Duration,
+    duration: Duration,
+    /// Up to the head of `mdat`.
+    header: Bytes,
+    samples: BytesMut,
+}
+
+/// Sorts it: first, now and then, the initialisation, marked as a discontinuity; then `moof`, which has
+/// the times, and the samples.
+fn sort(list: &gst::BufferListRef) -> Sorted {
+    let mut sorted = Sorted::default();
     for buffer in list.iter() {
         let Ok(map) = buffer.map_readable() else {
             continue;
@@ -206,22 +234,31 @@ fn sort(list: &gst::BufferListRef) -> (Option<Bytes>, Option<Timed>) {
         let flags = buffer.flags();
         let is_header = flags.contains(gst::BufferFlags::HEADER);
         if is_header && flags.contains(gst::BufferFlags::DISCONT) {
-            init = Some(Bytes::copy_from_slice(&map));
-            continue;
+            sorted.init = Some(Bytes::copy_from_slice(&map));
+        } else if is_header && sorted.timed.is_none() {
+            let times = buffer.pts().zip(buffer.duration());
+            sorted.timed = times.map(|(start, duration)| Timed {
+                start: Duration::from_nanos(start.nseconds()),
+                duration: Duration::from_nanos(duration.nseconds()),
+                header: Bytes::copy_from_slice(&map),
+                samples: BytesMut::new(),
+            });
+        } else if let Some(timed) = &mut sorted.timed {
+            timed.samples.extend_from_slice(&map);
         }
-        if is_header && times.is_none() {
-            times = buffer.pts().zip(buffer.duration());
-        }
-        bytes.extend_from_slice(&map);
     }
-    let part = times.map(|(start, duration)| {
-        (
-            Duration::from_nanos(start.nseconds()),
-            Duration::from_nanos(duration.nseconds()),
-            bytes.freeze(),
-        )
-    });
-    (init, part)
+    sorted
+}
+
+impl Timed {
+    /// Its bytes, with those offsets; none where the muxer wrote what we do not know.
+    fn bytes(&self, offsets: &[u32]) -> Option<Bytes> {
+        let header = match offsets {
+            [] => self.header.clone(),
+            offsets => composition::with_offsets(&self.header, offsets)?.into(),
+        };
+        Some([&header[..], &self.samples[..]].concat().into())
+    }
 }
 
 impl Label {
@@ -234,15 +271,15 @@ impl Label {
         }
     }
 
-    fn part(&self, (start, duration, bytes): Timed, chunk: Chunk) -> Part {
-        Part {
+    fn part(&self, timed: &Timed, chunk: &Chunk) -> Option<Part> {
+        Some(Part {
             track: self.track,
-            start,
-            duration,
+            start: timed.start + self.lead,
+            duration: timed.duration,
             samples: chunk.samples,
             independent: chunk.independent,
             ends_segment: chunk.ends_segment,
-            bytes,
-        }
+            bytes: timed.bytes(&chunk.offsets)?,
+        })
     }
 }

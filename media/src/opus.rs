@@ -87,11 +87,12 @@ impl ToOpus {
 
     fn unit(&self, sample: &gst::Sample) -> Option<Unit> {
         let buffer = sample.buffer()?;
-        let pts = buffer.pts()?;
+        let pts = Duration::from_nanos(buffer.pts()?.nseconds());
         Some(Unit {
             track: self.job.track,
             codec: Codec::Opus,
-            pts: Duration::from_nanos(pts.nseconds()),
+            pts,
+            dts: pts,
             keyframe: true,
             size: None,
             bytes: Bytes::copy_from_slice(&buffer.map_readable().ok()?),

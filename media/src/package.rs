@@ -8,7 +8,7 @@ use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use crate::cut::Lengths;
-use crate::message::{FromWorker, Settings, Track, TrackKind, Unit};
+use crate::message::{Codec, FromWorker, Settings, Track, TrackKind, Unit};
 use crate::pictures::Pictures;
 use crate::problems::Problems;
 use crate::sound::Sound;
@@ -76,11 +76,12 @@ impl Package {
 
     /// Takes an access unit; of a track that there is not, it is left out.
     pub(crate) fn take(&mut self, unit: Unit) {
-        let Some(pts) = self.place(unit.track, unit.pts) else {
+        let Some(dts) = self.place(unit.track, decoded(&unit)) else {
             return;
         };
-        self.newest = self.newest.max(Some(pts));
-        let unit = Unit { pts, ..unit };
+        self.newest = self.newest.max(Some(dts));
+        let pts = unit.pts.clamp(dts, dts + LONGEST_LEAD);
+        let unit = Unit { pts, dts, ..unit };
         let taken = if self.pictures.contains_key(&unit.track) {
             self.take_picture(&unit)
         } else {
@@ -111,15 +112,15 @@ impl Package {
     }
 
     /// Where in the run a time is, after a jump in the next run.
-    fn place(&mut self, track: u8, pts: Duration) -> Option<Duration> {
+    fn place(&mut self, track: u8, dts: Duration) -> Option<Duration> {
         let newest = self.newest;
-        let mut step = self.timeline(track)?.step(pts, newest);
+        let mut step = self.timeline(track)?.step(dts, newest);
         if step == Step::Jump {
             self.end_run();
-            step = self.timeline(track)?.step(pts, None);
+            step = self.timeline(track)?.step(dts, None);
         }
         match step {
-            Step::On(pts) => Some(pts),
+            Step::On(dts) => Some(dts),
             Step::Jump | Step::Left => None,
         }
     }
@@ -137,11 +138,12 @@ impl Package {
             return Ok(());
         };
         let begins_segment = track.take(unit, self.runs)?;
+        let place = track.place(unit.dts);
         if self.lead() != Some(unit.track) {
             return Ok(());
         }
         for sound in self.sounds.values_mut() {
-            sound.follow(unit.pts, begins_segment, self.runs)?;
+            sound.follow(place, begins_segment, self.runs)?;
         }
         if unit.keyframe && self.thumbnails.is_due(unit.pts) {
             self.show(unit.track)?;
@@ -176,5 +178,16 @@ impl Package {
         let oldest = newest.saturating_sub(LONGEST_PAUSE);
         let lead = running().find(|(_, track)| track.newest() >= Some(oldest));
         lead.map(|(id, _)| *id)
+    }
+}
+
+/// No picture is shown longer after it was decoded: what is told otherwise makes no sense.
+const LONGEST_LEAD: Duration = Duration::from_secs(10);
+
+/// When a unit is decoded, before it is shown, whatever is told.
+fn decoded(unit: &Unit) -> Duration {
+    match unit.codec {
+        Codec::H264 | Codec::H265 => unit.dts.min(unit.pts),
+        Codec::Opus | Codec::Aac | Codec::Vp8 | Codec::Vp9 | Codec::Av1 => unit.pts,
     }
 }

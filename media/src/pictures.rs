@@ -2,6 +2,11 @@
 //!
 //! The newest picture waits for the next: only that tells how long it lasts, and whether it still
 //! fits into its part.
+//!
+//! Where pictures are shown in another order than they are decoded, all that players are told of parts
+//! and segments is by the time of decoding plus a lead: by how much later the key frame was shown with
+//! which the initialisation began. So a segment begins when its first picture is shown, and durations
+//! add up.
 
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
@@ -31,6 +36,10 @@ pub(crate) struct Pictures {
     held: Option<Sample>,
     /// How long the one before lasted.
     step: Duration,
+    /// What is between the decoding of a picture and its place in the rendition.
+    lead: Duration,
+    /// How far the rendition is in this run.
+    end: Duration,
     /// The run that its muxer was opened in last.
     pub(crate) run: Option<u32>,
     out: SyncSender<FromWorker>,
@@ -38,6 +47,8 @@ pub(crate) struct Pictures {
 
 /// How long a picture lasts that is the only one of its run.
 const ALONE: Duration = Duration::from_millis(33);
+/// The last picture of an initialisation lasts at least so long.
+const LEAST: Duration = Duration::from_millis(1);
 
 impl Pictures {
     pub(crate) fn new(track: u8, lengths: Lengths, out: SyncSender<FromWorker>) -> Self {
@@ -52,6 +63,8 @@ impl Pictures {
             timeline: Timeline::default(),
             held: None,
             step: ALONE,
+            lead: Duration::ZERO,
+            end: Duration::ZERO,
             run: None,
             out,
         }
@@ -64,7 +77,12 @@ impl Pictures {
 
     /// How far it is.
     pub(crate) fn newest(&self) -> Option<Duration> {
-        self.held.as_ref().map(|held| held.pts)
+        self.held.as_ref().map(|held| self.place(held.dts))
+    }
+
+    /// Where in the rendition a picture is that is decoded then.
+    pub(crate) fn place(&self, dts: Duration) -> Duration {
+        dts + self.lead
     }
 
     /// A JPEG of the newest picture, if it is a key frame.
@@ -97,7 +115,7 @@ impl Pictures {
     fn try_take(&mut self, unit: &Unit, run: u32) -> Result<bool, String> {
         if unit.codec != self.codec {
             // Another encoder: it begins with a key frame, in the same time.
-            self.push_held(unit.pts)?;
+            self.push_held(self.beginning(unit))?;
             self.close();
             (self.codec, self.parameters) = (unit.codec, None);
         }
@@ -107,20 +125,33 @@ impl Pictures {
             return Ok(false);
         }
         let opens = self.muxer.is_none();
-        if opens && !(unit.keyframe && self.open(run)?) {
+        if opens && !(unit.keyframe && self.open(unit, run)?) {
             return Ok(false);
         }
-        self.push_held(unit.pts)?;
-        let cut = self.cutter.picture(unit.pts, unit.keyframe);
+        let place = self.place(unit.dts);
+        self.push_held(place)?;
+        let cut = self.cutter.picture(place, unit.keyframe);
         if let Some(muxer) = &mut self.muxer {
-            muxer.cut(cut, unit.pts)?;
+            muxer.cut(cut, unit.dts)?;
         }
         self.held = Some(Sample {
             bytes: picture.sample,
             pts: unit.pts,
+            dts: unit.dts,
             independent: unit.keyframe,
         });
         Ok(opens || cut == Cut::Segment)
+    }
+
+    /// Where another initialisation begins, with this unit: when it is shown, but never before the end
+    /// of what was, of which another encoder may have held back more.
+    fn beginning(&self, unit: &Unit) -> Duration {
+        let shown = match unit.keyframe {
+            true => unit.pts,
+            false => self.place(unit.dts),
+        };
+        let newest = self.newest().map(|newest| newest + LEAST);
+        shown.max(newest.unwrap_or(self.end))
     }
 
     /// Notes parameter sets and size. With others, what was ends where the new begins: the next key
@@ -129,7 +160,7 @@ impl Pictures {
         let parameters = parameters.or_else(|| self.parameters.clone());
         let size = unit.size.unwrap_or(self.size);
         if parameters != self.parameters || size != self.size {
-            self.push_held(unit.pts)?;
+            self.push_held(self.beginning(unit))?;
             self.close();
             (self.parameters, self.size) = (parameters, size);
         }
@@ -142,18 +173,20 @@ impl Pictures {
             return Ok(());
         };
         if self.cutter.ends_before_last(until) {
-            muxer.cut(Cut::Part, held.pts)?;
+            muxer.cut(Cut::Part, held.dts)?;
         }
-        self.step = until.saturating_sub(held.pts);
+        self.step = until.saturating_sub(held.dts + self.lead);
+        self.end = until;
         muxer.push(held, self.step)
     }
 
-    /// Opens a muxer, if parameters and size are known.
-    fn open(&mut self, run: u32) -> Result<bool, String> {
+    /// Opens a muxer for what begins with that unit, if parameters and size are known.
+    fn open(&mut self, unit: &Unit, run: u32) -> Result<bool, String> {
         let (Some(parameters), (1.., 1..)) = (&self.parameters, self.size) else {
             return Ok(false);
         };
         let (width, height) = self.size;
+        let lead = self.beginning(unit).saturating_sub(unit.dts);
         let caps = parameters.caps(self.size);
         let label = Label {
             track: self.track,
@@ -163,10 +196,12 @@ impl Pictures {
                 height: height.into(),
             },
             discontinuity: self.run.is_some_and(|last| last != run),
+            lead,
         };
         let muxer = Muxer::open(parameters.muxer(), &caps, label, self.out.clone());
         let muxer = muxer.map_err(|error| format!("the picture cannot be packaged: {error}"))?;
         self.muxer = Some(muxer);
+        self.lead = lead;
         self.caps = caps;
         self.run = Some(run);
         // What ended before the new initialisation is complete.
@@ -184,6 +219,7 @@ impl Pictures {
         self.close();
         self.timeline.begin_anew();
         self.step = ALONE;
+        self.end = Duration::ZERO;
         pushed
     }
 

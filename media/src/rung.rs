@@ -95,11 +95,13 @@ impl RungEncoder {
         // Encoders shift their times, so that none is below zero, and the segment with them.
         let segment = sample.segment()?.downcast_ref::<gst::ClockTime>()?;
         let pts = segment.to_running_time(buffer.pts()?)?;
+        let pts = Duration::from_nanos(pts.nseconds());
         let keyframe = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
         Some(Unit {
             track: self.rung.track,
             codec: Codec::H264,
-            pts: Duration::from_nanos(pts.nseconds()),
+            pts,
+            dts: pts,
             keyframe,
             size: keyframe.then_some((self.rung.width, self.rung.height)),
             bytes: Bytes::copy_from_slice(&buffer.map_readable().ok()?),

@@ -1,7 +1,8 @@
 //! [`Timeline`]: time that only rises, whatever arrives.
 //!
 //! A muxer believes what it is told: a step back makes garbage, a gap a picture that stands. Both
-//! end the run instead, and a new one begins with a discontinuity.
+//! end the run instead, and a new one begins with a discontinuity. The time of pictures is that of
+//! their decoding, as that of showing them goes back and forth.
 
 use std::time::Duration;
 
@@ -41,15 +42,15 @@ const LONGEST_LEFT: Duration = Duration::from_secs(2);
 
 impl Timeline {
     /// Takes the time of the next unit of a run that has come to `newest`.
-    pub(crate) fn step(&mut self, pts: Duration, newest: Option<Duration>) -> Step {
+    pub(crate) fn step(&mut self, time: Duration, newest: Option<Duration>) -> Step {
         match self.last {
-            Some(last) if continues(last, pts) => self.on(pts.max(last + LEAST)),
+            Some(last) if continues(last, time) => self.on(time.max(last + LEAST)),
             Some(_) => Step::Jump,
             None => {
-                if self.is_left(pts, newest) {
+                if self.is_left(time, newest) {
                     return Step::Left;
                 }
-                self.on(pts)
+                self.on(time)
             }
         }
     }
@@ -63,27 +64,27 @@ impl Timeline {
 
     /// Tracks do not jump in the same moment: some units of the old time come after the first of the
     /// new.
-    fn is_left(&mut self, pts: Duration, newest: Option<Duration>) -> bool {
+    fn is_left(&mut self, time: Duration, newest: Option<Duration>) -> bool {
         let (Some(before), Some(newest)) = (&mut self.before, newest) else {
             return false;
         };
-        let is_left = continues(before.last, pts)
-            && pts.abs_diff(newest) > LONGEST_PAUSE
-            && pts <= before.end + LONGEST_LEFT;
+        let is_left = continues(before.last, time)
+            && time.abs_diff(newest) > LONGEST_PAUSE
+            && time <= before.end + LONGEST_LEFT;
         if is_left {
-            before.last = pts;
+            before.last = time;
         }
         is_left
     }
 
-    fn on(&mut self, pts: Duration) -> Step {
-        self.last = Some(pts);
-        Step::On(pts)
+    fn on(&mut self, time: Duration) -> Step {
+        self.last = Some(time);
+        Step::On(time)
     }
 }
 
-fn continues(last: Duration, pts: Duration) -> bool {
-    pts <= last + LONGEST_PAUSE && pts + LONGEST_SLIP >= last
+fn continues(last: Duration, time: Duration) -> bool {
+    time <= last + LONGEST_PAUSE && time + LONGEST_SLIP >= last
 }
 
 #[cfg(test)]

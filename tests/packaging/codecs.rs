@@ -100,6 +100,7 @@ fn units(codec: Codec, pictures: &[Bytes], from: std::time::Duration) -> Vec<Uni
             track: LARGE,
             codec,
             pts: from + PICTURE * number,
+            dts: from + PICTURE * number,
             keyframe: number % 30 == 0,
             size: (number % 30 == 0).then_some((320, 180)),
             bytes: bytes.clone(),

@@ -48,6 +48,7 @@ async fn made(frames: &[(Duration, Bytes)], from: Duration) -> Vec<Unit> {
             track: 0,
             codec: Codec::Aac,
             pts: from + *pts,
+            dts: from + *pts,
             keyframe: true,
             size: None,
             bytes: bytes.clone(),

@@ -52,6 +52,7 @@ fn layer(track: u8, size: &clip::Size, pixels: (u16, u16)) -> Vec<Unit> {
             track,
             codec: Codec::H264,
             pts: Duration::from_nanos(number * 1_000_000_000 / 30),
+            dts: Duration::from_nanos(number * 1_000_000_000 / 30),
             keyframe: picture.is_key(),
             size: picture.is_key().then_some(pixels),
             bytes: unit(&picture),
@@ -67,6 +68,7 @@ fn sound() -> Vec<Unit> {
             track: SOUND,
             codec: Codec::Opus,
             pts: ms(number * 20),
+            dts: ms(number * 20),
             keyframe: true,
             size: None,
             bytes: packet.into(),
@@ -104,6 +106,7 @@ impl Clip {
         let mut all: Vec<_> = units
             .map(|unit| Unit {
                 pts: from + unit.pts,
+                dts: from + unit.dts,
                 ..unit.clone()
             })
             .collect();

@@ -103,6 +103,7 @@ impl Stage {
 fn later(unit: &Unit, by: Duration) -> Unit {
     Unit {
         pts: unit.pts + by,
+        dts: unit.dts + by,
         ..unit.clone()
     }
 }
@@ -117,6 +118,7 @@ fn vp8() -> Vec<Unit> {
                 track: 0,
                 codec: Codec::Vp8,
                 pts: PICTURE * number,
+                dts: PICTURE * number,
                 keyframe,
                 size: keyframe.then_some((640, 360)),
                 bytes: frame.into(),

@@ -205,6 +205,7 @@ fn worker_unit(unit: AccessUnit, codec: Codec, track: u8) -> Unit {
         track,
         codec,
         pts: unit.pts,
+        dts: unit.pts,
         keyframe: unit.keyframe,
         size: unit.size,
         bytes: unit.bytes,

@@ -389,6 +389,7 @@ impl OnAir {
                 track: 0,
                 codec: Codec::Aac,
                 pts,
+                dts: pts,
                 keyframe: true,
                 size: None,
                 bytes,
