@@ -55,7 +55,7 @@ pub(super) fn packetise<S: Syntax>(unit: &[u8]) -> Vec<Arc<[u8]>> {
 }
 
 /// NAL units between start codes, without the zero bytes around them.
-fn nal_units(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(super) fn nal_units(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = behind_start_code(bytes).map(|(_, rest)| rest);
     std::iter::from_fn(move || {
         let (nal, next) = match behind_start_code(rest?) {

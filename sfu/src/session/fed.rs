@@ -91,18 +91,24 @@ impl Publisher {
         unit: &FedUnit,
         outbox: &mut Outbox,
     ) {
-        let (payloads, clock) = match unit.source {
-            Source::Video(_) => (packetise(&unit.bytes), VIDEO_CLOCK),
-            Source::Audio => (vec![Arc::from(&unit.bytes[..])], AUDIO_CLOCK),
+        let codec = match unit.source {
+            Source::Audio => None,
+            Source::Video(index) => match self.layout.layers.get(index) {
+                Some(layer) => Some(layer.codec),
+                None => return,
+            },
+        };
+        let (payloads, clock) = match codec {
+            Some(codec) => (packetise(codec, &unit.bytes), VIDEO_CLOCK),
+            None => (vec![Arc::from(&unit.bytes[..])], AUDIO_CLOCK),
         };
         let timestamp = self.clock.timestamp_of(unit.captured, clock);
-        let is_video = unit.source != Source::Audio;
-        let inspect = |payload: &Arc<[u8]>| match is_video {
-            true => video::inspect(VideoCodec::H264, payload),
-            false => video::PayloadFacts::default(),
+        let inspect = |payload: &Arc<[u8]>| match codec {
+            Some(codec) => video::inspect(codec, payload),
+            None => video::PayloadFacts::default(),
         };
         let facts: Vec<_> = payloads.iter().map(inspect).collect();
-        let begins = !is_video || facts.iter().any(|facts| facts.starts_keyframe);
+        let begins = codec.is_none() || facts.iter().any(|facts| facts.starts_keyframe);
         let count = payloads.len();
         let Some(numbers) = self.numbers(unit.source) else {
             return;
