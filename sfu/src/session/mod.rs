@@ -13,6 +13,7 @@ mod making;
 mod numbering;
 mod outgoing;
 mod publisher;
+mod specs;
 mod viewer;
 
 use std::net::SocketAddr;
