@@ -145,13 +145,13 @@ impl Publisher {
 
     /// Packets of a unit.
     fn make(&self, unit: &FedUnit) -> Made {
-        let (payloads, clock) = match unit.source {
-            Source::Video(_) => (packetise(&unit.bytes), VIDEO_CLOCK),
-            Source::Audio => (vec![Arc::from(&unit.bytes[..])], AUDIO_CLOCK),
-        };
         let codec = match unit.source {
             Source::Video(index) => self.layout.layers.get(index).map(|layer| layer.codec),
             Source::Audio => None,
+        };
+        let (payloads, clock) = match codec {
+            Some(codec) => (packetise(codec, &unit.bytes), VIDEO_CLOCK),
+            None => (vec![Arc::from(&unit.bytes[..])], AUDIO_CLOCK),
         };
         let inspect = |payload: Arc<[u8]>| {
             let facts = codec.map(|codec| video::inspect(codec, &payload));

@@ -7,7 +7,7 @@ use str0m::format::CodecSpec;
 use str0m::media::{Mid, Pt};
 use str0m::rtp::{RtpWrite, Ssrc};
 
-use super::Link;
+use super::{Link, specs};
 use crate::egress::Egress;
 use crate::packet::{Packet, Source};
 use crate::rewrite::Rewriter;
@@ -103,21 +103,22 @@ impl Outgoing {
         pt
     }
 
-    /// The viewer's payload type for a format. For H264 any profile will do when the very one is not
-    /// offered: what a publisher announces is not what it sends (OBS always says 42e01f), and
-    /// decoders go by the parameter sets.
-    fn find_payload_type(&self, link: &Link, spec: CodecSpec) -> Option<Pt> {
+    /// The viewer's payload type for a format. Any profile will do when the very one is not offered, and
+    /// then the one that is preferred: what a publisher announces is not what it sends (OBS always says
+    /// 42e01f), and decoders go by the bit stream.
+    pub(super) fn find_payload_type(&self, link: &Link, spec: CodecSpec) -> Option<Pt> {
         let remote = link.rtc.media(self.mid)?.remote_pts();
-        let profile = |spec: &CodecSpec| spec.format.profile_level_id.map(|id| id >> 8);
         link.rtc
             .codec_config()
             .params()
             .iter()
+            // Of equals the last is taken.
+            .rev()
             .filter(|p| remote.contains(&p.pt()) && p.spec().codec == spec.codec)
             .max_by_key(|p| {
                 let found = p.spec();
                 let mode = found.format.packetization_mode == spec.format.packetization_mode;
-                (mode, profile(&found) == profile(&spec))
+                (mode, specs::profile(&found) == specs::profile(&spec))
             })
             .map(|p| p.pt())
     }

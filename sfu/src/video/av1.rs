@@ -107,19 +107,27 @@ fn element<'a>(rest: &mut &'a [u8], has_no_length: bool) -> Option<&'a [u8]> {
 impl<'a> Av1Obu<'a> {
     /// Reads a whole OBU, with or without a size field (AV1 §5.3.1). What lies behind its size is
     /// none of it.
-    pub(crate) fn parse(bytes: &'a [u8]) -> Option<Self> {
-        let (header, extension, mut body) = obu_header(bytes)?;
+    pub(crate) fn parse(mut bytes: &'a [u8]) -> Option<Self> {
+        Self::take(&mut bytes)
+    }
+
+    /// Takes the first OBU off `rest`; one without a size field is all of it.
+    pub(crate) fn take(rest: &mut &'a [u8]) -> Option<Self> {
+        let (header, extension, mut body) = obu_header(rest)?;
         if header & FORBIDDEN != 0 {
             return None;
         }
-        if header & HAS_SIZE != 0 {
-            let size = leb128(&mut body)?;
-            body = body.get(..size)?;
-        }
+        let size = if header & HAS_SIZE == 0 {
+            body.len()
+        } else {
+            leb128(&mut body)?
+        };
+        let (payload, tail) = body.split_at_checked(size)?;
+        *rest = tail;
         Some(Self {
             header,
             extension,
-            payload: body,
+            payload,
         })
     }
 
@@ -149,6 +157,15 @@ impl<'a> Av1Obu<'a> {
             out.put_u8(extension);
         }
         put_leb128(out, self.payload.len());
+        out.put_slice(self.payload);
+    }
+
+    /// Writes it without a size field, for where its length is known (AOM RTP §4.5).
+    pub(crate) fn write_without_size(&self, out: &mut impl BufMut) {
+        out.put_u8(self.header & !HAS_SIZE);
+        if let Some(extension) = self.extension {
+            out.put_u8(extension);
+        }
         out.put_slice(self.payload);
     }
 }
@@ -201,7 +218,8 @@ fn leb128(rest: &mut &[u8]) -> Option<usize> {
     None
 }
 
-fn put_leb128(out: &mut impl BufMut, mut value: usize) {
+/// `leb128()` in as few bytes as it takes.
+pub(crate) fn put_leb128(out: &mut impl BufMut, mut value: usize) {
     loop {
         let low = u8::try_from(value & 0x7f).unwrap_or_default();
         value >>= 7;

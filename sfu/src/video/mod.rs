@@ -15,7 +15,7 @@ mod testing;
 mod vp8;
 mod vp9;
 
-pub(crate) use av1::{Av1Obu, Av1ObuKind, Av1Payload};
+pub(crate) use av1::{Av1Obu, Av1ObuKind, Av1Payload, put_leb128};
 pub(crate) use h264::{frame_num, frame_num_bits};
 pub(crate) use nal::is_first_slice;
 pub(crate) use vp8::{Vp8Header, Vp8Payload};

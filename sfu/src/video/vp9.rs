@@ -220,7 +220,8 @@ impl Vp9Header {
         } else {
             frame_size_with_refs(bits)
         };
-        let leaves_no_trace = refresh_frame_flags == 0 && is_error_resilient;
+        // A hidden one is the first of a superframe, and says nothing of those behind it.
+        let leaves_no_trace = refresh_frame_flags == 0 && is_error_resilient && is_shown;
         Some(Self {
             is_key,
             size,
@@ -435,6 +436,12 @@ mod tests {
         // Two temporal layers: the first frame is of the upper one, the second of the lower.
         assert!(read(&hex("088700024b001c120e0c0008")).discardable);
         assert!(!read(&hex("088701024b111c120e0c7e08")).discardable);
+    }
+
+    #[test]
+    fn superframe_is_not_judged_by_the_hidden_frame_before_the_others() {
+        // As the first above, but not shown, and with the field that says whether it is intra-only.
+        assert!(!read(&hex("0885000004")).discardable);
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub(super) struct Feed<'a> {
     sends_pictures: bool,
     /// What they are coded in, where all are coded alike.
     codec: Option<Codec>,
+    /// Whether pictures are shown in another order than they are decoded.
+    reordered: bool,
     /// The publisher's layers, where they are packaged as they come.
     layers: Vec<LayerFacts>,
     tools: Option<Tools>,
@@ -39,6 +41,7 @@ impl<'a> Feed<'a> {
             sound: None,
             sends_pictures: false,
             codec: None,
+            reordered: false,
             layers: Vec::new(),
             tools,
             ladder: None,
@@ -71,6 +74,7 @@ impl<'a> Feed<'a> {
         let mut codecs = pictures.map(|track| track.codec);
         let codec = codecs.next();
         self.sends_pictures = codec.is_some();
+        self.reordered = tracks.iter().any(|track| track.reordered);
         let common = codec.filter(|codec| codecs.all(|other| other == *codec));
         self.codec = common.map(codec_of);
         self.layers = match self.codec {
@@ -86,10 +90,10 @@ impl<'a> Feed<'a> {
 
     /// Sees to the ladder that these layers are to have.
     fn climb(&mut self, layers: Vec<LayerFacts>) {
-        let codec = self.codec;
+        let wanted = self.codec.map(|codec| (codec, self.reordered));
         let kept = self.ladder.take();
-        let kept = kept.filter(|ladder| codec.is_some_and(|codec| ladder.fits(codec, &layers)));
-        self.ladder = kept.or_else(|| Ladder::new(self.tools.clone()?, codec?, layers));
+        let kept = kept.filter(|ladder| wanted.is_some_and(|wanted| ladder.fits(wanted, &layers)));
+        self.ladder = kept.or_else(|| Ladder::new(self.tools.clone()?, wanted?, layers));
     }
 
     /// Opens renditions that are new.
@@ -162,7 +166,7 @@ impl<'a> Feed<'a> {
     }
 
     fn package(&mut self, layer: usize, unit: &Unit, tap: &Tap) {
-        let route = self.renditions.route(layer, unit.pts, unit.keyframe);
+        let route = self.renditions.route(layer, unit.dts, unit.keyframe);
         let mut wants_keyframe = route.wants_keyframe;
         for rendition in route.renditions {
             let unit = Unit {
@@ -205,7 +209,7 @@ fn worker_unit(unit: AccessUnit, codec: Codec, track: u8) -> Unit {
         track,
         codec,
         pts: unit.pts,
-        dts: unit.pts,
+        dts: unit.dts,
         keyframe: unit.keyframe,
         size: unit.size,
         bytes: unit.bytes,

@@ -3,7 +3,7 @@
 //!
 //! It looks at the publisher's pictures for a moment, decides what to make of them, waits until the
 //! server has room, and then gives units that go the way of the publisher's own. What is made of H264
-//! is offered to WebRTC viewers too.
+//! is offered to WebRTC viewers too: where the source has B-frames it is all that they can get.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use sfu::{MadeLayer, Sfu, StreamId};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::restarts;
-use super::rungs::{self, Source};
+use super::rungs::{self, Audience, Source};
 use super::sources::{LayerFacts, Renditions};
 use super::transcoding::Transcoding;
 
@@ -34,6 +34,8 @@ pub(super) struct Tools {
 pub(super) struct Ladder {
     tools: Tools,
     codec: Codec,
+    /// Whether its pictures are shown in another order than they are decoded.
+    reordered: bool,
     layers: Vec<LayerFacts>,
     looks: Vec<Look>,
     /// Which layer is decoded now: that of a rendition, or its stand-in.
@@ -66,6 +68,7 @@ enum State {
 #[derive(Debug)]
 struct Running {
     rendition: u8,
+    source: Source,
     rungs: Vec<Rung>,
     transcoder: Transcoder,
     made: mpsc::Receiver<Unit>,
@@ -96,7 +99,11 @@ const ENDLESS: Duration = Duration::from_secs(3_600);
 
 impl Ladder {
     /// A ladder of these layers, if it is worth having one: of H264 only where there is one layer.
-    pub(super) fn new(tools: Tools, codec: Codec, layers: Vec<LayerFacts>) -> Option<Self> {
+    pub(super) fn new(
+        tools: Tools,
+        (codec, reordered): (Codec, bool),
+        layers: Vec<LayerFacts>,
+    ) -> Option<Self> {
         let is_wanted = match codec {
             Codec::H264 => layers.len() == 1,
             Codec::Vp8 => !layers.is_empty(),
@@ -107,6 +114,7 @@ impl Ladder {
         is_wanted.then_some(Self {
             tools,
             codec,
+            reordered,
             layers,
             looks: Vec::new(),
             sources,
@@ -115,7 +123,7 @@ impl Ladder {
     }
 
     /// Whether it goes on when these are the publisher's layers.
-    pub(super) fn fits(&self, codec: Codec, layers: &[LayerFacts]) -> bool {
+    pub(super) fn fits(&self, (codec, reordered): (Codec, bool), layers: &[LayerFacts]) -> bool {
         let names = |layers: &[LayerFacts]| -> Vec<_> {
             let facts = layers.iter();
             facts
@@ -128,7 +136,8 @@ impl Ladder {
             State::Starting(_) => true,
             State::Looking | State::Idle => false,
         };
-        codec == self.codec && names(layers) == names(&self.layers) && !is_closed
+        let is_same = codec == self.codec && reordered == self.reordered;
+        is_same && names(layers) == names(&self.layers) && !is_closed
     }
 
     /// Whether it has renditions.
@@ -136,13 +145,14 @@ impl Ladder {
         matches!(self.state, State::Running(_))
     }
 
-    /// What it makes, as layers.
+    /// What it makes for HLS, as layers.
     pub(super) fn layers(&self) -> Vec<LayerFacts> {
         let State::Running(running) = &self.state else {
             return Vec::new();
         };
         let rungs = running.rungs.iter();
         rungs
+            .filter(|rung| running.source.is_packaged(rung))
             .map(|rung| LayerFacts {
                 layer: layer_of(rung.track),
                 rid: Some(rungs::name(rung)),
@@ -159,7 +169,7 @@ impl Ladder {
                 self.start(rendition, source);
             }
         }
-        let route = self.sources.route(layer, unit.pts, unit.keyframe);
+        let route = self.sources.route(layer, unit.dts, unit.keyframe);
         let State::Running(running) = &self.state else {
             return false;
         };
@@ -202,15 +212,15 @@ impl Ladder {
             self.looks.push(Look {
                 layer,
                 size: None,
-                first: unit.pts,
-                last: unit.pts,
+                first: unit.dts,
+                last: unit.dts,
                 pictures: 0,
             });
             self.looks.len() - 1
         });
         if let Some(look) = self.looks.get_mut(at) {
             look.size = unit.size.or(look.size);
-            look.last = unit.pts;
+            look.last = unit.dts;
             look.pictures += 1;
         }
     }
@@ -231,9 +241,17 @@ impl Ladder {
             width,
             height,
             frame_rate: look.frame_rate(),
-            is_playable: self.codec == Codec::H264,
+            audience: self.audience(),
         };
         Some((self.sources.rendition_of(look.layer)?, source))
+    }
+
+    fn audience(&self) -> Audience {
+        match self.codec {
+            Codec::H264 if self.reordered => Audience::Hls,
+            Codec::H264 => Audience::All,
+            _ => Audience::WebRtc,
+        }
     }
 
     fn start(&mut self, rendition: u8, source: Source) {
@@ -251,7 +269,7 @@ impl Ladder {
                 () = start.closed() => None,
             };
             if let Some(room) = room {
-                let running = tools.run(codec, rendition, source.frame_rate, rungs, room);
+                let running = tools.run(codec, rendition, source, rungs, room);
                 let _ = start.send(running.await);
             }
         });
@@ -264,13 +282,13 @@ impl Tools {
         self,
         codec: Codec,
         rendition: u8,
-        frame_rate: u8,
+        source: Source,
         rungs: Vec<Rung>,
         room: OwnedSemaphorePermit,
     ) -> Running {
-        let is_playable = codec == Codec::H264;
+        let is_for_webrtc = source.audience.lets_webrtc_have_rungs();
         let mut offers = Vec::new();
-        for rung in rungs.iter().filter(|_| is_playable) {
+        for rung in rungs.iter().filter(|_| is_for_webrtc) {
             let name = rungs::name(rung);
             offers.extend(self.sfu.make_layer(self.stream, &name, self.zero).await);
         }
@@ -281,8 +299,8 @@ impl Tools {
         let (sender, made) = mpsc::channel(QUEUE);
         let ladder = media::Ladder {
             source: codec,
-            frame_rate,
-            longest_group: if is_playable { ENDLESS } else { self.segment },
+            frame_rate: source.frame_rate,
+            longest_group: if is_for_webrtc { ENDLESS } else { self.segment },
             rungs: rungs.clone(),
         };
         let encoder = self.transcoding.encoder();
@@ -297,6 +315,7 @@ impl Tools {
         restarts::count(transcoder.worker(), "transcode");
         Running {
             rendition,
+            source,
             transcoder,
             rungs,
             made,

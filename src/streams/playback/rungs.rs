@@ -8,9 +8,33 @@ pub(super) struct Source {
     pub(super) width: u16,
     pub(super) height: u16,
     pub(super) frame_rate: u8,
-    /// Whether it is played as it comes, so that only smaller ones are wanted; such rungs are for
-    /// WebRTC viewers too.
-    pub(super) is_playable: bool,
+    pub(super) audience: Audience,
+}
+
+/// Who can play a picture as it comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Audience {
+    /// All: only smaller ones are wanted.
+    All,
+    /// HLS players alone, as with B-frames: one of its own size is wanted for WebRTC viewers.
+    Hls,
+    /// WebRTC viewers alone: one of its own size is wanted for HLS players.
+    WebRtc,
+}
+
+impl Audience {
+    /// Whether what is made is for WebRTC viewers too.
+    pub(super) fn lets_webrtc_have_rungs(self) -> bool {
+        self != Self::WebRtc
+    }
+}
+
+impl Source {
+    /// Whether HLS players get a rung: not one that only repeats the source.
+    pub(super) fn is_packaged(self, rung: &Rung) -> bool {
+        let is_own_size = rung.height.min(rung.width) == even(self.width.min(self.height), 1.0);
+        self.audience != Audience::Hls || !is_own_size
+    }
 }
 
 /// The shorter side of usual pictures.
@@ -24,7 +48,7 @@ const MOST_RUNGS: usize = 3;
 pub(super) fn rungs(source: Source) -> Vec<Rung> {
     let side = source.width.min(source.height);
     let mut sides = Vec::new();
-    if !source.is_playable {
+    if source.audience != Audience::All {
         sides.push(side.min(SIDES[0]));
     }
     for usual in SIDES {
@@ -50,7 +74,7 @@ fn rung(track: u8, source: Source, side: u16) -> Rung {
         width,
         height,
         bits_a_second: bits_a_second(width, height, source.frame_rate),
-        is_baseline: source.is_playable,
+        is_baseline: source.audience.lets_webrtc_have_rungs(),
     }
 }
 
@@ -83,39 +107,62 @@ fn bits_a_second(width: u16, height: u16, frame_rate: u8) -> u32 {
 mod tests {
     use super::*;
 
-    fn sizes(width: u16, height: u16, is_playable: bool) -> Vec<(u16, u16)> {
-        let source = Source {
+    fn source(width: u16, height: u16, audience: Audience) -> Source {
+        Source {
             width,
             height,
             frame_rate: 30,
-            is_playable,
-        };
-        let rungs = rungs(source);
+            audience,
+        }
+    }
+
+    fn sizes(width: u16, height: u16, audience: Audience) -> Vec<(u16, u16)> {
+        let rungs = rungs(source(width, height, audience));
         rungs.iter().map(|rung| (rung.width, rung.height)).collect()
+    }
+
+    #[test]
+    fn what_hls_plays_already_is_not_packaged_again() {
+        for (width, height) in [(1280, 720), (321, 181), (720, 1280)] {
+            let source = source(width, height, Audience::Hls);
+            let rungs = rungs(source);
+            let packaged: Vec<_> = rungs.iter().map(|rung| source.is_packaged(rung)).collect();
+            assert!(
+                !packaged[0] && packaged[1..].iter().all(|is| *is),
+                "{packaged:?}"
+            );
+            assert!(rungs.iter().all(|rung| rung.is_baseline));
+        }
+        let large = source(3840, 2160, Audience::Hls);
+        assert!(large.is_packaged(&rungs(large)[0]), "it is smaller");
     }
 
     #[test]
     fn what_is_playable_gets_smaller_ones() {
         assert_eq!(
-            sizes(1920, 1080, true),
+            sizes(1920, 1080, Audience::All),
             [(1280, 720), (854, 480), (640, 360)]
         );
-        assert_eq!(sizes(1280, 720, true), [(854, 480), (640, 360)]);
-        assert_eq!(sizes(720, 1280, true), [(480, 854), (360, 640)], "portrait");
-        assert_eq!(sizes(854, 480, true), [(640, 360)]);
-        assert!(sizes(640, 360, true).is_empty());
-        assert_eq!(sizes(3840, 2160, true).len(), MOST_RUNGS);
+        assert_eq!(sizes(1280, 720, Audience::All), [(854, 480), (640, 360)]);
+        assert_eq!(
+            sizes(720, 1280, Audience::All),
+            [(480, 854), (360, 640)],
+            "portrait"
+        );
+        assert_eq!(sizes(854, 480, Audience::All), [(640, 360)]);
+        assert!(sizes(640, 360, Audience::All).is_empty());
+        assert_eq!(sizes(3840, 2160, Audience::All).len(), MOST_RUNGS);
     }
 
     #[test]
     fn what_is_not_playable_is_made_in_its_own_size_too() {
-        assert_eq!(sizes(320, 180, false), [(320, 180)]);
+        assert_eq!(sizes(320, 180, Audience::WebRtc), [(320, 180)]);
         assert_eq!(
-            sizes(1280, 720, false),
+            sizes(1280, 720, Audience::WebRtc),
             [(1280, 720), (854, 480), (640, 360)]
         );
-        assert_eq!(sizes(3840, 2160, false)[0], (1920, 1080));
-        assert_eq!(sizes(321, 181, false), [(320, 180)], "even");
+        assert_eq!(sizes(3840, 2160, Audience::WebRtc)[0], (1920, 1080));
+        assert_eq!(sizes(321, 181, Audience::WebRtc), [(320, 180)], "even");
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub(super) use vp9::vp9_header;
 
 /// Kinds of pictures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Key,
     /// Others may refer to it.
     Reference,
@@ -42,11 +42,11 @@ pub(super) enum Sets {
 
 /// Sends pictures of one layer, or sound.
 #[derive(Debug)]
-pub(super) struct Sender {
+pub(crate) struct Sender {
     pub(super) source: Source,
-    pub(super) codec: VideoCodec,
+    pub(crate) codec: VideoCodec,
     pub(super) seq: u64,
-    pub(super) timestamp: u32,
+    pub(crate) timestamp: u32,
     pub(super) sets: Sets,
     /// Largest payload.
     pub(super) most: usize,
@@ -59,10 +59,10 @@ pub(super) struct Sender {
 
 /// What was sent.
 #[derive(Debug, Clone)]
-pub(super) struct Sent {
+pub(crate) struct Sent {
     pub(super) packets: Vec<Packet>,
     /// The access unit that is to come out.
-    pub(super) bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
     pub(super) kind: Kind,
 }
 
@@ -74,7 +74,7 @@ pub(super) const SPS: &[u8] = &[
 pub(super) const PPS: &[u8] = &[0x68, 0xcb, 0x83, 0xcb, 0x20];
 
 impl Sender {
-    pub(super) fn new(source: Source) -> Self {
+    pub(crate) fn new(source: Source) -> Self {
         Self {
             source,
             codec: VideoCodec::H264,
@@ -90,7 +90,7 @@ impl Sender {
 
     /// The next picture, of slices or partitions of these sizes, `at` which its packets come. Time
     /// does not pass.
-    pub(super) fn picture(&mut self, kind: Kind, sizes: &[usize], at: Instant) -> Sent {
+    pub(crate) fn picture(&mut self, kind: Kind, sizes: &[usize], at: Instant) -> Sent {
         self.count += 1;
         let mut sent = match self.codec {
             VideoCodec::H264 => self.slices(kind, sizes, at),
@@ -234,7 +234,7 @@ impl Sender {
         }
     }
 
-    pub(super) fn packet(&mut self, payload: &[u8], at: Instant) -> Packet {
+    pub(crate) fn packet(&mut self, payload: &[u8], at: Instant) -> Packet {
         self.seq += 1;
         Packet {
             source: self.source,
@@ -259,7 +259,7 @@ pub(super) fn slice(epoch: u32, layers: usize, packets: Vec<Packet>) -> Slice {
 }
 
 /// A slice of a publisher with sound and so many layers.
-pub(super) fn slice_of(
+pub(crate) fn slice_of(
     codec: VideoCodec,
     epoch: u32,
     layers: usize,
@@ -296,10 +296,10 @@ fn spec(codec: Codec, clock_rate: Frequency) -> CodecSpec {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a base for virtual time")]
-pub(super) fn base() -> Instant {
+pub(crate) fn base() -> Instant {
     Instant::now()
 }
 
-pub(super) const fn ms(millis: u64) -> Duration {
+pub(crate) const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
