@@ -29,4 +29,5 @@ targets! {
     video_payload: CASES;
     rtp_sequence: CASES;
     tap: CASES;
+    packetise: CASES;
 }

@@ -7,6 +7,7 @@
 //! Each entry takes bytes as a stranger could send them, and panics when a promise of the module
 //! that reads them is broken.
 
+mod packetise;
 mod tap;
 
 use std::cell::RefCell;
@@ -32,6 +33,7 @@ use crate::session::{Outbox, Session};
 use crate::settings::Settings;
 use crate::video::{self, VideoCodec};
 
+pub use packetise::packetise;
 pub use tap::tap;
 
 /// The ICE user fragment of the session that [`demux`] knocks at, so that a corpus can name it.

@@ -87,7 +87,7 @@ impl Upstream {
 }
 
 /// The layers that are tapped.
-const LAYERS: [VideoCodec; 6] = [
+pub(super) const LAYERS: [VideoCodec; 6] = [
     VideoCodec::H264,
     VideoCodec::H264,
     VideoCodec::Vp8,
@@ -98,7 +98,7 @@ const LAYERS: [VideoCodec; 6] = [
 /// Which of them holds VP8.
 const VP8_LAYER: usize = 2;
 
-fn layout() -> Layout {
+pub(super) fn layout() -> Layout {
     let spec = |codec, clock_rate| CodecSpec {
         codec,
         clock_rate,
