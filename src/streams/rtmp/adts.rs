@@ -49,17 +49,17 @@ impl Adts {
         })
     }
 
-    /// A frame with its header; none if it is too long for one.
+    /// A frame with its header; none if it is empty, or too long for one.
     pub(super) fn frame(self, frame: &[u8]) -> Option<Bytes> {
         let length = u16::try_from(frame.len() + HEADER).ok();
-        let length = length.filter(|length| *length < 1 << 13)?;
+        let length = length.filter(|length| *length < 1 << 13 && !frame.is_empty())?;
         let [high, low] = (length << 3).to_be_bytes();
         let mut bytes = BytesMut::with_capacity(HEADER + frame.len());
         bytes.put_slice(&[
             0xff,
             0xf1,
             self.profile << 6 | self.rate << 2 | self.channels >> 2,
-            self.channels << 6 | high >> 3,
+            self.channels << 6 | high >> 6,
             (length >> 3).to_be_bytes()[1],
             low << 2 & 0xe0 | 0x1f,
             0xfc,
@@ -80,6 +80,12 @@ mod tests {
         let frame = adts.frame(&[1; 100]).unwrap();
         assert_eq!(frame[..7], [0xff, 0xf1, 0x50, 0x80, 0x0d, 0x7f, 0xfc]);
         assert_eq!(frame.len(), 107);
+        for length in [1, 248, 249, 400, 2_040, 2_041, 8_184] {
+            let frame = adts.frame(&vec![1; length]).unwrap();
+            let told = u32::from_be_bytes([0, frame[3] & 3, frame[4], frame[5] & 0xe0]) >> 5;
+            assert_eq!(usize::try_from(told), Ok(length + HEADER));
+            assert_eq!(frame[3] & 0xfc, 0x80, "channels");
+        }
         // HE-AAC: the core's rate.
         let adts = Adts::of(&[0x2b, 0x92, 0x08, 0x00]).unwrap();
         assert_eq!((adts.profile, adts.rate, adts.channels), (1, 7, 2));
