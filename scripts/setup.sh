@@ -126,4 +126,15 @@ if [ -z "$(have_node)" ] || ! command -v npm >/dev/null; then
   fail "Node $node or newer with npm is needed; install it from https://nodejs.org"
 fi
 
+# Debian's FFmpeg knows neither WHIP nor codecs by Enhanced RTMP: tests have a newer one beside it.
+if [ "$for_what" = test ] && [ ! -x .tools/ffmpeg/ffmpeg ]; then
+  echo "setup: installing FFmpeg for tests into .tools"
+  python3 -m pip --version >/dev/null 2>&1 || install python3-pip
+  python3 -m pip install -q --target .tools/ffmpeg-wheel "imageio-ffmpeg==0.8.1"
+  mkdir -p .tools/ffmpeg
+  for program in .tools/ffmpeg-wheel/imageio_ffmpeg/binaries/ffmpeg-*; do
+    ln -sf "../../$program" .tools/ffmpeg/ffmpeg
+  done
+fi
+
 scripts/web.sh

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::checker::Playlist;
 use crate::support::{Server, until};
 
-fn url(server: &Server, path: &str) -> String {
+pub(crate) fn url(server: &Server, path: &str) -> String {
     format!("http://{}{path}", server.app.http)
 }
 

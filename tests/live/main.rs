@@ -12,7 +12,9 @@
 mod checker;
 mod support;
 
+mod b_frames;
 mod encoders;
+mod ffmpeg_9;
 mod foreign_peers;
 mod hls;
 mod joining;

@@ -10,7 +10,7 @@ use super::{CODECS, base};
 use crate::ids::StreamId;
 use crate::packet::{Packet, Slice, Source};
 use crate::packetise::{self, MOST_PAYLOAD};
-use crate::tap::{Reader, Tapped};
+use crate::tap::{Portion, Reader, Tapped};
 use crate::video::VideoCodec;
 
 /// A picture of the codec that the first byte chooses, cut and put together again.
@@ -52,12 +52,13 @@ fn put_together(codec: VideoCodec, unit: &[u8]) -> Option<Bytes> {
         })
     };
     let mut reader = Reader::new(arrival);
-    reader.take(&Slice {
+    let slice = Slice {
         stream: StreamId::from(1),
         epoch: 1,
         layout: Arc::new(layout()),
         packets: payloads.into_iter().zip(1..).map(packet).collect(),
-    });
+    };
+    reader.take_portion(&Portion::Slice(Arc::new(slice)));
     reader.finish();
     std::iter::from_fn(|| reader.next()).find_map(|tapped| match tapped {
         Tapped::Unit(unit) => Some(unit.bytes),

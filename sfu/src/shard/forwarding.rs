@@ -153,11 +153,12 @@ impl Shard {
         rid: &str,
         zero: Instant,
     ) -> Option<Door> {
-        let epoch = self.streams.get(&stream)?.media.epoch;
-        let key = self.publisher_of(stream, epoch)?;
+        // Of the newest: nothing for viewers may have come of it so far.
+        let key = *self.streams.get(&stream)?.publishers.last()?;
         let mut door = None;
         self.with_session(now, key, |session, outbox| {
             if let Kind::Publisher(publisher) = &mut session.kind {
+                let epoch = publisher.epoch;
                 let made = publisher.make_layer(&session.link, now, rid, outbox);
                 door = made.map(|(layer, line)| {
                     let line = Arc::downgrade(&line);

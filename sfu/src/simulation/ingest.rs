@@ -33,6 +33,7 @@ struct Feeder {
     epoch: u8,
     /// From which picture on there are B-frames.
     reordered_from: u32,
+    has_sound: bool,
     sends_aac: bool,
 }
 
@@ -64,6 +65,7 @@ impl World {
             sounds: 0,
             epoch: u8::try_from(epoch).expect("few publishers"),
             reordered_from: if is_reordered { 0 } else { u32::MAX },
+            has_sound: tracks.audio.is_some(),
             sends_aac: tracks.audio == Some(TapCodec::Aac),
         };
         self.registry.add_owned(&session, 0);
@@ -120,7 +122,7 @@ impl Feeder {
             }));
             self.pictures += 1;
         }
-        while self.zero + SOUND * self.sounds <= now {
+        while self.has_sound && self.zero + SOUND * self.sounds <= now {
             let pts = SOUND * self.sounds;
             self.sounds += 1;
             let mut packet = vec![0xfc; 100];
@@ -308,7 +310,12 @@ fn tap_gets_pictures_in_the_order_in_which_they_are_decoded() {
 #[test]
 fn viewers_without_hope_are_turned_away_and_get_what_is_made() {
     let mut world = World::new();
-    let mut feeder = world.ingest(reordered(Duration::ZERO));
+    // Without sound nothing for viewers comes before the layer is made.
+    let tracks = IngestTracks {
+        audio: None,
+        ..reordered(Duration::ZERO)
+    };
+    let mut feeder = world.ingest(tracks);
     world.run_fed(&mut feeder, SECOND);
     assert!(world.is_turned_away());
     let zero = world.now - crate::tap::LEAD;

@@ -66,8 +66,8 @@ const LOOK: Duration = Duration::from_secs(1);
 const MOST_UNITS: usize = 600;
 /// Pictures in which B-frames are found, where an encoder makes them.
 const ORDER_LOOK: usize = 8;
-/// Viewers of B-frames wait so long for pictures that are made without.
-const PATIENCE_WITH_ORDER: Duration = Duration::from_secs(4);
+/// Viewers of B-frames wait so long for pictures that are made without; players have HLS ready sooner.
+const PATIENCE_WITH_ORDER: Duration = Duration::from_secs(10);
 /// Media bears times so long before it comes, so that none is ahead of its time.
 const MARGIN: Duration = Duration::from_millis(100);
 /// Of the Opus that is made.
