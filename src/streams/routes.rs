@@ -303,6 +303,8 @@ enum ChangeReason {
     Loss,
     /// The player has no decoder for it.
     Codec,
+    /// Pictures come in an order that WebRTC cannot carry.
+    BFrames,
     /// The server has no room.
     ServerFull,
     /// It stood still too often.
@@ -360,6 +362,7 @@ impl ChangeReason {
             Self::Blocked => "blocked",
             Self::Loss => "loss",
             Self::Codec => "codec",
+            Self::BFrames => "b_frames",
             Self::ServerFull => "server_full",
             Self::Stalled => "stalled",
             Self::Chosen => "chosen",

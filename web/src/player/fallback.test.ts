@@ -150,6 +150,7 @@ test('loss that stays high moves the viewer, a burst of it does not', async () =
 for (const [status, code, reason] of [
   [503, 'server_full', 'server_full'],
   [422, 'codec_mismatch', 'codec'],
+  [422, 'b_frames', 'b_frames'],
 ] as const) {
   test(`a viewer refused with ${code} gets HLS`, async () => {
     world.whep = () => Response.json({ code, detail: 'no' }, { status });

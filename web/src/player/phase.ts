@@ -35,7 +35,7 @@ export function phaseAfter(error: unknown, now: number, attempt: number, wasLive
       return { name: wasLive ? 'ended' : 'offline' };
     case 406:
     case 422:
-      return /codec/.test(error.code ?? 'codec')
+      return /codec|b_frames/.test(error.code ?? 'codec')
         ? { name: 'unsupported', reason: error.message }
         : { name: 'failed', reason: error.message };
     case 503:

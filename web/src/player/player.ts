@@ -329,7 +329,7 @@ export class Player {
       this.#fallback.dropNext();
       void this.#askChannel();
     } else if (phase.name === 'server_full') this.#fallback.fall('server_full', 'fall');
-    else if (phase.name === 'unsupported') this.#fallback.fall('codec', 'fall');
+    else if (phase.name === 'unsupported') this.#fallback.fall(isOrder(error) ? 'b_frames' : 'codec', 'fall');
     // Who may not watch may not watch by HLS either.
     else if (phase.name === 'failed' && !isForbidden(error)) this.#fallback.fall('codec', 'fall');
   }
@@ -549,6 +549,11 @@ export class Player {
   readonly #comeBack = (event: PageTransitionEvent) => {
     if (event.persisted) this.retryNow();
   };
+}
+
+/** Whether pictures come in an order that only HLS has. */
+function isOrder(error: unknown): boolean {
+  return error instanceof SignallingError && error.code === 'b_frames';
 }
 
 function isForbidden(error: unknown): boolean {

@@ -11,6 +11,7 @@ export type ChangeReason =
   | 'blocked'
   | 'loss'
   | 'codec'
+  | 'b_frames'
   | 'server_full'
   | 'stalled'
   | 'chosen'
@@ -51,6 +52,7 @@ const WORDS: Record<ChangeReason, string> = {
   blocked: 'No direct connection came up. Your network may block it.',
   loss: 'Too much of the picture was lost on the way.',
   codec: 'This browser cannot play what the host sends directly.',
+  b_frames: "The host's encoder sends B-frames, which only play with a small delay.",
   server_full: 'Every instant place on the server is taken.',
   stalled: 'The picture kept stopping.',
   chosen: 'You chose it.',
