@@ -17,7 +17,7 @@ trap 'exit 1' INT TERM
 cargo build --release -p tallylight -p tallylight-loadtest
 tallylight() {
   target/release/tallylight --data "$data" --http 127.0.0.1:0 --admin-listen 127.0.0.1:0 \
-    --media-port 0 --public-ip 127.0.0.1 --log warn "$@"
+    --rtmp off --media-port 0 --public-ip 127.0.0.1 --log warn "$@"
 }
 tallylight account create bench --admin >/dev/null
 tallylight channel create bench --owner bench
@@ -26,7 +26,7 @@ export TALLYLIGHT_BENCH_KEY
 
 # Not through the function: the id must be the server's own.
 target/release/tallylight --data "$data" --http 127.0.0.1:0 --admin-listen 127.0.0.1:0 \
-  --media-port 0 --public-ip 127.0.0.1 --log warn serve >"$data/greeting" &
+  --rtmp off --media-port 0 --public-ip 127.0.0.1 --log warn serve >"$data/greeting" &
 server=$!
 tries=0
 until metrics=$(sed -n 's/.*Metrics  *//p' "$data/greeting") && [ -n "$metrics" ]; do
