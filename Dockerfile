@@ -23,6 +23,6 @@ COPY --from=server /build/target/release/tallylight /usr/local/bin/tallylight
 USER tallylight
 ENV TALLYLIGHT_DATA=/data
 VOLUME /data
-EXPOSE 8080/tcp 8189/tcp 8189/udp
+EXPOSE 8080/tcp 1935/tcp 8189/tcp 8189/udp
 ENTRYPOINT ["tallylight"]
 CMD ["serve"]

@@ -17,16 +17,21 @@ trap 'exit 1' INT TERM
 cargo build --release -p tallylight -p tallylight-loadtest
 tallylight() {
   target/release/tallylight --data "$data" --http 127.0.0.1:0 --admin-listen 127.0.0.1:0 \
-    --media-port 0 --public-ip 127.0.0.1 --log warn "$@"
+    --rtmp 127.0.0.1:0 --media-port 0 --public-ip 127.0.0.1 --log warn "$@"
 }
 tallylight account create bench --admin >/dev/null
 tallylight channel create bench --owner bench
 TALLYLIGHT_BENCH_KEY=$(tallylight stream-key new bench)
 export TALLYLIGHT_BENCH_KEY
+# Each publisher by RTMP has a channel of its own.
+for number in $(seq 10); do
+  tallylight channel create "bench$number" --owner bench
+  tallylight stream-key new "bench$number"
+done >"$data/keys"
 
 # Not through the function: the id must be the server's own.
 target/release/tallylight --data "$data" --http 127.0.0.1:0 --admin-listen 127.0.0.1:0 \
-  --media-port 0 --public-ip 127.0.0.1 --log warn serve >"$data/greeting" &
+  --rtmp 127.0.0.1:0 --media-port 0 --public-ip 127.0.0.1 --log warn serve >"$data/greeting" &
 server=$!
 tries=0
 until metrics=$(sed -n 's/.*Metrics  *//p' "$data/greeting") && [ -n "$metrics" ]; do
@@ -49,6 +54,15 @@ done
 echo
 target/release/tallylight-bench hls --whip "$whip" --url "${whip%/whip}/hls/bench/index.m3u8" \
   --viewers 2000 --duration "$seconds" --joins 10000 --server-pid "$server"
+
+# Publishers by RTMP: with sound, which becomes Opus, and without.
+rtmp=rtmp://127.0.0.1:$(sed -n 's/.*(RTMP)  port \([0-9]*\),.*/\1/p' "$data/greeting")/live
+for sound in "" --no-audio; do
+  echo
+  # Word splitting is wanted: no word without the option.
+  target/release/tallylight-bench rtmp --rtmp "$rtmp" --keys "$data/keys" --publishers 10 \
+    --duration "$seconds" --server-pid "$server" $sound
+done
 
 echo
 cargo bench -p tallylight-loadtest --bench forwarding

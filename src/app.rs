@@ -4,6 +4,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use sfu::Sfu;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -21,8 +22,9 @@ use crate::router::{self, Services};
 use crate::secret::Secret;
 use crate::serve::serve;
 use crate::spa;
-use crate::streams::{Inputs, Streams, Tasks};
+use crate::streams::{Inputs, RtmpListeners, Streams, Tasks};
 use crate::telemetry::Metrics;
+use crate::tls::{Certificate, CertificateError};
 
 /// A running server.
 #[derive(Debug)]
@@ -35,6 +37,8 @@ pub struct App {
     pub admin: Option<SocketAddr>,
     /// Where publishers by RTMP come, if they may.
     pub rtmp: Option<SocketAddr>,
+    /// Where they come over TLS, if they may.
+    pub rtmps: Option<SocketAddr>,
     /// Token of the one-time set-up link, while there is no account.
     pub setup: Option<Secret>,
     config: Config,
@@ -75,6 +79,9 @@ pub enum StartError {
     /// The program, whose media-workers are the same program.
     #[error("cannot find this program's own file: {0}; is /proc mounted?")]
     Program(io::Error),
+    /// The certificate.
+    #[error("rtmp.tls_listen needs a certificate: {0}")]
+    Certificate(#[from] CertificateError),
     /// The media port or threads.
     #[error("{0}{hint}", hint = media_hint(.0))]
     Media(#[from] sfu::StartError),
@@ -200,11 +207,9 @@ impl App {
             ),
             false => None,
         };
-        let rtmp = match config.rtmp.address() {
-            Some(address) => Some(listen("the RTMP port", address, "rtmp.listen").await?),
-            None => None,
-        };
-        let rtmp_address = rtmp.as_ref().and_then(|l| l.local_addr().ok());
+        let rtmp = open_rtmp(&config, &clock).await?;
+        let rtmp_address = rtmp.plain.as_ref().and_then(|l| l.local_addr().ok());
+        let rtmps_address = rtmp.tls.as_ref().and_then(|(l, _)| l.local_addr().ok());
         let db = open_database(&config).await?;
         let unfinished = Streams::close_unfinished(&db, clock.now()).await?;
         if unfinished > 0 {
@@ -259,6 +264,7 @@ impl App {
                 .as_ref()
                 .map(|l| address(l, config.http.admin_listen)),
             rtmp: rtmp_address,
+            rtmps: rtmps_address,
             services,
             setup,
             streams: tasks,
@@ -322,12 +328,7 @@ impl App {
                 ips.join(", ")
             ),
         ];
-        if let Some(rtmp) = self.rtmp {
-            let port = rtmp.port();
-            lines.push(format!(
-                "  Publish (RTMP)  port {port}, application live, with the stream key"
-            ));
-        }
+        lines.extend(self.rtmp_lines());
         if let Some(admin) = self.admin {
             lines.push(format!("  Metrics         http://{admin}/metrics"));
         }
@@ -342,6 +343,19 @@ impl App {
             lines.push(String::new());
         }
         lines.join("\n")
+    }
+
+    fn rtmp_lines(&self) -> impl Iterator<Item = String> {
+        let on = |port: u16| format!("port {port}, application live, with the stream key");
+        let plain = match (self.rtmp, self.config.rtmp.address()) {
+            (Some(rtmp), _) => Some(on(rtmp.port())),
+            (None, Some(wanted)) => Some(rtmp_is_off(wanted)),
+            (None, None) => None,
+        };
+        let tls = self.rtmps.map(|rtmps| on(rtmps.port()));
+        let plain = plain.map(|words| format!("  Publish (RTMP)  {words}"));
+        let tls = tls.map(|words| format!("  Publish (RTMPS) {words}"));
+        plain.into_iter().chain(tls)
     }
 
     /// Waits until the server cannot do its work any more and had better be started again.
@@ -398,6 +412,46 @@ pub async fn listen(
             },
             source,
         })
+}
+
+/// Opens the ports for publishers by RTMP.
+async fn open_rtmp(config: &Config, clock: &Clock) -> Result<RtmpListeners, StartError> {
+    let wish = &config.rtmp;
+    let plain = match wish.address() {
+        Some(address) => match listen("the RTMP port", address, "--rtmp").await {
+            Err(StartError::Listen { source, .. })
+                if !wish.is_chosen && source.kind() == io::ErrorKind::AddrInUse =>
+            {
+                tracing::warn!("{}", rtmp_is_off(address));
+                None
+            }
+            listener => Some(listener?),
+        },
+        None => None,
+    };
+    let tls = match wish.tls_address() {
+        Some(address) => {
+            let certificate = Certificate::open(&config.tls, clock.instant()).await?;
+            warn_of_expiry(&certificate, clock.now());
+            let listener = listen("the RTMPS port", address, "rtmp.tls_listen").await?;
+            Some((listener, certificate))
+        }
+        None => None,
+    };
+    Ok(RtmpListeners { plain, tls })
+}
+
+/// Of a port that nobody chose: the server is worth starting without it.
+fn rtmp_is_off(address: SocketAddr) -> String {
+    let port = address.port();
+    format!("RTMP is off: port {port} is taken; set rtmp.listen")
+}
+
+/// An old certificate is better than none for encoders that do not look at it.
+fn warn_of_expiry(certificate: &Certificate, now: Timestamp) {
+    if let Some(expires) = certificate.expires().filter(|expires| *expires <= now) {
+        tracing::warn!("The certificate expired at {expires}; encoders will refuse it: renew it");
+    }
 }
 
 fn media_hint(error: &sfu::StartError) -> &'static str {

@@ -8,8 +8,10 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
+use crate::tls::Certificate;
 
 /// How a finding is to be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,6 +50,8 @@ impl fmt::Display for Finding {
 const FILES: u64 = 4_096;
 /// UDP buffers smaller than this lose packets when frames burst.
 const UDP_BUFFER: u64 = 2 * 1024 * 1024;
+/// A certificate that has fewer days left should have been renewed.
+const RENEW_DAYS: i64 = 14;
 /// A clock before this stands wrong: the program did not exist then.
 const EARLIEST: i64 = 1_763_000_000_000;
 
@@ -58,6 +62,7 @@ pub async fn examine(config: &Config, now: Timestamp) -> Vec<Finding> {
         let admin = config.http.admin_listen;
         findings.push(tcp_port("operators' port", admin, "--admin-listen"));
     }
+    findings.extend(rtmp_ports(config));
     findings.extend(media_port(config));
     findings.push(media_addresses(config));
     findings.push(data_folder(&config.data));
@@ -66,6 +71,7 @@ pub async fn examine(config: &Config, now: Timestamp) -> Vec<Finding> {
     findings.push(open_files());
     findings.push(udp_buffers());
     findings.push(transport_security(config));
+    findings.extend(certificate(config, now).await);
     findings.push(packaging(config));
     findings.extend(transcoding(config));
     findings
@@ -98,6 +104,14 @@ fn tcp_port(subject: &'static str, address: SocketAddr, flag: &str) -> Finding {
         &format!("TCP {address}"),
         flag,
     )
+}
+
+fn rtmp_ports(config: &Config) -> impl Iterator<Item = Finding> {
+    let plain = config.rtmp.address();
+    let plain = plain.map(|address| tcp_port("RTMP port", address, "--rtmp"));
+    let tls = config.rtmp.tls_address();
+    let tls = tls.map(|address| tcp_port("RTMPS port", address, "rtmp.tls_listen"));
+    plain.into_iter().chain(tls)
 }
 
 fn media_port(config: &Config) -> Vec<Finding> {
@@ -290,6 +304,42 @@ fn transport_security(config: &Config) -> Finding {
     }
 }
 
+async fn certificate(config: &Config, now: Timestamp) -> Option<Finding> {
+    let subject = "TLS";
+    if !config.tls.is_set() {
+        return None;
+    }
+    let opened = Certificate::open(&config.tls, Clock::system().instant()).await;
+    let certificate = match opened {
+        Ok(certificate) => certificate,
+        Err(error) => return Some(bad(subject, error.to_string())),
+    };
+    let path = config.tls.certificate.display();
+    Some(match certificate.expires().map(|at| (at, days(now, at))) {
+        None => careful(
+            subject,
+            format!("{path} fits its key, but does not say how long it is good"),
+        ),
+        Some((at, days)) if days < 0 => bad(
+            subject,
+            format!("{path} expired at {at:.0}: clients will refuse it; renew it"),
+        ),
+        Some((_, days)) if days < RENEW_DAYS => careful(
+            subject,
+            format!("{path} fits its key, but is good for {days} days only; renew it"),
+        ),
+        Some((_, days)) => good(
+            subject,
+            format!("{path} fits its key and is good for {days} days"),
+        ),
+    })
+}
+
+/// Whole days, negative when it is past.
+fn days(from: Timestamp, to: Timestamp) -> i64 {
+    to.duration_since(from).as_secs().div_euclid(24 * 3_600)
+}
+
 fn packaging(config: &Config) -> Finding {
     let subject = "HLS";
     if !config.hls.enabled {
@@ -338,6 +388,35 @@ mod tests {
         assert_eq!(soft_limit(table, "Max open files"), Some(1024));
         assert_eq!(soft_limit(table, "Max cpu time"), Some(u64::MAX));
         assert_eq!(soft_limit(table, "Max nothing"), None);
+    }
+
+    #[tokio::test]
+    async fn the_certificate_is_looked_at() {
+        let folder = tempfile::tempdir().unwrap();
+        let (now, mut config) = (Clock::system().now(), Config::default());
+        assert!(certificate(&config, now).await.is_none());
+        config.tls.certificate = folder.path().join("chain.pem");
+        config.tls.private_key = folder.path().join("key.pem");
+        let missing = certificate(&config, now).await.unwrap();
+        assert_eq!(missing.verdict, Verdict::Bad);
+        assert!(missing.words.contains("tls.certificate"), "{missing}");
+
+        let key = rcgen::KeyPair::generate().unwrap();
+        fs::write(&config.tls.private_key, key.serialize_pem()).unwrap();
+        let mut wish = rcgen::CertificateParams::new(vec!["live.example".to_owned()]).unwrap();
+        wish.not_after = rcgen::date_time_ymd(2031, 1, 31);
+        let made = wish.self_signed(&key).unwrap();
+        fs::write(&config.tls.certificate, made.pem()).unwrap();
+        for (day, verdict, words) in [
+            ("2031-01-01", Verdict::Good, "good for 29 days"),
+            ("2031-01-20", Verdict::Careful, "good for 10 days only"),
+            ("2031-02-01", Verdict::Bad, "expired at 2031-01-31"),
+        ] {
+            let day: Timestamp = format!("{day}T06:00:00Z").parse().unwrap();
+            let told = certificate(&config, day).await.unwrap();
+            assert_eq!(told.verdict, verdict, "{told}");
+            assert!(told.words.contains(words), "{told}");
+        }
     }
 
     #[test]

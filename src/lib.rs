@@ -7,6 +7,7 @@ pub mod config;
 pub mod rate;
 pub mod secret;
 pub mod telemetry;
+pub mod tls;
 
 pub mod answer;
 pub mod db;

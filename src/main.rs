@@ -47,6 +47,10 @@ struct Settings {
         value_name = "ADDR"
     )]
     admin_listen: Option<String>,
+    /// Address for publishers by RTMP [default: 0.0.0.0:1935]; "off" for none.
+    // Without a variable of its own: TALLYLIGHT_RTMP_LISTEN sets the same.
+    #[arg(long, global = true, value_name = "ADDR")]
+    rtmp: Option<String>,
     /// The one port of all media, UDP and TCP [default: 8189].
     #[arg(
         long,
@@ -259,6 +263,11 @@ fn sources(settings: Settings) -> Sources {
         Some(off) if off == "off" => flag("--admin-listen", "http.admin", Some("false".to_owned())),
         address => flag("--admin-listen", "http.admin_listen", address),
     }
+    let rtmp = settings.rtmp.map(|address| match address.as_str() {
+        "" => "off".to_owned(),
+        _ => address,
+    });
+    flag("--rtmp", "rtmp.listen", rtmp);
     flag("--media-port", "media.port", settings.media_port);
     flag("--public-ip", "media.public_ips", settings.public_ip);
     flag("--log", "log.filter", settings.log);

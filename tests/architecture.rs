@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 /// The rows, lowest first. Modules of one row may use each other.
 const ROWS: [&[&str]; 10] = [
-    &["clock", "config", "rate", "secret", "telemetry"],
+    &["clock", "config", "rate", "secret", "telemetry", "tls"],
     &["db"],
     &["answer", "error", "request", "storyboard"],
     &["accounts"],

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
+use crate::flv::{self, Tag, TagKind};
 use crate::h264::{Picture, pictures};
 use crate::source::SourceError;
 
@@ -75,6 +76,35 @@ pub fn video(size: &Size) -> Result<Vec<Picture>, SourceError> {
     let is_whole = pictures.len() == FRAMES && pictures.first().is_some_and(Picture::is_key);
     is_whole
         .then_some(pictures)
+        .ok_or(SourceError::Damaged { path })
+}
+
+/// 720p at 2.5 Mbit/s with AAC at 128 kbit/s, as an encoder sends it by RTMP.
+///
+/// # Errors
+/// When ffmpeg is missing or the cache folder cannot be used.
+pub fn flv() -> Result<Vec<Tag>, SourceError> {
+    let path = kept("720p30-2500k.flv", |path| {
+        let picture = format!(
+            "testsrc2=size={}:rate=30,noise=alls=24:allf=t",
+            P720.picture
+        );
+        let sound = "anoisesrc=a=0.1:c=pink:r=48000";
+        ffmpeg(&["-f", "lavfi", "-i", &picture, "-f", "lavfi", "-i", sound])
+            .args(["-t", SECONDS, "-c:v", "libx264", "-preset", "veryfast"])
+            .args(["-pix_fmt", "yuv420p", "-bf", "0"])
+            .args(["-g", "60", "-keyint_min", "60", "-sc_threshold", "0"])
+            .args(["-b:v", P720.rate, "-maxrate", P720.rate])
+            .args(["-bufsize", P720.rate])
+            .args(["-c:a", "aac", "-b:a", "128k", "-ac", "2", "-f", "flv"])
+            .arg(path)
+            .output()
+    })?;
+    let tags = flv::tags(&read(&path)?.into()).unwrap_or_default();
+    let is_picture = |tag: &&Tag| tag.kind == TagKind::Video && !tag.is_configuration();
+    let is_whole = tags.iter().filter(is_picture).count() == FRAMES;
+    is_whole
+        .then_some(tags)
         .ok_or(SourceError::Damaged { path })
 }
 

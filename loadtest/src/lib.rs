@@ -1,21 +1,25 @@
-//! Clients that load a WHIP and WHEP server and cross-check it.
+//! Clients that load a WHIP, WHEP, HLS and RTMP server and cross-check it.
 //!
 //! [`Driver`] is a thread that runs many light str0m clients over sockets of their own: a
 //! [`Publisher`] sends encoded video in a loop, a [`Viewer`] counts what comes, and [`Sent`]
 //! remembers when each frame left, so that a viewer can say how long it was on its way. [`foreign`]
 //! holds the same two on webrtc-rs, an implementation that shares no code with the server.
 //!
+//! [`rtmp`] holds publishers by RTMP, [`hls`] an audience.
+//!
 //! Clients talk to no address but the endpoint that they are given and the media address that it
 //! answers with.
 
 pub mod clip;
 pub mod clock;
+pub mod flv;
 pub mod foreign;
 pub mod h264;
 pub mod hls;
 pub mod http;
 pub mod process;
 pub mod report;
+pub mod rtmp;
 pub mod sdp;
 pub mod signalling;
 pub mod source;

@@ -38,6 +38,8 @@ pub enum ProcessError {
 
 /// `/proc` counts in hundredths of a second (`USER_HZ`, which Linux fixes for user space).
 const TICK: Duration = Duration::from_millis(10);
+/// The field of `stat` behind the name counts as the third.
+const AFTER_NAME: usize = 3;
 
 impl Process {
     /// Ourselves.
@@ -60,15 +62,61 @@ impl Process {
             rss_kib: rss_of(&status).ok_or_else(unknown)?,
         })
     }
+
+    /// What all its children have used so far, those that are gone included; the memory is that of
+    /// those that are there.
+    ///
+    /// # Errors
+    /// When there is no such process.
+    pub fn children(self) -> Result<Usage, ProcessError> {
+        let unknown = || ProcessError::Unknown(self.0);
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0));
+        let stat = stat.map_err(|_| unknown())?;
+        let mut sum = Usage {
+            cpu: cpu_of_the_gone(&stat).ok_or_else(unknown)?,
+            rss_kib: 0,
+        };
+        let processes = std::fs::read_dir("/proc").map_err(|_| unknown())?;
+        let names = processes.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        for process in names.filter_map(|name| Some(Self(name.parse().ok()?))) {
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.0));
+            // One that ends meanwhile is missed at most once.
+            if stat.is_ok_and(|stat| parent_of(&stat) == Some(self.0)) {
+                let usage = process.usage().unwrap_or_default();
+                sum.cpu += usage.cpu;
+                sum.rss_kib += usage.rss_kib;
+            }
+        }
+        Ok(sum)
+    }
 }
 
-/// Fields 14 and 15 of `stat` (proc(5)); the name before them may hold spaces and brackets.
+/// Its CPU time: fields 14 and 15 of `stat` (proc(5)).
 fn cpu_of(stat: &str) -> Option<Duration> {
-    let (_, fields) = stat.rsplit_once(')')?;
-    let mut fields = fields.split_ascii_whitespace().skip(11);
+    ticks(stat, 14)
+}
+
+/// That of its children that are gone: fields 16 and 17.
+fn cpu_of_the_gone(stat: &str) -> Option<Duration> {
+    ticks(stat, 16)
+}
+
+/// User and system time from that field on.
+fn ticks(stat: &str, field: usize) -> Option<Duration> {
+    let mut fields = fields(stat)?.skip(field - AFTER_NAME);
     let user: u32 = fields.next()?.parse().ok()?;
     let system: u32 = fields.next()?.parse().ok()?;
     Some(TICK * user + TICK * system)
+}
+
+fn parent_of(stat: &str) -> Option<u32> {
+    fields(stat)?.nth(4 - AFTER_NAME)?.parse().ok()
+}
+
+/// The fields behind the name, which may hold spaces and brackets.
+fn fields(stat: &str) -> Option<impl Iterator<Item = &str>> {
+    let (_, fields) = stat.rsplit_once(')')?;
+    Some(fields.split_ascii_whitespace())
 }
 
 fn rss_of(status: &str) -> Option<u64> {
@@ -106,8 +154,10 @@ mod tests {
 
     #[test]
     fn figures_are_read_past_a_strange_name() {
-        let stat = "7 (a) b (c) S 1 7 7 0 -1 4194560 1 2 3 4 150 50 0 0 20 0 1 0 8 9 10";
+        let stat = "7 (a) b (c) S 1 7 7 0 -1 4194560 1 2 3 4 150 50 20 10 20 0 1 0 8 9 10";
         assert_eq!(cpu_of(stat), Some(Duration::from_secs(2)));
+        assert_eq!(cpu_of_the_gone(stat), Some(Duration::from_millis(300)));
+        assert_eq!(parent_of(stat), Some(1));
         assert_eq!(rss_of("Name:\tx\nVmRSS:\t    512 kB\n"), Some(512));
     }
 
@@ -116,6 +166,24 @@ mod tests {
         assert!(Process::current().usage().unwrap().rss_kib > 0);
         let error = Process(u32::MAX).usage().unwrap_err();
         assert_eq!(error.to_string(), "there is no process 4294967295");
+    }
+
+    #[test]
+    fn children_are_counted_while_they_are_there_and_afterwards() {
+        let command = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; echo done; read x";
+        let mut child = std::process::Command::new("sh")
+            .args(["-c", command])
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut done = [0; 4];
+        let out = child.stdout.as_mut().unwrap();
+        std::io::Read::read_exact(out, &mut done).unwrap();
+        let living = Process::current().children().unwrap();
+        assert!(living.rss_kib > 0 && living.cpu > Duration::ZERO);
+        child.wait().unwrap();
+        assert!(Process::current().children().unwrap().cpu >= living.cpu);
     }
 
     #[test]

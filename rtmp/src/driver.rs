@@ -170,7 +170,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Sends all that is to be sent, and then reads once.
     async fn exchange(&mut self) -> Result<bool, ConnectionError> {
         self.send().await?;
-        let length = self.io.read(&mut self.buffer).await?;
+        let length = match self.io.read(&mut self.buffer).await {
+            // TLS calls it an error when the peer leaves without a farewell, as many encoders do. What
+            // they publish has an end of its own, so that nothing can be cut off unseen.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => 0,
+            length => length?,
+        };
         let bytes = self.buffer.get(..length).unwrap_or_default();
         if let Err(error) = self.session.receive(bytes) {
             self.error = Some(error);

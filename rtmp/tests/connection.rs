@@ -7,12 +7,17 @@
     reason = "a test fails by panicking"
 )]
 
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use rtmp::{Config, Connection, ConnectionError, Error, Event, Phase, Refusal};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::io::{
+    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex,
+};
 use tokio::time::{Instant, sleep};
 
 /// Format 0 on chunk stream 3: `connect` to `live`, in one chunk.
@@ -64,6 +69,57 @@ fn timed_out(result: &Result<Option<Event>, ConnectionError>) -> Option<Phase> {
         Err(ConnectionError::TimedOut(phase)) => Some(*phase),
         _ => None,
     }
+}
+
+/// A byte stream that calls its end an error, as TLS does when there was no farewell.
+struct Curt(DuplexStream);
+
+impl AsyncRead for Curt {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.0).poll_read(context, buffer);
+        match read {
+            Poll::Ready(Ok(())) if buffer.filled().len() == before => {
+                Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()))
+            }
+            read => read,
+        }
+    }
+}
+
+impl AsyncWrite for Curt {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(context)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_leaves_without_a_farewell_has_left_and_is_no_error() {
+    let (server, mut client) = duplex(64 * 1024);
+    let mut connection = Connection::new(Curt(server), Config::default());
+    let leaving = async {
+        shake_hands(&mut client).await;
+        client.write_all(CONNECT).await.expect("it reads");
+        client.shutdown().await.expect("it ends");
+    };
+    let (left, ()) = tokio::join!(connection.next(), leaving);
+    assert!(matches!(left, Ok(None)), "{left:?}");
 }
 
 #[tokio::test(start_paused = true)]

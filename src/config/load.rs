@@ -131,7 +131,9 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
     for flag in &sources.flags {
         set(&mut table, &flag.name, flag.key, &flag.value)?;
     }
-    let config = shape(table, "configuration")?;
+    let is_rtmp_chosen = lookup(&table, "rtmp.listen").is_some();
+    let mut config = shape(table, "configuration")?;
+    config.rtmp.is_chosen = is_rtmp_chosen;
     config.check()?;
     Ok(Loaded {
         config,
@@ -405,6 +407,18 @@ mod tests {
         assert_eq!(config.media.threads, 3);
         assert_eq!(config.media.public_ips.len(), 2);
         assert_eq!(config.http.listen.port(), 2);
+    }
+
+    #[test]
+    fn an_address_that_somebody_chose_is_told_from_the_default() {
+        let is_chosen = |loaded: Result<Loaded, _>| loaded.unwrap().config.rtmp.is_chosen;
+        assert!(!is_chosen(load(&Sources::default())));
+        assert!(!is_chosen(from_file("[rtmp]\ntls_listen = \"off\"\n")));
+        assert!(is_chosen(from_file("[rtmp]\nlisten = \"0.0.0.0:1935\"\n")));
+        assert!(is_chosen(from_environment(&[(
+            "TALLYLIGHT_RTMP_LISTEN",
+            "0.0.0.0:1935"
+        )])));
     }
 
     #[test]

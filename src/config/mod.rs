@@ -16,6 +16,7 @@ mod recordings;
 mod rtmp;
 mod storage;
 mod streams;
+mod tls;
 
 use std::path::PathBuf;
 
@@ -34,6 +35,7 @@ pub use recordings::Recordings;
 pub use rtmp::Rtmp;
 pub use storage::Storage;
 pub use streams::{SecondPublisher, Streams};
+pub use tls::Tls;
 
 /// A commented file with every key at its default, as `tallylight config example` prints it.
 pub const EXAMPLE: &str = include_str!("example.toml");
@@ -50,6 +52,8 @@ pub struct Config {
     pub media: Media,
     /// Publishers that speak RTMP.
     pub rtmp: Rtmp,
+    /// The server's certificate.
+    pub tls: Tls,
     /// SQLite or PostgreSQL.
     pub database: Database,
     /// How a channel goes live and off.
@@ -75,6 +79,7 @@ impl Default for Config {
             http: Http::default(),
             media: Media::default(),
             rtmp: Rtmp::default(),
+            tls: Tls::default(),
             database: Database::default(),
             streams: Streams::default(),
             hls: Hls::default(),
@@ -94,7 +99,8 @@ impl Config {
     /// Names the key and says what would be right.
     pub fn check(&self) -> Result<(), ConfigError> {
         self.http.check()?;
-        self.rtmp.check()?;
+        self.tls.check()?;
+        self.rtmp.check(&self.tls)?;
         self.database.check()?;
         self.streams.check()?;
         self.hls.check()?;

@@ -30,7 +30,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sfu::{OfferError, SessionId, Sfu, StreamId, StreamStats};
-use tokio::net::TcpListener;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -45,6 +44,8 @@ use crate::rate::Rate;
 
 use lifecycle::{Command, Lifecycle};
 use playback::Playback;
+
+pub use rtmp::RtmpListeners;
 
 /// What happened to a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,7 +149,7 @@ pub struct Inputs {
     /// The program that is a media-worker when it is told `media-worker`: this one.
     pub program: PathBuf,
     /// Where publishers by RTMP come.
-    pub rtmp: Option<TcpListener>,
+    pub rtmp: RtmpListeners,
 }
 
 /// Tasks that [`Streams::start`] started; they end after the token is cancelled.
@@ -156,7 +157,7 @@ pub struct Inputs {
 pub struct Tasks {
     lifecycle: JoinHandle<()>,
     packaging: JoinHandle<()>,
-    rtmp: Option<JoinHandle<()>>,
+    rtmp: JoinHandle<()>,
     history: JoinHandle<()>,
     stop_history: CancellationToken,
 }
@@ -338,13 +339,12 @@ impl Streams {
             stop.clone(),
         );
         let packaging = tokio::spawn(packaging);
-        let rtmp = inputs.rtmp.take().map(|listener| {
-            let tools = rtmp::Tools {
-                streams: streams.clone(),
-                program: inputs.program.clone(),
-            };
-            tokio::spawn(rtmp::run(tools, listener, stop.clone()))
-        });
+        let tools = rtmp::Tools {
+            streams: streams.clone(),
+            program: inputs.program.clone(),
+        };
+        let listeners = std::mem::take(&mut inputs.rtmp);
+        let rtmp = tokio::spawn(rtmp::run(tools, listeners, stop.clone()));
         let (playback, draining) = (streams.playback.clone(), streams.draining.clone());
         let lifecycle = Lifecycle::new(config, sfu, clock, playback, events, draining);
         let lifecycle = tokio::spawn(lifecycle.run(receiver, inputs, stop));
@@ -506,9 +506,7 @@ impl Tasks {
     pub async fn join(self) {
         report(self.lifecycle.await);
         report(self.packaging.await);
-        if let Some(rtmp) = self.rtmp {
-            report(rtmp.await);
-        }
+        report(self.rtmp.await);
         self.stop_history.cancel();
         report(self.history.await);
     }

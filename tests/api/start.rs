@@ -16,6 +16,7 @@ fn program(data: &Path) -> Command {
     command.env("TALLYLIGHT_HTTP", "127.0.0.1:0");
     command.env("TALLYLIGHT_MEDIA_PORT", "0");
     command.env("TALLYLIGHT_ADMIN_LISTEN", "off");
+    command.env("TALLYLIGHT_RTMP_LISTEN", "127.0.0.1:0");
     command
 }
 
@@ -29,7 +30,11 @@ fn text(bytes: &[u8]) -> String {
 
 /// Starts the server and reads what it says until the last line of its greeting.
 fn start(data: &Path) -> (Child, String) {
-    let mut child = program(data)
+    start_as(&mut program(data))
+}
+
+fn start_as(program: &mut Command) -> (Child, String) {
+    let mut child = program
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -84,6 +89,75 @@ fn a_taken_port_is_one_clear_line() {
         assert_eq!(error.matches("in use").count(), 1, "{error}");
         assert_eq!(text(&output.stdout), "");
     }
+}
+
+#[test]
+fn without_its_default_port_it_starts_without_rtmp_and_says_so() {
+    let data = tempfile::tempdir().unwrap();
+    // Where this fails another program has it already, which does as well.
+    let held = TcpListener::bind("0.0.0.0:1935");
+    let mut program = program(data.path());
+    let (child, said) = start_as(program.env_remove("TALLYLIGHT_RTMP_LISTEN"));
+    let words = "RTMP is off: port 1935 is taken; set rtmp.listen";
+    assert!(said.contains(words), "{said}");
+    let id = child.id().to_string();
+    assert!(Command::new("kill").arg(&id).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert!(text(&output.stderr).contains(words), "{output:?}");
+
+    let chosen = run(data.path(), &["--rtmp", "0.0.0.0:1935"]);
+    assert!(!chosen.status.success());
+    let error = text(&chosen.stderr);
+    assert!(
+        error.contains("in use") && error.contains("--rtmp"),
+        "{error}"
+    );
+    drop(held);
+}
+
+#[test]
+fn rtmp_is_on_and_can_be_turned_off() {
+    let data = tempfile::tempdir().unwrap();
+    let (mut child, said) = start(data.path());
+    assert!(said.contains("Publish (RTMP)  port "), "{said}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    for off in ["off", ""] {
+        let output = run(data.path(), &["--rtmp", off, "config", "print"]);
+        let printed = text(&output.stdout);
+        assert!(printed.contains("[rtmp]\nlisten = \"off\""), "{printed}");
+    }
+    let mut command = program(data.path());
+    let (mut child, said) = start_as(command.args(["--rtmp", "off"]));
+    assert!(!said.contains("RTMP"), "{said}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn rtmps_without_a_certificate_is_one_line_that_says_what_to_set() {
+    let data = tempfile::tempdir().unwrap();
+    let run = |variables: &[(&str, &str)]| {
+        let mut command = program(data.path());
+        command.env("TALLYLIGHT_RTMP_TLS_LISTEN", "127.0.0.1:0");
+        command.envs(variables.iter().copied());
+        let output = command.output().unwrap();
+        assert!(!output.status.success());
+        let error = text(&output.stderr);
+        assert_eq!(error.lines().count(), 1, "{error}");
+        error
+    };
+    let error = run(&[]);
+    assert!(
+        error.contains("tls.certificate and tls.private_key"),
+        "{error}"
+    );
+    let error = run(&[
+        ("TALLYLIGHT_TLS_CERTIFICATE", "/nowhere/chain.pem"),
+        ("TALLYLIGHT_TLS_PRIVATE_KEY", "/nowhere/key.pem"),
+    ]);
+    assert!(error.contains("cannot read tls.certificate"), "{error}");
+    assert!(error.contains("/nowhere/chain.pem"), "{error}");
 }
 
 #[test]

@@ -20,13 +20,22 @@ async fn get(server: &Server, path: &str) -> Response {
 }
 
 pub(crate) async fn hls_state(server: &Server) -> Value {
-    let page: Value = get(server, "/api/channels/ada").await.json().await.unwrap();
+    hls_state_of(server, "ada").await
+}
+
+async fn hls_state_of(server: &Server, handle: &str) -> Value {
+    let path = format!("/api/channels/{handle}");
+    let page: Value = get(server, &path).await.json().await.unwrap();
     page["hls"].clone()
 }
 
 pub(crate) async fn until_ready(server: &Server) {
+    until_channel_ready(server, "ada").await;
+}
+
+pub(crate) async fn until_channel_ready(server: &Server, handle: &str) {
     until("HLS to be ready", || async {
-        hls_state(server).await["state"] == "ready"
+        hls_state_of(server, handle).await["state"] == "ready"
     })
     .await;
 }
@@ -124,7 +133,15 @@ pub(crate) fn assert_aligned(playlists: &[Playlist]) {
 }
 
 pub(crate) async fn assert_played_by_ffmpeg(server: &Server, streams: &[&str]) {
-    let address = url(server, "/hls/ada/index.m3u8");
+    let words = told_by_ffprobe(server, "/hls/ada/index.m3u8").await;
+    for expected in streams {
+        assert!(words.contains(expected), "{expected}: {words}");
+    }
+}
+
+/// Codec and size of each stream behind that path, a line each; errors behind them.
+pub(crate) async fn told_by_ffprobe(server: &Server, path: &str) -> String {
+    let address = url(server, path);
     let probe = tokio::task::spawn_blocking(move || {
         Command::new("ffprobe")
             .args(["-v", "error", "-of", "csv=p=0"])
@@ -134,10 +151,7 @@ pub(crate) async fn assert_played_by_ffmpeg(server: &Server, streams: &[&str]) {
     });
     let output = probe.await.unwrap();
     let words = String::from_utf8_lossy(&output.stdout).into_owned();
-    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-    for expected in streams {
-        assert!(words.contains(expected), "{expected}: {words} {errors}");
-    }
+    words + &String::from_utf8_lossy(&output.stderr)
 }
 
 #[tokio::test]

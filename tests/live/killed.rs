@@ -28,6 +28,7 @@ fn program(data: &Path, arguments: &[&str]) -> Command {
     command.env("TALLYLIGHT_MEDIA_BIND", "127.0.0.1");
     command.env("TALLYLIGHT_MEDIA_PORT", "0");
     command.env("TALLYLIGHT_ADMIN_LISTEN", "off");
+    command.env("TALLYLIGHT_RTMP_LISTEN", "off");
     command.env("TALLYLIGHT_LOG", "error");
     command
 }

@@ -19,6 +19,7 @@ mod foreign_peers;
 mod hls;
 mod joining;
 mod killed;
+mod publishers;
 mod recording;
 mod rtmp;
 mod sessions;

@@ -30,6 +30,8 @@ fn tallylight(data: &Path) -> Command {
             "127.0.0.1:0",
             "--admin-listen",
             "off",
+            "--rtmp",
+            "off",
             "--media-port",
             "0",
         ])

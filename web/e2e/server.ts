@@ -17,6 +17,9 @@ admin = false
 [media]
 bind = "127.0.0.1"
 port = 0
+
+[rtmp]
+listen = "off"
 `;
 
 export class Server {

@@ -5,23 +5,39 @@
 
 mod adts;
 mod pace;
+mod places;
 mod publishing;
 
-use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::future::pending;
+use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use rtmp::{Connection, ConnectionError, Event, PublishRequest, Refusal};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{self, JoinSet};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::{Refused, Streams};
 use crate::channels::{Channel, StreamKeyId};
 use crate::secret::Secret;
+use crate::tls::Certificate;
 
+use places::Places;
 use publishing::Publishing;
+
+/// Where publishers by RTMP come.
+#[derive(Debug, Default)]
+pub struct RtmpListeners {
+    /// In the clear.
+    pub plain: Option<TcpListener>,
+    /// Over TLS, with the certificate that they are shown.
+    pub tls: Option<(TcpListener, Certificate)>,
+}
 
 /// What connections need.
 #[derive(Debug, Clone)]
@@ -31,52 +47,99 @@ pub(super) struct Tools {
     pub(super) program: PathBuf,
 }
 
-/// Connections at once, whoever has them, and of one address.
-const MOST_CONNECTIONS: usize = 256;
-const MOST_OF_ADDRESS: usize = 16;
+/// Everybody who publishes by RTMP, over TLS or not.
+struct Connections {
+    tools: Tools,
+    serving: JoinSet<()>,
+    places: Places<task::Id>,
+}
+
 /// When no socket can be had, as when files run out.
 const PAUSE: Duration = Duration::from_millis(100);
+/// From the first byte to the end of the TLS handshake; that of RTMP has a time of its own.
+const TLS_HANDSHAKE: Duration = Duration::from_secs(5);
 
 /// Takes publishers until the token is cancelled.
-pub(super) async fn run(tools: Tools, listener: TcpListener, stop: CancellationToken) {
-    let mut connections = JoinSet::new();
-    let mut addresses: HashMap<task::Id, IpAddr> = HashMap::new();
+pub(super) async fn run(tools: Tools, listeners: RtmpListeners, stop: CancellationToken) {
+    let RtmpListeners { plain, mut tls } = listeners;
+    let mut connections = Connections {
+        tools,
+        serving: JoinSet::new(),
+        places: Places::new(),
+    };
     loop {
         tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((socket, address)) => {
-                    let place = sfu::neighbourhood(address.ip());
-                    let of_address = addresses.values().filter(|known| **known == place).count();
-                    // Without room it is closed at once. This machine itself may have all.
-                    let most = match address.ip().is_loopback() {
-                        true => MOST_CONNECTIONS,
-                        false => MOST_OF_ADDRESS,
-                    };
-                    if addresses.len() < MOST_CONNECTIONS && of_address < most {
-                        let tools = tools.clone();
-                        let serving = async move { serve(&tools, socket, address).await };
-                        addresses.insert(connections.spawn(serving).id(), place);
-                    }
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "A publisher by RTMP could not be let in: {error}");
-                    tokio::time::sleep(PAUSE).await;
-                }
-            },
-            Some(ended) = connections.join_next_with_id() => {
+            accepted = accept(plain.as_ref()) => connections.take(accepted, None).await,
+            accepted = accept(tls.as_ref().map(|(listener, _)| listener)) => {
+                let now = connections.tools.streams.clock.instant();
+                let acceptor = match &mut tls {
+                    Some((_, certificate)) => Some(certificate.acceptor(now).await),
+                    None => None,
+                };
+                connections.take(accepted, acceptor).await;
+            }
+            Some(ended) = connections.serving.join_next_with_id() => {
                 let id = ended.map_or_else(|error| error.id(), |(id, ())| id);
-                addresses.remove(&id);
+                connections.places.leave(&id);
             }
             () = stop.cancelled() => break,
         }
     }
     // Encoders see their connections close, and come back.
-    connections.shutdown().await;
+    connections.serving.shutdown().await;
 }
 
-async fn serve(tools: &Tools, socket: TcpStream, address: SocketAddr) {
+/// The next connection; none ever where nobody listens.
+async fn accept(listener: Option<&TcpListener>) -> io::Result<(TcpStream, SocketAddr)> {
+    match listener {
+        Some(listener) => listener.accept().await,
+        None => pending().await,
+    }
+}
+
+impl Connections {
+    async fn take(
+        &mut self,
+        accepted: io::Result<(TcpStream, SocketAddr)>,
+        tls: Option<TlsAcceptor>,
+    ) {
+        match accepted {
+            // Without room it is closed at once.
+            Ok((socket, address)) if self.places.is_free_for(address.ip()) => {
+                let tools = self.tools.clone();
+                let serving = async move { serve(&tools, socket, address, tls).await };
+                let id = self.serving.spawn(serving).id();
+                self.places.take(id, address.ip());
+            }
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(%error, "A publisher by RTMP could not be let in: {error}");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn serve(tools: &Tools, socket: TcpStream, address: SocketAddr, tls: Option<TlsAcceptor>) {
     // Words that are waited for are short.
     let _ = socket.set_nodelay(true);
+    let Some(tls) = tls else {
+        return converse(tools, socket, address).await;
+    };
+    match timeout(TLS_HANDSHAKE, tls.accept(socket)).await {
+        Ok(Ok(socket)) => converse(tools, socket, address).await,
+        Ok(Err(error)) => tracing::info!(
+            %error,
+            "A publisher by RTMPS could not agree on TLS: {error}"
+        ),
+        Err(_) => tracing::info!("A publisher by RTMPS did not finish the TLS handshake in time"),
+    }
+}
+
+async fn converse<S>(tools: &Tools, socket: S, address: SocketAddr)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let connection = Connection::new(socket, rtmp::Config::default());
     match receive(tools, connection, address).await {
         Ok(()) => {}
@@ -84,11 +147,14 @@ async fn serve(tools: &Tools, socket: TcpStream, address: SocketAddr) {
     }
 }
 
-async fn receive(
+async fn receive<S>(
     tools: &Tools,
-    mut connection: Connection<TcpStream>,
+    mut connection: Connection<S>,
     address: SocketAddr,
-) -> Result<(), ConnectionError> {
+) -> Result<(), ConnectionError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     while let Some(event) = connection.next().await? {
         let Event::PublishRequested(request) = event else {
             continue;
@@ -107,10 +173,10 @@ async fn receive(
     Ok(())
 }
 
-async fn turn_away(
-    connection: Connection<TcpStream>,
-    refusal: &Refusal,
-) -> Result<(), ConnectionError> {
+async fn turn_away<S>(connection: Connection<S>, refusal: &Refusal) -> Result<(), ConnectionError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let (Refusal::BadName(words) | Refusal::Unauthorized(words)) = refusal;
     tracing::info!(words, "A publisher by RTMP was turned away: {words}");
     connection.refuse(refusal).await;

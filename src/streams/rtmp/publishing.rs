@@ -9,7 +9,7 @@ use rtmp::{
     VideoCodec, VideoUnit,
 };
 use sfu::{Ingest, IngestTracks, IngestVideo, Picture, TapCodec};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 
 use super::adts::Adts;
@@ -102,7 +102,7 @@ impl<'a> Publishing<'a> {
     /// When the connection fails.
     pub(super) async fn run(
         mut self,
-        connection: &mut Connection<TcpStream>,
+        connection: &mut Connection<impl AsyncRead + AsyncWrite + Unpin>,
     ) -> Result<Option<Refusal>, ConnectionError> {
         loop {
             let media = tokio::select! {

@@ -1,16 +1,18 @@
-//! `tallylight-bench`: how many viewers a server holds, and what each costs it.
+//! `tallylight-bench`: how many viewers and publishers a server holds, and what each costs it.
 
 mod audience;
 mod crowd;
+mod encoders;
 mod run;
 
 use std::io::{self, Write as _};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-/// Loads a WHIP, WHEP and HLS server and says what a viewer costs it.
+/// Loads a WHIP, WHEP, HLS and RTMP server and says what a viewer or a publisher costs it.
 #[derive(Debug, Parser)]
 #[command(version, about)]
 struct Cli {
@@ -24,6 +26,8 @@ enum Command {
     Webrtc(Webrtc),
     /// Many viewers over low-latency HLS, then many joins.
     Hls(Hls),
+    /// Many publishers over RTMP, and nobody who watches.
+    Rtmp(Rtmp),
 }
 
 #[derive(Debug, Args)]
@@ -104,6 +108,34 @@ struct Hls {
     json: bool,
 }
 
+#[derive(Debug, Args)]
+struct Rtmp {
+    /// Where to publish, such as rtmp://127.0.0.1:1935/live.
+    #[arg(long, value_name = "URL")]
+    rtmp: String,
+    /// File with a stream key a line, each of a channel of its own.
+    #[arg(long, value_name = "FILE")]
+    keys: PathBuf,
+    /// How many publish.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    publishers: u16,
+    /// How many begin in a second.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=100))]
+    ramp: u16,
+    /// Leave the sound out, and so what the server spends on making Opus of it.
+    #[arg(long)]
+    no_audio: bool,
+    /// Seconds that are measured, after all have begun.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=3_600))]
+    duration: u16,
+    /// Process id of the server, for its CPU time and that of its children.
+    #[arg(long, value_name = "PID")]
+    server_pid: Option<u32>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Stack {
     /// Light clients: the server's cost is what one sees.
@@ -130,6 +162,7 @@ fn main() -> ExitCode {
             match cli.command {
                 Command::Webrtc(options) => run::run(&options).await,
                 Command::Hls(options) => audience::run(&options).await,
+                Command::Rtmp(options) => encoders::run(&options).await,
             }
         }),
         Err(error) => Err(error).context("cannot start threads"),
