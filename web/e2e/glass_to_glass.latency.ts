@@ -2,19 +2,10 @@
 import type { Page } from '@playwright/test';
 import { type JoinTimes, measureJoin, publishBarcode, readBarcode } from './barcode';
 import { expect, expectMovingPicture, test } from './harness';
+import { quantile, row } from './quantiles';
 
 const WATCH_MS = Number(process.env.LATENCY_SECONDS ?? 10) * 1000;
 const JOINS = Number(process.env.LATENCY_JOINS ?? 10);
-
-function quantile(values: number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
-}
-
-function row(name: string, values: number[]): string {
-  const at = (share: number) => quantile(values, share).toFixed(0).padStart(6);
-  return `${name.padEnd(34)} min${at(0)}  p50${at(0.5)}  p95${at(0.95)}  max${at(1)} ms  (${values.length})`;
-}
 
 async function joinTimes(page: Page, handle: string): Promise<JoinTimes> {
   await page.goto(`/@${handle}`);

@@ -9,19 +9,10 @@ import {
   PICTURE,
   test,
 } from './harness';
+import { quantile, row } from './quantiles';
 
 const WATCH_MS = Number(process.env.LATENCY_SECONDS ?? 60) * 1000;
 const LOADS = Number(process.env.LATENCY_JOINS ?? 5);
-
-function quantile(values: number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
-}
-
-function row(name: string, values: number[]): string {
-  const at = (share: number) => quantile(values, share).toFixed(0).padStart(6);
-  return `${name.padEnd(34)} min${at(0)}  p50${at(0.5)}  p95${at(0.95)}  max${at(1)} ms  (${values.length})`;
-}
 
 /** When the page had loaded, in milliseconds of its life. */
 function loadedAt(): number {

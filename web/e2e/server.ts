@@ -14,12 +14,12 @@ const CONFIG = `
 listen = "127.0.0.1:0"
 admin = false
 
+[rtmp]
+listen = "127.0.0.1:0"
+
 [media]
 bind = "127.0.0.1"
 port = 0
-
-[rtmp]
-listen = "off"
 `;
 
 export class Server {
@@ -54,6 +54,15 @@ export class Server {
 
   get output(): string {
     return this.#output.join('');
+  }
+
+  /** Where it takes publishers by RTMP. */
+  async rtmp(): Promise<string> {
+    for (;;) {
+      const port = /\(RTMP\) +port (\d+)/.exec(this.output)?.[1];
+      if (port) return `rtmp://127.0.0.1:${port}/live`;
+      await once(this.#process.stdout ?? this.#process, 'data');
+    }
   }
 
   /** Freezes or thaws the process, as a cut network does to everybody at once. */
