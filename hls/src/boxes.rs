@@ -49,6 +49,26 @@ pub(crate) struct Sample {
     pub(crate) size: u32,
 }
 
+impl Sample {
+    /// The same in ticks of another length.
+    pub(crate) fn in_ticks(self, from: u32, to: u32) -> Self {
+        let scaled = |ticks: u64| {
+            let scaled = u128::from(ticks) * u128::from(to) / u128::from(from.max(1));
+            u64::try_from(scaled).unwrap_or(u64::MAX)
+        };
+        let dts = scaled(self.dts);
+        // Ends are rounded, not lengths, so that nothing adds up.
+        let end = scaled(self.dts.saturating_add(u64::from(self.duration)));
+        let offset = i64::from(self.offset) * i64::from(to) / i64::from(from.max(1));
+        Self {
+            dts,
+            duration: u32::try_from(end.saturating_sub(dts)).unwrap_or(u32::MAX),
+            offset: i32::try_from(offset).unwrap_or_default(),
+            ..self
+        }
+    }
+}
+
 /// `sample_is_non_sync_sample` (§8.8.3.1).
 const NON_SYNC: u32 = 0x0001_0000;
 

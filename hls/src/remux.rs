@@ -34,9 +34,6 @@ pub enum RemuxError {
         /// What is wrong with it.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The tracks change in a way that one MP4 cannot tell.
-    #[error("the number of ticks a second changes within the recording")]
-    Timescale,
     /// There is nothing in it.
     #[error("there is nothing to write")]
     Nothing,
@@ -247,25 +244,26 @@ impl Written {
             }
             let Some(track) = &now else { continue };
             let written = written.get_or_insert_with(|| Self::new(track.clone()));
-            if track.timescale != written.track.timescale {
-                return Err(RemuxError::Timescale);
-            }
             let path = source.folder.join(&segment.name);
             let file = read(&path, segment.size_bytes)?;
-            let samples = track
+            let mut samples = track
                 .samples(&file)
                 .map_err(|error| malformed(&path, error))?;
+            // Sound of another rate has ticks of its own; those of a track are as its first.
+            let ticks = written.track.timescale;
+            if track.timescale != ticks {
+                let own = samples.into_iter();
+                samples = own
+                    .map(|sample| sample.in_ticks(track.timescale, ticks))
+                    .collect();
+            }
             let Some((stretch, found)) = timeline.find(start(segment)) else {
                 continue;
             };
             let is_same = |last: &Mapping| last.init == segment.init && last.stretch == stretch;
             let shift = match mapping.as_ref().filter(|last| is_same(last)) {
                 Some(last) => last.shift,
-                None => shift(
-                    &samples,
-                    track.timescale,
-                    start(segment) - found.from + found.at,
-                ),
+                None => written.shift(&samples, start(segment) - found.from + found.at),
             };
             mapping = Some(Mapping {
                 init: segment.init.clone(),
@@ -308,14 +306,38 @@ impl Written {
         }
     }
 
+    /// What lets the first sample be shown at that time. The offset of the very first is not played.
+    fn shift(&self, samples: &[Sample], at: Duration) -> i64 {
+        let ticks = at.as_nanos() * u128::from(self.track.timescale) / 1_000_000_000;
+        let ticks = i64::try_from(ticks).unwrap_or(i64::MAX);
+        let Some(first) = samples.first() else {
+            return ticks;
+        };
+        let skipped = self
+            .samples
+            .first()
+            .map_or(first.offset, |very| very.offset);
+        let shown = i64::try_from(first.dts).unwrap_or(i64::MAX);
+        let shown = shown.saturating_add(i64::from(first.offset) - i64::from(skipped));
+        ticks.saturating_sub(shown)
+    }
+
     fn place(&mut self, sample: &Sample, shift: i64) {
         let wanted = sample.dts.saturating_add_signed(shift);
-        // Rounding may let two runs overlap by a tick or two; decoding times only rise.
+        // Rounding may let two runs overlap by a tick or two, and an encoder that decodes earlier before
+        // it shows by more than that; decoding times only rise.
         let least = self.samples.last().map_or(0, |last| last.dts + 1);
+        let dts = wanted.max(least);
+        let late = i32::try_from(dts - wanted).unwrap_or(i32::MAX);
+        let offset = match sample.offset {
+            // It is shown when it was to be shown, all the same.
+            1.. => sample.offset.saturating_sub(late).max(0),
+            offset => offset,
+        };
         self.samples.push(Placed {
-            dts: wanted.max(least),
+            dts,
             duration: sample.duration,
-            offset: sample.offset,
+            offset,
             size: sample.size,
             is_sync: sample.is_sync,
         });
@@ -382,14 +404,6 @@ fn read_track(path: &Path) -> Result<Track, RemuxError> {
         source,
     })?;
     Track::read(&init).map_err(|error| malformed(path, error))
-}
-
-/// What brings the first sample to that time.
-fn shift(samples: &[Sample], timescale: u32, at: Duration) -> i64 {
-    let ticks = at.as_nanos() * u128::from(timescale) / 1_000_000_000;
-    let ticks = i64::try_from(ticks).unwrap_or(i64::MAX);
-    let first = samples.first().map_or(0, |first| first.dts);
-    ticks.saturating_sub(i64::try_from(first).unwrap_or(i64::MAX))
 }
 
 fn rescaled(ticks: u64, from: u32, to: u32) -> u64 {

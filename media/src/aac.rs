@@ -101,6 +101,8 @@ pub(crate) struct Passed {
 
 /// Time that is told may be so far from what the frames before say.
 const LARGEST_JITTER: Duration = Duration::from_millis(30);
+/// What whole milliseconds differ by, on either side.
+const ROUNDING: Duration = Duration::from_millis(2);
 
 impl Passed {
     /// Takes a frame, which may be the first of another kind; none where it would be heard at the same
@@ -136,10 +138,22 @@ impl Passed {
             if told < next {
                 return None;
             }
-            (self.since, self.frames, next) = (told, 0, told);
+            self.skip(told);
+            next = self.since + length(self.frames, self.header.rate);
         }
         self.frames += 1;
         Some(next)
+    }
+
+    /// Goes on at that time, in even time where whole frames are missing.
+    fn skip(&mut self, told: Duration) {
+        let samples = told.saturating_sub(self.since).as_nanos() * u128::from(self.header.rate);
+        let frame = u128::from(FRAME) * 1_000_000_000;
+        self.frames = u64::try_from((samples + frame / 2) / frame).unwrap_or(u64::MAX);
+        let even = self.since + length(self.frames, self.header.rate);
+        if told.abs_diff(even) > ROUNDING {
+            (self.since, self.frames) = (told, 0);
+        }
     }
 }
 
@@ -173,6 +187,16 @@ mod tests {
     fn whole_milliseconds_become_even_time() {
         let mut passed = passed(44_100);
         for number in 0..100_000_u64 {
+            let told = ms(number * 1_024 * 1_000 / 44_100);
+            let right = Duration::from_nanos(number * 1_024 * 10_000_000 / 441);
+            assert_eq!(passed.place(told), Some(right), "frame {number}");
+        }
+    }
+
+    #[test]
+    fn frames_that_are_missing_leave_the_others_in_even_time() {
+        let mut passed = passed(44_100);
+        for number in (0..1_000_u64).filter(|number| number % 100 < 95) {
             let told = ms(number * 1_024 * 1_000 / 44_100);
             let right = Duration::from_nanos(number * 1_024 * 10_000_000 / 441);
             assert_eq!(passed.place(told), Some(right), "frame {number}");

@@ -266,6 +266,24 @@ mod tests {
     }
 
     #[test]
+    fn another_kind_of_sound_still_ends_where_the_picture_does() {
+        let mut cutter = Cutter::new(LENGTHS);
+        let length = Duration::from_millis(20);
+        cutter.follow(Duration::from_secs(2));
+        let mut ends = Vec::new();
+        for number in 0..150 {
+            let pts = length * number;
+            if number == 40 {
+                cutter.begin_segment();
+            }
+            if cutter.sound(pts, length, false) == Cut::Segment {
+                ends.push(pts);
+            }
+        }
+        assert_eq!(ends, [Duration::from_secs(2)]);
+    }
+
+    #[test]
     fn sound_alone_makes_segments_of_its_own() {
         let mut cutter = Cutter::new(LENGTHS);
         let length = Duration::from_nanos(21_333_333);

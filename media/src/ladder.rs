@@ -73,8 +73,7 @@ impl Rungs {
 
     /// Returns whether every rung had room for what was decoded.
     fn try_take(&mut self, unit: Unit) -> Result<bool, String> {
-        let dts = unit.dts.min(unit.pts);
-        let goes_on = |run: &Run| dts > run.last;
+        let goes_on = |run: &Run| unit.dts > run.last;
         if !self.run.as_ref().is_some_and(goes_on) {
             if !unit.keyframe {
                 return Ok(true);
@@ -88,7 +87,7 @@ impl Rungs {
         let Some(run) = &mut self.run else {
             return Ok(true);
         };
-        run.last = dts;
+        run.last = unit.dts;
         if unit.keyframe {
             run.key_due = Some(unit.pts);
         }
@@ -254,7 +253,7 @@ impl Decoder {
         let mut buffer = gst::Buffer::from_slice(unit.bytes);
         if let Some(buffer) = buffer.get_mut() {
             buffer.set_pts(clock_time(unit.pts));
-            buffer.set_dts(clock_time(unit.dts.min(unit.pts)));
+            buffer.set_dts(clock_time(unit.dts));
             if !unit.keyframe {
                 buffer.set_flags(gst::BufferFlags::DELTA_UNIT);
             }

@@ -44,8 +44,9 @@ pub struct Unit {
     pub codec: Codec,
     /// When it is shown or heard, since the stream's zero. One clock for all tracks.
     pub pts: Duration,
-    /// When it is decoded, on the same clock: it rises within a track, and is never after `pts`. The
-    /// two differ where pictures are sent in another order than that in which they are shown.
+    /// When it is decoded, on the same clock: it is never after `pts`, and rises from one unit of a
+    /// track to the next, unless another encoder takes over. The two differ where pictures are sent in
+    /// another order than that in which they are shown.
     pub dts: Duration,
     /// Whether decoding can begin here.
     pub keyframe: bool,

@@ -4,9 +4,9 @@
 //! fits into its part.
 //!
 //! Where pictures are shown in another order than they are decoded, all that players are told of parts
-//! and segments is by the time of decoding plus a lead: by how much later the key frame was shown with
-//! which the initialisation began. So a segment begins when its first picture is shown, and durations
-//! add up.
+//! and segments is by their place: the time of decoding plus a lead, which is by how much later the key
+//! frame is shown with which the initialisation begins. So a segment begins when its first picture is
+//! shown, durations add up, and encoders of different leads follow each other without overlap.
 
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
@@ -33,22 +33,26 @@ pub(crate) struct Pictures {
     cutter: Cutter,
     pub(crate) timeline: Timeline,
     /// The newest picture.
-    held: Option<Sample>,
+    held: Option<Held>,
     /// How long the one before lasted.
     step: Duration,
-    /// What is between the decoding of a picture and its place in the rendition.
+    /// What is between the decoding of a picture and its place.
     lead: Duration,
-    /// How far the rendition is in this run.
-    end: Duration,
     /// The run that its muxer was opened in last.
     pub(crate) run: Option<u32>,
     out: SyncSender<FromWorker>,
 }
 
+#[derive(Debug)]
+struct Held {
+    sample: Sample,
+    place: Duration,
+}
+
 /// How long a picture lasts that is the only one of its run.
 const ALONE: Duration = Duration::from_millis(33);
-/// The last picture of an initialisation lasts at least so long.
-const LEAST: Duration = Duration::from_millis(1);
+/// No picture is shown longer after it was decoded: what is told otherwise makes no sense.
+pub(crate) const LONGEST_LEAD: Duration = Duration::from_secs(10);
 
 impl Pictures {
     pub(crate) fn new(track: u8, lengths: Lengths, out: SyncSender<FromWorker>) -> Self {
@@ -64,7 +68,6 @@ impl Pictures {
             held: None,
             step: ALONE,
             lead: Duration::ZERO,
-            end: Duration::ZERO,
             run: None,
             out,
         }
@@ -77,12 +80,26 @@ impl Pictures {
 
     /// How far it is.
     pub(crate) fn newest(&self) -> Option<Duration> {
-        self.held.as_ref().map(|held| self.place(held.dts))
+        self.held.as_ref().map(|held| held.place)
     }
 
-    /// Where in the rendition a picture is that is decoded then.
-    pub(crate) fn place(&self, dts: Duration) -> Duration {
-        dts + self.lead
+    /// What is between the decoding of this unit, which is shown so much later, and its place.
+    pub(crate) fn lead(&mut self, offset: Duration, unit: &Unit) -> Duration {
+        if unit.keyframe && self.is_other(unit) {
+            self.lead = offset.min(LONGEST_LEAD);
+        }
+        self.lead
+    }
+
+    /// Whether another initialisation begins with this key frame.
+    fn is_other(&self, unit: &Unit) -> bool {
+        let size = unit.size.unwrap_or(self.size);
+        if self.muxer.is_none() || unit.codec != self.codec || size != self.size {
+            return true;
+        }
+        let picture = coding::take_apart(unit.codec, &unit.bytes);
+        let parameters = picture.and_then(|picture| picture.parameters);
+        parameters.is_some() && parameters != self.parameters
     }
 
     /// A JPEG of the newest picture, if it is a key frame.
@@ -90,7 +107,8 @@ impl Pictures {
     /// # Errors
     /// In words.
     pub(crate) fn thumbnail(&self) -> Result<Option<Thumbnail>, String> {
-        let key = self.held.as_ref().filter(|held| held.independent);
+        let newest = self.held.as_ref().map(|held| &held.sample);
+        let key = newest.filter(|newest| newest.independent);
         let made = key.zip(self.parameters.as_ref()).map(|(key, parameters)| {
             let decoder = parameters.decoder();
             let jpeg = thumbnail(decoder, &self.caps, key.bytes.clone(), self.size)?;
@@ -99,12 +117,12 @@ impl Pictures {
         made.transpose()
     }
 
-    /// Takes an access unit of that run. Returns whether a segment begins with it.
+    /// Takes an access unit of that run, which has that place. Returns whether a segment begins with it.
     ///
     /// # Errors
     /// In words; it goes on at the next key frame.
-    pub(crate) fn take(&mut self, unit: &Unit, run: u32) -> Result<bool, String> {
-        let taken = self.try_take(unit, run);
+    pub(crate) fn take(&mut self, unit: &Unit, place: Duration, run: u32) -> Result<bool, String> {
+        let taken = self.try_take(unit, place, run);
         if taken.is_err() {
             self.muxer = None;
             self.held = None;
@@ -112,55 +130,49 @@ impl Pictures {
         taken
     }
 
-    fn try_take(&mut self, unit: &Unit, run: u32) -> Result<bool, String> {
+    fn try_take(&mut self, unit: &Unit, place: Duration, run: u32) -> Result<bool, String> {
         if unit.codec != self.codec {
             // Another encoder: it begins with a key frame, in the same time.
-            self.push_held(self.beginning(unit))?;
+            self.push_held(place)?;
             self.close();
             (self.codec, self.parameters) = (unit.codec, None);
         }
         let picture = coding::take_apart(unit.codec, &unit.bytes).ok_or("VP8 is not packaged")?;
-        self.note(picture.parameters, unit)?;
+        self.note(picture.parameters, unit, place)?;
         if picture.sample.is_empty() {
             return Ok(false);
         }
         let opens = self.muxer.is_none();
-        if opens && !(unit.keyframe && self.open(unit, run)?) {
+        if opens && !(unit.keyframe && self.open(run)?) {
             return Ok(false);
         }
-        let place = self.place(unit.dts);
         self.push_held(place)?;
         let cut = self.cutter.picture(place, unit.keyframe);
         if let Some(muxer) = &mut self.muxer {
             muxer.cut(cut, unit.dts)?;
         }
-        self.held = Some(Sample {
+        let sample = Sample {
             bytes: picture.sample,
             pts: unit.pts,
             dts: unit.dts,
             independent: unit.keyframe,
-        });
-        Ok(opens || cut == Cut::Segment)
-    }
-
-    /// Where another initialisation begins, with this unit: when it is shown, but never before the end
-    /// of what was, of which another encoder may have held back more.
-    fn beginning(&self, unit: &Unit) -> Duration {
-        let shown = match unit.keyframe {
-            true => unit.pts,
-            false => self.place(unit.dts),
         };
-        let newest = self.newest().map(|newest| newest + LEAST);
-        shown.max(newest.unwrap_or(self.end))
+        self.held = Some(Held { sample, place });
+        Ok(opens || cut == Cut::Segment)
     }
 
     /// Notes parameter sets and size. With others, what was ends where the new begins: the next key
     /// frame has an initialisation of its own, in the same time.
-    fn note(&mut self, parameters: Option<Parameters>, unit: &Unit) -> Result<(), String> {
+    fn note(
+        &mut self,
+        parameters: Option<Parameters>,
+        unit: &Unit,
+        place: Duration,
+    ) -> Result<(), String> {
         let parameters = parameters.or_else(|| self.parameters.clone());
         let size = unit.size.unwrap_or(self.size);
         if parameters != self.parameters || size != self.size {
-            self.push_held(self.beginning(unit))?;
+            self.push_held(place)?;
             self.close();
             (self.parameters, self.size) = (parameters, size);
         }
@@ -173,20 +185,18 @@ impl Pictures {
             return Ok(());
         };
         if self.cutter.ends_before_last(until) {
-            muxer.cut(Cut::Part, held.dts)?;
+            muxer.cut(Cut::Part, held.sample.dts)?;
         }
-        self.step = until.saturating_sub(held.dts + self.lead);
-        self.end = until;
-        muxer.push(held, self.step)
+        self.step = until.saturating_sub(held.place);
+        muxer.push(held.sample, self.step)
     }
 
-    /// Opens a muxer for what begins with that unit, if parameters and size are known.
-    fn open(&mut self, unit: &Unit, run: u32) -> Result<bool, String> {
+    /// Opens a muxer, if parameters and size are known.
+    fn open(&mut self, run: u32) -> Result<bool, String> {
         let (Some(parameters), (1.., 1..)) = (&self.parameters, self.size) else {
             return Ok(false);
         };
         let (width, height) = self.size;
-        let lead = self.beginning(unit).saturating_sub(unit.dts);
         let caps = parameters.caps(self.size);
         let label = Label {
             track: self.track,
@@ -196,12 +206,11 @@ impl Pictures {
                 height: height.into(),
             },
             discontinuity: self.run.is_some_and(|last| last != run),
-            lead,
+            lead: self.lead,
         };
         let muxer = Muxer::open(parameters.muxer(), &caps, label, self.out.clone());
         let muxer = muxer.map_err(|error| format!("the picture cannot be packaged: {error}"))?;
         self.muxer = Some(muxer);
-        self.lead = lead;
         self.caps = caps;
         self.run = Some(run);
         // What ended before the new initialisation is complete.
@@ -219,7 +228,6 @@ impl Pictures {
         self.close();
         self.timeline.begin_anew();
         self.step = ALONE;
-        self.end = Duration::ZERO;
         pushed
     }
 

@@ -1,8 +1,8 @@
 //! [`Timeline`]: time that only rises, whatever arrives.
 //!
 //! A muxer believes what it is told: a step back makes garbage, a gap a picture that stands. Both
-//! end the run instead, and a new one begins with a discontinuity. The time of pictures is that of
-//! their decoding, as that of showing them goes back and forth.
+//! end the run instead, and a new one begins with a discontinuity. The time of pictures is their place
+//! ([`crate::pictures`]), as that of showing them goes back and forth.
 
 use std::time::Duration;
 

@@ -12,9 +12,12 @@
 mod checker;
 mod codecs;
 mod cost;
+mod encoded;
 mod faults;
 mod opus;
+mod passed;
 mod renditions;
+mod reordered;
 mod sandbox;
 mod stage;
 mod thumbnails;

@@ -7,12 +7,13 @@ use bytes::Bytes;
 use media::{Codec, OpusJob, Transcoder, Unit};
 use tokio::sync::mpsc;
 
+use crate::encoded;
 use crate::stage::{ms, through, worker};
 
 const TRACK: u8 = 3;
 
 /// Three seconds of a beep at the beginning of each second, as ADTS frames and their times.
-fn aac(rate: u32, layout: &str) -> Vec<(Duration, Bytes)> {
+pub(crate) fn aac(rate: u32, layout: &str) -> Vec<(Duration, Bytes)> {
     let mut command = Command::new("ffmpeg");
     let beep = format!("aevalsrc=exprs=0.5*sin(2*PI*1000*t)*lt(mod(t\\,1)\\,0.1):s={rate}:d=3");
     command
@@ -20,19 +21,14 @@ fn aac(rate: u32, layout: &str) -> Vec<(Duration, Bytes)> {
         .args(["-af", &format!("aformat=channel_layouts={layout}")])
         .args(["-c:a", "aac", "-b:a", "96k", "-f", "adts", "-"]);
     let stream = through(command, Vec::new());
-    let mut rest = &stream[..];
-    let mut frames = Vec::new();
-    while rest.len() > 7 {
-        let length =
-            usize::from(rest[3] & 3) << 11 | usize::from(rest[4]) << 3 | usize::from(rest[5] >> 5);
-        let (frame, after) = rest.split_at(length);
-        let number = u32::try_from(frames.len()).unwrap();
-        // As RTMP has them: whole milliseconds.
-        let at = ms(u64::from(number) * 1_024 * 1_000 / u64::from(rate));
-        frames.push((at, Bytes::copy_from_slice(frame)));
-        rest = after;
-    }
+    let frames = (0..).zip(encoded::frames(&stream));
     frames
+        .map(|(number, frame)| {
+            // As RTMP has them: whole milliseconds.
+            let at: u64 = number * 1_024 * 1_000 / u64::from(rate);
+            (ms(at), frame)
+        })
+        .collect()
 }
 
 /// What it becomes, from that time on, fed twice as fast as it plays.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -144,9 +145,23 @@ pub(crate) struct Stage {
 impl Stage {
     /// With these tracks, each watched by a player.
     pub(crate) async fn new(tracks: &[u8]) -> Self {
+        Self::with(tracks, hls::Config::default()).await
+    }
+
+    /// With these tracks, which are recorded there.
+    pub(crate) async fn recording(tracks: &[u8], folder: &Path) -> Self {
+        let config = hls::Config {
+            folder: Some(folder.to_owned()),
+            keep: true,
+            ..hls::Config::default()
+        };
+        Self::with(tracks, config).await
+    }
+
+    async fn with(tracks: &[u8], renditions: hls::Config) -> Self {
         // What a media-worker dies of stands in the log.
         let _ = tracing_subscriber::fmt().with_test_writer().try_init();
-        let origin = Origin::new(hls::Config::default(), "");
+        let origin = Origin::new(renditions, "");
         let (made, thumbnails) = mpsc::channel(16);
         let mut stage = Self {
             packager: Arc::new(Packager::start(config(), origin.clone(), made)),

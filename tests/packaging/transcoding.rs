@@ -8,6 +8,7 @@ use loadtest::clip;
 use media::{Codec, Ladder, Rung, Transcoder, Unit};
 use tokio::sync::mpsc;
 
+use crate::encoded;
 use crate::stage::{Clip, LARGE, PICTURE, ms, through, worker};
 
 const LOWER: u8 = 7;
@@ -165,6 +166,7 @@ fn check(source: &[Unit], made: &BTreeMap<u8, Vec<Unit>>) {
             units.is_sorted_by(|one, next| one.pts < next.pts),
             "times rise"
         );
+        assert!(units.iter().all(|unit| unit.dts == unit.pts));
         let times = units.iter().map(|unit| unit.pts);
         for pts in times {
             let nearest = source.iter().map(|unit| unit.pts.abs_diff(pts)).min();
@@ -189,6 +191,29 @@ async fn h264_becomes_every_size_with_key_frames_where_the_source_has_them() {
     let source = h264().await;
     let made = stage.run(&source).await;
     check(&source, &made);
+}
+
+/// Its own size is among them.
+#[tokio::test]
+async fn b_frames_become_pictures_that_are_shown_as_they_are_decoded() {
+    let flv = tokio::task::spawn_blocking(encoded::flv).await.unwrap();
+    let source = encoded::pictures(&flv, Codec::H264, ms(5_000));
+    assert_eq!(source[0].size, Some((SIZES[0].1, SIZES[0].2)));
+    assert!(!source.is_sorted_by_key(|unit| unit.pts));
+    let mut stage = Stage::new(Codec::H264).await;
+    let made = stage.run(&source).await;
+    check(&source, &made);
+    // Nothing is lost but what a decoder holds back at the end.
+    for (track, ..) in SIZES {
+        assert!(made[&track].len() > 150, "{}", made[&track].len());
+    }
+    // Time that goes back lets that out, and begins anew.
+    let again = stage.run(&source).await;
+    let rest = again[&LOWER]
+        .iter()
+        .take_while(|unit| unit.pts > ms(10_000));
+    let (rest, count) = (rest.clone().count(), again[&LOWER].len());
+    assert!(rest <= 4 && count - rest > 150, "{rest} of {count}");
 }
 
 #[tokio::test]

@@ -49,6 +49,9 @@ struct OnAir {
     tracks: IngestTracks,
     pace: Pace,
     reordering: Reordering,
+    /// How far behind their presentation pictures are decoded, by their times: negative composition
+    /// times are those of an encoder that counts decoding from elsewhere.
+    lead: Duration,
     sound: Option<Sound>,
 }
 
@@ -187,6 +190,12 @@ impl<'a> Publishing<'a> {
             tracks,
             pace,
             reordering: Reordering::default(),
+            lead: units
+                .iter()
+                .filter_map(Media::picture)
+                .map(lag)
+                .max()
+                .unwrap_or_default(),
             sound: None,
         };
         for unit in units {
@@ -256,6 +265,11 @@ impl<'a> Publishing<'a> {
             on_air.ingest.push_opus(unit.pts, unit.bytes);
         }
     }
+}
+
+/// How much later a picture is decoded than shown, by its times.
+fn lag(picture: &VideoUnit) -> Duration {
+    picture.dts.saturating_sub(picture.pts)
 }
 
 fn ended() -> Refusal {
@@ -354,13 +368,20 @@ impl OnAir {
     }
 
     fn take(&mut self, tools: &Tools, media: Media, now: Duration) {
-        let time = self.pace.place(media.time(), now);
+        if let Some(picture) = media.picture() {
+            self.lead = self.lead.max(lag(picture));
+        }
+        let time = match &media {
+            Media::Video(unit) => unit.dts.saturating_sub(self.lead),
+            Media::Audio(unit) => unit.pts,
+        };
+        let (told, time) = (time, self.pace.place(time, now));
         match media {
             Media::Video(unit) => {
                 let reordered = self.reordering.observe(&unit);
                 self.ingest.push_video(Picture {
                     dts: time,
-                    pts: time + unit.pts.saturating_sub(unit.dts),
+                    pts: time + unit.pts.saturating_sub(told),
                     keyframe: unit.keyframe,
                     reordered,
                     bytes: unit.bytes,
