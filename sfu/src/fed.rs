@@ -5,7 +5,7 @@
 //! ([`crate::packetise`]). The publisher holds the [`Line`], who feeds it only looks at it: so each of
 //! them sees when the other is gone.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -34,6 +34,8 @@ pub(crate) struct Line {
     waiting: AtomicUsize,
     /// Whether one was lost since the last that found room.
     has_lost: AtomicBool,
+    /// All that were.
+    lost: AtomicU64,
 }
 
 /// An access unit on its way.
@@ -115,6 +117,7 @@ impl Door {
     pub(crate) fn note_loss(&self) {
         if let Some(line) = self.line.upgrade() {
             line.has_lost.store(true, Ordering::Relaxed);
+            line.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
@@ -123,6 +126,11 @@ impl Line {
     /// Whether nobody feeds it any more.
     pub(crate) fn is_left(line: &Arc<Self>) -> bool {
         Arc::weak_count(line) == 0
+    }
+
+    /// Units that were lost on the way.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
     }
 }
 
@@ -161,6 +169,7 @@ mod tests {
         assert_eq!(waiting.len(), MOST_WAITING);
         assert!(unit().is_none() && unit().is_none());
         door.note_loss();
+        assert_eq!(line.dropped(), 1);
         waiting.pop();
         let told: Vec<_> = (0..2)
             .map(|_| unit().map(|unit| unit.is_after_loss))

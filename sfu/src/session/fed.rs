@@ -23,6 +23,8 @@ use crate::video::{self, VideoCodec};
 #[derive(Debug)]
 pub(super) struct Ingesting {
     line: Arc<Line>,
+    /// When something after a loss came.
+    lost_at: Option<Instant>,
     video: Numbers,
     audio: Numbers,
 }
@@ -71,6 +73,7 @@ impl Publisher {
         }
         publisher.ingesting = Some(Ingesting {
             line,
+            lost_at: None,
             video: Numbers::new(),
             audio: Numbers::new(),
         });
@@ -104,6 +107,9 @@ impl Publisher {
         let facts: Vec<_> = payloads.iter().map(inspect).collect();
         let begins = !is_video || facts.iter().any(|facts| facts.starts_keyframe);
         let count = payloads.len();
+        if let Some(ingesting) = self.ingesting.as_mut().filter(|_| unit.is_after_loss) {
+            ingesting.lost_at = Some(now);
+        }
         let Some(numbers) = self.numbers(unit.source) else {
             return;
         };
@@ -155,6 +161,13 @@ impl Publisher {
             Source::Video(_) => &mut ingesting.video,
             Source::Audio => &mut ingesting.audio,
         })
+    }
+}
+
+impl Ingesting {
+    /// How many access units found no room, and when that was last seen.
+    pub(super) fn dropping(&self) -> (u64, Option<Instant>) {
+        (self.line.dropped(), self.lost_at)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::bits::BitReader;
 use super::nal::{UnitFacts, chroma_subsampling, crop, is_first_slice, length_prefixed, merge};
-use super::{PayloadFacts, plausible};
+use super::{PayloadFacts, Profile, plausible};
 
 /// Reads one payload by the type of its first byte (RFC 6184 §5.4).
 pub(super) fn inspect(payload: &[u8]) -> PayloadFacts {
@@ -57,13 +57,11 @@ fn fragment(indicator: u8, rest: &[u8]) -> Option<UnitFacts> {
 /// `header` is the NAL unit header (RFC 6184 §1.3), `body` what follows it, perhaps cut.
 fn unit_facts(header: u8, body: &[u8]) -> UnitFacts {
     let kind = header & TYPE;
+    let sps = (kind == SPS).then_some(body);
     UnitFacts {
         starts_keyframe: kind == SPS || kind == IDR_SLICE && is_first_slice(body),
-        size: if kind == SPS {
-            picture_size(body)
-        } else {
-            None
-        },
+        size: sps.and_then(picture_size),
+        profile: sps.and_then(profile),
         is_needed: is_needed(header),
     }
 }
@@ -76,6 +74,16 @@ fn is_needed(header: u8) -> Option<bool> {
         6 | 9..=12 => None,
         _ => Some(true),
     }
+}
+
+/// The first three bytes of `seq_parameter_set_data()`, none of which can be escaped.
+fn profile(sps: &[u8]) -> Option<Profile> {
+    let &[idc, constraints, level_idc] = sps.first_chunk::<3>()?;
+    Some(Profile::H264 {
+        idc,
+        constraints,
+        level_idc,
+    })
 }
 
 /// Size after cropping, from `seq_parameter_set_data()` (H.264 §7.3.2.1.1).
@@ -220,6 +228,16 @@ mod tests {
         assert_eq!(size_of(stap), Some((640, 360)));
         let stap = "18001b 67640028acd940780227e5c044000003000400000300f03c60c658 000668ebe3cb22c0";
         assert_eq!(size_of(stap), Some((1920, 1080)));
+    }
+
+    #[test]
+    fn profile_is_that_of_the_parameter_set() {
+        let named = |stap: &str| inspect(&hex(stap)).profile.unwrap().to_string();
+        let stap = "18001b 67640028acd940780227e5c044000003000400000300f03c60c658 000668ebe3cb22c0";
+        assert_eq!(named(stap), "High, level 4.0");
+        let stap = "180019 6742c01fd9005005bb0110000003001000000303c0f1832480 000568cb83cb20";
+        assert_eq!(named(stap), "Constrained Baseline, level 3.1");
+        assert_eq!(inspect(&hex("6588842100")).profile, None);
     }
 
     #[test]
