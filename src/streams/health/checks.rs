@@ -90,8 +90,8 @@ pub(super) fn checks(stats: &StreamStats, age: Duration) -> Vec<Check> {
     if let Some(layer) = sent_layers(stats).find(|layer| layer.active) {
         checks.extend([
             size(layer),
-            frame_rate(layer, age),
-            bitrate(stats, layer, age),
+            frame_rate(layer, lately(layer, stats, age)),
+            bitrate(stats, layer, lately(layer, stats, age)),
             key_frames(layer, stats.publisher.as_ref(), age),
             b_frames(layer),
         ]);
@@ -163,13 +163,13 @@ fn size(layer: &LayerStats) -> Check {
     line(CheckState::Ok, value)
 }
 
-fn frame_rate(layer: &LayerStats, age: Duration) -> Check {
+fn frame_rate(layer: &LayerStats, lately: Option<Lately>) -> Check {
     let line = |state, value| Check::new(CheckName::FrameRate, state, value);
-    let now = format!("{:.0} fps", layer.fps);
-    let Some(lately) = settled(layer, age) else {
-        return line(CheckState::Ok, now);
+    let Some(lately) = lately else {
+        return line(CheckState::Ok, format!("{:.0} fps", layer.fps));
     };
     let (least, most) = (lately.least_fps, lately.most_fps);
+    let now = format!("{:.0} fps", f64::midpoint(least, most));
     if most > MANY_FRAMES {
         return line(CheckState::Warn, now).advise(
             "many devices cannot keep up with more than 60 frames a second; set the encoder to 60 \
@@ -192,10 +192,10 @@ fn frame_rate(layer: &LayerStats, age: Duration) -> Check {
     line(CheckState::Ok, now)
 }
 
-fn bitrate(stats: &StreamStats, largest: &LayerStats, age: Duration) -> Check {
+fn bitrate(stats: &StreamStats, largest: &LayerStats, lately: Option<Lately>) -> Check {
     let line = |state, value| Check::new(CheckName::Bitrate, state, value);
     let now = words::rate(total_bitrate(stats));
-    if let Some(lately) = settled(largest, age) {
+    if let Some(lately) = lately {
         let (least, most) = (lately.least_bitrate, lately.most_bitrate);
         if most > SMALL_BITRATE && least * UNEVEN_BITRATE < most {
             let range = format!("{} to {}", words::rate(least), words::rate(most));
@@ -274,7 +274,7 @@ fn sound(audio: Option<&AudioStats>, age: Duration) -> Check {
 }
 
 fn delivery(by: &PublisherStats, age: Duration) -> Check {
-    let gap = by.longest_gap_ms.map(Duration::from_millis);
+    let gap = longest_gap(by);
     let loss = by.loss.unwrap_or_default();
     let line = |state| Check::new(CheckName::Delivery, state, arrival(by, gap));
     if loss >= HEAVY_LOSS {
@@ -328,9 +328,16 @@ pub(super) fn total_bitrate(stats: &StreamStats) -> u64 {
     layers.map(|layer| layer.bitrate).sum::<u64>() + audio.map_or(0, |audio| audio.bitrate)
 }
 
-/// How even a layer is, once it has found its pace.
-fn settled(layer: &LayerStats, age: Duration) -> Option<Lately> {
-    layer.lately.filter(|_| age >= SETTLED)
+/// How even a layer is, once it has found its pace. After a pause on the way in that would tell of
+/// the way, which has a line of its own, and not of the encoder.
+fn lately(layer: &LayerStats, stats: &StreamStats, age: Duration) -> Option<Lately> {
+    let gap = stats.publisher.as_ref().and_then(longest_gap);
+    let stalls = gap.is_some_and(|gap| gap >= LONG_GAP);
+    layer.lately.filter(|_| age >= SETTLED && !stalls)
+}
+
+fn longest_gap(by: &PublisherStats) -> Option<Duration> {
+    by.longest_gap_ms.map(Duration::from_millis)
 }
 
 impl Check {
@@ -463,6 +470,11 @@ mod tests {
         warns(CheckName::FrameRate, "unevenly", fps(12.0, 30.0));
         warns(CheckName::FrameRate, "few frames", fps(5.0, 5.5));
         warns(CheckName::FrameRate, "more than 60", fps(90.0, 120.0));
+        let stalled = check(CheckName::FrameRate, |s| {
+            fps(12.0, 30.0)(s);
+            s.publisher.as_mut().unwrap().longest_gap_ms = Some(1_400);
+        });
+        assert_eq!(stalled.0, CheckState::Ok, "the way is at fault");
         assert_eq!(
             check(CheckName::FrameRate, fps(24.5, 30.5)).0,
             CheckState::Ok
