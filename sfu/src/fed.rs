@@ -5,7 +5,7 @@
 //! ([`crate::packetise`]) and hands them to the tap as they are. The publisher holds the [`Line`], who
 //! feeds it only looks at it: so each of them sees when the other is gone.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -54,6 +54,8 @@ pub(crate) struct Handed {
 pub(crate) struct Line {
     /// Access units on their way.
     waiting: AtomicUsize,
+    /// How many were lost.
+    lost: AtomicU64,
 }
 
 /// An access unit on its way.
@@ -146,6 +148,9 @@ impl Door {
     /// A unit was lost.
     pub(crate) fn note_loss(&self) {
         self.has_lost.store(true, Ordering::Relaxed);
+        if let Some(line) = self.line.upgrade() {
+            line.lost.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -176,6 +181,11 @@ impl Line {
     /// Whether nobody feeds it any more.
     pub(crate) fn is_left(line: &Arc<Self>) -> bool {
         Arc::weak_count(line) == 0
+    }
+
+    /// Units that were lost on the way.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
     }
 }
 
@@ -215,6 +225,7 @@ mod tests {
         assert_eq!(waiting.len(), MOST_WAITING);
         assert!(unit().is_none() && unit().is_none());
         door.note_loss();
+        assert_eq!(line.dropped(), 1);
         waiting.pop();
         let told: Vec<_> = (0..2)
             .map(|_| unit().map(|unit| unit.is_after_loss))

@@ -53,6 +53,8 @@ pub use ids::{ParseIdError, SessionId, StreamId};
 pub use ingest::{Ingest, IngestTracks, IngestVideo, Picture};
 pub use made::MadeLayer;
 pub use sdp::ice_ufrag;
-pub use stats::{AudioStats, LayerStats, PublisherStats, SessionStats, StreamStats, Totals};
+pub use stats::{
+    AudioStats, Lately, LayerStats, PublisherStats, SessionStats, StreamStats, Totals,
+};
 pub use tap::{AccessUnit, Tap, TapCodec, TapTrack, Tapped, Track};
 pub use tcp::neighbourhood;

@@ -29,7 +29,7 @@ pub struct StreamStats {
 pub struct PublisherStats {
     /// Its session.
     pub session: String,
-    /// `udp` or `tcp`.
+    /// `udp` or `tcp`; `none` for one that is no peer, and whose media is handed over.
     pub transport: &'static str,
     /// Whether DTLS is up.
     pub connected: bool,
@@ -41,6 +41,13 @@ pub struct PublisherStats {
     pub connected_ms: u64,
     /// Milliseconds since the last media packet.
     pub media_age_ms: Option<u64>,
+    /// Longest time without media in the last ten seconds, in milliseconds.
+    pub longest_gap_ms: Option<u64>,
+    /// Access units of one that is no peer which found no room here. With one of the picture, all up
+    /// to the next key frame are lost.
+    pub dropped: u64,
+    /// Milliseconds since it went on after the last of them.
+    pub dropped_age_ms: Option<u64>,
     /// Whether a key frame request was ever followed by a key frame; unknown before the first.
     pub answers_pli: Option<bool>,
 }
@@ -52,6 +59,8 @@ pub struct LayerStats {
     pub rid: Option<String>,
     /// Codec name as in SDP.
     pub codec: String,
+    /// Profile and level in words, such as `High, level 4.1`, once the bit stream told.
+    pub profile: Option<String>,
     /// Width in pixels, from the bit stream.
     pub width: Option<u32>,
     /// Height in pixels, from the bit stream.
@@ -60,6 +69,8 @@ pub struct LayerStats {
     pub fps: f64,
     /// Bit/s over the last second.
     pub bitrate: u64,
+    /// How even that was in the last ten seconds; unknown at first.
+    pub lately: Option<Lately>,
     /// Milliseconds between the last two key frames.
     pub keyframe_interval_ms: Option<u64>,
     /// Packets received.
@@ -72,9 +83,28 @@ pub struct LayerStats {
     pub plis: u64,
     /// Whether packets came within the last second.
     pub active: bool,
+    /// Whether pictures come in another order than they are shown in. Told only where they do.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub b_frames: bool,
+    /// Whether no viewer gets it, for that reason.
+    #[serde(skip)]
+    pub withheld: bool,
     /// Whether the server makes it of what the publisher sends. Told only where it does.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub made: bool,
+}
+
+/// The least and the most of the last ten seconds, in steps of two.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Lately {
+    /// Bit/s.
+    pub least_bitrate: u64,
+    /// Bit/s.
+    pub most_bitrate: u64,
+    /// Frames a second.
+    pub least_fps: f64,
+    /// Frames a second.
+    pub most_fps: f64,
 }
 
 /// The audio track as it arrives.
@@ -84,6 +114,8 @@ pub struct AudioStats {
     pub codec: String,
     /// Bit/s over the last second.
     pub bitrate: u64,
+    /// The most bit/s of the last ten seconds, in steps of two; unknown at first.
+    pub peak_bitrate: Option<u64>,
     /// Packets received.
     pub packets: u64,
     /// Packets that never came.

@@ -326,8 +326,13 @@ fn in_words(event: &ViewerEvent, video_index: usize) -> (&'static str, Value) {
 }
 
 /// Layers by the index of the video section; one without a bit rate is not being sent.
+/// What the server does not hold back.
+fn viewable(stats: &StreamStats) -> impl Iterator<Item = &LayerStats> {
+    stats.layers.iter().filter(|layer| !layer.withheld)
+}
+
 fn layers(stats: &StreamStats, video_index: usize) -> Value {
-    let layers: Vec<Value> = stats.layers.iter().map(layer).collect();
+    let layers: Vec<Value> = viewable(stats).map(layer).collect();
     json!({ video_index.to_string(): layers })
 }
 

@@ -182,6 +182,8 @@ pub(crate) struct SessionFacts {
     pub(crate) remote_ufrag: Option<String>,
     /// SHA-256 of the `Authorization` that a viewer sent with its offer.
     pub(crate) credential: Option<String>,
+    /// How it publishes, if it does.
+    pub(crate) source: IngestSource,
     /// Index of the video section in the session's SDP.
     pub(crate) video_index: Option<usize>,
     /// Event streams that its viewer asked for.
@@ -209,6 +211,7 @@ impl SessionFacts {
             ice_tag: String::new(),
             remote_ufrag: None,
             credential: None,
+            source: IngestSource::Whip,
             video_index: None,
             subscriptions: events::Subscriptions::default(),
             over: CancellationToken::new(),
@@ -266,9 +269,20 @@ pub(crate) struct Ingest {
 /// The publisher's session as its owner sees it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct IngestPublisher {
+    pub(crate) source: IngestSource,
     pub(crate) connected: bool,
     pub(crate) flowing: bool,
     pub(crate) age: Duration,
+}
+
+/// How media comes from a publisher.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum IngestSource {
+    /// From a peer: a browser, OBS, any client of RFC 9725.
+    Whip,
+    /// Over a connection of its own.
+    Rtmp,
 }
 
 /// The last try to publish that came to nothing.

@@ -14,9 +14,9 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::health::{self, IngestState};
+use super::health::{self, Check, IngestState};
 use super::playback::HlsReport;
-use super::{ChannelState, Ingest, LiveChannel, Streams, schema, store};
+use super::{ChannelState, Ingest, IngestSource, LiveChannel, Streams, schema, store};
 use crate::accounts::{Asker, SignedIn};
 use crate::channels::{Channel, Channels};
 use crate::error::{ApiError, Problem};
@@ -92,12 +92,14 @@ struct IngestReport {
     state: IngestState,
     /// One line, such as `receiving 1280x720 H264 30 fps + Opus, 2.4 Mbit/s`.
     summary: String,
-    /// What is wrong and what to do.
+    /// What is wrong and what to do: the worst of it.
     problem: Option<String>,
+    /// What there is to say of the media, in an order fit for show; none while no media arrives.
+    checks: Vec<Check>,
     started_at: Option<Timestamp>,
     viewers: u32,
-    /// How the publisher sends.
-    source: &'static str,
+    /// How the publisher sends; null while nobody does.
+    source: Option<IngestSource>,
     /// Figures of the connection, the layers and the audio track.
     #[schema(value_type = Option<schema::StreamStats>)]
     stats: Option<StreamStats>,
@@ -226,15 +228,20 @@ async fn show_ingest(
         None => None,
     };
     let media_port = streams.sfu.media_addresses().first().map(|a| a.port());
-    let stream = ingest.stream;
-    let mut report = report(ingest, stats, media_port.unwrap_or_default());
-    report.problem = report
-        .problem
-        .or_else(|| streams.playback.problem(&channel.handle, stream?));
-    Ok(Json(report))
+    let packaging = ingest
+        .stream
+        .and_then(|stream| streams.playback.problem(&channel.handle, stream));
+    let checks = health::checks(ingest.publisher, stats.as_ref());
+    let port = media_port.unwrap_or_default();
+    let problem = health::problem(ingest.publisher, &checks, packaging, port);
+    Ok(Json(IngestReport {
+        problem,
+        checks,
+        ..report(ingest, stats)
+    }))
 }
 
-fn report(ingest: Ingest, stats: Option<StreamStats>, media_port: u16) -> IngestReport {
+fn report(ingest: Ingest, stats: Option<StreamStats>) -> IngestReport {
     let flowing = ingest.publisher.is_some_and(|by| by.flowing);
     let state = match (ingest.state, ingest.publisher) {
         (ChannelState::Reconnecting, _) => IngestState::Reconnecting,
@@ -245,10 +252,11 @@ fn report(ingest: Ingest, stats: Option<StreamStats>, media_port: u16) -> Ingest
     IngestReport {
         state,
         summary: health::summary(state, stats.as_ref()),
-        problem: health::problem(ingest.publisher, stats.as_ref(), media_port),
+        problem: None,
+        checks: Vec::new(),
         started_at: ingest.started_at,
         viewers: ingest.viewers,
-        source: "whip",
+        source: ingest.publisher.map(|by| by.source),
         stats,
         last_attempt: ingest.last_attempt.map(|attempt| FailedAttempt {
             at: attempt.at,

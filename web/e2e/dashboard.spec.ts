@@ -60,6 +60,13 @@ test('the dashboard tells within seconds what arrives, and ends it', async ({
       timeout: 30_000,
     },
   );
+  const health = dashboard.getByRole('list', { name: 'Health of the stream' });
+  await expect(health.getByRole('listitem')).toHaveCount(8);
+  await expect(health).toContainText(/Video, good: H264 [\w ]+, level \d\.\d/);
+  await expect(health).toContainText('B-frames, good: none');
+  await expect(health).toContainText(/On the way, [\w ]+: .*longest gap \d/);
+  const graph = dashboard.getByRole('img', { name: /^Bitrate, last 2 minutes: [\d.]+ .*[kM]bit\/s$/ });
+  await expect(graph).toBeVisible();
   await expectQuiet(dashboard);
   await look(dashboard, 'dashboard-live');
 

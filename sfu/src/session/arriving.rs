@@ -5,12 +5,14 @@ use std::time::{Duration, Instant};
 use str0m::media::Rid;
 use str0m::rtp::RtpPacket;
 
+use super::lately::Evenness;
 use super::making::Making;
 use super::numbering::Numbering;
 use crate::keyframe::{Asked, RequestLimiter};
 use crate::packet::{LayerFormat, Origin};
 use crate::rate::RateMeter;
-use crate::stats::LayerStats;
+use crate::stats::{Lately, LayerStats};
+use crate::video::Profile;
 
 /// One track or layer as it arrives.
 #[derive(Debug)]
@@ -20,6 +22,7 @@ pub(super) struct TrackIn {
     pub(super) first_seq: u64,
     pub(super) highest_seq: u64,
     pub(super) last: Instant,
+    evenness: Evenness,
     pub(super) numbering: Numbering,
 }
 
@@ -39,6 +42,8 @@ pub(super) struct LayerIn {
     pub(super) making: Option<Making>,
     pub(super) track: TrackIn,
     pub(super) frames: RateMeter,
+    frame_evenness: Evenness,
+    pub(super) profile: Option<Profile>,
     pub(super) requests: RequestLimiter,
     pub(super) asked: Asked,
     pub(super) keyframe_timestamp: Option<u32>,
@@ -46,6 +51,8 @@ pub(super) struct LayerIn {
     /// Whether the last key frame came without being asked for.
     pub(super) is_unasked: bool,
     pub(super) keyframe_interval: Option<Duration>,
+    /// Whether there were some in its packets.
+    pub(super) has_b_frames: bool,
     pub(super) nacks: u64,
     pub(super) plis: u64,
 }
@@ -65,12 +72,15 @@ impl LayerIn {
             making: None,
             track,
             frames: RateMeter::new(now),
+            frame_evenness: Evenness::new(now),
+            profile: None,
             requests: RequestLimiter::new(request_interval),
             asked: Asked::default(),
             keyframe_timestamp: None,
             keyframe_at: None,
             is_unasked: false,
             keyframe_interval: None,
+            has_b_frames: false,
             nacks: 0,
             plis: 0,
         }
@@ -92,14 +102,32 @@ impl LayerIn {
         due.max(repeated).unwrap_or(self.track.last)
     }
 
+    pub(super) fn count_frame(&mut self, now: Instant) {
+        self.frames.add(now, 1);
+        self.frame_evenness.add(now, 1);
+    }
+
+    fn lately(&mut self, now: Instant) -> Option<Lately> {
+        let (least_fps, most_fps) = self.frame_evenness.range(now)?;
+        let (least, most) = self.track.evenness.range(now)?;
+        Some(Lately {
+            least_bitrate: bits(least),
+            most_bitrate: bits(most),
+            least_fps,
+            most_fps,
+        })
+    }
+
     pub(super) fn stats(&mut self, format: &LayerFormat, now: Instant) -> LayerStats {
         LayerStats {
             rid: format.rid.clone(),
             codec: format.codec.name().to_owned(),
+            profile: self.profile.map(|profile| profile.to_string()),
             width: format.size.map(|(width, _)| width),
             height: format.size.map(|(_, height)| height),
             fps: self.frames.per_second(now),
             bitrate: self.track.bitrate(now),
+            lately: self.lately(now),
             keyframe_interval_ms: self
                 .keyframe_interval
                 .and_then(|interval| u64::try_from(interval.as_millis()).ok()),
@@ -108,6 +136,8 @@ impl LayerIn {
             nacks: self.nacks,
             plis: self.plis,
             active: self.track.is_active(now),
+            b_frames: format.reordered || self.has_b_frames,
+            withheld: format.reordered,
             made: format.origin == Origin::Made,
         }
     }
@@ -130,12 +160,14 @@ impl TrackIn {
             first_seq: seq,
             highest_seq: seq,
             last: now,
+            evenness: Evenness::new(now),
             numbering,
         }
     }
 
     pub(super) fn count(&mut self, now: Instant, arrived: Arrived) {
         self.bytes.add(now, arrived.bytes as u64);
+        self.evenness.add(now, arrived.bytes as u64);
         self.packets += 1;
         self.first_seq = self.first_seq.min(arrived.seq);
         self.highest_seq = self.highest_seq.max(arrived.seq);
@@ -144,6 +176,12 @@ impl TrackIn {
 
     pub(super) fn bitrate(&mut self, now: Instant) -> u64 {
         bits(self.bytes.per_second(now))
+    }
+
+    /// Bit/s where most came of late; `None` while that is not known.
+    pub(super) fn peak_bitrate(&mut self, now: Instant) -> Option<u64> {
+        let (_, most) = self.evenness.range(now)?;
+        Some(bits(most))
     }
 
     pub(super) fn lost(&self) -> u64 {

@@ -23,6 +23,8 @@ use crate::video;
 #[derive(Debug)]
 pub(super) struct Ingesting {
     line: Arc<Line>,
+    /// When something after a loss came.
+    lost_at: Option<Instant>,
     video: Numbers,
     audio: Numbers,
     /// Units since the last were taken, for the tap.
@@ -98,6 +100,7 @@ impl Publisher {
         let is_reordered = tracks.video.is_some_and(|video| video.reordered);
         publisher.ingesting = Some(Ingesting {
             line,
+            lost_at: None,
             video: Numbers::new(),
             audio: Numbers::new(),
             pending: Vec::new(),
@@ -124,10 +127,13 @@ impl Publisher {
         unit: &FedUnit,
         outbox: &mut Outbox,
     ) {
-        let is_own = self.ingesting.is_some();
+        let is_own = self.is_own(unit.source);
         if is_own {
             link.last_received = now;
             self.note_flow(link, now, outbox);
+        }
+        if let Some(ingesting) = self.ingesting.as_mut().filter(|_| unit.is_after_loss) {
+            ingesting.lost_at = Some(now);
         }
         if unit.reordered && is_own {
             self.note_reordering(link, now, outbox);
@@ -141,6 +147,15 @@ impl Publisher {
         if unit.reach.has_tap() {
             self.push_whole(now, unit, size);
         }
+    }
+
+    /// Whether the publisher itself hands it over, and not a ladder.
+    fn is_own(&self, source: Source) -> bool {
+        let is_made = match source {
+            Source::Video(index) => self.layers.get(index).is_some_and(|l| l.making.is_some()),
+            Source::Audio => false,
+        };
+        self.ingesting.is_some() && !is_made
     }
 
     /// Packets of a unit.
@@ -175,7 +190,7 @@ impl Publisher {
             payloads,
             timestamp,
         } = made;
-        let is_own = self.ingesting.is_some();
+        let is_own = self.is_own(unit.source);
         let is_for_viewers = match unit.source {
             Source::Video(index) => {
                 let layer = self.layout.layers.get(index);
@@ -335,6 +350,11 @@ impl Ingesting {
         if is_over || self.recent.front().is_some_and(is_old) {
             self.recent.clear();
         }
+    }
+
+    /// How many access units found no room, and when that was last seen.
+    pub(super) fn dropping(&self) -> (u64, Option<Instant>) {
+        (self.line.dropped(), self.lost_at)
     }
 }
 

@@ -8,6 +8,7 @@ mod arriving;
 mod capture_clock;
 mod catch_up;
 mod fed;
+mod lately;
 mod loss;
 mod making;
 mod numbering;

@@ -12,6 +12,7 @@ use str0m::stats::MediaIngressStats;
 use super::arriving::{Arrived, LayerIn, PAUSED_AFTER, TrackIn};
 use super::capture_clock::{CaptureClock, capture_time};
 use super::fed::Ingesting;
+use super::lately::Pauses;
 use super::{Link, Outbox, millis};
 use crate::config::Config;
 use crate::event::Event;
@@ -20,6 +21,7 @@ use crate::packet::{
     AUDIO_CLOCK, LayerFormat, Layout, Origin, Packet, Source, VIDEO_CLOCK, forwarded_extensions,
 };
 use crate::stats::{AudioStats, LayerStats, PublisherStats, SessionStats};
+use crate::tap::TapCodec;
 use crate::video::{self, PayloadFacts, VideoCodec};
 
 /// A publisher's tracks and what is known of them.
@@ -39,6 +41,7 @@ pub(crate) struct Publisher {
     pub(super) ingesting: Option<Ingesting>,
     pub(super) clock: CaptureClock,
     last_media: Option<Instant>,
+    pauses: Pauses,
     is_flowing: bool,
     silence: Duration,
     pub(super) request_interval: Duration,
@@ -73,6 +76,7 @@ impl Publisher {
             ingesting: None,
             clock: CaptureClock::new(now),
             last_media: None,
+            pauses: Pauses::new(now),
             is_flowing: false,
             silence: config.silence,
             request_interval: config.limits.keyframe_request_interval,
@@ -125,6 +129,9 @@ impl Publisher {
         let capture_us = capture_time(&rtp, clock);
         let facts = self.inspect(source, &rtp);
         let starts_keyframe = self.count(link, now, source, (&rtp).into(), facts, outbox);
+        if facts.discardable {
+            self.look_for_b_frames(source, &rtp.payload);
+        }
         let is_vp8 = matches!(source, Source::Video(index)
             if self.layout.layers.get(index).is_some_and(|l| l.codec == VideoCodec::Vp8));
         self.pending.push(Arc::new(Packet {
@@ -247,6 +254,17 @@ impl Publisher {
         Some(Source::Video(index))
     }
 
+    /// A peer should make none: some decoders show them in the wrong order, or late.
+    fn look_for_b_frames(&mut self, source: Source, payload: &[u8]) {
+        let Source::Video(index) = source else { return };
+        let format = self.layout.layers.get(index);
+        if let Some(layer) = self.layers.get_mut(index)
+            && format.is_some_and(|format| format.codec == VideoCodec::H264)
+        {
+            layer.has_b_frames |= video::is_b_slice(payload);
+        }
+    }
+
     fn inspect(&self, source: Source, rtp: &RtpPacket) -> PayloadFacts {
         let Source::Video(index) = source else {
             return PayloadFacts::default();
@@ -279,8 +297,9 @@ impl Publisher {
         };
         layer.track.count(now, arrived);
         if arrived.marker {
-            layer.frames.add(now, 1);
+            layer.count_frame(now);
         }
+        layer.profile = facts.profile.or(layer.profile);
         if facts.size.is_some() {
             let known = self.layout.layers.get(index).and_then(|format| format.size);
             if known != facts.size {
@@ -318,6 +337,7 @@ impl Publisher {
 
     pub(super) fn note_flow(&mut self, link: &Link, now: Instant, outbox: &mut Outbox) {
         self.last_media = Some(now);
+        self.pauses.note(now);
         if !self.is_flowing {
             self.is_flowing = true;
             outbox.events.push(Event::MediaFlowing {
@@ -477,14 +497,24 @@ impl Publisher {
     }
 
     pub(crate) fn publisher_stats(&self, link: &Link, now: Instant) -> PublisherStats {
+        let dropping = self.ingesting.as_ref().map(Ingesting::dropping);
         PublisherStats {
             session: link.id.to_string(),
-            transport: link.transport_name(),
+            transport: match dropping {
+                Some(_) => "none",
+                None => link.transport_name(),
+            },
             connected: link.is_connected(),
             rtt_ms: link.rtt().map(|rtt| rtt.as_secs_f64() * 1_000.0),
             loss: link.ingress_loss().map(f64::from),
             connected_ms: link.connected_at.map_or(0, |at| millis(now, at)),
             media_age_ms: self.last_media.map(|at| millis(now, at)),
+            longest_gap_ms: self
+                .pauses
+                .longest(now)
+                .and_then(|pause| u64::try_from(pause.as_millis()).ok()),
+            dropped: dropping.map_or(0, |(dropped, _)| dropped),
+            dropped_age_ms: dropping.and_then(|(_, last)| Some(millis(now, last?))),
             answers_pli: link.shared.answers_pli(),
         }
     }
@@ -505,8 +535,12 @@ impl Publisher {
     pub(crate) fn audio_stats(&mut self, now: Instant) -> Option<AudioStats> {
         let audio = self.audio.as_mut()?;
         Some(AudioStats {
-            codec: "opus".to_owned(),
+            codec: match self.layout.handed.and_then(|handed| handed.audio) {
+                Some(TapCodec::Aac) => "AAC".to_owned(),
+                _ => "opus".to_owned(),
+            },
             bitrate: audio.bitrate(now),
+            peak_bitrate: audio.peak_bitrate(now),
             packets: audio.packets,
             lost: audio.lost(),
             active: audio.is_active(now),

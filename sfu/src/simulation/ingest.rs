@@ -11,6 +11,7 @@ use crate::fed::Handed;
 use crate::ingest::{Doors, IngestTracks, IngestVideo};
 use crate::session::Session;
 use crate::shard::Command;
+use crate::stats::StreamStats;
 use crate::tap::{TapCodec, Track};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -83,6 +84,13 @@ impl World {
                 self.tell(0, Message::Fed(unit));
             }
         }
+    }
+
+    fn figures(&mut self) -> StreamStats {
+        let (reply, mut stats) = oneshot::channel();
+        let stream = stream();
+        self.command(Command::StreamStats { stream, reply });
+        stats.try_recv().expect("an answer").expect("it is live")
     }
 
     fn ends_of(&self, session: SessionId) -> Vec<CloseReason> {
@@ -211,6 +219,35 @@ fn tap_gives_all_of_it_on_one_clock() {
     }
     assert!(listener.of(Track::Video(0)).count() > 150);
     assert!(listener.of(Track::Audio).count() > 250);
+}
+
+#[test]
+fn figures_tell_of_pauses_and_of_what_found_no_room() {
+    let mut world = World::new();
+    let mut feeder = world.ingest(OPUS);
+    world.run_fed(&mut feeder, SECOND * 12);
+    let before = world.figures();
+    let by = before.publisher.expect("it publishes");
+    assert_eq!(
+        (by.transport, by.dropped, by.dropped_age_ms),
+        ("none", 0, None)
+    );
+    assert!(by.longest_gap_ms < Some(50), "{:?}", by.longest_gap_ms);
+    let lately = before.layers[0].lately.expect("ten seconds are over");
+    assert!(
+        lately.least_fps > 28.0 && lately.most_fps < 32.0,
+        "{lately:?}"
+    );
+    assert!(lately.least_bitrate * 2 > lately.most_bitrate, "{lately:?}");
+
+    feeder.doors.video.note_loss();
+    feeder.doors.video.note_loss();
+    world.run(Duration::from_millis(1_500));
+    world.run_fed(&mut feeder, SECOND * 2);
+    let by = world.figures().publisher.expect("it publishes");
+    assert_eq!(by.dropped, 2);
+    assert!(by.dropped_age_ms > Some(1_900), "{:?}", by.dropped_age_ms);
+    assert!(by.longest_gap_ms >= Some(1_490), "{:?}", by.longest_gap_ms);
 }
 
 #[test]

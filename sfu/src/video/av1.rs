@@ -4,7 +4,7 @@
 use bytes::BufMut;
 
 use super::bits::BitReader;
-use super::{PayloadFacts, plausible};
+use super::{PayloadFacts, Profile, plausible};
 
 /// A payload behind its aggregation header (AOM RTP §4.4).
 #[derive(Clone, Copy, Debug)]
@@ -46,14 +46,16 @@ pub(super) fn inspect(payload: &[u8]) -> PayloadFacts {
     let Some(payload) = Av1Payload::parse(payload) else {
         return PayloadFacts::default();
     };
+    let sequence = payload
+        .elements()
+        .map_while(|element| element)
+        .skip(usize::from(payload.continues_obu))
+        .find_map(sequence_header);
     PayloadFacts {
         // Z with N contradicts itself (§4.4).
         starts_keyframe: payload.opens_sequence && !payload.continues_obu,
-        size: payload
-            .elements()
-            .map_while(|element| element)
-            .skip(usize::from(payload.continues_obu))
-            .find_map(sequence_size),
+        size: sequence.and_then(|sequence| sequence.size),
+        profile: sequence.map(|sequence| sequence.profile),
         discardable: false,
     }
 }
@@ -147,7 +149,7 @@ impl<'a> Av1Obu<'a> {
 
     /// Width and height of the largest frame of the sequence whose header it is.
     pub(crate) fn sequence_size(&self) -> Option<(u32, u32)> {
-        picture_size(&mut BitReader::new(self.payload))
+        sequence(&mut BitReader::new(self.payload))?.size
     }
 
     /// Writes it with a size field (AV1 §5.3.1).
@@ -230,8 +232,16 @@ pub(crate) fn put_leb128(out: &mut impl BufMut, mut value: usize) {
     }
 }
 
-/// Size from an OBU, perhaps cut, if it is a sequence header (`open_bitstream_unit()`, AV1 §5.3).
-fn sequence_size(obu: &[u8]) -> Option<(u32, u32)> {
+/// What a sequence header tells.
+#[derive(Clone, Copy)]
+struct Sequence {
+    profile: Profile,
+    /// Largest frame.
+    size: Option<(u32, u32)>,
+}
+
+/// From an OBU, perhaps cut, if it is a sequence header (`open_bitstream_unit()`, AV1 §5.3).
+fn sequence_header(obu: &[u8]) -> Option<Sequence> {
     let (header, _, mut body) = obu_header(obu)?;
     if obu_type(header) != OBU_SEQUENCE_HEADER {
         return None;
@@ -239,17 +249,26 @@ fn sequence_size(obu: &[u8]) -> Option<(u32, u32)> {
     if header & HAS_SIZE != 0 {
         leb128(&mut body)?;
     }
-    picture_size(&mut BitReader::new(body))
+    sequence(&mut BitReader::new(body))
 }
 
-/// Largest frame of the sequence, from `sequence_header_obu()` (AV1 §5.5.1).
-fn picture_size(bits: &mut BitReader<'_>) -> Option<(u32, u32)> {
-    bits.skip(3 + 1)?; // seq_profile, still_picture
-    if bits.bit()? {
-        bits.skip(5)?; // reduced_still_picture_header: seq_level_idx only
+/// `sequence_header_obu()` (AV1 §5.5.1), as far as we use it.
+fn sequence(bits: &mut BitReader<'_>) -> Option<Sequence> {
+    let profile = u8::try_from(bits.bits(3)?).ok()?; // seq_profile
+    bits.skip(1)?; // still_picture
+    let level_idx = if bits.bit()? {
+        bits.bits(5)? // reduced_still_picture_header: seq_level_idx only
     } else {
-        skip_operating_points(bits)?;
-    }
+        operating_points(bits)?
+    };
+    let level_idx = u8::try_from(level_idx).ok()?;
+    Some(Sequence {
+        profile: Profile::Av1 { profile, level_idx },
+        size: picture_size(bits),
+    })
+}
+
+fn picture_size(bits: &mut BitReader<'_>) -> Option<(u32, u32)> {
     let width_bits = bits.bits(4)?.checked_add(1)?;
     let height_bits = bits.bits(4)?.checked_add(1)?;
     let width = bits.bits(width_bits)?.checked_add(1)?;
@@ -257,15 +276,19 @@ fn picture_size(bits: &mut BitReader<'_>) -> Option<(u32, u32)> {
     plausible(width, height)
 }
 
-/// From `timing_info_present_flag` to the last operating point.
-fn skip_operating_points(bits: &mut BitReader<'_>) -> Option<()> {
+/// From `timing_info_present_flag` to the last operating point; answers the level of the first, which
+/// has all layers.
+fn operating_points(bits: &mut BitReader<'_>) -> Option<u32> {
     let has_timing = bits.bit()?;
     let delay_bits = if has_timing { timing(bits)? } else { None };
     let has_initial_delay = bits.bit()?;
     let points_minus1 = bits.bits(5)?;
+    let mut first = None;
     for _ in 0..=points_minus1 {
         bits.skip(12)?; // operating_point_idc
-        if bits.bits(5)? > LAST_LEVEL_WITHOUT_TIER {
+        let level_idx = bits.bits(5)?;
+        first.get_or_insert(level_idx);
+        if level_idx > LAST_LEVEL_WITHOUT_TIER {
             bits.skip(1)?; // seq_tier
         }
         if let Some(delay_bits) = delay_bits
@@ -279,7 +302,7 @@ fn skip_operating_points(bits: &mut BitReader<'_>) -> Option<()> {
             bits.skip(4)?; // initial_display_delay_minus_1
         }
     }
-    Some(())
+    first
 }
 
 /// `timing_info()` and, where present, `decoder_model_info()` (AV1 §5.5.3, §5.5.4), of which the
@@ -358,6 +381,16 @@ mod tests {
             Some((640, 360))
         );
         assert_eq!(size_of("0a0a 200000043d06d4daf902"), Some((322, 182)));
+    }
+
+    #[test]
+    fn sequence_header_tells_profile_and_level() {
+        let named = |obu: &str| {
+            let payload = [&[0x18], hex(obu).as_slice()].concat();
+            inspect(&payload).profile.unwrap().to_string()
+        };
+        assert_eq!(named("0a0b 0000002d4cffb3cfbf9004"), "Main, level 3.1");
+        assert_eq!(named("0a0a 200000043d06d4daf902"), "High, level 2.0");
     }
 
     #[test]

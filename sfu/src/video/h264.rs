@@ -3,7 +3,7 @@
 
 use super::bits::BitReader;
 use super::nal::{UnitFacts, chroma_subsampling, crop, is_first_slice, length_prefixed, merge};
-use super::{PayloadFacts, plausible};
+use super::{PayloadFacts, Profile, plausible};
 
 /// Reads one payload by the type of its first byte (RFC 6184 §5.4).
 pub(super) fn inspect(payload: &[u8]) -> PayloadFacts {
@@ -35,6 +35,23 @@ pub(crate) fn frame_num(slice: &[u8], length_in_bits: u32) -> Option<u32> {
     bits.bits(length_in_bits.min(MOST_FRAME_NUM_BITS))
 }
 
+/// Whether a payload begins a B slice (table 7-6), which encoders of calls never make.
+pub(crate) fn is_b_slice(payload: &[u8]) -> bool {
+    let slice = match payload {
+        [indicator, header, body @ ..] if indicator & TYPE == FU_A => {
+            (header & FU_START != 0 && header & TYPE == SLICE).then_some(body)
+        }
+        [header, body @ ..] => (header & TYPE == SLICE).then_some(body),
+        [] => None,
+    };
+    let slice_type = slice.and_then(|slice| {
+        let mut bits = BitReader::rbsp(slice);
+        bits.ue()?; // first_mb_in_slice
+        bits.ue()
+    });
+    slice_type.is_some_and(|slice_type| slice_type % 5 == B)
+}
+
 fn unit(bytes: &[u8]) -> Option<UnitFacts> {
     let (&header, body) = bytes.split_first()?;
     Some(unit_facts(header, body))
@@ -57,13 +74,11 @@ fn fragment(indicator: u8, rest: &[u8]) -> Option<UnitFacts> {
 /// `header` is the NAL unit header (RFC 6184 §1.3), `body` what follows it, perhaps cut.
 fn unit_facts(header: u8, body: &[u8]) -> UnitFacts {
     let kind = header & TYPE;
+    let sps = (kind == SPS).then_some(body);
     UnitFacts {
         starts_keyframe: kind == SPS || kind == IDR_SLICE && is_first_slice(body),
-        size: if kind == SPS {
-            picture_size(body)
-        } else {
-            None
-        },
+        size: sps.and_then(picture_size),
+        profile: sps.and_then(profile),
         is_needed: is_needed(header),
     }
 }
@@ -76,6 +91,16 @@ fn is_needed(header: u8) -> Option<bool> {
         6 | 9..=12 => None,
         _ => Some(true),
     }
+}
+
+/// The first three bytes of `seq_parameter_set_data()`, none of which can be escaped.
+fn profile(sps: &[u8]) -> Option<Profile> {
+    let &[idc, constraints, level_idc] = sps.first_chunk::<3>()?;
+    Some(Profile::H264 {
+        idc,
+        constraints,
+        level_idc,
+    })
 }
 
 /// Size after cropping, from `seq_parameter_set_data()` (H.264 §7.3.2.1.1).
@@ -181,6 +206,7 @@ const NAL_REF_IDC: u8 = 0x60;
 const FU_START: u8 = 0x80;
 
 /// NAL unit types (H.264 table 7-1, RFC 6184 table 1).
+const SLICE: u8 = 1;
 const IDR_SLICE: u8 = 5;
 const SPS: u8 = 7;
 const STAP_A: u8 = 24;
@@ -194,6 +220,9 @@ const YUV444: u32 = 3;
 const MOST_FRAME_NUM_BITS: u32 = 16;
 /// Samples along the side of a macroblock.
 const MACROBLOCK: u32 = 16;
+
+/// `slice_type` B.
+const B: u32 = 1;
 
 #[cfg(test)]
 mod tests {
@@ -220,6 +249,16 @@ mod tests {
         assert_eq!(size_of(stap), Some((640, 360)));
         let stap = "18001b 67640028acd940780227e5c044000003000400000300f03c60c658 000668ebe3cb22c0";
         assert_eq!(size_of(stap), Some((1920, 1080)));
+    }
+
+    #[test]
+    fn profile_is_that_of_the_parameter_set() {
+        let named = |stap: &str| inspect(&hex(stap)).profile.unwrap().to_string();
+        let stap = "18001b 67640028acd940780227e5c044000003000400000300f03c60c658 000668ebe3cb22c0";
+        assert_eq!(named(stap), "High, level 4.0");
+        let stap = "180019 6742c01fd9005005bb0110000003001000000303c0f1832480 000568cb83cb20";
+        assert_eq!(named(stap), "Constrained Baseline, level 3.1");
+        assert_eq!(inspect(&hex("6588842100")).profile, None);
     }
 
     #[test]
@@ -360,5 +399,21 @@ mod tests {
         assert!(!inspect(&hex("09f0")).discardable);
         assert!(inspect(&hex("18 0002 09f0 0004 019e626a")).discardable);
         assert!(!inspect(&hex("18 0002 09f0 0004 019e626a 0004 419e626a")).discardable);
+    }
+
+    #[test]
+    fn b_slices_are_told_from_others() {
+        // `first_mb_in_slice` 0, then the types B (1), "all B" (6), P (0).
+        for (slice, is_b) in [
+            (0b1010_0000, true),
+            (0b1001_1100, true),
+            (0b1100_0000, false),
+        ] {
+            assert_eq!(is_b_slice(&[0x01, slice]), is_b);
+            assert_eq!(is_b_slice(&[0x1c, 0x81, slice]), is_b, "a first fragment");
+        }
+        assert!(!is_b_slice(&[0x1c, 0x01, 0b1010_0000]), "a later fragment");
+        assert!(!is_b_slice(&[0x06, 0b1010_0000]), "SEI");
+        assert!(!is_b_slice(&[]) && !is_b_slice(&[0x01]));
     }
 }

@@ -3,7 +3,7 @@
 
 use super::bits::BitReader;
 use super::nal::{UnitFacts, chroma_subsampling, crop, is_first_slice, length_prefixed, merge};
-use super::{PayloadFacts, plausible};
+use super::{PayloadFacts, Profile, plausible};
 
 /// Reads one payload by the type in its payload header (RFC 7798 §4.4).
 pub(super) fn inspect(payload: &[u8]) -> PayloadFacts {
@@ -78,15 +78,24 @@ fn unit_facts(header: UnitHeader, body: &[u8]) -> UnitFacts {
         FIRST_IRAP..=LAST_IRAP => is_base && is_first_slice(body),
         _ => false,
     };
+    let sps = (header.kind == SPS && is_base).then_some(body);
     UnitFacts {
         starts_keyframe,
-        size: if header.kind == SPS && is_base {
-            picture_size(body)
-        } else {
-            None
-        },
+        size: sps.and_then(picture_size),
+        profile: sps.and_then(profile),
         is_needed: header.is_needed(),
     }
+}
+
+/// From `profile_tier_level()` in the beginning of `seq_parameter_set_rbsp()` (H.265 §7.3.2.2.1).
+fn profile(sps: &[u8]) -> Option<Profile> {
+    let mut bits = BitReader::rbsp(sps);
+    bits.skip(4 + 3 + 1)?; // up to sps_temporal_id_nesting_flag
+    bits.skip(2 + 1)?; // general_profile_space, general_tier_flag
+    let idc = u8::try_from(bits.bits(5)?).ok()?;
+    bits.skip(PROFILE_BITS - 8)?;
+    let level_idc = u8::try_from(bits.bits(LEVEL_BITS)?).ok()?;
+    Some(Profile::H265 { idc, level_idc })
 }
 
 /// Size inside the conformance window, from `seq_parameter_set_rbsp()` (H.265 §7.3.2.2.1).
@@ -176,6 +185,8 @@ mod tests {
                   002b 42010101600000030090000003000003005da00280802d1659596566924caf0168080000030008000003 \
                   00f040 0007 4401c172b46240";
         assert_eq!(size_of(&hex(ap)), Some((1280, 720)));
+        let profile = inspect(&hex(ap)).profile.unwrap();
+        assert_eq!(profile.to_string(), "Main, level 3.1");
     }
 
     #[test]

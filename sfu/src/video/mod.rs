@@ -10,14 +10,16 @@ mod bits;
 mod h264;
 mod h265;
 mod nal;
+mod profile;
 #[cfg(test)]
 mod testing;
 mod vp8;
 mod vp9;
 
 pub(crate) use av1::{Av1Obu, Av1ObuKind, Av1Payload, put_leb128};
-pub(crate) use h264::{frame_num, frame_num_bits};
+pub(crate) use h264::{frame_num, frame_num_bits, is_b_slice};
 pub(crate) use nal::is_first_slice;
+pub(crate) use profile::Profile;
 pub(crate) use vp8::{Vp8Header, Vp8Payload};
 pub(crate) use vp9::{Vp9Header, Vp9Payload};
 
@@ -45,6 +47,8 @@ pub(crate) struct PayloadFacts {
     /// Width and height in luma samples as they are shown (after cropping), where the payload
     /// carries them; each 1..=16384. The whole picture where there are spatial layers.
     pub(crate) size: Option<(u32, u32)>,
+    /// Where the payload carries it.
+    pub(crate) profile: Option<Profile>,
     /// Dropping the whole frame harms no later frame. False whenever the payload does not say so:
     /// for VP9 only the first packet of a frame can, for AV1 none.
     pub(crate) discardable: bool,

@@ -1,7 +1,7 @@
 //! What H264 and H265 share: NAL units, alone or several in a packet.
 
-use super::PayloadFacts;
 use super::bits::BitReader;
+use super::{PayloadFacts, Profile};
 
 /// What one NAL unit tells about its frame.
 #[derive(Default)]
@@ -10,6 +10,8 @@ pub(super) struct UnitFacts {
     pub(super) starts_keyframe: bool,
     /// See [`PayloadFacts::size`].
     pub(super) size: Option<(u32, u32)>,
+    /// See [`PayloadFacts::profile`].
+    pub(super) profile: Option<Profile>,
     /// Whether later frames need the unit. `None`: it says nothing (SEI, delimiters).
     pub(super) is_needed: Option<bool>,
 }
@@ -22,6 +24,7 @@ pub(super) fn merge(units: impl IntoIterator<Item = UnitFacts>) -> PayloadFacts 
     for unit in units {
         facts.starts_keyframe |= unit.starts_keyframe;
         facts.size = facts.size.or(unit.size);
+        facts.profile = facts.profile.or(unit.profile);
         // None < Some(false) < Some(true)
         is_needed = is_needed.max(unit.is_needed);
     }

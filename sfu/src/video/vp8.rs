@@ -35,6 +35,7 @@ pub(super) fn inspect(payload: &[u8]) -> PayloadFacts {
     PayloadFacts {
         starts_keyframe: header.is_some_and(|header| header.is_keyframe),
         size: header.and_then(|header| header.size),
+        profile: None,
         discardable: payload.is_discardable,
     }
 }

@@ -2,7 +2,7 @@
 //! uncompressed header where a frame starts ("VP9 Bitstream & Decoding Process Specification").
 
 use super::bits::BitReader;
-use super::{PayloadFacts, plausible};
+use super::{PayloadFacts, Profile, plausible};
 
 /// A payload without its descriptor.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +28,7 @@ pub(crate) struct Vp9Header {
     pub(crate) is_key: bool,
     /// Width and height, where they are written out.
     pub(crate) size: Option<(u32, u32)>,
+    profile: u8,
     /// No reference buffer is written, and nothing else lives on: an error-resilient frame neither
     /// takes nor hands on probabilities and motion vectors.
     leaves_no_trace: bool,
@@ -54,9 +55,15 @@ pub(super) fn inspect(payload: &[u8]) -> PayloadFacts {
     let own_size = header
         .filter(|_| has_picture_size)
         .and_then(|header| header.size);
+    let starts_keyframe = is_base && is_key && !payload.is_inter_predicted;
     PayloadFacts {
-        starts_keyframe: is_base && is_key && !payload.is_inter_predicted,
+        starts_keyframe,
         size: structure.or(own_size),
+        profile: header
+            .filter(|_| starts_keyframe)
+            .map(|header| Profile::Vp9 {
+                profile: header.profile,
+            }),
         discardable: header.is_some_and(|header| header.leaves_no_trace),
     }
 }
@@ -185,7 +192,7 @@ impl Vp9Header {
         if bits.bits(2)? != FRAME_MARKER {
             return None;
         }
-        let profile = u32::from(bits.bit()?) | u32::from(bits.bit()?) << 1;
+        let profile = u8::from(bits.bit()?) | u8::from(bits.bit()?) << 1;
         if profile == 3 {
             bits.skip(1)?; // reserved_zero
         }
@@ -201,6 +208,7 @@ impl Vp9Header {
             return Some(Self {
                 is_key,
                 size: frame_size(bits),
+                profile,
                 leaves_no_trace: false,
             });
         }
@@ -225,6 +233,7 @@ impl Vp9Header {
         Some(Self {
             is_key,
             size,
+            profile,
             leaves_no_trace,
         })
     }
@@ -236,7 +245,7 @@ fn sync_code(bits: &mut BitReader<'_>) -> Option<()> {
 }
 
 /// `color_config()` (VP9 §6.2.2).
-fn skip_color_config(bits: &mut BitReader<'_>, profile: u32) -> Option<()> {
+fn skip_color_config(bits: &mut BitReader<'_>, profile: u8) -> Option<()> {
     let has_chroma_fields = profile == 1 || profile == 3;
     if profile >= 2 {
         bits.skip(1)?; // ten_or_twelve_bit
@@ -288,9 +297,14 @@ mod tests {
     }
 
     fn keyframe(width: u32, height: u32) -> PayloadFacts {
+        keyframe_of(0, width, height)
+    }
+
+    fn keyframe_of(profile: u8, width: u32, height: u32) -> PayloadFacts {
         PayloadFacts {
             starts_keyframe: true,
             size: Some((width, height)),
+            profile: Some(Profile::Vp9 { profile }),
             discardable: false,
         }
     }
@@ -317,11 +331,11 @@ mod tests {
     fn keyframe_of_other_profiles_tells_its_size() {
         assert_eq!(
             read(&hex("08a2498342000282016ac0870483830940")),
-            keyframe(322, 182)
+            keyframe_of(1, 322, 182)
         );
         assert_eq!(
             read(&hex("0892498342000a0805ab011c120e0c2c00")),
-            keyframe(322, 182)
+            keyframe_of(2, 322, 182)
         );
     }
 

@@ -4,7 +4,7 @@ use sfu::{Answer, CloseReason, OfferError, Role, SessionId, StreamId};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::super::{Publish, Receive, Refused, SessionFacts};
+use super::super::{IngestSource, Publish, Receive, Refused, SessionFacts};
 use super::{Done, Lifecycle, answer, facts, in_time};
 use crate::channels::Channel;
 
@@ -110,7 +110,10 @@ impl Lifecycle {
             }
         };
         let session = ingest.session();
-        let facts = SessionFacts::new(Role::Publisher, receive.channel.id, stream);
+        let facts = SessionFacts {
+            source: IngestSource::Rtmp,
+            ..SessionFacts::new(Role::Publisher, receive.channel.id, stream)
+        };
         self.remember(session, facts, Some(receive.key), receive.address);
         self.begins(&receive.channel, stream, session);
         // Where nobody waits for it any more, it ends by itself.

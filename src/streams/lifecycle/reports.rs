@@ -2,8 +2,8 @@
 
 use sfu::SessionId;
 
-use super::super::live::{Live, Phase};
-use super::super::{ChannelState, Ingest, IngestPublisher, LiveChannel, Watch};
+use super::super::live::{Live, Phase, Publisher};
+use super::super::{ChannelState, Ingest, IngestPublisher, IngestSource, LiveChannel, Watch};
 use super::Lifecycle;
 use crate::channels::ChannelId;
 
@@ -48,7 +48,6 @@ impl Lifecycle {
             };
         };
         let described = self.describe(live);
-        let now = self.clock.instant();
         Ingest {
             stream: Some(live.stream),
             state: described
@@ -56,12 +55,19 @@ impl Lifecycle {
                 .map_or(ChannelState::Offline, |d| d.state),
             started_at: live.started_at,
             viewers: described.map_or(0, |d| d.viewers),
-            publisher: live.publisher.map(|by| IngestPublisher {
-                connected: by.connected,
-                flowing: by.flowing,
-                age: now.saturating_duration_since(by.since),
-            }),
+            publisher: live.publisher.map(|by| self.describe_publisher(&by)),
             last_attempt,
+        }
+    }
+
+    fn describe_publisher(&self, by: &Publisher) -> IngestPublisher {
+        let session = self.sessions.get(&by.session);
+        let now = self.clock.instant();
+        IngestPublisher {
+            source: session.map_or(IngestSource::Whip, |known| known.facts.source),
+            connected: by.connected,
+            flowing: by.flowing,
+            age: now.saturating_duration_since(by.since),
         }
     }
 }

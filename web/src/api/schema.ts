@@ -1108,6 +1108,8 @@ export interface components {
             lost: number;
             /** Format: int64 */
             packets: number;
+            /** Format: int64 */
+            peak_bitrate?: number | null;
         };
         /** @enum {string} */
         ChangeReason: "ice_failed" | "blocked" | "loss" | "codec" | "server_full" | "stalled" | "chosen" | "recovered" | "rewound" | "unsupported";
@@ -1153,6 +1155,16 @@ export interface components {
         };
         /** @enum {string} */
         ChannelState: "offline" | "live" | "reconnecting";
+        Check: {
+            advice?: string | null;
+            name: components["schemas"]["CheckName"];
+            state: components["schemas"]["CheckState"];
+            value: string;
+        };
+        /** @enum {string} */
+        CheckName: "video" | "size" | "frame_rate" | "bitrate" | "key_frames" | "b_frames" | "audio" | "delivery";
+        /** @enum {string} */
+        CheckState: "ok" | "warn" | "bad" | "unknown";
         Credentials: {
             name: string;
             password: string;
@@ -1172,9 +1184,10 @@ export interface components {
         /** @enum {string} */
         HlsState: "preparing" | "ready" | "unavailable";
         IngestReport: {
+            checks: components["schemas"]["Check"][];
             last_attempt?: components["schemas"]["FailedAttempt"] | null;
             problem?: string | null;
-            source: string;
+            source?: components["schemas"]["IngestSource"] | null;
             /** Format: date-time */
             started_at?: string | null;
             state: components["schemas"]["IngestState"];
@@ -1184,9 +1197,22 @@ export interface components {
             viewers: number;
         };
         /** @enum {string} */
+        IngestSource: "whip" | "rtmp";
+        /** @enum {string} */
         IngestState: "waiting" | "connecting" | "receiving" | "reconnecting";
+        Lately: {
+            /** Format: int64 */
+            least_bitrate: number;
+            /** Format: double */
+            least_fps: number;
+            /** Format: int64 */
+            most_bitrate: number;
+            /** Format: double */
+            most_fps: number;
+        };
         LayerStats: {
             active: boolean;
+            b_frames?: boolean | null;
             /** Format: int64 */
             bitrate: number;
             codec: string;
@@ -1196,6 +1222,7 @@ export interface components {
             height?: number | null;
             /** Format: int64 */
             keyframe_interval_ms?: number | null;
+            lately?: components["schemas"]["Lately"] | null;
             /** Format: int64 */
             lost: number;
             made?: boolean | null;
@@ -1205,6 +1232,7 @@ export interface components {
             packets: number;
             /** Format: int64 */
             plis: number;
+            profile?: string | null;
             rid?: string | null;
             /** Format: int32 */
             width?: number | null;
@@ -1245,6 +1273,12 @@ export interface components {
             connected: boolean;
             /** Format: int64 */
             connected_ms: number;
+            /** Format: int64 */
+            dropped: number;
+            /** Format: int64 */
+            dropped_age_ms?: number | null;
+            /** Format: int64 */
+            longest_gap_ms?: number | null;
             /** Format: double */
             loss?: number | null;
             /** Format: int64 */

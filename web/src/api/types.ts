@@ -12,3 +12,4 @@ export type Visibility = Schemas['Visibility'];
 export type StreamKey = Schemas['StreamKeyBody'];
 export type NewStreamKey = Schemas['StreamKeyWithText'];
 export type Ingest = Schemas['IngestReport'];
+export type IngestCheck = Schemas['Check'];

@@ -10,9 +10,12 @@ import { Notice } from '../../ui/notice';
 import { Pill } from '../../ui/pill';
 import { Spinner } from '../../ui/spinner';
 import { ago, clock, useNow } from '../../ui/time';
+import { sentence } from '../../words';
+import { CheckList } from '../check_list';
 import { NoAnswer } from '../no_answer';
 import { rate } from '../rate';
 import { useSilence } from '../silence';
+import { BitrateGraph } from './bitrate_graph';
 
 const SILENCE_MS = 5000;
 
@@ -43,6 +46,8 @@ export function ReceiveCard({ handle }: { handle: string }) {
     );
   }
   const on = ingest.state === 'receiving' || ingest.state === 'reconnecting';
+  // What a line of the list says is not said twice.
+  const isListed = ingest.checks.some(({ advice }) => advice != null && advice === ingest.problem);
   return (
     <Card
       title="What arrives"
@@ -54,12 +59,12 @@ export function ReceiveCard({ handle }: { handle: string }) {
           <NoAnswer silentMs={silentMs} onRetry={() => void query.refetch()} />
         </div>
       )}
-      <Announce topic={ingest.state} words={sentence(ingest)} />
+      <Announce topic={ingest.state} words={headline(ingest)} />
       <p data-testid="ingest-summary" className="flex items-start gap-3 font-medium tabular-nums">
         {ingest.state === 'waiting' && (
           <span aria-hidden className="breathe mt-2 size-2 shrink-0 rounded-full bg-ink-3" />
         )}
-        {sentence(ingest)}
+        {headline(ingest)}
       </p>
       {on && (
         <p className="mt-1.5 text-sm text-ink-2 tabular-nums">
@@ -68,16 +73,19 @@ export function ReceiveCard({ handle }: { handle: string }) {
           {ingest.viewers} watching{ingest.source && ` · by ${ingest.source.toUpperCase()}`}
         </p>
       )}
-      {ingest.problem && (
+      {!on && !ingest.problem && <p className="mt-1.5 text-sm text-ink-2">{HINTS[ingest.state]}</p>}
+      {ingest.problem && !isListed && (
         <div className="mt-4">
-          <Notice title="Something is wrong">{ingest.problem}</Notice>
+          <Notice title="Something is wrong">{sentence(ingest.problem)}</Notice>
         </div>
       )}
       {!on && !ingest.problem && ingest.last_attempt && (
         <p className="mt-3 text-sm text-ink-2">
-          Last try {ago(ingest.last_attempt.at, now)}: {ingest.last_attempt.detail}
+          Last try {ago(ingest.last_attempt.at, now)}: {sentence(ingest.last_attempt.detail)}
         </p>
       )}
+      {on && <BitrateGraph at={query.dataUpdatedAt} bitrate={received(ingest)} />}
+      {ingest.checks.length > 0 && <CheckList checks={ingest.checks} label="Health of the stream" />}
       {on && ingest.stats && <Layers ingest={ingest} />}
       {on && (
         <Button className="mt-5" onClick={() => setAsking(true)}>
@@ -109,7 +117,21 @@ export function ReceiveCard({ handle }: { handle: string }) {
   );
 }
 
-function sentence(ingest: Ingest): string {
+/** What to expect while nothing is there to be shown. */
+const HINTS: Partial<Record<Ingest['state'], string>> = {
+  waiting: 'Codec, frame rate, key frames and sound are checked here as soon as something arrives.',
+  connecting: 'The encoder has reached the server; its first picture is due within seconds.',
+};
+
+/** bit/s of what the publisher sends, without what the server makes of it. */
+function received({ state, stats }: Ingest): number {
+  if (state !== 'receiving' || !stats) return 0;
+  const sent = stats.layers.filter(({ active, made }) => active && !made);
+  const audio = stats.audio?.active ? stats.audio.bitrate : 0;
+  return sent.reduce((sum, { bitrate }) => sum + bitrate, audio);
+}
+
+function headline(ingest: Ingest): string {
   if (ingest.state === 'waiting') return 'Waiting for media. Press Start Streaming in OBS.';
   const summary = ingest.summary;
   return summary ? summary.charAt(0).toUpperCase() + summary.slice(1) : 'Connecting';
@@ -132,55 +154,52 @@ function StatePill({ state }: { state: Ingest['state'] }) {
   }
 }
 
+/** Each layer by itself, where there is more than one, and the way that they come. */
 function Layers({ ingest }: { ingest: Ingest }) {
-  const { layers, audio, publisher } = ingest.stats ?? { layers: [], audio: null, publisher: null };
+  const { layers, publisher } = ingest.stats ?? { layers: [], publisher: null };
   return (
-    <div className="mt-4 overflow-x-auto">
-      <table className="w-full text-sm tabular-nums">
-        <caption className="sr-only">Tracks and layers that arrive</caption>
-        <thead>
-          <tr className="text-left text-xs text-ink-3">
-            <th className="py-1.5 pr-3 font-medium">Track</th>
-            <th className="py-1.5 pr-3 text-right font-medium">Bitrate</th>
-            <th className="py-1.5 pr-3 text-right font-medium">Key frame</th>
-            <th className="py-1.5 text-right font-medium">Lost</th>
-          </tr>
-        </thead>
-        <tbody>
-          {layers.map((layer) => (
-            <tr key={layer.rid ?? ''} className="border-t border-line">
-              <td className="py-2 pr-3">
-                {layer.width ? `${layer.width}×${layer.height}` : layer.codec}{' '}
-                <span className="text-ink-3">{layer.active ? `${Math.round(layer.fps)} fps` : 'paused'}</span>
-              </td>
-              <td className="py-2 pr-3 text-right">{rate(layer.bitrate)}</td>
-              <td className="py-2 pr-3 text-right">
-                {layer.keyframe_interval_ms == null
-                  ? '–'
-                  : `${(layer.keyframe_interval_ms / 1000).toFixed(1)} s`}
-              </td>
-              <td className="py-2 text-right">{layer.lost}</td>
-            </tr>
-          ))}
-          {audio && (
-            <tr className="border-t border-line">
-              <td className="py-2 pr-3">
-                Sound <span className="text-ink-3">{audio.codec}</span>
-              </td>
-              <td className="py-2 pr-3 text-right">{rate(audio.bitrate)}</td>
-              <td className="py-2 pr-3 text-right">–</td>
-              <td className="py-2 text-right">{audio.lost}</td>
-            </tr>
-          )}
-        </tbody>
-      </table>
-      {publisher && (
+    <>
+      {layers.length > 1 && (
+        <div className="mt-2 overflow-x-auto">
+          <table className="w-full text-sm tabular-nums">
+            <caption className="sr-only">Sizes that viewers can have</caption>
+            <thead>
+              <tr className="text-left text-xs text-ink-3">
+                <th className="py-1.5 pr-3 font-medium">Layer</th>
+                <th className="py-1.5 pr-3 text-right font-medium">Bitrate</th>
+                <th className="py-1.5 pr-3 text-right font-medium">Key frame</th>
+                <th className="py-1.5 text-right font-medium">Lost</th>
+              </tr>
+            </thead>
+            <tbody>
+              {layers.map((layer) => (
+                <tr key={layer.rid ?? ''} className="border-t border-line">
+                  <td className="py-2 pr-3">
+                    {layer.width ? `${layer.width}×${layer.height}` : layer.codec}{' '}
+                    <span className="text-ink-3">
+                      {layer.active ? `${Math.round(layer.fps)} fps` : 'paused'}
+                      {layer.made && ', made here'}
+                    </span>
+                  </td>
+                  <td className="py-2 pr-3 text-right">{rate(layer.bitrate)}</td>
+                  <td className="py-2 pr-3 text-right">
+                    {layer.keyframe_interval_ms == null
+                      ? '–'
+                      : `${(layer.keyframe_interval_ms / 1000).toFixed(1)} s`}
+                  </td>
+                  <td className="py-2 text-right">{layer.lost}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+      {publisher && publisher.transport !== 'none' && (
         <p className="mt-2 text-xs text-ink-3 tabular-nums">
           Over {publisher.transport.toUpperCase()}
           {publisher.rtt_ms != null && ` · round trip ${Math.round(publisher.rtt_ms)} ms`}
-          {publisher.loss != null && ` · loss ${(publisher.loss * 100).toFixed(1)} %`}
         </p>
       )}
-    </div>
+    </>
   );
 }

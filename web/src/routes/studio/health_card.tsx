@@ -1,10 +1,12 @@
 import { Activity, TriangleAlert } from 'lucide-react';
+import type { IngestCheck } from '../../api/types';
 import { qualityById } from '../../publisher/encodings';
 import { assess } from '../../publisher/health';
 import type { AirState } from '../../publisher/publisher';
 import type { SourcesState } from '../../publisher/sources';
 import { Announce } from '../../ui/announce';
 import { Card } from '../../ui/card';
+import { CheckList } from '../check_list';
 import { rate } from '../rate';
 import type { Settings } from './settings';
 
@@ -13,10 +15,13 @@ export function HealthCard({
   air,
   settings,
   media,
+  checks,
 }: {
   air: AirState;
   settings: Settings;
   media: SourcesState;
+  /** What the server says of what it receives. */
+  checks: IngestCheck[];
 }) {
   const { stats, history, wantedBitrate } = air;
   const quality = qualityById(settings.quality);
@@ -40,6 +45,11 @@ export function HealthCard({
       ? { topic: 'away', title: 'No connection', advice: 'Nothing leaves this computer until it is back.' }
       : { topic: 'measuring', title: 'Measuring your upload', advice: 'This takes a few seconds.' };
   const { topic, title, advice } = health ?? waiting;
+  const known = [...SAID_HERE];
+  if (topic === 'loss') known.push('delivery');
+  // Who muted the microphone knows.
+  if (!media.microphoneOn) known.push('audio');
+  const received = checks.filter(({ name, advice }) => advice && !known.includes(name));
   const Icon = trouble ? TriangleAlert : Activity;
   return (
     <Card title="Upload">
@@ -88,9 +98,13 @@ export function HealthCard({
           ))}
         </ul>
       )}
+      {received.length > 0 && <CheckList checks={received} label="What the server says" />}
     </Card>
   );
 }
+
+/** What this card knows better than the server. */
+const SAID_HERE: IngestCheck['name'][] = ['size', 'frame_rate', 'bitrate'];
 
 function Figure({ name, value }: { name: string; value: string }) {
   return (

@@ -149,7 +149,7 @@ export function Room({
           />
         </div>
         <div className="flex min-w-0 flex-col gap-4">
-          {onAir && <HealthCard air={air} settings={settings} media={media} />}
+          {onAir && <HealthCard air={air} settings={settings} media={media} checks={ingest?.checks ?? []} />}
           <Pickers
             sources={sources}
             media={media}
