@@ -176,9 +176,13 @@ async fn the_owner_sees_how_far_the_encoder_is() {
     let report = ingest().await;
     assert_eq!(report["state"], "waiting");
     assert_eq!(report["summary"], "waiting for media…");
+    assert_eq!(report["source"], Value::Null);
     let encoder = server.encoder("ada").await;
     let session = encoder.publish(publish_offer()).await.session();
-    assert_eq!(ingest().await["state"], "connecting");
+    let report = ingest().await;
+    assert_eq!(report["state"], "connecting");
+    assert_eq!(report["source"], "whip");
+    assert_eq!(report["checks"], json!([]), "before there is media");
     server.clock.advance(Duration::from_secs(6));
     let problem = ingest().await["problem"].as_str().unwrap().to_owned();
     assert!(problem.contains("UDP port"), "{problem}");

@@ -47,8 +47,8 @@ export function HealthCard({
   const { topic, title, advice } = health ?? waiting;
   const known = [...SAID_HERE];
   if (topic === 'loss') known.push('delivery');
-  // Who muted the microphone knows.
-  if (!media.microphoneOn) known.push('audio');
+  // Who muted the microphone knows, and who has none is told elsewhere.
+  if (!media.microphoneOn || media.microphoneId === null) known.push('audio');
   const received = checks.filter(({ name, advice }) => advice && !known.includes(name));
   const Icon = trouble ? TriangleAlert : Activity;
   return (
