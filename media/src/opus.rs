@@ -127,12 +127,16 @@ fn elements(bits_a_second: u32) -> Result<Vec<gst::Element>, glib::BoolError> {
     Ok(vec![
         // What makes no sense is left out, for ever.
         make("avdec_aac").property("max-errors", -1).build()?,
-        make("audioconvert").build()?,
+        // Without noise, so that silence takes next to nothing, and is seen to be silence.
+        make("audioconvert")
+            .property_from_str("dithering", "none")
+            .build()?,
         make("audioresample").build()?,
         make("capsfilter").property("caps", raw).build()?,
         make("audiorate").property("skip-to-first", true).build()?,
         make("opusenc")
             .property("bitrate", i32::try_from(bits_a_second).unwrap_or(128_000))
+            .property_from_str("bitrate-type", "constrained-vbr")
             .property_from_str("frame-size", "20")
             .property("complexity", 5)
             .build()?,

@@ -1112,7 +1112,7 @@ export interface components {
             peak_bitrate?: number | null;
         };
         /** @enum {string} */
-        ChangeReason: "ice_failed" | "blocked" | "loss" | "codec" | "server_full" | "stalled" | "chosen" | "recovered" | "rewound" | "unsupported";
+        ChangeReason: "ice_failed" | "blocked" | "loss" | "codec" | "b_frames" | "server_full" | "stalled" | "chosen" | "recovered" | "rewound" | "unsupported";
         ChannelEdit: {
             record?: boolean | null;
         };
