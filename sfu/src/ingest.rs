@@ -56,7 +56,7 @@ pub struct Picture {
 pub struct Ingest {
     session: SessionId,
     zero: Instant,
-    doors: Doors,
+    doors: Box<Doors>,
     mailbox: Mailbox,
 }
 
@@ -104,7 +104,7 @@ impl Ingest {
         Self {
             session,
             zero,
-            doors,
+            doors: Box::new(doors),
             mailbox,
         }
     }

@@ -140,7 +140,7 @@ impl Publisher {
         }
         let made = unit.reach.has_viewers().then(|| self.make(unit));
         let size = made.iter().flat_map(|made| &made.payloads);
-        let size = size.filter_map(|(_, facts)| facts.size).last();
+        let size = size.rev().find_map(|(_, facts)| facts.size);
         if let Some(made) = made {
             self.push_made(link, now, unit, made, outbox);
         }
