@@ -15,6 +15,7 @@ impl Publishing {
         let pictures = "-v error -nostdin -re -f lavfi -i testsrc2=s=640x360:r=30";
         let sound = "-f lavfi -i sine=f=440:r=48000";
         let child = Command::new(program())
+            .env("SVT_LOG", "1")
             .args(
                 [pictures, sound, coding]
                     .iter()

@@ -16,6 +16,9 @@ export const H264 = [
   ...['-c:a', 'aac', '-b:a', '96k'],
 ];
 
+/** An encoder of AV1 tells a lot. */
+const QUIET = { ...process.env, SVT_LOG: '1' };
+
 /** Publishes until it is stopped. */
 export class Ffmpeg {
   readonly process: ChildProcess;
@@ -33,7 +36,7 @@ export class Ffmpeg {
       name: 'ffmpeg',
     });
     const target = ['-f', 'flv', `${await site.server.rtmp()}/${key}`];
-    return new Ffmpeg(spawn(FFMPEG, ['-v', 'error', ...input, ...coding, ...target]));
+    return new Ffmpeg(spawn(FFMPEG, ['-v', 'error', ...input, ...coding, ...target], { env: QUIET }));
   }
 
   /** What it complained of. */
