@@ -46,6 +46,7 @@ use lifecycle::{Command, Lifecycle};
 use playback::Playback;
 
 pub use rtmp::RtmpListeners;
+use rtmp::RtmpPorts;
 
 /// What happened to a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,6 +137,7 @@ pub struct Streams {
     playback: Playback,
     ice_servers: Arc<[IceServer]>,
     reconnect_window: Duration,
+    rtmp_ports: RtmpPorts,
     draining: CancellationToken,
 }
 
@@ -341,6 +343,7 @@ impl Streams {
             playback: Playback::new(config, clock.clone(), inputs.program.clone()),
             ice_servers: config.ice.servers.clone().into(),
             reconnect_window: config.streams.reconnect_window(),
+            rtmp_ports: inputs.rtmp.ports(),
             draining: CancellationToken::new(),
         };
         let stop_history = CancellationToken::new();

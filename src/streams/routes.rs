@@ -16,6 +16,7 @@ use utoipa_axum::routes;
 
 use super::health::{self, Check, IngestState};
 use super::playback::HlsReport;
+use super::rtmp::RtmpPorts;
 use super::{ChannelState, Ingest, IngestSource, LiveChannel, Streams, schema, store};
 use crate::accounts::{Asker, SignedIn};
 use crate::channels::{Channel, Channels};
@@ -105,6 +106,10 @@ struct IngestReport {
     stats: Option<StreamStats>,
     /// The last try to publish that came to nothing.
     last_attempt: Option<FailedAttempt>,
+    /// Port for `rtmp://HOST:PORT/live`; null where nobody may publish so.
+    rtmp_port: Option<u16>,
+    /// Port for `rtmps://HOST:PORT/live`.
+    rtmps_port: Option<u16>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -237,11 +242,11 @@ async fn show_ingest(
     Ok(Json(IngestReport {
         problem,
         checks,
-        ..report(ingest, stats)
+        ..report(ingest, stats, streams.rtmp_ports)
     }))
 }
 
-fn report(ingest: Ingest, stats: Option<StreamStats>) -> IngestReport {
+fn report(ingest: Ingest, stats: Option<StreamStats>, ports: RtmpPorts) -> IngestReport {
     let flowing = ingest.publisher.is_some_and(|by| by.flowing);
     let state = match (ingest.state, ingest.publisher) {
         (ChannelState::Reconnecting, _) => IngestState::Reconnecting,
@@ -262,6 +267,8 @@ fn report(ingest: Ingest, stats: Option<StreamStats>) -> IngestReport {
             at: attempt.at,
             detail: attempt.detail,
         }),
+        rtmp_port: ports.plain,
+        rtmps_port: ports.tls,
     }
 }
 

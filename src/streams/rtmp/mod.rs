@@ -39,6 +39,23 @@ pub struct RtmpListeners {
     pub tls: Option<(TcpListener, Certificate)>,
 }
 
+/// The ports of these.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct RtmpPorts {
+    pub(super) plain: Option<u16>,
+    pub(super) tls: Option<u16>,
+}
+
+impl RtmpListeners {
+    pub(super) fn ports(&self) -> RtmpPorts {
+        let port = |listener: &TcpListener| Some(listener.local_addr().ok()?.port());
+        RtmpPorts {
+            plain: self.plain.as_ref().and_then(port),
+            tls: self.tls.as_ref().and_then(|(listener, _)| port(listener)),
+        }
+    }
+}
+
 /// What connections need.
 #[derive(Debug, Clone)]
 pub(super) struct Tools {

@@ -1187,6 +1187,10 @@ export interface components {
             checks: components["schemas"]["Check"][];
             last_attempt?: components["schemas"]["FailedAttempt"] | null;
             problem?: string | null;
+            /** Format: int32 */
+            rtmp_port?: number | null;
+            /** Format: int32 */
+            rtmps_port?: number | null;
             source?: components["schemas"]["IngestSource"] | null;
             /** Format: date-time */
             started_at?: string | null;

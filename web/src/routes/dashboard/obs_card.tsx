@@ -19,8 +19,38 @@ export function ObsCard({ handle }: { handle: string }) {
         <CopyRow label="Server" value={`${location.origin}/whip`} />
         <Keys handle={handle} />
         <Steps />
+        <Rtmp handle={handle} />
       </div>
     </Card>
+  );
+}
+
+/** For what speaks no WHIP: older versions of OBS, Streamlabs, phones, hardware. */
+function Rtmp({ handle }: { handle: string }) {
+  const { data } = useQuery({ queryKey: ['ingest', handle], queryFn: () => api.ingest(handle) });
+  const servers = [
+    ['RTMP server', 'rtmp', data?.rtmp_port, 1935],
+    ['RTMPS server (encrypted)', 'rtmps', data?.rtmps_port, 443],
+  ] as const;
+  const offered = servers.filter(([, , port]) => port != null);
+  if (offered.length === 0) return null;
+  return (
+    <div>
+      <h3 className="mb-1 text-sm font-medium">By RTMP</h3>
+      <p className="mb-3 text-sm text-ink-2">
+        For older OBS, Streamlabs, phones and hardware: service Custom, this server, and the stream key as
+        Stream Key. Set B-frames to 0, so that it can be watched at once.
+      </p>
+      <div className="flex flex-col gap-3">
+        {offered.map(([label, scheme, port, usual]) => (
+          <CopyRow
+            key={scheme}
+            label={label}
+            value={`${scheme}://${location.hostname}${port === usual ? '' : `:${port}`}/live`}
+          />
+        ))}
+      </div>
+    </div>
   );
 }
 
