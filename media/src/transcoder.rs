@@ -17,9 +17,9 @@ pub struct Transcoder {
     task: JoinHandle<()>,
 }
 
-/// Units that wait for the child: about a second. What comes when it is full is lost, up to the next
-/// key frame.
-const QUEUE: usize = 32;
+/// Units that wait for the child: a long group of pictures, or what a stalled uplink delivers at once. What
+/// comes when it is full is lost, up to the next key frame.
+const QUEUE: usize = 384;
 
 impl Transcoder {
     /// Starts making what `ladder` says, with the encoder of that name, as [`crate::find_encoder`] gives

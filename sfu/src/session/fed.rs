@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::fed::{FedUnit, Line};
 use crate::ingest::{Ingest, IngestTracks};
 use crate::packet::{AUDIO_CLOCK, HandedOver, LayerFormat, Origin, Packet, Source, VIDEO_CLOCK};
-use crate::packetise::packetise;
+use crate::packetise::{MOST_PAYLOAD, packetise};
 use crate::tap::{self, Track, Whole};
 use crate::video;
 
@@ -127,6 +127,9 @@ impl Publisher {
         unit: &FedUnit,
         outbox: &mut Outbox,
     ) {
+        if unit.source == Source::Audio && unit.bytes.len() > MOST_PAYLOAD {
+            return;
+        }
         let is_own = self.is_own(unit.source);
         if is_own {
             link.last_received = now;
@@ -208,9 +211,11 @@ impl Publisher {
         // Nobody gets what is reordered: it is only counted, and its times may go back.
         let taken = match is_for_viewers {
             true => numbers.take(timestamp, begins, count as u64),
-            false => Some(numbers.pass(count as u64)),
+            false => Some((numbers.pass(count as u64), timestamp)),
         };
-        let Some(first_seq) = taken else { return };
+        let Some((first_seq, timestamp)) = taken else {
+            return;
+        };
         for ((number, (payload, facts)), seq) in payloads.into_iter().enumerate().zip(first_seq..) {
             let arrived = Arrived {
                 seq,
@@ -375,17 +380,22 @@ impl Numbers {
         first
     }
 
-    /// The first number for the packets of the next access unit; `None` when it is of no use.
-    fn take(&mut self, timestamp: u32, begins: bool, packets: u64) -> Option<u64> {
-        let is_later = |before: u32| timestamp.wrapping_sub(before).cast_signed() > 0;
-        let rises = self.timestamp.is_none_or(is_later);
-        self.is_broken = !rises || self.is_broken && !begins;
-        if self.is_broken {
-            return None;
-        }
+    /// The first number for the packets of the next access unit, and their timestamp; `None` when it is
+    /// of no use. Two of one time are a tick apart.
+    fn take(&mut self, timestamp: u32, begins: bool, packets: u64) -> Option<(u64, u32)> {
+        let behind = |before: u32| timestamp.wrapping_sub(before).cast_signed();
+        let timestamp = match self.timestamp.map(behind) {
+            None | Some(1..) => Some(timestamp),
+            Some(0) => Some(timestamp.wrapping_add(1)),
+            // What was a tick too late is forgiven.
+            Some(-1) => Some(timestamp.wrapping_add(2)),
+            Some(_) => None,
+        };
+        self.is_broken = timestamp.is_none() || self.is_broken && !begins;
+        let timestamp = timestamp.filter(|_| !self.is_broken)?;
         self.timestamp = Some(timestamp);
         let first = self.next_seq;
         self.next_seq += packets;
-        Some(first)
+        Some((first, timestamp))
     }
 }

@@ -166,6 +166,8 @@ impl Shard {
     }
 
     fn tap(&mut self, now: Instant, id: StreamId, feed: Feed) {
+        // What waits to be cut is not for this tap: it is among what it is opened with.
+        self.finish(now);
         let Some(shared) = self.registry_stream(id) else {
             return;
         };

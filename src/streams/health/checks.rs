@@ -251,7 +251,7 @@ fn b_frames(layer: &LayerStats, stats: &StreamStats) -> Check {
         (true, true) => {
             "instant viewers get a picture that is coded again here, HLS has it as it comes"
         }
-        (true, false) => "nobody can watch at once: all are some seconds behind, by HLS",
+        (true, false) => "viewers see it about two seconds late, by HLS, instead of at once",
     };
     line(CheckState::Warn, "yes").advise(format!(
         "with B-frames {outcome}; in OBS set Output → Streaming → B-frames to 0 (or Tune to \
@@ -530,7 +530,7 @@ mod tests {
     fn b_frames_are_named_with_the_setting() {
         let set = "Output → Streaming → B-frames to 0 (or Tune to zerolatency), with ffmpeg -bf 0";
         warns(CheckName::BFrames, set, |s| s.layers[0].b_frames = true);
-        warns(CheckName::BFrames, "some seconds behind", |s| {
+        warns(CheckName::BFrames, "two seconds late", |s| {
             s.layers[0].b_frames = true;
             s.layers[0].withheld = true;
         });

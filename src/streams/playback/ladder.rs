@@ -40,6 +40,9 @@ pub(super) struct Ladder {
     looks: Vec<Look>,
     /// Which layer is decoded now: that of a rendition, or its stand-in.
     sources: Renditions,
+    /// What came since the newest key frame, for a transcoder that starts: where viewers have nothing
+    /// else, they wait for no other key frame.
+    group: Vec<Unit>,
     state: State,
 }
 
@@ -67,13 +70,17 @@ enum State {
 /// What is made, and of which of the sources' renditions.
 #[derive(Debug)]
 struct Running {
+    tools: Tools,
     rendition: u8,
     source: Source,
     rungs: Vec<Rung>,
     transcoder: Transcoder,
     made: mpsc::Receiver<Unit>,
-    /// What WebRTC viewers get, a rung each.
+    /// What WebRTC viewers get, a rung each; none where they were refused.
     offers: Vec<MadeLayer>,
+    /// The next ones, and when they were asked for.
+    offering: Option<oneshot::Receiver<Vec<MadeLayer>>>,
+    asked: Duration,
     _room: OwnedSemaphorePermit,
 }
 
@@ -94,6 +101,11 @@ const LOOK: u32 = 8;
 const LONG_LOOK: u32 = 60;
 /// Units that wait to be packaged.
 const QUEUE: usize = 256;
+/// Units of a group that are kept for the start, in numbers and bytes.
+const MOST_KEPT: usize = 360;
+const MOST_KEPT_BYTES: usize = 16 * 1024 * 1024;
+/// Layers that could not be offered to WebRTC viewers, or whose publisher is gone, are offered again.
+const OFFER_AGAIN: Duration = Duration::from_secs(1);
 /// Where the source is packaged too, only its own key frames count: all renditions have theirs together.
 const ENDLESS: Duration = Duration::from_secs(3_600);
 
@@ -118,6 +130,7 @@ impl Ladder {
             layers,
             looks: Vec::new(),
             sources,
+            group: Vec::new(),
             state: State::Looking,
         })
     }
@@ -171,6 +184,7 @@ impl Ladder {
         }
         let route = self.sources.route(layer, unit.dts, unit.keyframe);
         let State::Running(running) = &self.state else {
+            self.keep(unit);
             return false;
         };
         if !route.renditions.contains(&running.rendition) {
@@ -189,6 +203,9 @@ impl Ladder {
             match &mut self.state {
                 State::Starting(started) => match started.await {
                     Ok(running) => {
+                        for unit in std::mem::take(&mut self.group) {
+                            running.transcoder.push(unit);
+                        }
                         self.state = State::Running(Box::new(running));
                         return Step::Started;
                     }
@@ -206,12 +223,31 @@ impl Ladder {
         }
     }
 
+    /// Keeps a unit of the only layer, where viewers wait for what is made of it.
+    fn keep(&mut self, unit: &Unit) {
+        if !self.reordered || self.layers.len() > 1 {
+            return;
+        }
+        if unit.keyframe {
+            self.group.clear();
+        } else if self.group.is_empty() {
+            return;
+        }
+        self.group.push(unit.clone());
+        let bytes: usize = self.group.iter().map(|unit| unit.bytes.len()).sum();
+        if self.group.len() > MOST_KEPT || bytes > MOST_KEPT_BYTES {
+            self.group.clear();
+        }
+    }
+
     fn look(&mut self, layer: usize, unit: &Unit) {
+        let told = self.layers.iter().find(|facts| facts.layer == layer);
+        let told = told.and_then(|facts| short_sides(facts.size?));
         let known = self.looks.iter().position(|look| look.layer == layer);
         let at = known.unwrap_or_else(|| {
             self.looks.push(Look {
                 layer,
-                size: None,
+                size: told,
                 first: unit.dts,
                 last: unit.dts,
                 pictures: 0,
@@ -287,15 +323,10 @@ impl Tools {
         room: OwnedSemaphorePermit,
     ) -> Running {
         let is_for_webrtc = source.audience.lets_webrtc_have_rungs();
-        let mut offers = Vec::new();
-        for rung in rungs.iter().filter(|_| is_for_webrtc) {
-            let name = rungs::name(rung);
-            offers.extend(self.sfu.make_layer(self.stream, &name, self.zero).await);
-        }
-        // All or none: they are found by their place.
-        if offers.len() < rungs.len() {
-            offers.clear();
-        }
+        let offers = match is_for_webrtc {
+            true => self.offer(&rungs).await,
+            false => Vec::new(),
+        };
         let (sender, made) = mpsc::channel(QUEUE);
         let ladder = media::Ladder {
             source: codec,
@@ -314,24 +345,70 @@ impl Tools {
         let transcoder = Transcoder::start(self.worker.clone(), encoder, ladder, sender);
         restarts::count(transcoder.worker(), "transcode");
         Running {
+            tools: self,
             rendition,
             source,
             transcoder,
             rungs,
             made,
             offers,
+            offering: None,
+            asked: Duration::ZERO,
             _room: room,
         }
+    }
+
+    /// Offers these to WebRTC viewers: all or none, as they are found by their place.
+    async fn offer(&self, rungs: &[Rung]) -> Vec<MadeLayer> {
+        let mut offers = Vec::new();
+        for rung in rungs {
+            let name = rungs::name(rung);
+            let made = self.sfu.make_layer(self.stream, &name, self.zero).await;
+            let Some(made) = made else {
+                return Vec::new();
+            };
+            offers.push(made);
+        }
+        offers
     }
 }
 
 impl Running {
     /// Hands a made unit to WebRTC viewers.
-    fn offer(&self, unit: &Unit) {
+    fn offer(&mut self, unit: &Unit) {
+        if self.source.audience.lets_webrtc_have_rungs() {
+            self.renew_offers(unit.pts);
+        }
         if let Some(offer) = self.offers.get(usize::from(unit.track)) {
             offer.push(unit.pts, unit.keyframe, unit.bytes.clone());
         }
     }
+
+    /// Sees to it that viewers of the present publisher have the layers.
+    fn renew_offers(&mut self, now: Duration) {
+        if let Some(offering) = &mut self.offering {
+            match offering.try_recv() {
+                Ok(offers) => self.offers = offers,
+                Err(oneshot::error::TryRecvError::Empty) => return,
+                Err(oneshot::error::TryRecvError::Closed) => {}
+            }
+            self.offering = None;
+        }
+        let stands = !self.offers.is_empty() && self.offers.iter().all(MadeLayer::is_open);
+        if stands || now < self.asked + OFFER_AGAIN {
+            return;
+        }
+        self.asked = now;
+        self.offers.clear();
+        let (offer, offering) = oneshot::channel();
+        let (tools, rungs) = (self.tools.clone(), self.rungs.clone());
+        tokio::spawn(async move { offer.send(tools.offer(&rungs).await) });
+        self.offering = Some(offering);
+    }
+}
+
+fn short_sides((width, height): (u32, u32)) -> Option<(u16, u16)> {
+    Some((width.try_into().ok()?, height.try_into().ok()?))
 }
 
 /// Number of the layer that a rung is.

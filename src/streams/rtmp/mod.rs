@@ -4,6 +4,9 @@
 //! stream by RTMP is a stream like any other.
 
 mod adts;
+mod media;
+mod on_air;
+mod opening;
 mod pace;
 mod places;
 mod publishing;
