@@ -36,6 +36,8 @@ pub struct Address {
 pub struct Clip {
     configuration: Arc<[Tag]>,
     media: Arc<[Tag]>,
+    /// Whether times begin anew with every lap.
+    restarts: bool,
 }
 
 /// What a publisher has done so far; others look at it while it goes on.
@@ -114,15 +116,41 @@ impl Clip {
         Ok(Self {
             configuration: configuration.into(),
             media: media.into(),
+            restarts: false,
         })
     }
 
-    /// The tag of that number when the clip is sent in a loop, and its time from the start.
+    /// The same, whose sound is missing so long at the beginning.
+    #[must_use]
+    pub fn with_late_audio(mut self, by: Duration) -> Self {
+        let is_late = |tag: &&Tag| {
+            tag.kind == TagKind::Video || Duration::from_millis(tag.time_ms.into()) >= by
+        };
+        self.media = self.media.iter().filter(is_late).cloned().collect();
+        self
+    }
+
+    /// The same, whose times begin anew with every lap, as when an encoder behind a relay is restarted.
+    #[must_use]
+    pub fn with_times_that_restart(mut self) -> Self {
+        self.restarts = true;
+        self
+    }
+
+    /// The tag of that number when the clip is sent in a loop, and when that is from the start.
     fn tag(&self, number: usize) -> Option<(&Tag, Duration)> {
         let lap = number.checked_div(self.media.len())?;
         let tag = self.media.get(number % self.media.len())?;
         let laps = LAP * u32::try_from(lap).ok()?;
         Some((tag, laps + Duration::from_millis(tag.time_ms.into())))
+    }
+
+    /// What a tag says of its time.
+    fn told(&self, tag: &Tag, time: Duration) -> Duration {
+        match self.restarts {
+            true => Duration::from_millis(tag.time_ms.into()),
+            false => time,
+        }
     }
 }
 
@@ -202,7 +230,8 @@ impl Publisher {
                 break;
             }
             self.listen_until(due).await?;
-            self.write(tag, time, due, progress).await?;
+            let told = clip.told(tag, time);
+            self.write(tag, told, due, progress).await?;
         }
         let farewell = self.session.stop_publishing()?;
         self.answer(farewell).await?;

@@ -27,6 +27,11 @@ const X264: [&str; 14] = [
     "2",
 ];
 
+fn transcoding(config: &mut Config) {
+    by_rtmp(config);
+    config.media.transcode = 1;
+}
+
 /// What a viewer by WebRTC is told when it is refused.
 async fn refusal(server: &Server) -> String {
     let (whep, spec) = (server.whep(), ViewerSpec::default());
@@ -79,10 +84,6 @@ async fn hls_has_them_untouched_and_viewers_are_told() {
 
 #[tokio::test]
 async fn viewers_get_pictures_that_are_made_without() {
-    let transcoding = |config: &mut Config| {
-        by_rtmp(config);
-        config.media.transcode = 1;
-    };
     let server = Server::with(transcoding).await;
     let _encoder = Encoder::start(&server, server.key(), &X264, &AAC);
     server.until_live().await;
@@ -96,6 +97,16 @@ async fn viewers_get_pictures_that_are_made_without() {
             .windows(2)
             .any(|pair| pair[1].0 < pair[0].0)
     );
+}
+
+#[tokio::test]
+async fn viewers_wait_for_no_second_key_frame() {
+    let server = Server::with(transcoding).await;
+    let mut video = X264.to_vec();
+    video.extend(["-g", "600", "-keyint_min", "600"]);
+    let _encoder = Encoder::start(&server, server.key(), &video, &AAC);
+    server.until_live().await;
+    until_more(&server.watch().await, 60).await;
 }
 
 /// The encoder's settings are changed without a break in the stream, as a playlist of files does it.

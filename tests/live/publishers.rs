@@ -297,6 +297,56 @@ async fn what_rml_rtmp_writes_is_read_and_its_wrong_key_is_refused() {
     publishing.abort();
 }
 
+/// Publishes a clip of ours in the background.
+async fn send(server: &Server, clip: Clip) -> tokio::task::JoinHandle<()> {
+    let address = Address::parse(&format!("rtmp://{}/live", server.app.rtmp.unwrap())).unwrap();
+    let publisher = Publisher::connect(&address, server.key()).await.unwrap();
+    tokio::spawn(async move {
+        let ends = clock::now() + Duration::from_secs(60);
+        let _ = publisher.send(&clip, ends, &Progress::default()).await;
+    })
+}
+
+#[tokio::test]
+async fn sound_that_comes_late_is_heard_in_the_same_stream() {
+    let server = Server::with(|config| config.rtmp.listen = "127.0.0.1:0".to_owned()).await;
+    let clip = Clip::load(true).unwrap();
+    let sending = send(&server, clip.with_late_audio(Duration::from_secs(3))).await;
+    server.until_live().await;
+    let live = server.app.services.streams.live_on(server.channel.id).await;
+    let viewer = server.watch().await;
+    until("pictures", || async {
+        viewer.report().await.unwrap().whole_frames > 20
+    })
+    .await;
+    assert_eq!(viewer.report().await.unwrap().audio_packets, 0);
+    until_more(&viewer, 60).await;
+    until_ready(&server).await;
+    until("picture and sound", || async {
+        renditions(&server).await.len() == 2
+    })
+    .await;
+    let again = server.app.services.streams.live_on(server.channel.id).await;
+    assert_eq!(live.unwrap().stream, again.unwrap().stream);
+    sending.abort();
+}
+
+#[tokio::test]
+async fn times_that_begin_anew_are_followed() {
+    let server = Server::with(|config| config.rtmp.listen = "127.0.0.1:0".to_owned()).await;
+    let clip = Clip::load(true).unwrap();
+    let sending = send(&server, clip.with_times_that_restart()).await;
+    server.until_live().await;
+    let viewer = server.watch().await;
+    // Two laps of six seconds.
+    until_more(&viewer, 400).await;
+    until_ready(&server).await;
+    for uri in &renditions(&server).await {
+        follow(&server, uri, 2).await;
+    }
+    sending.abort();
+}
+
 #[tokio::test]
 async fn a_wrong_key_is_refused_over_tls_as_well() {
     let server = server().await;

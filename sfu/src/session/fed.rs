@@ -399,3 +399,22 @@ impl Numbers {
         Some((first, timestamp))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_rise_whatever_comes_and_what_goes_back_waits_for_a_key_frame() {
+        let mut numbers = Numbers::new();
+        let mut take = |timestamp, begins| numbers.take(timestamp, begins, 2);
+        assert_eq!(take(100, true), Some((FIRST_SEQ, 100)));
+        // Of one moment, as of an encoder that knows milliseconds only.
+        assert_eq!(take(100, false), Some((FIRST_SEQ + 2, 101)));
+        assert_eq!(take(100, false), Some((FIRST_SEQ + 4, 102)));
+        assert_eq!(take(3_000, false), Some((FIRST_SEQ + 6, 3_000)));
+        assert_eq!(take(50, false), None);
+        assert_eq!(take(6_000, false), None, "it refers to what is missing");
+        assert_eq!(take(9_000, true), Some((FIRST_SEQ + 8, 9_000)));
+    }
+}

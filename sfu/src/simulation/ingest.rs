@@ -428,3 +428,45 @@ fn aac_is_for_the_tap_and_opus_of_it_for_viewers() {
     let packets = world.player(viewer).audio.len();
     assert!(packets > 100, "{packets} packets of sound");
 }
+
+#[test]
+fn tap_that_is_opened_between_units_gets_each_once() {
+    let mut world = World::new();
+    let mut feeder = world.ingest(OPUS);
+    world.run_fed(&mut feeder, SECOND);
+    // The units of a batch, and the tap behind them in the same one.
+    for unit in feeder.due(world.now + PICTURE * 4, world.start) {
+        world.tell(0, Message::Fed(unit));
+    }
+    let mut listener = world.tap();
+    for _ in 0..10 {
+        world.run_fed(&mut feeder, Duration::from_millis(100));
+        world.run_tapped(&mut listener, Duration::from_millis(1));
+    }
+    let frames: Vec<_> = listener
+        .of(Track::Video(0))
+        .map(|unit| unit.mark.frame)
+        .collect();
+    assert!(
+        frames.windows(2).all(|pair| pair[1] == pair[0] + 1),
+        "{frames:?}"
+    );
+    assert!(frames.len() > 50, "{frames:?}");
+}
+
+#[test]
+fn sound_that_fits_no_datagram_is_left_out() {
+    let mut world = World::new();
+    let mut feeder = world.ingest(OPUS);
+    world.run_fed(&mut feeder, SECOND);
+    let viewer = world.view(stream(), PERFECT());
+    world.run_fed(&mut feeder, SECOND);
+    let pts = SOUND * feeder.sounds;
+    let long = Handed::at(pts, true, Bytes::from(vec![0xfc; 4_000]));
+    let unit = feeder.doors.opus.unit(long).expect("room");
+    world.tell(0, Message::Fed(unit));
+    let before = world.player(viewer).audio.len();
+    world.run_fed(&mut feeder, SECOND);
+    assert!(world.player(viewer).audio.len() > before + 40);
+    assert!(world.ends_of(world.session(viewer)).is_empty());
+}
