@@ -61,7 +61,7 @@ function Dashboard({ channel, channels }: { channel: OwnChannel; channels: OwnCh
       </div>
       <div className="grid grid-cols-[minmax(0,1fr)] items-start gap-4 lg:grid-cols-[minmax(0,1.35fr)_minmax(0,1fr)] lg:gap-6">
         <ObsCard handle={channel.handle} />
-        <div className="flex min-w-0 flex-col gap-4 lg:gap-6">
+        <div className="order-first flex min-w-0 flex-col gap-4 lg:order-none lg:gap-6">
           <ReceiveCard handle={channel.handle} />
           <section className="rounded-card border border-line bg-surface-1 p-5 sm:p-6">
             <CopyRow label="Your page, to share" value={`${location.origin}/@${channel.handle}`} />
