@@ -145,9 +145,14 @@ impl Door {
         })
     }
 
+    /// Something is missing before the next unit.
+    pub(crate) fn note_gap(&self) {
+        self.has_lost.store(true, Ordering::Relaxed);
+    }
+
     /// A unit was lost.
     pub(crate) fn note_loss(&self) {
-        self.has_lost.store(true, Ordering::Relaxed);
+        self.note_gap();
         if let Some(line) = self.line.upgrade() {
             line.lost.fetch_add(1, Ordering::Relaxed);
         }

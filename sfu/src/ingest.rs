@@ -135,6 +135,11 @@ impl Ingest {
         self.doors.video.push(&self.mailbox, handed)
     }
 
+    /// Something is missing before the next picture: all up to the next key frame are dropped.
+    pub fn note_gap(&self) {
+        self.doors.video.note_gap();
+    }
+
     /// Hands an Opus packet over (RFC 6716), 48 kHz. As with pictures, but each stands for itself.
     pub fn push_opus(&self, pts: Duration, bytes: Bytes) -> bool {
         let handed = Handed::at(pts, true, bytes);
