@@ -83,7 +83,10 @@ mod tests {
             "a relay"
         );
         assert_eq!(at(0), 20_500, "its source begins again");
-        assert_eq!([40, 30, 80, 3_000].map(&mut at), [20_540, 20_530, 20_580, 23_500]);
+        assert_eq!(
+            [40, 30, 80, 3_000].map(&mut at),
+            [20_540, 20_530, 20_580, 23_500]
+        );
         assert_eq!(at(2_000_000_000), 2_000_020_500, "as it is");
         assert_eq!(at(0), 20_500, "which is not before the start");
         assert_eq!(at(u32::MAX - 30_000), 30_500);
