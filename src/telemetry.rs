@@ -1,6 +1,7 @@
 //! Logs to standard error, counters for Prometheus.
 //!
-//! Lines carry fields and never keys, tokens, cookies, addresses, SDP or chat text.
+//! Lines carry fields and never keys, tokens, cookies, SDP or chat text; addresses only of those who are
+//! turned away by RTMP, so that they can be shut out.
 
 use std::fmt::Write as _;
 use std::io::IsTerminal as _;
@@ -141,6 +142,19 @@ fn describe() {
     metrics::describe_counter!(
         "tallylight_media_worker_restarts_total",
         "Media-workers that died or stood still and were replaced, by work (package, transcode)"
+    );
+    metrics::describe_gauge!(
+        "tallylight_rtmp_connections",
+        "Connections by RTMP and RTMPS now, by state (unverified, publishing)"
+    );
+    metrics::describe_counter!(
+        "tallylight_rtmp_refused_total",
+        "Connections by RTMP turned away or cut off, by reason (no_place, wrong_key, attempts, name, \
+         protocol, bitrate, timeout)"
+    );
+    metrics::describe_counter!(
+        "tallylight_rtmp_broken_total",
+        "Media by RTMP dropped because it was broken or came before its configuration"
     );
     metrics::describe_counter!(
         "tallylight_uploads_total",

@@ -72,6 +72,7 @@ mod tests {
             dts: Duration::from_millis(dts_ms),
             pts: Duration::from_millis(pts_ms),
             keyframe: false,
+            is_after_loss: false,
             bytes: [&[0, 0, 0, 1], nal].concat().into(),
         }
     }

@@ -1,7 +1,7 @@
 //! The program itself: what it says at the start, when it cannot start, and how it stops.
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{TcpListener, UdpSocket};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -305,6 +305,69 @@ async fn no_secret_reaches_the_log() {
     ] {
         assert!(!log.contains(secret), "{secret} is in the log");
     }
+}
+
+/// Up to `publish` with a key that is none, behind a plain handshake.
+fn publish_with_a_wrong_key(address: &str) -> TcpStream {
+    let connect = b"\x03\0\0\0\0\0\x23\x14\0\0\0\0\
+        \x02\0\x07connect\0\x3f\xf0\0\0\0\0\0\0\
+        \x03\0\x03app\x02\0\x04live\0\0\x09";
+    let publish = b"\x03\0\0\0\0\0\x24\x14\x01\0\0\0\
+        \x02\0\x07publish\0\x40\0\0\0\0\0\0\0\x05\
+        \x02\0\x06canary\x02\0\x04live";
+    let mut socket = TcpStream::connect(address).unwrap();
+    let handshake = [&[3][..], &[0; 1_536], &[0; 1_536]].concat();
+    let said = [&handshake, &connect[..], publish].concat();
+    socket.write_all(&said).unwrap();
+    socket
+}
+
+/// What shuts out addresses that try keys reads the log.
+#[tokio::test]
+async fn who_tries_keys_by_rtmp_is_in_the_log_and_the_key_is_not() {
+    let data = tempfile::tempdir().unwrap();
+    let free = || TcpListener::bind("127.0.0.1:0").unwrap();
+    let [admin, rtmp] = [free(), free()].map(|held| held.local_addr().unwrap().to_string());
+    let log = data.path().join("log");
+    let mut child = program(data.path())
+        .env("TALLYLIGHT_ADMIN_LISTEN", &admin)
+        .env("TALLYLIGHT_RTMP_LISTEN", &rtmp)
+        .stdout(Stdio::piped())
+        .stderr(std::fs::File::create(&log).unwrap())
+        .spawn()
+        .unwrap();
+    first_line_with(&mut child, "/setup#");
+    // One stays without a key.
+    let _stranger = TcpStream::connect(&rtmp).unwrap();
+    let answered = tokio::task::spawn_blocking(move || {
+        let mut answer = Vec::new();
+        let mut socket = publish_with_a_wrong_key(&rtmp);
+        socket.read_to_end(&mut answer).map(|_| answer)
+    });
+    let answer = text(&answered.await.unwrap().unwrap());
+    assert!(
+        answer.contains("NetStream.Publish.Unauthorized"),
+        "{answer}"
+    );
+    let operator = Anonymous::at(&format!("http://{admin}"));
+    let metrics = operator.get("/metrics").await.text;
+    for line in [
+        "tallylight_rtmp_refused_total{reason=\"wrong_key\"} 1",
+        "tallylight_rtmp_connections{state=\"unverified\"} ",
+        "tallylight_rtmp_connections{state=\"publishing\"} 0",
+    ] {
+        assert!(metrics.contains(line), "{line} in {metrics}");
+    }
+    let id = child.id().to_string();
+    assert!(Command::new("kill").arg(&id).status().unwrap().success());
+    assert!(child.wait().unwrap().success());
+    let log = std::fs::read_to_string(&log).unwrap();
+    let mut lines = log.lines();
+    let line = lines.find(|line| line.contains("was turned away"));
+    let line = line.expect("a line of it");
+    let found = "client.address=127.0.0.1 reason=\"wrong_key\"";
+    assert!(line.contains(found), "{line}");
+    assert!(!log.contains("canary"), "{log}");
 }
 
 fn first_line_with(child: &mut Child, part: &str) -> String {

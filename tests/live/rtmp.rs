@@ -1,9 +1,11 @@
 //! Publishers by RTMP: real ffmpeg, watched by WHEP and by HLS.
 
+use std::io::{ErrorKind, Read as _};
 use std::process::{Child, Command, Stdio};
 
 use tallylight::config::Config;
 use tallylight::streams::ChannelState;
+use tokio::net::TcpStream;
 
 use crate::hls::{assert_played_by_ffmpeg, follow, renditions, until_ready};
 use crate::support::{Server, until, until_more};
@@ -36,7 +38,7 @@ impl Encoder {
         let mut errors = self.0.stderr.take().unwrap();
         let reading = tokio::task::spawn_blocking(move || {
             let mut words = String::new();
-            let _ = std::io::Read::read_to_string(&mut errors, &mut words);
+            let _ = errors.read_to_string(&mut words);
             words
         });
         reading.await.unwrap()
@@ -142,4 +144,48 @@ async fn a_revoked_key_ends_the_stream() {
     encoder.words().await;
     let more = viewer.report().await.unwrap().whole_frames;
     assert!(more >= 10);
+}
+
+/// Connections that say nothing.
+struct Strangers(Vec<TcpStream>);
+
+impl Strangers {
+    async fn come(server: &Server, count: usize) -> Self {
+        let mut come = Vec::new();
+        for _ in 0..count {
+            let socket = TcpStream::connect(server.app.rtmp.unwrap()).await;
+            come.push(socket.unwrap());
+        }
+        Self(come)
+    }
+
+    /// How many of them the server closed.
+    fn closed(&self) -> usize {
+        let is_closed = |socket: &&TcpStream| {
+            let read = socket.try_read(&mut [0]);
+            !matches!(read, Err(error) if error.kind() == ErrorKind::WouldBlock)
+        };
+        self.0.iter().filter(is_closed).count()
+    }
+}
+
+#[tokio::test]
+async fn strangers_take_their_own_places_and_none_of_a_publisher() {
+    let server = Server::with(by_rtmp).await;
+    let _encoder = Encoder::start(&server, server.key(), &H264, &AAC);
+    server.until_live().await;
+    let strangers = Strangers::come(&server, 130).await;
+    until("two of them to be closed", || async {
+        strangers.closed() >= 2
+    })
+    .await;
+    assert_eq!(strangers.closed(), 2, "the others wait for their time-out");
+    let viewer = server.watch().await;
+    until_more(&viewer, 30).await;
+    drop(strangers);
+    until("an encoder to find the place of one that left", || async {
+        let encoder = Encoder::start(&server, "tl_nonsense", &H264, &AAC);
+        encoder.words().await.contains("stream key is wrong")
+    })
+    .await;
 }

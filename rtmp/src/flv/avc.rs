@@ -71,37 +71,67 @@ impl NalStream {
         })
     }
 
-    /// Whether an access unit is a key frame, and its bytes with start codes. Delimiters and filler
-    /// are left out; parameter sets come in front of key frames that have none.
-    pub(super) fn annex_b(
+    /// Looks through what a message holds.
+    pub(super) fn read<'a>(
         &self,
         format: NalFormat,
-        unit: &[u8],
-    ) -> Result<Option<(bool, Bytes)>, TagError> {
-        let (mut keyframe, mut has_sets, mut rest) = (false, false, unit);
-        while !rest.is_empty() {
-            let header = take_unit(&mut rest, self.length_size)?.first();
-            keyframe |= header.is_some_and(|header| format.is_keyframe(*header));
-            has_sets |= header.is_some_and(|header| format.is_sequence_set(*header));
-        }
-        let sets = match keyframe && !has_sets {
-            true => self.parameter_sets.as_ref(),
-            false => &[],
+        units: &'a [u8],
+    ) -> Result<NalMessage<'a>, TagError> {
+        let mut message = NalMessage {
+            format,
+            units,
+            length_size: self.length_size,
+            length: 0,
+            keyframe: false,
+            has_slice: false,
+            has_sets: false,
         };
-        // Start codes are longer than lengths of one or two bytes; such streams are rare.
-        let mut bytes = BytesMut::with_capacity(sets.len().saturating_add(unit.len()));
-        bytes.put_slice(sets);
-        let mut rest = unit;
+        let mut rest = units;
         while !rest.is_empty() {
             let unit = take_unit(&mut rest, self.length_size)?;
-            if unit
-                .first()
-                .is_some_and(|header| !format.is_padding(*header))
-            {
-                put_unit(unit, &mut bytes);
+            let Some(&header) = unit.first().filter(|header| !format.is_padding(**header)) else {
+                continue;
+            };
+            message.keyframe |= format.is_keyframe(header);
+            message.has_slice |= format.is_slice(header);
+            message.has_sets |= format.is_sequence_set(header);
+            let length = unit.len().saturating_add(START_CODE.len());
+            message.length = message.length.saturating_add(length);
+        }
+        Ok(message)
+    }
+
+    /// The parameter sets of the record, with start codes.
+    pub(super) fn parameter_sets(&self) -> &[u8] {
+        &self.parameter_sets
+    }
+}
+
+/// The NAL units of one message.
+#[derive(Debug)]
+pub(super) struct NalMessage<'a> {
+    format: NalFormat,
+    units: &'a [u8],
+    length_size: usize,
+    /// In bytes, as [`NalMessage::write`] writes it.
+    pub(super) length: usize,
+    pub(super) keyframe: bool,
+    /// Whether there is anything of a picture.
+    pub(super) has_slice: bool,
+    /// Whether there is a sequence parameter set.
+    pub(super) has_sets: bool,
+}
+
+impl NalMessage<'_> {
+    /// With start codes, without delimiters and filler.
+    pub(super) fn write(&self, output: &mut BytesMut) {
+        let mut rest = self.units;
+        while let Ok(unit) = take_unit(&mut rest, self.length_size) {
+            let header = unit.first();
+            if header.is_some_and(|header| !self.format.is_padding(*header)) {
+                put_unit(unit, output);
             }
         }
-        Ok(Some((keyframe, bytes.freeze())).filter(|(_, bytes)| !bytes.is_empty()))
     }
 }
 
@@ -139,6 +169,14 @@ impl NalFormat {
         match self {
             Self::H264 => self.kind(header) == 5,
             Self::H265 => (16..=23).contains(&self.kind(header)),
+        }
+    }
+
+    /// Of whatever layer or view.
+    fn is_slice(self, header: u8) -> bool {
+        match self {
+            Self::H264 => matches!(self.kind(header), 1..=5 | 19..=21),
+            Self::H265 => self.kind(header) < 32,
         }
     }
 

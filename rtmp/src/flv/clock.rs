@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// One for pictures and sound, so that they stay together over a wrap.
+/// One for pictures and sound, so that they stay together over a wrap. Its times are never before its
+/// start.
 #[derive(Debug, Default)]
 pub(super) struct Clock {
     last: Option<u32>,
@@ -12,13 +13,17 @@ pub(super) struct Clock {
 
 impl Clock {
     /// The time of a timestamp, which is nearer than 2^31 milliseconds to the one before.
+    ///
+    /// A jump to before the start, as when what is relayed begins again, goes ahead instead: times that
+    /// stood still until the timestamps are where they were would stop the stream for as long.
     pub(super) fn at(&mut self, timestamp: u32) -> Time {
-        self.now = match self.last {
+        let step = self
+            .last
+            .map(|last| i64::from(timestamp.wrapping_sub(last).cast_signed()));
+        self.now = match step {
             None => LEAD_MS,
-            Some(last) => {
-                let step = timestamp.wrapping_sub(last).cast_signed();
-                self.now.saturating_add(step.into())
-            }
+            Some(step) if step < self.now.saturating_neg() => self.now.saturating_add(LEAD_MS),
+            Some(step) => self.now.saturating_add(step),
         };
         self.last = Some(timestamp);
         Time(self.now)
@@ -40,11 +45,14 @@ impl Time {
     }
 }
 
-/// Where a clock starts, so that a negative composition time has where to go.
+/// Where a clock starts, so that a negative composition time has where to go, and how far it goes ahead
+/// instead of before its start: too far to be taken for the next picture.
 pub(super) const LEAD_MS: i64 = 10_000;
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -63,6 +71,43 @@ mod tests {
         let start = clock.at(0);
         assert_eq!(start.plus_ms(-40).duration(), Duration::from_millis(9_960));
         assert_eq!(start.plus_ms(i32::MIN).duration(), Duration::ZERO);
-        assert_eq!(clock.at(u32::MAX - 20_000).duration(), Duration::ZERO);
+    }
+
+    #[test]
+    fn behind_a_jump_to_before_the_start_times_rise_as_timestamps_do() {
+        let mut clock = Clock::default();
+        let mut at = |timestamp| clock.at(timestamp).duration().as_millis();
+        assert_eq!(
+            [3_600_000, 3_600_500].map(&mut at),
+            [10_000, 10_500],
+            "a relay"
+        );
+        assert_eq!(at(0), 20_500, "its source begins again");
+        assert_eq!(
+            [40, 30, 80, 3_000].map(&mut at),
+            [20_540, 20_530, 20_580, 23_500]
+        );
+        assert_eq!(at(2_000_000_000), 2_000_020_500, "as it is");
+        assert_eq!(at(0), 20_500, "which is not before the start");
+        assert_eq!(at(u32::MAX - 30_000), 30_500);
+        assert_eq!(at(u32::MAX - 29_960), 30_540);
+    }
+
+    proptest! {
+        #[test]
+        fn times_only_rise_where_timestamps_do(
+            start: u32,
+            steps in prop::collection::vec((any::<i32>(), 1_u32..2_000), 1..20),
+        ) {
+            let mut clock = Clock::default();
+            let mut timestamp = start;
+            for (jump, step) in steps {
+                timestamp = timestamp.wrapping_add(jump.cast_unsigned());
+                let before = clock.at(timestamp).duration();
+                timestamp = timestamp.wrapping_add(step);
+                let after = clock.at(timestamp).duration();
+                prop_assert_eq!(after - before, Duration::from_millis(step.into()));
+            }
+        }
     }
 }

@@ -9,6 +9,7 @@ mod aac;
 mod audio;
 mod av1;
 mod avc;
+mod beginning;
 mod clock;
 #[cfg(test)]
 mod tests;
@@ -38,6 +39,9 @@ pub struct VideoUnit {
     pub pts: Duration,
     /// Whether decoding can begin here, as the bit stream says it.
     pub keyframe: bool,
+    /// Whether a picture was dropped between the one before and this, because it was broken: what is
+    /// decoded from here on may refer to it.
+    pub is_after_loss: bool,
     /// One access unit, temporal unit or frame.
     pub bytes: Bytes,
 }
@@ -46,7 +50,7 @@ pub struct VideoUnit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum VideoCodec {
     /// ITU-T H.264; start codes of four bytes (annex B), no delimiters, key frames (IDR) with their
-    /// parameter sets in front.
+    /// parameter sets in front. Always with a slice: what comes without is held for the next picture.
     H264,
     /// ITU-T H.265; as with H264, key frames are IRAP pictures.
     H265,
@@ -96,6 +100,11 @@ pub enum Unsupported {
     /// More channels than Opus has without channel mapping.
     #[error("Opus with {0} channels is not supported: set the encoder to stereo")]
     OpusChannels(u8),
+    /// A picture that the SFU would not take.
+    #[error(
+        "a picture has more than 2 MiB: lower the bitrate or the picture's size in the encoder"
+    )]
+    PictureLength,
 }
 
 /// A codec's name: ours, or the FourCC that was sent.
@@ -115,7 +124,7 @@ pub struct Counts {
     pub video_units: u64,
     /// Frames of sound given out.
     pub audio_units: u64,
-    /// Media and data messages dropped because they are broken.
+    /// Media and data messages dropped because they are broken, or belong to no picture.
     pub broken: u64,
     /// Media dropped because the configuration that it needs had not come.
     pub before_configuration: u64,
@@ -149,6 +158,8 @@ impl Demuxer {
         tag: &Bytes,
     ) -> Result<Option<VideoUnit>, Unsupported> {
         let read = self.video.read(&mut self.clock, timestamp, tag);
+        let dropped = self.video.take_dropped();
+        self.counts.broken = self.counts.broken.saturating_add(dropped);
         let unit = self.counted(read)?;
         self.counts.video_units = self
             .counts

@@ -297,6 +297,163 @@ fn refinements_of_timestamps_are_passed_over() {
     assert_eq!(demuxer.counts.broken, 1);
 }
 
+/// A message of H264 with these NAL units.
+fn nal_message(units: &[&[u8]]) -> Vec<u8> {
+    let mut message = vec![0x17, 1, 0, 0, 0];
+    for unit in units {
+        message.extend(u32::try_from(unit.len()).unwrap().to_be_bytes());
+        message.extend_from_slice(unit);
+    }
+    message
+}
+
+fn annex_b(units: &[&[u8]]) -> Vec<u8> {
+    units
+        .iter()
+        .flat_map(|unit| [&[0, 0, 0, 1], *unit].concat())
+        .collect()
+}
+
+const SPS: &[u8] = &[0x67, 9];
+const PPS: &[u8] = &[0x68, 9];
+const SEI: &[u8] = &[6, 5, 1, 7];
+const IDR: &[u8] = &[0x65, 1];
+const SLICE: &[u8] = &[0x41, 1];
+
+#[test]
+fn what_comes_in_messages_before_a_picture_is_of_its_unit() {
+    let mut demuxer = with_avc();
+    for before in [&[SPS, PPS][..], &[SEI], &[&[9, 0x10]]] {
+        assert_eq!(video(&mut demuxer, 500, &[&nal_message(before)]), None);
+    }
+    let unit = video(&mut demuxer, 500, &[&nal_message(&[IDR])]).unwrap();
+    assert_eq!(unit.bytes, annex_b(&[SPS, PPS, SEI, IDR]), "its own sets");
+    assert!(unit.keyframe && !unit.is_after_loss);
+    // Without sets of its own it gets those of the record, in front.
+    assert_eq!(video(&mut demuxer, 540, &[&nal_message(&[SEI])]), None);
+    let unit = video(&mut demuxer, 540, &[&nal_message(&[IDR])]).unwrap();
+    assert_eq!(unit.bytes, [AVC_SETS, &annex_b(&[SEI, IDR])].concat());
+    assert_eq!(unit.dts, ms(10_040), "as pictures say");
+    // Up to a second before.
+    assert_eq!(video(&mut demuxer, 580, &[&nal_message(&[SEI])]), None);
+    let unit = video(&mut demuxer, 1_580, &[&nal_message(&[SLICE])]).unwrap();
+    assert_eq!(unit.bytes, annex_b(&[SEI, SLICE]));
+    assert_eq!((demuxer.counts.video_units, demuxer.counts.broken), (3, 0));
+}
+
+#[test]
+fn pictures_with_one_timestamp_stay_apart() {
+    let mut demuxer = with_avc();
+    for picture in [IDR, SLICE, SLICE] {
+        let unit = video(&mut demuxer, 7, &[&nal_message(&[SEI, picture])]).unwrap();
+        assert!(unit.bytes.ends_with(&annex_b(&[SEI, picture])));
+        assert_eq!(unit.dts, ms(10_000));
+    }
+    assert_eq!(demuxer.counts.video_units, 3);
+}
+
+#[test]
+fn what_is_of_no_picture_is_dropped_and_counted() {
+    let picture = |demuxer: &mut Demuxer, at| {
+        let unit = video(demuxer, at, &[&nal_message(&[SLICE])]).unwrap();
+        assert!(!unit.is_after_loss, "it was no picture");
+        unit.bytes
+    };
+    let mut demuxer = with_avc();
+    video(&mut demuxer, 0, &[&nal_message(&[SEI])]);
+    assert_eq!(picture(&mut demuxer, 1_001), annex_b(&[SLICE]), "late");
+    video(&mut demuxer, 5_000, &[&nal_message(&[SEI])]);
+    assert_eq!(picture(&mut demuxer, 2_000), annex_b(&[SLICE]), "a jump");
+    assert_eq!(demuxer.counts.broken, 2);
+    // As long as it may be, and a byte more.
+    let long = [SEI, &[1; 65_536 - 8 - 4]].concat();
+    video(&mut demuxer, 2_000, &[&nal_message(&[&long])]);
+    video(&mut demuxer, 2_000, &[&nal_message(&[&[]])]);
+    assert_eq!(picture(&mut demuxer, 2_000).len(), 65_536 - 4 + 6);
+    assert_eq!(demuxer.counts.broken, 2);
+    video(&mut demuxer, 2_000, &[&nal_message(&[&long])]);
+    video(&mut demuxer, 2_000, &[&nal_message(&[SEI])]);
+    video(&mut demuxer, 2_000, &[&nal_message(&[SEI])]);
+    assert_eq!(picture(&mut demuxer, 2_000), annex_b(&[SEI, SLICE]));
+    assert_eq!(demuxer.counts.broken, 4);
+    // Another configuration says all, and is of another stream.
+    video(&mut demuxer, 2_000, &[&nal_message(&[SPS, PPS])]);
+    video(&mut demuxer, 0, &[&[0x17, 0, 0, 0, 0], AVC_RECORD]);
+    let unit = video(&mut demuxer, 2_000, &[&nal_message(&[IDR])]).unwrap();
+    assert_eq!(unit.bytes, [AVC_SETS, &annex_b(&[IDR])].concat());
+    assert_eq!(demuxer.counts.broken, 4);
+}
+
+#[test]
+fn h265_messages_without_a_slice_wait_too() {
+    let mut demuxer = Demuxer::default();
+    let mut record = vec![0; 23];
+    (record[0], record[21], record[22]) = (1, 3, 1);
+    record.extend([0xa1, 0, 1, 0, 2, 0x42, 1]);
+    video(&mut demuxer, 0, &[b"\x90hvc1", &record]);
+    let before = [0, 0, 0, 2, 0x4e, 1];
+    assert_eq!(video(&mut demuxer, 0, &[b"\x93hvc1", &before]), None);
+    let unit = video(&mut demuxer, 0, &[b"\x93hvc1", &[0, 0, 0, 2, 0x26, 1]]).unwrap();
+    assert_eq!(unit.bytes, annex_b(&[&[0x42, 1], &[0x4e, 1], &[0x26, 1]]));
+}
+
+#[test]
+fn what_follows_a_dropped_picture_says_so() {
+    let mut demuxer = Demuxer::default();
+    video(&mut demuxer, 0, &[&nal_message(&[IDR])]);
+    video(&mut demuxer, 0, &[&[0x17, 0, 0, 0, 0], AVC_RECORD]);
+    let mut is_after_loss = |parts: &[&[u8]]| {
+        let picture = nal_message(&[SLICE]);
+        let broken = demuxer.counts.broken;
+        assert_eq!(video(&mut demuxer, 0, parts), None);
+        let first = video(&mut demuxer, 0, &[&picture]).unwrap().is_after_loss;
+        let second = video(&mut demuxer, 0, &[&picture]).unwrap().is_after_loss;
+        assert!(!second, "once");
+        (first, demuxer.counts.broken - broken)
+    };
+    assert_eq!(is_after_loss(&[]), (false, 1), "before the configuration");
+    let lengths = [0, 0, 0, 9, 0x41];
+    assert_eq!(is_after_loss(&[&[0x27, 1, 0, 0, 0], &lengths]), (true, 1));
+    assert_eq!(is_after_loss(&[&[0x27, 1, 0]]), (true, 1), "cut off");
+    // No pictures.
+    assert_eq!(is_after_loss(&[&[0x17, 0, 0, 0, 0], &[1, 2]]), (false, 1));
+    assert_eq!(is_after_loss(&[&[0x17, 2, 0, 0, 0]]), (false, 0));
+    assert_eq!(is_after_loss(&[&nal_message(&[&[12, 1]])]), (false, 0));
+
+    assert!(video(&mut demuxer, 0, &[b"\x91vp09", &[0x82]]).is_some());
+    video(&mut demuxer, 0, &[b"\x91vp09", &[0x42]]);
+    video(&mut demuxer, 0, &[&[0x17, 0, 0, 0, 0], AVC_RECORD]);
+    demuxer.restart();
+    let unit = video(&mut demuxer, 0, &[b"\x91vp09", &[0x82]]).unwrap();
+    assert!(!unit.is_after_loss, "another publication");
+}
+
+#[test]
+fn pictures_longer_than_the_sfu_takes_are_refused_in_words() {
+    const MOST: usize = 2 * 1024 * 1024;
+    let mut demuxer = with_avc();
+    let slice = |length: usize| [SLICE, &vec![1; length - 4 - SLICE.len()]].concat();
+    video(&mut demuxer, 0, &[&nal_message(&[SEI])]);
+    let longest = nal_message(&[&slice(MOST - 8)]);
+    let unit = video(&mut demuxer, 0, &[&longest]).unwrap();
+    assert_eq!(unit.bytes.len(), MOST);
+    let longer = nal_message(&[&slice(MOST + 1)]);
+    let mut picture = vec![1; MOST];
+    picture[0] = 0x82;
+    let longer_vp9 = [b"\x91vp09", &picture[..], &[1]].concat();
+    assert!(video(&mut demuxer, 0, &[&longer_vp9[..longer_vp9.len() - 1]]).is_some());
+    let longer_av1 = [b"\x91av01\x30".to_vec(), vec![0x30; MOST]].concat();
+    for longer in [longer, longer_vp9, longer_av1] {
+        let refused = demuxer.video(0, &longer.into()).unwrap_err();
+        assert_eq!(refused, Unsupported::PictureLength);
+    }
+    let words = Unsupported::PictureLength.to_string();
+    assert!(
+        words.contains("2 MiB") && words.contains("lower"),
+        "{words}"
+    );
+}
+
 /// Bytes that begin like a tag, so that more than the first check is reached.
 fn tags() -> impl Strategy<Value = Vec<u8>> {
     let beginnings = prop::sample::select(vec![

@@ -1,14 +1,24 @@
 //! Bodies of video tags (FLV annex E.4.3, Enhanced RTMP v2 "Enhanced Video").
 
-use bytes::Bytes;
+use bytes::{BufMut as _, Bytes, BytesMut};
 
 use super::avc::{self, NalFormat, NalStream};
+use super::beginning::Beginning;
 use super::clock::Clock;
 use super::{Name, TagError, Unsupported, VideoCodec, VideoUnit, av1, skip_mod_ex, vp9};
 
-/// The configuration of the only video track.
+/// The only video track.
 #[derive(Debug, Default)]
-pub(super) struct VideoTrack(Option<Configuration>);
+pub(super) struct VideoTrack {
+    configuration: Option<Configuration>,
+    /// What came of the next picture.
+    beginning: Beginning,
+    /// Whether a picture was dropped since the last that was given out.
+    has_lost: bool,
+}
+
+/// Longest picture, in bytes as it is given out: what the SFU takes.
+const MOST_PICTURE: usize = 2 * 1024 * 1024;
 
 /// What decoders need before the first picture.
 #[derive(Debug)]
@@ -38,7 +48,11 @@ impl VideoTrack {
         timestamp: u32,
         tag: &Bytes,
     ) -> Result<Option<VideoUnit>, TagError> {
-        match Packet::read(tag)? {
+        let packet = Packet::read(tag).inspect_err(|error| {
+            // Nothing in it is no picture.
+            self.has_lost |= *error == TagError::Broken && !tag.is_empty();
+        });
+        match packet? {
             Packet::Nothing => Ok(None),
             Packet::Configuration(codec, record) => {
                 self.configure(codec, record)?;
@@ -49,18 +63,28 @@ impl VideoTrack {
                 composition_ms,
                 bytes,
             } => {
+                let picture = self.picture(codec, timestamp, bytes, tag);
+                self.has_lost |= matches!(picture, Err(TagError::Broken));
+                let Some((keyframe, bytes)) = picture? else {
+                    return Ok(None);
+                };
                 // Only pictures move the clock: configurations come with timestamps of zero.
                 let dts = clock.at(timestamp);
-                let picture = self.picture(codec, bytes, tag)?;
-                Ok(picture.map(|(keyframe, bytes)| VideoUnit {
+                Ok(Some(VideoUnit {
                     codec,
                     dts: dts.duration(),
                     pts: dts.plus_ms(composition_ms).duration(),
                     keyframe,
+                    is_after_loss: std::mem::take(&mut self.has_lost),
                     bytes,
                 }))
             }
         }
+    }
+
+    /// How many messages without a picture were dropped since this was last asked.
+    pub(super) fn take_dropped(&mut self) -> u64 {
+        self.beginning.take_dropped()
     }
 
     /// Takes a configuration in place of the one before. A broken one leaves that as it is.
@@ -71,38 +95,92 @@ impl VideoTrack {
             VideoCodec::Av1 => Some(Configuration::Av1(av1::record(record)?)),
             VideoCodec::Vp9 => None, // Its frames say all.
         };
-        self.0 = configuration;
+        self.configuration = configuration;
+        self.beginning.forget();
         Ok(())
     }
 
     /// Whether a picture is a key frame, and its bytes as they are given out. `None` if nothing of it
-    /// is left.
+    /// is left, or it is only begun.
     fn picture(
-        &self,
+        &mut self,
         codec: VideoCodec,
+        timestamp: u32,
         bytes: &[u8],
         tag: &Bytes,
     ) -> Result<Option<(bool, Bytes)>, TagError> {
-        match (codec, &self.0) {
+        let picture = match (codec, &self.configuration) {
             (VideoCodec::H264, Some(Configuration::H264(stream))) => {
-                stream.annex_b(NalFormat::H264, bytes)
+                return nal_picture(
+                    stream,
+                    NalFormat::H264,
+                    &mut self.beginning,
+                    timestamp,
+                    bytes,
+                );
             }
             (VideoCodec::H265, Some(Configuration::H265(stream))) => {
-                stream.annex_b(NalFormat::H265, bytes)
+                return nal_picture(
+                    stream,
+                    NalFormat::H265,
+                    &mut self.beginning,
+                    timestamp,
+                    bytes,
+                );
             }
             (VideoCodec::Av1, configuration) => {
                 let header = match configuration {
                     Some(Configuration::Av1(header)) => header.as_ref(),
                     _ => &[],
                 };
-                av1::temporal_unit(header, bytes)
+                av1::temporal_unit(header, bytes)?
             }
             (VideoCodec::Vp9, _) => {
                 let keyframe = vp9::is_keyframe(bytes).ok_or(TagError::Broken)?;
-                Ok(Some((keyframe, tag.slice_ref(bytes))))
+                Some((keyframe, tag.slice_ref(bytes)))
             }
-            _ => Err(TagError::BeforeConfiguration),
+            _ => return Err(TagError::BeforeConfiguration),
+        };
+        if let Some((_, bytes)) = &picture {
+            check_length(bytes.len())?;
         }
+        Ok(picture)
+    }
+}
+
+/// Whether a picture of NAL units is a key frame, and its bytes with start codes: what came of it
+/// before, in front of that the record's parameter sets if it is a key frame without any, and the rest.
+fn nal_picture(
+    stream: &NalStream,
+    format: NalFormat,
+    beginning: &mut Beginning,
+    timestamp: u32,
+    units: &[u8],
+) -> Result<Option<(bool, Bytes)>, TagError> {
+    let message = stream.read(format, units)?;
+    if !message.has_slice {
+        beginning.add(timestamp, &message);
+        return Ok(None);
+    }
+    let (before, has_sets) = beginning.take(timestamp);
+    let sets = match message.keyframe && !message.has_sets && !has_sets {
+        true => stream.parameter_sets(),
+        false => &[],
+    };
+    let length = sets.len().saturating_add(before.len());
+    let length = length.saturating_add(message.length);
+    check_length(length)?;
+    let mut bytes = BytesMut::with_capacity(length);
+    bytes.put_slice(sets);
+    bytes.put_slice(&before);
+    message.write(&mut bytes);
+    Ok(Some((message.keyframe, bytes.freeze())))
+}
+
+fn check_length(length: usize) -> Result<(), TagError> {
+    match length > MOST_PICTURE {
+        true => Err(TagError::Unsupported(Unsupported::PictureLength)),
+        false => Ok(()),
     }
 }
 

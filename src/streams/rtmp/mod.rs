@@ -10,28 +10,31 @@ mod opening;
 mod pace;
 mod places;
 mod publishing;
+mod refusals;
 
 use std::future::pending;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use rtmp::{Connection, ConnectionError, Event, PublishRequest, Refusal};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::{self, JoinSet};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::{Refused, Streams};
-use crate::channels::{Channel, StreamKeyId};
+use crate::channels::{Channel, ChannelId, StreamKeyId};
 use crate::secret::Secret;
 use crate::tls::Certificate;
 
-use places::Places;
+use places::{Full, Places};
 use publishing::Publishing;
+use refusals::{Reason, Sparing, TurnedAway, count_broken};
 
 /// Where publishers by RTMP come.
 #[derive(Debug, Default)]
@@ -67,25 +70,49 @@ pub(super) struct Tools {
     pub(super) program: PathBuf,
 }
 
-/// Everybody who publishes by RTMP, over TLS or not.
+/// Everybody who publishes by RTMP, over TLS or not. Owns the places.
 struct Connections {
     tools: Tools,
     serving: JoinSet<()>,
     places: Places<task::Id>,
+    verified: mpsc::Receiver<Verified>,
+    /// For those that are served.
+    desk: mpsc::Sender<Verified>,
+    lines: Sparing<Full>,
+}
+
+/// A connection whose key was accepted asks for a place among publishers.
+struct Verified {
+    id: task::Id,
+    channel: ChannelId,
+    reply: oneshot::Sender<Result<(), Full>>,
+}
+
+/// One connection, and what it needs.
+struct Visitor {
+    tools: Tools,
+    address: IpAddr,
+    desk: mpsc::Sender<Verified>,
 }
 
 /// When no socket can be had, as when files run out.
 const PAUSE: Duration = Duration::from_millis(100);
 /// From the first byte to the end of the TLS handshake; that of RTMP has a time of its own.
 const TLS_HANDSHAKE: Duration = Duration::from_secs(5);
+/// Connections that ask for a place at the same moment; more of them wait.
+const ASKING: usize = 64;
 
 /// Takes publishers until the token is cancelled.
 pub(super) async fn run(tools: Tools, listeners: RtmpListeners, stop: CancellationToken) {
     let RtmpListeners { plain, mut tls } = listeners;
+    let (desk, verified) = mpsc::channel(ASKING);
     let mut connections = Connections {
         tools,
         serving: JoinSet::new(),
         places: Places::new(),
+        verified,
+        desk,
+        lines: Sparing::new(),
     };
     loop {
         tokio::select! {
@@ -98,9 +125,11 @@ pub(super) async fn run(tools: Tools, listeners: RtmpListeners, stop: Cancellati
                 };
                 connections.take(accepted, acceptor).await;
             }
+            Some(verified) = connections.verified.recv() => connections.publish(verified),
             Some(ended) = connections.serving.join_next_with_id() => {
                 let id = ended.map_or_else(|error| error.id(), |(id, ())| id);
                 connections.places.leave(&id);
+                connections.show();
             }
             () = stop.cancelled() => break,
         }
@@ -123,111 +152,201 @@ impl Connections {
         accepted: io::Result<(TcpStream, SocketAddr)>,
         tls: Option<TlsAcceptor>,
     ) {
-        match accepted {
-            // Without room it is closed at once.
-            Ok((socket, address)) if self.places.is_free_for(address.ip()) => {
-                let tools = self.tools.clone();
-                let serving = async move { serve(&tools, socket, address, tls).await };
-                let id = self.serving.spawn(serving).id();
-                self.places.take(id, address.ip());
-            }
-            Ok(_) => {}
+        let (socket, address) = match accepted {
+            Ok((socket, address)) => (socket, address.ip().to_canonical()),
             Err(error) => {
                 tracing::warn!(%error, "A publisher by RTMP could not be let in: {error}");
                 tokio::time::sleep(PAUSE).await;
+                return;
+            }
+        };
+        if let Err(full) = self.places.room_for(address) {
+            // It is closed at once: words would cost a handshake.
+            return self.note(full, Some(address));
+        }
+        let visitor = Visitor {
+            tools: self.tools.clone(),
+            address,
+            desk: self.desk.clone(),
+        };
+        let id = self.serving.spawn(visitor.serve(socket, tls)).id();
+        self.places.take(id, address);
+        self.show();
+    }
+
+    fn publish(&mut self, verified: Verified) {
+        let Verified { id, channel, reply } = verified;
+        let place = self.places.publish(id, channel);
+        if let Err(full) = place {
+            self.note(full, None);
+        }
+        self.show();
+        // Who asked waits for it, or is gone.
+        let _ = reply.send(place);
+    }
+
+    /// Counts somebody for whom there is no place, and says so if it is time to.
+    fn note(&mut self, full: Full, address: Option<IpAddr>) {
+        Reason::NoPlace.count();
+        let now = self.tools.streams.clock.instant();
+        if let Some(times) = self.lines.is_due(full, now) {
+            tracing::warn!(
+                client.address = address.map(tracing::field::display),
+                reason = Reason::NoPlace.label(),
+                times,
+                "There is no place for a connection by RTMP: {full}"
+            );
+        }
+    }
+
+    fn show(&self) {
+        let (unverified, publishing) = self.places.numbers();
+        for (state, number) in [("unverified", unverified), ("publishing", publishing)] {
+            let number = u32::try_from(number).unwrap_or(u32::MAX);
+            metrics::gauge!("tallylight_rtmp_connections", "state" => state).set(number);
+        }
+    }
+}
+
+impl Visitor {
+    async fn serve(self, socket: TcpStream, tls: Option<TlsAcceptor>) {
+        // Words that are waited for are short.
+        let _ = socket.set_nodelay(true);
+        let Some(tls) = tls else {
+            return self.converse(socket).await;
+        };
+        match timeout(TLS_HANDSHAKE, tls.accept(socket)).await {
+            Ok(Ok(socket)) => self.converse(socket).await,
+            Ok(Err(error)) => {
+                Reason::Protocol.count();
+                tracing::info!(
+                    client.address = %self.address,
+                    %error,
+                    "A publisher by RTMPS could not agree on TLS: {error}"
+                );
+            }
+            Err(_) => {
+                Reason::Timeout.count();
+                tracing::info!(
+                    client.address = %self.address,
+                    "A publisher by RTMPS did not finish the TLS handshake in time"
+                );
             }
         }
     }
-}
 
-async fn serve(tools: &Tools, socket: TcpStream, address: SocketAddr, tls: Option<TlsAcceptor>) {
-    // Words that are waited for are short.
-    let _ = socket.set_nodelay(true);
-    let Some(tls) = tls else {
-        return converse(tools, socket, address).await;
-    };
-    match timeout(TLS_HANDSHAKE, tls.accept(socket)).await {
-        Ok(Ok(socket)) => converse(tools, socket, address).await,
-        Ok(Err(error)) => tracing::info!(
+    async fn converse<S>(&self, socket: S)
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let connection = Connection::new(socket, rtmp::Config::default());
+        let Err(error) = self.receive(connection).await else {
+            return;
+        };
+        let reason = Reason::of(&error).inspect(|reason| reason.count());
+        tracing::info!(
+            client.address = %self.address,
+            reason = reason.map(Reason::label),
             %error,
-            "A publisher by RTMPS could not agree on TLS: {error}"
-        ),
-        Err(_) => tracing::info!("A publisher by RTMPS did not finish the TLS handshake in time"),
+            "A connection by RTMP ended: {error}"
+        );
     }
-}
 
-async fn converse<S>(tools: &Tools, socket: S, address: SocketAddr)
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let connection = Connection::new(socket, rtmp::Config::default());
-    match receive(tools, connection, address).await {
-        Ok(()) => {}
-        Err(error) => tracing::info!(%error, "A connection by RTMP ended: {error}"),
+    async fn receive<S>(&self, mut connection: Connection<S>) -> Result<(), ConnectionError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        while let Some(event) = connection.next().await? {
+            let Event::PublishRequested(request) = event else {
+                continue;
+            };
+            let (key, channel) = match self.admit(&request).await {
+                Ok(admitted) => admitted,
+                Err(turned_away) => return self.turn_away(connection, turned_away).await,
+            };
+            connection.accept();
+            let before = connection.counts();
+            let publishing = Publishing::new(&self.tools, channel, key, request.key, self.address);
+            let ended = publishing.run(&mut connection).await;
+            count_broken(before, connection.counts());
+            if let Some(refusal) = ended? {
+                return self.turn_away(connection, refusal.into()).await;
+            }
+        }
+        connection.close().await;
+        Ok(())
     }
-}
 
-async fn receive<S>(
-    tools: &Tools,
-    mut connection: Connection<S>,
-    address: SocketAddr,
-) -> Result<(), ConnectionError>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    while let Some(event) = connection.next().await? {
-        let Event::PublishRequested(request) = event else {
-            continue;
-        };
-        let (key, channel) = match admit(tools, &request, address).await {
-            Ok(admitted) => admitted,
-            Err(refusal) => return turn_away(connection, &refusal).await,
-        };
-        connection.accept();
-        let publishing = Publishing::new(tools, channel, key, request.key, address.ip());
-        if let Some(refusal) = publishing.run(&mut connection).await? {
-            return turn_away(connection, &refusal).await;
+    async fn turn_away<S>(
+        &self,
+        connection: Connection<S>,
+        turned_away: TurnedAway,
+    ) -> Result<(), ConnectionError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let TurnedAway { reason, refusal } = turned_away;
+        // Who finds no place was noted where the places are.
+        if reason != Reason::NoPlace {
+            let (Refusal::BadName(words) | Refusal::Unauthorized(words)) = &refusal;
+            reason.count();
+            tracing::info!(
+                client.address = %self.address,
+                reason = reason.label(),
+                words,
+                "A publisher by RTMP was turned away: {words}"
+            );
+        }
+        connection.refuse(&refusal).await;
+        Ok(())
+    }
+
+    /// The channel that the key lets publish on.
+    async fn admit(&self, request: &PublishRequest) -> Result<(StreamKeyId, Channel), TurnedAway> {
+        let streams = &self.tools.streams;
+        if let Err(wait) = streams.limits.publish(self.address, &streams.clock) {
+            let words = format!(
+                "too many attempts; try again in {} s",
+                wait.as_secs().max(1)
+            );
+            return Err(TurnedAway {
+                reason: Reason::Attempts,
+                refusal: Refusal::Unauthorized(words),
+            });
+        }
+        let key = Secret::new(request.key.reveal());
+        let verified = streams.channels.verify_stream_key(&key).await;
+        let verified = verified.map_err(|error| {
+            crate::error::log_store_error(&error);
+            Refusal::BadName("the server's database does not answer; try again".to_owned())
+        })?;
+        let (key, channel) = verified.ok_or_else(|| {
+            Refusal::Unauthorized(
+                "this stream key is wrong or was revoked; copy it again from the dashboard"
+                    .to_owned(),
+            )
+        })?;
+        match self.take_place(channel.id).await {
+            Ok(()) => Ok((key, channel)),
+            Err(full) => Err(TurnedAway {
+                reason: Reason::NoPlace,
+                refusal: Refusal::BadName(full.to_string()),
+            }),
         }
     }
-    connection.close().await;
-    Ok(())
-}
 
-async fn turn_away<S>(connection: Connection<S>, refusal: &Refusal) -> Result<(), ConnectionError>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let (Refusal::BadName(words) | Refusal::Unauthorized(words)) = refusal;
-    tracing::info!(words, "A publisher by RTMP was turned away: {words}");
-    connection.refuse(refusal).await;
-    Ok(())
-}
-
-/// The channel that the key lets publish on.
-async fn admit(
-    tools: &Tools,
-    request: &PublishRequest,
-    address: SocketAddr,
-) -> Result<(StreamKeyId, Channel), Refusal> {
-    let streams = &tools.streams;
-    if let Err(wait) = streams.limits.publish(address.ip(), &streams.clock) {
-        let words = format!(
-            "too many attempts; try again in {} s",
-            wait.as_secs().max(1)
-        );
-        return Err(Refusal::Unauthorized(words));
+    /// Gives the place among strangers back for one among publishers.
+    async fn take_place(&self, channel: ChannelId) -> Result<(), Full> {
+        let (reply, place) = oneshot::channel();
+        let verified = Verified {
+            id: task::id(),
+            channel,
+            reply,
+        };
+        // Nobody is there to answer only when the server stops, and this with it.
+        let _ = self.desk.send(verified).await;
+        place.await.unwrap_or(Err(Full::Publishing))
     }
-    let key = Secret::new(request.key.reveal());
-    let verified = streams.channels.verify_stream_key(&key).await;
-    let verified = verified.map_err(|error| {
-        crate::error::log_store_error(&error);
-        Refusal::BadName("the server's database does not answer; try again".to_owned())
-    })?;
-    verified.ok_or_else(|| {
-        Refusal::Unauthorized(
-            "this stream key is wrong or was revoked; copy it again from the dashboard".to_owned(),
-        )
-    })
 }
 
 /// Why the SFU has no place for it, in words.
