@@ -386,6 +386,7 @@ mod tests {
         let clip = Clip {
             configuration: Arc::new([]),
             media: Arc::new([tag(0), tag(33)]),
+            restarts: false,
         };
         let times: Vec<u128> = (0..5)
             .map(|number| clip.tag(number).unwrap().1.as_millis())

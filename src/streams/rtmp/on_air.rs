@@ -98,6 +98,9 @@ impl OnAir {
         self.lead = self.lead.max(lag(&unit));
         let time = self.pace.place(Track::Video, unit.dts, now);
         let reordered = self.reordering.observe(&unit);
+        if unit.is_after_loss {
+            self.ingest.note_gap();
+        }
         let dts = time.saturating_sub(self.lead);
         let pts = (time + unit.pts).saturating_sub(unit.dts);
         self.ingest.push_video(Picture {

@@ -117,6 +117,7 @@ mod tests {
             pts: ms(pts),
             keyframe: dts == 0,
             bytes: Bytes::from(vec![0; bytes]),
+            is_after_loss: false,
         })
     }
 
