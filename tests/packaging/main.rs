@@ -14,6 +14,7 @@ mod codecs;
 mod cost;
 mod encoded;
 mod faults;
+mod he_aac;
 mod opus;
 mod passed;
 mod renditions;

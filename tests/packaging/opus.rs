@@ -32,7 +32,7 @@ pub(crate) fn aac(rate: u32, layout: &str) -> Vec<(Duration, Bytes)> {
 }
 
 /// What it becomes, from that time on, fed twice as fast as it plays.
-async fn made(frames: &[(Duration, Bytes)], from: Duration) -> Vec<Unit> {
+pub(crate) async fn made(frames: &[(Duration, Bytes)], from: Duration) -> Vec<Unit> {
     let (sender, mut made) = mpsc::channel(1_024);
     let job = OpusJob {
         track: TRACK,
@@ -107,7 +107,7 @@ impl Ogg {
 }
 
 /// When each beep begins, in the time of the units.
-fn beeps(units: &[Unit]) -> Vec<Duration> {
+pub(crate) fn beeps(units: &[Unit]) -> Vec<Duration> {
     let samples = decode(units);
     let mut beeps: Vec<Duration> = Vec::new();
     for (number, sample) in (0_u64..).zip(samples) {

@@ -21,14 +21,14 @@ async fn aac(rate: u32, layout: &'static str, from: Duration) -> Vec<Unit> {
     frames.map(|(at, bytes)| heard(from + at, bytes)).collect()
 }
 
-async fn packaged(units: Vec<Unit>) -> Origin {
+pub(crate) async fn packaged(units: Vec<Unit>) -> Origin {
     let stage = Stage::new(&[SOUND]).await;
     stage.feed(units).await;
     stage.finish().await.0
 }
 
 /// Codec, rate and channels, as ffprobe finds them.
-fn format(file: &[u8]) -> String {
+pub(crate) fn format(file: &[u8]) -> String {
     let mut command = Command::new("ffprobe");
     command
         .args(["-v", "error", "-of", "csv=p=0", "-show_entries"])
@@ -38,7 +38,7 @@ fn format(file: &[u8]) -> String {
 }
 
 /// When each beep begins, in seconds since the first sample.
-fn beeps(samples: &[i16]) -> Vec<f64> {
+pub(crate) fn beeps(samples: &[i16]) -> Vec<f64> {
     let mut beeps: Vec<f64> = Vec::new();
     for (number, sample) in (0_u32..).zip(samples) {
         let at = f64::from(number) / 48_000.0;
