@@ -6,8 +6,9 @@ use loadtest::ViewerSpec;
 use str0m::net::Protocol;
 use tallylight::config::Config;
 
+use crate::encoder::Encoder;
 use crate::hls::url;
-use crate::rtmp::{AAC, Encoder, assert_packaged, by_rtmp};
+use crate::rtmp::{AAC, assert_packaged, by_rtmp};
 use crate::support::{Server, until_closed, until_more};
 
 const X264: [&str; 14] = [
@@ -65,7 +66,7 @@ async fn times(server: &Server) -> Vec<(f64, f64)> {
 #[tokio::test]
 async fn hls_has_them_untouched_and_viewers_are_told() {
     let server = Server::with(by_rtmp).await;
-    let _encoder = Encoder::start(&server, server.key(), &X264, &AAC);
+    let _encoder = Encoder::ffmpeg(&server, server.key(), &X264, &AAC);
     server.until_live().await;
     let words = refusal(&server).await;
     assert!(
@@ -85,7 +86,7 @@ async fn hls_has_them_untouched_and_viewers_are_told() {
 #[tokio::test]
 async fn viewers_get_pictures_that_are_made_without() {
     let server = Server::with(transcoding).await;
-    let _encoder = Encoder::start(&server, server.key(), &X264, &AAC);
+    let _encoder = Encoder::ffmpeg(&server, server.key(), &X264, &AAC);
     server.until_live().await;
     let viewer = server.watch().await;
     until_more(&viewer, 60).await;
@@ -104,7 +105,7 @@ async fn viewers_wait_for_no_second_key_frame() {
     let server = Server::with(transcoding).await;
     let mut video = X264.to_vec();
     video.extend(["-g", "600", "-keyint_min", "600"]);
-    let _encoder = Encoder::start(&server, server.key(), &video, &AAC);
+    let _encoder = Encoder::ffmpeg(&server, server.key(), &video, &AAC);
     server.until_live().await;
     until_more(&server.watch().await, 60).await;
 }
@@ -121,7 +122,7 @@ async fn viewers_are_sent_to_hls_when_they_come_later() {
         "-force_key_frames",
         "expr:lt(t,4)",
     ]);
-    let _encoder = Encoder::start(&server, server.key(), &video, &AAC);
+    let _encoder = Encoder::ffmpeg(&server, server.key(), &video, &AAC);
     server.until_live().await;
     let viewer = server.watch().await;
     until_more(&viewer, 20).await;

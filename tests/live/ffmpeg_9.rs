@@ -2,37 +2,22 @@
 //! `scripts/setup.sh test` puts it where it is looked for.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
+use crate::encoder::Encoder;
 use crate::rtmp::{assert_packaged, by_rtmp};
 use crate::support::{Server, until, until_more};
 
-/// An ffmpeg that publishes until it is dropped.
-struct Publishing(Child);
-
-impl Publishing {
-    fn start(coding: &str, target: &[&str]) -> Self {
-        let pictures = "-v error -nostdin -re -f lavfi -i testsrc2=s=640x360:r=30";
-        let sound = "-f lavfi -i sine=f=440:r=48000";
-        let child = Command::new(program())
-            .env("SVT_LOG", "1")
-            .args(
-                [pictures, sound, coding]
-                    .iter()
-                    .flat_map(|words| words.split(' ')),
-            )
-            .args(target)
-            .stderr(Stdio::inherit())
-            .spawn();
-        Self(child.expect("it runs"))
-    }
-}
-
-impl Drop for Publishing {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+fn publish(coding: &str, target: &[&str]) -> Encoder {
+    let pictures = "-v error -nostdin -re -f lavfi -i testsrc2=s=640x360:r=30";
+    let sound = "-f lavfi -i sine=f=440:r=48000";
+    let words = [pictures, sound, coding];
+    let mut command = Command::new(program());
+    command
+        .env("SVT_LOG", "1")
+        .args(words.iter().flat_map(|words| words.split(' ')))
+        .args(target);
+    Encoder::start(command)
 }
 
 fn program() -> PathBuf {
@@ -53,7 +38,7 @@ async fn whip_of_ffmpeg_is_watched_by_whep_and_by_hls() {
         server.key(),
         &format!("{}/whip", server.app.url()),
     ];
-    let _publishing = Publishing::start(coding, &target);
+    let _publishing = publish(coding, &target);
     server.until_live().await;
     let viewer = server.watch().await;
     until_more(&viewer, 60).await;
@@ -89,7 +74,7 @@ async fn h265_av1_and_vp9_are_packaged_as_they_come() {
         let server = Server::with(by_rtmp).await;
         let coding = format!("{video} -pix_fmt yuv420p -g 30 -b:v 500k {audio}");
         let url = format!("rtmp://{}/live/{}", server.app.rtmp.unwrap(), server.key());
-        let _publishing = Publishing::start(&coding, &["-f", "flv", &url]);
+        let _publishing = publish(&coding, &["-f", "flv", &url]);
         server.until_live().await;
         assert_packaged(&server, &[&format!("{name},640,360"), "aac"]).await;
     }

@@ -2,7 +2,7 @@
 //! each shape of stream that encoders make.
 
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use loadtest::rtmp::{Address, Clip, Progress, Publisher};
@@ -14,37 +14,9 @@ use tallylight::streams::ChannelState;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use crate::encoder::Encoder;
 use crate::hls::{follow, renditions, told_by_ffprobe, until_channel_ready, until_ready};
 use crate::support::{Server, until, until_more};
-
-/// A program that runs until it is dropped.
-struct Encoder(Child);
-
-impl Encoder {
-    fn start(mut command: Command) -> Self {
-        command.stdin(Stdio::null()).stdout(Stdio::null());
-        let child = command.stderr(Stdio::piped()).spawn();
-        Self(child.expect("the encoder is installed"))
-    }
-
-    /// What it said, once it has ended.
-    async fn words(mut self) -> String {
-        let mut errors = self.0.stderr.take().unwrap();
-        let reading = tokio::task::spawn_blocking(move || {
-            let mut words = String::new();
-            let _ = std::io::Read::read_to_string(&mut errors, &mut words);
-            words
-        });
-        reading.await.unwrap()
-    }
-}
-
-impl Drop for Encoder {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 /// One of the publishers that are tried at once.
 struct Case {

@@ -1,55 +1,17 @@
 //! Publishers by RTMP: real ffmpeg, watched by WHEP and by HLS.
 
-use std::io::{ErrorKind, Read as _};
-use std::process::{Child, Command, Stdio};
+use std::io::ErrorKind;
 
 use tallylight::config::Config;
 use tallylight::streams::ChannelState;
 use tokio::net::TcpStream;
 
+use crate::encoder::Encoder;
 use crate::hls::{assert_played_by_ffmpeg, follow, renditions, until_ready};
 use crate::support::{Server, until, until_more};
 
 pub(crate) fn by_rtmp(config: &mut Config) {
     config.rtmp.listen = "127.0.0.1:0".to_owned();
-}
-
-/// An ffmpeg that publishes until it is dropped.
-pub(crate) struct Encoder(Child);
-
-impl Encoder {
-    pub(crate) fn start(server: &Server, key: &str, video: &[&str], audio: &[&str]) -> Self {
-        let url = format!("rtmp://{}/live/{key}", server.app.rtmp.unwrap());
-        let mut command = Command::new("ffmpeg");
-        command.args(["-v", "error", "-nostdin", "-re"]);
-        if !video.is_empty() {
-            command.args(["-f", "lavfi", "-i", "testsrc2=s=640x360:r=30"]);
-        }
-        if !audio.is_empty() {
-            command.args(["-f", "lavfi", "-i", "sine=f=440:r=44100"]);
-        }
-        command.args(video).args(audio).args(["-f", "flv", &url]);
-        let child = command.stderr(Stdio::piped()).spawn();
-        Self(child.expect("ffmpeg is installed"))
-    }
-
-    /// What it said, once it has ended.
-    async fn words(mut self) -> String {
-        let mut errors = self.0.stderr.take().unwrap();
-        let reading = tokio::task::spawn_blocking(move || {
-            let mut words = String::new();
-            let _ = errors.read_to_string(&mut words);
-            words
-        });
-        reading.await.unwrap()
-    }
-}
-
-impl Drop for Encoder {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 const H264: [&str; 13] = [
@@ -85,7 +47,7 @@ pub(crate) async fn assert_packaged(server: &Server, streams: &[&str]) {
 #[tokio::test]
 async fn ffmpeg_is_watched_by_whep_and_by_hls() {
     let server = Server::with(by_rtmp).await;
-    let encoder = Encoder::start(&server, server.key(), &H264, &AAC);
+    let encoder = Encoder::ffmpeg(&server, server.key(), &H264, &AAC);
     server.until_live().await;
     let viewer = server.watch().await;
     until_more(&viewer, 60).await;
@@ -98,7 +60,7 @@ async fn ffmpeg_is_watched_by_whep_and_by_hls() {
         server.state().await == ChannelState::Reconnecting
     })
     .await;
-    let encoder = Encoder::start(&server, server.key(), &H264, &AAC);
+    let encoder = Encoder::ffmpeg(&server, server.key(), &H264, &AAC);
     server.until_live().await;
     until_more(&viewer, 30).await;
     let again = server.app.services.streams.live_on(server.channel.id).await;
@@ -109,7 +71,7 @@ async fn ffmpeg_is_watched_by_whep_and_by_hls() {
 #[tokio::test]
 async fn a_stream_may_have_sound_alone() {
     let server = Server::with(by_rtmp).await;
-    let _encoder = Encoder::start(&server, server.key(), &[], &AAC);
+    let _encoder = Encoder::ffmpeg(&server, server.key(), &[], &AAC);
     server.until_live().await;
     let viewer = server.watch().await;
     let before = viewer.report().await.unwrap().audio_packets;
@@ -122,7 +84,7 @@ async fn a_stream_may_have_sound_alone() {
 #[tokio::test]
 async fn a_wrong_key_is_refused() {
     let server = Server::with(by_rtmp).await;
-    let words = Encoder::start(&server, "tl_nonsense", &H264, &AAC)
+    let words = Encoder::ffmpeg(&server, "tl_nonsense", &H264, &AAC)
         .words()
         .await;
     assert!(words.contains("stream key is wrong"), "{words}");
@@ -132,7 +94,7 @@ async fn a_wrong_key_is_refused() {
 #[tokio::test]
 async fn a_revoked_key_ends_the_stream() {
     let server = Server::with(by_rtmp).await;
-    let encoder = Encoder::start(&server, server.key(), &H264, &AAC);
+    let encoder = Encoder::ffmpeg(&server, server.key(), &H264, &AAC);
     server.until_live().await;
     let viewer = server.watch().await;
     until_more(&viewer, 10).await;
@@ -172,7 +134,7 @@ impl Strangers {
 #[tokio::test]
 async fn strangers_take_their_own_places_and_none_of_a_publisher() {
     let server = Server::with(by_rtmp).await;
-    let _encoder = Encoder::start(&server, server.key(), &H264, &AAC);
+    let _encoder = Encoder::ffmpeg(&server, server.key(), &H264, &AAC);
     server.until_live().await;
     let strangers = Strangers::come(&server, 130).await;
     until("two of them to be closed", || async {
@@ -184,7 +146,7 @@ async fn strangers_take_their_own_places_and_none_of_a_publisher() {
     until_more(&viewer, 30).await;
     drop(strangers);
     until("an encoder to find the place of one that left", || async {
-        let encoder = Encoder::start(&server, "tl_nonsense", &H264, &AAC);
+        let encoder = Encoder::ffmpeg(&server, "tl_nonsense", &H264, &AAC);
         encoder.words().await.contains("stream key is wrong")
     })
     .await;
