@@ -31,11 +31,20 @@ export class Ffmpeg {
     });
   }
 
-  static async publish(site: Site, handle: string, input: string[], coding: string[]): Promise<Ffmpeg> {
+  static async publish(
+    site: Site,
+    handle: string,
+    input: string[],
+    coding: string[],
+    by: 'rtmp' | 'whip' = 'rtmp',
+  ): Promise<Ffmpeg> {
     const { key } = await site.api<{ key: string }>('POST', `/channels/${handle}/stream_keys`, {
       name: 'ffmpeg',
     });
-    const target = ['-f', 'flv', `${await site.server.rtmp()}/${key}`];
+    const target =
+      by === 'rtmp'
+        ? ['-f', 'flv', `${await site.server.rtmp()}/${key}`]
+        : ['-f', 'whip', '-authorization', key, `${site.url}/whip`];
     return new Ffmpeg(spawn(FFMPEG, ['-v', 'error', ...input, ...coding, ...target], { env: QUIET }));
   }
 

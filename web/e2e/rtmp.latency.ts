@@ -2,7 +2,7 @@
 import type { Page } from '@playwright/test';
 import { readBarcode } from './barcode';
 import { Ffmpeg, H264 } from './ffmpeg';
-import { expect, expectMovingPicture, test } from './harness';
+import { expect, expectMovingPicture, People, Site, test } from './harness';
 import { quantile, row } from './quantiles';
 
 const WATCH_MS = Number(process.env.LATENCY_SECONDS ?? 10) * 1000;
@@ -63,3 +63,72 @@ test('H264 by RTMP: time code to eye', async ({ people, ownChannel: channel, sit
   expect(ages.length).toBeGreaterThan(WATCH_MS / 1000);
   expect(quantile(ages, 0.5)).toBeLessThan(1000);
 });
+
+/** How much later each beep is heard than its flash is seen, in milliseconds. */
+async function beepsBehindFlashes(forMs: number): Promise<number[]> {
+  const video = document.querySelector<HTMLVideoElement>('video:not([data-behind])');
+  const stream = video?.srcObject;
+  if (!video || !(stream instanceof MediaStream)) throw new Error('there is no direct picture');
+  const context = new AudioContext();
+  await context.resume();
+  const analyser = new AnalyserNode(context, { fftSize: 2048 });
+  context.createMediaStreamSource(stream).connect(analyser);
+  const samples = new Float32Array(analyser.fftSize);
+  const canvas = new OffscreenCanvas(8, 8);
+  const pixels = canvas.getContext('2d', { willReadFrequently: true });
+  const [flashes, beeps]: [number[], number[]] = [[], []];
+  const note = (onsets: number[], at: number) => {
+    if (at - (onsets.at(-1) ?? 0) > 500) onsets.push(at);
+  };
+  const listen = setInterval(() => {
+    const now = performance.now();
+    analyser.getFloatTimeDomainData(samples);
+    const loud = samples.findIndex((sample) => Math.abs(sample) > 0.1);
+    if (loud >= 0) note(beeps, now - ((samples.length - loud) * 1000) / context.sampleRate);
+  }, 5);
+  const look: VideoFrameRequestCallback = (_now, { presentationTime }) => {
+    pixels?.drawImage(video, 0, 0, 8, 8);
+    const bright = pixels?.getImageData(4, 4, 1, 1).data[1] ?? 0;
+    if (bright > 128) note(flashes, presentationTime);
+    video.requestVideoFrameCallback(look);
+  };
+  video.requestVideoFrameCallback(look);
+  await new Promise((resolve) => setTimeout(resolve, forMs));
+  clearInterval(listen);
+  await context.close();
+  return flashes.flatMap((flash) => {
+    const near = beeps.find((beep) => Math.abs(beep - flash) < 400);
+    return near === undefined ? [] : [near - flash];
+  });
+}
+
+const OPUS = [...H264.slice(0, H264.indexOf('-c:a')), '-c:a', 'libopus', '-ac', '2', '-b:a', '96k'];
+const BASELINE = ['-profile:v', 'baseline', '-tune', 'zerolatency'];
+
+// What nothing is coded again of is the measure of the measuring.
+for (const [name, by, coding, settings] of [
+  ['by WHIP, nothing coded again', 'whip', [...OPUS, ...BASELINE], ''],
+  ['by RTMP, picture as it came', 'rtmp', [...H264, '-tune', 'zerolatency'], ''],
+  ['by RTMP, B-frames coded again', 'rtmp', [...H264, '-bf', '2', '-b_strategy', '0'], '\ntranscode = 1\n'],
+] as const) {
+  test(`lips: ${name}`, async ({ browser }) => {
+    const site = await Site.setUp(settings);
+    const people = new People(browser, site);
+    const on = 'lt(mod(t\\,1)\\,0.1)';
+    const input = [
+      ...['-re', '-f', 'lavfi', '-i', `color=black:s=640x360:r=30,drawbox=color=white:t=fill:enable='${on}'`],
+      ...['-f', 'lavfi', '-i', `aevalsrc=exprs=0.5*sin(2*PI*1000*t)*${on}:s=44100`],
+    ];
+    const encoder = await Ffmpeg.publish(site, 'ada', input, [...coding], by);
+    const viewer = await people.stranger();
+    await viewer.goto('/@ada');
+    await expectMovingPicture(viewer);
+    await viewer.waitForTimeout(8000);
+    const apart = await viewer.evaluate(beepsBehindFlashes, WATCH_MS);
+    await encoder.stop();
+    console.log(row(`${name}: beep - flash`, apart));
+    expect(apart.length).toBeGreaterThan(WATCH_MS / 2000);
+    await people.leave();
+    await site.server.stop();
+  });
+}
