@@ -25,6 +25,7 @@ mod ingest;
 mod keyframe;
 mod layer;
 mod lenient;
+mod lips;
 mod made;
 mod packet;
 mod packetise;

@@ -36,6 +36,7 @@ use crate::fed::Line;
 use crate::ids::{SessionId, StreamId};
 use crate::ingest::{IngestTracks, IngestVideo};
 use crate::lenient::Incomplete;
+use crate::lips;
 use crate::registry::StreamShared;
 use crate::sdp::{self, Accepted, Offer};
 use crate::settings::{self, Settings};
@@ -362,7 +363,7 @@ impl Link {
         link.offer = accepted.sdp;
         let answer = Answer {
             session: link.id,
-            sdp: answer,
+            sdp: lips::as_one_stream(&answer),
             ice_tag,
         };
         Ok((link, answer))
