@@ -121,6 +121,8 @@ impl Outbox {
 const MOST_REMOTES: usize = 8;
 /// Timers are driven no finer than this: finer wakes cost more than they give.
 const TIMER_GRID: Duration = Duration::from_millis(4);
+/// Players hold sound and picture together once they have two reports of each.
+const SOUND_REPORTS: Duration = Duration::from_secs(1);
 /// How often figures of a connection are refreshed; loss in them steers the choice of layers.
 const STATS_INTERVAL: Duration = Duration::from_millis(250);
 /// What may wait in a data channel towards a peer, in bytes.
@@ -346,6 +348,7 @@ impl Link {
             .set_ice_lite(true)
             .set_rtp_mode(true)
             .set_stats_interval(Some(STATS_INTERVAL))
+            .set_rtcp_report_interval_audio(SOUND_REPORTS)
             .set_extension_map(extensions())
             .set_sctp_max_message_size(u32::try_from(limits.message_bytes).unwrap_or(u32::MAX));
         *config.codec_config() = accepted.codecs;
