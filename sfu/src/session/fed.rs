@@ -31,6 +31,7 @@ pub(super) struct Ingesting {
     pending: Vec<Arc<Whole>>,
     /// Units from the newest key frame on, for a tap that is opened.
     recent: VecDeque<Arc<Whole>>,
+    recent_bytes: usize,
     /// Numbers of units for the tap.
     video_units: u64,
     audio_units: u64,
@@ -105,6 +106,7 @@ impl Publisher {
             audio: Numbers::new(),
             pending: Vec::new(),
             recent: VecDeque::new(),
+            recent_bytes: 0,
             video_units: 0,
             audio_units: 0,
             reordered_since: is_reordered.then_some(now),
@@ -347,13 +349,15 @@ impl Ingesting {
             let is_of_moment =
                 |w: &Arc<Whole>| w.track == Track::Audio && w.captured >= whole.decoded;
             self.recent.retain(is_of_moment);
+            self.recent_bytes = self.recent.iter().map(|w| w.bytes.len()).sum();
         }
         self.recent.push_back(Arc::clone(whole));
-        let bytes: usize = self.recent.iter().map(|w| w.bytes.len()).sum();
+        self.recent_bytes += whole.bytes.len();
         let is_old = |w: &Arc<Whole>| now.saturating_duration_since(w.decoded) > tap::FRESH;
-        let is_over = self.recent.len() > MOST_RECENT || bytes > MOST_RECENT_BYTES;
+        let is_over = self.recent.len() > MOST_RECENT || self.recent_bytes > MOST_RECENT_BYTES;
         if is_over || self.recent.front().is_some_and(is_old) {
             self.recent.clear();
+            self.recent_bytes = 0;
         }
     }
 

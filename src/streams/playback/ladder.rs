@@ -183,9 +183,13 @@ impl Ladder {
             }
         }
         let route = self.sources.route(layer, unit.dts, unit.keyframe);
-        let State::Running(running) = &self.state else {
-            self.keep(unit);
-            return false;
+        let running = match &self.state {
+            State::Running(running) => running,
+            State::Looking | State::Starting(_) => {
+                self.keep(unit);
+                return false;
+            }
+            State::Idle => return false,
         };
         if !route.renditions.contains(&running.rendition) {
             return route.wants_keyframe;
@@ -209,18 +213,24 @@ impl Ladder {
                         self.state = State::Running(Box::new(running));
                         return Step::Started;
                     }
-                    Err(_) => self.state = State::Idle,
+                    Err(_) => self.rest(),
                 },
                 State::Running(running) => match running.made.recv().await {
                     Some(unit) => {
                         running.offer(&unit);
                         return Step::Made(layer_of(unit.track), unit);
                     }
-                    None => self.state = State::Idle,
+                    None => self.rest(),
                 },
                 State::Looking | State::Idle => std::future::pending().await,
             }
         }
+    }
+
+    /// There is nothing to make.
+    fn rest(&mut self) {
+        self.state = State::Idle;
+        self.group.clear();
     }
 
     /// Keeps a unit of the only layer, where viewers wait for what is made of it.
@@ -293,7 +303,7 @@ impl Ladder {
     fn start(&mut self, rendition: u8, source: Source) {
         let rungs = rungs::rungs(source);
         if rungs.is_empty() {
-            self.state = State::Idle;
+            self.rest();
             return;
         }
         let (mut start, started) = oneshot::channel();

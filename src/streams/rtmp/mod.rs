@@ -1,7 +1,7 @@
 //! Publishing by RTMP: `rtmp://HOST/live` with the stream key.
 //!
-//! Pictures go to the SFU as they come, sound as Opus that a media-worker makes of it. From there on a
-//! stream by RTMP is a stream like any other.
+//! Pictures and sound go to the SFU as they come, and AAC also as Opus that a media-worker makes of it for
+//! viewers by WebRTC. From there on a stream by RTMP is a stream like any other.
 
 mod adts;
 mod media;
