@@ -106,12 +106,10 @@ impl LayerSelector {
         matches!(&self.choice, LayerChoice::Rid(rid) if layer.rid.as_ref() == Some(rid))
     }
 
-    /// The rate that would let the viewer climb one layer of what it allows, in bit/s; for probing.
-    pub(crate) fn next_rate(&self, layers: &[Candidate], current: Option<usize>) -> Option<u64> {
+    /// Bit/s of the largest layer that the viewer's wish allows.
+    pub(crate) fn most_rate(&self, layers: &[Candidate]) -> u64 {
         let ladder = self.ladder(layers);
-        let at = ladder.iter().position(|l| Some(l.index) == current)?;
-        let next = ladder.get(at + 1)?;
-        Some(next.bitrate * CLIMB_PERCENT / 100)
+        ladder.iter().map(|l| l.bitrate).max().unwrap_or(0)
     }
 
     /// The layers that the viewer's wish allows, smallest first.
@@ -301,16 +299,17 @@ mod tests {
 
     #[test]
     fn nothing_is_probed_for_beyond_the_wish() {
-        let mut selector = LayerSelector::default();
-        assert_eq!(selector.next_rate(&ladder(), Some(2)), Some(960_000));
-        selector.set_choice(LayerChoice::Rid("2".to_owned()));
-        assert_eq!(selector.next_rate(&ladder(), Some(2)), None);
-        selector.set_choice(LayerChoice::MaxSize {
-            width: Some(640),
-            height: None,
-        });
-        assert_eq!(selector.next_rate(&ladder(), Some(2)), Some(960_000));
-        assert_eq!(selector.next_rate(&ladder(), Some(1)), None);
+        let layers = ladder();
+        let most = |choice| {
+            let mut selector = LayerSelector::default();
+            selector.set_choice(choice);
+            selector.most_rate(&layers)
+        };
+        assert_eq!(most(LayerChoice::Auto), 2_500_000);
+        assert_eq!(most(LayerChoice::Rid("2".to_owned())), 200_000);
+        let width = Some(640);
+        let height = None;
+        assert_eq!(most(LayerChoice::MaxSize { width, height }), 800_000);
     }
 
     #[test]

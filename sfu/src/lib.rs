@@ -5,7 +5,8 @@
 //!
 //! `socket` (batches) → `shard` (whose datagram is it? [`demux`]) → `session::publisher` (decrypted,
 //! inspected by `video`, shared as a `packet`) → `stream` (every shard's own copy: layers, cached
-//! groups) → `session::viewer` (which `layer`, `rewrite`) → `egress` → `socket`. What a `tap` gives of a
+//! groups) → `session::viewer` (which `layer`, `rewrite`) → `lane` (sealed) → `egress` →
+//! `socket`. What a `tap` gives of a
 //! stream can come back as a further layer of it (`made`, `packetise`).
 //!
 //! `shard` and everything under it take the time as an argument and have no socket: `thread` drives
@@ -23,6 +24,7 @@ mod handle;
 mod ids;
 mod ingest;
 mod keyframe;
+mod lane;
 mod layer;
 mod lenient;
 mod lips;
@@ -45,6 +47,7 @@ mod tap;
 mod tcp;
 mod thread;
 mod video;
+mod wall;
 
 pub use calls::{Answer, LayerChoice, LayerError, OfferError, PatchError, Patched, StartError};
 pub use config::{Config, Limits};

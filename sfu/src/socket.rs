@@ -190,7 +190,7 @@ impl MediaSocket {
 
     fn send_part(&self, run: &Run, part: &[u8], local: Option<IpAddr>) -> io::Result<()> {
         let transmit = Transmit {
-            destination: self.mapped(run.destination),
+            destination: self.mapped(run.path.destination),
             ecn: None,
             contents: part,
             segment_size: (part.len() > run.segment).then_some(run.segment),

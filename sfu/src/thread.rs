@@ -516,8 +516,8 @@ impl ShardThread {
         let mut touched = Vec::new();
         let queue: &TransmitQueue = &self.shard.outbox().transmits;
         for (run, bytes) in queue.runs() {
-            if run.protocol == Protocol::Udp {
-                let ip = run.source.ip();
+            if run.path.protocol == Protocol::Udp {
+                let ip = run.path.source.ip();
                 let local = self.settings.local_ips.contains(&ip).then_some(ip);
                 match self.sockets.udp.send(run, bytes, local) {
                     Ok(calls) => count_by(&self.registry.counters.send_calls, calls),
@@ -530,7 +530,7 @@ impl ShardThread {
                     &self.registry.counters.datagrams_out,
                     run.datagrams() as u64,
                 );
-            } else if let Some(token) = self.by_peer.get(&run.destination)
+            } else if let Some(token) = self.by_peer.get(&run.path.destination)
                 && let Some(connection) = self.connections.get_mut(token)
             {
                 connection.push(bytes);

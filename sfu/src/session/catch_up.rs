@@ -7,7 +7,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::outgoing::Timing;
+use super::outgoing::{Leaving, Timing};
 use super::viewer::{VideoState, Viewer};
 use super::{Link, Outbox};
 use crate::keyframe::GopCache;
@@ -133,7 +133,13 @@ impl Pace {
 
 impl Viewer {
     /// Begins to send what is cached to a viewer that just came.
-    pub(super) fn join_from_cache(&mut self, link: &mut Link, now: Instant, media: &mut Media) {
+    pub(super) fn join_from_cache(
+        &mut self,
+        link: &Link,
+        media: &mut Media,
+        leaving: &mut Leaving<'_>,
+    ) {
+        let now = leaving.now;
         let Some(chosen) = self.target else { return };
         // Unknown counts as deaf: of one that does listen a fresh key frame cuts the replay short.
         let listens = link.shared.answers_pli() == Some(true);
@@ -144,7 +150,7 @@ impl Viewer {
         };
         if self.begin_catch_up(now, media, layer, most_frames) {
             self.cached_joins += 1;
-            self.catch_up(link, now, media);
+            self.catch_up(link, media, leaving);
         }
     }
 
@@ -194,7 +200,7 @@ impl Viewer {
     }
 
     fn known_estimate(&self) -> Option<u64> {
-        self.estimate.filter(|_| self.estimates)
+        self.lane.estimate()
     }
 
     /// Starts to replay the cached group of a layer. Returns false when there is none.
@@ -249,7 +255,8 @@ impl Viewer {
     }
 
     /// Sends the part of the replay that is due.
-    pub(crate) fn catch_up(&mut self, link: &mut Link, now: Instant, media: &Media) {
+    pub(crate) fn catch_up(&mut self, link: &Link, media: &Media, leaving: &mut Leaving<'_>) {
+        let now = leaving.now;
         let VideoState::CatchingUp(mut at) = self.state else {
             return;
         };
@@ -278,9 +285,8 @@ impl Viewer {
             at.sent_bytes += packet.payload.len() as u64 + HEADERS;
             let timing = Timing::Replayed {
                 timestamp: at.first_timestamp.wrapping_add(at.ticks_out),
-                now,
             };
-            self.write_video(link, packet, at.layer, media, timing);
+            self.write_video(link, packet, at.layer, media, timing, leaving);
         }
         if let Some(replayed) = &mut self.replayed {
             replayed.at = now;

@@ -17,6 +17,7 @@ mod publisher;
 mod specs;
 mod viewer;
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -25,7 +26,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use str0m::change::SdpOffer;
 use str0m::channel::ChannelId;
-use str0m::net::Protocol;
+use str0m::net::{Protocol, Transmit};
 use str0m::rtp::{Extension, ExtensionMap};
 use str0m::{IceCreds, Input, Rtc, RtcConfig};
 
@@ -35,6 +36,7 @@ use crate::event::{CloseReason, Event, Role};
 use crate::fed::Line;
 use crate::ids::{SessionId, StreamId};
 use crate::ingest::{IngestTracks, IngestVideo};
+use crate::lane::{self, KeySlot, Lane};
 use crate::lenient::Incomplete;
 use crate::lips;
 use crate::registry::StreamShared;
@@ -43,6 +45,7 @@ use crate::settings::{self, Settings};
 use crate::stats::SessionStats;
 
 pub(crate) use arriving::{PAUSED_AFTER, bits};
+pub(crate) use outgoing::Leaving;
 pub(crate) use publisher::Publisher;
 pub(crate) use viewer::Viewer;
 
@@ -86,7 +89,6 @@ pub(crate) struct Link {
     rtt: Option<Duration>,
     transport: Protocol,
     ingress_loss: Option<f32>,
-    egress_loss: Option<f32>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -121,14 +123,10 @@ impl Outbox {
 const MOST_REMOTES: usize = 8;
 /// Timers are driven no finer than this: finer wakes cost more than they give.
 const TIMER_GRID: Duration = Duration::from_millis(4);
-/// Players hold sound and picture together once they have two reports of each.
-const SOUND_REPORTS: Duration = Duration::from_secs(1);
 /// How often figures of a connection are refreshed; loss in them steers the choice of layers.
 const STATS_INTERVAL: Duration = Duration::from_millis(250);
 /// What may wait in a data channel towards a peer, in bytes.
 const MOST_CHANNEL_BUFFER: usize = 256 * 1024;
-/// Where a viewer's bandwidth estimate starts.
-const FIRST_ESTIMATE: str0m::bwe::Bitrate = str0m::bwe::Bitrate::kbps(3_000);
 
 impl Session {
     /// Answers a WHIP offer.
@@ -141,8 +139,14 @@ impl Session {
     ) -> Result<(Self, Answer), OfferError> {
         let accepted = offer.accept_publisher(settings.config.limits.layers)?;
         let (video, layers) = (accepted.video, accepted.layers);
-        let (link, answer) =
-            Link::open(settings, now, stream, Arc::clone(&shared), accepted, false)?;
+        let (link, answer, _) = Link::open(
+            settings,
+            now,
+            stream,
+            Arc::clone(&shared),
+            accepted,
+            Role::Publisher,
+        )?;
         let epoch = shared.begin_epoch(video, layers);
         let kind = Kind::Publisher(Box::new(Publisher::new(epoch, now, &settings.config)));
         Ok((Self { link, kind }, answer))
@@ -184,11 +188,10 @@ impl Session {
             return Err(OfferError::Reordered);
         }
         let accepted = offer.accept_viewer(shared.video())?;
-        // Estimating bandwidth costs as much as forwarding: only where there is a choice. str0m takes
-        // it up only here; for who joins one layer and meets several later see `LossEstimate`.
-        let estimates = shared.layers() > 1;
-        let (link, answer) = Link::open(settings, now, stream, shared, accepted, estimates)?;
-        let kind = Kind::Viewer(Box::new(Viewer::new(now, estimates)));
+        let (mut link, answer, slot) =
+            Link::open(settings, now, stream, shared, accepted, Role::Viewer)?;
+        let lane = Lane::take_over(&mut link.rtc, &answer.sdp, slot, now);
+        let kind = Kind::Viewer(Box::new(Viewer::new(now, lane)));
         Ok((Self { link, kind }, answer))
     }
 
@@ -217,22 +220,47 @@ impl Session {
 
     /// Gives str0m an input and takes what it has to say.
     pub(crate) fn drive(&mut self, now: Instant, input: Input<'_>, outbox: &mut Outbox) {
-        if matches!(input, Input::Receive(..)) {
+        let is_received = matches!(input, Input::Receive(..));
+        if is_received {
             self.link.last_received = now;
         }
         if let Err(error) = self.link.rtc.handle_input(input) {
             self.fail(&error);
         }
+        if is_received && matches!(&self.kind, Kind::Viewer(viewer) if viewer.lane.is_open()) {
+            // It may have chosen another way.
+            lane::ask_way(&mut self.link.rtc);
+        }
         self.drain(now, outbox);
+    }
+
+    /// Takes a report of a viewer. Returns whether it is the viewer's.
+    pub(crate) fn hear(&mut self, now: Instant, report: &[u8], outbox: &mut Outbox) -> bool {
+        let Kind::Viewer(viewer) = &mut self.kind else {
+            return false;
+        };
+        let is_real = viewer.hear(now, report, &mut outbox.transmits);
+        if is_real {
+            self.link.last_received = now;
+        }
+        is_real
     }
 
     /// Takes all output until str0m wants to sleep.
     pub(crate) fn drain(&mut self, now: Instant, outbox: &mut Outbox) {
         let mut events = Vec::new();
         loop {
-            let result = drain_into(&mut self.link.rtc, now, &mut outbox.transmits, |event| {
-                events.push(event);
-            });
+            let kind = &mut self.kind;
+            let may_leave = |transmit: &Transmit| match kind {
+                Kind::Viewer(viewer) => viewer.lane.let_through(transmit),
+                Kind::Publisher(_) => true,
+            };
+            let result = drain_into(
+                &mut self.link.rtc,
+                &mut outbox.transmits,
+                may_leave,
+                |event| events.push(event),
+            );
             match result {
                 Ok(at) => self.link.deadline = at.max(now + TIMER_GRID),
                 Err(error) => {
@@ -254,7 +282,7 @@ impl Session {
         self.drive(now, Input::Timeout(now), outbox);
     }
 
-    fn fail(&mut self, error: &str0m::RtcError) {
+    fn fail(&mut self, error: &impl fmt::Display) {
         if self.link.closing.is_none() {
             self.link.closing = Some(CloseReason::Failed(error.to_string()));
         }
@@ -267,7 +295,11 @@ impl Session {
                 Kind::Publisher(publisher) => {
                     publisher.take_event(&mut self.link, now, event, outbox);
                 }
-                Kind::Viewer(viewer) => viewer.take_event(&mut self.link, now, event, outbox),
+                Kind::Viewer(viewer) => {
+                    if matches!(event, str0m::Event::Connected) && !viewer.open() {
+                        self.fail(&"the handshake came to no keys");
+                    }
+                }
             }
         }
     }
@@ -329,7 +361,6 @@ impl Link {
             rtt: None,
             transport: Protocol::Udp,
             ingress_loss: None,
-            egress_loss: None,
             ufrag: credentials.ufrag,
             password: credentials.pass,
         }
@@ -341,21 +372,18 @@ impl Link {
         stream: StreamId,
         shared: Arc<StreamShared>,
         accepted: Accepted,
-        estimates: bool,
-    ) -> Result<(Self, Answer), OfferError> {
+        role: Role,
+    ) -> Result<(Self, Answer, KeySlot), OfferError> {
         let limits = &settings.config.limits;
         let mut config = RtcConfig::new()
             .set_ice_lite(true)
             .set_rtp_mode(true)
-            .set_stats_interval(Some(STATS_INTERVAL))
-            .set_rtcp_report_interval_audio(SOUND_REPORTS)
+            // The lane of a viewer counts by itself.
+            .set_stats_interval((role == Role::Publisher).then_some(STATS_INTERVAL))
             .set_extension_map(extensions())
             .set_sctp_max_message_size(u32::try_from(limits.message_bytes).unwrap_or(u32::MAX));
         *config.codec_config() = accepted.codecs;
-        if estimates {
-            config = config.enable_bwe(Some(FIRST_ESTIMATE));
-        }
-        let mut rtc = config.build(now);
+        let (mut rtc, slot) = lane::build(config, now);
         for candidate in settings.candidates() {
             rtc.add_local_candidate(candidate);
         }
@@ -369,7 +397,7 @@ impl Link {
             sdp: lips::as_one_stream(&answer),
             ice_tag,
         };
-        Ok((link, answer))
+        Ok((link, answer, slot))
     }
 
     /// Takes trickled candidates, or restarts ICE with the credentials of the fragment.
@@ -384,6 +412,7 @@ impl Link {
         }
         let offer = sdp::with_credentials(&self.offer, &credentials);
         let answer = accept(&mut self.rtc, &offer).map_err(PatchError::RestartFailed)?;
+        lane::silence(&mut self.rtc, &answer);
         self.offer = offer;
         let IceCreds { ufrag, pass } = self.rtc.direct_api().local_ice_credentials();
         (self.ufrag, self.password) = (ufrag, pass);
@@ -455,7 +484,6 @@ impl Link {
             str0m::Event::PeerStats(stats) => {
                 self.rtt = stats.rtt.or(self.rtt);
                 self.ingress_loss = stats.ingress_loss_fraction;
-                self.egress_loss = stats.egress_loss_fraction.or(self.egress_loss);
                 if let Some(pair) = stats.selected_candidate_pair {
                     self.transport = pair.protocol;
                     self.rtt = pair.current_round_trip_time.or(self.rtt);
@@ -497,17 +525,13 @@ impl Link {
     }
 
     fn stats(&self, now: Instant, role: Role) -> SessionStats {
-        let loss = match role {
-            Role::Publisher => self.ingress_loss,
-            Role::Viewer => self.egress_loss,
-        };
         SessionStats {
             role,
             transport: self.transport_name(),
             connected: self.is_connected(),
             connected_ms: self.connected_at.map_or(0, |at| millis(now, at)),
             rtt_ms: self.rtt.map(|rtt| rtt.as_secs_f64() * 1_000.0),
-            loss: loss.map(f64::from),
+            loss: self.ingress_loss.map(f64::from),
             bitrate: 0,
             estimate: None,
             layer: None,
@@ -522,22 +546,23 @@ impl Link {
     }
 
     pub(crate) fn transport_name(&self) -> &'static str {
-        match self.transport {
-            Protocol::Udp => "udp",
-            _ => "tcp",
-        }
+        name_of(self.transport)
     }
 
     pub(crate) fn rtt(&self) -> Option<Duration> {
         self.rtt
     }
 
-    pub(crate) fn egress_loss(&self) -> Option<f32> {
-        self.egress_loss
-    }
-
     pub(crate) fn ingress_loss(&self) -> Option<f32> {
         self.ingress_loss
+    }
+}
+
+/// As the API names it.
+pub(crate) fn name_of(transport: Protocol) -> &'static str {
+    match transport {
+        Protocol::Udp => "udp",
+        _ => "tcp",
     }
 }
 

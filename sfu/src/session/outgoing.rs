@@ -4,22 +4,35 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use str0m::format::CodecSpec;
-use str0m::media::{Mid, Pt};
-use str0m::rtp::{RtpWrite, Ssrc};
+use str0m::media::{MediaKind, Mid, Pt};
 
 use super::{Link, specs};
-use crate::egress::Egress;
+use crate::egress::TransmitQueue;
+use crate::lane::{Lane, Outbound, Picture};
 use crate::packet::{Packet, Source};
 use crate::rewrite::Rewriter;
 
 /// One outgoing track.
 #[derive(Debug)]
 pub(super) struct Outgoing {
-    pub(super) mid: Mid,
-    pub(super) ssrc: Ssrc,
+    mid: Mid,
     pub(super) rewriter: Rewriter,
     /// Payload type for each source format seen, `None` where the viewer cannot play it.
-    types: Vec<(CodecSpec, Option<Pt>)>,
+    types: Vec<(CodecSpec, Option<Types>)>,
+}
+
+/// Payload types of a format, and of its retransmissions (RFC 4588).
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Types {
+    pub(super) media: Pt,
+    repair: Option<Pt>,
+}
+
+/// Where packets go, and when.
+#[derive(Debug)]
+pub(crate) struct Leaving<'a> {
+    pub(crate) now: Instant,
+    pub(crate) queue: &'a mut TransmitQueue,
 }
 
 /// When a packet belongs, for the viewer.
@@ -28,16 +41,15 @@ pub(super) enum Timing {
     /// By its own timestamp.
     Live,
     /// Part of a replay: this timestamp is now.
-    Replayed { timestamp: u32, now: Instant },
+    Replayed { timestamp: u32 },
 }
 
 impl Outgoing {
-    pub(super) fn new(mid: Mid, ssrc: Ssrc, clock: u32) -> Self {
-        let seed = *ssrc;
+    /// `ssrc` is a random number as good as any for where sequence numbers and timestamps begin.
+    pub(super) fn new((mid, ssrc): (Mid, u32), clock: u32) -> Self {
         Self {
             mid,
-            ssrc,
-            rewriter: Rewriter::new(clock, u16::try_from(seed >> 16).unwrap_or(1), seed),
+            rewriter: Rewriter::new(clock, u16::try_from(ssrc >> 16).unwrap_or(1), ssrc),
             types: Vec::new(),
         }
     }
@@ -45,68 +57,64 @@ impl Outgoing {
     /// Whether a format was tried and found unplayable.
     pub(super) fn cannot_play(&self, format: CodecSpec) -> bool {
         let mut tried = self.types.iter();
-        tried.any(|(spec, pt)| *spec == format && pt.is_none())
+        tried.any(|(spec, types)| *spec == format && types.is_none())
     }
 
     /// Sends one packet on. Returns whether it went.
     pub(super) fn write(
         &mut self,
-        link: &mut Link,
-        egress: &mut impl Egress,
-        packet: &Packet,
+        link: &Link,
+        lane: &mut Lane,
+        leaving: &mut Leaving<'_>,
+        packet: &Arc<Packet>,
         spec: CodecSpec,
         timing: Timing,
     ) -> bool {
-        let Some(pt) = self.payload_type(link, spec) else {
+        let Some(types) = self.payload_types(link, spec) else {
             return false;
         };
         let (rewritten, wallclock) = match timing {
             Timing::Live => (self.rewriter.rewrite(packet), packet.wallclock),
-            Timing::Replayed { timestamp, now } => {
-                (self.rewriter.rewrite_at(packet, timestamp, now), now)
-            }
+            Timing::Replayed { timestamp } => (
+                (self.rewriter).rewrite_at(packet, timestamp, leaving.now),
+                leaving.now,
+            ),
         };
         let Some(rewritten) = rewritten else {
             return false;
         };
-        let is_video = packet.source != Source::Audio;
-        let mut write = RtpWrite::new(
-            pt,
-            rewritten.seq.into(),
-            rewritten.timestamp,
+        let outbound = Outbound {
+            kind: match packet.source {
+                Source::Audio => MediaKind::Audio,
+                Source::Video(_) => MediaKind::Video,
+            },
+            packet,
+            payload_type: *types.media,
+            repair_type: types.repair.map(|repair| *repair),
+            index: rewritten.seq,
+            timestamp: rewritten.timestamp,
             wallclock,
-            Arc::clone(&packet.payload),
-        )
-        .marker(packet.marker)
-        .nackable(is_video)
-        .ext_vals(packet.extensions.clone());
-        if let (Some(vp8), Some(picture_id)) = (&packet.vp8, rewritten.picture_id) {
-            let mut patch = vp8.patch().picture_id(picture_id);
-            if let Some(tl0) = rewritten.tl0_pic_idx {
-                patch = patch.tl0_pic_idx(tl0);
-            }
-            // A 7 bit picture id that cannot hold ours stays as it was.
-            if let Ok(patch) = patch.build() {
-                write = write.vp8_patch(patch);
-            }
-        }
-        egress.forward(&mut link.rtc, self.ssrc, write);
-        true
+            picture: rewritten.picture_id.map(|id| Picture {
+                id,
+                tl0: rewritten.tl0_pic_idx,
+            }),
+        };
+        lane.send(leaving.now, leaving.queue, &outbound)
     }
 
-    fn payload_type(&mut self, link: &Link, spec: CodecSpec) -> Option<Pt> {
-        if let Some((_, pt)) = self.types.iter().find(|(known, _)| *known == spec) {
-            return *pt;
+    fn payload_types(&mut self, link: &Link, spec: CodecSpec) -> Option<Types> {
+        if let Some((_, types)) = self.types.iter().find(|(known, _)| *known == spec) {
+            return *types;
         }
-        let pt = self.find_payload_type(link, spec);
-        self.types.push((spec, pt));
-        pt
+        let types = self.find_payload_types(link, spec);
+        self.types.push((spec, types));
+        types
     }
 
     /// The viewer's payload type for a format. Any profile will do when the very one is not offered, and
     /// then the one that is preferred: what a publisher announces is not what it sends (OBS always says
     /// 42e01f), and decoders go by the bit stream.
-    pub(super) fn find_payload_type(&self, link: &Link, spec: CodecSpec) -> Option<Pt> {
+    pub(super) fn find_payload_types(&self, link: &Link, spec: CodecSpec) -> Option<Types> {
         let remote = link.rtc.media(self.mid)?.remote_pts();
         link.rtc
             .codec_config()
@@ -120,6 +128,9 @@ impl Outgoing {
                 let mode = found.format.packetization_mode == spec.format.packetization_mode;
                 (mode, specs::profile(&found) == specs::profile(&spec))
             })
-            .map(|p| p.pt())
+            .map(|p| Types {
+                media: p.pt(),
+                repair: p.resend(),
+            })
     }
 }

@@ -99,11 +99,9 @@ mod tests {
         let now = Instant::now();
         let offer = Offer::parse(offer, 65_536)?;
         let (session, answer) = Session::view(&settings, now, StreamId::from(1), shared, &offer)?;
-        let track = Outgoing::new(Mid::from("1"), 1.into(), VIDEO_CLOCK);
-        Ok((
-            answer.sdp,
-            track.find_payload_type(&session.link, video(codec)),
-        ))
+        let track = Outgoing::new((Mid::from("1"), 1), VIDEO_CLOCK);
+        let found = track.find_payload_types(&session.link, video(codec));
+        Ok((answer.sdp, found.map(|types| types.media)))
     }
 
     #[test]

@@ -5,18 +5,18 @@
 //! whose end the viewer is live.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use str0m::bwe::{Bitrate, BweKind};
-use str0m::media::{MediaKind, Mid};
+use str0m::media::MediaKind;
 
 use super::catch_up::{CATCH_UP_TICK, CatchUp, LONG_GROUP, MOST_BURST_BYTES, Replayed};
 use super::loss::LossEstimate;
-use super::outgoing::{Outgoing, Timing};
-use super::{Link, Outbox, bits};
+use super::outgoing::{Leaving, Outgoing, Timing};
+use super::{Link, Outbox, bits, name_of};
 use crate::calls::{LayerChoice, LayerError};
-use crate::egress::Str0mEgress;
+use crate::egress::TransmitQueue;
 use crate::keyframe::GopCache;
+use crate::lane::Lane;
 use crate::layer::{Candidate, LayerSelector};
 use crate::packet::{AUDIO_CLOCK, LayerFormat, Packet, Source, VIDEO_CLOCK};
 use crate::rate::RateMeter;
@@ -33,29 +33,21 @@ pub(crate) struct Viewer {
     /// The layer to be sent; differs from the one being sent until its key frame comes.
     pub(super) target: Option<usize>,
     pub(super) selector: LayerSelector,
-    /// Whether str0m estimates the bandwidth: settled when the session is built, for who joins a
-    /// stream of one layer not. A later publisher may have more; then loss decides.
-    pub(super) estimates: bool,
+    pub(crate) lane: Lane,
+    /// Where arrivals are not told of, loss decides.
     by_loss: LossEstimate,
     /// Whether it is in a network of ours and not behind a line of unknown width.
     pub(super) is_near: bool,
-    /// Share of video packets lost by the newest receiver report.
-    reported_loss: Option<f32>,
-    pub(super) estimate: Option<u64>,
-    desired: u64,
-    minimum: u64,
     /// Frames that no other needs are left out: there is no lower layer to go to.
     is_thinned: bool,
     /// Set when the viewer asked for a key frame.
     pub(super) wants_keyframe: bool,
     pub(crate) is_started: bool,
     pub(super) replayed: Option<Replayed>,
-    egress: Str0mEgress,
     bytes: RateMeter,
     pub(crate) packets: u64,
     pub(crate) switches: u64,
     pub(crate) cached_joins: u64,
-    nacks: u64,
     plis: u64,
 }
 
@@ -71,11 +63,6 @@ pub(super) enum VideoState {
     },
 }
 
-/// Sent packets kept for NACKs: what a replay sends in [`RTX_AGE`].
-const RTX_PACKETS: usize = 4_096;
-const RTX_AGE: Duration = Duration::from_secs(1);
-/// Share of sent bytes that may be retransmissions.
-const RTX_SHARE: f32 = 0.3;
 /// Probing goes for this much more than the largest layer needs, in per cent.
 const DESIRED_PERCENT: u64 = 130;
 /// From this share of lost packets on, loss counts as lack of bandwidth.
@@ -87,81 +74,45 @@ const THIN_UNTIL: f32 = 0.02;
 const OVERHEAD_PERCENT: u64 = 106;
 
 impl Viewer {
-    pub(crate) fn new(now: Instant, estimates: bool) -> Self {
+    pub(crate) fn new(now: Instant, lane: Lane) -> Self {
+        let track = |kind, clock| lane.track(kind).map(|track| Outgoing::new(track, clock));
         Self {
             epoch: 0,
-            audio: None,
-            video: None,
+            audio: track(MediaKind::Audio, AUDIO_CLOCK),
+            video: track(MediaKind::Video, VIDEO_CLOCK),
             state: VideoState::Waiting { since: None },
             target: None,
             selector: LayerSelector::default(),
-            estimates,
+            lane,
             by_loss: LossEstimate::default(),
             is_near: false,
-            reported_loss: None,
-            estimate: None,
-            desired: 0,
-            minimum: 0,
             is_thinned: false,
             wants_keyframe: false,
             is_started: false,
             replayed: None,
-            egress: Str0mEgress,
             bytes: RateMeter::new(now),
             packets: 0,
             switches: 0,
             cached_joins: 0,
-            nacks: 0,
             plis: 0,
         }
     }
 
-    pub(super) fn take_event(
-        &mut self,
-        link: &mut Link,
-        _now: Instant,
-        event: str0m::Event,
-        _outbox: &mut Outbox,
-    ) {
-        match event {
-            str0m::Event::MediaAdded(media) => self.add_track(link, media.mid, media.kind),
-            str0m::Event::KeyframeRequest(_) => {
-                self.plis += 1;
-                self.wants_keyframe = true;
-            }
-            str0m::Event::EgressBitrateEstimate(BweKind::Twcc { estimate, .. }) => {
-                self.estimate = Some(estimate.as_u64());
-            }
-            str0m::Event::MediaEgressStats(stats)
-                if self.video.as_ref().is_some_and(|v| v.mid == stats.mid) =>
-            {
-                self.nacks = stats.nacks;
-                self.reported_loss = stats.loss.or(self.reported_loss);
-            }
-            _ => {}
-        }
+    /// The handshake is done. Returns whether media can be sealed with what it came to.
+    pub(super) fn open(&mut self) -> bool {
+        self.lane.open()
     }
 
-    fn add_track(&mut self, link: &mut Link, mid: Mid, kind: MediaKind) {
-        let is_video = kind == MediaKind::Video;
-        let mut direct = link.rtc.direct_api();
-        let Some(stream) = direct.stream_tx_by_mid(mid, None) else {
-            return;
+    /// Takes a report. Returns whether it is the viewer's.
+    pub(super) fn hear(&mut self, now: Instant, report: &[u8], queue: &mut TransmitQueue) -> bool {
+        let Some(heard) = self.lane.hear(now, report, queue) else {
+            return false;
         };
-        let ssrc = stream.ssrc();
-        if is_video {
-            stream.set_rtx_cache(RTX_PACKETS, RTX_AGE, Some(RTX_SHARE));
-            // The pacer would cut frames into single packets; catch-ups are spread by us.
-            stream.set_unpaced(true);
+        if heard.picture_lost {
+            self.plis += 1;
+            self.wants_keyframe = true;
         }
-        let clock = if is_video { VIDEO_CLOCK } else { AUDIO_CLOCK };
-        let track = Outgoing::new(mid, ssrc, clock);
-        let slot = if is_video {
-            &mut self.video
-        } else {
-            &mut self.audio
-        };
-        *slot = Some(track);
+        true
     }
 
     /// Begins to send: the choice of a layer, and what is cached of it.
@@ -176,21 +127,28 @@ impl Viewer {
         self.epoch = media.epoch;
         self.decide(link, now, media, outbox);
         self.is_near = link.is_near();
-        self.join_from_cache(link, now, media);
+        let queue = &mut outbox.transmits;
+        self.join_from_cache(link, media, &mut Leaving { now, queue });
         self.ask_if_stale(link, now, media, outbox);
     }
 
     /// Takes packets that just arrived.
-    pub(crate) fn forward(&mut self, link: &mut Link, packets: &[Arc<Packet>], media: &Media) {
+    pub(crate) fn forward(
+        &mut self,
+        link: &Link,
+        packets: &[Arc<Packet>],
+        media: &Media,
+        leaving: &mut Leaving<'_>,
+    ) {
         if media.epoch != self.epoch {
             self.change_publisher(media.epoch);
         }
         for (at, packet) in packets.iter().enumerate() {
             match packet.source {
-                Source::Audio => self.forward_audio(link, packet, media),
+                Source::Audio => self.forward_audio(link, packet, media, leaving),
                 Source::Video(layer) => {
                     let rest = packets.get(at + 1..).unwrap_or_default();
-                    self.forward_video(link, packet, rest, layer, media);
+                    self.forward_video(link, packet, rest, layer, media, leaving);
                 }
             }
         }
@@ -206,43 +164,51 @@ impl Viewer {
         }
     }
 
-    fn forward_audio(&mut self, link: &mut Link, packet: &Arc<Packet>, media: &Media) {
+    fn forward_audio(
+        &mut self,
+        link: &Link,
+        packet: &Arc<Packet>,
+        media: &Media,
+        leaving: &mut Leaving<'_>,
+    ) {
         let (Some(track), Some(spec)) = (&mut self.audio, media.layout.audio) else {
             return;
         };
         if !track.rewriter.has_source() {
             track.rewriter.switch(packet);
         }
-        let sent = track.write(link, &mut self.egress, packet, spec, Timing::Live);
+        let lane = &mut self.lane;
+        let sent = track.write(link, lane, leaving, packet, spec, Timing::Live);
         self.packets += u64::from(sent);
     }
 
     fn forward_video(
         &mut self,
-        link: &mut Link,
+        link: &Link,
         packet: &Arc<Packet>,
         rest: &[Arc<Packet>],
         layer: usize,
         media: &Media,
+        leaving: &mut Leaving<'_>,
     ) {
         let opens = packet.starts_keyframe;
         let is_here = self.current() == Some(layer);
         match self.state {
             VideoState::Live { .. } if is_here => {
                 if self.is_late_opening(packet, layer, media) {
-                    self.switch_to_group(link, packet, rest, layer, media);
+                    self.switch_to_group(link, packet, rest, layer, media, leaving);
                 } else {
-                    self.write_video(link, packet, layer, media, Timing::Live);
+                    self.write_video(link, packet, layer, media, Timing::Live, leaving);
                 }
             }
             // A fresh key frame: the rest of the old group is not needed any more.
             VideoState::CatchingUp(_) if is_here && opens => {
-                self.switch_to_group(link, packet, rest, layer, media);
+                self.switch_to_group(link, packet, rest, layer, media, leaving);
             }
             VideoState::CatchingUp(_) if is_here => {}
             _ if opens && self.target.is_none_or(|target| target == layer) => {
                 self.target = Some(layer);
-                self.switch_to_group(link, packet, rest, layer, media);
+                self.switch_to_group(link, packet, rest, layer, media, leaving);
             }
             _ => {}
         }
@@ -264,25 +230,26 @@ impl Viewer {
     /// What stands in `rest` is still to be forwarded.
     fn switch_to_group(
         &mut self,
-        link: &mut Link,
+        link: &Link,
         packet: &Arc<Packet>,
         rest: &[Arc<Packet>],
         layer: usize,
         media: &Media,
+        leaving: &mut Leaving<'_>,
     ) {
         let gop = media.layers.get(layer).map(|layer| &layer.gop);
         let first = gop.and_then(GopCache::first);
         let (Some(gop), Some(first)) = (gop, first.filter(|f| f.timestamp == packet.timestamp))
         else {
             self.switch(packet, layer);
-            self.write_video(link, packet, layer, media, Timing::Live);
+            self.write_video(link, packet, layer, media, Timing::Live, leaving);
             return;
         };
         self.switch(first, layer);
         for early in gop.from(first.seq) {
             let comes = |p: &Arc<Packet>| p.seq == early.seq && p.source == early.source;
             if !rest.iter().any(comes) {
-                self.write_video(link, early, layer, media, Timing::Live);
+                self.write_video(link, early, layer, media, Timing::Live, leaving);
             }
         }
     }
@@ -299,11 +266,12 @@ impl Viewer {
 
     pub(super) fn write_video(
         &mut self,
-        link: &mut Link,
+        link: &Link,
         packet: &Arc<Packet>,
         layer: usize,
         media: &Media,
         timing: Timing,
+        leaving: &mut Leaving<'_>,
     ) {
         let (Some(track), Some(format)) = (&mut self.video, media.layout.layers.get(layer)) else {
             return;
@@ -311,7 +279,8 @@ impl Viewer {
         if self.is_thinned && packet.discardable && track.rewriter.skip(packet) {
             return;
         }
-        if track.write(link, &mut self.egress, packet, format.spec, timing) {
+        let lane = &mut self.lane;
+        if track.write(link, lane, leaving, packet, format.spec, timing) {
             self.packets += 1;
             self.bytes.add(packet.arrival, packet.payload.len() as u64);
         }
@@ -322,7 +291,9 @@ impl Viewer {
         if self.wants_keyframe {
             return Some(now);
         }
-        matches!(self.state, VideoState::CatchingUp(_)).then(|| now + CATCH_UP_TICK)
+        let is_catching_up = matches!(self.state, VideoState::CatchingUp(_));
+        let catch_up = is_catching_up.then(|| now + CATCH_UP_TICK);
+        catch_up.into_iter().chain(self.lane.deadline(now)).min()
     }
 
     /// What is to be done from time to time: the choice of the layer, lost pictures.
@@ -336,6 +307,7 @@ impl Viewer {
         self.decide(link, now, media, outbox);
         self.recover(link, now, media, outbox);
         self.give_up_waiting(now, media);
+        self.lane.report(now, &mut outbox.transmits);
     }
 
     fn decide(&mut self, link: &mut Link, now: Instant, media: &mut Media, outbox: &mut Outbox) {
@@ -345,7 +317,7 @@ impl Viewer {
         let candidates = media.candidates(now);
         let audio = media.audio_bitrate(now);
         let estimate = self
-            .bandwidth(link, now)
+            .bandwidth(now)
             .filter(|_| candidates.len() > 1)
             .map(|carried| (carried * 100 / OVERHEAD_PERCENT).saturating_sub(audio));
         let current = self.current();
@@ -355,8 +327,8 @@ impl Viewer {
         else {
             return;
         };
-        self.probe(link, &candidates, audio);
-        self.thin(link, &candidates, chosen, estimate);
+        self.probe(now, &candidates, audio);
+        self.thin(now, &candidates, chosen, estimate);
         let is_new = self.target != Some(chosen);
         self.target = Some(chosen);
         if is_new {
@@ -365,7 +337,7 @@ impl Viewer {
                 from = ?current,
                 to = chosen,
                 ?estimate,
-                loss = ?link.egress_loss(),
+                loss = ?self.lane.loss(now),
                 ?candidates,
                 "A viewer gets another layer"
             );
@@ -404,21 +376,19 @@ impl Viewer {
     }
 
     /// Bit/s that the link carries, as far as known.
-    fn bandwidth(&mut self, link: &Link, now: Instant) -> Option<u64> {
-        if self.estimates {
-            return self
-                .estimate
-                .map(|estimate| self.carried(link, now, estimate));
+    fn bandwidth(&mut self, now: Instant) -> Option<u64> {
+        if self.lane.estimates() {
+            return (self.lane.estimate()).map(|estimate| self.carried(now, estimate));
         }
         let sent = bits(self.bytes.per_second(now));
-        let loss = link.egress_loss().or(self.reported_loss);
+        let loss = self.lane.loss(now);
         self.by_loss.update(now, sent, loss)
     }
 
     /// The estimate, or where much is lost what comes through: the estimator believes in delay and is
     /// slow to believe in loss.
-    fn carried(&mut self, link: &Link, now: Instant, estimate: u64) -> u64 {
-        let loss = f64::from(link.egress_loss().unwrap_or(0.0));
+    fn carried(&mut self, now: Instant, estimate: u64) -> u64 {
+        let loss = f64::from(self.lane.loss(now).unwrap_or(0.0));
         if loss < HEAVY_LOSS {
             return estimate;
         }
@@ -426,9 +396,9 @@ impl Viewer {
     }
 
     /// Before the picture freezes, the frame rate yields.
-    fn thin(&mut self, link: &Link, layers: &[Candidate], chosen: usize, estimate: Option<u64>) {
+    fn thin(&mut self, now: Instant, layers: &[Candidate], chosen: usize, estimate: Option<u64>) {
         let bitrate = layers.iter().find(|l| l.index == chosen).map(|l| l.bitrate);
-        let loss = link.egress_loss().unwrap_or(0.0);
+        let loss = self.lane.loss(now).unwrap_or(0.0);
         let most_loss = if self.is_thinned {
             THIN_UNTIL
         } else {
@@ -441,23 +411,12 @@ impl Viewer {
     }
 
     /// Tells the estimator what there is to gain.
-    fn probe(&mut self, link: &mut Link, candidates: &[Candidate], audio: u64) {
-        if !self.estimates {
+    fn probe(&mut self, now: Instant, candidates: &[Candidate], audio: u64) {
+        if candidates.len() < 2 {
             return;
         }
-        let allowed = self.selector.ladder(candidates);
-        let top = allowed.iter().map(|c| c.bitrate).max().unwrap_or(0);
-        let desired = (top + audio) * DESIRED_PERCENT / 100;
-        let next = self.selector.next_rate(candidates, self.target);
-        let minimum = next.map_or(0, |rate| (rate + audio) * OVERHEAD_PERCENT / 100);
-        let changed = |old: u64, new: u64| old.abs_diff(new) * 10 > old;
-        if changed(self.desired, desired) || changed(self.minimum, minimum) {
-            self.desired = desired;
-            self.minimum = minimum;
-            link.rtc
-                .bwe()
-                .set_bitrate(Bitrate::from(minimum), Bitrate::from(desired));
-        }
+        let top = self.selector.most_rate(candidates);
+        self.lane.want(now, (top + audio) * DESIRED_PERCENT / 100);
     }
 
     /// A long group is slow to decode, and none at all shows nothing: a fresh key frame is wanted.
@@ -519,10 +478,15 @@ impl Viewer {
 
     pub(crate) fn fill(&mut self, stats: &mut SessionStats, now: Instant) {
         stats.bitrate = bits(self.bytes.per_second(now));
-        stats.estimate = self.estimate;
+        stats.estimate = self.lane.estimate();
         stats.pinned = *self.selector.choice() != LayerChoice::Auto;
         stats.packets = self.packets;
-        stats.nacks = self.nacks;
+        stats.nacks = self.lane.nacks();
+        stats.loss = self.lane.loss(now).map(f64::from);
+        stats.rtt_ms = self.lane.rtt().map(|rtt| rtt.as_secs_f64() * 1_000.0);
+        if let Some(path) = self.lane.path() {
+            stats.transport = name_of(path.protocol);
+        }
         stats.plis = self.plis;
     }
 }

@@ -10,7 +10,7 @@ use crate::fed::{Door, FedUnit, Reach};
 use crate::ids::StreamId;
 use crate::packet::{Slice, Source};
 use crate::registry::StreamShared;
-use crate::session::{Kind, Publisher, Session};
+use crate::session::{Kind, Leaving, Publisher, Session};
 use crate::stats::{count, count_by};
 use crate::stream::Stream;
 use crate::tap::{Portion, Whole};
@@ -120,9 +120,10 @@ impl Shard {
             self.with_session(now, *key, |session, outbox| {
                 if let Kind::Viewer(viewer) = &mut session.kind {
                     let before = viewer.packets;
-                    viewer.forward(&mut session.link, &slice.packets, media);
+                    let queue = &mut outbox.transmits;
+                    let leaving = &mut Leaving { now, queue };
+                    viewer.forward(&session.link, &slice.packets, media, leaving);
                     forwarded += viewer.packets - before;
-                    session.flush(now, outbox);
                 }
             });
         }

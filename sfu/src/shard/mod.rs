@@ -28,6 +28,7 @@ use crate::demux;
 use crate::event::{CloseReason, Event, Role};
 use crate::fed::FedUnit;
 use crate::ids::{SessionId, StreamId};
+use crate::lane;
 use crate::lenient::Incomplete;
 use crate::packet::Slice;
 use crate::registry::Registry;
@@ -303,6 +304,9 @@ impl Shard {
 
     /// Gives a datagram to a session, if the session accepts it.
     fn deliver(&mut self, now: Instant, key: usize, datagram: Datagram<'_>) -> bool {
+        if lane::is_rtcp(datagram.contents) && self.is_viewer(key) {
+            return self.hear(now, key, datagram.contents);
+        }
         let Some(receive) = self.parse(datagram) else {
             return false;
         };
@@ -315,6 +319,20 @@ impl Shard {
             session.drive(now, input, outbox)
         });
         true
+    }
+
+    fn is_viewer(&self, key: usize) -> bool {
+        let session = self.sessions.get(key);
+        session.is_some_and(|session| session.role() == Role::Viewer)
+    }
+
+    /// Gives a report to its viewer.
+    fn hear(&mut self, now: Instant, key: usize, report: &[u8]) -> bool {
+        let mut is_real = false;
+        self.with_session(now, key, |session, outbox| {
+            is_real = session.hear(now, report, outbox);
+        });
+        is_real
     }
 
     /// Runs `f` on a session, and what must follow any change of it.
@@ -471,6 +489,9 @@ impl Shard {
         if says_goodbye {
             let outbox = &mut self.outbox;
             let goodbye = || {
+                if let Kind::Viewer(viewer) = &mut session.kind {
+                    viewer.lane.say_goodbye(now, &mut outbox.transmits);
+                }
                 if session.link.rtc.close().is_ok() {
                     session.drain(now, outbox);
                 }

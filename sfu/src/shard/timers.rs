@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::{Shard, pending_closed};
 use crate::event::CloseReason;
 use crate::ids::StreamId;
-use crate::session::{Kind, Session};
+use crate::session::{Kind, Leaving, Session};
 use crate::stats::count_by;
 use crate::stream::Stream;
 
@@ -47,7 +47,9 @@ impl Shard {
         if matches!(&session.kind, Kind::Viewer(viewer) if viewer.is_started) {
             self.with_viewer(now, key, stream, |session, media, outbox| {
                 if let Kind::Viewer(viewer) = &mut session.kind {
-                    viewer.catch_up(&mut session.link, now, media);
+                    let queue = &mut outbox.transmits;
+                    viewer.catch_up(&session.link, media, &mut Leaving { now, queue });
+                    viewer.lane.pad(now, &mut outbox.transmits);
                     viewer.recover(&session.link, now, media, outbox);
                 }
                 session.flush(now, outbox);

@@ -510,15 +510,18 @@ impl World {
             );
             let queue = &mut shard.outbox().transmits;
             for (run, bytes) in queue.runs() {
-                let Some(peer) = self.peers.iter_mut().find(|p| p.address == run.destination)
+                let Some(peer) = self
+                    .peers
+                    .iter_mut()
+                    .find(|p| p.address == run.path.destination)
                 else {
-                    self.stray.push((run.destination, bytes.to_vec()));
+                    self.stray.push((run.path.destination, bytes.to_vec()));
                     continue;
                 };
                 for datagram in bytes.chunks(run.segment) {
                     let flying = Flying {
-                        source: run.source,
-                        destination: run.destination,
+                        source: run.path.source,
+                        destination: run.path.destination,
                         contents: datagram.to_vec(),
                     };
                     if !peer.is_cut_off {

@@ -20,7 +20,7 @@ pub(crate) use av1::{Av1Obu, Av1ObuKind, Av1Payload, put_leb128};
 pub(crate) use h264::{frame_num, frame_num_bits, is_b_slice};
 pub(crate) use nal::is_first_slice;
 pub(crate) use profile::Profile;
-pub(crate) use vp8::{Vp8Header, Vp8Payload};
+pub(crate) use vp8::{Vp8Header, Vp8Payload, renumber as renumber_vp8};
 pub(crate) use vp9::{Vp9Header, Vp9Payload};
 
 /// Video codecs that we forward.

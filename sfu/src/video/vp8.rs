@@ -23,6 +23,39 @@ pub(crate) struct Vp8Header {
     pub(crate) size: Option<(u32, u32)>,
 }
 
+/// Writes a picture id and TL0PICIDX over those in the descriptor (RFC 7741 §4.2). One that is not
+/// there is not added, and a picture id of seven bits that cannot hold the new one stays.
+pub(crate) fn renumber(payload: &mut [u8], picture_id: u16, tl0_pic_idx: Option<u8>) {
+    let (Some(&first), Some(&fields)) = (payload.first(), payload.get(1)) else {
+        return;
+    };
+    if first & 0x80 == 0 {
+        return;
+    }
+    let mut at = 2;
+    if fields & 0x80 != 0 {
+        let is_long = payload.get(at).is_some_and(|byte| byte & 0x80 != 0);
+        let [high, low] = (picture_id & 0x7fff).to_be_bytes();
+        if is_long {
+            if let Some(bytes) = payload.get_mut(at..at + 2) {
+                bytes.copy_from_slice(&[high | 0x80, low]);
+            }
+            at += 2;
+        } else {
+            if let Some(byte) = payload.get_mut(at).filter(|_| picture_id < 0x80) {
+                *byte = low;
+            }
+            at += 1;
+        }
+    }
+    if let Some(tl0) = tl0_pic_idx
+        && fields & 0x40 != 0
+        && let Some(byte) = payload.get_mut(at)
+    {
+        *byte = tl0;
+    }
+}
+
 /// Reads the descriptor and, at the start of a frame, its header. What a short payload does not
 /// reach stays unknown.
 pub(super) fn inspect(payload: &[u8]) -> PayloadFacts {
@@ -142,6 +175,28 @@ mod tests {
     }
 
     // First packets that ffmpeg sends for libvpx.
+
+    #[test]
+    fn numbers_are_written_where_there_are_any() {
+        let renumbered = |payload: &[u8], id, tl0| {
+            let mut payload = payload.to_vec();
+            renumber(&mut payload, id, tl0);
+            payload
+        };
+        let long = [0x90, 0xe0, 0x81, 2, 3, 0, 9];
+        assert_eq!(
+            renumbered(&long, 0x1234, Some(7)),
+            [0x90, 0xe0, 0x92, 0x34, 7, 0, 9]
+        );
+        assert_eq!(renumbered(&long, 1, None), [0x90, 0xe0, 0x80, 1, 3, 0, 9]);
+        let short = [0x90, 0xc0, 2, 3, 9];
+        assert_eq!(renumbered(&short, 0x7f, Some(7)), [0x90, 0xc0, 0x7f, 7, 9]);
+        assert_eq!(renumbered(&short, 0x80, Some(7)), [0x90, 0xc0, 2, 7, 9]);
+        assert_eq!(renumbered(&[0x10, 9], 1, Some(7)), [0x10, 9]);
+        for length in 0..4 {
+            renumbered(&long[..length], 1, Some(7));
+        }
+    }
 
     #[test]
     fn keyframe_tells_its_size() {

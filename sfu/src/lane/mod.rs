@@ -1,0 +1,751 @@
+//! The lane: how media leave for one viewer.
+//!
+//! str0m connects (ICE, DTLS) and carries data channels; the media themselves, their retransmissions
+//! and the reports on them are sealed here, straight into the buffer that is sent, and what the viewer
+//! reports is read here. A frame costs what its bytes cost and little more.
+//!
+//! Invariants: str0m has no outgoing stream of a viewer's session, so that every SSRC under the
+//! session's keys is sealed by its lane alone; a number of an SSRC is sealed once ([`srtp::Claims`]);
+//! reports of ours carry our SSRCs and a counter of their own. What str0m wants to send of RTCP does
+//! not leave: it only tells which way its ICE agent chose.
+
+mod estimate;
+mod header;
+mod keys;
+mod ring;
+mod rtcp;
+mod srtp;
+mod transport;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use str0m::Rtc;
+use str0m::media::{MediaKind, Mid};
+use str0m::net::Transmit;
+
+use self::estimate::Estimator;
+use self::header::{Extensions, Fields, Values};
+pub(crate) use self::keys::{KeySlot, build};
+use self::ring::Ring;
+use self::rtcp::Report;
+use self::srtp::{Ciphers, Claims};
+use self::transport::{Arrival, TransportLog};
+use crate::egress::{Path, TransmitQueue};
+use crate::packet::{AUDIO_CLOCK, Packet, VIDEO_CLOCK};
+use crate::rate::RateMeter;
+use crate::video::renumber_vp8;
+use crate::wall;
+
+/// The way of media to one viewer.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    slot: KeySlot,
+    ciphers: Option<Ciphers>,
+    path: Option<Path>,
+    audio: Option<Track>,
+    video: Option<Track>,
+    /// What binds the tracks together (RFC 3550 §6.5.1).
+    name: String,
+    log: TransportLog,
+    sent: Ring<SentPicture>,
+    /// Where packets are numbered across the transport.
+    estimator: Option<Estimator>,
+    rtt: Option<Duration>,
+    reported_at: Option<Instant>,
+    /// The viewer's newest question for the round trip, and when it came.
+    reference: Option<(u32, u32, Instant)>,
+    media_bytes: RateMeter,
+    repair_bytes: RateMeter,
+    nacks: u64,
+    /// Kept for their room.
+    opened: Vec<u8>,
+    arrivals: Vec<Arrival>,
+}
+
+/// What one SSRC carries, and its repair stream.
+#[derive(Debug)]
+struct Track {
+    mid: Mid,
+    ssrc: u32,
+    claims: Claims,
+    repair: Option<Repair>,
+    extensions: Extensions,
+    clock: u32,
+    packets: u32,
+    octets: u32,
+    /// Timestamp of the newest packet, and when it was captured.
+    newest: Option<(u32, Instant)>,
+    newest_index: u64,
+    /// Whether the peer knows which track the SSRC is of.
+    is_known: bool,
+    reported_loss: Option<f32>,
+}
+
+/// A stream of retransmissions (RFC 4588).
+#[derive(Debug)]
+struct Repair {
+    ssrc: u32,
+    claims: Claims,
+    next: u64,
+    /// Payload type that goes with the newest packet's.
+    payload_type: Option<u8>,
+}
+
+/// A picture's packet, as it can be sent again.
+#[derive(Debug)]
+struct SentPicture {
+    packet: Arc<Packet>,
+    at: Instant,
+    timestamp: u32,
+    repair_type: u8,
+    picture: Option<Picture>,
+}
+
+/// Numbers of a VP8 picture, in place of those that came (RFC 7741 §4.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Picture {
+    pub(crate) id: u16,
+    pub(crate) tl0: Option<u8>,
+}
+
+/// A packet on its way out.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Outbound<'a> {
+    pub(crate) kind: MediaKind,
+    pub(crate) packet: &'a Arc<Packet>,
+    pub(crate) payload_type: u8,
+    /// Payload type of its retransmission.
+    pub(crate) repair_type: Option<u8>,
+    /// Extended sequence number.
+    pub(crate) index: u64,
+    pub(crate) timestamp: u32,
+    /// When it was captured.
+    pub(crate) wallclock: Instant,
+    pub(crate) picture: Option<Picture>,
+}
+
+/// What a viewer said.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Heard {
+    pub(crate) picture_lost: bool,
+}
+
+/// Retransmissions are asked for within this.
+const REPAIR_AGE: Duration = Duration::from_secs(1);
+const FEWEST_KEPT: usize = 256;
+/// What a replay sends in that time.
+const MOST_KEPT: usize = 4_096;
+/// Share of sent bytes that may be retransmissions.
+const REPAIR_SHARE: f64 = 0.3;
+/// Players hold sound and picture together once they have two reports of each.
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+/// Bytes of padding in one packet, the count included (RFC 3550 §5.1).
+const PADDING: u8 = 255;
+/// SSRC of what str0m is asked to say so that it tells its way: of no track.
+const NOBODY: u32 = 0;
+
+impl Lane {
+    /// Takes the outgoing streams that were negotiated from str0m.
+    pub(crate) fn take_over(rtc: &mut Rtc, answer: &str, slot: KeySlot, now: Instant) -> Self {
+        let mut lane = Self {
+            slot,
+            ciphers: None,
+            path: None,
+            audio: None,
+            video: None,
+            name: name_in(answer).unwrap_or("tallylight").to_owned(),
+            log: TransportLog::new(now),
+            sent: Ring::new(FEWEST_KEPT, MOST_KEPT),
+            estimator: None,
+            rtt: None,
+            reported_at: None,
+            reference: None,
+            media_bytes: RateMeter::new(now),
+            repair_bytes: RateMeter::new(now),
+            nacks: 0,
+            opened: Vec::new(),
+            arrivals: Vec::new(),
+        };
+        for mid in mids_in(answer) {
+            let Some((kind, track)) = Track::take_over(rtc, mid) else {
+                continue;
+            };
+            if kind == MediaKind::Video {
+                let has_numbers = track.extensions.has_transport_sequence();
+                lane.estimator = has_numbers.then(Estimator::new);
+            }
+            *lane.slot_of(kind) = Some(track);
+        }
+        lane
+    }
+
+    fn slot_of(&mut self, kind: MediaKind) -> &mut Option<Track> {
+        match kind {
+            MediaKind::Audio => &mut self.audio,
+            MediaKind::Video => &mut self.video,
+        }
+    }
+
+    /// The track that was negotiated of a kind, and its SSRC.
+    pub(crate) fn track(&self, kind: MediaKind) -> Option<(Mid, u32)> {
+        let track = match kind {
+            MediaKind::Audio => self.audio.as_ref(),
+            MediaKind::Video => self.video.as_ref(),
+        };
+        track.map(|track| (track.mid, track.ssrc))
+    }
+
+    /// The handshake is done. Returns false when it came to nothing that can be used.
+    pub(crate) fn open(&mut self) -> bool {
+        self.ciphers = self.slot.get().and_then(Ciphers::new);
+        self.ciphers.is_some()
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.ciphers.is_some()
+    }
+
+    pub(crate) fn path(&self) -> Option<Path> {
+        self.path
+    }
+
+    /// Looks at what str0m sends. Returns whether it may leave.
+    pub(crate) fn let_through(&mut self, transmit: &Transmit) -> bool {
+        match transmit.contents.first() {
+            // STUN tries all ways.
+            Some(0..=3) => true,
+            first => {
+                self.path = Some(Path::of(transmit));
+                !first.is_some_and(|first| is_rtp_or_rtcp(*first))
+            }
+        }
+    }
+
+    /// Sends a packet. Returns whether it went.
+    pub(crate) fn send(
+        &mut self,
+        now: Instant,
+        queue: &mut TransmitQueue,
+        outbound: &Outbound<'_>,
+    ) -> bool {
+        let track = match outbound.kind {
+            MediaKind::Audio => self.audio.as_mut(),
+            MediaKind::Video => self.video.as_mut(),
+        };
+        let (Some(ciphers), Some(path), Some(track)) = (&self.ciphers, self.path, track) else {
+            return false;
+        };
+        let packet = outbound.packet;
+        let fields = Fields {
+            payload_type: outbound.payload_type,
+            marker: packet.marker,
+            has_padding: false,
+            sequence: short(outbound.index),
+            timestamp: outbound.timestamp,
+            ssrc: track.ssrc,
+        };
+        let has_number = track.extensions.has_transport_sequence();
+        let values = Values {
+            mid: (!track.is_known).then_some(track.mid),
+            abs_send_time: abs_send_time(now),
+            transport_sequence: has_number.then(|| self.log.next()),
+            media: Some(&packet.extensions),
+        };
+        let written = queue.write(path, |out| {
+            let start = out.len();
+            let header = track.extensions.write(out, fields, &values);
+            out.extend_from_slice(&packet.payload);
+            if let Some(picture) = outbound.picture {
+                renumber(out, start + header, picture);
+            }
+            let place = (start, header);
+            ciphers.seal_rtp(&mut track.claims, track.ssrc, outbound.index, out, place)
+        });
+        let Some(bytes) = written else {
+            return false;
+        };
+        track.note(outbound);
+        self.media_bytes.add(now, bytes as u64);
+        if has_number {
+            self.note_transport(now, bytes);
+        }
+        if let (MediaKind::Video, Some(repair_type)) = (outbound.kind, outbound.repair_type) {
+            let sent = SentPicture {
+                packet: Arc::clone(packet),
+                at: now,
+                timestamp: outbound.timestamp,
+                repair_type,
+                picture: outbound.picture,
+            };
+            self.sent
+                .put(outbound.index, sent, |old| now < old.at + REPAIR_AGE);
+        }
+        true
+    }
+
+    fn note_transport(&mut self, now: Instant, bytes: usize) {
+        let probe = self.estimator.as_mut().map_or(0, |estimator| {
+            let probe = estimator.probe();
+            estimator.note_sent(bytes as u64);
+            probe
+        });
+        self.log.note(now, bytes, probe);
+    }
+
+    /// Takes a report of the viewer and answers it. `None` for what is not the viewer's.
+    pub(crate) fn hear(
+        &mut self,
+        now: Instant,
+        sealed: &[u8],
+        queue: &mut TransmitQueue,
+    ) -> Option<Heard> {
+        let mut opened = std::mem::take(&mut self.opened);
+        let is_real = self.ciphers.as_mut()?.open_rtcp(sealed, &mut opened);
+        let mut heard = Heard::default();
+        if is_real {
+            rtcp::read(&opened, |report| self.take(now, report, &mut heard, queue));
+        }
+        self.opened = opened;
+        is_real.then_some(heard)
+    }
+
+    fn take(
+        &mut self,
+        now: Instant,
+        report: Report<'_>,
+        heard: &mut Heard,
+        queue: &mut TransmitQueue,
+    ) {
+        let is_video = |ssrc| self.video.as_ref().is_some_and(|video| video.ssrc == ssrc);
+        match report {
+            Report::Reception {
+                ssrc,
+                lost,
+                last_report,
+                delay,
+            } => {
+                let mut tracks = self.audio.iter_mut().chain(&mut self.video);
+                if let Some(track) = tracks.find(|track| track.ssrc == ssrc) {
+                    track.is_known = true;
+                    track.reported_loss = Some(f32::from(lost) / 256.0);
+                    self.rtt = round_trip(now, last_report, delay).or(self.rtt);
+                }
+            }
+            Report::Missing { ssrc, entries } if is_video(ssrc) => {
+                self.nacks += 1;
+                for number in rtcp::missing(entries) {
+                    self.send_again(now, number, queue);
+                }
+            }
+            Report::PictureLost { ssrc } => heard.picture_lost |= is_video(ssrc),
+            Report::Transport(report) => self.take_arrivals(now, report),
+            Report::Reference { ssrc, time } => self.reference = Some((ssrc, time, now)),
+            Report::Missing { .. } => {}
+        }
+    }
+
+    fn take_arrivals(&mut self, now: Instant, report: &[u8]) {
+        let mut arrivals = std::mem::take(&mut self.arrivals);
+        arrivals.clear();
+        self.log.apply(now, report, &mut arrivals);
+        let now_us = self.log.micros(now);
+        let rtt = transport::round_trip(now_us, &arrivals);
+        let loss = self.log.loss(now);
+        if let (Some(estimator), Some(rtt)) = (&mut self.estimator, rtt) {
+            estimator.update(now_us, &arrivals, loss, rtt);
+        }
+        self.arrivals = arrivals;
+    }
+
+    fn send_again(&mut self, now: Instant, number: u16, queue: &mut TransmitQueue) {
+        let (Some(ciphers), Some(path), Some(track)) =
+            (&self.ciphers, self.path, self.video.as_mut())
+        else {
+            return;
+        };
+        let index = track.index_of(number);
+        let (Some(sent), Some(repair)) = (self.sent.get(index), &mut track.repair) else {
+            return;
+        };
+        let again = self.repair_bytes.per_second(now);
+        let is_too_much = again > REPAIR_SHARE * (again + self.media_bytes.per_second(now));
+        if is_too_much || now > sent.at + REPAIR_AGE {
+            return;
+        }
+        let has_number = track.extensions.has_transport_sequence();
+        let fields = Fields {
+            payload_type: sent.repair_type,
+            marker: sent.packet.marker,
+            has_padding: false,
+            sequence: short(repair.next),
+            timestamp: sent.timestamp,
+            ssrc: repair.ssrc,
+        };
+        let values = Values {
+            mid: Some(track.mid),
+            abs_send_time: abs_send_time(now),
+            transport_sequence: has_number.then(|| self.log.next()),
+            media: None,
+        };
+        let written = queue.write(path, |out| {
+            let start = out.len();
+            let header = track.extensions.write(out, fields, &values);
+            // The number that it had stands in front (RFC 4588 §4).
+            out.extend_from_slice(&number.to_be_bytes());
+            let payload = out.len();
+            out.extend_from_slice(&sent.packet.payload);
+            if let Some(picture) = sent.picture {
+                renumber(out, payload, picture);
+            }
+            repair.seal(ciphers, out, (start, header))
+        });
+        if let Some(bytes) = written {
+            self.repair_bytes.add(now, bytes as u64);
+            if has_number {
+                self.note_transport(now, bytes);
+            }
+        }
+    }
+
+    /// When the lane wants to be woken.
+    pub(crate) fn deadline(&self, now: Instant) -> Option<Instant> {
+        let is_probing = self.estimator.as_ref().is_some_and(|e| e.probe() != 0);
+        is_probing.then(|| now + estimate::TICK)
+    }
+
+    /// Sends what the probe needs of padding now.
+    pub(crate) fn pad(&mut self, now: Instant, queue: &mut TransmitQueue) {
+        let now_us = self.log.micros(now);
+        let Some(estimator) = &mut self.estimator else {
+            return;
+        };
+        let mut due = estimator.padding(now_us);
+        while due > 0 {
+            let Some(bytes) = self.write_padding(now, queue) else {
+                return;
+            };
+            self.note_transport(now, bytes);
+            due = due.saturating_sub(bytes as u64);
+        }
+    }
+
+    fn write_padding(&mut self, now: Instant, queue: &mut TransmitQueue) -> Option<usize> {
+        let (ciphers, path) = (self.ciphers.as_ref()?, self.path?);
+        let track = self.video.as_mut()?;
+        let repair = track.repair.as_mut()?;
+        let fields = Fields {
+            payload_type: repair.payload_type?,
+            marker: false,
+            has_padding: true,
+            sequence: short(repair.next),
+            timestamp: track.newest?.0,
+            ssrc: repair.ssrc,
+        };
+        let values = Values {
+            mid: Some(track.mid),
+            abs_send_time: abs_send_time(now),
+            transport_sequence: Some(self.log.next()),
+            media: None,
+        };
+        queue.write(path, |out| {
+            let start = out.len();
+            let header = track.extensions.write(out, fields, &values);
+            out.resize(out.len() + usize::from(PADDING) - 1, 0);
+            out.push(PADDING);
+            repair.seal(ciphers, out, (start, header))
+        })
+    }
+
+    /// Sends reports where they are due (RFC 3550 §6.4.1).
+    pub(crate) fn report(&mut self, now: Instant, queue: &mut TransmitQueue) {
+        let is_due = self
+            .reported_at
+            .is_none_or(|at| now >= at + REPORT_INTERVAL);
+        if is_due && self.write_reports(now, queue, false).is_some() {
+            self.reported_at = Some(now);
+        }
+    }
+
+    /// Tells the viewer that the tracks have ended.
+    pub(crate) fn say_goodbye(&mut self, now: Instant, queue: &mut TransmitQueue) {
+        self.write_reports(now, queue, true);
+    }
+
+    fn write_reports(
+        &mut self,
+        now: Instant,
+        queue: &mut TransmitQueue,
+        is_last: bool,
+    ) -> Option<usize> {
+        let path = self.path?;
+        let ciphers = self.ciphers.as_mut()?;
+        let tracks = || self.audio.iter().chain(&self.video);
+        let reports: Vec<_> = tracks().filter_map(|track| track.report(now)).collect();
+        let ours = reports.first()?.ssrc;
+        let question = self.reference.take();
+        let name = &self.name;
+        queue.write(path, |out| {
+            let start = out.len();
+            for report in &reports {
+                rtcp::write_sender_report(out, *report);
+                rtcp::write_name(out, report.ssrc, name);
+                if is_last {
+                    rtcp::write_goodbye(out, report.ssrc);
+                }
+            }
+            if let Some((ssrc, time, came)) = question {
+                let delay = wall::to_compact(now.saturating_duration_since(came));
+                rtcp::write_delay(out, ours, (ssrc, time), delay);
+            }
+            ciphers.seal_rtcp(out, start)
+        })
+    }
+
+    /// Whether the link is measured.
+    pub(crate) fn estimates(&self) -> bool {
+        self.estimator.is_some()
+    }
+
+    /// Bit/s that the link carries, headers included; unknown at first.
+    pub(crate) fn estimate(&self) -> Option<u64> {
+        self.estimator.as_ref()?.rate()
+    }
+
+    /// What the viewer could use, in bit/s: up to there it is probed.
+    pub(crate) fn want(&mut self, now: Instant, wanted: u64) {
+        let now_us = self.log.micros(now);
+        if let Some(estimator) = &mut self.estimator {
+            estimator.want(now_us, wanted);
+        }
+    }
+
+    pub(crate) fn rtt(&self) -> Option<Duration> {
+        self.rtt
+    }
+
+    /// Share of packets lost lately: of all in the last second, else of pictures by the newest report.
+    pub(crate) fn loss(&mut self, now: Instant) -> Option<f32> {
+        let reported = self.video.as_ref().and_then(|video| video.reported_loss);
+        self.log.loss(now).or(reported)
+    }
+
+    pub(crate) fn nacks(&self) -> u64 {
+        self.nacks
+    }
+}
+
+impl Track {
+    /// Takes the outgoing stream of a track from str0m, which never sends on it.
+    fn take_over(rtc: &mut Rtc, mid: Mid) -> Option<(MediaKind, Self)> {
+        let media = rtc.media(mid)?;
+        let (kind, extensions) = (media.kind(), Extensions::new(media.remote_extmap()));
+        let mut direct = rtc.direct_api();
+        let stream = direct.stream_tx_by_mid(mid, None)?;
+        let (ssrc, repair) = (stream.ssrc(), stream.rtx());
+        direct.remove_stream_tx(ssrc);
+        let track = Self {
+            mid,
+            ssrc: *ssrc,
+            claims: Claims::new(),
+            repair: repair.map(|ssrc| Repair {
+                ssrc: *ssrc,
+                claims: Claims::new(),
+                next: 1,
+                payload_type: None,
+            }),
+            extensions,
+            clock: match kind {
+                MediaKind::Audio => AUDIO_CLOCK,
+                MediaKind::Video => VIDEO_CLOCK,
+            },
+            packets: 0,
+            octets: 0,
+            newest: None,
+            newest_index: 0,
+            is_known: false,
+            reported_loss: None,
+        };
+        Some((kind, track))
+    }
+
+    fn note(&mut self, sent: &Outbound<'_>) {
+        self.packets = self.packets.wrapping_add(1);
+        let octets = u32::try_from(sent.packet.payload.len()).unwrap_or(0);
+        self.octets = self.octets.wrapping_add(octets);
+        self.newest = Some((sent.timestamp, sent.wallclock));
+        self.newest_index = self.newest_index.max(sent.index);
+        if let Some(repair) = &mut self.repair {
+            repair.payload_type = sent.repair_type;
+        }
+    }
+
+    /// The index that a number of a report stands for.
+    fn index_of(&self, number: u16) -> u64 {
+        let behind = short(self.newest_index).wrapping_sub(number);
+        self.newest_index.saturating_sub(u64::from(behind))
+    }
+
+    /// What is to be reported; `None` while nothing was sent.
+    fn report(&self, now: Instant) -> Option<rtcp::Sent> {
+        let (timestamp, captured) = self.newest?;
+        let since = now.saturating_duration_since(captured);
+        let ticks = since.as_nanos() * u128::from(self.clock) / 1_000_000_000;
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "RTP timestamps are modulo 2^32"
+        )]
+        let ticks = ticks as u32;
+        Some(rtcp::Sent {
+            ssrc: self.ssrc,
+            ntp: wall::ntp_at(now),
+            timestamp: timestamp.wrapping_add(ticks),
+            packets: self.packets,
+            octets: self.octets,
+        })
+    }
+}
+
+impl Repair {
+    fn seal(&mut self, ciphers: &Ciphers, out: &mut Vec<u8>, place: (usize, usize)) -> bool {
+        let index = self.next;
+        self.next += 1;
+        ciphers.seal_rtp(&mut self.claims, self.ssrc, index, out, place)
+    }
+}
+
+/// Takes from str0m what it made for an ICE restart, too.
+pub(crate) fn silence(rtc: &mut Rtc, answer: &str) {
+    for mid in mids_in(answer) {
+        let mut direct = rtc.direct_api();
+        let ssrc = direct
+            .stream_tx_by_mid(mid, None)
+            .map(|stream| stream.ssrc());
+        if let Some(ssrc) = ssrc {
+            direct.remove_stream_tx(ssrc);
+        }
+    }
+}
+
+/// Lets str0m say something that does not leave ([`Lane::let_through`]), and so tell its way.
+pub(crate) fn ask_way(rtc: &mut Rtc) {
+    let mut direct = rtc.direct_api();
+    direct.send_pli_feedback(NOBODY.into(), NOBODY.into());
+}
+
+/// Whether a datagram is RTCP (RFC 7983 §7, RFC 5761 §4).
+pub(crate) fn is_rtcp(datagram: &[u8]) -> bool {
+    matches!(datagram, [first, 192..=223, ..] if is_rtp_or_rtcp(*first))
+}
+
+fn is_rtp_or_rtcp(first: u8) -> bool {
+    (128..=191).contains(&first)
+}
+
+/// The names of the media sections of an SDP.
+fn mids_in(sdp: &str) -> impl Iterator<Item = Mid> {
+    let mids = sdp.lines().filter_map(|line| line.strip_prefix("a=mid:"));
+    mids.map(|mid| Mid::from(mid.trim()))
+}
+
+/// The canonical name in an SDP (RFC 5576 §6.1).
+fn name_in(sdp: &str) -> Option<&str> {
+    let line = sdp
+        .lines()
+        .find(|line| line.starts_with("a=ssrc:") && line.contains(" cname:"))?;
+    line.split_once(" cname:").map(|(_, name)| name.trim())
+}
+
+/// Writes the numbers of a picture over those in a VP8 payload that begins at `start`.
+fn renumber(out: &mut [u8], start: usize, picture: Picture) {
+    if let Some(payload) = out.get_mut(start..) {
+        renumber_vp8(payload, picture.id, picture.tl0);
+    }
+}
+
+fn short(index: u64) -> u16 {
+    u16::try_from(index & 0xffff).unwrap_or(0)
+}
+
+/// In 6.18 fixed point seconds.
+fn abs_send_time(now: Instant) -> u32 {
+    u32::try_from((wall::ntp_at(now) >> 14) & 0x00ff_ffff).unwrap_or(0)
+}
+
+/// By the report that the viewer answers (RFC 3550 §6.4.1).
+fn round_trip(now: Instant, last_report: u32, delay: u32) -> Option<Duration> {
+    if last_report == 0 {
+        return None;
+    }
+    let now = wall::compact(wall::ntp_at(now));
+    let span = now.wrapping_sub(last_report).wrapping_sub(delay);
+    // A little below zero is a clock that rounds.
+    (span < u32::MAX / 2).then(|| wall::from_compact(span))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::ids::StreamId;
+    use crate::registry::StreamShared;
+    use crate::sdp::Offer;
+    use crate::session::{Kind, Session};
+    use crate::settings::Settings;
+
+    const VIEW: &str = include_str!("../../fuzz/corpus/session/chromium-view-data");
+
+    fn session() -> Session {
+        let settings = Settings::new(Config::default(), 8_189);
+        #[expect(clippy::disallowed_methods, reason = "a base for virtual time")]
+        let now = Instant::now();
+        let shared = Arc::<StreamShared>::default();
+        let offer = VIEW.split('\0').next().expect("an offer");
+        let offer = Offer::parse(offer, 65_536).expect("it can be read");
+        let session = Session::view(&settings, now, StreamId::from(1), shared, &offer);
+        session.expect("it is taken").0
+    }
+
+    /// Nobody but the lane can seal on its SSRCs: str0m has no stream that it could seal on.
+    #[test]
+    fn str0m_has_no_outgoing_stream_of_a_viewer() {
+        let mut session = session();
+        let restart = "a=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuvwx\r\nm=audio 9 X 0\r\n\
+                       a=mid:0\r\n";
+        for _ in 0..2 {
+            let Kind::Viewer(viewer) = &session.kind else {
+                panic!("a viewer");
+            };
+            let tracks = [MediaKind::Audio, MediaKind::Video].map(|kind| viewer.lane.track(kind));
+            for (mid, ssrc) in tracks.into_iter().flatten() {
+                let mut direct = session.link.rtc.direct_api();
+                assert!(direct.stream_tx(&ssrc.into()).is_none());
+                assert!(direct.stream_tx_by_mid(mid, None).is_none());
+            }
+            assert!(tracks.iter().all(Option::is_some));
+            session.link.patch(restart).expect("it restarts");
+        }
+    }
+
+    #[test]
+    fn rtcp_of_str0m_does_not_leave_and_tells_the_way() {
+        let mut session = session();
+        let Kind::Viewer(viewer) = &mut session.kind else {
+            panic!("a viewer");
+        };
+        let transmit = |first: u8, port: u16| Transmit {
+            proto: str0m::net::Protocol::Udp,
+            source: ([192, 0, 2, 1], 8_189).into(),
+            destination: ([198, 51, 100, 1], port).into(),
+            contents: vec![first, 200, 0, 0].into(),
+        };
+        let lane = &mut viewer.lane;
+        assert!(lane.let_through(&transmit(0, 1)), "STUN");
+        assert_eq!(lane.path(), None);
+        assert!(lane.let_through(&transmit(22, 2)), "DTLS");
+        let port = |lane: &Lane| lane.path().map(|path| path.destination.port());
+        assert_eq!(port(lane), Some(2));
+        assert!(!lane.let_through(&transmit(0x81, 3)), "RTCP");
+        assert_eq!(port(lane), Some(3));
+    }
+}
