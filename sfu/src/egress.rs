@@ -55,6 +55,9 @@ const MOST_RUN_BYTES: usize = 65_000;
 /// What may wait to be sent, in bytes: a key frame of 128 KiB to 500 viewers. All of it is queued
 /// before the first of it is sent.
 pub(crate) const MOST_QUEUED_BYTES: usize = 64 * 1024 * 1024;
+/// Worth a call: as much as stays in the cache of a core.
+const MUCH_RUNS: usize = 64;
+const MUCH_BYTES: usize = 256 * 1024;
 /// No datagram is longer.
 const LARGEST: usize = 65_535;
 /// Room that is kept for the next time.
@@ -106,6 +109,11 @@ impl TransmitQueue {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.runs.is_empty()
+    }
+
+    /// Whether enough waits to be worth a call.
+    pub(crate) fn is_much(&self) -> bool {
+        self.runs.len() >= MUCH_RUNS || self.bytes.len() - self.sent >= MUCH_BYTES
     }
 
     /// The runs in order, with their bytes.

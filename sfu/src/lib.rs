@@ -48,6 +48,7 @@ mod tcp;
 mod thread;
 mod video;
 mod wall;
+mod wire;
 
 pub use calls::{Answer, LayerChoice, LayerError, OfferError, PatchError, Patched, StartError};
 pub use config::{Config, Limits};

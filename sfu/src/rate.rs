@@ -11,6 +11,8 @@ pub(crate) struct RateMeter {
     start: Instant,
     /// Number of the newest bucket, counted from `start`.
     newest: u64,
+    /// When that one ends: until then nothing has to be worked out.
+    ends: Instant,
 }
 
 const BUCKETS: usize = 8;
@@ -29,6 +31,7 @@ impl RateMeter {
             width: window / 8,
             start: now,
             newest: 0,
+            ends: now + window / 8,
         }
     }
 
@@ -55,6 +58,9 @@ impl RateMeter {
     }
 
     fn advance(&mut self, now: Instant) {
+        if now < self.ends {
+            return;
+        }
         let elapsed = now.saturating_duration_since(self.start);
         let current =
             u64::try_from(elapsed.as_micros() / self.width.as_micros().max(1)).unwrap_or(u64::MAX);
@@ -65,6 +71,8 @@ impl RateMeter {
             }
         }
         self.newest = self.newest.max(current);
+        let ended = u32::try_from(self.newest + 1).unwrap_or(u32::MAX);
+        self.ends = self.start + self.width * ended;
     }
 }
 

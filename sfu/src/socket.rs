@@ -1,22 +1,22 @@
 //! The media port: one UDP socket a shard on the same number, and an ICE-TCP listener beside it.
 //!
-//! Batches in both directions (recvmmsg with GRO, `UDP_SEGMENT` on the way out) are quinn-udp's; the
-//! kernel's refusals fall back to single datagrams.
+//! Batches on the way in (recvmmsg with GRO) are quinn-udp's; for the way out see [`crate::wire`].
 
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
 
 use mio::net::{TcpListener, UdpSocket};
-use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSockRef, UdpSocketState};
+use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSockRef, UdpSocketState};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use crate::calls::StartError;
-use crate::egress::Run;
 
 /// The sockets of one shard.
 #[derive(Debug)]
 pub(crate) struct MediaSockets {
     pub(crate) udp: MediaSocket,
+    /// The same socket, for sending.
+    pub(crate) sender: std::net::UdpSocket,
     pub(crate) tcp: Option<TcpListener>,
 }
 
@@ -25,7 +25,6 @@ pub(crate) struct MediaSockets {
 pub(crate) struct MediaSocket {
     pub(crate) socket: UdpSocket,
     state: UdpSocketState,
-    is_ipv6: bool,
     buffers: Vec<Vec<u8>>,
 }
 
@@ -90,6 +89,7 @@ fn open_one(address: SocketAddr, with_tcp: bool) -> Result<MediaSockets, StartEr
     let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
     let _ = socket.set_send_buffer_size(SEND_BUFFER);
     let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
+    let sender = socket.try_clone()?.into();
     let batch = BATCH_SIZE;
     let tcp = if with_tcp {
         let listener = bind_socket(address, Type::STREAM, true)?;
@@ -102,9 +102,9 @@ fn open_one(address: SocketAddr, with_tcp: bool) -> Result<MediaSockets, StartEr
         udp: MediaSocket {
             socket: UdpSocket::from_std(socket.into()),
             state,
-            is_ipv6: address.is_ipv6(),
             buffers: vec![vec![0; GRO_BYTES]; batch],
         },
+        sender,
         tcp,
     })
 }
@@ -164,50 +164,6 @@ impl MediaSocket {
             }
         }
         Ok(received == BATCH_SIZE)
-    }
-
-    /// Sends a run, in one system call where the kernel splits it. Returns the calls made, or
-    /// `WouldBlock`.
-    pub(crate) fn send(&self, run: &Run, bytes: &[u8], local: Option<IpAddr>) -> io::Result<u64> {
-        let most = self.state.max_gso_segments().max(1);
-        let mut calls = 0;
-        for part in bytes.chunks(run.segment.max(1) * most) {
-            calls += 1;
-            if let Err(error) = self.send_part(run, part, local) {
-                if error.kind() == io::ErrorKind::WouldBlock {
-                    return Err(error);
-                }
-                // The kernel would not split: one by one, then.
-                for datagram in part.chunks(run.segment.max(1)) {
-                    calls += 1;
-                    // A peer that cannot be reached is found out by its silence.
-                    let _ = self.send_part(run, datagram, local);
-                }
-            }
-        }
-        Ok(calls)
-    }
-
-    fn send_part(&self, run: &Run, part: &[u8], local: Option<IpAddr>) -> io::Result<()> {
-        let transmit = Transmit {
-            destination: self.mapped(run.path.destination),
-            ecn: None,
-            contents: part,
-            segment_size: (part.len() > run.segment).then_some(run.segment),
-            src_ip: local.map(|ip| self.mapped(SocketAddr::new(ip, 0)).ip()),
-        };
-        self.state
-            .try_send(UdpSockRef::from(&self.socket), &transmit)
-    }
-
-    /// IPv4 addresses as a dual-stack socket wants them.
-    fn mapped(&self, address: SocketAddr) -> SocketAddr {
-        match address.ip() {
-            IpAddr::V4(ip) if self.is_ipv6 => {
-                SocketAddr::new(ip.to_ipv6_mapped().into(), address.port())
-            }
-            _ => address,
-        }
     }
 }
 

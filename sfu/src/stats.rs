@@ -188,6 +188,10 @@ pub struct Totals {
     pub datagrams_unsent: u64,
     /// Send system calls; several datagrams go into one where the kernel can split them.
     pub send_calls: u64,
+    /// Receive system calls; several datagrams come with one where they wait.
+    pub receive_calls: u64,
+    /// Times that a media thread waited for something to do, a system call each.
+    pub waits: u64,
     /// Media packets received from publishers.
     pub packets_in: u64,
     /// Media packets forwarded to viewers.
@@ -225,6 +229,7 @@ counters! {
     sessions_connected: AtomicU64, sessions_closed: AtomicU64, sessions_failed: AtomicU64,
     datagrams_in: AtomicU64, datagrams_dropped: AtomicU64, datagrams_strayed: AtomicU64,
     datagrams_out: AtomicU64, datagrams_unsent: AtomicU64, send_calls: AtomicU64,
+    receive_calls: AtomicU64, waits: AtomicU64,
     packets_in: AtomicU64, packets_forwarded: AtomicU64, keyframe_requests: AtomicU64,
     layer_switches: AtomicU64, joins_from_cache: AtomicU64, panics: AtomicU64, slices_dropped: AtomicU64,
     tap_lost: AtomicU64,

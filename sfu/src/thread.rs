@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError};
 use std::time::{Duration, Instant};
 
+use mio::event::Event as MioEvent;
 use mio::{Events, Interest, Poll, Token, Waker};
 use str0m::net::Protocol;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::egress::TransmitQueue;
 use crate::event::Event;
 use crate::registry::Registry;
 use crate::settings::Settings;
@@ -20,6 +20,7 @@ use crate::shard::{Datagram, Message, Receipt, Shard, Target};
 use crate::socket::MediaSockets;
 use crate::stats::{count, count_by};
 use crate::tcp::{BadFrame, Connection, Frames, Progress, Strangers};
+use crate::wire::UdpWire;
 
 /// What a shard's queue takes.
 #[derive(Debug)]
@@ -80,7 +81,6 @@ pub(crate) struct ShardThread {
     index: usize,
     shard: Shard,
     registry: Arc<Registry>,
-    settings: Arc<Settings>,
     poll: Poll,
     inbox: Receiver<Parcel>,
     mailboxes: Vec<Mailbox>,
@@ -95,7 +95,6 @@ pub(crate) struct ShardThread {
     events: mpsc::Sender<Event>,
     /// Life-cycle events that found no room.
     delayed: VecDeque<Event>,
-    is_writable: bool,
     goodbye: Option<oneshot::Sender<()>>,
 }
 
@@ -158,11 +157,13 @@ impl ShardThread {
             poll.registry()
                 .register(listener, TCP, Interest::READABLE)?;
         }
+        let mut shard = Shard::new(index, Arc::clone(&settings), Arc::clone(&registry), clock());
+        let wire = UdpWire::new(sockets.sender.try_clone()?, settings, Arc::clone(&registry))?;
+        shard.outbox().wire = Some(Box::new(wire));
         Ok(Self {
             index,
-            shard: Shard::new(index, Arc::clone(&settings), Arc::clone(&registry), clock()),
+            shard,
             registry,
-            settings,
             poll,
             inbox,
             mailboxes,
@@ -175,7 +176,6 @@ impl ShardThread {
             has_unaccepted: false,
             events,
             delayed: VecDeque::new(),
-            is_writable: true,
             goodbye: None,
         })
     }
@@ -196,10 +196,14 @@ impl ShardThread {
                 tracing::error!(shard = self.index, %error, "A media thread cannot wait for its sockets");
                 return false;
             }
-            let ready: Vec<Token> = events.iter().map(mio::event::Event::token).collect();
-            self.is_writable |= events
-                .iter()
-                .any(|event| event.token() == UDP && event.is_writable());
+            let ready: Vec<Token> = events.iter().map(MioEvent::token).collect();
+            count(&self.registry.counters.waits);
+            let has_room = |event: &MioEvent| event.token() == UDP && event.is_writable();
+            if events.iter().any(has_room)
+                && let Some(wire) = &mut self.shard.outbox().wire
+            {
+                wire.unblock();
+            }
             let now = clock();
             has_more = self.read_parcels(now);
             has_more |= self.read_datagrams(now);
@@ -245,6 +249,7 @@ impl ShardThread {
         let mut strays = Vec::new();
         let shard = &mut self.shard;
         for _ in 0..BATCHES {
+            count(&self.registry.counters.receive_calls);
             let result = self.sockets.udp.receive(|source, local, contents| {
                 let datagram = Datagram {
                     protocol: Protocol::Udp,
@@ -509,36 +514,25 @@ impl ShardThread {
     fn send_datagrams(&mut self) {
         let unsent = self.shard.outbox().transmits.take_dropped();
         count_by(&self.registry.counters.datagrams_unsent, unsent);
-        if !self.is_writable {
-            return;
-        }
-        let mut sent = 0;
         let mut touched = Vec::new();
-        let queue: &TransmitQueue = &self.shard.outbox().transmits;
-        for (run, bytes) in queue.runs() {
+        loop {
+            let outbox = self.shard.outbox();
+            outbox.send();
+            let Some((run, bytes)) = outbox.transmits.runs().next() else {
+                break;
+            };
             if run.path.protocol == Protocol::Udp {
-                let ip = run.path.source.ip();
-                let local = self.settings.local_ips.contains(&ip).then_some(ip);
-                match self.sockets.udp.send(run, bytes, local) {
-                    Ok(calls) => count_by(&self.registry.counters.send_calls, calls),
-                    Err(_) => {
-                        self.is_writable = false;
-                        break;
-                    }
-                }
-                count_by(
-                    &self.registry.counters.datagrams_out,
-                    run.datagrams() as u64,
-                );
-            } else if let Some(token) = self.by_peer.get(&run.path.destination)
+                // No room; the socket tells when there is.
+                break;
+            }
+            if let Some(token) = self.by_peer.get(&run.path.destination)
                 && let Some(connection) = self.connections.get_mut(token)
             {
                 connection.push(bytes);
                 touched.push(*token);
             }
-            sent += 1;
+            self.shard.outbox().transmits.forget(1);
         }
-        self.shard.outbox().transmits.forget(sent);
         touched.dedup();
         for token in touched {
             let is_open = self

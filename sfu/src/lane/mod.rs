@@ -34,6 +34,7 @@ use self::transport::{Arrival, TransportLog};
 use crate::egress::{Path, TransmitQueue};
 use crate::packet::{AUDIO_CLOCK, Packet, VIDEO_CLOCK};
 use crate::rate::RateMeter;
+use crate::session::bits;
 use crate::video::renumber_vp8;
 use crate::wall;
 
@@ -55,6 +56,8 @@ pub(crate) struct Lane {
     reported_at: Option<Instant>,
     /// The viewer's newest question for the round trip, and when it came.
     reference: Option<(u32, u32, Instant)>,
+    /// The newest moment of sending, in 6.18 fixed point seconds.
+    moment: (Instant, u32),
     media_bytes: RateMeter,
     repair_bytes: RateMeter,
     nacks: u64,
@@ -161,6 +164,7 @@ impl Lane {
             rtt: None,
             reported_at: None,
             reference: None,
+            moment: (now, abs_send_time(now)),
             media_bytes: RateMeter::new(now),
             repair_bytes: RateMeter::new(now),
             nacks: 0,
@@ -246,9 +250,12 @@ impl Lane {
             ssrc: track.ssrc,
         };
         let has_number = track.extensions.has_transport_sequence();
+        if self.moment.0 != now {
+            self.moment = (now, abs_send_time(now));
+        }
         let values = Values {
             mid: (!track.is_known).then_some(track.mid),
-            abs_send_time: abs_send_time(now),
+            abs_send_time: self.moment.1,
             transport_sequence: has_number.then(|| self.log.next()),
             media: Some(&packet.extensions),
         };
@@ -528,6 +535,11 @@ impl Lane {
     pub(crate) fn loss(&mut self, now: Instant) -> Option<f32> {
         let reported = self.video.as_ref().and_then(|video| video.reported_loss);
         self.log.loss(now).or(reported)
+    }
+
+    /// Bit/s of media that were sent in the last second, retransmissions not among them.
+    pub(crate) fn media_rate(&mut self, now: Instant) -> u64 {
+        bits(self.media_bytes.per_second(now))
     }
 
     pub(crate) fn nacks(&self) -> u64 {

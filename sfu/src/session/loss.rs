@@ -1,8 +1,7 @@
 //! What a link carries, told by loss alone.
 //!
-//! For viewers that joined while there was nothing to choose: str0m estimates bandwidth only for
-//! sessions that were built for it, and a later publisher may bring layers. Coarser than an
-//! estimator, and slower: it sees no delay, and goes up by trying.
+//! For viewers that do not tell when packets arrive. Coarser than an estimator, and slower: it sees no
+//! delay, and goes up by trying.
 
 use std::time::{Duration, Instant};
 
@@ -65,7 +64,8 @@ impl LossEstimate {
     }
 }
 
-fn share_of(rate: u64, share: f32) -> u64 {
+/// Part of a rate.
+pub(super) fn share_of(rate: u64, share: f32) -> u64 {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

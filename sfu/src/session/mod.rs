@@ -43,6 +43,7 @@ use crate::registry::StreamShared;
 use crate::sdp::{self, Accepted, Offer};
 use crate::settings::{self, Settings};
 use crate::stats::SessionStats;
+use crate::wire::Wire;
 
 pub(crate) use arriving::{PAUSED_AFTER, bits};
 pub(crate) use outgoing::Leaving;
@@ -101,6 +102,8 @@ struct ChannelLimits {
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     pub(crate) transmits: TransmitQueue,
+    /// Where they leave; without one they wait for who looks after the outbox.
+    pub(crate) wire: Option<Box<dyn Wire>>,
     pub(crate) events: Vec<Event>,
     /// Key frames wanted of the publisher of a stream, by layer.
     pub(crate) keyframes: Vec<(StreamId, usize)>,
@@ -109,6 +112,21 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
+    /// Sends what waits.
+    pub(crate) fn send(&mut self) {
+        if let Some(wire) = &mut self.wire {
+            wire.send(&mut self.transmits);
+        }
+    }
+
+    /// Sends what waits when it is much: what was just written is still in the cache, and the first
+    /// viewers need not wait for the last.
+    pub(crate) fn send_if_much(&mut self) {
+        if self.transmits.is_much() {
+            self.send();
+        }
+    }
+
     /// Tells that tracks or layers changed, once for a run of changes.
     pub(crate) fn layers_changed(&mut self, stream: StreamId) {
         let is_told =
@@ -191,7 +209,7 @@ impl Session {
         let (mut link, answer, slot) =
             Link::open(settings, now, stream, shared, accepted, Role::Viewer)?;
         let lane = Lane::take_over(&mut link.rtc, &answer.sdp, slot, now);
-        let kind = Kind::Viewer(Box::new(Viewer::new(now, lane)));
+        let kind = Kind::Viewer(Box::new(Viewer::new(lane)));
         Ok((Self { link, kind }, answer))
     }
 

@@ -10,16 +10,15 @@ use std::time::Instant;
 use str0m::media::MediaKind;
 
 use super::catch_up::{CATCH_UP_TICK, CatchUp, LONG_GROUP, MOST_BURST_BYTES, Replayed};
-use super::loss::LossEstimate;
+use super::loss::{LossEstimate, share_of};
 use super::outgoing::{Leaving, Outgoing, Timing};
-use super::{Link, Outbox, bits, name_of};
+use super::{Link, Outbox, name_of};
 use crate::calls::{LayerChoice, LayerError};
 use crate::egress::TransmitQueue;
 use crate::keyframe::GopCache;
 use crate::lane::Lane;
 use crate::layer::{Candidate, LayerSelector};
 use crate::packet::{AUDIO_CLOCK, LayerFormat, Packet, Source, VIDEO_CLOCK};
-use crate::rate::RateMeter;
 use crate::stats::SessionStats;
 use crate::stream::Media;
 
@@ -44,7 +43,6 @@ pub(crate) struct Viewer {
     pub(super) wants_keyframe: bool,
     pub(crate) is_started: bool,
     pub(super) replayed: Option<Replayed>,
-    bytes: RateMeter,
     pub(crate) packets: u64,
     pub(crate) switches: u64,
     pub(crate) cached_joins: u64,
@@ -66,7 +64,7 @@ pub(super) enum VideoState {
 /// Probing goes for this much more than the largest layer needs, in per cent.
 const DESIRED_PERCENT: u64 = 130;
 /// From this share of lost packets on, loss counts as lack of bandwidth.
-const HEAVY_LOSS: f64 = 0.2;
+const HEAVY_LOSS: f32 = 0.2;
 /// Share of lost packets from which frames are left out, and until which they stay out.
 const THIN_FROM: f32 = 0.1;
 const THIN_UNTIL: f32 = 0.02;
@@ -74,7 +72,7 @@ const THIN_UNTIL: f32 = 0.02;
 const OVERHEAD_PERCENT: u64 = 106;
 
 impl Viewer {
-    pub(crate) fn new(now: Instant, lane: Lane) -> Self {
+    pub(crate) fn new(lane: Lane) -> Self {
         let track = |kind, clock| lane.track(kind).map(|track| Outgoing::new(track, clock));
         Self {
             epoch: 0,
@@ -90,7 +88,6 @@ impl Viewer {
             wants_keyframe: false,
             is_started: false,
             replayed: None,
-            bytes: RateMeter::new(now),
             packets: 0,
             switches: 0,
             cached_joins: 0,
@@ -282,7 +279,6 @@ impl Viewer {
         let lane = &mut self.lane;
         if track.write(link, lane, leaving, packet, format.spec, timing) {
             self.packets += 1;
-            self.bytes.add(packet.arrival, packet.payload.len() as u64);
         }
     }
 
@@ -380,7 +376,7 @@ impl Viewer {
         if self.lane.estimates() {
             return (self.lane.estimate()).map(|estimate| self.carried(now, estimate));
         }
-        let sent = bits(self.bytes.per_second(now));
+        let sent = self.lane.media_rate(now);
         let loss = self.lane.loss(now);
         self.by_loss.update(now, sent, loss)
     }
@@ -388,11 +384,11 @@ impl Viewer {
     /// The estimate, or where much is lost what comes through: the estimator believes in delay and is
     /// slow to believe in loss.
     fn carried(&mut self, now: Instant, estimate: u64) -> u64 {
-        let loss = f64::from(self.lane.loss(now).unwrap_or(0.0));
+        let loss = self.lane.loss(now).unwrap_or(0.0);
         if loss < HEAVY_LOSS {
             return estimate;
         }
-        estimate.min(bits(self.bytes.per_second(now) * (1.0 - loss)))
+        estimate.min(share_of(self.lane.media_rate(now), 1.0 - loss))
     }
 
     /// Before the picture freezes, the frame rate yields.
@@ -477,7 +473,7 @@ impl Viewer {
     }
 
     pub(crate) fn fill(&mut self, stats: &mut SessionStats, now: Instant) {
-        stats.bitrate = bits(self.bytes.per_second(now));
+        stats.bitrate = self.lane.media_rate(now);
         stats.estimate = self.lane.estimate();
         stats.pinned = *self.selector.choice() != LayerChoice::Auto;
         stats.packets = self.packets;

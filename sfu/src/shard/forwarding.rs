@@ -124,6 +124,7 @@ impl Shard {
                     let leaving = &mut Leaving { now, queue };
                     viewer.forward(&session.link, &slice.packets, media, leaving);
                     forwarded += viewer.packets - before;
+                    outbox.send_if_much();
                 }
             });
         }
