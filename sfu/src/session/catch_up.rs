@@ -256,6 +256,7 @@ impl Viewer {
 
     /// Sends the part of the replay that is due.
     pub(crate) fn catch_up(&mut self, link: &Link, media: &Media, leaving: &mut Leaving<'_>) {
+        self.follow(media);
         let now = leaving.now;
         let VideoState::CatchingUp(mut at) = self.state else {
             return;

@@ -19,6 +19,9 @@ pub(super) struct Outgoing {
     pub(super) rewriter: Rewriter,
     /// Payload type for each source format seen, `None` where the viewer cannot play it.
     types: Vec<(CodecSpec, Option<Types>)>,
+    /// The same for each layer of the layout that is followed: comparing formats takes longer than
+    /// sealing a packet's header.
+    by_layer: Vec<Option<Option<Types>>>,
 }
 
 /// Payload types of a format, and of its retransmissions (RFC 4588).
@@ -51,6 +54,7 @@ impl Outgoing {
             mid,
             rewriter: Rewriter::new(clock, u16::try_from(ssrc >> 16).unwrap_or(1), ssrc),
             types: Vec::new(),
+            by_layer: Vec::new(),
         }
     }
 
@@ -67,10 +71,10 @@ impl Outgoing {
         lane: &mut Lane,
         leaving: &mut Leaving<'_>,
         packet: &Arc<Packet>,
-        spec: CodecSpec,
+        spec: &CodecSpec,
         timing: Timing,
     ) -> bool {
-        let Some(types) = self.payload_types(link, spec) else {
+        let Some(types) = self.payload_types(link, packet.source, spec) else {
             return false;
         };
         let (rewritten, wallclock) = match timing {
@@ -102,7 +106,31 @@ impl Outgoing {
         lane.send(leaving.now, leaving.queue, &outbound)
     }
 
-    fn payload_types(&mut self, link: &Link, spec: CodecSpec) -> Option<Types> {
+    /// The layers may be others from now on.
+    pub(super) fn forget_layers(&mut self) {
+        self.by_layer.clear();
+    }
+
+    /// Of a layer with this format; sound has one layer.
+    fn payload_types(&mut self, link: &Link, source: Source, spec: &CodecSpec) -> Option<Types> {
+        let layer = match source {
+            Source::Audio => 0,
+            Source::Video(layer) => layer,
+        };
+        if let Some(Some(types)) = self.by_layer.get(layer) {
+            return *types;
+        }
+        let types = self.types_of(link, *spec);
+        if self.by_layer.len() <= layer {
+            self.by_layer.resize(layer + 1, None);
+        }
+        if let Some(place) = self.by_layer.get_mut(layer) {
+            *place = Some(types);
+        }
+        types
+    }
+
+    fn types_of(&mut self, link: &Link, spec: CodecSpec) -> Option<Types> {
         if let Some((_, types)) = self.types.iter().find(|(known, _)| *known == spec) {
             return *types;
         }

@@ -18,7 +18,7 @@ use crate::egress::TransmitQueue;
 use crate::keyframe::GopCache;
 use crate::lane::Lane;
 use crate::layer::{Candidate, LayerSelector};
-use crate::packet::{AUDIO_CLOCK, LayerFormat, Packet, Source, VIDEO_CLOCK};
+use crate::packet::{AUDIO_CLOCK, LayerFormat, Layout, Packet, Source, VIDEO_CLOCK};
 use crate::stats::SessionStats;
 use crate::stream::Media;
 
@@ -26,6 +26,8 @@ use crate::stream::Media;
 #[derive(Debug)]
 pub(crate) struct Viewer {
     epoch: u32,
+    /// That its payload types were looked up for.
+    layout: Arc<Layout>,
     audio: Option<Outgoing>,
     pub(super) video: Option<Outgoing>,
     pub(super) state: VideoState,
@@ -76,6 +78,7 @@ impl Viewer {
         let track = |kind, clock| lane.track(kind).map(|track| Outgoing::new(track, clock));
         Self {
             epoch: 0,
+            layout: Arc::default(),
             audio: track(MediaKind::Audio, AUDIO_CLOCK),
             video: track(MediaKind::Video, VIDEO_CLOCK),
             state: VideoState::Waiting { since: None },
@@ -140,6 +143,7 @@ impl Viewer {
         if media.epoch != self.epoch {
             self.change_publisher(media.epoch);
         }
+        self.follow(media);
         for (at, packet) in packets.iter().enumerate() {
             match packet.source {
                 Source::Audio => self.forward_audio(link, packet, media, leaving),
@@ -148,6 +152,17 @@ impl Viewer {
                     self.forward_video(link, packet, rest, layer, media, leaving);
                 }
             }
+        }
+    }
+
+    /// Takes note when the publisher's tracks have changed.
+    pub(super) fn follow(&mut self, media: &Media) {
+        if Arc::ptr_eq(&self.layout, &media.layout) {
+            return;
+        }
+        self.layout = Arc::clone(&media.layout);
+        for track in self.audio.iter_mut().chain(&mut self.video) {
+            track.forget_layers();
         }
     }
 
@@ -168,7 +183,7 @@ impl Viewer {
         media: &Media,
         leaving: &mut Leaving<'_>,
     ) {
-        let (Some(track), Some(spec)) = (&mut self.audio, media.layout.audio) else {
+        let (Some(track), Some(spec)) = (&mut self.audio, &media.layout.audio) else {
             return;
         };
         if !track.rewriter.has_source() {
@@ -277,7 +292,7 @@ impl Viewer {
             return;
         }
         let lane = &mut self.lane;
-        if track.write(link, lane, leaving, packet, format.spec, timing) {
+        if track.write(link, lane, leaving, packet, &format.spec, timing) {
             self.packets += 1;
         }
     }
