@@ -14,7 +14,7 @@ stop() {
 trap stop EXIT
 trap 'exit 1' INT TERM
 
-cargo build --release -p tallylight -p tallylight-loadtest
+cargo build --release -p tallylight
 tallylight() {
   target/release/tallylight --data "$data" --http 127.0.0.1:0 --admin-listen 127.0.0.1:0 \
     --rtmp 127.0.0.1:0 --media-port 0 --public-ip 127.0.0.1 --log warn "$@"
@@ -44,7 +44,7 @@ whip=$(sed -n 's/.*(WHIP)  *//p' "$data/greeting")
 for layers in 1 3; do
   for viewers in 1 50 100; do
     echo
-    target/release/tallylight-bench webrtc --whip "$whip" --whep "${whip%/whip}/whep/bench" \
+    target/release/tallylight bench webrtc --whip "$whip" --whep "${whip%/whip}/whep/bench" \
       --viewers "$viewers" --layers "$layers" --duration "$seconds" \
       --server-pid "$server" --metrics "$metrics"
   done
@@ -52,7 +52,7 @@ done
 
 # An audience by LL-HLS, then joins (RELIABILITY F16).
 echo
-target/release/tallylight-bench hls --whip "$whip" --url "${whip%/whip}/hls/bench/index.m3u8" \
+target/release/tallylight bench hls --whip "$whip" --url "${whip%/whip}/hls/bench/index.m3u8" \
   --viewers 2000 --duration "$seconds" --joins 10000 --server-pid "$server"
 
 # Publishers by RTMP: with sound, which becomes Opus, and without.
@@ -60,7 +60,7 @@ rtmp=rtmp://127.0.0.1:$(sed -n 's/.*(RTMP)  port \([0-9]*\),.*/\1/p' "$data/gree
 for sound in "" --no-audio; do
   echo
   # Word splitting is wanted: no word without the option.
-  target/release/tallylight-bench rtmp --rtmp "$rtmp" --keys "$data/keys" --publishers 10 \
+  target/release/tallylight bench rtmp --url "$rtmp" --keys "$data/keys" --publishers 10 \
     --duration "$seconds" --server-pid "$server" $sound
 done
 

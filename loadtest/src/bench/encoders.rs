@@ -1,20 +1,20 @@
-//! `tallylight-bench rtmp`: many publishers by RTMP, and what their media costs the server.
+//! `tallylight bench rtmp`: many publishers by RTMP, and what their media costs the server.
 
 use std::fmt;
 use std::io::{self, Write as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::clock;
+use crate::process::{Process, Usage, allow_files};
+use crate::report::float;
+use crate::rtmp::{Address, Clip, Progress, PublishError, Publisher};
 use anyhow::{Context as _, anyhow, bail};
-use loadtest::clock;
-use loadtest::process::{Process, Usage, allow_files};
-use loadtest::report::float;
-use loadtest::rtmp::{Address, Clip, Progress, PublishError, Publisher};
 use serde::Serialize;
 use tokio::task::JoinSet;
 use tokio::time::{interval, sleep_until};
 
-use crate::{Rtmp, progress};
+use super::{Rtmp, progress};
 
 /// After the last has begun, media-workers start and packaging settles.
 const SETTLE: Duration = Duration::from_secs(5);
@@ -82,10 +82,10 @@ struct Look {
 /// Runs the benchmark and prints what it found.
 pub(crate) async fn run(options: &Rtmp) -> anyhow::Result<()> {
     allow_files(u64::from(options.publishers) + OTHER_FILES)?;
-    let address = Address::parse(&options.rtmp).ok_or_else(|| {
+    let address = Address::parse(&options.url).ok_or_else(|| {
         anyhow!(
             "`{}` is no address to publish to, such as rtmp://127.0.0.1:1935/live",
-            options.rtmp
+            options.url
         )
     })?;
     let keys = keys(options)?;

@@ -1,27 +1,21 @@
-//! `tallylight-bench`: how many viewers and publishers a server holds, and what each costs it.
+//! `tallylight bench`: how many viewers and publishers a server holds, and what each costs it.
+//!
+//! A command for people, as those of the program's `main.rs`: it prints, and its errors are causes
+//! for one line.
 
 mod audience;
 mod crowd;
 mod encoders;
-mod run;
+mod webrtc;
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;
-use std::process::ExitCode;
 
-use anyhow::Context as _;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 
-/// Loads a WHIP, WHEP, HLS and RTMP server and says what a viewer or a publisher costs it.
-#[derive(Debug, Parser)]
-#[command(version, about)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
+/// What is measured.
 #[derive(Debug, Subcommand)]
-enum Command {
+pub enum Benchmark {
     /// One publisher over WHIP, many viewers over WHEP.
     Webrtc(Webrtc),
     /// Many viewers over low-latency HLS, then many joins.
@@ -30,8 +24,9 @@ enum Command {
     Rtmp(Rtmp),
 }
 
+/// One publisher over WHIP, and viewers over WHEP.
 #[derive(Debug, Args)]
-struct Webrtc {
+pub struct Webrtc {
     /// Where to publish.
     #[arg(long, value_name = "URL")]
     whip: String,
@@ -71,8 +66,9 @@ struct Webrtc {
     json: bool,
 }
 
+/// Viewers over low-latency HLS.
 #[derive(Debug, Args)]
-struct Hls {
+pub struct Hls {
     /// The multivariant playlist.
     #[arg(long, value_name = "URL")]
     url: String,
@@ -108,11 +104,12 @@ struct Hls {
     json: bool,
 }
 
+/// Publishers over RTMP.
 #[derive(Debug, Args)]
-struct Rtmp {
+pub struct Rtmp {
     /// Where to publish, such as rtmp://127.0.0.1:1935/live.
     #[arg(long, value_name = "URL")]
-    rtmp: String,
+    url: String,
     /// File with a stream key a line, each of a channel of its own.
     #[arg(long, value_name = "FILE")]
     keys: PathBuf,
@@ -152,30 +149,16 @@ fn layers(text: &str) -> Result<usize, String> {
     }
 }
 
-fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
-    let done = match runtime {
-        Ok(runtime) => runtime.block_on(async {
-            match cli.command {
-                Command::Webrtc(options) => run::run(&options).await,
-                Command::Hls(options) => audience::run(&options).await,
-                Command::Rtmp(options) => encoders::run(&options).await,
-            }
-        }),
-        Err(error) => Err(error).context("cannot start threads"),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = writeln!(
-                io::stderr(),
-                "tallylight-bench: {}",
-                format!("{error:#}").replace('\n', " ")
-            );
-            ExitCode::FAILURE
+impl Benchmark {
+    /// Runs it and prints what it found; progress goes to standard error.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, refuses or shows too little; the causes make one line.
+    pub async fn run(&self) -> anyhow::Result<()> {
+        match self {
+            Self::Webrtc(options) => webrtc::run(options).await,
+            Self::Hls(options) => audience::run(options).await,
+            Self::Rtmp(options) => encoders::run(options).await,
         }
     }
 }

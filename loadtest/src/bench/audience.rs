@@ -1,24 +1,24 @@
-//! `tallylight-bench hls`: an audience that reads one stream by low-latency HLS.
+//! `tallylight bench hls`: an audience that reads one stream by low-latency HLS.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, Write as _};
 use std::time::Duration;
 
+use crate::ViewerSpec;
+use crate::clock;
+use crate::hls::{self, Address, PartId, Seen};
+use crate::process::{Process, Usage, allow_files};
+use crate::report::{Cost, ServerCost, Spread, float};
+use crate::signalling::Endpoint;
+use crate::source::Source;
 use anyhow::{Context as _, anyhow, bail};
-use loadtest::ViewerSpec;
-use loadtest::clock;
-use loadtest::hls::{self, Address, PartId, Seen};
-use loadtest::process::{Process, Usage, allow_files};
-use loadtest::report::{Cost, ServerCost, Spread, float};
-use loadtest::signalling::Endpoint;
-use loadtest::source::Source;
 use serde::Serialize;
 use tokio::task::JoinSet;
 use tokio::time::{interval, sleep, sleep_until};
 
-use crate::crowd::Crowd;
-use crate::{Hls, progress};
+use super::crowd::Crowd;
+use super::{Hls, progress};
 
 /// The playlist must be there within this time of the publisher's offer.
 const READY_WITHIN: Duration = Duration::from_secs(20);

@@ -3,16 +3,16 @@
 use std::io::{self, Write as _};
 use std::time::Duration;
 
+use crate::process::{Process, Usage, allow_files};
+use crate::report::{Calls, Cost, Joins, Report, ServerCost, Spread, float};
+use crate::signalling::{self, Endpoint};
+use crate::source::Source;
+use crate::{ViewerReport, ViewerSpec};
 use anyhow::{Context as _, bail};
-use loadtest::process::{Process, Usage, allow_files};
-use loadtest::report::{Calls, Cost, Joins, Report, ServerCost, Spread, float};
-use loadtest::signalling::{self, Endpoint};
-use loadtest::source::Source;
-use loadtest::{ViewerReport, ViewerSpec};
 use tokio::time::{Instant, interval, sleep_until, timeout};
 
-use crate::crowd::Crowd;
-use crate::{Stack, Webrtc, progress};
+use super::crowd::Crowd;
+use super::{Stack, Webrtc, progress};
 
 /// Media must flow within this time of the publisher's offer.
 const LIVE_WITHIN: Duration = Duration::from_secs(10);

@@ -1,8 +1,8 @@
 //! One publisher and its viewers, on either stack, behind one face.
 
-use loadtest::signalling::{Endpoint, Session};
-use loadtest::source::Source;
-use loadtest::{
+use crate::signalling::{Endpoint, Session};
+use crate::source::Source;
+use crate::{
     Driver, PublishReport, PublisherSpec, Publishing, Sent, ViewerReport, ViewerSpec, foreign,
 };
 use str0m::net::Protocol;
@@ -36,7 +36,7 @@ impl Crowd {
         let (publishers, viewers) = (Driver::start("publisher")?, Driver::start("viewers")?);
         let sent = Sent::default();
         let publisher = PublisherSpec::browser(source);
-        let publishing = loadtest::publish(&publishers, whip, &publisher, &sent).await?;
+        let publishing = crate::publish(&publishers, whip, &publisher, &sent).await?;
         Ok(Self {
             sessions: vec![publishing.session.clone()],
             stack: Stack::Str0m {
@@ -78,7 +78,7 @@ impl Crowd {
     ) -> anyhow::Result<()> {
         let session = match &mut self.stack {
             Stack::Str0m { viewers, .. } => {
-                let watched = loadtest::watch(viewers, whep, &self.spec, Protocol::Udp, &self.sent);
+                let watched = crate::watch(viewers, whep, &self.spec, Protocol::Udp, &self.sent);
                 watched.await?.session
             }
             Stack::WebrtcRs { watching, .. } => {
