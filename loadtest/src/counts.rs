@@ -122,6 +122,10 @@ impl Counter {
         &mut self.report
     }
 
+    pub(crate) fn milestones(&self) -> Milestones {
+        self.report.milestones
+    }
+
     pub(crate) fn report(&self) -> ViewerReport {
         let mut report = self.report.clone();
         let expected = report

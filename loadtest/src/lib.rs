@@ -36,7 +36,7 @@ mod sent;
 mod viewer;
 
 pub use counts::{Milestones, ViewerReport};
-pub use driver::{Driver, DriverError, PeerId};
+pub use driver::{Driver, DriverError, PeerId, Tally};
 pub use join::{JoinError, Publishing, Watching, publish, watch};
 pub use peer::{Peer, Prepared};
 pub use publisher::{PublishReport, Publisher, PublisherSpec};
