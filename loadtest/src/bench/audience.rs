@@ -2,13 +2,12 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::io::{self, Write as _};
 use std::time::Duration;
 
 use crate::ViewerSpec;
 use crate::clock;
 use crate::hls::{self, Address, PartId, Seen};
-use crate::process::{Process, Usage, allow_files};
+use crate::process::{Group, Process, Usage, allow_files};
 use crate::report::{Cost, ServerCost, Spread, float};
 use crate::signalling::Endpoint;
 use crate::source::Source;
@@ -17,8 +16,10 @@ use serde::Serialize;
 use tokio::task::JoinSet;
 use tokio::time::{interval, sleep, sleep_until};
 
+use super::advice::advised;
 use super::crowd::Crowd;
-use super::{Hls, progress};
+use super::stop::Stop;
+use super::{Hls, print, progress};
 
 /// The playlist must be there within this time of the publisher's offer.
 const READY_WITHIN: Duration = Duration::from_secs(20);
@@ -63,34 +64,26 @@ pub(crate) async fn run(options: &Hls) -> anyhow::Result<()> {
     allow_files(u64::from(options.viewers) * 2 + u64::from(options.joins) + OTHER_FILES)?;
     let address = Address::parse(&options.url)
         .ok_or_else(|| anyhow!("`{}` is no http address of a playlist", options.url))?;
-    let server = options.server_pid.map(Process);
+    let server: Group = options.server_pid.iter().copied().collect();
+    server.usage().context("--server-pid")?;
+    let stop = Stop::listen()?;
     let publisher = match &options.whip {
         Some(url) => {
             let whip = Endpoint::new(url, options.key.as_deref())?;
             let source = Source::clip(options.layers)?;
-            let crowd = Crowd::of_str0m(&whip, source, ViewerSpec::default()).await;
-            Some(crowd.context("cannot publish")?)
+            let crowd = Crowd::of_str0m(&whip, source, ViewerSpec::default(), 1).await;
+            Some(crowd.map_err(|error| advised("cannot publish", &error))?)
         }
         None => None,
     };
-    let measured = measure(options, &address, server).await;
+    let measured = stop.or(measure(options, &address, &server)).await;
     if let Some(publisher) = publisher {
         publisher.leave().await;
     }
-    let report = measured?;
-    let text = if options.json {
-        serde_json::to_string_pretty(&report)?
-    } else {
-        report.to_string()
-    };
-    writeln!(io::stdout(), "{text}").context("cannot write to standard output")
+    print(&measured??, options.json)
 }
 
-async fn measure(
-    options: &Hls,
-    address: &Address,
-    server: Option<Process>,
-) -> anyhow::Result<Report> {
+async fn measure(options: &Hls, address: &Address, server: &Group) -> anyhow::Result<Report> {
     let rendition = until_ready(address).await?;
     progress("looking at the server alone");
     let idle = look(server)?;
@@ -168,7 +161,7 @@ async fn until_ready(address: &Address) -> anyhow::Result<String> {
 async fn join_all(
     options: &Hls,
     address: &Address,
-    server: Option<Process>,
+    server: &Group,
     joins: u16,
 ) -> anyhow::Result<Joins> {
     progress(&format!("{joins} joins in {} s", options.join_seconds));
@@ -248,8 +241,8 @@ fn report(viewers: &[Seen], starts: Duration, length: Duration) -> Report {
     }
 }
 
-fn look(server: Option<Process>) -> anyhow::Result<Option<Usage>> {
-    Ok(server.map(Process::usage).transpose()?)
+fn look(server: &Group) -> anyhow::Result<Option<Usage>> {
+    server.usage().context("the server is gone")
 }
 
 /// CPU seconds a second.

@@ -1,12 +1,11 @@
 //! `tallylight bench rtmp`: many publishers by RTMP, and what their media costs the server.
 
 use std::fmt;
-use std::io::{self, Write as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::clock;
-use crate::process::{Process, Usage, allow_files};
+use crate::process::{Group, Process, Usage, allow_files};
 use crate::report::float;
 use crate::rtmp::{Address, Clip, Progress, PublishError, Publisher};
 use anyhow::{Context as _, anyhow, bail};
@@ -14,7 +13,8 @@ use serde::Serialize;
 use tokio::task::JoinSet;
 use tokio::time::{interval, sleep_until};
 
-use super::{Rtmp, progress};
+use super::stop::Stop;
+use super::{Rtmp, print, progress};
 
 /// After the last has begun, media-workers start and packaging settles.
 const SETTLE: Duration = Duration::from_secs(5);
@@ -89,17 +89,15 @@ pub(crate) async fn run(options: &Rtmp) -> anyhow::Result<()> {
         )
     })?;
     let keys = keys(options)?;
-    let server = options.server_pid.map(Process);
+    let server: Group = options.server_pid.iter().copied().collect();
     // A wrong process should show before the load.
-    server.map(Process::usage).transpose()?;
+    server.usage().context("--server-pid")?;
     let clip = Clip::load(!options.no_audio)?;
-    let report = measure(options, &address, &keys, &clip, server).await?;
-    let text = if options.json {
-        serde_json::to_string_pretty(&report)?
-    } else {
-        report.to_string()
-    };
-    writeln!(io::stdout(), "{text}").context("cannot write to standard output")?;
+    // Connections that are dropped are closed, and with them what they published.
+    let stop = Stop::listen()?;
+    let report = stop.or(measure(options, &address, &keys, &clip, &server));
+    let report = report.await??;
+    print(&report, options.json)?;
     match report.refused + report.dropped {
         0 => Ok(()),
         failed => bail!("{failed} of {} publishers failed", report.publishers),
@@ -129,7 +127,7 @@ async fn measure(
     address: &Address,
     keys: &[String],
     clip: &Clip,
-    server: Option<Process>,
+    server: &Group,
 ) -> anyhow::Result<Report> {
     progress(&format!("{} publishers begin", options.publishers));
     let ramp = Duration::from_secs(1) / u32::from(options.ramp);
@@ -182,11 +180,11 @@ impl Crowd {
         latest.max().unwrap_or_default()
     }
 
-    fn look(&self, server: Option<Process>) -> anyhow::Result<Look> {
+    fn look(&self, server: &Group) -> anyhow::Result<Look> {
         Ok(Look {
             bytes: self.sent.iter().map(Progress::bytes).sum(),
-            server: server.map(Process::usage).transpose()?,
-            children: server.map(Process::children).transpose()?,
+            server: server.usage().context("the server is gone")?,
+            children: server.children().context("the server is gone")?,
             client: Process::current().usage()?,
             at: clock::now(),
         })

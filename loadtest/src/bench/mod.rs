@@ -3,30 +3,39 @@
 //! A command for people, as those of the program's `main.rs`: it prints, and its errors are causes
 //! for one line.
 
+mod advice;
 mod audience;
+mod capacity;
 mod crowd;
 mod encoders;
+mod limit;
+mod stop;
 mod webrtc;
 
+use std::fmt;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
+use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
+use serde::Serialize;
 
 /// What is measured.
 #[derive(Debug, Subcommand)]
 pub enum Benchmark {
     /// One publisher over WHIP, many viewers over WHEP.
     Webrtc(Webrtc),
+    /// More and more viewers over WHEP, until it is too many; answers how many the server holds.
+    Capacity(Capacity),
     /// Many viewers over low-latency HLS, then many joins.
     Hls(Hls),
     /// Many publishers over RTMP, and nobody who watches.
     Rtmp(Rtmp),
 }
 
-/// One publisher over WHIP, and viewers over WHEP.
+/// A server of WHIP and WHEP, and what tells of it.
 #[derive(Debug, Args)]
-pub struct Webrtc {
+pub struct Target {
     /// Where to publish.
     #[arg(long, value_name = "URL")]
     whip: String,
@@ -36,6 +45,32 @@ pub struct Webrtc {
     /// Stream key, sent as bearer token with the publisher's offer.
     #[arg(long, env = "TALLYLIGHT_BENCH_KEY", hide_env_values = true)]
     key: Option<String>,
+    /// Process id of the server, for its CPU time and memory; several are summed.
+    #[arg(long, value_name = "PID")]
+    server_pid: Vec<u32>,
+    /// The server's metrics page, for its system calls.
+    #[arg(long, value_name = "URL")]
+    metrics: Option<String>,
+    /// Simulcast layers to publish.
+    #[arg(long, default_value_t = 1, value_parser = layers)]
+    layers: usize,
+    /// Let viewers take datagrams one by one, as on a network, instead of in the pieces in which
+    /// they were sent.
+    #[arg(long)]
+    one_by_one: bool,
+    /// Seconds after which a viewer without a picture counts as one who has none.
+    #[arg(long, default_value_t = 15, value_name = "SECONDS", value_parser = clap::value_parser!(u16).range(1..=120))]
+    join_within: u16,
+    /// Threads that viewers are dealt out to [default: half of the cores].
+    #[arg(long, default_value_t = half_of_the_cores(), hide_default_value = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    client_threads: u16,
+}
+
+/// One publisher over WHIP, and viewers over WHEP.
+#[derive(Debug, Args)]
+pub struct Webrtc {
+    #[command(flatten)]
+    target: Target,
     /// How many watch.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=5_000))]
     viewers: u16,
@@ -45,22 +80,31 @@ pub struct Webrtc {
     /// Seconds that are measured, after all have joined.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=3_600))]
     duration: u16,
-    /// Process id of the server, for its CPU time and memory.
-    #[arg(long, value_name = "PID")]
-    server_pid: Option<u32>,
-    /// The server's metrics page, for its system calls.
-    #[arg(long, value_name = "URL")]
-    metrics: Option<String>,
-    /// Simulcast layers to publish.
-    #[arg(long, default_value_t = 1, value_parser = layers)]
-    layers: usize,
     /// Whose WebRTC the clients are.
     #[arg(long, value_enum, default_value_t = Stack::Str0m)]
     stack: Stack,
-    /// Let viewers take datagrams one by one, as on a network, instead of in the pieces in which
-    /// they were sent.
+    /// Print JSON.
     #[arg(long)]
-    one_by_one: bool,
+    json: bool,
+}
+
+/// More and more viewers, until it is too many.
+#[derive(Debug, Args)]
+pub struct Capacity {
+    #[command(flatten)]
+    target: Target,
+    /// How many are tried at most.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u16).range(1..=5_000))]
+    most: u16,
+    /// How many more each step has.
+    #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    step: u16,
+    /// How many join in a second.
+    #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    ramp: u16,
+    /// Seconds that each step is measured, after all have joined.
+    #[arg(long, default_value_t = 4, value_name = "SECONDS", value_parser = clap::value_parser!(u16).range(1..=600))]
+    step_duration: u16,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -96,9 +140,9 @@ pub struct Hls {
     /// Seconds that they are spread over.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=600))]
     join_seconds: u16,
-    /// Process id of the server, for its CPU time and memory.
+    /// Process id of the server, for its CPU time and memory; several are summed.
     #[arg(long, value_name = "PID")]
-    server_pid: Option<u32>,
+    server_pid: Vec<u32>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -125,9 +169,9 @@ pub struct Rtmp {
     /// Seconds that are measured, after all have begun.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=3_600))]
     duration: u16,
-    /// Process id of the server, for its CPU time and that of its children.
+    /// Process id of the server, for its CPU time and that of its children; several are summed.
     #[arg(long, value_name = "PID")]
-    server_pid: Option<u32>,
+    server_pid: Vec<u32>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -157,9 +201,33 @@ impl Benchmark {
     pub async fn run(&self) -> anyhow::Result<()> {
         match self {
             Self::Webrtc(options) => webrtc::run(options).await,
+            Self::Capacity(options) => capacity::run(options).await,
             Self::Hls(options) => audience::run(options).await,
             Self::Rtmp(options) => encoders::run(options).await,
         }
+    }
+}
+
+/// Viewers share the machine with the server more often than not.
+fn half_of_the_cores() -> u16 {
+    (cores() / 2).clamp(1, 64)
+}
+
+fn cores() -> u16 {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    u16::try_from(cores).unwrap_or(u16::MAX)
+}
+
+/// Prints what was found, for people or as JSON.
+fn print<T: Serialize + fmt::Display>(report: &T, json: bool) -> anyhow::Result<()> {
+    let text = match json {
+        true => serde_json::to_string_pretty(report)?,
+        false => report.to_string(),
+    };
+    match writeln!(io::stdout(), "{text}") {
+        // A reader that went away is no failure.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result.context("cannot write to standard output"),
     }
 }
 
