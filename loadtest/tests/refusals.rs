@@ -1,6 +1,8 @@
 //! `tallylight bench` against servers that refuse, mislead or show nothing: one line that says what
 //! to do, no traffic elsewhere, and no session left behind.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod scripted;
 
 use clap::Parser;
