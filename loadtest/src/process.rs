@@ -323,12 +323,17 @@ mod tests {
     #[test]
     fn our_threads_have_names_and_time() {
         let (stop, stopped) = std::sync::mpsc::channel::<()>();
+        let (begun, has_begun) = std::sync::mpsc::channel();
         let thread = std::thread::Builder::new().name("a name".to_owned());
-        let thread = thread.spawn(move || stopped.recv()).unwrap();
+        let thread = thread.spawn(move || {
+            begun.send(()).unwrap();
+            stopped.recv()
+        });
+        has_begun.recv().unwrap();
         let threads = Process::current().threads();
         assert!(threads.iter().any(|thread| thread.name == "a name"));
         drop(stop);
-        let _ = thread.join().unwrap();
+        let _ = thread.unwrap().join().unwrap();
     }
 
     #[test]

@@ -22,8 +22,11 @@ async fn bench(server: &Scripted, arguments: &str) -> Result<(), String> {
     let words = arguments.split_whitespace();
     let (command, options) = (words.clone().take(1), words.skip(1));
     let addresses = ["--whip", &whip, "--whep", &whep];
-    let arguments = ["bench"].into_iter().chain(command).chain(addresses);
-    let cli = Cli::try_parse_from(arguments.chain(options)).unwrap();
+    run(command.chain(addresses).chain(options)).await
+}
+
+async fn run(arguments: impl Iterator<Item = &str>) -> Result<(), String> {
+    let cli = Cli::try_parse_from(["bench"].into_iter().chain(arguments)).unwrap();
     let done = cli.benchmark.run().await;
     done.map_err(|error| {
         let line = format!("{error:#}");
@@ -75,6 +78,32 @@ async fn a_dead_server_is_one_line() {
         assert!(line.contains("cannot reach http://127.0.0.1"), "{line}");
         assert!(line.contains("does the server run"), "{line}");
     }
+}
+
+#[tokio::test]
+async fn a_dead_server_of_playlists_or_encoders_is_one_line() {
+    let server = Scripted::start(Script::default()).await;
+    server.stop().await;
+    let playlist = server.url("/hls/ada/index.m3u8");
+    let line = run(["hls", "--url", &playlist].into_iter()).await;
+    let line = line.unwrap_err();
+    assert!(line.contains("does the server run"), "{line}");
+
+    let name = format!("bench-keys-{}", std::process::id());
+    let keys = std::env::temp_dir().join(name);
+    std::fs::write(&keys, "a\nb\n").unwrap();
+    let (keys_file, url) = (keys.to_str().unwrap(), server.url("/live"));
+    let url = url.replace("http://", "rtmp://");
+    let options = ["rtmp", "--url", &url, "--keys", keys_file, "--publishers"];
+    let two = options.into_iter().chain(["2", "--ramp", "100"]);
+    let line = run(two).await.unwrap_err();
+    assert!(line.starts_with("nobody can publish: "), "{line}");
+    let line = run(options.into_iter().chain(["3"])).await.unwrap_err();
+    assert!(
+        line.contains("holds 2 stream keys for 3 publishers"),
+        "{line}"
+    );
+    std::fs::remove_file(&keys).unwrap();
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::io;
 use std::time::Duration;
 
 use crate::ViewerSpec;
@@ -12,7 +13,7 @@ use crate::report::{Cost, ServerCost, Spread, float};
 use crate::signalling::Endpoint;
 use crate::source::Source;
 use anyhow::{Context as _, anyhow, bail};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 use tokio::time::{interval, sleep, sleep_until};
 
@@ -29,8 +30,8 @@ const QUIET: Duration = Duration::from_secs(4);
 const OTHER_FILES: u64 = 64;
 
 /// What a run found.
-#[derive(Debug, Serialize)]
-struct Report {
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Report {
     viewers: usize,
     seconds: f64,
     /// Playlists and parts.
@@ -49,7 +50,7 @@ struct Report {
     joins: Option<Joins>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Joins {
     asked: usize,
     failed: usize,
@@ -149,6 +150,12 @@ async fn until_ready(address: &Address) -> anyhow::Result<String> {
                 let best = renditions.into_iter().next();
                 return best.context("the multivariant playlist lists nothing");
             }
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                bail!(
+                    "cannot reach {}: {error}; does the server run, and is the address right?",
+                    address.host
+                );
+            }
             Err(error) if clock::now() > deadline => {
                 return Err(error).context("there is no stream to read");
             }
@@ -238,6 +245,28 @@ fn report(viewers: &[Seen], starts: Duration, length: Duration) -> Report {
         server: None,
         client: Cost::default(),
         joins: None,
+    }
+}
+
+impl Report {
+    /// The same in one line.
+    pub(super) fn line(&self) -> String {
+        let server = self.server.map_or_else(String::new, |server| {
+            let cost = server.cost;
+            format!(", {:.0} µs CPU each", cost.cpu_us_per_packet)
+        });
+        format!(
+            "`bench hls`: {} viewers, {:.0} requests/s ({:.0} Mbit/s){server}; a part is released \
+             within p50 {:.1} / p99 {:.1} ms and fetched in {:.1} / {:.1} ms; {} failed",
+            self.viewers,
+            self.requests_per_second,
+            self.megabits_per_second,
+            self.release.p50_ms,
+            self.release.p99_ms,
+            self.fetch.p50_ms,
+            self.fetch.p99_ms,
+            self.failures
+        )
     }
 }
 

@@ -230,6 +230,10 @@ impl Setting {
             End::Trouble(viewers, trouble) => {
                 format!("{server} holds {holds} viewers of {stream}; at {viewers} {trouble}.")
             }
+            End::Client(viewers, trouble, client) if holds == 0 => format!(
+                "How many viewers of {stream} the server holds cannot be told from here: at \
+                 {viewers} {trouble}, but that says little. {client}"
+            ),
             End::Client(viewers, trouble, client) => format!(
                 "{server} holds at least {holds} viewers of {stream}; at {viewers} {trouble}, but \
                  that says little. {client}"
@@ -359,6 +363,10 @@ mod tests {
         let words = setting().sentence(480, &end);
         assert!(words.starts_with("This machine holds at least 480 viewers"));
         assert!(words.contains(client), "{words}");
+        let words = setting().sentence(0, &end);
+        assert!(
+            words.starts_with("How many viewers of a 2.5 Mbit/s stream the server holds cannot")
+        );
     }
 
     #[test]

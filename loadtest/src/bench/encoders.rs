@@ -9,7 +9,7 @@ use crate::process::{Group, Process, Usage, allow_files};
 use crate::report::float;
 use crate::rtmp::{Address, Clip, Progress, PublishError, Publisher};
 use anyhow::{Context as _, anyhow, bail};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 use tokio::time::{interval, sleep_until};
 
@@ -22,8 +22,8 @@ const SETTLE: Duration = Duration::from_secs(5);
 const OTHER_FILES: u64 = 64;
 
 /// What a run found.
-#[derive(Debug, Serialize)]
-struct Report {
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Report {
     publishers: u16,
     with_audio: bool,
     /// Were allowed to publish.
@@ -49,7 +49,7 @@ struct Report {
 }
 
 /// CPU in the window.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Share {
     /// Per cent of one core.
     cpu_percent: f64,
@@ -60,6 +60,8 @@ struct Share {
 /// All publishers.
 struct Crowd {
     tasks: JoinSet<Ended>,
+    /// Those that have ended already.
+    ended: Vec<Ended>,
     sent: Arc<[Progress]>,
 }
 
@@ -136,6 +138,7 @@ async fn measure(
     let ends = starts + length;
     let mut crowd = Crowd {
         tasks: JoinSet::new(),
+        ended: Vec::new(),
         sent: keys.iter().map(|_| Progress::default()).collect(),
     };
     let mut pause = interval(ramp);
@@ -144,6 +147,7 @@ async fn measure(
         crowd.begin(number, address, key, clip, ends + SETTLE);
     }
     sleep_until(starts.into()).await;
+    crowd.require_one(keys.len())?;
     crowd.take_latest();
     progress("measuring");
     let from = crowd.look(server)?;
@@ -190,18 +194,34 @@ impl Crowd {
         })
     }
 
+    /// Fails when all have been refused: there is nothing to measure.
+    fn require_one(&mut self, publishers: usize) -> anyhow::Result<()> {
+        while let Some(ended) = self.tasks.try_join_next() {
+            self.ended.push(ended?);
+        }
+        let refusals = self.ended.iter().filter_map(|ended| match ended {
+            Ended::Refused(error) => Some(error),
+            _ => None,
+        });
+        if refusals.clone().count() < publishers {
+            return Ok(());
+        }
+        let first = refusals.map(ToString::to_string).next();
+        bail!("nobody can publish: {}", first.unwrap_or_default())
+    }
+
     async fn leave(mut self) -> anyhow::Result<Vec<Ended>> {
-        let mut all = Vec::new();
         while let Some(ended) = self.tasks.join_next().await {
-            let ended = ended?;
-            match &ended {
+            self.ended.push(ended?);
+        }
+        for ended in &self.ended {
+            match ended {
                 Ended::Well => {}
                 Ended::Refused(error) => progress(&format!("a publisher did not begin: {error}")),
                 Ended::Dropped(error) => progress(&format!("a publisher broke off: {error}")),
             }
-            all.push(ended);
         }
-        Ok(all)
+        Ok(self.ended)
     }
 }
 
@@ -228,6 +248,25 @@ fn report(options: &Rtmp, ended: &[Ended], from: &Look, to: &Look, latest: Durat
         client: share(from.client, to.client),
         server_rss_kib: to.server.map(|usage| usage.rss_kib),
         server_children_rss_kib: to.children.map(|usage| usage.rss_kib),
+    }
+}
+
+impl Report {
+    /// The same in one line.
+    pub(super) fn line(&self) -> String {
+        let sound = if self.with_audio { "with" } else { "without" };
+        let share = |name: &str, share: Option<Share>| {
+            share.map_or_else(String::new, |share| format!(", {name} {share}"))
+        };
+        format!(
+            "`bench rtmp`: {} publishers {sound} sound, {:.1} Mbit/s{}{}; {} refused, {} dropped",
+            self.publishers,
+            self.megabits_per_second,
+            share("server", self.server),
+            share("its children", self.server_children),
+            self.refused,
+            self.dropped
+        )
     }
 }
 

@@ -10,6 +10,7 @@ mod crowd;
 mod encoders;
 mod limit;
 mod stop;
+mod table;
 mod webrtc;
 
 use std::fmt;
@@ -31,6 +32,9 @@ pub enum Benchmark {
     Hls(Hls),
     /// Many publishers over RTMP, and nobody who watches.
     Rtmp(Rtmp),
+    /// Write what runs printed with --json into a document, as `make bench` does.
+    #[command(hide = true)]
+    Table(Table),
 }
 
 /// A server of WHIP and WHEP, and what tells of it.
@@ -177,6 +181,26 @@ pub struct Rtmp {
     json: bool,
 }
 
+/// The table of a document.
+#[derive(Debug, Args)]
+pub struct Table {
+    /// The document, which has a place for it between two comments.
+    #[arg(long, value_name = "FILE")]
+    into: PathBuf,
+    /// The day of the runs.
+    #[arg(long)]
+    date: String,
+    /// What was measured.
+    #[arg(long)]
+    commit: String,
+    /// More to put below the table.
+    #[arg(long, value_name = "FILE")]
+    appendix: Vec<PathBuf>,
+    /// What runs wrote, each with the name of its server.
+    #[arg(required = true, value_name = "NAME=FILE")]
+    runs: Vec<String>,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Stack {
     /// Light clients: the server's cost is what one sees.
@@ -204,6 +228,7 @@ impl Benchmark {
             Self::Capacity(options) => capacity::run(options).await,
             Self::Hls(options) => audience::run(options).await,
             Self::Rtmp(options) => encoders::run(options).await,
+            Self::Table(options) => table::run(options),
         }
     }
 }
