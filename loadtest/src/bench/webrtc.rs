@@ -11,10 +11,10 @@ use super::limit::Ourselves;
 use super::stop::{Stop, Stopped};
 use super::{Stack, Target, Webrtc, print, progress};
 use crate::process::{Group, Process, Usage, allow_files};
-use crate::report::{Calls, Cost, Joins, Report, ServerCost, Spread, float};
+use crate::report::{Calls, Cost, Joins, Report, ServerCost, float};
 use crate::signalling::{self, Endpoint};
 use crate::source::Source;
-use crate::{PublishReport, Tally, ViewerReport, ViewerSpec};
+use crate::{Latencies, PublishReport, Tally, ViewerReport, ViewerSpec};
 
 /// Media must flow within this time of the publisher's offer.
 const LIVE_WITHIN: Duration = Duration::from_secs(10);
@@ -273,6 +273,8 @@ impl Window<'_> {
         let seconds = window.as_secs_f64();
         let viewers = &self.viewers;
         let sum = |of: fn(&ViewerReport) -> u64| viewers.iter().map(of).sum::<u64>();
+        let all =
+            |of: fn(&ViewerReport) -> &Latencies| viewers.iter().map(of).collect::<Latencies>();
         let (video, lost) = (sum(|v| v.video_packets), sum(|v| v.lost));
         let packets = video + sum(|v| v.audio_packets);
         let count = u64::try_from(viewers.len().max(1)).unwrap_or(1);
@@ -304,10 +306,8 @@ impl Window<'_> {
             frames_per_second: float(sum(|v| v.whole_frames)) / seconds / float(count),
             fewest_frames_per_second: float(fewest) / seconds,
             published_frames_per_second: float(self.to.frames - self.from.frames) / seconds,
-            delivery: Spread::of(viewers.iter().flat_map(|v| v.latencies.iter().copied())),
-            key_frame_delivery: Spread::of(
-                viewers.iter().flat_map(|v| v.key_latencies.iter().copied()),
-            ),
+            delivery: all(|viewer| &viewer.latencies).spread(),
+            key_frame_delivery: all(|viewer| &viewer.key_latencies).spread(),
             join: Joins::of(viewers),
             keyframe_requests: self.to.keyframe_requests,
             forced_keyframes: self.to.forced_keyframes,
