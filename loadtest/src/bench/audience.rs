@@ -81,7 +81,12 @@ pub(crate) async fn run(options: &Hls) -> anyhow::Result<()> {
     if let Some(publisher) = publisher {
         publisher.leave().await;
     }
-    print(&measured??, options.json)
+    let report = measured??;
+    print(&report, options.json)?;
+    match usize::from(options.viewers) - report.viewers {
+        0 => Ok(()),
+        broken => bail!("{broken} of {} viewers broke off", options.viewers),
+    }
 }
 
 async fn measure(options: &Hls, address: &Address, server: &Group) -> anyhow::Result<Report> {
@@ -140,16 +145,14 @@ async fn measure(options: &Hls, address: &Address, server: &Group) -> anyhow::Re
     Ok(report)
 }
 
-/// The best rendition's playlist, once it is there.
+/// The best rendition's playlist, once it is there and goes on: before the stream that is published
+/// there may be one that is over.
 async fn until_ready(address: &Address) -> anyhow::Result<String> {
     progress("waiting for the stream");
     let deadline = clock::now() + READY_WITHIN;
     loop {
-        match address.renditions().await {
-            Ok(renditions) => {
-                let best = renditions.into_iter().next();
-                return best.context("the multivariant playlist lists nothing");
-            }
+        match live_rendition(address).await {
+            Ok(Some(best)) => return Ok(best),
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
                 bail!(
                     "cannot reach {}: {error}; does the server run, and is the address right?",
@@ -159,8 +162,20 @@ async fn until_ready(address: &Address) -> anyhow::Result<String> {
             Err(error) if clock::now() > deadline => {
                 return Err(error).context("there is no stream to read");
             }
-            Err(_) => sleep(Duration::from_millis(200)).await,
+            Ok(None) if clock::now() > deadline => bail!(
+                "the playlist of the best rendition names nothing that is to come; is the stream \
+                 live?"
+            ),
+            Ok(None) | Err(_) => sleep(Duration::from_millis(200)).await,
         }
+    }
+}
+
+async fn live_rendition(address: &Address) -> io::Result<Option<String>> {
+    let best = address.renditions().await?.into_iter().next();
+    match best {
+        Some(best) if hls::goes_on(&address.host, &best).await? => Ok(Some(best)),
+        _ => Ok(None),
     }
 }
 
