@@ -128,7 +128,7 @@ if [ -z "$webrtc_only" ]; then
     --duration "$seconds" --server-pid "$server" --no-audio
   {
     printf '%s\n\n' '`cargo bench -p tallylight-loadtest --bench forwarding`:'
-    cargo bench -p tallylight-loadtest --bench forwarding
+    cargo bench -p tallylight-loadtest --bench forwarding || echo "It failed."
   } >"$data/forwarding"
   set -- --appendix "$data/forwarding"
 fi
