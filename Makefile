@@ -4,7 +4,7 @@
 # What scripts/setup.sh put there, and what rustup installs.
 export PATH := $(CURDIR)/.tools/node/bin:$(HOME)/.cargo/bin:$(PATH)
 
-# Flags for the server, such as ARGS="--http 127.0.0.1:8081".
+# Flags for the server, such as ARGS="--http 127.0.0.1:8081", or for scripts/bench.sh.
 ARGS ?=
 
 run:
@@ -37,7 +37,7 @@ fix:
 	cargo clippy --workspace --all-targets --fix --allow-dirty --allow-staged
 
 bench:
-	scripts/bench.sh
+	scripts/bench.sh $(ARGS)
 
 e2e:
 	scripts/setup.sh test

@@ -1,10 +1,16 @@
 #!/bin/sh
-# The benchmarks of docs/BENCHMARKS.md, on a server of their own.
-# usage: scripts/bench.sh [seconds of each run]
+# The benchmarks of docs/BENCHMARKS.md, on a server of their own; writes the table there.
+# usage: scripts/bench.sh [--seconds N] [--viewers "N N …"] [--webrtc-only] [--rival NAME WHIP WHEP PID]…
+#
+# A rival runs already, on this machine, and is published to and watched at those addresses; PID may
+# be several with commas. RIVAL_KEY is sent to rivals as bearer token. TALLYLIGHT_BIN is measured
+# instead of a build of this source.
 set -eu
 cd "$(dirname "$0")/.."
 
-seconds=${1:-10}
+seconds=10
+counts="1 50 100 200 400"
+webrtc_only=
 data=$(mktemp -d)
 server=
 stop() {
@@ -14,23 +20,44 @@ stop() {
 trap stop EXIT
 trap 'exit 1' INT TERM
 
-cargo build --release -p tallylight -p tallylight-loadtest
-tallylight() {
-  target/release/tallylight --data "$data" --http 127.0.0.1:0 --admin-listen 127.0.0.1:0 \
+usage() {
+  sed -n '3p' "$0" | cut -c 3- >&2
+  exit 2
+}
+: >"$data/rivals"
+while [ $# -gt 0 ]; do
+  case $1 in
+    --seconds) [ $# -ge 2 ] || usage; seconds=$2; shift 2 ;;
+    --viewers) [ $# -ge 2 ] || usage; counts=$2; shift 2 ;;
+    --webrtc-only) webrtc_only=yes; shift ;;
+    --rival)
+      [ $# -ge 5 ] || usage
+      printf '%s\t%s\t%s\t%s\n' "$2" "$3" "$4" "$5" >>"$data/rivals"
+      shift 5
+      ;;
+    *) usage ;;
+  esac
+done
+
+tallylight=${TALLYLIGHT_BIN:-target/release/tallylight}
+[ -n "${TALLYLIGHT_BIN:-}" ] || cargo build --release -p tallylight
+
+# configured COMMAND…: runs the program in its folder.
+configured() {
+  "$tallylight" --data "$data" --http 127.0.0.1:0 --admin-listen 127.0.0.1:0 \
     --rtmp 127.0.0.1:0 --media-port 0 --public-ip 127.0.0.1 --log warn "$@"
 }
-tallylight account create bench --admin >/dev/null
-tallylight channel create bench --owner bench
-TALLYLIGHT_BENCH_KEY=$(tallylight stream-key new bench)
-export TALLYLIGHT_BENCH_KEY
+configured account create bench --admin >/dev/null
+configured channel create bench --owner bench
+key=$(configured stream-key new bench)
 # Each publisher by RTMP has a channel of its own.
 for number in $(seq 10); do
-  tallylight channel create "bench$number" --owner bench
-  tallylight stream-key new "bench$number"
+  configured channel create "bench$number" --owner bench
+  configured stream-key new "bench$number"
 done >"$data/keys"
 
 # Not through the function: the id must be the server's own.
-target/release/tallylight --data "$data" --http 127.0.0.1:0 --admin-listen 127.0.0.1:0 \
+"$tallylight" --data "$data" --http 127.0.0.1:0 --admin-listen 127.0.0.1:0 \
   --rtmp 127.0.0.1:0 --media-port 0 --public-ip 127.0.0.1 --log warn serve >"$data/greeting" &
 server=$!
 tries=0
@@ -41,30 +68,76 @@ until metrics=$(sed -n 's/.*Metrics  *//p' "$data/greeting") && [ -n "$metrics" 
 done
 whip=$(sed -n 's/.*(WHIP)  *//p' "$data/greeting")
 
-for layers in 1 3; do
-  for viewers in 1 50 100; do
-    echo
-    target/release/tallylight-bench webrtc --whip "$whip" --whep "${whip%/whip}/whep/bench" \
-      --viewers "$viewers" --layers "$layers" --duration "$seconds" \
-      --server-pid "$server" --metrics "$metrics"
+# measure NAME KIND OPTION…: one run, whose result is kept. One that fails tells why, and leaves a
+# result only if it came to one; the others are worth having all the same.
+results=0
+measure() {
+  name=$1
+  kind=$2
+  shift 2
+  results=$((results + 1))
+  file=$data/$results.json
+  echo "$name: bench $kind" >&2
+  "$tallylight" bench "$kind" --json "$@" >"$file" || true
+  [ ! -s "$file" ] || printf '%s\n' "$name=$file" >>"$data/results"
+}
+: >"$data/results"
+
+# all_of NAME LAYERS WHIP WHEP OPTION…: a run for each number of viewers.
+all_of() {
+  name=$1
+  layers=$2
+  publish=$3
+  watch=$4
+  shift 4
+  for viewers in $counts; do
+    measure "$name" webrtc --whip "$publish" --whep "$watch" --layers "$layers" \
+      --viewers "$viewers" --duration "$seconds" "$@"
   done
+}
+
+TALLYLIGHT_BENCH_KEY=$key
+export TALLYLIGHT_BENCH_KEY
+whep=${whip%/whip}/whep/bench
+for layers in 1 3; do
+  all_of Tallylight "$layers" "$whip" "$whep" --server-pid "$server" --metrics "$metrics"
 done
+# Our key is nothing for others.
+if [ -n "${RIVAL_KEY:-}" ]; then TALLYLIGHT_BENCH_KEY=$RIVAL_KEY; else unset TALLYLIGHT_BENCH_KEY; fi
+tab=$(printf '\t')
+while IFS=$tab read -r rival publish watch pids; do
+  set --
+  for pid in $(echo "$pids" | tr , ' '); do set -- "$@" --server-pid "$pid"; done
+  all_of "$rival" 1 "$publish" "$watch" "$@" </dev/null
+  measure "$rival" capacity --whip "$publish" --whep "$watch" "$@" </dev/null
+done <"$data/rivals"
+TALLYLIGHT_BENCH_KEY=$key
+export TALLYLIGHT_BENCH_KEY
+measure Tallylight capacity --whip "$whip" --whep "$whep" --server-pid "$server"
 
-# An audience by LL-HLS, then joins (RELIABILITY F16).
-echo
-target/release/tallylight-bench hls --whip "$whip" --url "${whip%/whip}/hls/bench/index.m3u8" \
-  --viewers 2000 --duration "$seconds" --joins 10000 --server-pid "$server"
+set --
+if [ -z "$webrtc_only" ]; then
+  # An audience by LL-HLS, then joins (RELIABILITY F16).
+  measure Tallylight hls --whip "$whip" --url "${whip%/whip}/hls/bench/index.m3u8" \
+    --viewers 2000 --duration "$seconds" --joins 10000 --server-pid "$server"
+  # Publishers by RTMP: with sound, which becomes Opus, and without.
+  rtmp=rtmp://127.0.0.1:$(sed -n 's/.*(RTMP)  port \([0-9]*\),.*/\1/p' "$data/greeting")/live
+  measure Tallylight rtmp --url "$rtmp" --keys "$data/keys" --publishers 10 \
+    --duration "$seconds" --server-pid "$server"
+  measure Tallylight rtmp --url "$rtmp" --keys "$data/keys" --publishers 10 \
+    --duration "$seconds" --server-pid "$server" --no-audio
+  {
+    printf '%s\n\n' '`cargo bench -p tallylight-loadtest --bench forwarding`:'
+    cargo bench -p tallylight-loadtest --bench forwarding || echo "It failed."
+  } >"$data/forwarding"
+  set -- --appendix "$data/forwarding"
+fi
 
-# Publishers by RTMP: with sound, which becomes Opus, and without.
-rtmp=rtmp://127.0.0.1:$(sed -n 's/.*(RTMP)  port \([0-9]*\),.*/\1/p' "$data/greeting")/live
-for sound in "" --no-audio; do
-  echo
-  # Word splitting is wanted: no word without the option.
-  target/release/tallylight-bench rtmp --rtmp "$rtmp" --keys "$data/keys" --publishers 10 \
-    --duration "$seconds" --server-pid "$server" $sound
-done
+while read -r result; do set -- "$@" "$result"; done <"$data/results"
+changed=
+git diff --quiet HEAD -- . ':!docs' 2>/dev/null || changed=" with changes"
+"$tallylight" bench table --into docs/BENCHMARKS.md --date "$(date -u +%F)" \
+  --commit "$(git rev-parse --short HEAD 2>/dev/null || echo unknown)$changed" "$@"
 
-echo
-cargo bench -p tallylight-loadtest --bench forwarding
-
-TALLYLIGHT_BIN=$PWD/target/release/tallylight npm --prefix web run e2e:latency
+[ -n "$webrtc_only" ] ||
+  TALLYLIGHT_BIN=$(realpath "$tallylight") npm --prefix web run e2e:latency

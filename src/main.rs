@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, anyhow, bail};
 use clap::{Args, Parser, Subcommand};
+use loadtest::bench::Benchmark;
 use tallylight::accounts::{Accounts, Role};
 use tallylight::app::{self, App};
 use tallylight::channels::{Channels, Pepper};
@@ -15,6 +16,7 @@ use tallylight::doctor::{self, Verdict};
 use tallylight::error::ApiError;
 use tallylight::secret::Secret;
 use tallylight::telemetry;
+use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Self-hosted live streaming: publish from a browser tab or OBS, watch in under a second.
@@ -29,6 +31,7 @@ struct Cli {
 
 /// What beats the configuration file.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Settings of the server")]
 struct Settings {
     /// Configuration file; without it, tallylight.toml here if there is one.
     #[arg(long, global = true, env = "TALLYLIGHT_CONFIG", value_name = "FILE")]
@@ -87,6 +90,10 @@ enum Command {
     /// Stream keys.
     #[command(subcommand)]
     StreamKey(StreamKeyCommand),
+    /// Load a WHIP, WHEP, HLS or RTMP server and say what a viewer or a publisher costs it.
+    // Boxed: its options are many, and every command would be as large.
+    #[command(subcommand)]
+    Bench(Box<Benchmark>),
     /// Packages or transcodes one stream for the server that starts it.
     #[command(hide = true)]
     MediaWorker {
@@ -196,6 +203,11 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             (false, false) => work(encoder.as_deref()),
         };
     }
+    if let Some(Command::Bench(benchmark)) = &cli.command {
+        // Nor does this: it loads whatever server its addresses name.
+        runtime()?.block_on(benchmark.run())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let sources = sources(cli.settings);
     let loaded = config::load(&sources)?;
     let config = loaded.config;
@@ -203,11 +215,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     for remark in &loaded.remarks {
         tracing::warn!("{remark}");
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("cannot start threads")?;
-    runtime.block_on(async {
+    runtime()?.block_on(async {
         match cli.command.unwrap_or(Command::Serve) {
             Command::Serve => serve(config).await,
             Command::Doctor => examine(&config).await,
@@ -216,9 +224,16 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Account(command) => account(&config, command).await,
             Command::Channel(command) => channel(&config, command).await,
             Command::StreamKey(command) => stream_key(&config, command).await,
-            Command::MediaWorker { .. } => bail!("the media-worker needs no runtime"),
+            Command::Bench(_) | Command::MediaWorker { .. } => {
+                bail!("this command reads no configuration")
+            }
         }
     })
+}
+
+fn runtime() -> anyhow::Result<Runtime> {
+    let runtime = Builder::new_multi_thread().enable_all().build();
+    runtime.context("cannot start threads")
 }
 
 fn work(encoder: Option<&str>) -> anyhow::Result<ExitCode> {
@@ -363,19 +378,19 @@ fn show_config(
     Ok(ExitCode::SUCCESS)
 }
 
-/// The services that the scripted commands need, without a server.
-struct Bench {
+/// What the scripted commands need, without a server.
+struct Services {
     accounts: Accounts,
     channels: Channels,
 }
 
-async fn bench(config: &Config) -> anyhow::Result<Bench> {
+async fn services(config: &Config) -> anyhow::Result<Services> {
     let db = app::open_database(config).await?;
     let clock = Clock::system();
     let pepper = Pepper::open(&config.data, &db).await?;
     let accounts = Accounts::new(db.clone(), clock.clone(), &config.limits);
     let (channels, _) = Channels::new(db, clock, pepper);
-    Ok(Bench { accounts, channels })
+    Ok(Services { accounts, channels })
 }
 
 async fn account(config: &Config, command: AccountCommand) -> anyhow::Result<ExitCode> {
@@ -394,8 +409,8 @@ async fn account(config: &Config, command: AccountCommand) -> anyhow::Result<Exi
         Secret::random::<10>()
     };
     let role = if admin { Role::Admin } else { Role::Member };
-    let bench = bench(config).await?;
-    let account = bench.accounts.create(&name, &password, role).await;
+    let services = services(config).await?;
+    let account = services.accounts.create(&name, &password, role).await;
     let account = account.map_err(in_words)?;
     if !password_stdin {
         say(&format!("{}\n", password.reveal()))?;
@@ -410,12 +425,12 @@ async fn channel(config: &Config, command: ChannelCommand) -> anyhow::Result<Exi
         owner,
         name,
     } = command;
-    let bench = bench(config).await?;
-    let Some(account) = bench.accounts.by_name(&owner).await? else {
+    let services = services(config).await?;
+    let Some(account) = services.accounts.by_name(&owner).await? else {
         bail!("there is no account named {owner}; make it with `tallylight account create`");
     };
     let name = name.unwrap_or_else(|| handle.clone());
-    let channel = bench.channels.create(&account, &handle, &name).await;
+    let channel = services.channels.create(&account, &handle, &name).await;
     let channel = channel.map_err(in_words)?;
     tracing::info!(channel.handle = %channel.handle, "Made the channel @{}", channel.handle);
     Ok(ExitCode::SUCCESS)
@@ -423,11 +438,11 @@ async fn channel(config: &Config, command: ChannelCommand) -> anyhow::Result<Exi
 
 async fn stream_key(config: &Config, command: StreamKeyCommand) -> anyhow::Result<ExitCode> {
     let StreamKeyCommand::New { handle, name } = command;
-    let bench = bench(config).await?;
-    let Some(channel) = bench.channels.by_handle(&handle).await? else {
+    let services = services(config).await?;
+    let Some(channel) = services.channels.by_handle(&handle).await? else {
         bail!("there is no channel @{handle}; make it with `tallylight channel create {handle}`");
     };
-    let made = bench.channels.create_stream_key(channel.id, &name).await;
+    let made = services.channels.create_stream_key(channel.id, &name).await;
     let (_, key) = made.map_err(in_words)?;
     say(&format!("{}\n", key.reveal()))?;
     Ok(ExitCode::SUCCESS)

@@ -20,6 +20,8 @@ const ARROWS: [(&str, &[&str]); 6] = [
             "tallylight-hls",
             "tallylight-media",
             "tallylight-rtmp",
+            // For `tallylight bench`, in main.rs alone.
+            "tallylight-loadtest",
         ],
     ),
     ("tallylight-rtmp", &[]),

@@ -199,6 +199,8 @@ fn kept(
     let unfinished = folder.join(format!("{}-{name}", std::process::id()));
     let output = make(&unfinished).map_err(SourceError::NoEncoder)?;
     if !output.status.success() {
+        // There is none when ffmpeg had not come that far.
+        let _ = std::fs::remove_file(&unfinished);
         let words = String::from_utf8_lossy(&output.stderr);
         let words = words.lines().last().unwrap_or("it gave no reason");
         return Err(SourceError::Encoder(words.to_owned()));

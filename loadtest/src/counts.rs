@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::h264::Part;
+use crate::latency::Latencies;
 use crate::sent::{Sent, SentFrame};
 
 /// One video packet as it came.
@@ -77,10 +78,10 @@ pub struct ViewerReport {
     pub keyframe_requests: u64,
     /// From sending to receiving, for each frame that the publisher noted.
     #[serde(skip)]
-    pub latencies: Vec<Duration>,
+    pub latencies: Latencies,
     /// The same for key frames alone.
     #[serde(skip)]
-    pub key_latencies: Vec<Duration>,
+    pub key_latencies: Latencies,
     /// The first frame of all, if the publisher noted it: what a joining viewer is shown.
     #[serde(skip)]
     pub first_frame: Option<SentFrame>,
@@ -92,9 +93,6 @@ pub struct ViewerReport {
     #[serde(skip)]
     last_seq: u64,
 }
-
-/// Latencies kept of one viewer; 10 minutes of frames.
-const MOST_LATENCIES: usize = 18_000;
 
 impl Counter {
     pub(crate) fn new(sent: &Sent) -> Self {
@@ -120,6 +118,10 @@ impl Counter {
     /// What was counted, to be completed by whoever knows of the connection.
     pub(crate) fn report_mut(&mut self) -> &mut ViewerReport {
         &mut self.report
+    }
+
+    pub(crate) fn milestones(&self) -> Milestones {
+        self.report.milestones
     }
 
     pub(crate) fn report(&self) -> ViewerReport {
@@ -186,12 +188,10 @@ impl Counter {
         };
         report.first_frame.get_or_insert(sent);
         report.newest_frame = Some(sent);
-        if report.latencies.len() < MOST_LATENCIES {
-            let latency = at.saturating_sub(sent.at);
-            report.latencies.push(latency);
-            if sent.is_key {
-                report.key_latencies.push(latency);
-            }
+        let latency = at.saturating_sub(sent.at);
+        report.latencies.note(latency);
+        if sent.is_key {
+            report.key_latencies.note(latency);
         }
     }
 }

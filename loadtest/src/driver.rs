@@ -11,7 +11,7 @@ use mio::{Events, Poll, Token, Waker};
 use tokio::sync::oneshot;
 
 use crate::clock;
-use crate::counts::ViewerReport;
+use crate::counts::{Milestones, ViewerReport};
 use crate::link::Buffers;
 use crate::peer::Peer;
 use crate::publisher::PublishReport;
@@ -26,6 +26,42 @@ pub struct Driver {
 /// Which client of a driver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PeerId(usize);
+
+/// How far the viewers of a driver have come; each number counts those before it, too.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// All of them.
+    pub viewers: usize,
+    /// DTLS is up.
+    pub connected: usize,
+    /// A media packet came.
+    pub receiving: usize,
+    /// A whole key frame came: there is a picture.
+    pub seeing: usize,
+    /// The session is over.
+    pub closed: usize,
+}
+
+impl Tally {
+    /// Counts one more.
+    pub fn add(&mut self, milestones: &Milestones, is_closed: bool) {
+        self.viewers += 1;
+        self.connected += usize::from(milestones.dtls.is_some());
+        self.receiving += usize::from(milestones.first_packet.is_some());
+        self.seeing += usize::from(milestones.first_key_frame.is_some());
+        self.closed += usize::from(is_closed);
+    }
+}
+
+impl std::ops::AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.viewers += other.viewers;
+        self.connected += other.connected;
+        self.receiving += other.receiving;
+        self.seeing += other.seeing;
+        self.closed += other.closed;
+    }
+}
 
 /// The thread is gone, or never came.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +82,9 @@ enum Order {
     /// Does something with one client, or all.
     Act(PeerId, Act),
     Reports(oneshot::Sender<Vec<ViewerReport>>),
+    Tally(oneshot::Sender<Tally>),
     StartWindow(oneshot::Sender<()>),
+    CloseAll(oneshot::Sender<()>),
 }
 
 struct Thread {
@@ -138,9 +176,15 @@ impl Driver {
     /// # Errors
     /// When the thread is gone.
     pub async fn view_reports(&self) -> Result<Vec<ViewerReport>, DriverError> {
-        let (sender, reports) = oneshot::channel();
-        self.order(Order::Reports(sender))?;
-        reports.await.map_err(|_| DriverError::Gone)
+        self.ask(Order::Reports).await
+    }
+
+    /// How far the viewers have come. Unlike their reports this costs the thread next to nothing.
+    ///
+    /// # Errors
+    /// When the thread is gone.
+    pub async fn tally(&self) -> Result<Tally, DriverError> {
+        self.ask(Order::Tally).await
     }
 
     /// Lets every viewer count from now on.
@@ -148,9 +192,24 @@ impl Driver {
     /// # Errors
     /// When the thread is gone.
     pub async fn start_window(&self) -> Result<(), DriverError> {
-        let (sender, done) = oneshot::channel();
-        self.order(Order::StartWindow(sender))?;
-        done.await.map_err(|_| DriverError::Gone)
+        self.ask(Order::StartWindow).await
+    }
+
+    /// Ends the DTLS of every client, for servers that do not hear of it otherwise.
+    ///
+    /// # Errors
+    /// When the thread is gone.
+    pub async fn close_all(&self) -> Result<(), DriverError> {
+        self.ask(Order::CloseAll).await
+    }
+
+    async fn ask<T>(
+        &self,
+        order: impl FnOnce(oneshot::Sender<T>) -> Order,
+    ) -> Result<T, DriverError> {
+        let (sender, reply) = oneshot::channel();
+        self.order(order(sender))?;
+        reply.await.map_err(|_| DriverError::Gone)
     }
 
     fn order(&self, order: Order) -> Result<(), DriverError> {
@@ -276,6 +335,13 @@ impl Thread {
                 let reports = self.peers.iter_mut().filter_map(view_report).collect();
                 let _ = reply.send(reports);
             }
+            Order::Tally(reply) => {
+                let _ = reply.send(self.tally());
+            }
+            Order::CloseAll(reply) => {
+                self.peers.iter_mut().for_each(Peer::close);
+                let _ = reply.send(());
+            }
             Order::StartWindow(reply) => {
                 for viewer in self.peers.iter_mut().filter_map(Peer::viewer) {
                     viewer.start_window();
@@ -283,6 +349,21 @@ impl Thread {
                 let _ = reply.send(());
             }
         }
+    }
+
+    fn tally(&mut self) -> Tally {
+        let mut tally = Tally::default();
+        for peer in &mut self.peers {
+            let (dtls, is_closed) = (peer.progress().dtls, peer.progress().is_closed);
+            if let Some(viewer) = peer.viewer() {
+                let milestones = Milestones {
+                    dtls,
+                    ..viewer.milestones()
+                };
+                tally.add(&milestones, is_closed);
+            }
+        }
+        tally
     }
 
     fn register(&mut self, index: usize) {

@@ -29,7 +29,7 @@ use webrtc::peer_connection::{
 };
 
 use crate::clock;
-use crate::counts::{Counter, VideoPacket, ViewerReport};
+use crate::counts::{Counter, Milestones, VideoPacket, ViewerReport};
 use crate::h264::{self, Part};
 use crate::publisher::PublishReport;
 use crate::sent::{Sent, SentFrame};
@@ -189,6 +189,14 @@ impl Watching {
     #[must_use]
     pub fn report(&self) -> ViewerReport {
         lock(&self.seen.counter).report()
+    }
+
+    /// How far it has come, and whether it is over.
+    #[must_use]
+    pub fn progress(&self) -> (Milestones, bool) {
+        let mut counter = lock(&self.seen.counter);
+        let report = counter.report_mut();
+        (report.milestones, report.closed)
     }
 
     /// Counts from now on.
@@ -373,8 +381,15 @@ async fn negotiate(
         .ok_or(ForeignError::NoOffer)?;
     let (answer, session) = endpoint.offer(&offer.sdp).await?;
     lock(&seen.counter).report_mut().milestones.answer = Some(seen.since());
-    let answer = RTCSessionDescription::answer(answer)?;
-    connection.set_remote_description(answer).await?;
+    let accepted = match RTCSessionDescription::answer(answer) {
+        Ok(answer) => connection.set_remote_description(answer).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = accepted {
+        // Nobody else knows of it any more.
+        let _ = session.delete().await;
+        return Err(error.into());
+    }
     Ok(session)
 }
 

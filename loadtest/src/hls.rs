@@ -70,6 +70,16 @@ impl Address {
     }
 }
 
+/// Whether the rendition's playlist says what comes next: that of a stream that is over does not.
+///
+/// # Errors
+/// When it cannot be read.
+pub async fn goes_on(host: &str, rendition: &str) -> io::Result<bool> {
+    let mut connection = Connection::open(host).await?;
+    let playlist = expect(connection.get(rendition).await?)?;
+    Ok(hinted(&playlist.body).is_some())
+}
+
 /// Follows a rendition for so long.
 ///
 /// # Errors

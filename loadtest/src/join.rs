@@ -102,8 +102,18 @@ async fn join(
     protocol: Protocol,
 ) -> Result<(PeerId, Session, String), JoinError> {
     let (answer, session) = endpoint.offer(&prepared.sdp).await?;
-    let peer = prepared.connect(&answer, protocol)?;
-    Ok((driver.add(peer).await?, session, answer))
+    let added = match prepared.connect(&answer, protocol) {
+        Ok(peer) => driver.add(peer).await.map_err(JoinError::from),
+        Err(error) => Err(error.into()),
+    };
+    match added {
+        Ok(id) => Ok((id, session, answer)),
+        Err(error) => {
+            // Nobody else knows of it any more.
+            let _ = session.delete().await;
+            Err(error)
+        }
+    }
 }
 
 async fn restart(driver: &Driver, id: PeerId, session: &mut Session) -> Result<(), JoinError> {

@@ -5,11 +5,13 @@
 //! remembers when each frame left, so that a viewer can say how long it was on its way. [`foreign`]
 //! holds the same two on webrtc-rs, an implementation that shares no code with the server.
 //!
-//! [`rtmp`] holds publishers by RTMP, [`hls`] an audience.
+//! [`rtmp`] holds publishers by RTMP, [`hls`] an audience. [`bench`] is the command that loads a
+//! server with all of them.
 //!
 //! Clients talk to no address but the endpoint that they are given and the media address that it
 //! answers with.
 
+pub mod bench;
 pub mod clip;
 pub mod clock;
 pub mod flv;
@@ -27,6 +29,7 @@ pub mod source;
 mod counts;
 mod driver;
 mod join;
+mod latency;
 mod link;
 mod peer;
 mod publisher;
@@ -34,8 +37,9 @@ mod sent;
 mod viewer;
 
 pub use counts::{Milestones, ViewerReport};
-pub use driver::{Driver, DriverError, PeerId};
+pub use driver::{Driver, DriverError, PeerId, Tally};
 pub use join::{JoinError, Publishing, Watching, publish, watch};
+pub use latency::Latencies;
 pub use peer::{Peer, Prepared};
 pub use publisher::{PublishReport, Publisher, PublisherSpec};
 pub use sent::{Sent, SentFrame};

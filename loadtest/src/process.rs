@@ -1,4 +1,5 @@
-//! What the kernel tells of a process: CPU time and memory; and of us: how many files we may open.
+//! What the kernel tells of processes, threads and the machine: CPU time and memory; and of us: how
+//! many files we may open.
 
 use std::time::Duration;
 
@@ -15,6 +16,30 @@ pub struct Usage {
     pub cpu: Duration,
     /// Resident memory in KiB.
     pub rss_kib: u64,
+}
+
+/// Processes that are one server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Group(pub Vec<Process>);
+
+/// A thread of ours at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Thread {
+    /// Its id.
+    pub id: u32,
+    /// Its name, as far as the kernel keeps it.
+    pub name: String,
+    /// CPU time used so far.
+    pub cpu: Duration,
+}
+
+/// What all cores together have done so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Machine {
+    /// Working.
+    pub busy: Duration,
+    /// With nothing to do.
+    pub idle: Duration,
 }
 
 /// Why the kernel does not tell. The text is one line.
@@ -63,6 +88,24 @@ impl Process {
         })
     }
 
+    /// Its threads. Those that end meanwhile are missed.
+    #[must_use]
+    pub fn threads(self) -> Vec<Thread> {
+        let Ok(tasks) = std::fs::read_dir(format!("/proc/{}/task", self.0)) else {
+            return Vec::new();
+        };
+        let names = tasks.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let thread = |id: String| {
+            let stat = std::fs::read_to_string(format!("/proc/{}/task/{id}/stat", self.0)).ok()?;
+            Some(Thread {
+                id: id.parse().ok()?,
+                name: name_of(&stat)?.to_owned(),
+                cpu: cpu_of(&stat)?,
+            })
+        };
+        names.filter_map(thread).collect()
+    }
+
     /// What all its children have used so far, those that are gone included; the memory is that of
     /// those that are there.
     ///
@@ -91,6 +134,80 @@ impl Process {
     }
 }
 
+impl Group {
+    /// What they have used so far, together; none when there are none.
+    ///
+    /// # Errors
+    /// When one of them does not exist.
+    pub fn usage(&self) -> Result<Option<Usage>, ProcessError> {
+        self.sum(Process::usage)
+    }
+
+    /// What the children of all of them have used so far.
+    ///
+    /// # Errors
+    /// When one of them does not exist.
+    pub fn children(&self) -> Result<Option<Usage>, ProcessError> {
+        self.sum(Process::children)
+    }
+
+    fn sum(
+        &self,
+        look: fn(Process) -> Result<Usage, ProcessError>,
+    ) -> Result<Option<Usage>, ProcessError> {
+        let mut sum = None;
+        for process in &self.0 {
+            let usage = look(*process)?;
+            let so_far: &mut Usage = sum.get_or_insert_default();
+            so_far.cpu += usage.cpu;
+            so_far.rss_kib += usage.rss_kib;
+        }
+        Ok(sum)
+    }
+}
+
+impl FromIterator<u32> for Group {
+    fn from_iter<I: IntoIterator<Item = u32>>(ids: I) -> Self {
+        let mut processes: Vec<Process> = ids.into_iter().map(Process).collect();
+        // Named twice is not there twice.
+        processes.sort_unstable_by_key(|process| process.0);
+        processes.dedup();
+        Self(processes)
+    }
+}
+
+impl Machine {
+    /// Looks at it; none where the kernel does not tell.
+    #[must_use]
+    pub fn look() -> Option<Self> {
+        machine_of(&std::fs::read_to_string("/proc/stat").ok()?)
+    }
+
+    /// Which share of all cores worked since that earlier look, 0 to 1.
+    #[must_use]
+    pub fn busy_since(self, earlier: Self) -> f64 {
+        let busy = self.busy.saturating_sub(earlier.busy).as_secs_f64();
+        let idle = self.idle.saturating_sub(earlier.idle).as_secs_f64();
+        busy / (busy + idle).max(1e-9)
+    }
+}
+
+/// The first line of `/proc/stat`: user, nice, system, idle, iowait, irq, softirq, steal. What
+/// another machine took (steal) is missing here as much as if it were work.
+fn machine_of(stat: &str) -> Option<Machine> {
+    let line = stat.lines().next()?.strip_prefix("cpu ")?;
+    let ticks = line.split_ascii_whitespace().take(8);
+    let ticks: Vec<u64> = ticks.map(|tick| tick.parse().ok()).collect::<Option<_>>()?;
+    let [user, nice, system, idle, waiting, irq, softirq, steal] = ticks.as_slice() else {
+        return None;
+    };
+    let time = |ticks: u64| Duration::from_millis(ticks.saturating_mul(10));
+    Some(Machine {
+        busy: time(user + nice + system + irq + softirq + steal),
+        idle: time(idle + waiting),
+    })
+}
+
 /// Its CPU time: fields 14 and 15 of `stat` (proc(5)).
 fn cpu_of(stat: &str) -> Option<Duration> {
     ticks(stat, 14)
@@ -111,6 +228,11 @@ fn ticks(stat: &str, field: usize) -> Option<Duration> {
 
 fn parent_of(stat: &str) -> Option<u32> {
     fields(stat)?.nth(4 - AFTER_NAME)?.parse().ok()
+}
+
+fn name_of(stat: &str) -> Option<&str> {
+    let (_, rest) = stat.split_once('(')?;
+    Some(rest.rsplit_once(')')?.0)
 }
 
 /// The fields behind the name, which may hold spaces and brackets.
@@ -158,6 +280,7 @@ mod tests {
         assert_eq!(cpu_of(stat), Some(Duration::from_secs(2)));
         assert_eq!(cpu_of_the_gone(stat), Some(Duration::from_millis(300)));
         assert_eq!(parent_of(stat), Some(1));
+        assert_eq!(name_of(stat), Some("a) b (c"));
         assert_eq!(rss_of("Name:\tx\nVmRSS:\t    512 kB\n"), Some(512));
     }
 
@@ -166,6 +289,51 @@ mod tests {
         assert!(Process::current().usage().unwrap().rss_kib > 0);
         let error = Process(u32::MAX).usage().unwrap_err();
         assert_eq!(error.to_string(), "there is no process 4294967295");
+    }
+
+    #[test]
+    fn processes_are_summed_and_each_counted_once() {
+        let own = std::process::id();
+        let alone = Process(own).usage().unwrap();
+        let twice = [own, own].into_iter().collect::<Group>().usage().unwrap();
+        assert!(twice.unwrap().rss_kib < alone.rss_kib * 3 / 2);
+        let mut child = std::process::Command::new("sleep")
+            .arg("60")
+            .spawn()
+            .unwrap();
+        let both = [own, child.id()].into_iter().collect::<Group>();
+        assert!(both.usage().unwrap().unwrap().rss_kib > alone.rss_kib);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(both.usage().is_err());
+        assert_eq!(Group::default().usage().unwrap(), None);
+    }
+
+    #[test]
+    fn a_busy_machine_is_told_from_an_idle_one() {
+        let page = |user: u64, idle: u64| format!("cpu  {user} 1 2 {idle} 3 0 0 0 0 0\ncpu0 1\n");
+        let earlier = machine_of(&page(100, 100)).unwrap();
+        let later = machine_of(&page(400, 200)).unwrap();
+        assert!((later.busy_since(earlier) - 0.75).abs() < 1e-9);
+        assert_eq!(machine_of("intr 1"), None);
+        let machine = Machine::look().unwrap();
+        assert!(machine.busy > Duration::ZERO);
+    }
+
+    #[test]
+    fn our_threads_have_names_and_time() {
+        let (stop, stopped) = std::sync::mpsc::channel::<()>();
+        let (begun, has_begun) = std::sync::mpsc::channel();
+        let thread = std::thread::Builder::new().name("a name".to_owned());
+        let thread = thread.spawn(move || {
+            begun.send(()).unwrap();
+            stopped.recv()
+        });
+        has_begun.recv().unwrap();
+        let threads = Process::current().threads();
+        assert!(threads.iter().any(|thread| thread.name == "a name"));
+        drop(stop);
+        let _ = thread.unwrap().join().unwrap();
     }
 
     #[test]

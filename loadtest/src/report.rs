@@ -3,22 +3,24 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::counts::{Milestones, ViewerReport};
 use crate::process::Usage;
 
 /// All that a run found.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Report {
     /// `str0m` or `webrtc-rs`.
-    pub stack: &'static str,
+    pub stack: String,
     /// Simulcast layers published.
     pub layers: usize,
     /// Viewers asked for.
     pub viewers: usize,
     /// Viewers that were shown a picture.
     pub joined: usize,
+    /// Viewers whose session the server ended.
+    pub closed: usize,
     /// Length of the window in seconds.
     pub seconds: f64,
     /// Packets that all viewers received in the window, audio included.
@@ -29,6 +31,8 @@ pub struct Report {
     pub frames_per_second: f64,
     /// The viewer with the fewest.
     pub fewest_frames_per_second: f64,
+    /// What the publisher sent in the same window: fewer than 30 is the client's fault.
+    pub published_frames_per_second: f64,
     /// From sending to the kernel's receive time stamp, all frames.
     pub delivery: Spread,
     /// The same for key frames.
@@ -43,12 +47,20 @@ pub struct Report {
     pub server: Option<ServerCost>,
     /// System calls and datagrams, where its metrics were given.
     pub calls: Option<Calls>,
-    /// Our own cost, which is the limit when it nears that of the machine.
+    /// Our own cost.
     pub client: Cost,
+    /// The busiest of our threads, in per cent of a core.
+    #[serde(serialize_with = "rounded")]
+    pub busiest_thread_percent: f64,
+    /// The whole machine, in per cent of all its cores.
+    #[serde(serialize_with = "rounded")]
+    pub machine_percent: f64,
+    /// One sentence, when we and not the server were the limit.
+    pub client_limit: Option<String>,
 }
 
 /// Percentiles in milliseconds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
     /// How many values.
     pub count: usize,
@@ -67,7 +79,7 @@ pub struct Spread {
 }
 
 /// Milestones of joins, counted from the moment the offer was made.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct Joins {
     /// The answer came.
     pub answer: Spread,
@@ -82,7 +94,7 @@ pub struct Joins {
 }
 
 /// CPU of a process in the window.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct Cost {
     /// Per cent of one core.
     #[serde(serialize_with = "rounded")]
@@ -93,7 +105,7 @@ pub struct Cost {
 }
 
 /// CPU and memory of the server.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct ServerCost {
     /// CPU, ingest and the kernel's share on loopback included.
     #[serde(flatten)]
@@ -105,7 +117,7 @@ pub struct ServerCost {
 }
 
 /// The server's own counters in the window.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct Calls {
     /// Packets it forwarded.
     pub forwarded: u64,
@@ -115,6 +127,9 @@ pub struct Calls {
     /// Datagrams in one send call.
     #[serde(serialize_with = "rounded")]
     pub datagrams_per_send_call: f64,
+    /// Calls of all kinds that media takes (send, receive, wait) for each, where the server counts
+    /// them.
+    pub calls_per_packet: Option<f64>,
 }
 
 impl Spread {
@@ -183,14 +198,17 @@ impl Calls {
             forwarded,
             send_calls_per_packet: float(calls) / float(forwarded.max(1)),
             datagrams_per_send_call: float(datagrams) / float(calls.max(1)),
+            calls_per_packet: grown("tallylight_sfu_receive_calls_total")
+                .zip(grown("tallylight_sfu_waits_total"))
+                .map(|(received, waits)| float(calls + received + waits) / float(forwarded.max(1))),
         })
     }
 }
 
 /// A counter in Prometheus' text format.
 fn counter(page: &str, name: &str) -> Option<u64> {
-    let line = page.lines().find_map(|line| line.strip_prefix(name))?;
-    line.trim().parse().ok()
+    let of_name = |line: &str| line.strip_prefix(name)?.trim().parse().ok();
+    page.lines().find_map(of_name)
 }
 
 /// Counts here are far below the 2^53 up to which this is exact.
@@ -232,6 +250,9 @@ impl fmt::Display for Report {
             "{} of {} viewers ({}, {kind}), {:.1} s",
             self.joined, self.viewers, self.stack, self.seconds
         )?;
+        if self.closed > 0 {
+            writeln!(f, "  sessions      {} ended by the server", self.closed)?;
+        }
         writeln!(
             f,
             "  packets       {:.1} k/s, {:.3} % lost",
@@ -240,8 +261,8 @@ impl fmt::Display for Report {
         )?;
         writeln!(
             f,
-            "  frames        {:.2} /s a viewer, at least {:.2}",
-            self.frames_per_second, self.fewest_frames_per_second
+            "  frames        {:.2} /s a viewer, at least {:.2}; {:.2} /s published",
+            self.frames_per_second, self.fewest_frames_per_second, self.published_frames_per_second
         )?;
         writeln!(
             f,
@@ -276,12 +297,19 @@ impl fmt::Display for Report {
                 "  send calls    {:.3} a forwarded packet, {:.1} datagrams each",
                 calls.send_calls_per_packet, calls.datagrams_per_send_call
             )?;
+            if let Some(all) = calls.calls_per_packet {
+                writeln!(f, "  all calls     {all:.3} a forwarded packet")?;
+            }
         }
         write!(
             f,
-            "  this client   {:.2} us CPU a packet, {:.1} % of a core",
-            self.client.cpu_us_per_packet, self.client.cpu_percent
-        )
+            "  this client   {:.2} us CPU a packet, {:.1} % of a core, its busiest thread {:.1} %",
+            self.client.cpu_us_per_packet, self.client.cpu_percent, self.busiest_thread_percent
+        )?;
+        match &self.client_limit {
+            Some(sentence) => write!(f, "\n{sentence}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -311,6 +339,14 @@ mod tests {
         let calls = Calls::between(&page(400), &page(1_200)).unwrap();
         assert_eq!(calls.forwarded, 800);
         assert!((calls.send_calls_per_packet - 0.25).abs() < 1e-9);
+        assert_eq!(calls.calls_per_packet, None);
         assert!(Calls::between("", &page(1)).is_none());
+        let whole = |packets: u64| {
+            page(packets)
+                + &format!("tallylight_sfu_receive_calls_total {packets}\n")
+                + "tallylight_sfu_waits_total 7\n"
+        };
+        let calls = Calls::between(&whole(400), &whole(1_200)).unwrap();
+        assert!((calls.calls_per_packet.unwrap() - 1.25).abs() < 1e-9);
     }
 }

@@ -1,4 +1,7 @@
 //! WHIP and WHEP over HTTP (RFC 9725, draft-ietf-wish-whep): one request per function.
+//!
+//! Nothing is sent to an address that nobody named: neither redirects nor sessions on other hosts are
+//! followed, and proxies of the environment are left alone.
 
 use std::time::Duration;
 
@@ -8,6 +11,8 @@ use reqwest::{Client, Method, Response, Url};
 const WITHIN: Duration = Duration::from_secs(10);
 /// What of a refusal is shown.
 const MOST_WORDS: usize = 300;
+/// Longest answer that is read: a page of metrics is some 10 KiB, SDP less.
+const MOST_BYTES: usize = 1 << 20;
 
 /// A WHIP or WHEP endpoint.
 #[derive(Debug, Clone)]
@@ -49,6 +54,30 @@ pub enum HttpError {
         /// The server's reason after a colon, if it gave one.
         words: String,
     },
+    /// The server points elsewhere.
+    #[error(
+        "{url} answered {status} and points to {to}, where nothing is sent unless you give that \
+         address"
+    )]
+    Redirected {
+        /// Where.
+        url: String,
+        /// HTTP status.
+        status: u16,
+        /// What it points to.
+        to: String,
+    },
+    /// The server made a session, but on a host that nobody named.
+    #[error(
+        "{url} made a session on another host, {to}, where nothing is sent: give an address of that \
+         host, or correct the server's `Location`"
+    )]
+    Elsewhere {
+        /// Where.
+        url: String,
+        /// What it points to.
+        to: String,
+    },
     /// The address is none.
     #[error("`{0}` is no http or https address")]
     NotUrl(String),
@@ -67,7 +96,7 @@ impl HttpError {
     #[must_use]
     pub fn status(&self) -> Option<u16> {
         match self {
-            Self::Refused { status, .. } => Some(*status),
+            Self::Refused { status, .. } | Self::Redirected { status, .. } => Some(*status),
             _ => None,
         }
     }
@@ -83,10 +112,10 @@ impl Endpoint {
         let url = parsed
             .filter(|url| matches!(url.scheme(), "http" | "https"))
             .ok_or_else(|| HttpError::NotUrl(url.to_owned()))?;
-        // Redirects are not followed: no traffic to addresses that nobody named.
         let http = Client::builder()
             .timeout(WITHIN)
             .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
             .build()
             .map_err(|error| unreachable(&url, &error))?;
         Ok(Self {
@@ -119,20 +148,37 @@ impl Endpoint {
         let answered = request.body(sdp.to_owned()).send().await;
         let response = answered.map_err(|error| unreachable(&self.url, &error))?;
         let response = expect(response, 201).await?;
-        let location = header(&response, LOCATION.as_str());
-        let url = location.and_then(|location| self.url.join(&location).ok());
         let session = Session {
             http: self.http.clone(),
-            url: url.ok_or_else(|| HttpError::Incomplete {
-                url: self.url.to_string(),
-                missing: "Location",
-            })?,
+            url: self.session_url(&response)?,
             token: self.token.clone(),
             etag: header(&response, ETAG.as_str()),
         };
-        let answer = response.text().await;
-        let answer = answer.map_err(|error| unreachable(&self.url, &error))?;
-        Ok((answer, session))
+        match text_of(response).await {
+            Ok(answer) => Ok((answer, session)),
+            Err(error) => {
+                // Without an answer it is of no use, but the server holds it.
+                let _ = session.delete().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Where the session is, which must be the same scheme, host and port.
+    fn session_url(&self, response: &Response) -> Result<Url, HttpError> {
+        let location = header(response, LOCATION.as_str());
+        let url = location.and_then(|location| self.url.join(&location).ok());
+        let url = url.ok_or_else(|| HttpError::Incomplete {
+            url: self.url.to_string(),
+            missing: "Location",
+        })?;
+        if url.origin() == self.url.origin() {
+            return Ok(url);
+        }
+        Err(HttpError::Elsewhere {
+            url: self.url.to_string(),
+            to: url.to_string(),
+        })
     }
 }
 
@@ -159,8 +205,7 @@ impl Session {
         let response = self.send(Method::PATCH, "", &headers, fragment).await?;
         let response = expect(response, 200).await?;
         self.etag = header(&response, ETAG.as_str());
-        let text = response.text().await;
-        text.map_err(|error| unreachable(&self.url, &error))
+        text_of(response).await
     }
 
     /// Asks for a layer by the WHEP layer extension, with that JSON.
@@ -204,8 +249,22 @@ pub async fn get(url: &str) -> Result<String, HttpError> {
     let endpoint = Endpoint::new(url, None)?;
     let answered = endpoint.http.get(endpoint.url.clone()).send().await;
     let response = answered.map_err(|error| unreachable(&endpoint.url, &error))?;
-    let text = expect(response, 200).await?.text().await;
-    text.map_err(|error| unreachable(&endpoint.url, &error))
+    text_of(expect(response, 200).await?).await
+}
+
+/// The body, as far as it is taken.
+async fn text_of(mut response: Response) -> Result<String, HttpError> {
+    let url = response.url().clone();
+    let mut bytes = Vec::new();
+    while bytes.len() < MOST_BYTES {
+        match response.chunk().await {
+            Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
+            Ok(None) => break,
+            Err(error) => return Err(unreachable(&url, &error)),
+        }
+    }
+    bytes.truncate(MOST_BYTES);
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 async fn expect(response: Response, status: u16) -> Result<Response, HttpError> {
@@ -214,7 +273,12 @@ async fn expect(response: Response, status: u16) -> Result<Response, HttpError> 
     }
     let url = response.url().to_string();
     let status = response.status().as_u16();
-    let body = response.text().await.unwrap_or_default();
+    if response.status().is_redirection()
+        && let Some(to) = header(&response, LOCATION.as_str())
+    {
+        return Err(HttpError::Redirected { url, status, to });
+    }
+    let body = text_of(response).await.unwrap_or_default();
     let problem: Option<serde_json::Value> = serde_json::from_str(&body).ok();
     let detail = problem.and_then(|p| p.get("detail")?.as_str().map(str::to_owned));
     // A page for people says nothing here.

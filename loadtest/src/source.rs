@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::clip;
 use crate::h264::{self, Picture};
+use crate::report::float;
 
 /// Between two pictures (30 a second).
 pub const FRAME: Duration = Duration::from_nanos(33_333_333);
@@ -112,6 +113,19 @@ impl Source {
             layers,
             audio: clip::audio()?.into_iter().map(Into::into).collect(),
         })
+    }
+
+    /// Payload bits a second of the largest layer.
+    #[must_use]
+    pub fn bits_per_second(&self) -> f64 {
+        let float = |count: usize| u64::try_from(count).map_or(0.0, float);
+        let of_layer = |layer: &Encoding| {
+            let payloads = layer.frames.iter().flat_map(|frame| &frame.payloads);
+            let bytes: usize = payloads.map(|payload| payload.len()).sum();
+            let seconds = FRAME.as_secs_f64() * float(layer.frames.len());
+            float(bytes) * 8.0 / seconds.max(1e-9)
+        };
+        self.layers.iter().map(of_layer).fold(0.0, f64::max)
     }
 
     /// Real VP8 of 640x360 with a key frame every 2 s, with Opus.

@@ -6,7 +6,7 @@ use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid, Pt};
 use str0m::{Event, Rtc, RtcConfig};
 
 use crate::clock;
-use crate::counts::{Counter, VideoPacket, ViewerReport};
+use crate::counts::{Counter, Milestones, VideoPacket, ViewerReport};
 use crate::h264;
 use crate::peer::{Prepared, Role};
 use crate::sent::Sent;
@@ -75,6 +75,11 @@ impl Viewer {
 
     pub(crate) fn report(&self) -> ViewerReport {
         self.counter.report()
+    }
+
+    /// Those of media; the connection's are not known here.
+    pub(crate) fn milestones(&self) -> Milestones {
+        self.counter.milestones()
     }
 
     pub(crate) fn take(&mut self, rtc: &mut Rtc, event: &Event, since: Duration, at: Duration) {

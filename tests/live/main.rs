@@ -13,6 +13,7 @@ mod checker;
 mod support;
 
 mod b_frames;
+mod bench;
 mod encoder;
 mod encoders;
 mod ffmpeg_9;

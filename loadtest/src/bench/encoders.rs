@@ -1,20 +1,20 @@
-//! `tallylight-bench rtmp`: many publishers by RTMP, and what their media costs the server.
+//! `tallylight bench rtmp`: many publishers by RTMP, and what their media costs the server.
 
 use std::fmt;
-use std::io::{self, Write as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::clock;
+use crate::process::{Group, Process, Usage, allow_files};
+use crate::report::float;
+use crate::rtmp::{Address, Clip, Progress, PublishError, Publisher};
 use anyhow::{Context as _, anyhow, bail};
-use loadtest::clock;
-use loadtest::process::{Process, Usage, allow_files};
-use loadtest::report::float;
-use loadtest::rtmp::{Address, Clip, Progress, PublishError, Publisher};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 use tokio::time::{interval, sleep_until};
 
-use crate::{Rtmp, progress};
+use super::stop::Stop;
+use super::{Rtmp, print, progress};
 
 /// After the last has begun, media-workers start and packaging settles.
 const SETTLE: Duration = Duration::from_secs(5);
@@ -22,8 +22,8 @@ const SETTLE: Duration = Duration::from_secs(5);
 const OTHER_FILES: u64 = 64;
 
 /// What a run found.
-#[derive(Debug, Serialize)]
-struct Report {
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Report {
     publishers: u16,
     with_audio: bool,
     /// Were allowed to publish.
@@ -49,7 +49,7 @@ struct Report {
 }
 
 /// CPU in the window.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Share {
     /// Per cent of one core.
     cpu_percent: f64,
@@ -60,6 +60,8 @@ struct Share {
 /// All publishers.
 struct Crowd {
     tasks: JoinSet<Ended>,
+    /// Those that have ended already.
+    ended: Vec<Ended>,
     sent: Arc<[Progress]>,
 }
 
@@ -82,24 +84,22 @@ struct Look {
 /// Runs the benchmark and prints what it found.
 pub(crate) async fn run(options: &Rtmp) -> anyhow::Result<()> {
     allow_files(u64::from(options.publishers) + OTHER_FILES)?;
-    let address = Address::parse(&options.rtmp).ok_or_else(|| {
+    let address = Address::parse(&options.url).ok_or_else(|| {
         anyhow!(
             "`{}` is no address to publish to, such as rtmp://127.0.0.1:1935/live",
-            options.rtmp
+            options.url
         )
     })?;
     let keys = keys(options)?;
-    let server = options.server_pid.map(Process);
+    let server: Group = options.server_pid.iter().copied().collect();
     // A wrong process should show before the load.
-    server.map(Process::usage).transpose()?;
+    server.usage().context("--server-pid")?;
     let clip = Clip::load(!options.no_audio)?;
-    let report = measure(options, &address, &keys, &clip, server).await?;
-    let text = if options.json {
-        serde_json::to_string_pretty(&report)?
-    } else {
-        report.to_string()
-    };
-    writeln!(io::stdout(), "{text}").context("cannot write to standard output")?;
+    // Connections that are dropped are closed, and with them what they published.
+    let stop = Stop::listen()?;
+    let report = stop.or(measure(options, &address, &keys, &clip, &server));
+    let report = report.await??;
+    print(&report, options.json)?;
     match report.refused + report.dropped {
         0 => Ok(()),
         failed => bail!("{failed} of {} publishers failed", report.publishers),
@@ -129,7 +129,7 @@ async fn measure(
     address: &Address,
     keys: &[String],
     clip: &Clip,
-    server: Option<Process>,
+    server: &Group,
 ) -> anyhow::Result<Report> {
     progress(&format!("{} publishers begin", options.publishers));
     let ramp = Duration::from_secs(1) / u32::from(options.ramp);
@@ -138,6 +138,7 @@ async fn measure(
     let ends = starts + length;
     let mut crowd = Crowd {
         tasks: JoinSet::new(),
+        ended: Vec::new(),
         sent: keys.iter().map(|_| Progress::default()).collect(),
     };
     let mut pause = interval(ramp);
@@ -146,6 +147,7 @@ async fn measure(
         crowd.begin(number, address, key, clip, ends + SETTLE);
     }
     sleep_until(starts.into()).await;
+    crowd.require_one(keys.len())?;
     crowd.take_latest();
     progress("measuring");
     let from = crowd.look(server)?;
@@ -182,28 +184,44 @@ impl Crowd {
         latest.max().unwrap_or_default()
     }
 
-    fn look(&self, server: Option<Process>) -> anyhow::Result<Look> {
+    fn look(&self, server: &Group) -> anyhow::Result<Look> {
         Ok(Look {
             bytes: self.sent.iter().map(Progress::bytes).sum(),
-            server: server.map(Process::usage).transpose()?,
-            children: server.map(Process::children).transpose()?,
+            server: server.usage().context("the server is gone")?,
+            children: server.children().context("the server is gone")?,
             client: Process::current().usage()?,
             at: clock::now(),
         })
     }
 
+    /// Fails when all have been refused: there is nothing to measure.
+    fn require_one(&mut self, publishers: usize) -> anyhow::Result<()> {
+        while let Some(ended) = self.tasks.try_join_next() {
+            self.ended.push(ended?);
+        }
+        let refusals = self.ended.iter().filter_map(|ended| match ended {
+            Ended::Refused(error) => Some(error),
+            _ => None,
+        });
+        if refusals.clone().count() < publishers {
+            return Ok(());
+        }
+        let first = refusals.map(ToString::to_string).next();
+        bail!("nobody can publish: {}", first.unwrap_or_default())
+    }
+
     async fn leave(mut self) -> anyhow::Result<Vec<Ended>> {
-        let mut all = Vec::new();
         while let Some(ended) = self.tasks.join_next().await {
-            let ended = ended?;
-            match &ended {
+            self.ended.push(ended?);
+        }
+        for ended in &self.ended {
+            match ended {
                 Ended::Well => {}
                 Ended::Refused(error) => progress(&format!("a publisher did not begin: {error}")),
                 Ended::Dropped(error) => progress(&format!("a publisher broke off: {error}")),
             }
-            all.push(ended);
         }
-        Ok(all)
+        Ok(self.ended)
     }
 }
 
@@ -230,6 +248,25 @@ fn report(options: &Rtmp, ended: &[Ended], from: &Look, to: &Look, latest: Durat
         client: share(from.client, to.client),
         server_rss_kib: to.server.map(|usage| usage.rss_kib),
         server_children_rss_kib: to.children.map(|usage| usage.rss_kib),
+    }
+}
+
+impl Report {
+    /// The same in one line.
+    pub(super) fn line(&self) -> String {
+        let sound = if self.with_audio { "with" } else { "without" };
+        let share = |name: &str, share: Option<Share>| {
+            share.map_or_else(String::new, |share| format!(", {name} {share}"))
+        };
+        format!(
+            "`bench rtmp`: {} publishers {sound} sound, {:.1} Mbit/s{}{}; {} refused, {} dropped",
+            self.publishers,
+            self.megabits_per_second,
+            share("server", self.server),
+            share("its children", self.server_children),
+            self.refused,
+            self.dropped
+        )
     }
 }
 

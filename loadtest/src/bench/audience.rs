@@ -1,24 +1,26 @@
-//! `tallylight-bench hls`: an audience that reads one stream by low-latency HLS.
+//! `tallylight bench hls`: an audience that reads one stream by low-latency HLS.
 
 use std::collections::HashMap;
 use std::fmt;
-use std::io::{self, Write as _};
+use std::io;
 use std::time::Duration;
 
+use crate::ViewerSpec;
+use crate::clock;
+use crate::hls::{self, Address, PartId, Seen};
+use crate::process::{Group, Process, Usage, allow_files};
+use crate::report::{Cost, ServerCost, Spread, float};
+use crate::signalling::Endpoint;
+use crate::source::Source;
 use anyhow::{Context as _, anyhow, bail};
-use loadtest::ViewerSpec;
-use loadtest::clock;
-use loadtest::hls::{self, Address, PartId, Seen};
-use loadtest::process::{Process, Usage, allow_files};
-use loadtest::report::{Cost, ServerCost, Spread, float};
-use loadtest::signalling::Endpoint;
-use loadtest::source::Source;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 use tokio::time::{interval, sleep, sleep_until};
 
-use crate::crowd::Crowd;
-use crate::{Hls, progress};
+use super::advice::advised;
+use super::crowd::Crowd;
+use super::stop::Stop;
+use super::{Hls, print, progress};
 
 /// The playlist must be there within this time of the publisher's offer.
 const READY_WITHIN: Duration = Duration::from_secs(20);
@@ -28,8 +30,8 @@ const QUIET: Duration = Duration::from_secs(4);
 const OTHER_FILES: u64 = 64;
 
 /// What a run found.
-#[derive(Debug, Serialize)]
-struct Report {
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Report {
     viewers: usize,
     seconds: f64,
     /// Playlists and parts.
@@ -48,7 +50,7 @@ struct Report {
     joins: Option<Joins>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Joins {
     asked: usize,
     failed: usize,
@@ -63,34 +65,31 @@ pub(crate) async fn run(options: &Hls) -> anyhow::Result<()> {
     allow_files(u64::from(options.viewers) * 2 + u64::from(options.joins) + OTHER_FILES)?;
     let address = Address::parse(&options.url)
         .ok_or_else(|| anyhow!("`{}` is no http address of a playlist", options.url))?;
-    let server = options.server_pid.map(Process);
+    let server: Group = options.server_pid.iter().copied().collect();
+    server.usage().context("--server-pid")?;
+    let stop = Stop::listen()?;
     let publisher = match &options.whip {
         Some(url) => {
             let whip = Endpoint::new(url, options.key.as_deref())?;
             let source = Source::clip(options.layers)?;
-            let crowd = Crowd::of_str0m(&whip, source, ViewerSpec::default()).await;
-            Some(crowd.context("cannot publish")?)
+            let crowd = Crowd::of_str0m(&whip, source, ViewerSpec::default(), 1).await;
+            Some(crowd.map_err(|error| advised("cannot publish", &error))?)
         }
         None => None,
     };
-    let measured = measure(options, &address, server).await;
+    let measured = stop.or(measure(options, &address, &server)).await;
     if let Some(publisher) = publisher {
         publisher.leave().await;
     }
-    let report = measured?;
-    let text = if options.json {
-        serde_json::to_string_pretty(&report)?
-    } else {
-        report.to_string()
-    };
-    writeln!(io::stdout(), "{text}").context("cannot write to standard output")
+    let report = measured??;
+    print(&report, options.json)?;
+    match usize::from(options.viewers) - report.viewers {
+        0 => Ok(()),
+        broken => bail!("{broken} of {} viewers broke off", options.viewers),
+    }
 }
 
-async fn measure(
-    options: &Hls,
-    address: &Address,
-    server: Option<Process>,
-) -> anyhow::Result<Report> {
+async fn measure(options: &Hls, address: &Address, server: &Group) -> anyhow::Result<Report> {
     let rendition = until_ready(address).await?;
     progress("looking at the server alone");
     let idle = look(server)?;
@@ -146,21 +145,37 @@ async fn measure(
     Ok(report)
 }
 
-/// The best rendition's playlist, once it is there.
+/// The best rendition's playlist, once it is there and goes on: before the stream that is published
+/// there may be one that is over.
 async fn until_ready(address: &Address) -> anyhow::Result<String> {
     progress("waiting for the stream");
     let deadline = clock::now() + READY_WITHIN;
     loop {
-        match address.renditions().await {
-            Ok(renditions) => {
-                let best = renditions.into_iter().next();
-                return best.context("the multivariant playlist lists nothing");
+        match live_rendition(address).await {
+            Ok(Some(best)) => return Ok(best),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                bail!(
+                    "cannot reach {}: {error}; does the server run, and is the address right?",
+                    address.host
+                );
             }
             Err(error) if clock::now() > deadline => {
                 return Err(error).context("there is no stream to read");
             }
-            Err(_) => sleep(Duration::from_millis(200)).await,
+            Ok(None) if clock::now() > deadline => bail!(
+                "the playlist of the best rendition names nothing that is to come; is the stream \
+                 live?"
+            ),
+            Ok(None) | Err(_) => sleep(Duration::from_millis(200)).await,
         }
+    }
+}
+
+async fn live_rendition(address: &Address) -> io::Result<Option<String>> {
+    let best = address.renditions().await?.into_iter().next();
+    match best {
+        Some(best) if hls::goes_on(&address.host, &best).await? => Ok(Some(best)),
+        _ => Ok(None),
     }
 }
 
@@ -168,7 +183,7 @@ async fn until_ready(address: &Address) -> anyhow::Result<String> {
 async fn join_all(
     options: &Hls,
     address: &Address,
-    server: Option<Process>,
+    server: &Group,
     joins: u16,
 ) -> anyhow::Result<Joins> {
     progress(&format!("{joins} joins in {} s", options.join_seconds));
@@ -248,8 +263,30 @@ fn report(viewers: &[Seen], starts: Duration, length: Duration) -> Report {
     }
 }
 
-fn look(server: Option<Process>) -> anyhow::Result<Option<Usage>> {
-    Ok(server.map(Process::usage).transpose()?)
+impl Report {
+    /// The same in one line.
+    pub(super) fn line(&self) -> String {
+        let server = self.server.map_or_else(String::new, |server| {
+            let cost = server.cost;
+            format!(", {:.0} µs CPU each", cost.cpu_us_per_packet)
+        });
+        format!(
+            "`bench hls`: {} viewers, {:.0} requests/s ({:.0} Mbit/s){server}; a part is released \
+             within p50 {:.1} / p99 {:.1} ms and fetched in {:.1} / {:.1} ms; {} failed",
+            self.viewers,
+            self.requests_per_second,
+            self.megabits_per_second,
+            self.release.p50_ms,
+            self.release.p99_ms,
+            self.fetch.p50_ms,
+            self.fetch.p99_ms,
+            self.failures
+        )
+    }
+}
+
+fn look(server: &Group) -> anyhow::Result<Option<Usage>> {
+    server.usage().context("the server is gone")
 }
 
 /// CPU seconds a second.
