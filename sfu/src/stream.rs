@@ -39,6 +39,8 @@ pub(crate) struct Media {
     pub(crate) layers: Vec<LayerMedia>,
     audio: Option<RateMeter>,
     limits: (Duration, usize),
+    /// As they were worked out last: all viewers are swept in one moment.
+    candidates: Option<(Instant, Arc<[Candidate]>)>,
 }
 
 /// One layer's packets.
@@ -61,6 +63,7 @@ impl Stream {
                 layers: Vec::new(),
                 audio: None,
                 limits: (limits.gop_age, limits.gop_bytes),
+                candidates: None,
             },
             tap: None,
         }
@@ -84,6 +87,7 @@ impl Media {
             self.audio = None;
         }
         self.layout = Arc::clone(&slice.layout);
+        self.candidates = None;
         let (age, bytes) = self.limits;
         while self.layers.len() < self.layout.layers.len() {
             self.layers.push(LayerMedia {
@@ -119,6 +123,7 @@ impl Media {
     pub(crate) fn forget(&mut self) {
         self.layers.clear();
         self.audio = None;
+        self.candidates = None;
     }
 
     fn take(&mut self, now: Instant, packet: &Arc<Packet>) {
@@ -141,11 +146,14 @@ impl Media {
     }
 
     /// The layers as the choice sees them.
-    pub(crate) fn candidates(&mut self, now: Instant) -> Vec<Candidate> {
-        self.layers
-            .iter_mut()
-            .zip(&self.layout.layers)
-            .enumerate()
+    pub(crate) fn candidates(&mut self, now: Instant) -> Arc<[Candidate]> {
+        if let Some((at, candidates)) = &self.candidates
+            && *at == now
+        {
+            return Arc::clone(candidates);
+        }
+        let layers = self.layers.iter_mut().zip(&self.layout.layers).enumerate();
+        let candidates: Arc<[Candidate]> = layers
             .map(|(index, (layer, format))| Candidate {
                 index,
                 rid: format.rid.clone(),
@@ -156,7 +164,9 @@ impl Media {
                         .last
                         .is_some_and(|last| now.saturating_duration_since(last) <= PAUSED_AFTER),
             })
-            .collect()
+            .collect();
+        self.candidates = Some((now, Arc::clone(&candidates)));
+        candidates
     }
 
     /// Bit/s of the audio track.

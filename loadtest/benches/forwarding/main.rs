@@ -171,7 +171,7 @@ async fn measure(viewers: usize, layers: usize, shards: usize) -> anyhow::Result
 
 /// System calls that media took, as far as the SFU counts them.
 fn system_calls(totals: &Totals) -> u64 {
-    totals.send_calls
+    totals.send_calls + totals.receive_calls + totals.waits
 }
 
 /// CPU time of the media threads.

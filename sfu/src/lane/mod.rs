@@ -50,8 +50,11 @@ pub(crate) struct Lane {
     name: String,
     log: TransportLog,
     sent: Ring<SentPicture>,
-    /// Where packets are numbered across the transport.
+    /// Where packets can be numbered across the transport.
     estimator: Option<Estimator>,
+    /// Whether they are. The viewer answers twenty times a second, which is a good part of what it
+    /// costs: only while there is something to choose.
+    measures: bool,
     rtt: Option<Duration>,
     reported_at: Option<Instant>,
     /// The viewer's newest question for the round trip, and when it came.
@@ -161,6 +164,7 @@ impl Lane {
             log: TransportLog::new(now),
             sent: Ring::new(FEWEST_KEPT, MOST_KEPT),
             estimator: None,
+            measures: false,
             rtt: None,
             reported_at: None,
             reference: None,
@@ -249,7 +253,7 @@ impl Lane {
             timestamp: outbound.timestamp,
             ssrc: track.ssrc,
         };
-        let has_number = track.extensions.has_transport_sequence();
+        let has_number = self.measures && track.extensions.has_transport_sequence();
         if self.moment.0 != now {
             self.moment = (now, abs_send_time(now));
         }
@@ -380,7 +384,7 @@ impl Lane {
         if is_too_much || now > sent.at + REPAIR_AGE {
             return;
         }
-        let has_number = track.extensions.has_transport_sequence();
+        let has_number = self.measures && track.extensions.has_transport_sequence();
         let fields = Fields {
             payload_type: sent.repair_type,
             marker: sent.packet.marker,
@@ -509,14 +513,19 @@ impl Lane {
         })
     }
 
+    /// Whether the link is to be measured from now on, where the viewer can tell.
+    pub(crate) fn measure(&mut self, measures: bool) {
+        self.measures = measures;
+    }
+
     /// Whether the link is measured.
     pub(crate) fn estimates(&self) -> bool {
-        self.estimator.is_some()
+        self.measures && self.estimator.is_some()
     }
 
     /// Bit/s that the link carries, headers included; unknown at first.
     pub(crate) fn estimate(&self) -> Option<u64> {
-        self.estimator.as_ref()?.rate()
+        self.estimator.as_ref().filter(|_| self.measures)?.rate()
     }
 
     /// What the viewer could use, in bit/s: up to there it is probed.

@@ -326,6 +326,7 @@ impl Viewer {
             return;
         }
         let candidates = media.candidates(now);
+        self.lane.measure(candidates.len() > 1);
         let audio = media.audio_bitrate(now);
         let estimate = self
             .bandwidth(now)
