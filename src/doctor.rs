@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
-use crate::tls::Certificate;
+use crate::tls::{self, Certificate};
 
 /// How a finding is to be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,6 +58,9 @@ const EARLIEST: i64 = 1_763_000_000_000;
 /// Looks at everything. A running server holds its ports, which the report then says.
 pub async fn examine(config: &Config, now: Timestamp) -> Vec<Finding> {
     let mut findings = vec![tcp_port("HTTP port", config.http.listen, "--http")];
+    if let Some(address) = config.http.tls_address() {
+        findings.push(tcp_port("HTTPS port", address, "http.tls_listen"));
+    }
     if config.http.admin {
         let admin = config.http.admin_listen;
         findings.push(tcp_port("operators' port", admin, "--admin-listen"));
@@ -296,11 +299,15 @@ fn transport_security(config: &Config) -> Finding {
         Some(origin) if origin.starts_with("https://") => {
             good(subject, format!("pages are at {origin}"))
         }
-        _ => careful(
-            subject,
-            "browsers open camera and microphone only on localhost or over https: put a reverse \
-             proxy with a certificate in front and set http.public_url",
-        ),
+        _ => match config.http.tls_address() {
+            Some(address) => good(subject, format!("pages are there over https at {address}")),
+            None => careful(
+                subject,
+                "browsers open camera and microphone only on localhost or over https: set \
+                 http.tls_listen and the certificate of section [tls], or put a reverse proxy with a \
+                 certificate in front and set http.public_url",
+            ),
+        },
     }
 }
 
@@ -309,7 +316,7 @@ async fn certificate(config: &Config, now: Timestamp) -> Option<Finding> {
     if !config.tls.is_set() {
         return None;
     }
-    let opened = Certificate::open(&config.tls, Clock::system().instant()).await;
+    let opened = Certificate::open(&config.tls, tls::HTTP, Clock::system().instant()).await;
     let certificate = match opened {
         Ok(certificate) => certificate,
         Err(error) => return Some(bad(subject, error.to_string())),
