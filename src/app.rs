@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::db::{Db, StoreError};
 use crate::recordings::{self, Recordings};
 use crate::request::Front;
-use crate::router::{self, Services};
+use crate::router::{self, Public, Services};
 use crate::secret::Secret;
 use crate::serve::{House, Listener, serve};
 use crate::spa;
@@ -303,7 +303,7 @@ impl App {
             let serving = serve(plain(operators), house(ADMIN_CONNECTIONS), answer);
             self.listeners.push(tokio::spawn(serving));
         }
-        let answer = router::public(&self.services);
+        let answer = Public::new(&self.services);
         let house = house(self.config.limits.http_connections);
         for listener in https.into_iter().chain([plain(public)]) {
             let serving = serve(listener, house.clone(), answer.clone());

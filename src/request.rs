@@ -118,31 +118,53 @@ impl Front {
 
     fn client(&self, arrival: Arrival, uri: &Uri, headers: &HeaderMap) -> Client {
         let peer = arrival.peer.ip().to_canonical();
-        let trusted = self.trusts(peer);
-        let forwarded = |name| trusted.then(|| text(headers, name)).flatten();
-        let scheme = match forwarded(&X_FORWARDED_PROTO) {
-            Some(scheme) if scheme.eq_ignore_ascii_case("https") => "https",
-            None if arrival.over_tls => "https",
-            _ => "http",
-        };
-        // RFC 9113 §8.3.1: HTTP/2 has the host in `:authority` instead.
-        let host = forwarded(&X_FORWARDED_HOST).or_else(|| text(headers, &HOST));
-        let host = host.or_else(|| Some(uri.authority()?.as_str()));
-        let origin = format!("{scheme}://{}", host.unwrap_or("localhost").to_lowercase());
-        let is_public =
-            |public: &str| host.is_some_and(|host| public.ends_with(&format!("//{host}")));
+        let way = self.way(arrival, uri, headers);
+        let host = way.host.unwrap_or("localhost").to_lowercase();
         Client {
-            address: if trusted {
+            address: if way.trusted {
                 self.forwarded_address(headers).unwrap_or(peer)
             } else {
                 peer
             },
             public_origin: self.public_origin.clone(),
-            origin: match &self.public_origin {
-                // TLS ended in front of us by a proxy that does not say so.
-                Some(public) if !arrival.over_tls && is_public(public) => public.to_string(),
-                _ => origin,
+            origin: match way.public_origin {
+                Some(public) => public.to_owned(),
+                None if way.over_tls => format!("https://{host}"),
+                None => format!("http://{host}"),
             },
+        }
+    }
+
+    /// Whether a sender reached us over TLS, as [`Client::is_secure`] has it, without the rest.
+    #[must_use]
+    pub fn is_secure(&self, arrival: Arrival, uri: &Uri, headers: &HeaderMap) -> bool {
+        let way = self.way(arrival, uri, headers);
+        match way.public_origin {
+            Some(public) => public.starts_with("https://"),
+            None => way.over_tls,
+        }
+    }
+
+    fn way<'a>(&'a self, arrival: Arrival, uri: &'a Uri, headers: &'a HeaderMap) -> Way<'a> {
+        let trusted = self.trusts(arrival.peer.ip().to_canonical());
+        let forwarded = |name| trusted.then(|| text(headers, name)).flatten();
+        let over_tls = forwarded(&X_FORWARDED_PROTO).map_or(arrival.over_tls, |scheme| {
+            scheme.eq_ignore_ascii_case("https")
+        });
+        // RFC 9113 §8.3.1: HTTP/2 has the host in `:authority` instead.
+        let host = forwarded(&X_FORWARDED_HOST).or_else(|| text(headers, &HOST));
+        let host = host.or_else(|| Some(uri.authority()?.as_str()));
+        // TLS ended in front of us by a proxy that does not say so.
+        let public = self.public_origin.as_deref().filter(|_| !arrival.over_tls);
+        let is_public = |public: &&str| {
+            let scheme = host.and_then(|host| public.strip_suffix(host));
+            scheme.is_some_and(|scheme| scheme.ends_with("//"))
+        };
+        Way {
+            trusted,
+            over_tls,
+            host,
+            public_origin: public.filter(is_public),
         }
     }
 
@@ -161,6 +183,16 @@ impl Front {
             .map_while(|value| forwarded_entry(value.trim()))
             .find(|address| !self.trusts(*address))
     }
+}
+
+/// What way a request took to us.
+struct Way<'a> {
+    /// Whether it came through a proxy of ours.
+    trusted: bool,
+    over_tls: bool,
+    host: Option<&'a str>,
+    /// The configured public origin, where it has this host.
+    public_origin: Option<&'a str>,
 }
 
 /// Middleware: refuses unsafe requests that no page of ours made, so that no other site can act
