@@ -49,7 +49,7 @@ use playback::Playback;
 
 pub use playback::MediaRequest;
 use rtmp::RtmpPorts;
-pub use rtmp::RtmpListeners;
+pub use rtmp::{MOST_CONNECTIONS as MOST_RTMP_CONNECTIONS, RtmpListeners};
 
 /// What happened to a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
