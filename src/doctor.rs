@@ -342,7 +342,7 @@ fn buffers_as(settings: &[BufferSetting]) -> Finding {
         subject,
         format!(
             "{found}: with smaller buffers than the media sockets ask for, packets are lost when frames \
-             burst; run `sysctl -w {}` as root, and to make it last `printf '{}\\n' > {SYSCTL_FILE}`",
+             burst; run `sysctl -w {}` as root, and to make it last `printf '{}\\n' >> {SYSCTL_FILE}`",
             words(right, " "),
             words(right, "\\n"),
         ),
@@ -496,7 +496,7 @@ mod tests {
         for words in [
             "net.core.rmem_max is 212992",
             "`sysctl -w net.core.rmem_max=8388608 net.core.wmem_max=4194304`",
-            "'net.core.rmem_max=8388608\\nnet.core.wmem_max=4194304\\n' > /etc/sysctl.d/",
+            "'net.core.rmem_max=8388608\\nnet.core.wmem_max=4194304\\n' >> /etc/sysctl.d/",
         ] {
             assert!(both.words.contains(words), "{both}");
         }
