@@ -4,6 +4,7 @@
 //! wants it. What is answered is the caller's.
 
 mod moving;
+mod untaken;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -32,6 +33,7 @@ use crate::request::Arrival;
 use crate::tls::{Certificate, HTTP_2};
 
 use moving::{Moving, Watched};
+use untaken::Untaken;
 
 /// Where connections come.
 #[derive(Debug)]
@@ -78,7 +80,8 @@ struct Patience {
     handshake: Duration,
     /// For the head of its next request in HTTP/1.1, which also ends connections without use.
     head: Duration,
-    /// Without a single byte either way: a peer that is gone or takes nothing, and HTTP/2 without use.
+    /// Without a single byte either way, as of a peer that is gone or takes nothing, and of HTTP/2
+    /// without use; and for a piece of an answer in HTTP/2 to be taken.
     quiet: Duration,
     /// For what is being answered, once the connection is to end.
     finish: Duration,
@@ -223,43 +226,58 @@ impl<A: Answers> Connection<A> {
             stop,
             patience,
         } = self;
-        let end = End {
-            stop,
-            moving,
-            patience,
-        };
-        let service = service_fn(move |asked| {
-            let answered = answers.clone().answer(asked, arrival);
-            async move { Ok::<_, Infallible>(answered.await) }
-        });
+        let end = End { stop, patience };
         let io = TokioIo::new(stream);
         match version {
             Version::Http1 => {
+                let service = service_fn(move |asked| {
+                    let answered = answers.clone().answer(asked, arrival);
+                    async move { Ok::<_, Infallible>(answered.await) }
+                });
                 let connection = in_http1(patience).serve_connection(io, service);
                 let connection = pin!(connection.with_upgrades());
                 let leave = http1::UpgradeableConnection::graceful_shutdown;
-                end.of(connection, leave).await;
+                end.of(connection, leave, moving.stopped(patience.quiet))
+                    .await;
             }
             Version::Http2 => {
+                let untaken = Untaken::default();
+                let counted = untaken.clone();
+                let service = service_fn(move |asked| {
+                    let answered = answers.clone().answer(asked, arrival);
+                    let counted = counted.clone();
+                    async move { Ok::<_, Infallible>(counted.count(answered.await)) }
+                });
                 let connection = pin!(in_http2().serve_connection(io, service));
-                end.of(connection, http2::Connection::graceful_shutdown)
-                    .await;
+                let leave = http2::Connection::graceful_shutdown;
+                let quiet = patience.quiet;
+                let idle = async {
+                    tokio::select! {
+                        () = moving.stopped(quiet) => {}
+                        () = untaken.stuck(quiet) => {}
+                    }
+                };
+                end.of(connection, leave, idle).await;
             }
         }
     }
 }
 
 /// What ends a connection that its client does not end.
-struct End<'a> {
+struct End {
     stop: CancellationToken,
-    moving: &'a Moving,
     patience: Patience,
 }
 
-impl End<'_> {
-    /// Drives a connection to its end; `leave` lets it finish what is being answered.
-    async fn of<C>(self, mut connection: Pin<&mut C>, leave: impl FnOnce(Pin<&mut C>))
-    where
+impl End {
+    /// Drives a connection to its end, or until it is `idle`; `leave` lets it finish what is being
+    /// answered.
+    async fn of<C>(
+        self,
+        mut connection: Pin<&mut C>,
+        leave: impl FnOnce(Pin<&mut C>),
+        idle: impl Future<Output = ()>,
+    ) where
         C: Future<Output = hyper::Result<()>>,
     {
         tokio::select! {
@@ -270,7 +288,7 @@ impl End<'_> {
                 return;
             }
             () = self.stop.cancelled() => {}
-            () = self.moving.stopped(self.patience.quiet) => {}
+            () = idle => {}
         }
         leave(connection.as_mut());
         let finished = timeout(self.patience.finish, connection).await;
@@ -369,6 +387,72 @@ mod tests {
         slow.read_exact(&mut head).await.unwrap();
         assert_eq!(&head, b"HTTP/1.1 200 OK");
         until_there_are(&house, 0).await;
+    }
+
+    /// Frames of HTTP/2 (RFC 9113 §4.1).
+    fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+        let length = u8::try_from(payload.len()).unwrap();
+        let mut frame = vec![0, 0, length, kind, flags, 0, 0, 0, stream];
+        frame.extend(payload);
+        frame
+    }
+
+    /// Speaks HTTP/2 with a server that is patient but for silence.
+    async fn in_clear(router: Router, quiet: Duration) -> (TcpStream, JoinHandle<()>) {
+        let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(tcp.local_addr().unwrap()).await.unwrap();
+        let (stream, peer) = tcp.accept().await.unwrap();
+        let connection = Connection {
+            arrival: Arrival {
+                peer,
+                over_tls: true,
+            },
+            answers: router,
+            stop: CancellationToken::new(),
+            patience: Patience {
+                quiet,
+                finish: SOON,
+                ..PATIENCE
+            },
+        };
+        let (stream, moving) = Watched::new(stream);
+        let serving = async move { connection.speak(stream, &moving, Version::Http2).await };
+        (client, tokio::spawn(serving))
+    }
+
+    #[tokio::test]
+    async fn pings_do_not_keep_answers_that_nobody_takes() {
+        let (asked, mut was_asked) = tokio::sync::mpsc::channel::<()>(1);
+        let part = move || {
+            let asked = asked.clone();
+            async move {
+                asked.send(()).await.unwrap();
+                "as good as a part"
+            }
+        };
+        let router = Router::new().route("/", get(part));
+        let (mut client, serving) = in_clear(router, SOON * 4).await;
+        let mut start = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+        // SETTINGS_INITIAL_WINDOW_SIZE is 0; then GET https://x/ in HPACK (RFC 7541).
+        start.extend(frame(4, 0, 0, &[0, 4, 0, 0, 0, 0]));
+        start.extend(frame(1, 5, 1, b"\x82\x87\x84\x01\x01x"));
+        client.write_all(&start).await.unwrap();
+        was_asked.recv().await.unwrap();
+        assert!(!serving.is_finished());
+        let pings = async {
+            while client.write_all(&frame(6, 0, 0, &[0; 8])).await.is_ok() {
+                tokio::time::sleep(SOON).await;
+            }
+        };
+        let ended = async {
+            tokio::select! {
+                ended = serving => ended.unwrap(),
+                () = pings => std::future::pending().await,
+            }
+        };
+        timeout(LATE, ended)
+            .await
+            .expect("the connection is closed");
     }
 
     #[tokio::test]
