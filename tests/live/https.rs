@@ -7,7 +7,7 @@ use reqwest::{Client, StatusCode, Version};
 use tallylight::config::Config;
 
 use crate::checker::Playlist;
-use crate::hls::{renditions, until_ready};
+use crate::hls::{follow, renditions, until_ready};
 use crate::secure;
 use crate::support::Server;
 
@@ -76,6 +76,9 @@ async fn ffmpeg_plays_it_over_tls() {
         .on_air(&PublisherSpec::browser(Source::clip(1).unwrap()))
         .await;
     until_ready(&server).await;
+    // Of less than a segment ffmpeg may not tell what it is.
+    let uri = renditions(&server).await.remove(0);
+    follow(&server, &uri, 3).await;
     let port = server.app.https.unwrap().port();
     let probe = tokio::process::Command::new("ffprobe")
         .args(["-v", "error", "-of", "csv=p=0", "-tls_verify", "0"])
