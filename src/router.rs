@@ -327,15 +327,15 @@ fn name_of(method: &Method) -> &'static str {
     }
 }
 
-/// The answer, in time and whatever happens.
-async fn in_time(answer: impl Future<Output = Response>) -> Response {
+/// The answer, in time and whatever happens. No `async fn`, which would hold the answer twice.
+fn in_time(answer: impl Future<Output = Response>) -> impl Future<Output = Response> {
     let answer = AssertUnwindSafe(answer).catch_unwind();
-    match timeout(ANSWER_WITHIN, answer).await {
+    timeout(ANSWER_WITHIN, answer).map(|answered| match answered {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => {
             let words = "something failed on the server; its log has the reason";
             Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", words).into_response()
         }
         Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
-    }
+    })
 }

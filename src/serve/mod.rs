@@ -183,83 +183,77 @@ struct Connection<A> {
     patience: Patience,
 }
 
-/// What is spoken on a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Version {
-    Http1,
-    Http2,
-}
-
 impl<A: Answers> Connection<A> {
     async fn run(self, stream: TcpStream, acceptor: Option<TlsAcceptor>) {
         let _ = stream.set_nodelay(true);
         let (stream, moving) = Watched::new(stream);
-        let Some(acceptor) = acceptor else {
-            return self.speak(stream, &moving, Version::Http1).await;
-        };
+        match acceptor {
+            None => self.in_http1(stream, &moving).await,
+            // Boxed, so that connections in the clear have no room for it.
+            Some(acceptor) => Box::pin(self.over_tls(stream, moving, acceptor)).await,
+        }
+    }
+
+    async fn over_tls(self, stream: Watched<TcpStream>, moving: Moving, acceptor: TlsAcceptor) {
         let handshake = timeout(self.patience.handshake, acceptor.accept(stream));
         let accepted = tokio::select! {
             () = self.stop.cancelled() => return,
             accepted = handshake => accepted,
         };
         match accepted {
-            Ok(Ok(stream)) => {
-                let version = match stream.get_ref().1.alpn_protocol() {
-                    Some(HTTP_2) => Version::Http2,
-                    _ => Version::Http1,
-                };
-                self.speak(stream, &moving, version).await;
-            }
+            Ok(Ok(stream)) => match stream.get_ref().1.alpn_protocol() {
+                Some(HTTP_2) => self.in_http2(stream, &moving).await,
+                _ => self.in_http1(stream, &moving).await,
+            },
             Ok(Err(error)) => tracing::debug!(%error, "No TLS with a client: {error}"),
             Err(_) => tracing::debug!("A client did not finish the TLS handshake in time"),
         }
     }
 
     /// Answers requests until the client leaves, nothing moves any more, or the server stops.
-    async fn speak<S>(self, stream: S, moving: &Moving, version: Version)
+    async fn in_http1<S>(self, stream: S, moving: &Moving)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Self {
-            arrival,
-            answers,
-            stop,
-            patience,
-        } = self;
-        let end = End { stop, patience };
-        let io = TokioIo::new(stream);
-        match version {
-            Version::Http1 => {
-                let service = service_fn(move |asked| {
-                    let answered = answers.clone().answer(asked, arrival);
-                    async move { Ok::<_, Infallible>(answered.await) }
-                });
-                let connection = in_http1(patience).serve_connection(io, service);
-                let connection = pin!(connection.with_upgrades());
-                let leave = http1::UpgradeableConnection::graceful_shutdown;
-                end.of(connection, leave, moving.stopped(patience.quiet))
-                    .await;
+        let (arrival, answers) = (self.arrival, self.answers);
+        let service = service_fn(move |asked| {
+            let answered = answers.clone().answer(asked, arrival);
+            async move { Ok::<_, Infallible>(answered.await) }
+        });
+        let connection =
+            http1_builder(self.patience).serve_connection(TokioIo::new(stream), service);
+        let connection = pin!(connection.with_upgrades());
+        let leave = http1::UpgradeableConnection::graceful_shutdown;
+        let idle = moving.stopped(self.patience.quiet);
+        End::new(self.stop, self.patience)
+            .of(connection, leave, idle)
+            .await;
+    }
+
+    /// The same in HTTP/2, or until answers are left lying.
+    async fn in_http2<S>(self, stream: S, moving: &Moving)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (arrival, answers) = (self.arrival, self.answers);
+        let untaken = Untaken::default();
+        let counted = untaken.clone();
+        let service = service_fn(move |asked| {
+            let answered = answers.clone().answer(asked, arrival);
+            let counted = counted.clone();
+            async move { Ok::<_, Infallible>(counted.count(answered.await)) }
+        });
+        let connection = pin!(http2_builder().serve_connection(TokioIo::new(stream), service));
+        let leave = http2::Connection::graceful_shutdown;
+        let idle = async {
+            tokio::select! {
+                () = moving.stopped(self.patience.quiet) => {}
+                () = untaken.stuck(self.patience.quiet) => {}
             }
-            Version::Http2 => {
-                let untaken = Untaken::default();
-                let counted = untaken.clone();
-                let service = service_fn(move |asked| {
-                    let answered = answers.clone().answer(asked, arrival);
-                    let counted = counted.clone();
-                    async move { Ok::<_, Infallible>(counted.count(answered.await)) }
-                });
-                let connection = pin!(in_http2().serve_connection(io, service));
-                let leave = http2::Connection::graceful_shutdown;
-                let quiet = patience.quiet;
-                let idle = async {
-                    tokio::select! {
-                        () = moving.stopped(quiet) => {}
-                        () = untaken.stuck(quiet) => {}
-                    }
-                };
-                end.of(connection, leave, idle).await;
-            }
-        }
+        };
+        End::new(self.stop, self.patience)
+            .of(connection, leave, idle)
+            .await;
     }
 }
 
@@ -270,6 +264,10 @@ struct End {
 }
 
 impl End {
+    fn new(stop: CancellationToken, patience: Patience) -> Self {
+        Self { stop, patience }
+    }
+
     /// Drives a connection to its end, or until it is `idle`; `leave` lets it finish what is being
     /// answered.
     async fn of<C>(
@@ -298,7 +296,7 @@ impl End {
     }
 }
 
-fn in_http1(patience: Patience) -> http1::Builder {
+fn http1_builder(patience: Patience) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
@@ -307,7 +305,7 @@ fn in_http1(patience: Patience) -> http1::Builder {
     builder
 }
 
-fn in_http2() -> http2::Builder<TokioExecutor> {
+fn http2_builder() -> http2::Builder<TokioExecutor> {
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder
         .max_concurrent_streams(STREAMS)
@@ -416,7 +414,7 @@ mod tests {
             },
         };
         let (stream, moving) = Watched::new(stream);
-        let serving = async move { connection.speak(stream, &moving, Version::Http2).await };
+        let serving = async move { connection.in_http2(stream, &moving).await };
         (client, tokio::spawn(serving))
     }
 

@@ -41,7 +41,7 @@ const MOST_PLAYLIST: f64 = 14.0;
 const MOST_PART: f64 = 17.0;
 /// Bytes that a connection and its request for a part allocate, most of them the connection's own: far
 /// fewer than the part has, which nobody copies, be it into a buffer that stays with the connection.
-const MOST_BYTES: f64 = 64_000.0;
+const MOST_BYTES: f64 = 44_000.0;
 
 async fn start(data: &std::path::Path) -> (App, Secret) {
     let mut config = Config {
