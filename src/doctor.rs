@@ -453,6 +453,19 @@ mod tests {
         assert_eq!(soft_limit(table, "Max nothing"), None);
     }
 
+    #[tokio::test]
+    async fn https_of_its_own_is_looked_at() {
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut config = Config::default();
+        assert_eq!(transport_security(&config).verdict, Verdict::Careful);
+        config.http.tls_listen = taken.local_addr().unwrap().to_string();
+        assert_eq!(transport_security(&config).verdict, Verdict::Good);
+        config.data = "/nowhere".into();
+        let findings = examine(&config, Clock::system().now()).await;
+        let port = findings.iter().find(|f| f.subject == "HTTPS port").unwrap();
+        assert!(port.words.contains("http.tls_listen"), "{port}");
+    }
+
     #[test]
     fn files_must_be_enough_for_as_many_as_may_come() {
         let mut config = Config::default();

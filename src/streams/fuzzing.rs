@@ -143,9 +143,13 @@ fn client(headers: &HeaderMap, peer: IpAddr) -> Client {
     });
     let mut request = Request::new(Body::empty());
     *request.headers_mut() = headers.clone();
-    request.extensions_mut().insert(Arrival {
+    let arrival = Arrival {
         peer: SocketAddr::new(peer, 40_000),
         over_tls: false,
-    });
-    FRONT.identify(&request)
+    };
+    request.extensions_mut().insert(arrival);
+    let client = FRONT.identify(&request);
+    let is_secure = FRONT.is_secure(arrival, request.uri(), headers);
+    assert_eq!(is_secure, client.is_secure(), "the short way differs");
+    client
 }
