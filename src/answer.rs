@@ -49,7 +49,7 @@ impl Caching {
             Self::Seconds(seconds) => format!("public, max-age={seconds}"),
             Self::PrivateSeconds(seconds) => format!("private, max-age={seconds}"),
         };
-        HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("no-store"))
+        moved(text).unwrap_or(HeaderValue::from_static("no-store"))
     }
 }
 
@@ -73,9 +73,12 @@ impl Content<'_> {
         self.ranged(size_bytes, request, |range| {
             let from = usize::try_from(range.start).unwrap_or(length);
             let to = usize::try_from(range.end).unwrap_or(length);
-            let mut pieces = body.slice(from..to).0;
+            let mut pieces = match to - from == length {
+                true => body.0,
+                false => body.slice(from..to).0,
+            };
             match pieces.len() {
-                // A part is of one piece, which goes out with its head in one call.
+                // A part is of one piece, shared by all who get it; it goes out with its head in one call.
                 0 | 1 => Body::from(pieces.pop().unwrap_or_default()),
                 _ => Body::from_stream(iter(pieces.into_iter().map(Ok::<Bytes, Infallible>))),
             }
@@ -154,9 +157,8 @@ impl Content<'_> {
     fn headers(&self, suffix: &str) -> HeaderMap {
         let mut headers = HeaderMap::with_capacity(HEADERS);
         headers.insert(CACHE_CONTROL, self.caching.value());
-        if let Ok(tag) = HeaderValue::from_str(&format!("\"{}{suffix}\"", self.tag)) {
-            headers.insert(ETAG, tag);
-        }
+        let tag = moved(format!("\"{}{suffix}\"", self.tag));
+        headers.extend(tag.map(|tag| (ETAG, tag)));
         headers
     }
 
@@ -175,6 +177,11 @@ impl Content<'_> {
         }
         parse_range(range, size_bytes)
     }
+}
+
+/// The text as the value of a header, where it can be one. It is moved, not copied.
+fn moved(text: String) -> Option<HeaderValue> {
+    HeaderValue::from_maybe_shared(Bytes::from(text)).ok()
 }
 
 /// Room for the headers of an answer with those that the middleware adds, so that the map does not
@@ -323,7 +330,8 @@ impl<S: Service<Request, Response = Response>> Service<Request> for Open<S> {
     }
 }
 
-fn opened(mut response: Response) -> Response {
+/// The answer of [`OpenToAll`].
+pub fn opened(mut response: Response) -> Response {
     let fixed = [
         (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
         (ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD"),

@@ -18,13 +18,13 @@ use crate::config::Config;
 use crate::db::{Db, StoreError};
 use crate::recordings::{self, Recordings};
 use crate::request::Front;
-use crate::router::{self, Services};
+use crate::router::{self, Public, Services};
 use crate::secret::Secret;
-use crate::serve::serve;
+use crate::serve::{House, Listener, serve};
 use crate::spa;
 use crate::streams::{Inputs, RtmpListeners, Streams, Tasks};
 use crate::telemetry::Metrics;
-use crate::tls::{Certificate, CertificateError};
+use crate::tls::{self, Certificate, CertificateError, Protocols};
 
 /// A running server.
 #[derive(Debug)]
@@ -33,6 +33,8 @@ pub struct App {
     pub services: Services,
     /// Where pages, API and signalling are.
     pub http: SocketAddr,
+    /// Where they are over TLS, if they are.
+    pub https: Option<SocketAddr>,
     /// Where the operators' listener is, if it is.
     pub admin: Option<SocketAddr>,
     /// Where publishers by RTMP come, if they may.
@@ -80,8 +82,13 @@ pub enum StartError {
     #[error("cannot find this program's own file: {0}; is /proc mounted?")]
     Program(io::Error),
     /// The certificate.
-    #[error("rtmp.tls_listen needs a certificate: {0}")]
-    Certificate(#[from] CertificateError),
+    #[error("{key} needs a certificate: {source}")]
+    Certificate {
+        /// The key that wants one.
+        key: &'static str,
+        /// What is wrong with it.
+        source: CertificateError,
+    },
     /// The media port or threads.
     #[error("{0}{hint}", hint = media_hint(.0))]
     Media(#[from] sfu::StartError),
@@ -207,6 +214,8 @@ impl App {
             ),
             false => None,
         };
+        let https = open_https(&config, &clock).await?;
+        let https_address = https.as_ref().and_then(|l| l.tcp.local_addr().ok());
         let rtmp = open_rtmp(&config, &clock).await?;
         let rtmp_address = rtmp.plain.as_ref().and_then(|l| l.local_addr().ok());
         let rtmps_address = rtmp.tls.as_ref().and_then(|(l, _)| l.local_addr().ok());
@@ -260,6 +269,7 @@ impl App {
         };
         let mut app = Self {
             http: address(&public, config.http.listen),
+            https: https_address,
             admin: operators
                 .as_ref()
                 .map(|l| address(l, config.http.admin_listen)),
@@ -274,20 +284,30 @@ impl App {
             stop,
             config,
         };
-        app.open(public, operators);
+        app.open(public, https, operators);
         Ok(app)
     }
 
-    fn open(&mut self, public: TcpListener, operators: Option<TcpListener>) {
-        let most = self.config.limits.http_connections;
-        let stop = &self.stop_listening;
-        let router = router::public(&self.services);
-        let listener = tokio::spawn(serve(public, router, most, stop.clone()));
-        self.listeners.push(listener);
+    fn open(
+        &mut self,
+        public: TcpListener,
+        https: Option<Listener>,
+        operators: Option<TcpListener>,
+    ) {
+        let house = |most| {
+            let clock = self.services.clock.clone();
+            House::new(most, clock, self.stop_listening.clone())
+        };
         if let Some(operators) = operators {
-            let router = router::admin(&self.services, Metrics::install());
-            let listener = tokio::spawn(serve(operators, router, ADMIN_CONNECTIONS, stop.clone()));
-            self.listeners.push(listener);
+            let answer = router::admin(&self.services, Metrics::install());
+            let serving = serve(plain(operators), house(ADMIN_CONNECTIONS), answer);
+            self.listeners.push(tokio::spawn(serving));
+        }
+        let answer = Public::new(&self.services);
+        let house = house(self.config.limits.http_connections);
+        for listener in https.into_iter().chain([plain(public)]) {
+            let serving = serve(listener, house.clone(), answer.clone());
+            self.listeners.push(tokio::spawn(serving));
         }
     }
 
@@ -297,13 +317,13 @@ impl App {
         if let Some(origin) = self.config.http.public_origin() {
             return origin.to_owned();
         }
-        // Browsers open the camera on localhost and over TLS only, so that the name matters.
-        let host = match self.http.ip() {
-            ip if ip.is_unspecified() => "localhost".to_owned(),
-            IpAddr::V6(ip) => format!("[{ip}]"),
-            IpAddr::V4(ip) => ip.to_string(),
-        };
-        format!("http://{host}:{}", self.http.port())
+        at("http", self.http)
+    }
+
+    /// Where browsers find it over TLS, if they do. The certificate has the right name.
+    #[must_use]
+    pub fn https_url(&self) -> Option<String> {
+        self.https.map(|https| at("https", https))
     }
 
     /// What the operator should know after the start, line by line.
@@ -322,12 +342,17 @@ impl App {
             format!("Tallylight {} is running.", env!("CARGO_PKG_VERSION")),
             String::new(),
             format!("  Pages and API   {url}/"),
-            format!("  Publish (WHIP)  {url}/whip"),
-            format!(
-                "  Media           port {ports}, {protocols}, at {}",
-                ips.join(", ")
-            ),
         ];
+        if let Some(https) = self.https_url() {
+            lines.push(format!(
+                "  Over TLS        {https}/, by the name in the certificate"
+            ));
+        }
+        lines.push(format!("  Publish (WHIP)  {url}/whip"));
+        lines.push(format!(
+            "  Media           port {ports}, {protocols}, at {}",
+            ips.join(", ")
+        ));
         lines.extend(self.rtmp_lines());
         if let Some(admin) = self.admin {
             lines.push(format!("  Metrics         http://{admin}/metrics"));
@@ -414,6 +439,40 @@ pub async fn listen(
         })
 }
 
+/// A port in the clear.
+fn plain(tcp: TcpListener) -> Listener {
+    Listener {
+        tcp,
+        certificate: None,
+    }
+}
+
+/// Opens the port of HTTPS, where one is wanted.
+async fn open_https(config: &Config, clock: &Clock) -> Result<Option<Listener>, StartError> {
+    let Some(address) = config.http.tls_address() else {
+        return Ok(None);
+    };
+    let key = "http.tls_listen";
+    let certificate = open_certificate(config, key, tls::HTTP, clock).await?;
+    Ok(Some(Listener {
+        tcp: listen("the HTTPS port", address, key).await?,
+        certificate: Some(certificate),
+    }))
+}
+
+async fn open_certificate(
+    config: &Config,
+    key: &'static str,
+    protocols: Protocols,
+    clock: &Clock,
+) -> Result<Certificate, StartError> {
+    let certificate = Certificate::open(&config.tls, protocols, clock.instant())
+        .await
+        .map_err(|source| StartError::Certificate { key, source })?;
+    warn_of_expiry(&certificate, clock.now());
+    Ok(certificate)
+}
+
 /// Opens the ports for publishers by RTMP.
 async fn open_rtmp(config: &Config, clock: &Clock) -> Result<RtmpListeners, StartError> {
     let wish = &config.rtmp;
@@ -431,9 +490,9 @@ async fn open_rtmp(config: &Config, clock: &Clock) -> Result<RtmpListeners, Star
     };
     let tls = match wish.tls_address() {
         Some(address) => {
-            let certificate = Certificate::open(&config.tls, clock.instant()).await?;
-            warn_of_expiry(&certificate, clock.now());
-            let listener = listen("the RTMPS port", address, "rtmp.tls_listen").await?;
+            let key = "rtmp.tls_listen";
+            let certificate = open_certificate(config, key, tls::RTMP, clock).await?;
+            let listener = listen("the RTMPS port", address, key).await?;
             Some((listener, certificate))
         }
         None => None,
@@ -447,10 +506,10 @@ fn rtmp_is_off(address: SocketAddr) -> String {
     format!("RTMP is off: port {port} is taken; set rtmp.listen")
 }
 
-/// An old certificate is better than none for encoders that do not look at it.
+/// An old certificate is better than none for clients that do not look at it.
 fn warn_of_expiry(certificate: &Certificate, now: Timestamp) {
     if let Some(expires) = certificate.expires().filter(|expires| *expires <= now) {
-        tracing::warn!("The certificate expired at {expires}; encoders will refuse it: renew it");
+        tracing::warn!("The certificate expired at {expires}; clients will refuse it: renew it");
     }
 }
 
@@ -461,6 +520,17 @@ fn media_hint(error: &sfu::StartError) -> &'static str {
         }
         _ => "",
     }
+}
+
+/// The address of a listener as browsers on this machine write it. They open the camera on localhost
+/// and over TLS only, so that the name matters.
+fn at(scheme: &str, address: SocketAddr) -> String {
+    let host = match address.ip() {
+        ip if ip.is_unspecified() => "localhost".to_owned(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+        IpAddr::V4(ip) => ip.to_string(),
+    };
+    format!("{scheme}://{host}:{}", address.port())
 }
 
 fn address(listener: &TcpListener, asked: SocketAddr) -> SocketAddr {

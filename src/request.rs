@@ -5,15 +5,34 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Path, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::header::{COOKIE, HOST, ORIGIN};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName};
+use axum::http::{HeaderMap, HeaderName, Uri};
 use axum::middleware::Next;
 use axum::response::Response;
 
 use crate::config::{Http, Network};
 use crate::error::ApiError;
+
+/// The connection that a request came by. In the extensions of every request.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival {
+    /// The other end.
+    pub peer: SocketAddr,
+    /// Whether we ended its TLS ourselves.
+    pub over_tls: bool,
+}
+
+impl Default for Arrival {
+    /// This machine itself, in the clear.
+    fn default() -> Self {
+        Self {
+            peer: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            over_tls: false,
+        }
+    }
+}
 
 /// Who sent a request and how it reached us. In the extensions of every request.
 #[derive(Debug, Clone)]
@@ -89,40 +108,63 @@ impl Front {
     /// Who sent a request.
     #[must_use]
     pub fn identify(&self, request: &Request) -> Client {
-        let peer = request
-            .extensions()
-            .get::<ConnectInfo<SocketAddr>>()
-            .map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.0.ip());
-        self.client(peer.to_canonical(), request.headers())
+        let arrival = request.extensions().get().copied().unwrap_or_default();
+        self.client(arrival, request.uri(), request.headers())
     }
 
     fn trusts(&self, address: IpAddr) -> bool {
         self.proxies.iter().any(|proxy| proxy.contains(address))
     }
 
-    fn client(&self, peer: IpAddr, headers: &HeaderMap) -> Client {
-        let trusted = self.trusts(peer);
-        let forwarded = |name| trusted.then(|| text(headers, name)).flatten();
-        let scheme = match forwarded(&X_FORWARDED_PROTO) {
-            Some(scheme) if scheme.eq_ignore_ascii_case("https") => "https",
-            _ => "http",
-        };
-        let host = forwarded(&X_FORWARDED_HOST).or_else(|| text(headers, &HOST));
-        let origin = format!("{scheme}://{}", host.unwrap_or("localhost").to_lowercase());
+    fn client(&self, arrival: Arrival, uri: &Uri, headers: &HeaderMap) -> Client {
+        let peer = arrival.peer.ip().to_canonical();
+        let way = self.way(arrival, uri, headers);
+        let host = way.host.unwrap_or("localhost").to_lowercase();
         Client {
-            address: if trusted {
+            address: if way.trusted {
                 self.forwarded_address(headers).unwrap_or(peer)
             } else {
                 peer
             },
             public_origin: self.public_origin.clone(),
-            origin: match &self.public_origin {
-                // TLS ended in front of us by a proxy that does not say so.
-                Some(public) if host.is_some_and(|host| public.ends_with(&format!("//{host}"))) => {
-                    public.to_string()
-                }
-                _ => origin,
+            origin: match way.public_origin {
+                Some(public) => public.to_owned(),
+                None if way.over_tls => format!("https://{host}"),
+                None => format!("http://{host}"),
             },
+        }
+    }
+
+    /// Whether a sender reached us over TLS, as [`Client::is_secure`] has it, without the rest.
+    #[must_use]
+    pub fn is_secure(&self, arrival: Arrival, uri: &Uri, headers: &HeaderMap) -> bool {
+        let way = self.way(arrival, uri, headers);
+        match way.public_origin {
+            Some(public) => public.starts_with("https://"),
+            None => way.over_tls,
+        }
+    }
+
+    fn way<'a>(&'a self, arrival: Arrival, uri: &'a Uri, headers: &'a HeaderMap) -> Way<'a> {
+        let trusted = self.trusts(arrival.peer.ip().to_canonical());
+        let forwarded = |name| trusted.then(|| text(headers, name)).flatten();
+        let over_tls = forwarded(&X_FORWARDED_PROTO).map_or(arrival.over_tls, |scheme| {
+            scheme.eq_ignore_ascii_case("https")
+        });
+        // RFC 9113 §8.3.1: HTTP/2 has the host in `:authority` instead.
+        let host = forwarded(&X_FORWARDED_HOST).or_else(|| text(headers, &HOST));
+        let host = host.or_else(|| Some(uri.authority()?.as_str()));
+        // TLS ended in front of us by a proxy that does not say so.
+        let public = self.public_origin.as_deref().filter(|_| !arrival.over_tls);
+        let is_public = |public: &&str| {
+            let scheme = host.and_then(|host| public.strip_suffix(host));
+            scheme.is_some_and(|scheme| scheme.ends_with("//"))
+        };
+        Way {
+            trusted,
+            over_tls,
+            host,
+            public_origin: public.filter(is_public),
         }
     }
 
@@ -141,6 +183,16 @@ impl Front {
             .map_while(|value| forwarded_entry(value.trim()))
             .find(|address| !self.trusts(*address))
     }
+}
+
+/// What way a request took to us.
+struct Way<'a> {
+    /// Whether it came through a proxy of ours.
+    trusted: bool,
+    over_tls: bool,
+    host: Option<&'a str>,
+    /// The configured public origin, where it has this host.
+    public_origin: Option<&'a str>,
 }
 
 /// Middleware: refuses unsafe requests that no page of ours made, so that no other site can act
@@ -252,7 +304,34 @@ mod tests {
     }
 
     fn client(http: &Http, peer: &str, pairs: &[(&'static str, &str)]) -> Client {
-        Front::new(http).client(peer.parse().unwrap(), &headers(pairs))
+        let arrival = Arrival {
+            peer: SocketAddr::new(peer.parse().unwrap(), 40_000),
+            over_tls: false,
+        };
+        Front::new(http).client(arrival, &Uri::default(), &headers(pairs))
+    }
+
+    #[test]
+    fn what_came_over_our_own_tls_is_secure_whatever_it_says() {
+        let http = Http {
+            public_url: "http://live.example".to_owned(),
+            ..Http::default()
+        };
+        let over_tls = |peer: &str, url: &'static str, pairs: &[(&'static str, &str)]| {
+            let arrival = Arrival {
+                peer: SocketAddr::new(peer.parse().unwrap(), 40_000),
+                over_tls: true,
+            };
+            Front::new(&http).client(arrival, &Uri::from_static(url), &headers(pairs))
+        };
+        let by_host = over_tls("192.0.2.9", "/", &[("host", "live.example")]);
+        assert_eq!(by_host.origin, "https://live.example");
+        let by_authority = over_tls("192.0.2.9", "https://Live.example:8443/@ada", &[]);
+        assert_eq!(by_authority.origin, "https://live.example:8443");
+        let lying = [("host", "live.example"), ("x-forwarded-proto", "http")];
+        assert!(over_tls("192.0.2.9", "/", &lying).is_secure());
+        let proxy = over_tls("127.0.0.1", "/", &lying);
+        assert!(!proxy.is_secure(), "a proxy of ours knows better");
     }
 
     #[test]

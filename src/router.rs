@@ -27,11 +27,12 @@ use crate::clock::Clock;
 use crate::db::Db;
 use crate::error::Problem;
 use crate::recordings::Recordings;
-use crate::request::{self, Front};
+use crate::request::{self, Arrival, Front};
+use crate::serve::{Answers, Asked};
 use crate::sign_in;
 use crate::spa;
-use crate::streams::Streams;
-use crate::telemetry::{HTTP_SECONDS, Metrics, show_numbers};
+use crate::streams::{MediaRequest, Streams};
+use crate::telemetry::{HTTP_SECONDS, Metrics, RouteCounter, count_request, show_numbers};
 
 /// What the routes stand on.
 #[derive(Debug, Clone)]
@@ -72,28 +73,64 @@ const SFU_GAUGES: [&str; 3] = ["publishers", "viewers", "streams"];
 ))]
 struct Api;
 
-/// Everything on the public listener.
-pub fn public(services: &Services) -> Router {
-    let (routes, description) = described(services);
-    let cards = Cards::new(
-        services.channels.clone(),
-        services.streams.clone(),
-        services.recordings.clone(),
-    );
-    let pages = Router::new().fallback(spa::page_or_file).with_state(cards);
-    Router::new()
-        .merge(routes)
-        .route("/api/openapi.json", get(|| async { Json(description) }))
-        .merge(health(services))
-        .fallback_service(pages)
-        .layer(from_fn_with_state(
-            Arc::new(Door {
-                front: services.front.clone(),
-                clock: services.clock.clone(),
-                content_policy: services.content_policy.clone(),
-            }),
-            pass,
-        ))
+/// Everything on the public listener. Cheap to clone, all clones are one.
+#[derive(Debug, Clone)]
+pub struct Public(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    door: Arc<Door>,
+    streams: Streams,
+    rest: Router,
+}
+
+impl Public {
+    /// Puts the routes together.
+    #[must_use]
+    pub fn new(services: &Services) -> Self {
+        let (routes, description) = described(services);
+        let cards = Cards::new(
+            services.channels.clone(),
+            services.streams.clone(),
+            services.recordings.clone(),
+        );
+        let pages = Router::new().fallback(spa::page_or_file).with_state(cards);
+        let door = Arc::new(Door::new(services));
+        let rest = Router::new()
+            .merge(routes)
+            .route("/api/openapi.json", get(|| async { Json(description) }))
+            .merge(health(services))
+            .fallback_service(pages)
+            .layer(from_fn_with_state(Arc::clone(&door), pass));
+        let streams = services.streams.clone();
+        Self(Arc::new(Inner {
+            door,
+            streams,
+            rest,
+        }))
+    }
+}
+
+impl Answers for Public {
+    /// Media of live streams is answered ahead of the routes, whose price is several times that of
+    /// the answer.
+    async fn answer(self, asked: Asked, arrival: Arrival) -> Response {
+        let Inner {
+            door,
+            streams,
+            rest,
+        } = &*self.0;
+        let (head, body) = asked.into_parts();
+        let Some(media) = MediaRequest::read(&head) else {
+            let asked = Asked::from_parts(head, body);
+            return rest.clone().answer(asked, arrival).await;
+        };
+        drop(body);
+        let route = Route::Media(door.counter(&media));
+        let is_secure = door.front.is_secure(arrival, &head.uri, &head.headers);
+        let security = spa::Security::of(is_secure, &head.uri);
+        door.pass(route, security, streams.media(&media)).await
+    }
 }
 
 /// Everything on the operators' listener.
@@ -178,50 +215,102 @@ async fn keep_private(request: Request, next: Next) -> Response {
     response
 }
 
-/// What [`pass`] needs to know.
+/// What every request passes.
 #[derive(Debug)]
 struct Door {
     front: Front,
     clock: Clock,
     content_policy: HeaderValue,
+    playlists: RouteCounter,
+    media_files: RouteCounter,
 }
 
-/// Middleware: what every request passes. It learns who sent it, is bound in time, may panic without
-/// harm, is counted, and its answer carries the headers that keep pages safe.
+/// By what a request is counted: its route, never its full path, which may name sessions.
+enum Route<'a> {
+    Named {
+        method: Method,
+        route: String,
+    },
+    /// Several a second and viewer.
+    Media(&'a RouteCounter),
+}
+
+impl Door {
+    fn new(services: &Services) -> Self {
+        let [playlists, media_files] = MediaRequest::ROUTES.map(RouteCounter::new);
+        Self {
+            front: services.front.clone(),
+            clock: services.clock.clone(),
+            content_policy: services.content_policy.clone(),
+            playlists,
+            media_files,
+        }
+    }
+
+    fn counter(&self, media: &MediaRequest<'_>) -> &RouteCounter {
+        match media.is_playlist() {
+            true => &self.playlists,
+            false => &self.media_files,
+        }
+    }
+
+    /// An answer is bound in time, may panic without harm, is counted, and carries the headers that
+    /// keep pages safe.
+    async fn pass(
+        &self,
+        route: Route<'_>,
+        security: spa::Security,
+        answer: impl Future<Output = Response>,
+    ) -> Response {
+        let began = self.clock.instant();
+        let span = route.span();
+        let mut response = in_time(answer).instrument(span.clone()).await;
+        let took = self.clock.instant().saturating_duration_since(began);
+        let status = response.status().as_u16();
+        span.in_scope(|| tracing::debug!(status, "Answered {status}"));
+        route.count(status);
+        HTTP_SECONDS.record(took);
+        security.apply(&self.content_policy, response.headers_mut());
+        response
+    }
+}
+
+impl Route<'_> {
+    fn span(&self) -> tracing::Span {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        match self {
+            Self::Named { method, route } => {
+                tracing::info_span!("request", request.id = id, %method, route)
+            }
+            Self::Media(counter) => {
+                let route = counter.route();
+                tracing::debug_span!("request", request.id = id, method = "GET", route)
+            }
+        }
+    }
+
+    fn count(self, status: u16) {
+        match self {
+            Self::Named { method, route } => count_request(name_of(&method), route, status),
+            Self::Media(counter) => counter.count(status),
+        }
+    }
+}
+
+/// Middleware of all routes: learns who sent the request, and lets it [`Door::pass`].
 ///
 /// One for all of that: axum boxes each layer, and for each request clones each with all beneath it.
-/// Five of them cost an HLS request more than its answer.
 async fn pass(State(door): State<Arc<Door>>, mut request: Request, next: Next) -> Response {
     let client = door.front.identify(&request);
-    let security = spa::Security::of(&client, request.uri());
+    let security = spa::Security::of(client.is_secure(), request.uri());
     request.extensions_mut().insert(client);
-    let mut response = observed(&door.clock, request, next).await;
-    security.apply(&door.content_policy, response.headers_mut());
-    response
-}
-
-/// Counts and times requests by route, never by their full path, which may name sessions.
-async fn observed(clock: &Clock, request: Request, next: Next) -> Response {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
-    let id = NEXT.fetch_add(1, Ordering::Relaxed);
-    let method = request.method().clone();
     let matched = request.extensions().get::<MatchedPath>();
-    let route = matched.map_or("page", MatchedPath::as_str).to_owned();
-    let began = clock.instant();
-    let span = tracing::info_span!("request", request.id = id, %method, route);
-    let response = answered(request, next).instrument(span.clone()).await;
-    let took = clock.instant().saturating_duration_since(began);
-    let status = response.status().as_u16();
-    span.in_scope(|| tracing::debug!(status, "Answered {status}"));
-    metrics::counter!(
-        "tallylight_http_requests_total",
-        "method" => name_of(&method),
-        "route" => route,
-        "status" => status.to_string(),
-    )
-    .increment(1);
-    HTTP_SECONDS.record(took);
-    response
+    let route = Route::Named {
+        method: request.method().clone(),
+        route: matched.map_or("page", MatchedPath::as_str).to_owned(),
+    };
+    door.pass(route, security, next.run(request)).await
 }
 
 /// Anybody can invent methods, which must not become labels without number.
@@ -238,15 +327,15 @@ fn name_of(method: &Method) -> &'static str {
     }
 }
 
-/// The answer, in time and whatever happens.
-async fn answered(request: Request, next: Next) -> Response {
-    let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
-    match timeout(ANSWER_WITHIN, answer).await {
+/// The answer, in time and whatever happens. No `async fn`, which would hold the answer twice.
+fn in_time(answer: impl Future<Output = Response>) -> impl Future<Output = Response> {
+    let answer = AssertUnwindSafe(answer).catch_unwind();
+    timeout(ANSWER_WITHIN, answer).map(|answered| match answered {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => {
             let words = "something failed on the server; its log has the reason";
             Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", words).into_response()
         }
         Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
-    }
+    })
 }

@@ -185,10 +185,10 @@ pub struct Security {
 impl Security {
     /// What a request calls for.
     #[must_use]
-    pub fn of(client: &Client, asked: &Uri) -> Self {
+    pub fn of(over_tls: bool, asked: &Uri) -> Self {
         Self {
             on_studio: asked.path().trim_end_matches('/') == "/studio",
-            over_tls: client.is_secure(),
+            over_tls,
         }
     }
 

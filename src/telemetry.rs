@@ -5,9 +5,11 @@
 
 use std::fmt::Write as _;
 use std::io::IsTerminal as _;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use metrics::{Counter, SharedString};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde::Serialize;
 use serde_json::Value;
@@ -55,6 +57,58 @@ impl Metrics {
         self.handle.as_ref().map_or_else(String::new, |handle| {
             handle.render() + &HTTP_SECONDS.in_text()
         })
+    }
+}
+
+/// Counts a request that was answered.
+pub fn count_request(method: &'static str, route: String, status: u16) {
+    request_counter(method, route.into(), status).increment(1);
+}
+
+fn request_counter(method: &'static str, route: SharedString, status: u16) -> Counter {
+    metrics::counter!(
+        "tallylight_http_requests_total",
+        "method" => method,
+        "route" => route,
+        "status" => status.to_string(),
+    )
+}
+
+/// Counts the GETs of one route like [`count_request`], without making labels for each of them.
+#[derive(Debug)]
+pub struct RouteCounter {
+    route: &'static str,
+    /// By the statuses of [`FREQUENT`].
+    frequent: [OnceLock<Counter>; FREQUENT.len()],
+}
+
+/// Statuses that media is answered with.
+const FREQUENT: [u16; 6] = [200, 206, 304, 400, 404, 503];
+
+impl RouteCounter {
+    /// Of that route. Counts go to the recorder that is there at the first of them.
+    #[must_use]
+    pub const fn new(route: &'static str) -> Self {
+        Self {
+            route,
+            frequent: [const { OnceLock::new() }; FREQUENT.len()],
+        }
+    }
+
+    /// Its route.
+    #[must_use]
+    pub fn route(&self) -> &'static str {
+        self.route
+    }
+
+    /// Counts one.
+    pub fn count(&self, status: u16) {
+        let make = || request_counter("GET", self.route.into(), status);
+        let at = FREQUENT.iter().position(|frequent| *frequent == status);
+        match at.and_then(|at| self.frequent.get(at)) {
+            Some(counter) => counter.get_or_init(make).increment(1),
+            None => make().increment(1),
+        }
     }
 }
 

@@ -21,6 +21,7 @@ use crate::config;
 #[derive(Debug)]
 pub struct Certificate {
     files: config::Tls,
+    protocols: Protocols,
     current: Arc<ServerConfig>,
     expires: Option<Timestamp>,
     stamps: Stamps,
@@ -28,6 +29,16 @@ pub struct Certificate {
     /// What was wrong with the files when they were last read, so that it is said once.
     complaint: Option<String>,
 }
+
+/// What is spoken within TLS, as it is negotiated (RFC 7301), the best first. None: nothing is.
+pub type Protocols = &'static [&'static [u8]];
+
+/// Protocols of HTTPS (RFC 9113 §3.2).
+pub const HTTP: Protocols = &[HTTP_2, b"http/1.1"];
+/// Name of HTTP/2.
+pub const HTTP_2: &[u8] = b"h2";
+/// Encoders that publish by RTMPS negotiate nothing.
+pub const RTMP: Protocols = &[];
 
 /// Why there is no usable certificate. The text is one line and names the key.
 #[derive(Debug, thiserror::Error)]
@@ -102,11 +113,16 @@ impl Certificate {
     ///
     /// # Errors
     /// When they cannot be read or used; the text says what to do.
-    pub async fn open(files: &config::Tls, now: Instant) -> Result<Self, CertificateError> {
+    pub async fn open(
+        files: &config::Tls,
+        protocols: Protocols,
+        now: Instant,
+    ) -> Result<Self, CertificateError> {
         let stamps = stamps(files).await;
-        let (current, expires) = read(files).await?;
+        let (current, expires) = read(files, protocols).await?;
         Ok(Self {
             files: files.clone(),
+            protocols,
             current,
             expires,
             stamps,
@@ -135,7 +151,7 @@ impl Certificate {
         if stamps == self.stamps {
             return;
         }
-        match read(&self.files).await {
+        match read(&self.files, self.protocols).await {
             Ok((current, expires)) => {
                 (self.current, self.expires) = (current, expires);
                 self.stamps = stamps;
@@ -167,7 +183,7 @@ async fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
     Some((metadata.modified().ok()?, metadata.len()))
 }
 
-async fn read(files: &config::Tls) -> Result<Pair, CertificateError> {
+async fn read(files: &config::Tls, protocols: Protocols) -> Result<Pair, CertificateError> {
     let (certificate, private_key) = (&files.certificate, &files.private_key);
     let text = read_file("tls.certificate", certificate).await?;
     let not_pem = |key, path: &Path, wanted| CertificateError::NotPem {
@@ -182,7 +198,7 @@ async fn read(files: &config::Tls) -> Result<Pair, CertificateError> {
     let key = PrivateKeyDer::from_pem_slice(&text)
         .map_err(|_| not_pem("tls.private_key", private_key, "private key"))?;
     let expires = chain.first().and_then(|first| not_after(first));
-    let config = server_config(chain, key).map_err(|source| match source {
+    let mut config = server_config(chain, key).map_err(|source| match source {
         Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => CertificateError::Mismatch {
             certificate: certificate.clone(),
             key: private_key.clone(),
@@ -192,6 +208,7 @@ async fn read(files: &config::Tls) -> Result<Pair, CertificateError> {
             source,
         },
     })?;
+    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
     Ok((Arc::new(config), expires))
 }
 
@@ -301,7 +318,7 @@ mod tests {
     }
 
     async fn open(files: &config::Tls) -> Result<Certificate, CertificateError> {
-        Certificate::open(files, crate::clock::Clock::system().instant()).await
+        Certificate::open(files, HTTP, crate::clock::Clock::system().instant()).await
     }
 
     fn is_same(a: &TlsAcceptor, b: &TlsAcceptor) -> bool {
@@ -378,6 +395,11 @@ mod tests {
         now += LOOK_EVERY;
         let second = certificate.acceptor(now).await;
         assert!(!is_same(&first, &second), "the new pair is used");
+        assert_eq!(
+            second.config().alpn_protocols,
+            HTTP,
+            "for the same protocols"
+        );
         assert!(
             certificate
                 .expires()

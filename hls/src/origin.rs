@@ -234,8 +234,8 @@ impl Origin {
         }
         let disk = self.0.disk.as_ref().ok_or(ReadError::NotFound)?;
         let path = disk.path(rendition, Name::Segment(msn));
-        let read = self.0.old.read(path, segment.size_bytes);
-        match read.await {
+        // Boxed, so that the many who ask for parts have no room for it.
+        match Box::pin(self.0.old.read(path, segment.size_bytes)).await {
             Ok(bytes) => Ok(Body(vec![bytes])),
             Err(error) => {
                 tracing::warn!(%error, "A segment of the window cannot be read: {error}");

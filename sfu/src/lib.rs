@@ -58,6 +58,7 @@ pub use ids::{ParseIdError, SessionId, StreamId};
 pub use ingest::{Ingest, IngestTracks, IngestVideo, Picture};
 pub use made::MadeLayer;
 pub use sdp::ice_ufrag;
+pub use socket::{RECEIVE_BUFFER, SEND_BUFFER};
 pub use stats::{
     AudioStats, Lately, LayerStats, PublisherStats, SessionStats, StreamStats, Totals,
 };

@@ -28,9 +28,10 @@ pub(crate) struct MediaSocket {
     buffers: Vec<Vec<u8>>,
 }
 
-/// Asked for; the kernel gives as much as `net.core.rmem_max` and `wmem_max` allow.
-const RECEIVE_BUFFER: usize = 8 * 1024 * 1024;
-const SEND_BUFFER: usize = 4 * 1024 * 1024;
+/// Bytes asked for to receive; the kernel gives as much as `net.core.rmem_max` allows.
+pub const RECEIVE_BUFFER: usize = 8 * 1024 * 1024;
+/// Bytes asked for to send; the kernel gives as much as `net.core.wmem_max` allows.
+pub const SEND_BUFFER: usize = 4 * 1024 * 1024;
 const TCP_BACKLOG: i32 = 128;
 /// A receive buffer holds what GRO may merge.
 const GRO_BYTES: usize = 65_535;

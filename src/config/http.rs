@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, Network, invalid};
+use super::{ConfigError, Network, Tls, check_address, invalid};
 
 /// Pages, API and signalling.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -12,6 +12,8 @@ use super::{ConfigError, Network, invalid};
 pub struct Http {
     /// Address of the public listener; port 0 picks a free one.
     pub listen: SocketAddr,
+    /// Address of the same over TLS, such as `0.0.0.0:443`; empty or `off`: nowhere.
+    pub tls_listen: String,
     /// Whether the operators' listener with `/metrics` is there.
     pub admin: bool,
     /// Address of the operators' listener; keep it off the public network.
@@ -26,6 +28,7 @@ impl Default for Http {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8080)),
+            tls_listen: String::new(),
             admin: true,
             admin_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9090)),
             public_url: String::new(),
@@ -45,7 +48,28 @@ impl Http {
         (!url.is_empty()).then_some(url)
     }
 
-    pub(super) fn check(&self) -> Result<(), ConfigError> {
+    /// Where to listen for TLS, if at all.
+    #[must_use]
+    pub fn tls_address(&self) -> Option<SocketAddr> {
+        self.tls_listen.trim().parse().ok()
+    }
+
+    pub(super) fn check(&self, tls: &Tls) -> Result<(), ConfigError> {
+        check_address("http.tls_listen", &self.tls_listen, "0.0.0.0:443")?;
+        match self.tls_address() {
+            Some(_) if !tls.is_set() => return Err(Tls::missing_for("http.tls_listen")),
+            Some(address) if address == self.listen && address.port() != 0 => {
+                return Err(invalid(
+                    "http.tls_listen",
+                    "HTTPS needs a port of its own: http.listen has the same",
+                ));
+            }
+            _ => {}
+        }
+        self.check_public_url()
+    }
+
+    fn check_public_url(&self) -> Result<(), ConfigError> {
         let Some(origin) = self.public_origin() else {
             return Ok(());
         };
@@ -59,5 +83,39 @@ impl Http {
                 "it must be a scheme and a host without a path, such as https://live.example",
             )),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn https_is_off_until_it_has_a_port_and_a_certificate() {
+        let tls = Tls {
+            certificate: "chain.pem".into(),
+            private_key: "key.pem".into(),
+        };
+        let http = |tls_listen: &str| Http {
+            tls_listen: tls_listen.to_owned(),
+            ..Http::default()
+        };
+        assert_eq!(Http::default().tls_address(), None);
+        for off in ["", "off", " "] {
+            assert!(http(off).check(&Tls::default()).is_ok());
+            assert_eq!(http(off).tls_address(), None);
+        }
+        let port = http("0.0.0.0:443").tls_address().map(|a| a.port());
+        assert_eq!(port, Some(443));
+        assert!(http("0.0.0.0:443").check(&tls).is_ok());
+        let words = |http: Http, tls: &Tls| http.check(tls).unwrap_err().to_string();
+        let missing = words(http("0.0.0.0:443"), &Tls::default());
+        for key in ["http.tls_listen", "tls.certificate", "tls.private_key"] {
+            assert!(missing.contains(key), "{missing}");
+        }
+        let same = words(http("0.0.0.0:8080"), &tls);
+        assert!(same.contains("port of its own"), "{same}");
+        let no_port = words(http("443"), &tls);
+        assert!(no_port.contains("http.tls_listen"), "{no_port}");
     }
 }

@@ -18,6 +18,7 @@ mod storage;
 mod streams;
 mod tls;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -98,9 +99,10 @@ impl Config {
     /// # Errors
     /// Names the key and says what would be right.
     pub fn check(&self) -> Result<(), ConfigError> {
-        self.http.check()?;
         self.tls.check()?;
+        self.http.check(&self.tls)?;
         self.rtmp.check(&self.tls)?;
+        self.check_ports()?;
         self.database.check()?;
         self.streams.check()?;
         self.hls.check()?;
@@ -108,6 +110,17 @@ impl Config {
         self.storage.check()?;
         self.limits.check()?;
         self.ice.check()
+    }
+
+    /// HTTPS and RTMPS both look like TLS, so that one port for the two is an easy mistake.
+    fn check_ports(&self) -> Result<(), ConfigError> {
+        match (self.http.tls_address(), self.rtmp.tls_address()) {
+            (Some(https), Some(rtmps)) if https == rtmps && https.port() != 0 => Err(invalid(
+                "http.tls_listen",
+                "HTTPS needs a port of its own: rtmp.tls_listen has the same",
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// A copy whose passwords and credentials are replaced by `(hidden)`.
@@ -123,6 +136,21 @@ impl Config {
 
 /// Stands where a secret would be printed.
 pub(crate) const HIDDEN: &str = "(hidden)";
+
+/// What stands for no address, beside nothing.
+const OFF: &str = "off";
+
+/// Refuses what is neither an address with a port nor nothing.
+fn check_address(key: &str, text: &str, example: &str) -> Result<(), ConfigError> {
+    let text = text.trim();
+    match matches!(text, "" | OFF) || text.parse::<SocketAddr>().is_ok() {
+        true => Ok(()),
+        false => Err(invalid(
+            key,
+            format!("it must be an address and a port, such as \"{example}\", or \"off\""),
+        )),
+    }
+}
 
 /// Says that a well-formed value cannot work.
 pub(crate) fn invalid(key: &str, problem: impl Into<String>) -> ConfigError {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, Tls, invalid};
+use super::{ConfigError, Tls, check_address, invalid};
 
 /// Publishers that speak RTMP.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -46,11 +46,7 @@ impl Rtmp {
         check_address("rtmp.listen", &self.listen, "0.0.0.0:1935")?;
         check_address("rtmp.tls_listen", &self.tls_listen, "0.0.0.0:1936")?;
         match self.tls_address() {
-            Some(_) if !tls.is_set() => Err(invalid(
-                "rtmp.tls_listen",
-                "it needs a certificate: set tls.certificate and tls.private_key to the paths of \
-                 PEM files, or leave rtmp.tls_listen empty",
-            )),
+            Some(_) if !tls.is_set() => Err(Tls::missing_for("rtmp.tls_listen")),
             Some(address) if Some(address) == self.address() && address.port() != 0 => {
                 Err(invalid(
                     "rtmp.tls_listen",
@@ -61,20 +57,6 @@ impl Rtmp {
         }
     }
 }
-
-fn check_address(key: &str, text: &str, example: &str) -> Result<(), ConfigError> {
-    let text = text.trim();
-    match matches!(text, "" | OFF) || text.parse::<SocketAddr>().is_ok() {
-        true => Ok(()),
-        false => Err(invalid(
-            key,
-            format!("it must be an address and a port, such as \"{example}\", or \"off\""),
-        )),
-    }
-}
-
-/// What stands for no address, beside nothing.
-const OFF: &str = "off";
 
 #[cfg(test)]
 mod tests {

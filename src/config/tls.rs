@@ -23,6 +23,15 @@ impl Tls {
         !self.certificate.as_os_str().is_empty()
     }
 
+    /// What is wrong with a port over TLS while there is no certificate.
+    pub(super) fn missing_for(key: &str) -> ConfigError {
+        let problem = format!(
+            "it needs a certificate: set tls.certificate and tls.private_key to the paths of PEM \
+             files, or leave {key} empty"
+        );
+        invalid(key, problem)
+    }
+
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         match (self.is_set(), self.private_key.as_os_str().is_empty()) {
             (true, true) => Err(invalid(

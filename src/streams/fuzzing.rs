@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::LazyLock;
 
 use axum::body::Body;
-use axum::extract::{ConnectInfo, Request};
+use axum::extract::Request;
 use axum::http::header::{AUTHORIZATION, IF_MATCH, ORIGIN};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use futures_util::FutureExt as _;
@@ -19,7 +19,7 @@ use super::signalling::{
     is_preflight, read_text, video_index,
 };
 use crate::config::Http;
-use crate::request::{Client, Front, cookie};
+use crate::request::{Arrival, Client, Front, cookie};
 
 /// The tag of the session that [`http_headers`] speaks of, so that a corpus can name it.
 pub const TAG: &str = "fuzz";
@@ -143,7 +143,13 @@ fn client(headers: &HeaderMap, peer: IpAddr) -> Client {
     });
     let mut request = Request::new(Body::empty());
     *request.headers_mut() = headers.clone();
-    let from = SocketAddr::new(peer, 40_000);
-    request.extensions_mut().insert(ConnectInfo(from));
-    FRONT.identify(&request)
+    let arrival = Arrival {
+        peer: SocketAddr::new(peer, 40_000),
+        over_tls: false,
+    };
+    request.extensions_mut().insert(arrival);
+    let client = FRONT.identify(&request);
+    let is_secure = FRONT.is_secure(arrival, request.uri(), headers);
+    assert_eq!(is_secure, client.is_secure(), "the short way differs");
+    client
 }

@@ -28,6 +28,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::response::Response;
 use jiff::Timestamp;
 use sfu::{OfferError, SessionId, Sfu, StreamId, StreamStats};
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -36,6 +37,7 @@ use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::accounts::Accounts;
+use crate::answer;
 use crate::channels::{Channel, ChannelEvent, ChannelId, Channels, StreamKeyId};
 use crate::clock::Clock;
 use crate::config::{Config, IceServer, Limits};
@@ -45,8 +47,9 @@ use crate::rate::Rate;
 use lifecycle::{Command, Lifecycle};
 use playback::Playback;
 
-pub use rtmp::RtmpListeners;
+pub use playback::MediaRequest;
 use rtmp::RtmpPorts;
+pub use rtmp::{MOST_CONNECTIONS as MOST_RTMP_CONNECTIONS, RtmpListeners};
 
 /// What happened to a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -399,6 +402,11 @@ impl Streams {
     /// The routes of HLS, which pages of other sites may use, too.
     pub fn playback(&self) -> OpenApiRouter {
         playback::routes(self.playback.clone())
+    }
+
+    /// Answers a player of live HLS, as [`Streams::playback`] would.
+    pub async fn media(&self, asked: &MediaRequest<'_>) -> Response {
+        answer::opened(self.playback.media(asked).await)
     }
 
     /// Events of all streams from now on. A subscriber that lags loses the oldest.

@@ -13,9 +13,12 @@
 
 #[path = "../../hls/tests/clip/mod.rs"]
 mod clip;
+#[path = "../secure/mod.rs"]
+mod secure;
 mod support;
 
 mod api;
+mod https;
 mod pages;
 mod start;
 mod storage;

@@ -135,16 +135,24 @@ fn rtmp_is_on_and_can_be_turned_off() {
 }
 
 #[test]
-fn rtmps_without_a_certificate_is_one_line_that_says_what_to_set() {
+fn https_and_rtmps_without_a_certificate_are_one_line_that_says_what_to_set() {
+    for key in ["http.tls_listen", "rtmp.tls_listen"] {
+        what_is_missing_is_said(key);
+    }
+}
+
+fn what_is_missing_is_said(key: &str) {
     let data = tempfile::tempdir().unwrap();
+    let variable = format!("TALLYLIGHT_{}", key.replace('.', "_").to_uppercase());
     let run = |variables: &[(&str, &str)]| {
         let mut command = program(data.path());
-        command.env("TALLYLIGHT_RTMP_TLS_LISTEN", "127.0.0.1:0");
+        command.env(&variable, "127.0.0.1:0");
         command.envs(variables.iter().copied());
         let output = command.output().unwrap();
         assert!(!output.status.success());
         let error = text(&output.stderr);
         assert_eq!(error.lines().count(), 1, "{error}");
+        assert!(error.contains(key), "{error}");
         error
     };
     let error = run(&[]);
@@ -158,6 +166,24 @@ fn rtmps_without_a_certificate_is_one_line_that_says_what_to_set() {
     ]);
     assert!(error.contains("cannot read tls.certificate"), "{error}");
     assert!(error.contains("/nowhere/chain.pem"), "{error}");
+}
+
+#[test]
+fn it_says_where_it_is_over_tls() {
+    let data = tempfile::tempdir().unwrap();
+    let tls = crate::secure::issue(data.path());
+    let mut command = program(data.path());
+    command.env("TALLYLIGHT_HTTP_TLS_LISTEN", "127.0.0.1:0");
+    command.env("TALLYLIGHT_TLS_CERTIFICATE", &tls.certificate);
+    command.env("TALLYLIGHT_TLS_PRIVATE_KEY", &tls.private_key);
+    let (mut child, said) = start_as(&mut command);
+    assert!(said.contains("Pages and API   http://127.0.0.1:"), "{said}");
+    assert!(
+        said.contains("Over TLS        https://127.0.0.1:"),
+        "{said}"
+    );
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
 
 #[test]

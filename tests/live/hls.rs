@@ -209,6 +209,36 @@ async fn caches_and_pages_of_others_are_told_what_they_may_do() {
 }
 
 #[tokio::test]
+async fn answers_ahead_of_the_routes_are_those_of_the_routes() {
+    let server = Server::start().await;
+    let publisher = server.on_air(&three_layers()).await;
+    until_ready(&server).await;
+    let uri = renditions(&server).await.remove(0);
+    publisher.session.delete().await.unwrap();
+    let ended = follow(&server, &uri, u64::MAX / 2).await;
+    let segment = ended.segments.last().unwrap().uri.clone();
+    let folder = uri.rsplit_once('/').unwrap().0;
+    for path in [
+        uri.clone(),
+        format!("{uri}?_HLS_msn=0&_HLS_skip=YES"),
+        format!("{uri}?_HLS_msn=x"),
+        format!("{folder}/{segment}"),
+        format!("{folder}/999999.m4s"),
+    ] {
+        let mut answers = Vec::new();
+        // What is escaped goes by the routes.
+        for handle in ["ada", "%61da"] {
+            let response = get(&server, &format!("/hls/{handle}/{path}")).await;
+            let (status, mut headers) = (response.status(), response.headers().clone());
+            headers.remove("date");
+            assert!(headers.contains_key("content-security-policy"), "{path}");
+            answers.push((status, headers, response.bytes().await.unwrap()));
+        }
+        assert_eq!(answers[0], answers[1], "{path}");
+    }
+}
+
+#[tokio::test]
 async fn hostile_names_and_queries_are_refused() {
     let server = Server::start().await;
     server.on_air(&three_layers()).await;

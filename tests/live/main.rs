@@ -10,6 +10,8 @@
 
 #[path = "../../hls/tests/checker/mod.rs"]
 mod checker;
+#[path = "../secure/mod.rs"]
+mod secure;
 mod support;
 
 mod b_frames;
@@ -19,6 +21,7 @@ mod encoders;
 mod ffmpeg_9;
 mod foreign_peers;
 mod hls;
+mod https;
 mod joining;
 mod killed;
 mod publishers;

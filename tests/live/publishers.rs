@@ -1,7 +1,6 @@
 //! Publishers by RTMP that are not ours and not alike: ffmpeg and GStreamer, over TLS or not, with
 //! each shape of stream that encoders make.
 
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -9,13 +8,14 @@ use loadtest::rtmp::{Address, Clip, Progress, Publisher};
 use loadtest::signalling::Endpoint;
 use loadtest::{ViewerSpec, Watching, clock};
 use str0m::net::Protocol;
-use tallylight::config::{Config, Tls};
+use tallylight::config::Config;
 use tallylight::streams::ChannelState;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::encoder::Encoder;
 use crate::hls::{follow, renditions, told_by_ffprobe, until_channel_ready, until_ready};
+use crate::secure;
 use crate::support::{Server, until, until_more};
 
 /// One of the publishers that are tried at once.
@@ -122,26 +122,12 @@ fn gstreamer(to_sink: &str, location: &str, rest: &str) -> Command {
     command
 }
 
-/// A certificate for nobody in particular: that of a server in a house.
-fn issue(folder: &Path) -> Tls {
-    let key = rcgen::KeyPair::generate().unwrap();
-    let wish = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-    let files = Tls {
-        certificate: folder.join("chain.pem"),
-        private_key: folder.join("key.pem"),
-    };
-    let made = wish.self_signed(&key).unwrap();
-    std::fs::write(&files.certificate, made.pem()).unwrap();
-    std::fs::write(&files.private_key, key.serialize_pem()).unwrap();
-    files
-}
-
 async fn server() -> Server {
     let certificate = tempfile::tempdir().unwrap();
     Server::with(|config: &mut Config| {
         config.rtmp.listen = "127.0.0.1:0".to_owned();
         config.rtmp.tls_listen = "127.0.0.1:0".to_owned();
-        config.tls = issue(certificate.path());
+        config.tls = secure::issue(certificate.path());
     })
     .await
 }

@@ -18,8 +18,8 @@ export class Site {
     this.#cookie = cookie;
   }
 
-  static async setUp(settings = ''): Promise<Site> {
-    const server = await Server.start(settings);
+  static async setUp(settings = '', environment: Record<string, string> = {}): Promise<Site> {
+    const server = await Server.start(settings, environment);
     const token = new URL(server.setupLink).hash.slice(1);
     const response = await fetch(`${server.url}/api/setup`, {
       method: 'POST',

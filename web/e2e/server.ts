@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { env } from 'node:process';
 
 const BINARY = process.env.TALLYLIGHT_BIN ?? resolve(import.meta.dirname, '../../target/debug/tallylight');
 const START_LIMIT_MS = 30_000;
@@ -38,7 +39,7 @@ export class Server {
     this.url = new URL(setupLink).origin;
   }
 
-  static async start(settings = ''): Promise<Server> {
+  static async start(settings = '', environment: Record<string, string> = {}): Promise<Server> {
     if (!existsSync(BINARY)) throw new Error(`There is no server at ${BINARY}: run \`cargo build\` first.`);
     const folder = await mkdtemp(join(tmpdir(), 'tallylight-e2e-'));
     const config = join(folder, 'tallylight.toml');
@@ -46,6 +47,7 @@ export class Server {
     const process = spawn(BINARY, ['serve', '--config', config, '--data', join(folder, 'data')], {
       stdio: ['ignore', 'pipe', 'pipe'],
       cwd: folder,
+      env: { ...env, ...environment },
     });
     const output: string[] = [];
     const link = await setupLink(process, output);

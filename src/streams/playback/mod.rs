@@ -6,6 +6,7 @@
 
 mod feed;
 mod ladder;
+mod media;
 mod packaging;
 mod readers;
 mod restarts;
@@ -35,6 +36,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Hls};
 use crate::secret::Secret;
 
+pub use media::MediaRequest;
 use packaging::Packaging;
 use readers::Readers;
 pub(super) use routes::routes;

@@ -1,6 +1,5 @@
 //! `/hls`: playlists, segments and pictures of live streams, for any page and any cache.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,17 +10,18 @@ use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use hls::{Body, PlaylistRequest, ReadError};
+use hls::{Body, ReadError};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::media::{FILE_ROUTE, MediaFile, MediaRequest, PLAYLIST_ROUTE};
 use super::{OnAir, Playback};
 use crate::answer::{self, Caching, Content};
 use crate::error::Problem;
 
 /// Why there is nothing to play.
 #[derive(Debug, thiserror::Error)]
-enum HlsError {
+pub(super) enum HlsError {
     #[error("nothing is on air at this address")]
     NotLive,
     #[error("{0}")]
@@ -67,7 +67,7 @@ impl IntoResponse for HlsError {
     }
 }
 
-const PLAYLIST: &str = "application/vnd.apple.mpegurl";
+pub(super) const PLAYLIST: &str = "application/vnd.apple.mpegurl";
 const JPEG: &str = "image/jpeg";
 
 /// The routes of live HLS.
@@ -77,11 +77,8 @@ pub(in super::super) fn routes(playback: Playback) -> OpenApiRouter {
         .routes(routes!(thumbnail))
         .route("/hls/{handle}/storyboard.json", get(storyboard))
         .route("/hls/{handle}/{token}/thumbs/{name}", get(picture))
-        .route(
-            "/hls/{handle}/{token}/{rendition}/index.m3u8",
-            get(playlist),
-        )
-        .route("/hls/{handle}/{token}/{rendition}/{name}", get(file))
+        .route(PLAYLIST_ROUTE, get(playlist))
+        .route(FILE_ROUTE, get(file))
         .layer(answer::OpenToAll)
         .with_state(playback)
 }
@@ -119,53 +116,32 @@ async fn playlist(
     State(playback): State<Playback>,
     Path((handle, token, rendition)): Path<(String, String, String)>,
     asked: Request,
-) -> Result<Response, HlsError> {
-    let (asked, _) = asked.into_parts();
-    let on_air = by_token(&playback, &handle, &token)?;
-    let request = directives(asked.uri.query().unwrap_or_default())?;
-    // The sound is read beside a picture, and would count twice.
-    let counts = rendition.starts_with('v');
-    let _waiting = match request.msn {
-        Some(_) if counts => Some(on_air.readers.wait()),
-        None if counts => {
-            on_air.readers.poll();
-            None
-        }
-        _ => None,
+) -> Response {
+    let (head, _) = asked.into_parts();
+    let wanted = MediaRequest {
+        handle: &handle,
+        token: &token,
+        rendition: &rendition,
+        file: MediaFile::Playlist,
+        head: &head,
     };
-    let rendered = on_air.origin.playlist(&rendition, request).await?;
-    let target = playback.0.settings.target_duration().as_secs();
-    let content = Content {
-        kind: PLAYLIST,
-        tag: rendered.etag(),
-        // What a blocking request names is there once and for all; the rest is soon old.
-        caching: Caching::Seconds(match request.msn {
-            Some(_) => u32::try_from(target * 6).unwrap_or(u32::MAX),
-            None => 1,
-        }),
-    };
-    Ok(content.rendered(&rendered, &asked.headers))
+    playback.media(&wanted).await
 }
 
 async fn file(
     State(playback): State<Playback>,
     Path((handle, token, rendition, name)): Path<(String, String, String, String)>,
     asked: Request,
-) -> Result<Response, HlsError> {
-    let (asked, _) = asked.into_parts();
-    let on_air = by_token(&playback, &handle, &token)?;
-    let body = on_air.origin.file(&rendition, &name).await?;
-    let content = Content {
-        kind: if rendition.starts_with('v') {
-            "video/mp4"
-        } else {
-            "audio/mp4"
-        },
-        // It was found by these names, so that they are plain.
-        tag: &format!("{rendition}-{name}"),
-        caching: Caching::Immutable,
+) -> Response {
+    let (head, _) = asked.into_parts();
+    let wanted = MediaRequest {
+        handle: &handle,
+        token: &token,
+        rendition: &rendition,
+        file: MediaFile::Named(&name),
+        head: &head,
     };
-    Ok(content.bytes(body, &asked.headers))
+    playback.media(&wanted).await
 }
 
 /// A small picture of what is on air, of the last ten seconds.
@@ -221,69 +197,4 @@ fn picture_of(tag: &str, jpeg: Bytes, caching: Caching, request: &HeaderMap) -> 
         caching,
     };
     content.bytes(Body(vec![jpeg]), request)
-}
-
-/// Reads the delivery directives (draft-pantos-hls-rfc8216bis §6.2.5). Other parameters are not
-/// ours and mean nothing.
-fn directives(query: &str) -> Result<PlaylistRequest, HlsError> {
-    let mut given = HashMap::new();
-    for pair in query.split('&').filter(|pair| pair.starts_with("_HLS_")) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        if given.insert(name, value).is_some() {
-            return Err(HlsError::Query("a delivery directive is there twice"));
-        }
-    }
-    let msn = number(&given, "_HLS_msn")?;
-    let part = number(&given, "_HLS_part")?;
-    let skip = match given.get("_HLS_skip") {
-        None => false,
-        Some(&("YES" | "v2")) => true,
-        Some(_) => return Err(HlsError::Query("_HLS_skip is YES or v2")),
-    };
-    Ok(PlaylistRequest { msn, part, skip })
-}
-
-fn number<T: std::str::FromStr>(
-    given: &HashMap<&str, &str>,
-    name: &str,
-) -> Result<Option<T>, HlsError> {
-    let Some(text) = given.get(name) else {
-        return Ok(None);
-    };
-    let is_decimal = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let read = text.parse().ok().filter(|_| is_decimal);
-    let wrong = HlsError::Query("_HLS_msn and _HLS_part are decimal numbers");
-    read.map(Some).ok_or(wrong)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn delivery_directives_are_read_and_hostile_ones_refused() {
-        let read = directives("_HLS_msn=12&_HLS_part=3&_HLS_skip=YES&x=%00").unwrap();
-        assert_eq!(
-            read,
-            PlaylistRequest {
-                msn: Some(12),
-                part: Some(3),
-                skip: true
-            }
-        );
-        assert_eq!(directives("").unwrap(), PlaylistRequest::default());
-        for hostile in [
-            "_HLS_msn=",
-            "_HLS_msn",
-            "_HLS_msn=-1",
-            "_HLS_msn=+1",
-            "_HLS_msn=1e3",
-            "_HLS_msn=99999999999999999999",
-            "_HLS_msn=1&_HLS_msn=2",
-            "_HLS_part=%31",
-            "_HLS_skip=no",
-        ] {
-            assert!(directives(hostile).is_err(), "{hostile}");
-        }
-    }
 }

@@ -70,6 +70,9 @@ pub(super) struct Tools {
     pub(super) program: PathBuf,
 }
 
+/// Connections by RTMP at once, over TLS or not, at most.
+pub const MOST_CONNECTIONS: usize = places::MOST;
+
 /// Everybody who publishes by RTMP, over TLS or not. Owns the places.
 struct Connections {
     tools: Tools,

@@ -34,6 +34,8 @@ const MOST_UNVERIFIED: usize = 128;
 const MOST_OF_ADDRESS: usize = 16;
 /// Connections with one; the SFU has a bound of its own for the sessions that they become.
 const MOST_PUBLISHING: usize = 1_024;
+/// Connections in all.
+pub(super) const MOST: usize = MOST_UNVERIFIED + MOST_PUBLISHING;
 /// Of one channel: a publisher and those that mean to take over from it.
 const MOST_OF_CHANNEL: usize = 8;
 

@@ -78,11 +78,16 @@ impl Anonymous {
 
     /// Before a server of which only the address is known.
     pub(crate) fn at(base: &str) -> Self {
-        let base = base.to_owned();
         let http = Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .unwrap();
+        Self::with(http, base)
+    }
+
+    /// Before a server that takes a client of its own.
+    pub(crate) fn with(http: Client, base: &str) -> Self {
+        let base = base.to_owned();
         Self {
             http,
             origin: Some(base.clone()),
