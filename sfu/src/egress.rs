@@ -92,7 +92,7 @@ impl TransmitQueue {
         let end = self.bytes.len();
         let size = end - start;
         match self.runs.last_mut() {
-            Some(run) if run.path == path && run.has_room_for(size) => {
+            Some(run) if run.path == path && run.end == start && run.has_room_for(size) => {
                 run.end = end;
                 run.is_closed = size < run.segment;
             }

@@ -112,21 +112,37 @@ impl Shard {
     fn forward(&mut self, now: Instant, slice: &Slice, stream: &mut Stream) {
         let media = &stream.media;
         let mut forwarded = 0;
+        let mut changed = Vec::new();
         for key in &stream.viewers {
-            let is_ready = |s: &Session| matches!(&s.kind, Kind::Viewer(v) if v.is_started);
-            if !self.sessions.get(*key).is_some_and(is_ready) {
+            let Some(Session {
+                link,
+                kind: Kind::Viewer(viewer),
+            }) = self.sessions.get_mut(*key)
+            else {
+                continue;
+            };
+            if !viewer.is_started {
                 continue;
             }
-            self.with_session(now, *key, |session, outbox| {
-                if let Kind::Viewer(viewer) = &mut session.kind {
-                    let before = viewer.packets;
-                    let queue = &mut outbox.transmits;
-                    let leaving = &mut Leaving { now, queue };
-                    viewer.forward(&session.link, &slice.packets, media, leaving);
-                    forwarded += viewer.packets - before;
-                    outbox.send_if_much();
-                }
-            });
+            let before = viewer.packets;
+            let queue = &mut self.outbox.transmits;
+            let forward = || {
+                viewer.forward(link, &slice.packets, media, &mut Leaving { now, queue });
+            };
+            let has_panicked = catch_unwind(AssertUnwindSafe(forward)).is_err();
+            forwarded += viewer.packets - before;
+            // Of most nothing has changed that others look at: there is no more to touch of them.
+            if has_panicked || viewer.deadline(now).is_some() {
+                changed.push((*key, has_panicked));
+            }
+            self.outbox.send_if_much();
+        }
+        for (key, has_panicked) in changed {
+            if has_panicked {
+                self.end_panicked(now, key);
+            } else {
+                self.settle(now, key);
+            }
         }
         let sessions = &self.sessions;
         stream.viewers.retain(|key| sessions.contains(*key));

@@ -348,12 +348,19 @@ impl Shard {
         let outbox = &mut self.outbox;
         // Bytes of strangers are parsed in here: a panic costs its session, not the server.
         if catch_unwind(AssertUnwindSafe(|| f(session, outbox))).is_err() {
-            count(&self.registry.counters.panics);
-            session.link.closing = Some(CloseReason::Failed("internal error".to_owned()));
-            self.remove(key, false, now);
+            self.end_panicked(now, key);
             return;
         }
         self.settle(now, key);
+    }
+
+    /// Ends a session whose code panicked, without running more of it.
+    fn end_panicked(&mut self, now: Instant, key: usize) {
+        count(&self.registry.counters.panics);
+        if let Some(session) = self.sessions.get_mut(key) {
+            session.link.closing = Some(CloseReason::Failed("internal error".to_owned()));
+        }
+        self.remove(key, false, now);
     }
 
     /// After a session changed: its end, its start, its packets, its timer.
