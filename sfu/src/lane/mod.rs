@@ -502,7 +502,8 @@ impl Lane {
         let tracks = || self.audio.iter().chain(&self.video);
         let reports: Vec<_> = tracks().filter_map(|track| track.report(now)).collect();
         let ours = reports.first()?.ssrc;
-        let question = self.reference.take();
+        // Nothing follows a goodbye (RFC 3550 §6.6).
+        let question = self.reference.take().filter(|_| !is_last);
         let name = &self.name;
         queue.write(path, |out| {
             let start = out.len();
