@@ -10,6 +10,7 @@
 //! not leave: it only tells which way its ICE agent chose.
 
 mod estimate;
+pub(crate) mod fuzzing;
 mod header;
 mod keys;
 mod ring;
@@ -106,6 +107,8 @@ struct SentPicture {
     timestamp: u32,
     repair_type: u8,
     picture: Option<Picture>,
+    /// When it was sent again.
+    again: Option<Instant>,
 }
 
 /// Numbers of a VP8 picture, in place of those that came (RFC 7741 §4.2).
@@ -144,6 +147,9 @@ const FEWEST_KEPT: usize = 256;
 const MOST_KEPT: usize = 4_096;
 /// Share of sent bytes that may be retransmissions.
 const REPAIR_SHARE: f64 = 0.3;
+/// What was sent again is on its way for half a round trip, which is between these: to be asked for it
+/// meanwhile, or many times in one report, is no reason to send it once more.
+const REPAIR_PAUSE: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
 /// Players hold sound and picture together once they have two reports of each.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 /// Bytes of padding in one packet, the count included (RFC 3550 §5.1).
@@ -288,6 +294,7 @@ impl Lane {
                 timestamp: outbound.timestamp,
                 repair_type,
                 picture: outbound.picture,
+                again: None,
             };
             self.sent
                 .put(outbound.index, sent, |old| now < old.at + REPAIR_AGE);
@@ -376,9 +383,14 @@ impl Lane {
             return;
         };
         let index = track.index_of(number);
-        let (Some(sent), Some(repair)) = (self.sent.get(index), &mut track.repair) else {
+        let (Some(sent), Some(repair)) = (self.sent.get_mut(index), &mut track.repair) else {
             return;
         };
+        let (least, most) = REPAIR_PAUSE;
+        let pause = (self.rtt.unwrap_or_default() / 2).clamp(least, most);
+        if sent.again.is_some_and(|at| now < at + pause) {
+            return;
+        }
         let again = self.repair_bytes.per_second(now);
         let is_too_much = again > REPAIR_SHARE * (again + self.media_bytes.per_second(now));
         if is_too_much || now > sent.at + REPAIR_AGE {
@@ -412,6 +424,7 @@ impl Lane {
             repair.seal(ciphers, out, (start, header))
         });
         if let Some(bytes) = written {
+            sent.again = Some(now);
             self.repair_bytes.add(now, bytes as u64);
             if has_number {
                 self.note_transport(now, bytes);
@@ -494,7 +507,8 @@ impl Lane {
         let tracks = || self.audio.iter().chain(&self.video);
         let reports: Vec<_> = tracks().filter_map(|track| track.report(now)).collect();
         let ours = reports.first()?.ssrc;
-        let question = self.reference.take();
+        // Nothing follows a goodbye (RFC 3550 §6.6).
+        let question = self.reference.take().filter(|_| !is_last);
         let name = &self.name;
         queue.write(path, |out| {
             let start = out.len();

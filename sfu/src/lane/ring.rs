@@ -17,13 +17,6 @@ impl<T> Ring<T> {
         }
     }
 
-    pub(super) fn get(&self, number: u64) -> Option<&T> {
-        let place = self.places.get(self.place(number))?.as_ref();
-        place
-            .filter(|(is, _)| *is == number)
-            .map(|(_, value)| value)
-    }
-
     pub(super) fn get_mut(&mut self, number: u64) -> Option<&mut T> {
         let place = self.place(number);
         let place = self.places.get_mut(place)?.as_mut();
@@ -81,13 +74,15 @@ mod tests {
         for number in 0..8 {
             ring.put(number, number * 10, |_| false);
         }
-        assert_eq!((ring.get(3), ring.get(7)), (None, Some(&70)));
+        assert_eq!(ring.get_mut(3), None);
+        assert_eq!(ring.get_mut(7), Some(&mut 70));
         assert_eq!(ring.places.len(), 4);
         for number in 8..40 {
             ring.put(number, number * 10, |_| true);
         }
         assert_eq!(ring.places.len(), 16);
-        assert_eq!((ring.get(23), ring.get(24)), (None, Some(&240)));
+        assert_eq!(ring.get_mut(23), None);
+        assert_eq!(ring.get_mut(24), Some(&mut 240));
         assert_eq!(ring.get_mut(39), Some(&mut 390));
     }
 }

@@ -56,6 +56,7 @@ fn split_packet(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 fn read_packet<'a>(packet: &'a [u8], each: &mut impl FnMut(Report<'a>)) -> Option<()> {
+    let packet = without_padding(packet)?;
     let (first, kind) = (*packet.first()?, *packet.get(1)?);
     let count = first & 0x1f;
     let sender = u32_at(packet, 4)?;
@@ -80,6 +81,15 @@ fn read_packet<'a>(packet: &'a [u8], each: &mut impl FnMut(Report<'a>)) -> Optio
         _ => {}
     }
     Some(())
+}
+
+/// Padding is not to be taken for numbers that are missing (RFC 3550 §6.4.1).
+fn without_padding(packet: &[u8]) -> Option<&[u8]> {
+    if packet.first()? & 0x20 == 0 {
+        return Some(packet);
+    }
+    let padding = usize::from(*packet.last()?);
+    packet.get(..packet.len().checked_sub(padding)?)
 }
 
 fn read_blocks<'a>(blocks: &[u8], count: u8, each: &mut impl FnMut(Report<'a>)) {
@@ -233,6 +243,24 @@ mod tests {
         assert_eq!(
             missing(&[0xff, 0xff, 0, 1]).collect::<Vec<_>>(),
             [65_535, 0]
+        );
+    }
+
+    #[test]
+    fn padding_asks_for_nothing() {
+        let nack = [0xa1, 205, 0, 4, 0, 0, 0, 1, 0, 0, 0, 9, 0, 100, 0, 0];
+        let mut found = Vec::new();
+        for padding in [[0, 0, 0, 4], [0, 0, 0, 21], [0, 0, 0, 255]] {
+            let packet = [&nack[..], &padding].concat();
+            read(&packet, |report| match report {
+                Report::Missing { entries, .. } => found.extend(missing(entries)),
+                other => panic!("{other:?}"),
+            });
+        }
+        assert_eq!(
+            found,
+            [100],
+            "more padding than there is packet is no packet"
         );
     }
 

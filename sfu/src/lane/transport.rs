@@ -12,6 +12,9 @@ pub(super) struct TransportLog {
     start: Instant,
     next: u64,
     sent: Ring<Sent>,
+    /// Packets that reports may still speak of: a few bytes can speak of thousands, and reading them
+    /// all is work.
+    credit: usize,
     /// The newest reference time that came, in units of its own, without wrap-around.
     reference: Option<i64>,
     received: RateMeter,
@@ -56,6 +59,8 @@ const REFERENCE_US: i64 = 64_000;
 const REFERENCE_BITS: u32 = 24;
 /// Packets that one report may speak of; more is nonsense.
 const MOST_REPORTED: usize = 4_096;
+/// How often reports may speak of a packet. A viewer does once, and again of one that came late.
+const MENTIONS: usize = 4;
 
 impl TransportLog {
     pub(super) fn new(now: Instant) -> Self {
@@ -63,6 +68,7 @@ impl TransportLog {
             start: now,
             next: 1,
             sent: Ring::new(FEWEST, MOST),
+            credit: 0,
             reference: None,
             received: RateMeter::new(now),
             lost: RateMeter::new(now),
@@ -80,6 +86,7 @@ impl TransportLog {
         };
         let number = self.next;
         self.next += 1;
+        self.credit = (self.credit + MENTIONS).min(MENTIONS * MOST_REPORTED);
         let is_of_use = |old: &Sent| old.fate == Fate::Unknown && old.at_us + OF_USE_US > at_us;
         self.sent.put(number, sent, is_of_use);
         short(number)
@@ -100,12 +107,16 @@ impl TransportLog {
         let Some(report) = Feedback::parse(report) else {
             return;
         };
+        let Some(credit) = self.credit.checked_sub(report.count) else {
+            return;
+        };
+        self.credit = credit;
         let reference = self.unwrap_reference(report.reference);
-        let mut time_us = reference * REFERENCE_US;
+        let mut time_us = reference.saturating_mul(REFERENCE_US);
         let base = self.extend(report.base);
         for (number, delta) in (base..).zip(report.deltas()) {
             if let Some(ticks) = delta {
-                time_us += i64::from(ticks) * TICK_US;
+                time_us = time_us.saturating_add(i64::from(ticks) * TICK_US);
             }
             let Some(sent) = self.sent.get_mut(number) else {
                 continue;
@@ -359,6 +370,72 @@ mod tests {
         for _ in 0..2 {
             log.apply(now, &[0, 2, 0, 1, 0, 0, 0, 1, 0x20, 1, 0], &mut arrivals);
         }
+        assert_eq!(arrivals.len(), 2);
+    }
+
+    #[test]
+    fn viewer_that_repeats_itself_is_not_listened_to_for_ever() {
+        let now = base();
+        let mut log = log(now, 100);
+        // 24 bytes on the wire that speak of 100 packets, of which none came.
+        let report = [0, 1, 0, 100, 0, 0, 0, 0, 0, 100];
+        let mut arrivals = Vec::new();
+        for _ in 0..MENTIONS {
+            assert!(log.credit >= 100);
+            log.apply(now, &report, &mut arrivals);
+        }
+        assert_eq!(log.credit, 0);
+        // The first packet came after all, but this viewer has said enough.
+        let late = [0, 1, 0, 1, 0, 0, 0, 1, 0x20, 1, 0];
+        log.apply(now, &late, &mut arrivals);
+        assert_eq!(arrivals, []);
+        // One that is sent is one to speak of.
+        log.note(now, 100, 0);
+        log.apply(now, &late, &mut arrivals);
+        assert_eq!(arrivals.len(), 1);
+    }
+
+    #[test]
+    fn numbers_go_round_and_none_is_taken_for_one_of_the_round_before() {
+        let now = base();
+        let mut log = log(now, 65_530);
+        let mut arrivals = Vec::new();
+        for number in 65_531..65_541u64 {
+            assert_eq!(log.note(now, 100, 0), short(number));
+        }
+        // From 65,531 on, ten packets.
+        let report = [0xff, 0xfb, 0, 10, 0, 0, 2, 0, 0x20, 10];
+        log.apply(now, &[&report[..], &[4; 10]].concat(), &mut arrivals);
+        assert_eq!(arrivals.len(), 10);
+        // Number 1 is 65,537 now, which was told of, and 5 is 65,541, which is not sent yet: that of the
+        // first round is long forgotten.
+        for base in [1, 5] {
+            log.apply(now, &[0, base, 0, 1, 0, 0, 2, 0, 0x20, 1, 4], &mut arrivals);
+        }
+        assert_eq!(arrivals.len(), 10);
+    }
+
+    #[test]
+    fn report_older_than_the_log_says_nothing() {
+        let now = base();
+        let mut log = log(now, 30_000);
+        let mut arrivals = Vec::new();
+        let report = [0, 1, 0, 4, 0, 0, 2, 0, 0x20, 4, 4, 4, 4, 4];
+        log.apply(now, &report, &mut arrivals);
+        assert_eq!((arrivals.len(), log.loss(now)), (0, None));
+    }
+
+    #[test]
+    fn reference_that_runs_away_is_no_overflow() {
+        let now = base();
+        let mut log = log(now, 100);
+        log.reference = Some(i64::MAX / REFERENCE_US);
+        let mut arrivals = Vec::new();
+        let far =
+            u32::try_from(((i64::MAX / REFERENCE_US) + 9_999) & 0x00ff_ffff).expect("24 bits");
+        let [_, a, b, c] = far.to_be_bytes();
+        let report = [0, 1, 0, 2, a, b, c, 0, 0x40, 2, 0x7f, 0xff, 0x7f, 0xff];
+        log.apply(now, &report, &mut arrivals);
         assert_eq!(arrivals.len(), 2);
     }
 

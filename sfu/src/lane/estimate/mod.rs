@@ -51,6 +51,8 @@ const MOST_RATE: f64 = 200_000_000.0;
 const BACK_OFF: f64 = 0.85;
 /// Delays need time to tell of what was done about them.
 const DECREASE_INTERVAL: Duration = Duration::from_millis(200);
+/// Rises of delay within this are of one cause.
+const EPISODE: Duration = Duration::from_millis(500);
 /// In a second, far from the ceiling.
 const GROWTH: f64 = 1.08;
 /// Near it: one packet more in each time in which an answer comes.
@@ -111,7 +113,10 @@ impl Estimator {
             return;
         }
         for arrival in arrivals {
-            self.trend.add(arrival);
+            // The queue that a probe makes says nothing of what the media do.
+            if arrival.probe == 0 {
+                self.trend.add(arrival);
+            }
             self.came.add(arrival.arrived_us, arrival.bytes);
             if let Some(probe) = &mut self.probe {
                 probe.take(arrival);
@@ -125,10 +130,10 @@ impl Estimator {
         self.has_feedback = true;
         self.updated_us = now_us;
         let came = self.came.rate();
-        match self.trend.usage() {
-            Usage::Over => self.decrease(now_us, came),
-            Usage::Under => {}
-            Usage::Normal => self.increase(since, came, rtt),
+        if self.trend.take_rise() {
+            self.decrease(now_us, came);
+        } else if self.trend.usage() == Usage::Normal {
+            self.increase(since, came, rtt);
         }
         self.yield_to_loss(came, loss);
         self.end_probe(now_us);
@@ -142,6 +147,17 @@ impl Estimator {
         if is_soon {
             return;
         }
+        // Who sends little gets little through, but what came at the quickest was as quick as the link:
+        // a key frame that makes a queue for a moment must not take the estimate down to the rate of
+        // the media. Where delays go on rising, that was a mistake.
+        let goes_on = self
+            .decreased_us
+            .is_some_and(|at| now_us < at + micros(EPISODE));
+        let came = if goes_on {
+            came
+        } else {
+            came.max(self.came.peak())
+        };
         self.decreased_us = Some(now_us);
         self.rate = self.rate.min(came * BACK_OFF);
         let (mean, spread) = self.ceiling.unwrap_or((came, 0.2));
@@ -222,8 +238,8 @@ impl Estimator {
             return;
         };
         self.probe = None;
-        let has_risen = match outcome {
-            Outcome::Carried(rate) => {
+        let is_worth_more = match outcome {
+            Outcome::Carried { rate, is_full } => {
                 #[expect(clippy::cast_precision_loss, reason = "rates are far below 2^52")]
                 let rate = rate as f64;
                 let has_risen = rate > self.rate;
@@ -231,11 +247,11 @@ impl Estimator {
                     self.rate = rate;
                     self.ceiling = None;
                 }
-                has_risen
+                has_risen && !is_full
             }
             Outcome::Failed => false,
         };
-        self.pause = if has_risen {
+        self.pause = if is_worth_more {
             Duration::ZERO
         } else {
             (self.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE)
@@ -296,6 +312,14 @@ impl Came {
         let (bits, us) = ((bytes * 8) as f64, (buckets * BUCKET_US) as f64);
         bits * 1e6 / us
     }
+
+    /// Bit/s of the bucket in which the most came.
+    fn peak(&self) -> f64 {
+        let most = self.buckets.iter().max().copied().unwrap_or(0);
+        #[expect(clippy::cast_precision_loss, reason = "rates are far below 2^52")]
+        let (bits, us) = ((most * 8) as f64, BUCKET_US as f64);
+        bits * 1e6 / us
+    }
 }
 
 fn slot(number: i64) -> usize {
@@ -310,3 +334,6 @@ fn seconds(us: u64) -> f64 {
 fn micros(span: Duration) -> u64 {
     u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

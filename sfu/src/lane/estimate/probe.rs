@@ -32,7 +32,11 @@ const LEAST_ARRIVED_PERCENT: u64 = 80;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// The link carried so many bit/s.
-    Carried(u64),
+    Carried {
+        rate: u64,
+        /// It would not have carried more.
+        is_full: bool,
+    },
     Failed,
 }
 
@@ -62,8 +66,10 @@ impl Probe {
             return 0;
         }
         // A little ahead, so that there is something to measure from the first wake on.
-        let planned = self.rate.saturating_mul(elapsed + micros(super::TICK)) / 8_000_000;
-        planned.saturating_sub(self.sent_bytes)
+        let planned = |span| self.rate.saturating_mul(span + micros(super::TICK)) / 8_000_000;
+        // What a late wake has missed is not sent all at once.
+        let due = planned(elapsed).saturating_sub(self.sent_bytes);
+        due.min(planned(micros(LENGTH)))
     }
 
     /// Counts a packet that leaves while the probe is sent.
@@ -118,11 +124,12 @@ impl Probe {
             Some((sent, came)) if came <= sent * 2 => {
                 // At its end, the link is left a little room.
                 let is_full = came * 10 < sent * 9;
-                Outcome::Carried(if is_full {
+                let rate = if is_full {
                     came * 95 / 100
                 } else {
                     sent.min(came)
-                })
+                };
+                Outcome::Carried { rate, is_full }
             }
             _ => Outcome::Failed,
         }

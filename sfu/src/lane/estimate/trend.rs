@@ -33,14 +33,16 @@ pub(super) struct Trend {
     over_times: u32,
     last_slope: f64,
     usage: Usage,
+    /// Whether a queue was found to grow since that was last asked.
+    has_risen: bool,
 }
 
-/// Packets that were sent together.
+/// Packets that were sent together. Their delay is that of the first: what comes behind it waits for
+/// it, too, and the more so the larger a frame is, though no queue stands on the way.
 #[derive(Debug, Clone, Copy)]
 struct Group {
-    first_sent_us: u64,
-    last_sent_us: u64,
-    last_arrived_us: i64,
+    sent_us: u64,
+    arrived_us: i64,
 }
 
 /// Packets sent within this are one group.
@@ -77,6 +79,7 @@ impl Trend {
             over_times: 0,
             last_slope: 0.0,
             usage: Usage::Normal,
+            has_risen: false,
         }
     }
 
@@ -84,21 +87,24 @@ impl Trend {
         self.usage
     }
 
+    /// Whether a queue was found to grow since the last call. One that grew and does so no more is no
+    /// reason to yield again, though it still stands.
+    pub(super) fn take_rise(&mut self) -> bool {
+        std::mem::take(&mut self.has_risen)
+    }
+
     /// Takes a packet that arrived, in the order of sending.
     pub(super) fn add(&mut self, arrival: &Arrival) {
-        let Some(group) = &mut self.group else {
+        let Some(group) = self.group else {
             self.group = Some(Group::of(arrival));
             return;
         };
-        if arrival.sent_us < group.first_sent_us {
+        if arrival.sent_us < group.sent_us {
             return;
         }
-        if arrival.sent_us - group.first_sent_us <= BURST_US {
-            group.last_sent_us = group.last_sent_us.max(arrival.sent_us);
-            group.last_arrived_us = group.last_arrived_us.max(arrival.arrived_us);
+        if arrival.sent_us - group.sent_us <= BURST_US {
             return;
         }
-        let group = *group;
         if let Some(before) = self.before {
             self.compare(before, group);
         }
@@ -107,8 +113,8 @@ impl Trend {
     }
 
     fn compare(&mut self, before: Group, group: Group) {
-        let sent = ms(i64::try_from(group.last_sent_us - before.last_sent_us).unwrap_or(0));
-        let arrived = ms(group.last_arrived_us - before.last_arrived_us);
+        let sent = ms(i64::try_from(group.sent_us - before.sent_us).unwrap_or(0));
+        let arrived = ms(group.arrived_us - before.arrived_us);
         if !(0.0..=PAUSE_MS).contains(&arrived) {
             self.points.clear();
             (self.delay, self.smoothed) = (0.0, 0.0);
@@ -117,7 +123,7 @@ impl Trend {
         self.seen = (self.seen + 1).min(FULL_WEIGHT);
         self.delay += arrived - sent;
         self.smoothed = SMOOTHING * self.smoothed + (1.0 - SMOOTHING) * self.delay;
-        let at = ms(group.last_arrived_us);
+        let at = ms(group.arrived_us);
         self.points.push_back((at, self.smoothed));
         if self.points.len() > WINDOW {
             self.points.pop_front();
@@ -138,6 +144,7 @@ impl Trend {
             if self.over_for > OVER_FOR && self.over_times > 1 && slope >= self.last_slope {
                 (self.over_for, self.over_times) = (0.0, 0);
                 self.usage = Usage::Over;
+                self.has_risen = true;
             }
         } else {
             (self.over_for, self.over_times) = (0.0, 0);
@@ -170,9 +177,8 @@ impl Trend {
 impl Group {
     fn of(arrival: &Arrival) -> Self {
         Self {
-            first_sent_us: arrival.sent_us,
-            last_sent_us: arrival.sent_us,
-            last_arrived_us: arrival.arrived_us,
+            sent_us: arrival.sent_us,
+            arrived_us: arrival.arrived_us,
         }
     }
 }
