@@ -20,6 +20,7 @@ mod ffmpeg_9;
 mod foreign_peers;
 mod hls;
 mod joining;
+mod joins;
 mod killed;
 mod publishers;
 mod recording;
