@@ -14,6 +14,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use futures_util::FutureExt as _;
 use sfu::Sfu;
+use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tracing::Instrument as _;
 use utoipa::OpenApi;
@@ -140,6 +141,8 @@ pub fn admin(services: &Services, metrics: Metrics) -> Router {
         let (sfu, streams, metrics) = (sfu.clone(), streams.clone(), metrics.clone());
         async move {
             show_numbers("tallylight_sfu", &sfu.totals(), &SFU_GAUGES);
+            let tasks = Handle::current().metrics().num_alive_tasks();
+            metrics::gauge!("tallylight_tasks").set(u32::try_from(tasks).unwrap_or(u32::MAX));
             let text = metrics.render() + &streams.figures().await;
             let plain = HeaderValue::from_static("text/plain; version=0.0.4");
             ([(CONTENT_TYPE, plain)], text)

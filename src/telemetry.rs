@@ -191,6 +191,11 @@ impl Durations {
 fn describe() {
     metrics::describe_counter!("tallylight_http_requests_total", "HTTP requests answered");
     metrics::describe_gauge!("tallylight_streams_live", "Channels live now");
+    metrics::describe_gauge!(
+        "tallylight_sessions",
+        "Sessions by WHIP and WHEP now, connected or not"
+    );
+    metrics::describe_gauge!("tallylight_tasks", "Tasks of the asynchronous runtime now");
     metrics::describe_gauge!("tallylight_viewers", "Viewers connected now by WebRTC");
     metrics::describe_gauge!("tallylight_hls_viewers", "About how many watch by HLS now");
     metrics::describe_counter!(

@@ -81,6 +81,7 @@ enum Order {
     Add(Box<Peer>, oneshot::Sender<PeerId>),
     /// Does something with one client, or all.
     Act(PeerId, Act),
+    Remove(PeerId, oneshot::Sender<()>),
     Reports(oneshot::Sender<Vec<ViewerReport>>),
     Tally(oneshot::Sender<Tally>),
     StartWindow(oneshot::Sender<()>),
@@ -90,7 +91,8 @@ enum Order {
 struct Thread {
     poll: Poll,
     orders: Receiver<Order>,
-    peers: Vec<Peer>,
+    /// None where a client was taken out.
+    peers: Vec<Option<Peer>>,
     /// When each client is looked at next; entries that came too early are put back.
     schedule: BinaryHeap<Reverse<(Instant, usize)>>,
     scheduled: Vec<Instant>,
@@ -152,6 +154,14 @@ impl Driver {
         });
         self.order(Order::Act(id, act))?;
         result.await.map_err(|_| DriverError::Gone)
+    }
+
+    /// Takes a client out without a word to the server, as one that lost its network.
+    ///
+    /// # Errors
+    /// When the thread is gone.
+    pub async fn remove(&self, id: PeerId) -> Result<(), DriverError> {
+        self.ask(|reply| Order::Remove(id, reply)).await
     }
 
     /// What a viewer saw.
@@ -257,7 +267,7 @@ impl Thread {
                 if event.token() != WAKE {
                     let now = clock::now();
                     let index = event.token().0;
-                    if let Some(peer) = self.peers.get_mut(index) {
+                    if let Some(Some(peer)) = self.peers.get_mut(index) {
                         peer.receive(now, &mut self.buffers);
                     }
                     self.reschedule(index);
@@ -277,7 +287,7 @@ impl Thread {
                 return;
             }
             self.schedule.pop();
-            let Some(peer) = self.peers.get_mut(index) else {
+            let Some(Some(peer)) = self.peers.get_mut(index) else {
                 continue;
             };
             if peer.deadline() <= now {
@@ -293,7 +303,7 @@ impl Thread {
 
     /// Looks at a client sooner, when it wants that.
     fn reschedule(&mut self, index: usize) {
-        if let (Some(peer), Some(scheduled)) =
+        if let (Some(Some(peer)), Some(scheduled)) =
             (self.peers.get(index), self.scheduled.get_mut(index))
             && peer.deadline() < *scheduled
         {
@@ -318,32 +328,40 @@ impl Thread {
         match order {
             Order::Add(peer, reply) => {
                 let index = self.peers.len();
-                self.peers.push(*peer);
+                self.peers.push(Some(*peer));
                 self.scheduled.push(clock::now());
                 self.schedule.push(Reverse((clock::now(), index)));
                 self.register(index);
                 let _ = reply.send(PeerId(index));
             }
             Order::Act(PeerId(index), act) => {
-                if let Some(peer) = self.peers.get_mut(index) {
+                if let Some(Some(peer)) = self.peers.get_mut(index) {
                     act(peer);
                     self.register(index);
                     self.reschedule(index);
                 }
             }
+            Order::Remove(PeerId(index), reply) => {
+                // With its socket: nothing more comes in or goes out.
+                if let Some(peer) = self.peers.get_mut(index) {
+                    *peer = None;
+                }
+                let _ = reply.send(());
+            }
             Order::Reports(reply) => {
-                let reports = self.peers.iter_mut().filter_map(view_report).collect();
+                let peers = self.peers.iter_mut().flatten();
+                let reports = peers.filter_map(view_report).collect();
                 let _ = reply.send(reports);
             }
             Order::Tally(reply) => {
                 let _ = reply.send(self.tally());
             }
             Order::CloseAll(reply) => {
-                self.peers.iter_mut().for_each(Peer::close);
+                self.peers.iter_mut().flatten().for_each(Peer::close);
                 let _ = reply.send(());
             }
             Order::StartWindow(reply) => {
-                for viewer in self.peers.iter_mut().filter_map(Peer::viewer) {
+                for viewer in self.peers.iter_mut().flatten().filter_map(Peer::viewer) {
                     viewer.start_window();
                 }
                 let _ = reply.send(());
@@ -353,7 +371,7 @@ impl Thread {
 
     fn tally(&mut self) -> Tally {
         let mut tally = Tally::default();
-        for peer in &mut self.peers {
+        for peer in self.peers.iter_mut().flatten() {
             let (dtls, is_closed) = (peer.progress().dtls, peer.progress().is_closed);
             if let Some(viewer) = peer.viewer() {
                 let milestones = Milestones {
@@ -367,7 +385,7 @@ impl Thread {
     }
 
     fn register(&mut self, index: usize) {
-        if let Some(peer) = self.peers.get_mut(index) {
+        if let Some(Some(peer)) = self.peers.get_mut(index) {
             // A socket that cannot be waited for stays silent and shows as a failed join.
             let _ = peer.register(self.poll.registry(), Token(index));
         }

@@ -2,7 +2,7 @@
 
 use str0m::net::Protocol;
 
-use crate::counts::ViewerReport;
+use crate::counts::{Milestones, ViewerReport};
 use crate::driver::{Driver, DriverError, PeerId};
 use crate::peer::{Peer, Prepared};
 use crate::publisher::{PublishReport, PublisherSpec};
@@ -52,6 +52,17 @@ pub struct Watching {
     pub session: Session,
     /// The server's answer.
     pub answer: String,
+}
+
+/// How a viewer goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leave {
+    /// By DELETE, as a player that is stopped.
+    Delete,
+    /// By the end of DTLS, as a tab that is closed.
+    Close,
+    /// Without a word, as one that lost its network.
+    Vanish,
 }
 
 /// Publishes; frames are noted in `sent`. Media begins when DTLS is up.
@@ -171,5 +182,35 @@ impl Watching {
     /// When the server refuses or cannot be reached.
     pub async fn restart_ice(&mut self) -> Result<(), JoinError> {
         restart(&self.driver, self.id, &mut self.session).await
+    }
+
+    /// How far it has come, and whether its session is over. Costs less than a report.
+    ///
+    /// # Errors
+    /// When the thread is gone.
+    pub async fn progress(&self) -> Result<(Milestones, bool), DriverError> {
+        let progress = self.driver.with(self.id, |peer| {
+            let is_closed = peer.progress().is_closed;
+            let milestones = peer.viewer().map(|viewer| viewer.milestones());
+            (milestones.unwrap_or_default(), is_closed)
+        });
+        progress.await
+    }
+
+    /// Goes; the client is no more afterwards, whatever the server says to it.
+    ///
+    /// # Errors
+    /// When the server refuses or cannot be reached.
+    pub async fn leave(self, how: Leave) -> Result<(), JoinError> {
+        let told = match how {
+            Leave::Delete => self.session.delete().await.map_err(JoinError::from),
+            Leave::Close => {
+                let closed = self.driver.with(self.id, Peer::close).await;
+                closed.map_err(JoinError::from)
+            }
+            Leave::Vanish => Ok(()),
+        };
+        self.driver.remove(self.id).await?;
+        told
     }
 }

@@ -38,7 +38,7 @@ mod viewer;
 
 pub use counts::{Milestones, ViewerReport};
 pub use driver::{Driver, DriverError, PeerId, Tally};
-pub use join::{JoinError, Publishing, Watching, publish, watch};
+pub use join::{JoinError, Leave, Publishing, Watching, publish, watch};
 pub use latency::Latencies;
 pub use peer::{Peer, Prepared};
 pub use publisher::{PublishReport, Publisher, PublisherSpec};

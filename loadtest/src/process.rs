@@ -49,6 +49,9 @@ pub enum ProcessError {
     /// There is no such process.
     #[error("there is no process {0}")]
     Unknown(u32),
+    /// It does not show its files.
+    #[error("process {0} does not show its open files: it is gone, or another user's")]
+    Closed(u32),
     /// Too few files may be open.
     #[error(
         "{wanted} files must be open at once, but only {allowed} may: raise it with `ulimit -n {wanted}`"
@@ -86,6 +89,16 @@ impl Process {
             cpu: cpu_of(&stat).ok_or_else(unknown)?,
             rss_kib: rss_of(&status).ok_or_else(unknown)?,
         })
+    }
+
+    /// How many files it has open, connections included.
+    ///
+    /// # Errors
+    /// When there is no such process, or it is somebody else's.
+    pub fn open_files(self) -> Result<u64, ProcessError> {
+        let files = std::fs::read_dir(format!("/proc/{}/fd", self.0));
+        let count = files.map_err(|_| ProcessError::Closed(self.0))?.count();
+        Ok(u64::try_from(count).unwrap_or(u64::MAX))
     }
 
     /// Its threads. Those that end meanwhile are missed.
@@ -334,6 +347,18 @@ mod tests {
         assert!(threads.iter().any(|thread| thread.name == "a name"));
         drop(stop);
         let _ = thread.unwrap().join().unwrap();
+    }
+
+    #[test]
+    fn files_are_counted() {
+        let before = Process::current().open_files().unwrap();
+        let kept: Vec<_> = (0..50)
+            .map(|_| std::fs::File::open("/dev/null").unwrap())
+            .collect();
+        // Other tests open and close some meanwhile.
+        assert!(Process::current().open_files().unwrap() >= before + 25);
+        drop(kept);
+        assert!(Process(u32::MAX).open_files().is_err());
     }
 
     #[test]

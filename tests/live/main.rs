@@ -23,6 +23,7 @@ mod foreign_peers;
 mod hls;
 mod https;
 mod joining;
+mod joins;
 mod killed;
 mod publishers;
 mod recording;

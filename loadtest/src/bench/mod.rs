@@ -8,6 +8,8 @@ mod audience;
 mod capacity;
 mod crowd;
 mod encoders;
+mod holding;
+mod joins;
 mod limit;
 mod stop;
 mod table;
@@ -28,6 +30,8 @@ pub enum Benchmark {
     Webrtc(Webrtc),
     /// More and more viewers over WHEP, until it is too many; answers how many the server holds.
     Capacity(Capacity),
+    /// Viewers over WHEP who come and go; answers whether the server is afterwards as it was before.
+    Joins(Joins),
     /// Many viewers over low-latency HLS, then many joins.
     Hls(Hls),
     /// Many publishers over RTMP, and nobody who watches.
@@ -109,6 +113,47 @@ pub struct Capacity {
     /// Seconds that each step is measured, after all have joined.
     #[arg(long, default_value_t = 4, value_name = "SECONDS", value_parser = clap::value_parser!(u16).range(1..=600))]
     step_duration: u16,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Viewers who come and go.
+#[derive(Debug, Args)]
+pub struct Joins {
+    /// Where to watch.
+    #[arg(long, value_name = "URL")]
+    whep: String,
+    /// Where to publish a clip; without it, the stream must be live already.
+    #[arg(long, value_name = "URL")]
+    whip: Option<String>,
+    /// Stream key, sent as bearer token with the publisher's offer.
+    #[arg(long, env = "TALLYLIGHT_BENCH_KEY", hide_env_values = true)]
+    key: Option<String>,
+    /// Process id of the server, for its memory, files and threads; several are summed.
+    #[arg(long, value_name = "PID")]
+    server_pid: Vec<u32>,
+    /// The server's metrics page, for its sessions and tasks.
+    #[arg(long, value_name = "URL")]
+    metrics: Option<String>,
+    /// How many come in all.
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u16).range(10..=60_000))]
+    joins: u16,
+    /// Rounds that they come in; after each the server is to be as it was after the first.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(2..=10))]
+    rounds: u16,
+    /// How many are there at once.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..=2_000))]
+    at_once: u16,
+    /// How long each looks at the picture, in milliseconds.
+    #[arg(long, default_value_t = 500, value_name = "MS", value_parser = clap::value_parser!(u16).range(0..=60_000))]
+    stay_ms: u16,
+    /// Seconds after which a viewer without a picture counts as failed.
+    #[arg(long, default_value_t = 15, value_name = "SECONDS", value_parser = clap::value_parser!(u16).range(1..=120))]
+    join_within: u16,
+    /// Threads that viewers are dealt out to [default: half of the cores].
+    #[arg(long, default_value_t = half_of_the_cores(), hide_default_value = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    client_threads: u16,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -226,6 +271,7 @@ impl Benchmark {
         match self {
             Self::Webrtc(options) => webrtc::run(options).await,
             Self::Capacity(options) => capacity::run(options).await,
+            Self::Joins(options) => joins::run(options).await,
             Self::Hls(options) => audience::run(options).await,
             Self::Rtmp(options) => encoders::run(options).await,
             Self::Table(options) => table::run(options),

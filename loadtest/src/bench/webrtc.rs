@@ -123,29 +123,9 @@ impl<'a> Run<'a> {
         published.map_err(|error| advised("cannot publish", &error))
     }
 
-    /// Waits until media flows: a second of it, so that there is something to join.
+    /// Waits until media flows.
     pub(super) async fn until_live(&self, crowd: &Crowd) -> anyhow::Result<()> {
-        let live = async {
-            let mut pause = interval(Duration::from_millis(50));
-            loop {
-                let published = crowd.published().await?;
-                if published.closed {
-                    bail!("the server ended the publisher's session; its log should say why");
-                }
-                if published.frames >= 30 {
-                    return Ok(());
-                }
-                pause.tick().await;
-            }
-        };
-        match self.stop.or(timeout(LIVE_WITHIN, live)).await? {
-            Ok(result) => result,
-            Err(_) => bail!(
-                "the server took the offer, but no media connection came about within {} s; is its \
-                 UDP port open?",
-                LIVE_WITHIN.as_secs()
-            ),
-        }
+        until_live(crowd, &self.stop).await
     }
 
     /// Lets so many more join, until one is refused.
@@ -254,6 +234,31 @@ impl<'a> Run<'a> {
             layers: self.target.layers,
             ..window.report()
         })
+    }
+}
+
+/// Waits until media flows: a second of it, so that there is something to join.
+pub(super) async fn until_live(crowd: &Crowd, stop: &Stop) -> anyhow::Result<()> {
+    let live = async {
+        let mut pause = interval(Duration::from_millis(50));
+        loop {
+            let published = crowd.published().await?;
+            if published.closed {
+                bail!("the server ended the publisher's session; its log should say why");
+            }
+            if published.frames >= 30 {
+                return Ok(());
+            }
+            pause.tick().await;
+        }
+    };
+    match stop.or(timeout(LIVE_WITHIN, live)).await? {
+        Ok(result) => result,
+        Err(_) => bail!(
+            "the server took the offer, but no media connection came about within {} s; is its \
+             UDP port open?",
+            LIVE_WITHIN.as_secs()
+        ),
     }
 }
 

@@ -466,6 +466,8 @@ impl Lifecycle {
 
     /// Tells viewers how many they are, and asks for new figures where somebody listens.
     fn tell_news(&mut self) {
+        let sessions = u32::try_from(self.sessions.len()).unwrap_or(u32::MAX);
+        metrics::gauge!("tallylight_sessions").set(sessions);
         for (stream, viewers) in self.playback.count_viewers() {
             self.audiences.set_by_hls(stream, viewers);
         }
