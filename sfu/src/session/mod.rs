@@ -155,8 +155,10 @@ impl Outbox {
 
 /// Addresses kept for one session; more come only from a peer that changes network often.
 const MOST_REMOTES: usize = 8;
-/// A peer that nothing came of for so long may be elsewhere. Browsers tell of arrivals every 50 to 250 ms.
+/// A peer that nothing came of for so long may be elsewhere. Browsers tell of arrivals every 50 to 250 ms,
+/// and where they are not asked to, of what they receive every second.
 const QUIET: Duration = Duration::from_millis(250);
+const QUIET_UNASKED: Duration = Duration::from_secs(2);
 /// Timers are driven no finer than this: finer wakes cost more than they give.
 const TIMER_GRID: Duration = Duration::from_millis(4);
 /// How often figures of a connection are refreshed; loss in them steers the choice of layers.
@@ -250,6 +252,10 @@ impl Session {
     /// Looks at a check from an address that is not known: a peer that is connected may take another
     /// address. From one protocol to another it is the peer's priorities that decide.
     pub(crate) fn follow(&mut self, now: Instant, protocol: Protocol, request: &[u8]) -> Move {
+        let quiet = match &self.kind {
+            Kind::Viewer(viewer) if !viewer.lane.estimates() => QUIET_UNASKED,
+            _ => QUIET,
+        };
         let link = &mut self.link;
         let is_alike = link.remotes.iter().any(|(known, _)| *known == protocol);
         if !link.is_connected() || !is_alike {
@@ -261,7 +267,7 @@ impl Session {
         if std::mem::take(&mut link.is_restarted) {
             return Move::None;
         }
-        if now.saturating_duration_since(link.last_received) < QUIET {
+        if now.saturating_duration_since(link.last_received) < quiet {
             return Move::TooEarly;
         }
         link.moves += 1;

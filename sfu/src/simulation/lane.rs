@@ -224,7 +224,7 @@ fn checks_of(world: &mut World, viewer: usize) -> Rc<RefCell<Vec<Vec<u8>>>> {
 
 #[test]
 fn viewer_whose_address_changes_gets_media_there_at_once() {
-    let (mut world, stream) = published(&single(Codec::H264));
+    let (mut world, stream) = published(&EncoderSpec::simulcast());
     let viewer = viewer(&mut world, stream, Codec::H264);
     let checks = checks_of(&mut world, viewer);
     world.run(SECOND * 3);
@@ -249,7 +249,13 @@ fn viewer_whose_address_changes_gets_media_there_at_once() {
 
 #[test]
 fn check_that_is_replayed_from_elsewhere_moves_nobody() {
-    let (mut world, stream) = published(&single(Codec::H264));
+    for spec in [single(Codec::H264), EncoderSpec::simulcast()] {
+        check_is_replayed(&spec);
+    }
+}
+
+fn check_is_replayed(spec: &EncoderSpec) {
+    let (mut world, stream) = published(spec);
     let viewer = viewer(&mut world, stream, Codec::H264);
     let checks = checks_of(&mut world, viewer);
     world.run(SECOND * 4);
@@ -268,7 +274,7 @@ fn check_that_is_replayed_from_elsewhere_moves_nobody() {
 
 #[test]
 fn reports_that_are_replayed_or_forged_disturb_nobody() {
-    let (mut world, stream) = published(&single(Codec::H264));
+    let (mut world, stream) = published(&EncoderSpec::simulcast());
     let viewer = viewer(&mut world, stream, Codec::H264);
     let wire = watched(&mut world, viewer, true);
     let reports = Rc::new(RefCell::new(Vec::new()));
