@@ -9,6 +9,9 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH, LOCATION};
 use reqwest::{Client, Method, Response, Url};
 
 const WITHIN: Duration = Duration::from_secs(10);
+/// Servers close connections that say nothing after ten seconds or more. An offer that is sent in that
+/// moment is lost, and may not be sent again.
+const IDLE: Duration = Duration::from_secs(5);
 /// What of a refusal is shown.
 const MOST_WORDS: usize = 300;
 /// Longest answer that is read: a page of metrics is some 10 KiB, SDP less.
@@ -114,6 +117,7 @@ impl Endpoint {
             .ok_or_else(|| HttpError::NotUrl(url.to_owned()))?;
         let http = Client::builder()
             .timeout(WITHIN)
+            .pool_idle_timeout(IDLE)
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .build()

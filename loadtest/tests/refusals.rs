@@ -73,11 +73,20 @@ async fn a_reason_of_the_server_is_shown_without_its_lines() {
 async fn a_dead_server_is_one_line() {
     let server = Scripted::start(Script::default()).await;
     server.stop().await;
-    for command in ["webrtc", "capacity"] {
+    let joins = format!("joins --server-pid {}", std::process::id());
+    for command in ["webrtc", "capacity", &joins] {
         let line = bench(&server, command).await.unwrap_err();
         assert!(line.contains("cannot reach http://127.0.0.1"), "{line}");
         assert!(line.contains("does the server run"), "{line}");
     }
+}
+
+#[tokio::test]
+async fn joins_of_a_server_that_tells_nothing_of_itself_are_refused() {
+    let server = Scripted::start(Script::default()).await;
+    let line = bench(&server, "joins").await.unwrap_err();
+    assert!(line.contains("--server-pid and --metrics"), "{line}");
+    assert!(server.seen().is_empty());
 }
 
 #[tokio::test]
@@ -142,7 +151,7 @@ async fn a_wrong_process_shows_before_any_load() {
     let line = bench(&server, "webrtc --server-pid 4294967295").await;
     let line = line.unwrap_err();
     assert_eq!(line, "--server-pid: there is no process 4294967295");
-    assert_eq!(server.seen(), [""; 0]);
+    assert!(server.seen().is_empty());
 }
 
 #[tokio::test]

@@ -34,6 +34,8 @@ pub(crate) struct TransmitQueue {
     /// Bytes in front that are sent.
     sent: usize,
     runs: Vec<Run>,
+    /// Runs in front that are sent.
+    done: usize,
     /// Datagrams that found no room.
     dropped: u64,
 }
@@ -52,8 +54,7 @@ pub(crate) struct Run {
 /// The kernel's bound on segments of one send (`UDP_MAX_SEGMENTS`), and on its bytes.
 const MOST_SEGMENTS: usize = 64;
 const MOST_RUN_BYTES: usize = 65_000;
-/// What may wait to be sent, in bytes: a key frame of 128 KiB to 500 viewers. All of it is queued
-/// before the first of it is sent.
+/// What may wait to be sent, in bytes: a key frame of 128 KiB to 500 viewers.
 pub(crate) const MOST_QUEUED_BYTES: usize = 64 * 1024 * 1024;
 /// Worth a call: as much as stays in the cache of a core.
 const MUCH_RUNS: usize = 64;
@@ -108,45 +109,63 @@ impl TransmitQueue {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.runs.is_empty()
+        self.waiting().is_empty()
+    }
+
+    fn waiting(&self) -> &[Run] {
+        self.runs.get(self.done..).unwrap_or_default()
     }
 
     /// Whether enough waits to be worth a call.
     pub(crate) fn is_much(&self) -> bool {
-        self.runs.len() >= MUCH_RUNS || self.bytes.len() - self.sent >= MUCH_BYTES
+        self.waiting().len() >= MUCH_RUNS || self.bytes.len() - self.sent >= MUCH_BYTES
     }
 
     /// The runs in order, with their bytes.
     pub(crate) fn runs(&self) -> impl Iterator<Item = (&Run, &[u8])> {
-        self.runs
+        self.waiting()
             .iter()
             .filter_map(|run| Some((run, self.bytes.get(run.start..run.end)?)))
     }
 
     /// Forgets the first `count` runs, which are sent.
     pub(crate) fn forget(&mut self, count: usize) {
-        if count >= self.runs.len() {
+        self.done = self.done.saturating_add(count);
+        let Some(first) = self.runs.get(self.done) else {
             self.runs.clear();
+            self.done = 0;
             self.sent = 0;
             self.bytes.clear();
             self.bytes.shrink_to(KEPT_BYTES);
             return;
-        }
-        self.runs.drain(..count);
-        self.sent = self.runs.first().map_or(0, |run| run.start);
-        if self.sent > self.bytes.len() / 2 {
+        };
+        self.sent = first.start;
+        if self.sent > self.bytes.len() / 2 || self.done > self.runs.len() / 2 {
             self.close_gap();
         }
     }
 
-    /// Moves what is unsent to the front. Each byte is moved for at least one that was sent.
+    /// Forgets `datagrams` of the first run.
+    pub(crate) fn forget_of_first(&mut self, datagrams: usize) {
+        let Some(run) = self.runs.get_mut(self.done) else {
+            return;
+        };
+        run.start = run.end.min(run.start + datagrams * run.segment);
+        if run.start == run.end {
+            self.forget(1);
+        }
+    }
+
+    /// Moves what is unsent to the front. As much was sent as is moved, bytes or runs.
     fn close_gap(&mut self) {
         self.bytes.drain(..self.sent);
+        self.runs.drain(..self.done);
         for run in &mut self.runs {
             run.start -= self.sent;
             run.end -= self.sent;
         }
         self.sent = 0;
+        self.done = 0;
     }
 
     /// Datagrams that found no room since the last call.
@@ -271,6 +290,40 @@ mod tests {
         }
         assert_eq!(queue.take_dropped(), 0);
         assert!(queue.bytes.len() < 3 * 100 * 60_000);
+    }
+
+    #[test]
+    fn run_is_forgotten_in_parts() {
+        let mut queue = queue(&[1_200, 1_200, 700, 1_300]);
+        queue.forget_of_first(2);
+        let left: Vec<_> = queue
+            .runs()
+            .map(|(run, bytes)| (run.datagrams(), bytes.len()))
+            .collect();
+        assert_eq!(left, [(1, 700), (1, 1_300)]);
+        queue.forget_of_first(1);
+        assert_eq!(queue.runs().count(), 1);
+        queue.forget_of_first(5);
+        assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn thousands_of_runs_are_forgotten_one_by_one_without_being_moved_each_time() {
+        let mut queue = queue(&[]);
+        for _ in 0..20_000 {
+            assert!(queue.push(path(Protocol::Tcp), &[1; 100]));
+        }
+        let mut moved = 0;
+        while !queue.is_empty() {
+            let before = queue.runs.len();
+            queue.forget(1);
+            moved += if queue.runs.len() < before {
+                queue.runs.len()
+            } else {
+                0
+            };
+        }
+        assert!(moved <= 20_000, "{moved} runs moved");
     }
 
     #[test]

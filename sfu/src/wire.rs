@@ -46,6 +46,15 @@ pub(crate) struct UdpWire {
 /// Runs in one call.
 const MOST_RUNS: usize = 64;
 
+/// What was done at the front of a queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    /// So many runs have left.
+    Runs(usize),
+    /// So many datagrams of the first run are done with, and counted.
+    OfFirst(usize),
+}
+
 /// What all runs of a call have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Kind {
@@ -67,10 +76,15 @@ impl Wire for UdpWire {
             if runs.is_empty() {
                 return;
             }
-            let sent = self.send_some(&runs);
-            let datagrams: usize = runs.iter().take(sent).map(|(run, _)| run.datagrams()).sum();
-            count_by(&self.registry.counters.datagrams_out, datagrams as u64);
-            queue.forget(sent);
+            match self.send_some(&runs) {
+                Sent::Runs(sent) => {
+                    let done = runs.iter().take(sent);
+                    let datagrams: usize = done.map(|(run, _)| run.datagrams()).sum();
+                    count_by(&self.registry.counters.datagrams_out, datagrams as u64);
+                    queue.forget(sent);
+                }
+                Sent::OfFirst(datagrams) => queue.forget_of_first(datagrams),
+            }
         }
     }
 
@@ -97,10 +111,10 @@ impl UdpWire {
         })
     }
 
-    /// Sends from the front. Returns how many runs are done with.
-    fn send_some(&mut self, runs: &[(Run, &[u8])]) -> usize {
+    /// Sends from the front.
+    fn send_some(&mut self, runs: &[(Run, &[u8])]) -> Sent {
         let Some((first, bytes)) = runs.first() else {
-            return 0;
+            return Sent::Runs(0);
         };
         if first.datagrams() > 1 && !self.splits {
             return self.send_singly(first, bytes);
@@ -109,14 +123,20 @@ impl UdpWire {
         let some = runs.get(..alike.0).unwrap_or_default();
         count(&self.registry.counters.send_calls);
         match self.send_together(some, alike.1) {
-            Ok(sent) => sent,
+            Ok(sent) => Sent::Runs(sent),
             Err(Errno::EAGAIN) => {
                 self.is_blocked = true;
-                0
+                Sent::Runs(0)
             }
-            Err(Errno::EINTR) => 0,
-            Err(_) => {
-                // The kernel would not split, or the first peer cannot be reached: the others go on.
+            Err(Errno::EINTR) => Sent::Runs(0),
+            Err(error) => {
+                if error == Errno::EIO && alike.1.segment.is_some() {
+                    tracing::info!(
+                        "The network card takes no datagrams together; they go out one by one"
+                    );
+                    self.splits = false;
+                }
+                // Or the first peer cannot be reached: the others go on.
                 self.send_singly(first, bytes)
             }
         }
@@ -191,10 +211,10 @@ impl UdpWire {
     }
 
     /// Sends a run datagram by datagram. A peer that cannot be reached is found out by its silence.
-    /// Returns how many runs are done with: none where there is no room.
-    fn send_singly(&mut self, run: &Run, bytes: &[u8]) -> usize {
+    fn send_singly(&mut self, run: &Run, bytes: &[u8]) -> Sent {
         let local = self.local_of(run);
-        for (number, datagram) in bytes.chunks(run.segment.max(1)).enumerate() {
+        let mut done = 0;
+        for datagram in bytes.chunks(run.segment.max(1)) {
             count(&self.registry.counters.send_calls);
             let transmit = Transmit {
                 destination: self.mapped(run.path.destination),
@@ -203,17 +223,20 @@ impl UdpWire {
                 segment_size: None,
                 src_ip: local.map(|ip| self.mapped(SocketAddr::new(ip, 0)).ip()),
             };
-            let sent = self
+            match self
                 .state
-                .try_send(UdpSockRef::from(&self.socket), &transmit);
-            let is_blocked = sent.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
-            if is_blocked {
-                self.is_blocked = true;
-                // The rest of a run that has begun is lost, as on the network.
-                return usize::from(number > 0);
+                .try_send(UdpSockRef::from(&self.socket), &transmit)
+            {
+                Ok(()) => count(&self.registry.counters.datagrams_out),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.is_blocked = true;
+                    break;
+                }
+                Err(_) => count(&self.registry.counters.datagrams_unsent),
             }
+            done += 1;
         }
-        1
+        Sent::OfFirst(done)
     }
 
     /// IPv4 addresses as a dual-stack socket wants them.
@@ -264,7 +287,11 @@ mod tests {
     use crate::egress::Path;
 
     fn bound() -> UdpSocket {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        bound_to(Ipv4Addr::LOCALHOST.into())
+    }
+
+    fn bound_to(ip: IpAddr) -> UdpSocket {
+        let socket = UdpSocket::bind((ip, 0)).expect("a port");
         socket
             .set_read_timeout(Some(Duration::from_secs(5)))
             .expect("a limit");
@@ -279,11 +306,14 @@ mod tests {
     }
 
     fn wire(local_ips: Vec<IpAddr>) -> (UdpWire, SocketAddr) {
+        wire_of(bound(), local_ips)
+    }
+
+    fn wire_of(socket: UdpSocket, local_ips: Vec<IpAddr>) -> (UdpWire, SocketAddr) {
         let config = Config {
             bind: Ipv4Addr::LOCALHOST.into(),
             ..Config::default()
         };
-        let socket = bound();
         let address = socket.local_addr().expect("an address");
         let mut settings = Settings::new(config, address.port());
         settings.local_ips = local_ips;
@@ -292,8 +322,11 @@ mod tests {
     }
 
     /// Sends runs of several sizes to two peers; returns the calls that it took.
-    fn sends_all(mut wire: UdpWire, source: SocketAddr) -> u64 {
-        let peers = [bound(), bound()];
+    fn sends_all(wire: UdpWire, source: SocketAddr) -> u64 {
+        sends_all_to([bound(), bound()], wire, source)
+    }
+
+    fn sends_all_to(peers: [UdpSocket; 2], mut wire: UdpWire, source: SocketAddr) -> u64 {
         let mut queue = TransmitQueue::default();
         let mut sent = [Vec::new(), Vec::new()];
         for round in 0..3u8 {
@@ -333,6 +366,20 @@ mod tests {
     fn datagrams_leave_from_the_address_that_is_ours() {
         let (wire, source) = wire(vec![Ipv4Addr::LOCALHOST.into()]);
         sends_all(wire, source);
+    }
+
+    #[test]
+    fn socket_for_both_families_reaches_both() {
+        let v4: IpAddr = Ipv4Addr::LOCALHOST.into();
+        let v6: IpAddr = std::net::Ipv6Addr::LOCALHOST.into();
+        for ip in [v4, v6] {
+            for local_ips in [Vec::new(), vec![ip]] {
+                let socket = bound_to(std::net::Ipv6Addr::UNSPECIFIED.into());
+                let (wire, address) = wire_of(socket, local_ips);
+                let source = SocketAddr::new(ip, address.port());
+                sends_all_to([bound_to(ip), bound_to(ip)], wire, source);
+            }
+        }
     }
 
     #[test]

@@ -84,7 +84,7 @@ impl Program {
         .await;
         let pid = self.child.id().to_string();
         let run = Command::new(PROGRAM)
-            .args(["bench", "joins", "--json", "--join-within", "60"])
+            .args(["bench", "joins", "--json", "--tcp", "--join-within", "60"])
             .args(["--whep", &self.whip.replace("/whip", "/whep/ada")])
             .args(["--metrics", &self.metrics, "--server-pid", &pid])
             .args(options.split_whitespace())

@@ -171,6 +171,10 @@ async fn come_and_go(
             driver: driver.clone(),
             stay: Duration::from_millis(options.stay_ms.into()),
             within: Duration::from_secs(options.join_within.into()),
+            protocol: match options.tcp && number.is_multiple_of(3) {
+                true => Protocol::Tcp,
+                false => Protocol::Udp,
+            },
             way: WAYS
                 .get(number % WAYS.len())
                 .copied()
@@ -221,6 +225,7 @@ struct Visit {
     /// How long it looks at the picture.
     stay: Duration,
     within: Duration,
+    protocol: Protocol,
     way: Leave,
     stop: Stop,
 }
@@ -229,7 +234,7 @@ impl Visit {
     /// Comes, looks and goes. Returns how long it took until there was a picture.
     async fn pay(self) -> anyhow::Result<Duration> {
         let (spec, sent) = (ViewerSpec::default(), Sent::default());
-        let joined = crate::watch(&self.driver, &self.whep, &spec, Protocol::Udp, &sent);
+        let joined = crate::watch(&self.driver, &self.whep, &spec, self.protocol, &sent);
         let viewer = joined.await.map_err(in_words)?;
         let seen = self.stop.or(self.look(&viewer)).await;
         let left = viewer.leave(self.way).await;

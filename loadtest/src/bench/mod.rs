@@ -148,6 +148,9 @@ pub struct Joins {
     /// How long each looks at the picture, in milliseconds.
     #[arg(long, default_value_t = 500, value_name = "MS", value_parser = clap::value_parser!(u16).range(0..=60_000))]
     stay_ms: u16,
+    /// Let every third come over ICE-TCP instead of UDP.
+    #[arg(long)]
+    tcp: bool,
     /// Seconds after which a viewer without a picture counts as failed.
     #[arg(long, default_value_t = 15, value_name = "SECONDS", value_parser = clap::value_parser!(u16).range(1..=120))]
     join_within: u16,

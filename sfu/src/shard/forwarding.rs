@@ -143,9 +143,10 @@ impl Shard {
             } else {
                 self.settle(now, key);
             }
+            if !self.sessions.contains(key) {
+                stream.viewers.retain(|viewer| *viewer != key);
+            }
         }
-        let sessions = &self.sessions;
-        stream.viewers.retain(|key| sessions.contains(*key));
         count_by(&self.registry.counters.packets_forwarded, forwarded);
     }
 

@@ -458,9 +458,10 @@ impl Shard {
         self.with_session(now, key, |session, outbox| {
             f(session, &mut stream_state.media, outbox);
         });
-        // The session may have ended, and taken itself off a list that was not there.
-        let sessions = &self.sessions;
-        stream_state.viewers.retain(|key| sessions.contains(*key));
+        if !self.sessions.contains(key) {
+            // It has ended, and took itself off a list that was not there.
+            stream_state.viewers.retain(|viewer| *viewer != key);
+        }
         self.streams.insert(stream, stream_state);
     }
 
