@@ -56,7 +56,7 @@ const AUDIO: u32 = 0x0a0a_0a0a;
 const VIDEO: u32 = 0x0b0b_0b0b;
 const REPAIR: u32 = 0x0c0c_0c0c;
 /// A script of few bytes must not be long work.
-const MOST_SENT: usize = 10_000;
+const MOST_SENT: usize = 2_000;
 /// What a wake may send of padding: a probe of the highest rate as long as it is at most.
 const MOST_PADDED: usize = 30_000_000 / 8 * 25 / 1_000;
 
