@@ -31,8 +31,8 @@ const MESSAGE_INTEGRITY: u16 = 0x0008;
 /// RFC 8445 §16.1.
 const PRIORITY: u16 = 0x0024;
 const HMAC: usize = 20;
-/// What a peer-reflexive candidate of one component would have (RFC 8445 §5.1.2.1).
 const MOST_PRIORITY: u32 = i32::MAX.cast_unsigned();
+/// What a peer-reflexive candidate of one component would have (RFC 8445 §5.1.2.1).
 const USUAL_PRIORITY: u32 = (110 << 24) | (0xffff << 8) | 255;
 
 impl<'a> Incomplete<'a> {

@@ -196,7 +196,7 @@ impl Link {
         self.lane.pad(self.now, &mut self.queue);
         let (datagrams, bytes) = self.take_out();
         assert!(bytes <= MOST_PADDED, "{bytes} bytes of padding at once");
-        assert!(datagrams == 0 || self.lane.estimates());
+        assert!(datagrams == 0 || self.lane.measures);
         self.check_estimate();
     }
 

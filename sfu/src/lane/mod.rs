@@ -58,6 +58,8 @@ pub(crate) struct Lane {
     /// Whether they are. The viewer answers twenty times a second, which is a good part of what it
     /// costs: only while there is something to choose.
     measures: bool,
+    /// When the viewer told of arrivals last, or was first asked to.
+    told_at: Instant,
     rtt: Option<Duration>,
     reported_at: Option<Instant>,
     /// The viewer's newest question for the round trip, and when it came.
@@ -156,8 +158,13 @@ const REPAIR_PAUSE: (Duration, Duration) = (Duration::from_millis(5), Duration::
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 /// Bytes of padding in one packet, the count included (RFC 3550 §5.1).
 const PADDING: u8 = 255;
-/// SSRC of what str0m is asked to say so that it tells its way: of no track.
-const NOBODY: u32 = 0;
+/// Numbers of one report that are looked up; nobody misses more who still sees anything.
+const MOST_MISSING: usize = 1_024;
+/// SSRC of what str0m is asked to say so that it tells its way: of no track. What is sealed with it
+/// does not leave.
+const NOBODY: u32 = 1;
+/// A viewer that was asked when packets arrive and says nothing for so long does not tell.
+const SILENCE: Duration = Duration::from_secs(2);
 
 impl Lane {
     /// Takes the outgoing streams that were negotiated from str0m.
@@ -174,6 +181,7 @@ impl Lane {
             sent: Ring::new(FEWEST_KEPT, MOST_KEPT),
             estimator: None,
             measures: false,
+            told_at: now,
             rtt: None,
             reported_at: None,
             reference: None,
@@ -364,7 +372,7 @@ impl Lane {
             }
             Report::Missing { ssrc, entries } if is_video(ssrc) => {
                 self.nacks += 1;
-                for number in rtcp::missing(entries) {
+                for number in rtcp::missing(entries).take(MOST_MISSING) {
                     self.send_again(now, number, queue);
                 }
             }
@@ -379,6 +387,9 @@ impl Lane {
         let mut arrivals = std::mem::take(&mut self.arrivals);
         arrivals.clear();
         self.log.apply(now, report, &mut arrivals);
+        if !arrivals.is_empty() {
+            self.told_at = now;
+        }
         let now_us = self.log.micros(now);
         let rtt = transport::round_trip(now_us, &arrivals);
         let loss = self.log.loss(now);
@@ -540,13 +551,17 @@ impl Lane {
     }
 
     /// Whether the link is to be measured from now on, where the viewer can tell.
-    pub(crate) fn measure(&mut self, measures: bool) {
+    pub(crate) fn measure(&mut self, now: Instant, measures: bool) {
+        if measures && !self.measures {
+            self.told_at = now;
+        }
         self.measures = measures;
     }
 
-    /// Whether the link is measured.
-    pub(crate) fn estimates(&self) -> bool {
-        self.measures && self.estimator.is_some()
+    /// Whether the link is measured: whether the viewer is asked when packets arrive, and tells.
+    pub(crate) fn estimates(&self, now: Instant) -> bool {
+        let tells = || now.saturating_duration_since(self.told_at) < SILENCE;
+        self.measures && self.estimator.is_some() && tells()
     }
 
     /// Bit/s that the link carries, headers included; unknown at first.

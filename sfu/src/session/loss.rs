@@ -1,6 +1,6 @@
 //! What a link carries, told by loss alone.
 //!
-//! For viewers that do not tell when packets arrive. Coarser than an estimator, and slower: it sees no
+//! For viewers that are not asked when packets arrive, or do not tell. Coarser than an estimator, and slower: it sees no
 //! delay, and goes up by trying.
 
 use std::time::{Duration, Instant};

@@ -158,7 +158,7 @@ const MOST_REMOTES: usize = 8;
 /// A peer that nothing came of for so long may be elsewhere. Browsers tell of arrivals every 50 to 250 ms,
 /// and where they are not asked to, of what they receive every second.
 const QUIET: Duration = Duration::from_millis(250);
-const QUIET_UNASKED: Duration = Duration::from_secs(2);
+const QUIET_UNASKED: Duration = Duration::from_millis(1_200);
 /// Timers are driven no finer than this: finer wakes cost more than they give.
 const TIMER_GRID: Duration = Duration::from_millis(4);
 /// How often figures of a connection are refreshed; loss in them steers the choice of layers.
@@ -253,7 +253,7 @@ impl Session {
     /// address. From one protocol to another it is the peer's priorities that decide.
     pub(crate) fn follow(&mut self, now: Instant, protocol: Protocol, request: &[u8]) -> Move {
         let quiet = match &self.kind {
-            Kind::Viewer(viewer) if !viewer.lane.estimates() => QUIET_UNASKED,
+            Kind::Viewer(viewer) if !viewer.lane.estimates(now) => QUIET_UNASKED,
             _ => QUIET,
         };
         let link = &mut self.link;
@@ -356,7 +356,7 @@ impl Session {
         }
     }
 
-    /// Lets queued media leave: str0m sends only when time passes.
+    /// Lets time pass for str0m, which sends only then.
     pub(crate) fn flush(&mut self, now: Instant, outbox: &mut Outbox) {
         self.drive(now, Input::Timeout(now), outbox);
     }

@@ -326,7 +326,7 @@ impl Viewer {
             return;
         }
         let candidates = media.candidates(now);
-        self.lane.measure(candidates.len() > 1);
+        self.lane.measure(now, candidates.len() > 1);
         let audio = media.audio_bitrate(now);
         let estimate = self
             .bandwidth(now)
@@ -389,7 +389,7 @@ impl Viewer {
 
     /// Bit/s that the link carries, as far as known.
     fn bandwidth(&mut self, now: Instant) -> Option<u64> {
-        if self.lane.estimates() {
+        if self.lane.estimates(now) {
             return (self.lane.estimate()).map(|estimate| self.carried(now, estimate));
         }
         let sent = self.lane.media_rate(now);

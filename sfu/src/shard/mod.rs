@@ -439,7 +439,6 @@ impl Shard {
             if let Kind::Viewer(viewer) = &mut session.kind {
                 session.link.shared.add_viewer();
                 viewer.start(&mut session.link, now, media, outbox);
-                session.flush(now, outbox);
             }
         });
     }
