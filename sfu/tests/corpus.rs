@@ -30,4 +30,5 @@ targets! {
     rtp_sequence: CASES;
     tap: CASES;
     packetise: CASES;
+    reports: CASES;
 }

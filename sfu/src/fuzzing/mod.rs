@@ -25,6 +25,7 @@ use crate::config::Config;
 use crate::demux::{self, PacketKind};
 use crate::ids::StreamId;
 use crate::keyframe::GopCache;
+use crate::lane;
 use crate::lenient::Incomplete;
 use crate::packet::{AUDIO_CLOCK, Packet, Source, VIDEO_CLOCK};
 use crate::rewrite::{Rewriter, Rewritten};
@@ -199,6 +200,14 @@ pub fn rtp_sequence(script: &[u8]) {
     }
 }
 
+/// A script of media to a viewer, of time, and of what the viewer's reports hold once they are opened.
+///
+/// Nothing arrives that was not sent, nothing is sent again twice for one report, no number is sealed
+/// twice, and probes end.
+pub fn reports(script: &[u8]) {
+    lane::fuzzing::reports(script, base());
+}
+
 // What is checked of offers.
 
 const MOST_LAYERS: usize = 4;
@@ -291,7 +300,7 @@ fn lonely_rtc() -> Rtc {
 }
 
 /// The one moment from which all time here is counted.
-fn base() -> Instant {
+pub(crate) fn base() -> Instant {
     static BASE: OnceLock<Instant> = OnceLock::new();
     #[expect(
         clippy::disallowed_methods,

@@ -10,6 +10,7 @@
 //! not leave: it only tells which way its ICE agent chose.
 
 mod estimate;
+pub(crate) mod fuzzing;
 mod header;
 mod keys;
 mod ring;
