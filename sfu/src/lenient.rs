@@ -1,11 +1,15 @@
-//! STUN binding requests that lack what str0m insists on.
+//! STUN binding requests that str0m does not read, or not as we want.
 //!
 //! FFmpeg's WHIP muxer sends no PRIORITY (RFC 8445 §7.1.1), without which str0m reads no request.
 //! An ICE-lite agent has no use for it: such a request gets one, once its MESSAGE-INTEGRITY has
 //! shown that it comes from who knows the session's password, and is signed anew with that password.
+//!
+//! A peer whose address changes nominates the new one with a priority that is no higher than that of
+//! the old one, and str0m stays with the old one. Such a request gets a higher one ([`raised`]).
 //! Pure functions over bytes of strangers: no input panics.
 
 use str0m::crypto::from_feature_flags;
+use str0m::ice::StunMessage;
 
 /// A binding request whole but for its PRIORITY.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +32,7 @@ const MESSAGE_INTEGRITY: u16 = 0x0008;
 const PRIORITY: u16 = 0x0024;
 const HMAC: usize = 20;
 /// What a peer-reflexive candidate of one component would have (RFC 8445 §5.1.2.1).
+const MOST_PRIORITY: u32 = i32::MAX.cast_unsigned();
 const USUAL_PRIORITY: u32 = (110 << 24) | (0xffff << 8) | 255;
 
 impl<'a> Incomplete<'a> {
@@ -78,14 +83,45 @@ impl<'a> Incomplete<'a> {
         }
         let mut request = self.signed.to_vec();
         push_attribute(&mut request, PRIORITY, &USUAL_PRIORITY.to_be_bytes());
-        let signature = sign(&request, password)?;
-        push_attribute(&mut request, MESSAGE_INTEGRITY, &signature);
-        let length = u16::try_from(request.len() - HEADER).ok()?;
-        request
-            .get_mut(2..4)?
-            .copy_from_slice(&length.to_be_bytes());
-        Some(request)
+        seal(request, password)
     }
+}
+
+/// The request with a priority that is higher by `steps`; `None` for one that nominates nothing (RFC
+/// 8445 §7.3.1.5), and for one that was not signed with `password`.
+pub(crate) fn raised(request: &[u8], password: &str, steps: u32) -> Option<Vec<u8>> {
+    let message = StunMessage::parse(request).ok()?;
+    let hmac = from_feature_flags().sha1_hmac_provider;
+    let is_real = message.is_binding_request()
+        && message.use_candidate()
+        && message.verify(password.as_bytes(), |key, parts| hmac.sha1_hmac(key, parts));
+    if !is_real {
+        return None;
+    }
+    let priority = message.prio()?.saturating_add(steps).min(MOST_PRIORITY);
+    let mut raised = request.get(..HEADER)?.to_vec();
+    let mut rest = request.get(HEADER..)?;
+    loop {
+        let ([t1, t0, l1, l0], behind) = rest.split_first_chunk::<ATTRIBUTE>()?;
+        let length = usize::from(u16::from_be_bytes([*l1, *l0])).next_multiple_of(4);
+        match u16::from_be_bytes([*t1, *t0]) {
+            PRIORITY => push_attribute(&mut raised, PRIORITY, &priority.to_be_bytes()),
+            MESSAGE_INTEGRITY => return seal(raised, password),
+            _ => raised.extend_from_slice(rest.get(..ATTRIBUTE + length)?),
+        }
+        rest = behind.get(length..)?;
+    }
+}
+
+/// Ends a message with its MESSAGE-INTEGRITY.
+fn seal(mut message: Vec<u8>, password: &str) -> Option<Vec<u8>> {
+    let signature = sign(&message, password)?;
+    push_attribute(&mut message, MESSAGE_INTEGRITY, &signature);
+    let length = u16::try_from(message.len() - HEADER).ok()?;
+    message
+        .get_mut(2..4)?
+        .copy_from_slice(&length.to_be_bytes());
+    Some(message)
 }
 
 /// The HMAC over a message, with the length as if MESSAGE-INTEGRITY ended it (RFC 8489 §14.5).
@@ -121,7 +157,6 @@ pub(crate) fn ffmpeg_request(username: &str, password: &str) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use str0m::ice::StunMessage;
 
     use super::*;
 
@@ -141,6 +176,23 @@ mod tests {
         let hmac = from_feature_flags().sha1_hmac_provider;
         assert!(message.verify(PASSWORD.as_bytes(), |key, parts| hmac.sha1_hmac(key, parts)));
         assert!(Incomplete::parse(&complete).is_none(), "nothing is missing");
+    }
+
+    #[test]
+    fn nomination_is_made_more_important_and_stays_what_it_is() {
+        let request = ffmpeg_request("ours:theirs", PASSWORD);
+        let request = Incomplete::parse(&request).expect("it lacks a priority only");
+        let request = request.complete(PASSWORD).expect("it is signed");
+        assert_eq!(raised(&request, "a guess", 3), None);
+        let raised = raised(&request, PASSWORD, 3).expect("it nominates");
+        let message = StunMessage::parse(&raised).expect("str0m takes it");
+        assert_eq!(message.prio(), Some(USUAL_PRIORITY + 3));
+        assert_eq!(message.split_username(), Some(("ours", "theirs")));
+        assert!(message.use_candidate());
+        let hmac = from_feature_flags().sha1_hmac_provider;
+        assert!(message.verify(PASSWORD.as_bytes(), |key, parts| hmac.sha1_hmac(key, parts)));
+        let before = StunMessage::parse(&request).expect("it was whole");
+        assert_eq!(message.trans_id(), before.trans_id());
     }
 
     #[test]

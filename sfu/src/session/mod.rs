@@ -37,7 +37,7 @@ use crate::fed::Line;
 use crate::ids::{SessionId, StreamId};
 use crate::ingest::{IngestTracks, IngestVideo};
 use crate::lane::{self, KeySlot, Lane};
-use crate::lenient::Incomplete;
+use crate::lenient::{self, Incomplete};
 use crate::lips;
 use crate::registry::StreamShared;
 use crate::sdp::{self, Accepted, Offer};
@@ -80,6 +80,10 @@ pub(crate) struct Link {
     pub(crate) last_received: Instant,
     /// Addresses that this session's valid STUN requests came from, newest last.
     pub(crate) remotes: Vec<(Protocol, SocketAddr)>,
+    /// How often it took another address for its own.
+    moves: u32,
+    /// Since its ICE was restarted, it has not been heard of from a new address.
+    is_restarted: bool,
     /// When the session wants to be woken.
     pub(crate) deadline: Instant,
     /// When its shard's earliest timer for it goes off.
@@ -96,6 +100,18 @@ pub(crate) struct Link {
 struct ChannelLimits {
     channels: usize,
     message_bytes: usize,
+}
+
+/// What a check from a new address comes to.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Move {
+    /// The peer stays where it is.
+    None,
+    /// The peer speaks from where it was: this may be a replay, by which whoever can listen could send
+    /// media away. A peer that has moved asks again.
+    TooEarly,
+    /// The check, made so that str0m follows it.
+    To(Vec<u8>),
 }
 
 /// What a session hands to its shard.
@@ -139,6 +155,8 @@ impl Outbox {
 
 /// Addresses kept for one session; more come only from a peer that changes network often.
 const MOST_REMOTES: usize = 8;
+/// A peer that nothing came of for so long may be elsewhere. Browsers tell of arrivals every 50 to 250 ms.
+const QUIET: Duration = Duration::from_millis(250);
 /// Timers are driven no finer than this: finer wakes cost more than they give.
 const TIMER_GRID: Duration = Duration::from_millis(4);
 /// How often figures of a connection are refreshed; loss in them steers the choice of layers.
@@ -227,6 +245,27 @@ impl Session {
             Role::Publisher => request.complete(&self.link.password),
             Role::Viewer => None,
         }
+    }
+
+    /// Looks at a check from an address that is not known: a peer that is connected may take another
+    /// address. From one protocol to another it is the peer's priorities that decide.
+    pub(crate) fn follow(&mut self, now: Instant, protocol: Protocol, request: &[u8]) -> Move {
+        let link = &mut self.link;
+        let is_alike = link.remotes.iter().any(|(known, _)| *known == protocol);
+        if !link.is_connected() || !is_alike {
+            return Move::None;
+        }
+        let Some(raised) = lenient::raised(request, &link.password, link.moves + 1) else {
+            return Move::None;
+        };
+        if std::mem::take(&mut link.is_restarted) {
+            return Move::None;
+        }
+        if now.saturating_duration_since(link.last_received) < QUIET {
+            return Move::TooEarly;
+        }
+        link.moves += 1;
+        Move::To(raised)
     }
 
     pub(crate) fn role(&self) -> Role {
@@ -368,6 +407,8 @@ impl Link {
             connected_at: None,
             last_received: now,
             remotes: Vec::new(),
+            moves: 0,
+            is_restarted: false,
             deadline: now,
             scheduled: None,
             closing: None,
@@ -431,6 +472,7 @@ impl Link {
         let offer = sdp::with_credentials(&self.offer, &credentials);
         let answer = accept(&mut self.rtc, &offer).map_err(PatchError::RestartFailed)?;
         lane::silence(&mut self.rtc, &answer);
+        self.is_restarted = true;
         self.offer = offer;
         let IceCreds { ufrag, pass } = self.rtc.direct_api().local_ice_credentials();
         (self.ufrag, self.password) = (ufrag, pass);

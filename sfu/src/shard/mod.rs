@@ -32,7 +32,7 @@ use crate::lane;
 use crate::lenient::Incomplete;
 use crate::packet::Slice;
 use crate::registry::Registry;
-use crate::session::{Kind, Outbox, Session};
+use crate::session::{Kind, Move, Outbox, Session};
 use crate::settings::Settings;
 use crate::stats::{count, count_by, gauge};
 use crate::stream::Stream;
@@ -193,7 +193,11 @@ impl Shard {
             let stray = self.strays.get(&remote);
             return stray.map_or(Receipt::Dropped, |shard| Receipt::Elsewhere(*shard));
         };
-        let completed = self.complete(&ufrag, datagram.contents);
+        let completed = match self.follow(now, &ufrag, datagram) {
+            Move::None => self.complete(&ufrag, datagram.contents),
+            Move::TooEarly => return Receipt::Dropped,
+            Move::To(check) => Some(check),
+        };
         let datagram = Datagram {
             contents: completed.as_deref().unwrap_or(datagram.contents),
             ..datagram
@@ -230,6 +234,15 @@ impl Shard {
             Some(session) => session.complete(&request),
             None => (self.registry).look_at(ufrag, |session| session.complete(&request))?,
         }
+    }
+
+    /// Whether a check from an address that is not known moves its session there.
+    fn follow(&mut self, now: Instant, ufrag: &str, datagram: Datagram<'_>) -> Move {
+        let key = self.by_ufrag.get(ufrag).copied();
+        let session = key.and_then(|key| self.sessions.get_mut(key));
+        session.map_or(Move::None, |session| {
+            session.follow(now, datagram.protocol, datagram.contents)
+        })
     }
 
     /// Takes a pending session whose first valid STUN request this is.
