@@ -72,6 +72,11 @@ impl Rewriter {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn begin_at(&mut self, seq: u64) {
+        self.next_seq = seq;
+    }
+
     /// Makes `first` the first packet of a new source: it follows what was sent before.
     pub(crate) fn switch(&mut self, first: &Packet) {
         let timestamp_out = match &self.newest {

@@ -464,6 +464,13 @@ impl Viewer {
         Ok(())
     }
 
+    /// Begins with another number of video.
+    #[cfg(test)]
+    pub(crate) fn begin_video_at(&mut self, seq: u64) {
+        let video = self.video.as_mut().expect("it has video");
+        video.rewriter.begin_at(seq);
+    }
+
     /// The layer being sent.
     pub(crate) fn current(&self) -> Option<usize> {
         match self.state {

@@ -28,6 +28,7 @@ use crate::shard::{Datagram, Message, Shard, Target};
 mod encoder;
 mod faults;
 mod ingest;
+mod lane;
 mod lossy;
 mod making;
 mod mark;
@@ -45,7 +46,6 @@ use player::Player;
 #[derive(Debug, Clone)]
 struct Flying {
     source: SocketAddr,
-    destination: SocketAddr,
     contents: Vec<u8>,
 }
 
@@ -75,7 +75,14 @@ pub(crate) struct World {
 /// A browser, an encoder or a player at the other end of a link.
 pub(crate) struct Peer {
     rtc: Rtc,
+    /// As the server sees it.
     address: SocketAddr,
+    /// As the peer sees it.
+    local: SocketAddr,
+    /// Sees what is sent to the peer, and may lose it.
+    watch: Option<Watch>,
+    /// The same of what the peer sends.
+    watch_up: Option<Watch>,
     to_server: Netem<Flying>,
     from_server: Netem<Flying>,
     session: SessionId,
@@ -83,6 +90,9 @@ pub(crate) struct Peer {
     is_cut_off: bool,
     role: PeerRole,
 }
+
+/// Looks at a datagram. Returns whether it is lost.
+pub(crate) type Watch = Box<dyn FnMut(&[u8]) -> bool>;
 
 enum PeerRole {
     Encoder(Encoder),
@@ -208,17 +218,32 @@ impl World {
 
     /// A viewer. `down` is the net towards it. Returns the peer's number.
     pub(crate) fn view(&mut self, stream: StreamId, down: NetemConfig) -> usize {
-        let mut rtc = self.client_rtc(Codec::H264);
+        self.view_as(stream, Codec::H264, down, |offer| offer, |_| {})
+    }
+
+    /// A viewer who plays another codec, whose offer is changed on its way, or of whose session other
+    /// things are true.
+    pub(crate) fn view_as(
+        &mut self,
+        stream: StreamId,
+        codec: Codec,
+        down: NetemConfig,
+        change_offer: impl FnOnce(String) -> String,
+        prepare: impl FnOnce(&mut Session),
+    ) -> usize {
+        let mut rtc = self.client_rtc(codec);
         let address = self.address();
         rtc.add_local_candidate(Candidate::host(address, "udp").expect("a candidate"));
         let mut change = rtc.sdp_api();
         change.add_media(MediaKind::Audio, Direction::RecvOnly, None, None, None);
         let video = change.add_media(MediaKind::Video, Direction::RecvOnly, None, None, None);
         let (offer, pending) = change.apply().expect("an offer");
-        let offer = Offer::parse(&offer.to_sdp_string(), 65_536).expect("it can be read");
+        let offer = change_offer(offer.to_sdp_string());
+        let offer = Offer::parse(&offer, 65_536).expect("it can be read");
         let shared = self.registry.stream(stream).expect("the stream is live");
-        let (session, answer) =
+        let (mut session, answer) =
             Session::view(&self.settings, self.now, stream, shared, &offer).expect("it is taken");
+        prepare(&mut session);
         self.registry.add_pending(Box::new(session));
         let sdp = SdpAnswer::from_sdp_string(&answer.sdp).expect("our answer can be read");
         self.answer = answer.sdp;
@@ -274,6 +299,9 @@ impl World {
         self.peers.push(Peer {
             rtc,
             address,
+            local: address,
+            watch: None,
+            watch_up: None,
             to_server: Netem::new(up.seed(seed * 2 + 1)),
             from_server: Netem::new(down.seed(seed * 2 + 2)),
             session,
@@ -290,6 +318,21 @@ impl World {
 
     pub(crate) fn set_down_link(&mut self, peer: usize, config: NetemConfig) {
         self.peers[peer].from_server.set_config(config);
+    }
+
+    /// Lets `watch` see, and lose, what is sent to a peer.
+    pub(crate) fn watch(&mut self, peer: usize, watch: Watch) {
+        self.peers[peer].watch = Some(watch);
+    }
+
+    /// Lets `watch` see, and lose, what a peer sends.
+    pub(crate) fn watch_up(&mut self, peer: usize, watch: Watch) {
+        self.peers[peer].watch_up = Some(watch);
+    }
+
+    /// A peer's router gives it another address, and the peer does not notice.
+    pub(crate) fn rebind(&mut self, peer: usize, address: SocketAddr) {
+        self.peers[peer].address = address;
     }
 
     /// Loses everything to and from a peer.
@@ -314,6 +357,13 @@ impl World {
 
     pub(crate) fn player(&self, peer: usize) -> &Player {
         match &self.peers[peer].role {
+            PeerRole::Player(player) => player,
+            PeerRole::Encoder(_) => panic!("peer {peer} is an encoder"),
+        }
+    }
+
+    pub(crate) fn player_mut(&mut self, peer: usize) -> &mut Player {
+        match &mut self.peers[peer].role {
             PeerRole::Player(player) => player,
             PeerRole::Encoder(_) => panic!("peer {peer} is an encoder"),
         }
@@ -436,12 +486,7 @@ impl World {
         let peer = &mut self.peers[index];
         peer.from_server.handle_input(NetIn::Timeout(now));
         while let Some(NetOut::Packet(flying)) = next_packet(&mut peer.from_server) {
-            let receive = Receive::new(
-                Protocol::Udp,
-                flying.source,
-                flying.destination,
-                &flying.contents,
-            );
+            let receive = Receive::new(Protocol::Udp, flying.source, peer.local, &flying.contents);
             if let Ok(receive) = receive {
                 peer.rtc
                     .handle_input(Input::Receive(now, receive))
@@ -521,10 +566,10 @@ impl World {
                 for datagram in bytes.chunks(run.segment) {
                     let flying = Flying {
                         source: run.path.source,
-                        destination: run.path.destination,
                         contents: datagram.to_vec(),
                     };
-                    if !peer.is_cut_off {
+                    let is_lost = (peer.watch.as_mut()).is_some_and(|watch| watch(datagram));
+                    if !peer.is_cut_off && !is_lost {
                         peer.from_server.handle_input(NetIn::Packet(now, flying));
                     }
                 }
@@ -554,10 +599,11 @@ impl Peer {
                 Output::Transmit(transmit) => {
                     let flying = Flying {
                         source: self.address,
-                        destination: transmit.destination,
                         contents: transmit.contents.to_vec(),
                     };
-                    if !self.is_cut_off {
+                    let mut watch = self.watch_up.as_mut();
+                    let is_lost = watch.as_mut().is_some_and(|watch| watch(&flying.contents));
+                    if !self.is_cut_off && !is_lost {
                         self.to_server.handle_input(NetIn::Packet(now, flying));
                     }
                 }

@@ -26,8 +26,28 @@ pub(crate) struct Player {
     pub(crate) video_clock: Option<i64>,
     /// Sequence numbers of video, extended, as they came.
     pub(crate) sequence: Vec<u64>,
+    /// What the sender reports said.
+    pub(crate) told: Vec<Told>,
+    /// Packets and bytes of sound and of video that came so far.
+    came: [(u32, u32); 2],
+    pub(crate) keeps_packets: bool,
+    /// Those of video, where they are kept: extended sequence number and payload.
+    pub(crate) packets: Vec<(u64, Vec<u8>)>,
     /// When the first packet of each frame came, and its RTP timestamp.
     times: Vec<(Duration, u32)>,
+}
+
+/// A sender report, and what had come before it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Told {
+    pub(crate) at: Duration,
+    pub(crate) is_video: bool,
+    /// As [`Player::audio_clock`].
+    pub(crate) clock: Option<i64>,
+    /// Packets and bytes.
+    pub(crate) told: (u32, u32),
+    pub(crate) came: (u32, u32),
+    ntp: std::time::SystemTime,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -89,6 +109,7 @@ impl Player {
                     .iter()
                     .find(|p| p.pt() == packet.header.payload_type)
                     .map(|p| p.spec().codec);
+                self.note_report(&packet, codec != Some(Codec::Opus), now - start);
                 if codec == Some(Codec::Opus) {
                     self.audio.push(now - start);
                     self.audio_clock = reported_clock(&packet, 48_000).or(self.audio_clock);
@@ -96,6 +117,9 @@ impl Player {
                 }
                 self.video_clock = reported_clock(&packet, 90_000).or(self.video_clock);
                 self.sequence.push(*packet.seq_no);
+                if self.keeps_packets {
+                    self.packets.push((*packet.seq_no, packet.payload.to_vec()));
+                }
                 if self.times.last().map(|(_, t)| *t) != Some(packet.header.timestamp) {
                     self.times.push((now - start, packet.header.timestamp));
                 }
@@ -109,6 +133,26 @@ impl Player {
             }
             _ => {}
         }
+    }
+
+    fn note_report(&mut self, packet: &str0m::rtp::RtpPacket, is_video: bool, at: Duration) {
+        let came = &mut self.came[usize::from(is_video)];
+        let mut known = self.told.iter().rev();
+        let newest = known.find(|told| told.is_video == is_video);
+        if let Some(report) = packet.last_sender_info
+            && newest.is_none_or(|newest| newest.ntp != report.ntp_time)
+        {
+            self.told.push(Told {
+                at,
+                is_video,
+                clock: reported_clock(packet, if is_video { 90_000 } else { 48_000 }),
+                told: (report.sender_packet_count, report.sender_octet_count),
+                came: *came,
+                ntp: report.ntp_time,
+            });
+        }
+        came.0 += 1;
+        came.1 += u32::try_from(packet.payload.len()).expect("short");
     }
 
     fn decode(&mut self, rtc: &mut Rtc, now: Instant, start: Instant) {
