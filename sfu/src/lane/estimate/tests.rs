@@ -26,6 +26,9 @@ struct Link {
     loss_percent: u64,
     /// Whether packets keep their order in spite of jitter.
     keeps_order: bool,
+    reports_lost_percent: u64,
+    /// How much faster the viewer's clock goes, of a million.
+    clock_ppm: u64,
 }
 
 /// What is sent of media.
@@ -86,6 +89,8 @@ const GOOD: Link = Link {
     jitter_us: 0,
     loss_percent: 0,
     keeps_order: true,
+    reports_lost_percent: 0,
+    clock_ppm: 0,
 };
 
 impl World {
@@ -225,7 +230,8 @@ impl World {
             .flying
             .extract_if(.., |flying| flying.comes_us <= now_us)
         {
-            let ticks = i64::try_from(flying.comes_us / 250).expect("short");
+            let came_us = flying.comes_us + flying.comes_us * self.link.clock_ppm / 1_000_000;
+            let ticks = i64::try_from(came_us / 250).expect("short");
             let arrival = Arrival {
                 sent_us: flying.sent_us,
                 // Of a clock that began long ago.
@@ -248,6 +254,9 @@ impl World {
         let lost = told_of.saturating_sub(arrived.len() as u64);
         let arrivals = arrived.into_iter().map(|(_, arrival)| arrival).collect();
         let comes_us = self.now_us + self.link.latency_us;
+        if self.below(100) < self.link.reports_lost_percent {
+            return;
+        }
         self.reports.push_back((comes_us, arrivals, lost));
     }
 
@@ -494,4 +503,52 @@ fn jitter_lets_no_probe_run_away() {
         let share = world.padding * 100 / (world.media + world.padding);
         assert!(share < 5, "{share} % padding");
     }
+}
+
+#[test]
+fn reports_that_are_lost_and_clocks_that_differ_pull_nothing_down() {
+    let mut links = [GOOD; 2];
+    links[0].reports_lost_percent = 20;
+    links[1].clock_ppm = 300;
+    for link in links {
+        let mut world = World::new(link, App::Fixed(MBIT), 2 * MBIT);
+        world.run(60 * SECOND);
+        let (least, most) = world.range(10 * SECOND, 3 * MBIT);
+        assert!(least >= 40 && most <= 115, "{link:?}: {least}..{most} %");
+        let share = world.padding * 100 / (world.media + world.padding);
+        assert!(share < 5, "{share} % padding");
+    }
+}
+
+#[test]
+fn link_that_stands_still_for_3_s_is_what_it_was_soon_after() {
+    let layers = App::Layers(&[150_000, 500_000, 1_800_000]);
+    let mut world = World::new(GOOD, layers, 3 * MBIT);
+    world.run(15 * SECOND);
+    let before = world.link;
+    world.link.loss_percent = 100;
+    world.run(3 * SECOND);
+    world.link = before;
+    let back = world.now_us;
+    world.run(15 * SECOND);
+    let found = world.first(back + SECOND, |rate| rate >= 2 * MBIT);
+    assert!(found.is_some_and(|after| after <= 9 * SECOND), "{found:?}");
+    assert_eq!(world.layer, 1_800_000);
+}
+
+#[test]
+fn heavy_loss_is_yielded_to_and_forgotten_when_it_ends() {
+    let layers = App::Layers(&[150_000, 500_000, 1_800_000]);
+    let link = Link {
+        loss_percent: 25,
+        ..GOOD
+    };
+    let mut world = World::new(link, layers, 3 * MBIT);
+    world.run(15 * SECOND);
+    assert!(world.rate() < 1_800_000, "{}", world.rate());
+    world.link.loss_percent = 0;
+    let over = world.now_us;
+    world.run(15 * SECOND);
+    let found = world.first(over, |rate| rate >= 2 * MBIT);
+    assert!(found.is_some_and(|after| after <= 10 * SECOND), "{found:?}");
 }
