@@ -90,14 +90,7 @@ impl<'a> Incomplete<'a> {
 /// The request with a priority that is higher by `steps`; `None` for one that nominates nothing (RFC
 /// 8445 §7.3.1.5), and for one that was not signed with `password`.
 pub(crate) fn raised(request: &[u8], password: &str, steps: u32) -> Option<Vec<u8>> {
-    let message = StunMessage::parse(request).ok()?;
-    let hmac = from_feature_flags().sha1_hmac_provider;
-    let is_real = message.is_binding_request()
-        && message.use_candidate()
-        && message.verify(password.as_bytes(), |key, parts| hmac.sha1_hmac(key, parts));
-    if !is_real {
-        return None;
-    }
+    let message = nomination(request, password)?;
     let priority = message.prio()?.saturating_add(steps).min(MOST_PRIORITY);
     let mut raised = request.get(..HEADER)?.to_vec();
     let mut rest = request.get(HEADER..)?;
@@ -111,6 +104,20 @@ pub(crate) fn raised(request: &[u8], password: &str, steps: u32) -> Option<Vec<u
         }
         rest = behind.get(length..)?;
     }
+}
+
+/// Whether a datagram is a request that nominates, signed with `password`.
+pub(crate) fn nominates(datagram: &[u8], password: &str) -> bool {
+    nomination(datagram, password).is_some()
+}
+
+fn nomination<'a>(datagram: &'a [u8], password: &str) -> Option<StunMessage<'a>> {
+    let message = StunMessage::parse(datagram).ok()?;
+    let hmac = from_feature_flags().sha1_hmac_provider;
+    let is_real = message.is_binding_request()
+        && message.use_candidate()
+        && message.verify(password.as_bytes(), |key, parts| hmac.sha1_hmac(key, parts));
+    is_real.then_some(message)
 }
 
 /// Ends a message with its MESSAGE-INTEGRITY.
@@ -184,6 +191,7 @@ mod tests {
         let request = Incomplete::parse(&request).expect("it lacks a priority only");
         let request = request.complete(PASSWORD).expect("it is signed");
         assert_eq!(raised(&request, "a guess", 3), None);
+        assert!(!nominates(&request, "a guess") && nominates(&request, PASSWORD));
         let raised = raised(&request, PASSWORD, 3).expect("it nominates");
         let message = StunMessage::parse(&raised).expect("str0m takes it");
         assert_eq!(message.prio(), Some(USUAL_PRIORITY + 3));

@@ -45,6 +45,8 @@ pub(crate) struct Lane {
     slot: KeySlot,
     ciphers: Option<Ciphers>,
     path: Option<Path>,
+    /// str0m's way, where the viewer has left it.
+    left: Option<Path>,
     audio: Option<Track>,
     video: Option<Track>,
     /// What binds the tracks together (RFC 3550 §6.5.1).
@@ -161,6 +163,7 @@ impl Lane {
             slot,
             ciphers: None,
             path: None,
+            left: None,
             audio: None,
             video: None,
             name: name_in(answer).unwrap_or("tallylight").to_owned(),
@@ -220,13 +223,22 @@ impl Lane {
         self.path
     }
 
+    /// The viewer is elsewhere than str0m takes it to be, until str0m changes its mind.
+    pub(crate) fn turn(&mut self, way: Path) {
+        let before = self.path.replace(way);
+        self.left = self.left.or(before).filter(|left| *left != way);
+    }
+
     /// Looks at what str0m sends. Returns whether it may leave.
     pub(crate) fn let_through(&mut self, transmit: &Transmit) -> bool {
         match transmit.contents.first() {
             // STUN tries all ways.
             Some(0..=3) => true,
             first => {
-                self.path = Some(Path::of(transmit));
+                let way = Some(Path::of(transmit));
+                if way != self.left {
+                    (self.path, self.left) = (way, None);
+                }
                 !first.is_some_and(|first| is_rtp_or_rtcp(*first))
             }
         }

@@ -31,7 +31,7 @@ use str0m::rtp::{Extension, ExtensionMap};
 use str0m::{IceCreds, Input, Rtc, RtcConfig};
 
 use crate::calls::{Answer, OfferError, PatchError, Patched};
-use crate::egress::{TransmitQueue, drain_into};
+use crate::egress::{Path, TransmitQueue, drain_into};
 use crate::event::{CloseReason, Event, Role};
 use crate::fed::Line;
 use crate::ids::{SessionId, StreamId};
@@ -266,6 +266,22 @@ impl Session {
         }
         link.moves += 1;
         Move::To(raised)
+    }
+
+    /// Turns a viewer's media to an address that is known and that it nominates now, unless it speaks
+    /// from where it was. Where the priority is lower str0m would stay for as long as the other may live.
+    pub(crate) fn turn(&mut self, now: Instant, way: Path, request: &[u8]) {
+        let Kind::Viewer(viewer) = &mut self.kind else {
+            return;
+        };
+        let is_other = |at: Path| at.protocol == way.protocol && at.destination != way.destination;
+        let is_quiet = now.saturating_duration_since(self.link.last_received) >= QUIET;
+        if viewer.lane.path().is_some_and(is_other)
+            && is_quiet
+            && lenient::nominates(request, &self.link.password)
+        {
+            viewer.lane.turn(way);
+        }
     }
 
     pub(crate) fn role(&self) -> Role {

@@ -25,6 +25,7 @@ use str0m::Input;
 use str0m::net::{Protocol, Receive};
 
 use crate::demux;
+use crate::egress::Path;
 use crate::event::{CloseReason, Event, Role};
 use crate::fed::FedUnit;
 use crate::ids::{SessionId, StreamId};
@@ -323,13 +324,20 @@ impl Shard {
         let Some(receive) = self.parse(datagram) else {
             return false;
         };
+        let destination = receive.destination;
         let input = Input::Receive(now, receive);
         let accepts = |s: &Session| s.link.closing.is_none() && s.link.rtc.accepts(&input);
         if !self.sessions.get(key).is_some_and(accepts) {
             return false;
         }
+        let way = Path {
+            protocol: datagram.protocol,
+            source: destination,
+            destination: datagram.source,
+        };
         self.with_session(now, key, |session, outbox| {
-            session.drive(now, input, outbox)
+            session.turn(now, way, datagram.contents);
+            session.drive(now, input, outbox);
         });
         true
     }

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
+use str0m::ice::{StunMessage, TransId};
 use str0m_netem::{Bitrate, DataSize};
 
 use super::player::Told;
@@ -244,6 +245,41 @@ fn viewer_whose_address_changes_gets_media_there_at_once() {
         // What was lost before is no more to be had: a key frame is asked for.
         let shown: Vec<_> = player.shown_between(checked, world.elapsed()).collect();
         assert!(shown.len() > 60, "{port}: {} frames", shown.len());
+    }
+}
+
+/// As a telephone that leaves a wireless network: the other way was known, and no good.
+#[test]
+fn viewer_that_turns_to_a_way_of_less_priority_gets_media_there_at_once_and_back() {
+    let (mut world, stream) = published(&single(Codec::H264));
+    let viewer = viewer(&mut world, stream, Codec::H264);
+    let checks = checks_of(&mut world, viewer);
+    let home = world.peer_address(viewer);
+    let (username, password) = world.credentials();
+    let away: SocketAddr = ([203, 0, 113, 77], 5_555).into();
+    world.run(SECOND * 2);
+    let check = StunMessage::binding_request(&username, TransId::new(), true, 7, 1_000, false);
+    let mut bytes = vec![0; 500];
+    let hmac = str0m::crypto::from_feature_flags().sha1_hmac_provider;
+    let sign = |key: &[u8], parts: &[&[u8]]| hmac.sha1_hmac(key, parts);
+    let length = check.to_bytes(Some(password.as_bytes()), &mut bytes, sign);
+    bytes.truncate(length.expect("it is short"));
+    assert_eq!(world.inject(away, &bytes), Receipt::Taken);
+    world.run(SECOND * 2);
+    for address in [away, home, away] {
+        world.rebind(viewer, address);
+        let before = checks.borrow().len();
+        while checks.borrow().len() == before {
+            world.run(Duration::from_millis(5));
+        }
+        let checked = world.elapsed();
+        world.run(SECOND * 3);
+        let player = world.player(viewer);
+        let sound = player.audio.iter().find(|at| **at > checked);
+        let sound = *sound.expect("it goes on") - checked;
+        assert!(sound < Duration::from_millis(50), "{address}: {sound:?}");
+        let shown = player.shown_between(checked, world.elapsed()).count();
+        assert!(shown > 60, "{address}: {shown} frames");
     }
 }
 
