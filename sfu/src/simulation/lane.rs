@@ -283,6 +283,23 @@ fn viewer_that_turns_to_a_way_of_less_priority_gets_media_there_at_once_and_back
     }
 }
 
+/// Of one layer, whose arrivals are not asked for, so that its silence tells less.
+#[test]
+fn viewer_of_one_layer_whose_address_changes_gets_media_there_within_seconds() {
+    let (mut world, stream) = published(&single(Codec::H264));
+    let viewer = viewer(&mut world, stream, Codec::H264);
+    world.run(SECOND * 3);
+    world.rebind(viewer, ([203, 0, 113, 77], 5_555).into());
+    let moved = world.elapsed();
+    world.run(SECOND * 7);
+    let player = world.player(viewer);
+    let sound = player.audio.iter().find(|at| **at > moved + SECOND / 10);
+    let sound = *sound.expect("it goes on") - moved;
+    assert!(sound < SECOND * 4, "{sound:?}");
+    let shown = player.shown_between(moved + SECOND * 4, world.elapsed());
+    assert!(shown.count() > 75);
+}
+
 #[test]
 fn check_that_is_replayed_from_elsewhere_moves_nobody() {
     for spec in [single(Codec::H264), EncoderSpec::simulcast()] {
