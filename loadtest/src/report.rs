@@ -305,11 +305,7 @@ impl fmt::Display for Report {
             f,
             "  this client   {:.2} us CPU a packet, {:.1} % of a core, its busiest thread {:.1} %",
             self.client.cpu_us_per_packet, self.client.cpu_percent, self.busiest_thread_percent
-        )?;
-        match &self.client_limit {
-            Some(sentence) => write!(f, "\n{sentence}"),
-            None => Ok(()),
-        }
+        )
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use anyhow::bail;
 use serde::{Deserialize, Serialize};
 
 use super::advice::http_error;
@@ -93,7 +94,13 @@ pub(super) async fn run(options: &Capacity) -> anyhow::Result<()> {
         at_least: matches!(end, End::Client(..) | End::Most),
         steps,
     };
-    print(&found, options.json)
+    print(&found, options.json)?;
+    if found.holds == 0 && found.at_least {
+        bail!(
+            "not even the first step could be measured; run it on another machine, or end other programs"
+        );
+    }
+    Ok(())
 }
 
 /// Goes up step by step, until the end.

@@ -54,13 +54,18 @@ pub(super) async fn run(options: &Webrtc) -> anyhow::Result<()> {
     crowd.leave().await;
     let report = measured?;
     print(&report, options.json)?;
-    match report.viewers - report.joined {
-        0 => Ok(()),
-        blind => bail!(
+    let blind = report.viewers - report.joined;
+    if blind > 0 {
+        bail!(
             "{blind} of {} viewers were shown no picture within {} s",
             report.viewers,
             options.target.join_within
-        ),
+        );
+    }
+    // Figures of something else than the server are no success.
+    match report.client_limit {
+        Some(sentence) => bail!(sentence),
+        None => Ok(()),
     }
 }
 
