@@ -13,7 +13,7 @@ packages="$packages libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev gstream
 packages="$packages gstreamer1.0-plugins-good gstreamer1.0-libav"
 if [ "$for_what" = test ]; then
   # Chromium drives the pages, ffmpeg makes media, PostgreSQL is the second database.
-  packages="$packages chromium ffmpeg postgresql procps"
+  packages="$packages chromium ffmpeg openssl postgresql procps"
   # Encoders of H.264, for transcoding: x264 and OpenH264.
   packages="$packages gstreamer1.0-plugins-ugly gstreamer1.0-plugins-bad"
 fi
