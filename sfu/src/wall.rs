@@ -40,6 +40,11 @@ pub(crate) fn compact(ntp: u64) -> u32 {
     u32::try_from((ntp >> 16) & 0xffff_ffff).unwrap_or(0)
 }
 
+/// As the extension abs-send-time carries it: 6.18 fixed point seconds.
+pub(crate) fn abs_send_time(instant: Instant) -> u32 {
+    u32::try_from((ntp_at(instant) >> 14) & 0x00ff_ffff).unwrap_or(0)
+}
+
 /// A span in 16.16 fixed point seconds.
 pub(crate) fn from_compact(span: u32) -> Duration {
     Duration::from_nanos((u64::from(span) * 1_000_000_000) >> 16)

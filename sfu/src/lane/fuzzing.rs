@@ -17,7 +17,8 @@ use super::header::Extensions;
 use super::keys::{KeySlot, Keys};
 use super::rtcp::{self, Report};
 use super::srtp::{Ciphers, Claims};
-use super::{Heard, Lane, Outbound, Repair, Track, is_rtcp};
+use super::track::{Repair, Track};
+use super::{Heard, Lane, Outbound, is_rtcp};
 use crate::egress::{Path, TransmitQueue};
 use crate::packet::{Packet, Source, VIDEO_CLOCK};
 

@@ -11,11 +11,14 @@
 
 mod estimate;
 pub(crate) mod fuzzing;
+mod handover;
 mod header;
 mod keys;
+mod numbers;
 mod ring;
 mod rtcp;
 mod srtp;
+mod track;
 mod transport;
 
 use std::sync::Arc;
@@ -26,14 +29,18 @@ use str0m::media::{MediaKind, Mid};
 use str0m::net::Transmit;
 
 use self::estimate::Estimator;
-use self::header::{Extensions, Fields, Values};
+pub(crate) use self::handover::{ask_way, silence};
+use self::handover::{mids_in, name_in};
+use self::header::{Fields, Values};
 pub(crate) use self::keys::{KeySlot, build};
+use self::numbers::short;
 use self::ring::Ring;
 use self::rtcp::Report;
-use self::srtp::{Ciphers, Claims};
+use self::srtp::Ciphers;
+use self::track::Track;
 use self::transport::{Arrival, TransportLog};
 use crate::egress::{Path, TransmitQueue};
-use crate::packet::{AUDIO_CLOCK, Packet, VIDEO_CLOCK};
+use crate::packet::Packet;
 use crate::rate::RateMeter;
 use crate::session::bits;
 use crate::video::renumber_vp8;
@@ -72,35 +79,6 @@ pub(crate) struct Lane {
     /// Kept for their room.
     opened: Vec<u8>,
     arrivals: Vec<Arrival>,
-}
-
-/// What one SSRC carries, and its repair stream.
-#[derive(Debug)]
-struct Track {
-    mid: Mid,
-    ssrc: u32,
-    claims: Claims,
-    repair: Option<Repair>,
-    extensions: Extensions,
-    clock: u32,
-    packets: u32,
-    octets: u32,
-    /// Timestamp of the newest packet, and when it was captured.
-    newest: Option<(u32, Instant)>,
-    newest_index: u64,
-    /// Whether the peer knows which track the SSRC is of.
-    is_known: bool,
-    reported_loss: Option<f32>,
-}
-
-/// A stream of retransmissions (RFC 4588).
-#[derive(Debug)]
-struct Repair {
-    ssrc: u32,
-    claims: Claims,
-    next: u64,
-    /// Payload type that goes with the newest packet's.
-    payload_type: Option<u8>,
 }
 
 /// A picture's packet, as it can be sent again.
@@ -160,9 +138,6 @@ const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 const PADDING: u8 = 255;
 /// Numbers of one report that are looked up; nobody misses more who still sees anything.
 const MOST_MISSING: usize = 1_024;
-/// SSRC of what str0m is asked to say so that it tells its way: of no track. What is sealed with it
-/// does not leave.
-const NOBODY: u32 = 1;
 /// A viewer that was asked when packets arrive and says nothing for so long does not tell.
 const SILENCE: Duration = Duration::from_secs(2);
 
@@ -185,7 +160,7 @@ impl Lane {
             rtt: None,
             reported_at: None,
             reference: None,
-            moment: (now, abs_send_time(now)),
+            moment: (now, wall::abs_send_time(now)),
             media_bytes: RateMeter::new(now),
             repair_bytes: RateMeter::new(now),
             nacks: 0,
@@ -281,7 +256,7 @@ impl Lane {
         };
         let has_number = self.measures && track.extensions.has_transport_sequence();
         if self.moment.0 != now {
-            self.moment = (now, abs_send_time(now));
+            self.moment = (now, wall::abs_send_time(now));
         }
         let values = Values {
             mid: (!track.is_known).then_some(track.mid),
@@ -430,7 +405,7 @@ impl Lane {
         };
         let values = Values {
             mid: Some(track.mid),
-            abs_send_time: abs_send_time(now),
+            abs_send_time: wall::abs_send_time(now),
             transport_sequence: has_number.then(|| self.log.next()),
             media: None,
         };
@@ -491,7 +466,7 @@ impl Lane {
         };
         let values = Values {
             mid: Some(track.mid),
-            abs_send_time: abs_send_time(now),
+            abs_send_time: wall::abs_send_time(now),
             transport_sequence: Some(self.log.next()),
             media: None,
         };
@@ -597,104 +572,6 @@ impl Lane {
     }
 }
 
-impl Track {
-    /// Takes the outgoing stream of a track from str0m, which never sends on it.
-    fn take_over(rtc: &mut Rtc, mid: Mid) -> Option<(MediaKind, Self)> {
-        let media = rtc.media(mid)?;
-        let (kind, extensions) = (media.kind(), Extensions::new(media.remote_extmap()));
-        let mut direct = rtc.direct_api();
-        let stream = direct.stream_tx_by_mid(mid, None)?;
-        let (ssrc, repair) = (stream.ssrc(), stream.rtx());
-        direct.remove_stream_tx(ssrc);
-        let track = Self {
-            mid,
-            ssrc: *ssrc,
-            claims: Claims::new(),
-            repair: repair.map(|ssrc| Repair {
-                ssrc: *ssrc,
-                claims: Claims::new(),
-                next: 1,
-                payload_type: None,
-            }),
-            extensions,
-            clock: match kind {
-                MediaKind::Audio => AUDIO_CLOCK,
-                MediaKind::Video => VIDEO_CLOCK,
-            },
-            packets: 0,
-            octets: 0,
-            newest: None,
-            newest_index: 0,
-            is_known: false,
-            reported_loss: None,
-        };
-        Some((kind, track))
-    }
-
-    fn note(&mut self, sent: &Outbound<'_>) {
-        self.packets = self.packets.wrapping_add(1);
-        let octets = u32::try_from(sent.packet.payload.len()).unwrap_or(0);
-        self.octets = self.octets.wrapping_add(octets);
-        self.newest = Some((sent.timestamp, sent.wallclock));
-        self.newest_index = self.newest_index.max(sent.index);
-        if let Some(repair) = &mut self.repair {
-            repair.payload_type = sent.repair_type;
-        }
-    }
-
-    /// The index that a number of a report stands for.
-    fn index_of(&self, number: u16) -> u64 {
-        let behind = short(self.newest_index).wrapping_sub(number);
-        self.newest_index.saturating_sub(u64::from(behind))
-    }
-
-    /// What is to be reported; `None` while nothing was sent.
-    fn report(&self, now: Instant) -> Option<rtcp::Sent> {
-        let (timestamp, captured) = self.newest?;
-        let since = now.saturating_duration_since(captured);
-        let ticks = since.as_nanos() * u128::from(self.clock) / 1_000_000_000;
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "RTP timestamps are modulo 2^32"
-        )]
-        let ticks = ticks as u32;
-        Some(rtcp::Sent {
-            ssrc: self.ssrc,
-            ntp: wall::ntp_at(now),
-            timestamp: timestamp.wrapping_add(ticks),
-            packets: self.packets,
-            octets: self.octets,
-        })
-    }
-}
-
-impl Repair {
-    fn seal(&mut self, ciphers: &Ciphers, out: &mut Vec<u8>, place: (usize, usize)) -> bool {
-        let index = self.next;
-        self.next += 1;
-        ciphers.seal_rtp(&mut self.claims, self.ssrc, index, out, place)
-    }
-}
-
-/// Takes from str0m what it made for an ICE restart, too.
-pub(crate) fn silence(rtc: &mut Rtc, answer: &str) {
-    for mid in mids_in(answer) {
-        let mut direct = rtc.direct_api();
-        let ssrc = direct
-            .stream_tx_by_mid(mid, None)
-            .map(|stream| stream.ssrc());
-        if let Some(ssrc) = ssrc {
-            direct.remove_stream_tx(ssrc);
-        }
-    }
-}
-
-/// Lets str0m say something that does not leave ([`Lane::let_through`]), and so tell its way.
-pub(crate) fn ask_way(rtc: &mut Rtc) {
-    let mut direct = rtc.direct_api();
-    direct.send_pli_feedback(NOBODY.into(), NOBODY.into());
-}
-
 /// Whether a datagram is RTCP (RFC 7983 §7, RFC 5761 §4).
 pub(crate) fn is_rtcp(datagram: &[u8]) -> bool {
     matches!(datagram, [first, 192..=223, ..] if is_rtp_or_rtcp(*first))
@@ -704,34 +581,11 @@ fn is_rtp_or_rtcp(first: u8) -> bool {
     (128..=191).contains(&first)
 }
 
-/// The names of the media sections of an SDP.
-fn mids_in(sdp: &str) -> impl Iterator<Item = Mid> {
-    let mids = sdp.lines().filter_map(|line| line.strip_prefix("a=mid:"));
-    mids.map(|mid| Mid::from(mid.trim()))
-}
-
-/// The canonical name in an SDP (RFC 5576 §6.1).
-fn name_in(sdp: &str) -> Option<&str> {
-    let line = sdp
-        .lines()
-        .find(|line| line.starts_with("a=ssrc:") && line.contains(" cname:"))?;
-    line.split_once(" cname:").map(|(_, name)| name.trim())
-}
-
 /// Writes the numbers of a picture over those in a VP8 payload that begins at `start`.
 fn renumber(out: &mut [u8], start: usize, picture: Picture) {
     if let Some(payload) = out.get_mut(start..) {
         renumber_vp8(payload, picture.id, picture.tl0);
     }
-}
-
-fn short(index: u64) -> u16 {
-    u16::try_from(index & 0xffff).unwrap_or(0)
-}
-
-/// In 6.18 fixed point seconds.
-fn abs_send_time(now: Instant) -> u32 {
-    u32::try_from((wall::ntp_at(now) >> 14) & 0x00ff_ffff).unwrap_or(0)
 }
 
 /// By the report that the viewer answers (RFC 3550 §6.4.1).
@@ -743,71 +597,4 @@ fn round_trip(now: Instant, last_report: u32, delay: u32) -> Option<Duration> {
     let span = now.wrapping_sub(last_report).wrapping_sub(delay);
     // A little below zero is a clock that rounds.
     (span < u32::MAX / 2).then(|| wall::from_compact(span))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::Config;
-    use crate::ids::StreamId;
-    use crate::registry::StreamShared;
-    use crate::sdp::Offer;
-    use crate::session::{Kind, Session};
-    use crate::settings::Settings;
-
-    const VIEW: &str = include_str!("../../fuzz/corpus/session/chromium-view-data");
-
-    fn session() -> Session {
-        let settings = Settings::new(Config::default(), 8_189);
-        #[expect(clippy::disallowed_methods, reason = "a base for virtual time")]
-        let now = Instant::now();
-        let shared = Arc::<StreamShared>::default();
-        let offer = VIEW.split('\0').next().expect("an offer");
-        let offer = Offer::parse(offer, 65_536).expect("it can be read");
-        let session = Session::view(&settings, now, StreamId::from(1), shared, &offer);
-        session.expect("it is taken").0
-    }
-
-    /// Nobody but the lane can seal on its SSRCs: str0m has no stream that it could seal on.
-    #[test]
-    fn str0m_has_no_outgoing_stream_of_a_viewer() {
-        let mut session = session();
-        let restart = "a=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuvwx\r\nm=audio 9 X 0\r\n\
-                       a=mid:0\r\n";
-        for _ in 0..2 {
-            let Kind::Viewer(viewer) = &session.kind else {
-                panic!("a viewer");
-            };
-            let tracks = [MediaKind::Audio, MediaKind::Video].map(|kind| viewer.lane.track(kind));
-            for (mid, ssrc) in tracks.into_iter().flatten() {
-                let mut direct = session.link.rtc.direct_api();
-                assert!(direct.stream_tx(&ssrc.into()).is_none());
-                assert!(direct.stream_tx_by_mid(mid, None).is_none());
-            }
-            assert!(tracks.iter().all(Option::is_some));
-            session.link.patch(restart).expect("it restarts");
-        }
-    }
-
-    #[test]
-    fn rtcp_of_str0m_does_not_leave_and_tells_the_way() {
-        let mut session = session();
-        let Kind::Viewer(viewer) = &mut session.kind else {
-            panic!("a viewer");
-        };
-        let transmit = |first: u8, port: u16| Transmit {
-            proto: str0m::net::Protocol::Udp,
-            source: ([192, 0, 2, 1], 8_189).into(),
-            destination: ([198, 51, 100, 1], port).into(),
-            contents: vec![first, 200, 0, 0].into(),
-        };
-        let lane = &mut viewer.lane;
-        assert!(lane.let_through(&transmit(0, 1)), "STUN");
-        assert_eq!(lane.path(), None);
-        assert!(lane.let_through(&transmit(22, 2)), "DTLS");
-        let port = |lane: &Lane| lane.path().map(|path| path.destination.port());
-        assert_eq!(port(lane), Some(2));
-        assert!(!lane.let_through(&transmit(0x81, 3)), "RTCP");
-        assert_eq!(port(lane), Some(3));
-    }
 }

@@ -485,6 +485,36 @@ mod tests {
         assert_eq!(packet, hex(&right.replace([' ', '\n'], "")));
     }
 
+    /// The packet and the report of libsrtp's own check of this profile, whose master key and salt are those of
+    /// RFC 3711 appendix B.3.
+    #[test]
+    fn counter_mode_is_what_another_implementation_makes_of_it() {
+        let key = hex("e1f97a0d3e018be0d64fa32c06de4139");
+        let salt = hex("0ec675ad498afeebb6960b3aabe6");
+        let profile = SrtpProfile::AES128_CM_SHA1_80;
+        let cipher = |labels| Cipher::derive(profile, &key, &salt, labels).expect("keys");
+        let body = [0xab; 16];
+        let mut packet = hex("800f1234decafbadcafebabe");
+        packet.extend_from_slice(&body);
+        cipher(RTP)
+            .seal_rtp(0xcafe_babe, 0x1234, &mut packet, 0, 12)
+            .expect("sealed");
+        let right = "800f1234decafbadcafebabe4e55dc4ce79978d88ca4d215949d2402b78d6acc99ea179b8dbb";
+        assert_eq!(packet, hex(right));
+        let mut report = hex("81c8000bcafebabe");
+        report.extend_from_slice(&body);
+        let open = report.clone();
+        cipher(RTCP).seal_rtcp(1, &mut report, 0).expect("sealed");
+        let right = "81c8000bcafebabe7128035be487b9bdbef89041f977a5a880000001993e08cd54d6c1230798";
+        assert_eq!(report, hex(right));
+        let mut opened = Vec::new();
+        assert_eq!(
+            cipher(RTCP).open_rtcp(&report, &mut opened),
+            Some((0xcafe_babe, 1))
+        );
+        assert_eq!(opened, open);
+    }
+
     #[test]
     fn reports_are_opened_by_the_other_end_alone_and_once() {
         for (profile, length) in PROFILES {

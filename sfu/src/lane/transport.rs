@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::numbers::{extended, short};
 use super::ring::Ring;
 use crate::rate::RateMeter;
 
@@ -113,7 +114,7 @@ impl TransportLog {
         self.credit = credit;
         let reference = self.unwrap_reference(report.reference);
         let mut time_us = reference.saturating_mul(REFERENCE_US);
-        let base = self.extend(report.base);
+        let base = extended(self.next - 1, report.base);
         for (number, delta) in (base..).zip(report.deltas()) {
             if let Some(ticks) = delta {
                 time_us = time_us.saturating_add(i64::from(ticks) * TICK_US);
@@ -167,17 +168,6 @@ impl TransportLog {
         self.reference = Some(self.reference.unwrap_or(unwrapped).max(unwrapped));
         unwrapped
     }
-
-    /// The number that `short` stands for: the newest that is not in the future.
-    fn extend(&self, short: u16) -> u64 {
-        let newest = self.next - 1;
-        let behind = u64::from(self::short(newest).wrapping_sub(short));
-        newest.saturating_sub(behind)
-    }
-}
-
-fn short(number: u64) -> u16 {
-    u16::try_from(number & 0xffff).unwrap_or(0)
 }
 
 /// Round trip of the newest arrival, the time included in which the viewer gathered its report.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::super::transport::Arrival;
+use super::micros;
 
 /// A probe that is being sent, or whose packets are on their way.
 #[derive(Debug)]
@@ -138,8 +139,4 @@ impl Probe {
 
 fn rate(bytes: u64, us: u64) -> Option<u64> {
     (bytes * 8_000_000).checked_div(us)
-}
-
-fn micros(span: Duration) -> u64 {
-    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }

@@ -1,0 +1,125 @@
+//! One outgoing track: its SSRC, the stream of its retransmissions, and what is to be reported of it.
+
+use std::time::Instant;
+
+use str0m::Rtc;
+use str0m::media::{MediaKind, Mid};
+
+use super::header::Extensions;
+use super::numbers::extended;
+use super::srtp::{Ciphers, Claims};
+use super::{Outbound, rtcp};
+use crate::packet::{AUDIO_CLOCK, VIDEO_CLOCK};
+use crate::wall;
+
+/// What one SSRC carries, and its repair stream.
+#[derive(Debug)]
+pub(super) struct Track {
+    pub(super) mid: Mid,
+    pub(super) ssrc: u32,
+    pub(super) claims: Claims,
+    pub(super) repair: Option<Repair>,
+    pub(super) extensions: Extensions,
+    pub(super) clock: u32,
+    pub(super) packets: u32,
+    pub(super) octets: u32,
+    /// Timestamp of the newest packet, and when it was captured.
+    pub(super) newest: Option<(u32, Instant)>,
+    pub(super) newest_index: u64,
+    /// Whether the peer knows which track the SSRC is of.
+    pub(super) is_known: bool,
+    pub(super) reported_loss: Option<f32>,
+}
+
+/// A stream of retransmissions (RFC 4588).
+#[derive(Debug)]
+pub(super) struct Repair {
+    pub(super) ssrc: u32,
+    pub(super) claims: Claims,
+    pub(super) next: u64,
+    /// Payload type that goes with the newest packet's.
+    pub(super) payload_type: Option<u8>,
+}
+
+impl Track {
+    /// Takes the outgoing stream of a track from str0m, which never sends on it.
+    pub(super) fn take_over(rtc: &mut Rtc, mid: Mid) -> Option<(MediaKind, Self)> {
+        let media = rtc.media(mid)?;
+        let (kind, extensions) = (media.kind(), Extensions::new(media.remote_extmap()));
+        let mut direct = rtc.direct_api();
+        let stream = direct.stream_tx_by_mid(mid, None)?;
+        let (ssrc, repair) = (stream.ssrc(), stream.rtx());
+        direct.remove_stream_tx(ssrc);
+        let track = Self {
+            mid,
+            ssrc: *ssrc,
+            claims: Claims::new(),
+            repair: repair.map(|ssrc| Repair {
+                ssrc: *ssrc,
+                claims: Claims::new(),
+                next: 1,
+                payload_type: None,
+            }),
+            extensions,
+            clock: match kind {
+                MediaKind::Audio => AUDIO_CLOCK,
+                MediaKind::Video => VIDEO_CLOCK,
+            },
+            packets: 0,
+            octets: 0,
+            newest: None,
+            newest_index: 0,
+            is_known: false,
+            reported_loss: None,
+        };
+        Some((kind, track))
+    }
+
+    pub(super) fn note(&mut self, sent: &Outbound<'_>) {
+        self.packets = self.packets.wrapping_add(1);
+        let octets = u32::try_from(sent.packet.payload.len()).unwrap_or(0);
+        self.octets = self.octets.wrapping_add(octets);
+        self.newest = Some((sent.timestamp, sent.wallclock));
+        self.newest_index = self.newest_index.max(sent.index);
+        if let Some(repair) = &mut self.repair {
+            repair.payload_type = sent.repair_type;
+        }
+    }
+
+    /// The index that a number of a report stands for.
+    pub(super) fn index_of(&self, number: u16) -> u64 {
+        extended(self.newest_index, number)
+    }
+
+    /// What is to be reported; `None` while nothing was sent.
+    pub(super) fn report(&self, now: Instant) -> Option<rtcp::Sent> {
+        let (timestamp, captured) = self.newest?;
+        let since = now.saturating_duration_since(captured);
+        let ticks = since.as_nanos() * u128::from(self.clock) / 1_000_000_000;
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "RTP timestamps are modulo 2^32"
+        )]
+        let ticks = ticks as u32;
+        Some(rtcp::Sent {
+            ssrc: self.ssrc,
+            ntp: wall::ntp_at(now),
+            timestamp: timestamp.wrapping_add(ticks),
+            packets: self.packets,
+            octets: self.octets,
+        })
+    }
+}
+
+impl Repair {
+    pub(super) fn seal(
+        &mut self,
+        ciphers: &Ciphers,
+        out: &mut Vec<u8>,
+        place: (usize, usize),
+    ) -> bool {
+        let index = self.next;
+        self.next += 1;
+        ciphers.seal_rtp(&mut self.claims, self.ssrc, index, out, place)
+    }
+}
