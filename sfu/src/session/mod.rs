@@ -252,10 +252,7 @@ impl Session {
     /// Looks at a check from an address that is not known: a peer that is connected may take another
     /// address. From one protocol to another it is the peer's priorities that decide.
     pub(crate) fn follow(&mut self, now: Instant, protocol: Protocol, request: &[u8]) -> Move {
-        let quiet = match &self.kind {
-            Kind::Viewer(viewer) if !viewer.lane.estimates(now) => QUIET_UNASKED,
-            _ => QUIET,
-        };
+        let is_quiet = self.is_quiet(now);
         let link = &mut self.link;
         let is_alike = link.remotes.iter().any(|(known, _)| *known == protocol);
         if !link.is_connected() || !is_alike {
@@ -267,21 +264,30 @@ impl Session {
         if std::mem::take(&mut link.is_restarted) {
             return Move::None;
         }
-        if now.saturating_duration_since(link.last_received) < quiet {
+        if !is_quiet {
             return Move::TooEarly;
         }
         link.moves += 1;
         Move::To(raised)
     }
 
+    /// Whether so little comes that the peer may be elsewhere.
+    fn is_quiet(&self, now: Instant) -> bool {
+        let quiet = match &self.kind {
+            Kind::Viewer(viewer) if !viewer.lane.estimates(now) => QUIET_UNASKED,
+            _ => QUIET,
+        };
+        now.saturating_duration_since(self.link.last_received) >= quiet
+    }
+
     /// Turns a viewer's media to an address that is known and that it nominates now, unless it speaks
     /// from where it was. Where the priority is lower str0m would stay for as long as the other may live.
     pub(crate) fn turn(&mut self, now: Instant, way: Path, request: &[u8]) {
+        let is_quiet = self.is_quiet(now);
         let Kind::Viewer(viewer) = &mut self.kind else {
             return;
         };
         let is_other = |at: Path| at.protocol == way.protocol && at.destination != way.destination;
-        let is_quiet = now.saturating_duration_since(self.link.last_received) >= QUIET;
         if viewer.lane.path().is_some_and(is_other)
             && is_quiet
             && lenient::nominates(request, &self.link.password)
@@ -314,13 +320,27 @@ impl Session {
     }
 
     /// Takes a report of a viewer. Returns whether it is the viewer's.
-    pub(crate) fn hear(&mut self, now: Instant, report: &[u8], outbox: &mut Outbox) -> bool {
+    ///
+    /// A report cannot be replayed: who sends it from another address that showed it knows the password is
+    /// there now.
+    pub(crate) fn hear(
+        &mut self,
+        now: Instant,
+        way: Path,
+        report: &[u8],
+        outbox: &mut Outbox,
+    ) -> bool {
         let Kind::Viewer(viewer) = &mut self.kind else {
             return false;
         };
         let is_real = viewer.hear(now, report, &mut outbox.transmits);
         if is_real {
             self.link.last_received = now;
+            let is_other =
+                |at: Path| at.protocol == way.protocol && at.destination != way.destination;
+            if viewer.lane.path().is_some_and(is_other) {
+                viewer.lane.turn(way);
+            }
         }
         is_real
     }

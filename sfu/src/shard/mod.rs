@@ -196,7 +196,13 @@ impl Shard {
         };
         let completed = match self.follow(now, &ufrag, datagram) {
             Move::None => self.complete(&ufrag, datagram.contents),
-            Move::TooEarly => return Receipt::Dropped,
+            Move::TooEarly => {
+                // Its next report from there shows whether it has moved.
+                if let Some(key) = self.by_ufrag.get(&ufrag).copied() {
+                    self.learn_remote(key, remote);
+                }
+                return Receipt::Dropped;
+            }
             Move::To(check) => Some(check),
         };
         let datagram = Datagram {
@@ -318,23 +324,22 @@ impl Shard {
 
     /// Gives a datagram to a session, if the session accepts it.
     fn deliver(&mut self, now: Instant, key: usize, datagram: Datagram<'_>) -> bool {
-        if lane::is_rtcp(datagram.contents) && self.is_viewer(key) {
-            return self.hear(now, key, datagram.contents);
-        }
         let Some(receive) = self.parse(datagram) else {
             return false;
         };
-        let destination = receive.destination;
+        let way = Path {
+            protocol: datagram.protocol,
+            source: receive.destination,
+            destination: datagram.source,
+        };
+        if lane::is_rtcp(datagram.contents) && self.is_viewer(key) {
+            return self.hear(now, key, way, datagram.contents);
+        }
         let input = Input::Receive(now, receive);
         let accepts = |s: &Session| s.link.closing.is_none() && s.link.rtc.accepts(&input);
         if !self.sessions.get(key).is_some_and(accepts) {
             return false;
         }
-        let way = Path {
-            protocol: datagram.protocol,
-            source: destination,
-            destination: datagram.source,
-        };
         self.with_session(now, key, |session, outbox| {
             session.turn(now, way, datagram.contents);
             session.drive(now, input, outbox);
@@ -348,10 +353,10 @@ impl Shard {
     }
 
     /// Gives a report to its viewer.
-    fn hear(&mut self, now: Instant, key: usize, report: &[u8]) -> bool {
+    fn hear(&mut self, now: Instant, key: usize, way: Path, report: &[u8]) -> bool {
         let mut is_real = false;
         self.with_session(now, key, |session, outbox| {
-            is_real = session.hear(now, report, outbox);
+            is_real = session.hear(now, way, report, outbox);
         });
         is_real
     }
