@@ -29,8 +29,22 @@ pub struct Problem {
     detail: String,
     /// For a program: stable, `snake_case`.
     code: &'static str,
+    /// The fields of the request that do not hold what they must, where it is about fields.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldProblem>,
     #[serde(skip)]
     retry_after: Option<Duration>,
+}
+
+/// A field of a request that does not hold what it must.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FieldProblem {
+    /// Its name; with dots where it lies in another.
+    pub field: String,
+    /// The rule that it breaks: stable, `snake_case`.
+    pub rule: &'static str,
+    /// For a person: what would be right.
+    pub detail: String,
 }
 
 impl Problem {
@@ -43,8 +57,16 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             code,
+            errors: Vec::new(),
             retry_after: None,
         }
+    }
+
+    /// Adds the fields that it is about.
+    #[must_use]
+    pub fn of_fields(mut self, errors: Vec<FieldProblem>) -> Self {
+        self.errors = errors;
+        self
     }
 
     /// Adds `Retry-After`, rounded up to whole seconds.
@@ -129,7 +151,10 @@ pub enum ApiError {
         /// For a person.
         detail: &'static str,
     },
-    /// A field does not hold what it must.
+    /// Fields do not hold what they must; [`crate::form::Form`] gathers them.
+    #[error("{}", in_one_line(.0))]
+    Fields(Vec<FieldProblem>),
+    /// Something does not hold what it must.
     #[error("{detail}")]
     Invalid {
         /// Such as `handle_invalid`.
@@ -189,6 +214,15 @@ impl ApiError {
             Self::Invalid { code, .. } => {
                 Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, words)
             }
+            Self::Fields(errors) => {
+                // One broken rule is told by its own code, several by a common one.
+                let code = match errors.as_slice() {
+                    [one] => one.rule,
+                    _ => "fields_invalid",
+                };
+                let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, words);
+                problem.of_fields(errors.clone())
+            }
             Self::Conflict { code, .. } => Problem::new(StatusCode::CONFLICT, code, words),
             Self::WrongPassword => Problem::new(StatusCode::UNAUTHORIZED, "wrong_password", words),
             Self::SetupTokenInvalid => {
@@ -200,6 +234,14 @@ impl ApiError {
             Self::Internal(_) => internal_problem(),
         }
     }
+}
+
+fn in_one_line(errors: &[FieldProblem]) -> String {
+    let lines = errors.iter().map(|error| match errors {
+        [_] => error.detail.clone(),
+        _ => format!("{}: {}", error.field, error.detail),
+    });
+    lines.collect::<Vec<_>>().join("; ")
 }
 
 impl IntoResponse for ApiError {

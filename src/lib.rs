@@ -12,8 +12,12 @@ pub mod tls;
 pub mod answer;
 pub mod db;
 pub mod error;
+pub mod form;
+pub mod page;
 pub mod request;
 pub mod storyboard;
+
+pub mod jobs;
 
 pub mod accounts;
 pub mod channels;

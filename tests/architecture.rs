@@ -11,10 +11,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rows, lowest first. Modules of one row may use each other.
-const ROWS: [&[&str]; 10] = [
+const ROWS: [&[&str]; 11] = [
     &["clock", "config", "rate", "secret", "telemetry", "tls"],
     &["db"],
-    &["answer", "error", "request", "storyboard"],
+    &["answer", "error", "form", "page", "request", "storyboard"],
+    &["jobs"],
     &["accounts"],
     &["channels"],
     &["sign_in", "streams"],

@@ -6,7 +6,7 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::header::CONTENT_DISPOSITION;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
@@ -24,7 +24,7 @@ use crate::accounts::{Account, Asker, SignedIn};
 use crate::answer::{Caching, Content};
 use crate::channels::Channel;
 use crate::error::{ApiError, Problem};
-use crate::request::{ApiJson, ApiPath};
+use crate::request::{ApiJson, ApiPath, ApiQuery};
 
 pub(super) fn routes(recordings: Recordings) -> OpenApiRouter {
     OpenApiRouter::new()
@@ -150,7 +150,7 @@ async fn list_recordings(
     State(recordings): State<Recordings>,
     asker: Asker,
     Path(handle): Path<String>,
-    Query(query): Query<ListQuery>,
+    ApiQuery(query): ApiQuery<ListQuery>,
 ) -> Result<Json<RecordingList>, ApiError> {
     let channel = recordings.0.channels.expect(&handle).await?;
     let asker = asker.account.as_ref();

@@ -4,10 +4,11 @@ use jiff::Timestamp;
 use sfu::StreamId;
 use uuid::Uuid;
 
-use super::{Cursor, Mp4, Mp4State, Recording, RecordingId, State, Visibility};
+use super::{Mp4, Mp4State, Recording, RecordingId, State, Visibility};
 use crate::channels::ChannelId;
 use crate::clock::from_millis;
 use crate::db::{Db, StoreError, all, change, first, on};
+use crate::page::Cursor;
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -143,8 +144,8 @@ pub(super) async fn page(
         ),
         channel.to_string(),
         everything,
-        after.started_at_ms,
-        &after.id,
+        after.at_ms(),
+        after.id(),
         i64::from(most),
     )
     .map_err(on("recording"))?;

@@ -5,7 +5,7 @@
 )]
 
 use axum::Json;
-use axum::extract::{FromRef, Path, Query, State};
+use axum::extract::{FromRef, Path, State};
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,7 @@ use super::{ChannelState, Ingest, IngestSource, LiveChannel, Streams, schema, st
 use crate::accounts::{Asker, SignedIn};
 use crate::channels::{Channel, Channels};
 use crate::error::{ApiError, Problem};
-use crate::request::ApiJson;
+use crate::request::{ApiJson, ApiQuery};
 
 /// What the handlers need.
 #[derive(Clone, FromRef)]
@@ -144,7 +144,7 @@ impl ChannelItem {
 async fn list_channels(
     State(streams): State<Streams>,
     State(channels): State<Channels>,
-    Query(query): Query<ListQuery>,
+    ApiQuery(query): ApiQuery<ListQuery>,
 ) -> Result<Json<ChannelList>, ApiError> {
     let mut live = streams.live().await;
     if query.live {

@@ -1,0 +1,132 @@
+//! All SQL about jobs.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::Job;
+use crate::clock::from_millis;
+use crate::db::{Db, StoreError, Tx, change, first, on, tx_change, tx_first};
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: String,
+    kind: String,
+    payload: String,
+    created_at: i64,
+    attempts: i64,
+}
+
+impl Row {
+    fn into_job(self) -> Result<Job, StoreError> {
+        Ok(Job {
+            id: Uuid::parse_str(&self.id).map_err(|_| StoreError::Corrupt {
+                table: "job",
+                key: self.id.clone(),
+                expected: "a UUID",
+                found: self.id.clone(),
+            })?,
+            kind: self.kind,
+            payload: self.payload,
+            created_at: from_millis(self.created_at),
+            attempts: u32::try_from(self.attempts).unwrap_or(u32::MAX),
+        })
+    }
+}
+
+pub(super) async fn insert(tx: &mut Tx, job: &Job, run_at: Timestamp) -> Result<(), StoreError> {
+    tx_change!(
+        tx,
+        "INSERT INTO job (id, kind, payload, created_at, run_at) VALUES ($1, $2, $3, $4, $5)",
+        job.id.to_string(),
+        &job.kind,
+        &job.payload,
+        job.created_at.as_millisecond(),
+        run_at.as_millisecond(),
+    )
+    .map_err(on("job"))?;
+    Ok(())
+}
+
+/// Takes the job that is due for the longest, until `until`.
+///
+/// Of two workers that choose the same row the second finds it put off: the outer condition is looked
+/// at again once the first has committed.
+pub(super) async fn take(
+    db: &Db,
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<Option<Job>, StoreError> {
+    let mut tx = db.begin().await?;
+    let row: Option<Row> = tx_first!(
+        &mut tx,
+        "UPDATE job SET run_at = $2, attempts = attempts + 1
+         WHERE id = (SELECT id FROM job WHERE failed_at IS NULL AND run_at <= $1
+                     ORDER BY run_at, id LIMIT 1)
+           AND failed_at IS NULL AND run_at <= $1
+         RETURNING id, kind, payload, created_at, attempts",
+        now.as_millisecond(),
+        until.as_millisecond(),
+    )
+    .map_err(on("job"))?;
+    tx.commit().await?;
+    row.map(Row::into_job).transpose()
+}
+
+pub(super) async fn delete(db: &Db, id: Uuid) -> Result<(), StoreError> {
+    change!(db, "DELETE FROM job WHERE id = $1", id.to_string()).map_err(on("job"))?;
+    Ok(())
+}
+
+pub(super) async fn put_off(
+    db: &Db,
+    id: Uuid,
+    until: Timestamp,
+    problem: &str,
+) -> Result<(), StoreError> {
+    change!(
+        db,
+        "UPDATE job SET run_at = $2, problem = $3 WHERE id = $1",
+        id.to_string(),
+        until.as_millisecond(),
+        problem,
+    )
+    .map_err(on("job"))?;
+    Ok(())
+}
+
+pub(super) async fn give_up(
+    db: &Db,
+    id: Uuid,
+    at: Timestamp,
+    problem: &str,
+) -> Result<(), StoreError> {
+    change!(
+        db,
+        "UPDATE job SET failed_at = $2, problem = $3 WHERE id = $1",
+        id.to_string(),
+        at.as_millisecond(),
+        problem,
+    )
+    .map_err(on("job"))?;
+    Ok(())
+}
+
+/// Removes what was given up before then.
+pub(super) async fn sweep(db: &Db, before: Timestamp) -> Result<u64, StoreError> {
+    change!(
+        db,
+        "DELETE FROM job WHERE failed_at < $1",
+        before.as_millisecond(),
+    )
+    .map_err(on("job"))
+}
+
+pub(super) async fn count(db: &Db) -> Result<(i64, i64), StoreError> {
+    let row: Option<(i64, i64)> = first!(
+        db,
+        "SELECT CAST(COUNT(*) AS BIGINT) - CAST(COUNT(failed_at) AS BIGINT),
+                CAST(COUNT(failed_at) AS BIGINT) FROM job",
+    )
+    .map_err(on("job"))?;
+    Ok(row.unwrap_or_default())
+}
