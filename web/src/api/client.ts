@@ -1,4 +1,7 @@
-/** Every request the pages make, one function each. A refusal is an `ApiError` in the server's words. */
+/**
+ * How pages ask the server. A refusal is an `ApiError` in the server's words. The requests of a page stand
+ * in `api` here or in the file of their domain beside this one.
+ */
 import createClient from 'openapi-fetch';
 import { sentence } from '../words';
 import type { paths } from './schema';
@@ -20,13 +23,15 @@ export class ApiError extends Error {
 /** A server that takes a request and says nothing counts as not reached after this. */
 const ANSWER_WITHIN_MS = 8000;
 
-const http = createClient<paths>({
+export const http = createClient<paths>({
   cache: 'no-store',
   fetch: (request) => fetch(request, { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) }),
 });
 
 /** Waits for an answer; anything but success is thrown. */
-async function answer<T>(call: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T> {
+export async function answer<T>(
+  call: Promise<{ data?: T; error?: unknown; response: Response }>,
+): Promise<T> {
   const { data, error, response } = await call.catch(() => {
     throw new ApiError({
       status: 0,

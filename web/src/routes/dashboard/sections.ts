@@ -1,0 +1,6 @@
+import { RadioTower } from 'lucide-react';
+
+/** The pages of the dashboard, in the order of their tabs. */
+export const SECTIONS = [{ to: '/dashboard', label: 'Encoder', icon: RadioTower }] as const;
+
+export type Section = (typeof SECTIONS)[number]['to'];
