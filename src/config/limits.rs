@@ -19,6 +19,10 @@ pub struct Limits {
     pub half_open_per_address: u32,
     /// Wrong passwords in 15 minutes for one account from one address.
     pub sign_ins_per_quarter_hour: u32,
+    /// Accounts that one address may make in an hour.
+    pub sign_ups_per_hour: u32,
+    /// Mails that one address may have sent in an hour.
+    pub mails_per_hour: u32,
     /// How many times as much this machine itself may ask for.
     pub loopback_factor: u32,
     /// Sessions in all.
@@ -35,6 +39,8 @@ impl Default for Limits {
             session_requests_per_minute: 600,
             half_open_per_address: 20,
             sign_ins_per_quarter_hour: 5,
+            sign_ups_per_hour: 10,
+            mails_per_hour: 10,
             loopback_factor: 1_000,
             sessions: 20_000,
             http_connections: 20_000,
@@ -53,6 +59,8 @@ impl Limits {
             ),
             ("half_open_per_address", self.half_open_per_address),
             ("sign_ins_per_quarter_hour", self.sign_ins_per_quarter_hour),
+            ("sign_ups_per_hour", self.sign_ups_per_hour),
+            ("mails_per_hour", self.mails_per_hour),
             ("loopback_factor", self.loopback_factor),
         ];
         for (key, value) in at_least_one {

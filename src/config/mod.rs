@@ -3,6 +3,7 @@
 //! Values come from defaults, then a TOML file, then `TALLYLIGHT_SECTION_KEY` in the environment,
 //! then flags; see [`load`]. An unknown key is an error that names the nearest known one.
 
+mod accounts;
 mod database;
 mod hls;
 mod http;
@@ -10,6 +11,7 @@ mod ice;
 mod limits;
 mod load;
 mod log;
+mod mail;
 mod media;
 mod network;
 mod recordings;
@@ -23,6 +25,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use accounts::{Accounts, NewAccounts, Registration};
 pub use database::Database;
 pub use hls::Hls;
 pub use http::Http;
@@ -30,6 +33,7 @@ pub use ice::{Ice, IceServer};
 pub use limits::Limits;
 pub use load::{ConfigError, Loaded, Override, Sources, load};
 pub use log::{Log, LogFormat};
+pub use mail::{Mail, MailTls};
 pub use media::Media;
 pub use network::Network;
 pub use recordings::Recordings;
@@ -65,6 +69,10 @@ pub struct Config {
     pub recordings: Recordings,
     /// An S3-compatible store for recordings.
     pub storage: Storage,
+    /// Who may sign up.
+    pub accounts: Accounts,
+    /// The server that takes our mail.
+    pub mail: Mail,
     /// Bounds on what strangers may ask for.
     pub limits: Limits,
     /// What is logged and how.
@@ -86,6 +94,8 @@ impl Default for Config {
             hls: Hls::default(),
             recordings: Recordings::default(),
             storage: Storage::default(),
+            accounts: Accounts::default(),
+            mail: Mail::default(),
             limits: Limits::default(),
             log: Log::default(),
             ice: Ice::default(),
@@ -108,6 +118,8 @@ impl Config {
         self.hls.check()?;
         self.recordings.check()?;
         self.storage.check()?;
+        self.mail.check()?;
+        self.accounts.check(&self.mail)?;
         self.limits.check()?;
         self.ice.check()
     }
@@ -130,6 +142,7 @@ impl Config {
         shown.database.hide_password();
         shown.ice.hide_credentials();
         shown.storage.hide_secret();
+        shown.mail.hide_password();
         shown
     }
 }
@@ -184,6 +197,7 @@ mod tests {
             credential: "hush".to_owned(),
         });
         config.storage.secret_key = "hush".to_owned();
+        config.mail.password = "hush".to_owned();
         let text = toml::to_string(&config.without_secrets()).unwrap();
         assert!(!text.contains("hush"), "{text}");
         assert!(text.contains("db.example/tally"), "{text}");
