@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::accounts::{Accounts, Passwords};
+use crate::audit::Audit;
 use crate::channels::{Channels, Pepper, PepperError};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -256,8 +257,10 @@ impl App {
         )
         .await?;
         let setup = accounts.arm_setup().await?;
+        let audit = Audit::new(db.clone(), clock.clone());
         let services = Services {
             db,
+            audit,
             accounts,
             channels,
             streams,

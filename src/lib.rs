@@ -17,6 +17,7 @@ pub mod page;
 pub mod request;
 pub mod storyboard;
 
+pub mod audit;
 pub mod jobs;
 
 pub mod accounts;

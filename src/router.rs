@@ -22,6 +22,7 @@ use utoipa::openapi::OpenApi as Description;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::accounts::{self, Accounts};
+use crate::audit::Audit;
 use crate::cards::Cards;
 use crate::channels::{self, Channels};
 use crate::clock::Clock;
@@ -40,6 +41,8 @@ use crate::telemetry::{HTTP_SECONDS, Metrics, RouteCounter, count_request, show_
 pub struct Services {
     /// The database, for `/readyz`.
     pub db: Db,
+    /// Who did what.
+    pub audit: Audit,
     /// Who may sign in.
     pub accounts: Accounts,
     /// Where one goes live.

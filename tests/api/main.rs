@@ -18,6 +18,7 @@ mod secure;
 mod support;
 
 mod api;
+mod audit;
 mod https;
 mod pages;
 mod start;

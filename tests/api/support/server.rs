@@ -109,6 +109,11 @@ impl Server {
         media.join(stream.to_string())
     }
 
+    /// A file in its data folder.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.data.path().join("data").join(name)
+    }
+
     /// Dies at once: the tasks that run on this runtime must end with it.
     pub(crate) fn die(self) -> tempfile::TempDir {
         self.data
