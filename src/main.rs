@@ -408,7 +408,7 @@ async fn account(config: &Config, command: AccountCommand) -> anyhow::Result<Exi
     } else {
         Secret::random::<10>()
     };
-    let role = if admin { Role::Admin } else { Role::Member };
+    let role = if admin { Role::Admin } else { Role::Creator };
     let services = services(config).await?;
     let account = services.accounts.create(&name, &password, role).await;
     let account = account.map_err(in_words)?;

@@ -25,6 +25,10 @@ pub struct Asker {
 #[derive(Debug, Clone)]
 pub struct SignedIn(pub Account);
 
+/// Whoever sent the request, who must be an admin.
+#[derive(Debug, Clone)]
+pub struct IsAdmin(pub Account);
+
 impl<S: Sync> FromRequestParts<S> for Asker {
     type Rejection = ApiError;
 
@@ -43,6 +47,20 @@ impl<S: Sync> FromRequestParts<S> for SignedIn {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
         let asker = Asker::from_request_parts(parts, state).await?;
         asker.account.map(Self).ok_or(ApiError::NotSignedIn)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for IsAdmin {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        let SignedIn(account) = SignedIn::from_request_parts(parts, state).await?;
+        match account.is_admin() {
+            true => Ok(Self(account)),
+            false => Err(ApiError::Forbidden(
+                "only admins of this server may do that",
+            )),
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use tokio::sync::Mutex;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-pub use asker::{Asker, SignedIn, asking, clear_cookie, identify, login_cookie};
+pub use asker::{Asker, IsAdmin, SignedIn, asking, clear_cookie, identify, login_cookie};
 pub use password::{MAX_PASSWORD, MIN_PASSWORD, Passwords};
 
 use crate::clock::Clock;
@@ -28,7 +28,7 @@ use crate::rate::Rate;
 use crate::secret::{Secret, same};
 
 /// Names an account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct AccountId(pub Uuid);
 
@@ -45,7 +45,9 @@ pub enum Role {
     /// Runs the server.
     Admin,
     /// Owns channels.
-    Member,
+    Creator,
+    /// Watches and follows.
+    Viewer,
 }
 
 impl Role {
@@ -54,8 +56,16 @@ impl Role {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Admin => "admin",
-            Self::Member => "member",
+            Self::Creator => "creator",
+            Self::Viewer => "viewer",
         }
+    }
+
+    /// From what the database has.
+    fn read(text: &str) -> Option<Self> {
+        [Self::Admin, Self::Creator, Self::Viewer]
+            .into_iter()
+            .find(|role| role.as_str() == text)
     }
 }
 
@@ -68,8 +78,53 @@ pub struct Account {
     pub name: String,
     /// What it may do.
     pub role: Role,
+    /// Its picture, by the id that `images` gave it.
+    pub avatar: Option<String>,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+/// What everybody may see of an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Face {
+    /// Its id.
+    pub id: Uuid,
+    /// Its name.
+    pub name: String,
+    /// The id of its picture.
+    pub avatar: Option<String>,
+}
+
+impl From<&Account> for Face {
+    fn from(account: &Account) -> Self {
+        Self {
+            id: account.id.0,
+            name: account.name.clone(),
+            avatar: account.avatar.clone(),
+        }
+    }
+}
+
+impl Account {
+    /// Refuses viewers, who have no channels.
+    ///
+    /// # Errors
+    /// [`ApiError::Forbidden`], with whom to ask.
+    pub fn require_creator(&self) -> Result<(), ApiError> {
+        match self.role {
+            Role::Admin | Role::Creator => Ok(()),
+            Role::Viewer => Err(ApiError::Forbidden(
+                "your account may watch and follow, but not make channels; ask an admin of this \
+                 server to make you a creator",
+            )),
+        }
+    }
+
+    /// Whether it runs the server.
+    #[must_use]
+    pub fn is_admin(&self) -> bool {
+        self.role == Role::Admin
+    }
 }
 
 /// The service: cheap to clone, all clones are one.
@@ -154,6 +209,7 @@ impl Accounts {
             id: AccountId(Uuid::now_v7()),
             name,
             role,
+            avatar: None,
             created_at: self.clock.now(),
         };
         Ok((account, self.passwords.hash(password).await?))
@@ -185,6 +241,14 @@ impl Accounts {
     pub async fn by_name(&self, name: &str) -> Result<Option<Account>, StoreError> {
         let row = self.find(&fold(name.trim())).await?;
         Ok(row.map(|(account, _)| account))
+    }
+
+    /// The account of that id.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn by_id(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
+        store::account_by_id(&self.db, id).await
     }
 
     /// The account of a folded name, and the hash of its password.

@@ -11,7 +11,8 @@ use crate::db::{Db, StoreError, Tx, change, first, on, tx_change};
 struct AccountRow {
     id: String,
     name: String,
-    role: String,
+    level: String,
+    avatar: Option<String>,
     password_hash: String,
     created_at: i64,
 }
@@ -26,12 +27,10 @@ impl AccountRow {
         };
         let account = Account {
             id: AccountId(Uuid::parse_str(&self.id).map_err(|_| corrupt("a UUID", &self.id))?),
-            role: match self.role.as_str() {
-                "admin" => Role::Admin,
-                "member" => Role::Member,
-                other => return Err(corrupt("admin or member", other)),
-            },
+            role: Role::read(&self.level)
+                .ok_or_else(|| corrupt("admin, creator or viewer", &self.level))?,
             name: self.name,
+            avatar: self.avatar,
             created_at: from_millis(self.created_at),
         };
         Ok((account, self.password_hash))
@@ -46,17 +45,39 @@ pub(super) async fn insert_account(
 ) -> Result<(), StoreError> {
     tx_change!(
         tx,
-        "INSERT INTO account (id, name, name_folded, role, password_hash, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO account (id, name, name_folded, role, level, password_hash, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
         account.id.to_string(),
         &account.name,
         name_folded,
+        old_role(account.role),
         account.role.as_str(),
         password_hash,
         account.created_at.as_millisecond(),
     )
     .map_err(on("account"))?;
     Ok(())
+}
+
+/// The column `role` is from before there were three, and still wants one of its two words.
+fn old_role(role: Role) -> &'static str {
+    match role {
+        Role::Admin => "admin",
+        Role::Creator | Role::Viewer => "member",
+    }
+}
+
+pub(super) async fn account_by_id(db: &Db, id: AccountId) -> Result<Option<Account>, StoreError> {
+    let row: Option<AccountRow> = first!(
+        db,
+        "SELECT id, name, level, avatar, password_hash, created_at FROM account WHERE id = $1",
+        id.to_string(),
+    )
+    .map_err(on("account"))?;
+    Ok(row
+        .map(AccountRow::into_account)
+        .transpose()?
+        .map(|row| row.0))
 }
 
 /// The account of that folded name, with its password hash.
@@ -66,7 +87,8 @@ pub(super) async fn account_by_name(
 ) -> Result<Option<(Account, String)>, StoreError> {
     let row: Option<AccountRow> = first!(
         db,
-        "SELECT id, name, role, password_hash, created_at FROM account WHERE name_folded = $1",
+        "SELECT id, name, level, avatar, password_hash, created_at FROM account
+         WHERE name_folded = $1",
         name_folded,
     )
     .map_err(on("account"))?;
@@ -106,9 +128,9 @@ pub(super) async fn account_by_login(
 ) -> Result<Option<Account>, StoreError> {
     let row: Option<AccountRow> = first!(
         db,
-        "SELECT account.id, name, role, password_hash, account.created_at
+        "SELECT account.id, name, level, avatar, password_hash, account.created_at
          FROM login JOIN account ON account.id = login.account_id
-         WHERE token_hash = $1 AND expires_at > $2",
+         WHERE token_hash = $1 AND expires_at > $2 AND suspended_at IS NULL",
         token_hash,
         now.as_millisecond(),
     )

@@ -123,6 +123,7 @@ impl Channels {
         handle: &str,
         name: &str,
     ) -> Result<Channel, ApiError> {
+        owner.require_creator()?;
         let mut tx = self.db.begin().await?;
         if store::count_channels(&mut tx, owner.id).await? >= MOST_CHANNELS {
             return Err(ApiError::Conflict {

@@ -113,7 +113,7 @@ fn with_text((key, text): (StreamKey, Secret)) -> Json<StreamKeyWithText> {
     post, path = "/api/channels", tag = "channels", request_body = NewChannel,
     responses(
         (status = 201, body = ChannelName),
-        (status = 401, body = Problem), (status = 409, body = Problem),
+        (status = 401, body = Problem), (status = 403, body = Problem), (status = 409, body = Problem),
         (status = 422, body = Problem),
     ),
 )]

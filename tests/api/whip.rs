@@ -88,7 +88,7 @@ async fn the_key_comes_with_and_without_bearer() {
 async fn wrong_and_missing_keys_are_refused_in_words() {
     let server = Server::plain().await;
     server.creator().await;
-    server.account("eve", Role::Member).await;
+    server.account("eve", Role::Creator).await;
     let encoder = server.encoder("ada").await;
     let wrong = format!("Bearer tl_{}", "a".repeat(40));
     for authorization in [
@@ -131,7 +131,7 @@ async fn wrong_and_missing_keys_are_refused_in_words() {
 async fn the_studio_page_publishes_by_its_owners_login() {
     let server = Server::plain().await;
     let ada = server.creator().await;
-    let eve = server.account("eve", Role::Member).await;
+    let eve = server.account("eve", Role::Creator).await;
     let publish = |who: &Account| {
         let who = who.clone();
         async move {
@@ -326,7 +326,7 @@ async fn the_login_of_a_proxy_in_front_is_not_taken_for_a_stream_key() {
 async fn a_session_url_suffices_but_a_wrong_key_sent_along_is_refused() {
     let server = Server::plain().await;
     server.creator().await;
-    server.account("eve", Role::Member).await;
+    server.account("eve", Role::Creator).await;
     let encoder = server.encoder("ada").await;
     let other = server.encoder("eve").await;
     let answer = encoder.publish(publish_offer()).await;

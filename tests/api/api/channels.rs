@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tallylight::accounts::Role;
+use tallylight::secret::Secret;
 use tallylight::streams::ChannelState;
 
-use crate::support::{Account, Backend, Server, on_both_databases, publish_offer};
+use crate::support::{Account, Backend, PASSWORD, Server, on_both_databases, publish_offer};
 
 on_both_databases! {
     async fn making_and_showing_channels(server) {
@@ -103,7 +104,7 @@ async fn stream_key_works(server: &Server, key: &str) -> Result<(), String> {
 async fn everything_of_an_owner_is_refused_to_others() {
     let server = Server::plain().await;
     server.creator().await;
-    let eve = server.account("eve", Role::Member).await;
+    let eve = server.account("eve", Role::Creator).await;
     let nobody = Account(server.anonymous());
     let some_id = "01932b1e-0000-7000-8000-000000000000";
     for (method, path) in [
@@ -138,7 +139,7 @@ async fn pages_of_channels_follow_each_other() {
     let one_too_many = json!({ "handle": "zz", "name": "x" });
     let answer = ada.post("/api/channels", one_too_many).await;
     assert_eq!(answer.code(), "too_many_channels");
-    server.account("zoe", Role::Member).await;
+    server.account("zoe", Role::Creator).await;
     let first = ada.get("/api/channels").await.json();
     assert_eq!(first["items"].as_array().unwrap().len(), 50);
     let cursor = first["next_cursor"].as_str().unwrap();
@@ -257,4 +258,22 @@ async fn a_crash_leaves_no_stream_open() {
         .await;
     let again = tallylight::streams::Streams::close_unfinished(db, clock.now()).await;
     assert_eq!(again.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_viewer_is_told_whom_to_ask_for_a_channel() {
+    let server = Server::plain().await;
+    let accounts = &server.app.services.accounts;
+    let password = Secret::new(PASSWORD);
+    accounts
+        .create("vic", &password, Role::Viewer)
+        .await
+        .unwrap();
+    let vic = Account::sign_in(&server, "vic", PASSWORD).await;
+    let answer = vic
+        .post("/api/channels", json!({ "handle": "vic", "name": "Vic" }))
+        .await;
+    assert_eq!(answer.status, 403);
+    assert_eq!(answer.code(), "forbidden");
+    assert!(answer.text.contains("ask an admin"), "{answer:?}");
 }

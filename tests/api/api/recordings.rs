@@ -88,7 +88,7 @@ on_both_databases! {
 
     async fn visibility_decides_who_finds_it(server) {
         let ada = server.creator().await;
-        let eve = server.account("eve", Role::Member).await;
+        let eve = server.account("eve", Role::Creator).await;
         let kept = server.record(&ada).await;
         let path = format!("/api/recordings/{}", kept.id);
         let vod = format!("/vod/{}/index.m3u8", kept.id);
@@ -167,7 +167,7 @@ on_both_databases! {
         let again = ada.post(&format!("{path}/mp4"), Value::Null).await;
         assert_eq!(again.status, 202);
         assert_eq!(again.json()["mp4"]["state"], "ready", "it is there already");
-        let eve = server.account("eve", Role::Member).await;
+        let eve = server.account("eve", Role::Creator).await;
         assert_eq!(eve.get(url).await.code(), "forbidden");
     }
 }
@@ -202,7 +202,7 @@ async fn insert_many(server: &Server, count: u32) {
 async fn everything_of_an_owner_is_refused_to_others() {
     let server = Server::plain().await;
     let ada = server.creator().await;
-    let eve = server.account("eve", Role::Member).await;
+    let eve = server.account("eve", Role::Creator).await;
     let nobody = Account(server.anonymous());
     let kept = server.record(&ada).await;
     let path = format!("/api/recordings/{}", kept.id);

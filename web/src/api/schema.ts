@@ -63,6 +63,14 @@ export interface paths {
                         "application/json": components["schemas"]["Problem"];
                     };
                 };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
                 409: {
                     headers: {
                         [name: string]: unknown;
@@ -1174,6 +1182,11 @@ export interface components {
             at: string;
             detail: string;
         };
+        FieldProblem: {
+            detail: string;
+            field: string;
+            rule: string;
+        };
         HlsReport: {
             reason?: string | null;
             state: components["schemas"]["HlsState"];
@@ -1267,6 +1280,7 @@ export interface components {
         Problem: {
             code: string;
             detail: string;
+            errors?: components["schemas"]["FieldProblem"][];
             /** Format: int32 */
             status: number;
             title: string;
@@ -1322,7 +1336,7 @@ export interface components {
             next_cursor?: string | null;
         };
         /** @enum {string} */
-        Role: "admin" | "member";
+        Role: "admin" | "creator" | "viewer";
         Session: {
             account: components["schemas"]["SessionAccount"];
             channels: components["schemas"]["SessionChannel"][];
