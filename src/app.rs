@@ -268,7 +268,8 @@ impl App {
             sfu,
             clock,
             front: Front::new(&config.http),
-            content_policy: spa::content_policy(config.hls.segment_origin()),
+            policies: spa::Policies::new(&config),
+            embeds: config.http.embeds(),
         };
         let mut app = Self {
             http: address(&public, config.http.listen),

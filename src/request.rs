@@ -52,6 +52,12 @@ impl Client {
         self.origin.starts_with("https://")
     }
 
+    /// The origin by which everybody knows the server; what the sender used where none is configured.
+    #[must_use]
+    pub fn known_as(&self) -> &str {
+        self.public_origin.as_deref().unwrap_or(&self.origin)
+    }
+
     /// Whether the sender is on this machine.
     #[must_use]
     pub fn is_local(&self) -> bool {

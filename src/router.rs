@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL, CONTENT_TYPE,
+};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -57,8 +59,10 @@ pub struct Services {
     pub clock: Clock,
     /// How requests reach us.
     pub front: Front,
-    /// Where pages may fetch from.
-    pub content_policy: HeaderValue,
+    /// What pages may fetch, and who may frame them.
+    pub policies: spa::Policies,
+    /// Whether other sites may show the player in a frame.
+    pub embeds: bool,
 }
 
 /// Longest JSON body.
@@ -93,12 +97,9 @@ impl Public {
     #[must_use]
     pub fn new(services: &Services) -> Self {
         let (routes, description) = described(services);
-        let cards = Cards::new(
-            services.channels.clone(),
-            services.streams.clone(),
-            services.recordings.clone(),
-        );
-        let pages = Router::new().fallback(spa::page_or_file).with_state(cards);
+        let pages = Router::new()
+            .fallback(spa::page_or_file)
+            .with_state(cards(services));
         let door = Arc::new(Door::new(services));
         let rest = Router::new()
             .merge(routes)
@@ -176,14 +177,26 @@ fn described(services: &Services) -> (Router, Description) {
             services.accounts.clone(),
             accounts::identify,
         ))
-        .layer(from_fn(keep_private));
+        .layer(from_fn(keep_private))
+        .layer(from_fn(open_to_players));
     let signalling = services.streams.signalling(&services.accounts);
     OpenApiRouter::with_openapi(Api::openapi())
         .merge(api)
         .merge(signalling)
         .merge(services.streams.playback())
         .merge(services.recordings.playback(&services.accounts))
+        .merge(cards(services).routes())
         .split_for_parts()
+}
+
+fn cards(services: &Services) -> Cards {
+    Cards::new(
+        services.channels.clone(),
+        services.streams.clone(),
+        services.recordings.clone(),
+        services.clock.clone(),
+        services.embeds,
+    )
 }
 
 fn health(services: &Services) -> Router {
@@ -221,12 +234,33 @@ async fn keep_private(request: Request, next: Next) -> Response {
     response
 }
 
+/// What the player asks before it plays, beside WHEP and HLS, which are open to all.
+const PLAYER_READS: [&str; 2] = ["/api/channels/{handle}", "/api/recordings/{id}"];
+
+/// Middleware: what the player needs may be read by pages of any site. No browser lets them read an
+/// answer to a request with a visitor's cookie under these headers.
+async fn open_to_players(request: Request, next: Next) -> Response {
+    let matched = request.extensions().get::<MatchedPath>();
+    let is_read = matched.is_some_and(|path| PLAYER_READS.contains(&path.as_str()))
+        && matches!(*request.method(), Method::GET | Method::HEAD);
+    let mut response = next.run(request).await;
+    if is_read {
+        let headers = response.headers_mut();
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        headers.insert(
+            ACCESS_CONTROL_EXPOSE_HEADERS,
+            HeaderValue::from_static("date"),
+        );
+    }
+    response
+}
+
 /// What every request passes.
 #[derive(Debug)]
 struct Door {
     front: Front,
     clock: Clock,
-    content_policy: HeaderValue,
+    policies: spa::Policies,
     playlists: RouteCounter,
     media_files: RouteCounter,
 }
@@ -247,7 +281,7 @@ impl Door {
         Self {
             front: services.front.clone(),
             clock: services.clock.clone(),
-            content_policy: services.content_policy.clone(),
+            policies: services.policies.clone(),
             playlists,
             media_files,
         }
@@ -276,7 +310,7 @@ impl Door {
         span.in_scope(|| tracing::debug!(status, "Answered {status}"));
         route.count(status);
         HTTP_SECONDS.record(took);
-        security.apply(&self.content_policy, response.headers_mut());
+        security.apply(&self.policies, response.headers_mut());
         response
     }
 }

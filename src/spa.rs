@@ -12,7 +12,9 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
+use crate::answer::opened;
 use crate::cards::{Cards, Page};
+use crate::config::Config;
 use crate::error::Problem;
 use crate::request::Client;
 use crate::secret::hex;
@@ -34,17 +36,42 @@ const PAGES: [&str; 6] = ["", "setup", "login", "studio", "dashboard", "videos"]
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
-/// The `Content-Security-Policy` of every page: only our own scripts and styles, nothing inline,
-/// nothing framed, no string made into code; media from here and, where there is one, from the
-/// origin that segments come from.
-#[must_use]
-pub fn content_policy(segments: Option<&str>) -> HeaderValue {
+/// The `Content-Security-Policy` of each kind of page: only our own scripts and styles, nothing inline,
+/// no string made into code; media from here and, where there is one, from the origin that segments
+/// come from.
+#[derive(Debug, Clone)]
+pub struct Policies {
+    /// Framed by nobody.
+    pages: HeaderValue,
+    /// Framed by whom the operator lets.
+    frames: HeaderValue,
+}
+
+impl Policies {
+    /// As the configuration has it.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        let segments = config.hls.segment_origin();
+        // Our own pages show what others would see.
+        let ancestors = match config.http.embed_ancestors.trim() {
+            "" | "'none'" => "'self'".to_owned(),
+            "*" => "*".to_owned(),
+            sites => format!("'self' {sites}"),
+        };
+        Self {
+            pages: content_policy(segments, "frame-src 'self'; frame-ancestors 'none'"),
+            frames: content_policy(segments, &format!("frame-ancestors {ancestors}")),
+        }
+    }
+}
+
+fn content_policy(segments: Option<&str>, frames: &str) -> HeaderValue {
     let media = segments.map_or_else(String::new, |url| format!(" {}", origin(url)));
     let policy = format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; \
          img-src 'self' data: blob:{media}; media-src 'self' blob:{media}; \
          connect-src 'self'{media}; worker-src 'self' blob:; font-src 'self'; \
-         manifest-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; \
+         manifest-src 'self'; {frames}; base-uri 'none'; form-action 'self'; \
          require-trusted-types-for 'script'"
     );
     HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'self'"))
@@ -72,7 +99,11 @@ pub async fn page_or_file(
         return StatusCode::METHOD_NOT_ALLOWED.into_response();
     }
     if let Some(file) = file(path, request.headers()) {
-        return file;
+        return match is_script(path) {
+            // Pages of other sites import the player, which browsers read like any other's data.
+            true => opened(file),
+            false => file,
+        };
     }
     if path.starts_with("assets/") {
         return StatusCode::NOT_FOUND.into_response();
@@ -81,9 +112,13 @@ pub async fn page_or_file(
         true => cards.page(path).await,
         false => Page::Missing,
     };
+    let in_frame = is_frame(path);
+    let built = if in_frame { EMBED } else { INDEX };
     let mut response = match &page {
-        Page::Shown(card) => with_card(&card.head(&client.origin)),
-        Page::Plain | Page::Missing => file("index.html", request.headers()),
+        Page::Shown(card) => built_page(built, |page| {
+            card.head(client.known_as()).within(page, in_frame)
+        }),
+        Page::Plain | Page::Missing => file(built, request.headers()),
     }
     .unwrap_or_else(not_built);
     if page == Page::Missing && response.status() == StatusCode::OK {
@@ -92,16 +127,30 @@ pub async fn page_or_file(
     response
 }
 
-/// The front end's page with lines of its own in the head.
-fn with_card(head: &str) -> Option<Response> {
-    let index = Built::get("index.html")?;
-    let text = std::str::from_utf8(&index.data).ok()?;
-    let text = text.replacen("</head>", &format!("{head}</head>"), 1);
+const INDEX: &str = "index.html";
+/// A page for frames: a player and nothing else.
+const EMBED: &str = "embed.html";
+
+/// A page as it was built, with a change of its own.
+fn built_page(name: &str, change: impl FnOnce(&str) -> String) -> Option<Response> {
+    let built = Built::get(name)?;
+    let text = change(std::str::from_utf8(&built.data).ok()?);
     let headers = [
         (CONTENT_TYPE, "text/html; charset=utf-8"),
         (CACHE_CONTROL, "no-cache"),
     ];
     Some((headers, text).into_response())
+}
+
+/// What pages of other sites may import: the player under its lasting name, and what it is made of.
+fn is_script(path: &str) -> bool {
+    path == PLAYER || (path.starts_with("assets/") && path.ends_with(".js"))
+}
+
+const PLAYER: &str = "player.js";
+
+fn is_frame(path: &str) -> bool {
+    path.starts_with("embed/")
 }
 
 fn is_api(path: &str) -> bool {
@@ -113,7 +162,7 @@ fn is_api(path: &str) -> bool {
 fn is_page(path: &str) -> bool {
     let path = path.trim_end_matches('/');
     let first = path.split('/').next().unwrap_or_default();
-    PAGES.contains(&first) || (first.starts_with('@') && first == path)
+    PAGES.contains(&first) || (first.starts_with('@') && first == path) || is_frame(path)
 }
 
 fn not_built() -> Response {
@@ -155,11 +204,12 @@ fn file(path: &str, request: &HeaderMap) -> Option<Response> {
 
 fn body(path: &str, content_type: &str, file: EmbeddedFile, request: &HeaderMap) -> Response {
     let tag = format!("\"{}\"", hex(&file.metadata.sha256_hash()));
-    // Vite names assets after their content, so that they never change.
-    let caching = if path.starts_with("assets/") {
-        "public, max-age=31536000, immutable"
-    } else {
-        "no-cache"
+    let caching = match path {
+        // Vite names assets after their content, so that they never change.
+        _ if path.starts_with("assets/") => "public, max-age=31536000, immutable",
+        // Its name stays when it changes.
+        PLAYER => "public, max-age=300",
+        _ => "no-cache",
     };
     let headers = [
         (CONTENT_TYPE, content_type.to_owned()),
@@ -175,39 +225,55 @@ fn body(path: &str, content_type: &str, file: EmbeddedFile, request: &HeaderMap)
     (StatusCode::OK, headers, file.data).into_response()
 }
 
-/// Headers that every answer carries. Camera and microphone only on the studio's page.
+/// Headers that every answer carries. Camera and microphone only on the studio's page; in a frame only
+/// the pages that are made for it.
 #[derive(Debug, Clone, Copy)]
 pub struct Security {
-    on_studio: bool,
+    place: Place,
     over_tls: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Studio,
+    Frame,
+    Elsewhere,
 }
 
 impl Security {
     /// What a request calls for.
     #[must_use]
     pub fn of(over_tls: bool, asked: &Uri) -> Self {
-        Self {
-            on_studio: asked.path().trim_end_matches('/') == "/studio",
-            over_tls,
-        }
+        let place = match asked.path().trim_matches('/') {
+            "studio" => Place::Studio,
+            path if is_frame(path) => Place::Frame,
+            _ => Place::Elsewhere,
+        };
+        Self { place, over_tls }
     }
 
     /// Puts them into its answer.
-    pub fn apply(self, policy: &HeaderValue, headers: &mut HeaderMap) {
-        let permissions = if self.on_studio {
-            "camera=(self), microphone=(self), display-capture=(self)"
-        } else {
-            "camera=(), microphone=(), display-capture=()"
+    pub fn apply(self, policies: &Policies, headers: &mut HeaderMap) {
+        let permissions = match self.place {
+            Place::Studio => "camera=(self), microphone=(self), display-capture=(self)",
+            Place::Frame | Place::Elsewhere => "camera=(), microphone=(), display-capture=()",
+        };
+        let policy = match self.place {
+            Place::Frame => &policies.frames,
+            Place::Studio | Place::Elsewhere => &policies.pages,
         };
         headers.insert(CONTENT_SECURITY_POLICY, policy.clone());
         for (name, value) in [
             (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-            (X_FRAME_OPTIONS, "DENY"),
             (REFERRER_POLICY, "no-referrer"),
             (OPENER_POLICY, "same-origin"),
             (PERMISSIONS_POLICY, permissions),
         ] {
             headers.insert(name, HeaderValue::from_static(value));
+        }
+        // It knows no list of sites: `frame-ancestors` says it all.
+        if self.place != Place::Frame {
+            headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
         }
         if self.over_tls {
             let year = HeaderValue::from_static("max-age=31536000");
@@ -222,13 +288,13 @@ mod tests {
 
     #[test]
     fn segments_may_come_from_where_the_operator_says() {
-        let policy = content_policy(Some("https://cdn.example:8443/live"));
+        let policy = content_policy(Some("https://cdn.example:8443/live"), "frame-src 'self'");
         let policy = policy.to_str().unwrap();
         assert!(
             policy.contains("connect-src 'self' https://cdn.example:8443;"),
             "{policy}"
         );
-        let plain = content_policy(None);
+        let plain = content_policy(None, "frame-src 'self'");
         assert!(plain.to_str().unwrap().contains("connect-src 'self';"));
     }
 
@@ -241,10 +307,12 @@ mod tests {
             "dashboard/",
             "dashboard/keys",
             "@ada",
+            "embed/ada",
+            "embed/videos/x",
         ] {
             assert!(is_page(page), "{page}");
         }
-        for other in ["wp-login.php", "@ada/x", "studios"] {
+        for other in ["wp-login.php", "@ada/x", "studios", "embed"] {
             assert!(!is_page(other), "{other}");
         }
         assert!(is_api("api/x") && is_api("whip") && !is_api("apix"));

@@ -22,6 +22,9 @@ pub struct Http {
     pub public_url: String,
     /// Reverse proxies whose `X-Forwarded-*` headers are believed.
     pub trusted_proxies: Vec<Network>,
+    /// Sites whose pages may show the player in a frame, as `frame-ancestors` of a
+    /// Content-Security-Policy takes them: `*`, `'none'`, or such as `https://blog.example`.
+    pub embed_ancestors: String,
 }
 
 impl Default for Http {
@@ -36,6 +39,7 @@ impl Default for Http {
                 Network::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 0)), 8),
                 Network::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 128),
             ],
+            embed_ancestors: "*".to_owned(),
         }
     }
 }
@@ -46,6 +50,12 @@ impl Http {
     pub fn public_origin(&self) -> Option<&str> {
         let url = self.public_url.trim_end_matches('/');
         (!url.is_empty()).then_some(url)
+    }
+
+    /// Whether pages of other sites may show the player in a frame.
+    #[must_use]
+    pub fn embeds(&self) -> bool {
+        !matches!(self.embed_ancestors.trim(), "" | "'none'" | "'self'")
     }
 
     /// Where to listen for TLS, if at all.
@@ -66,7 +76,19 @@ impl Http {
             }
             _ => {}
         }
+        self.check_embed_ancestors()?;
         self.check_public_url()
+    }
+
+    fn check_embed_ancestors(&self) -> Result<(), ConfigError> {
+        let fits = |c: char| c.is_ascii_graphic() && !matches!(c, ';' | ',') || c == ' ';
+        match self.embed_ancestors.chars().all(fits) {
+            true => Ok(()),
+            false => Err(invalid(
+                "http.embed_ancestors",
+                "it must be sites with spaces between them, such as \"https://blog.example\", or \"*\"",
+            )),
+        }
     }
 
     fn check_public_url(&self) -> Result<(), ConfigError> {
@@ -89,6 +111,26 @@ impl Http {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_of_sites_cannot_become_another_policy() {
+        let http = |sites: &str| Http {
+            embed_ancestors: sites.to_owned(),
+            ..Http::default()
+        };
+        let fits = |sites: &str| http(sites).check(&Tls::default()).is_ok();
+        assert!(fits("*") && fits("'self' https://*.blog.example:8443"));
+        for bad in [
+            "*; script-src *",
+            "https://a.example, b",
+            "*\r\nx: y",
+            "https://é.example",
+        ] {
+            assert!(!fits(bad), "{bad}");
+        }
+        assert!(http("*").embeds() && http("https://a.example").embeds());
+        assert!(!http("'none'").embeds() && !http("").embeds());
+    }
 
     #[test]
     fn https_is_off_until_it_has_a_port_and_a_certificate() {

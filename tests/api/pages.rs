@@ -114,3 +114,36 @@ async fn a_server_may_go_without_the_operators_listener() {
     assert!(server.app.admin.is_none());
     assert_eq!(server.anonymous().get("/healthz").await.status, 200);
 }
+
+#[tokio::test]
+async fn pages_for_frames_are_framed_by_whom_the_operator_lets_and_others_by_nobody() {
+    let any = Server::plain().await;
+    let policy =
+        |answer: &crate::support::Answer| answer.header("content-security-policy").to_owned();
+    let page = any.anonymous().get("/embed/ada").await;
+    assert!(
+        policy(&page).contains("frame-ancestors *;"),
+        "{}",
+        policy(&page)
+    );
+    assert_eq!(page.header("x-frame-options"), "");
+    assert!(page.header("permissions-policy").contains("camera=()"));
+    for path in ["/", "/@ada", "/embed", "/embedded", "/api/setup"] {
+        let page = any.anonymous().get(path).await;
+        assert!(policy(&page).contains("frame-ancestors 'none'"), "{path}");
+        assert_eq!(page.header("x-frame-options"), "DENY", "{path}");
+    }
+    let some = Server::start_with(Backend::Sqlite, |config| {
+        config.http.embed_ancestors = "https://blog.example".to_owned();
+    })
+    .await;
+    for path in ["/embed/ada", "/embed/videos/x", "/embed/ada/"] {
+        let page = some.anonymous().get(path).await;
+        let policy = policy(&page);
+        assert!(
+            policy.contains("frame-ancestors 'self' https://blog.example;"),
+            "{path}: {policy}"
+        );
+        assert!(!policy.contains("unsafe"), "{path}");
+    }
+}

@@ -1,6 +1,7 @@
 //! `/api`.
 
 mod channels;
+mod oembed;
 mod openapi;
 mod recordings;
 mod session;

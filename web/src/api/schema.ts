@@ -665,6 +665,78 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/oembed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: {
+            parameters: {
+                query: {
+                    url: string;
+                    maxwidth?: number;
+                    maxheight?: number;
+                    format?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Oembed"];
+                        "text/xml": string;
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                501: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/recordings/{id}": {
         parameters: {
             query?: never;
@@ -1271,6 +1343,27 @@ export interface components {
         };
         NewStreamKey: {
             name: string;
+        };
+        Oembed: {
+            author_name: string;
+            author_url: string;
+            /** Format: int32 */
+            cache_age: number;
+            /** Format: int32 */
+            height?: number | null;
+            html?: string | null;
+            provider_name: string;
+            provider_url: string;
+            /** Format: int32 */
+            thumbnail_height: number;
+            thumbnail_url: string;
+            /** Format: int32 */
+            thumbnail_width: number;
+            title: string;
+            type: string;
+            version: string;
+            /** Format: int32 */
+            width?: number | null;
         };
         PlaybackChange: {
             from: components["schemas"]["Transport"];
