@@ -1,5 +1,7 @@
 //! The composition root: puts the parts together, runs them, and takes them down in order.
 
+mod work;
+
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -17,6 +19,8 @@ use crate::channels::{Channels, Pepper, PepperError};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Db, StoreError};
+use crate::jobs::Jobs;
+use crate::outgoing::Outgoing;
 use crate::recordings::{self, Recordings};
 use crate::request::Front;
 use crate::router::{self, Public, Services};
@@ -47,6 +51,7 @@ pub struct App {
     config: Config,
     streams: Tasks,
     recordings: recordings::Tasks,
+    worker: JoinHandle<()>,
     listeners: Vec<JoinHandle<()>>,
     stop_listening: CancellationToken,
     stop: CancellationToken,
@@ -258,6 +263,8 @@ impl App {
         .await?;
         let setup = accounts.arm_setup().await?;
         let audit = Audit::new(db.clone(), clock.clone());
+        let jobs = Jobs::new(db.clone(), clock.clone());
+        let outgoing = Outgoing::new(&config.outgoing, clock.clone());
         let services = Services {
             db,
             audit,
@@ -265,12 +272,15 @@ impl App {
             channels,
             streams,
             recordings,
+            jobs,
+            outgoing,
             sfu,
             clock,
             front: Front::new(&config.http),
             policies: spa::Policies::new(&config),
             embeds: config.http.embeds(),
         };
+        let worker = tokio::spawn(work::worker(&services).run(stop.clone()));
         let mut app = Self {
             http: address(&public, config.http.listen),
             https: https_address,
@@ -283,6 +293,7 @@ impl App {
             setup,
             streams: tasks,
             recordings: keeping,
+            worker,
             listeners: Vec::new(),
             stop_listening: CancellationToken::new(),
             stop,
@@ -407,6 +418,8 @@ impl App {
         self.stop.cancel();
         self.streams.join().await;
         self.recordings.join().await;
+        // The worker, too, fails only by a panic.
+        let _ = self.worker.await;
         self.services.db.close().await;
     }
 }

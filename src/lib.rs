@@ -19,6 +19,7 @@ pub mod storyboard;
 
 pub mod audit;
 pub mod jobs;
+pub mod outgoing;
 
 pub mod accounts;
 pub mod channels;

@@ -30,6 +30,8 @@ use crate::channels::{self, Channels};
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::error::Problem;
+use crate::jobs::Jobs;
+use crate::outgoing::Outgoing;
 use crate::recordings::Recordings;
 use crate::request::{self, Arrival, Front};
 use crate::serve::{Answers, Asked};
@@ -53,6 +55,10 @@ pub struct Services {
     pub streams: Streams,
     /// What is kept of streams.
     pub recordings: Recordings,
+    /// Work that outlives its request.
+    pub jobs: Jobs,
+    /// Asks addresses that users give.
+    pub outgoing: Outgoing,
     /// Media.
     pub sfu: Sfu,
     /// Time.

@@ -14,6 +14,7 @@ mod log;
 mod mail;
 mod media;
 mod network;
+mod outgoing;
 mod recordings;
 mod rtmp;
 mod storage;
@@ -36,6 +37,7 @@ pub use log::{Log, LogFormat};
 pub use mail::{Mail, MailTls};
 pub use media::Media;
 pub use network::Network;
+pub use outgoing::Outgoing;
 pub use recordings::Recordings;
 pub use rtmp::Rtmp;
 pub use storage::Storage;
@@ -73,6 +75,8 @@ pub struct Config {
     pub accounts: Accounts,
     /// The server that takes our mail.
     pub mail: Mail,
+    /// How the server asks addresses that its users give.
+    pub outgoing: Outgoing,
     /// Bounds on what strangers may ask for.
     pub limits: Limits,
     /// What is logged and how.
@@ -96,6 +100,7 @@ impl Default for Config {
             storage: Storage::default(),
             accounts: Accounts::default(),
             mail: Mail::default(),
+            outgoing: Outgoing::default(),
             limits: Limits::default(),
             log: Log::default(),
             ice: Ice::default(),
