@@ -34,4 +34,5 @@ pub mod serve;
 pub mod spa;
 
 pub mod app;
+pub mod backup;
 pub mod doctor;

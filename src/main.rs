@@ -9,9 +9,11 @@ use clap::{Args, Parser, Subcommand};
 use loadtest::bench::Benchmark;
 use tallylight::accounts::{Accounts, Role};
 use tallylight::app::{self, App};
+use tallylight::backup;
 use tallylight::channels::{Channels, Pepper};
 use tallylight::clock::Clock;
 use tallylight::config::{self, Config, Override, Sources};
+use tallylight::db::{self, Copied, Db};
 use tallylight::doctor::{self, Verdict};
 use tallylight::error::ApiError;
 use tallylight::secret::Secret;
@@ -76,8 +78,28 @@ enum Command {
     Serve,
     /// Look at the machine and say what to change.
     Doctor,
-    /// Bring the database up to date, and do nothing else.
-    Migrate,
+    /// Bring the database up to date; or move all data into another one.
+    Migrate {
+        /// Database to move all data from, such as sqlite:data/tallylight.sqlite; stop the server first.
+        #[arg(long, requires = "to", value_name = "URL")]
+        from: Option<String>,
+        /// Empty database to move it to, such as postgres://user:password@host/name.
+        #[arg(long, requires = "from", value_name = "URL")]
+        to: Option<String>,
+    },
+    /// Write all that the server keeps into one file. The server may run meanwhile.
+    Backup {
+        /// The file to make. It holds secrets: keep it as safe as the data folder.
+        file: PathBuf,
+        /// Recordings as well, which may be large.
+        #[arg(long)]
+        recordings: bool,
+    },
+    /// Put a backup into an empty data folder and an empty database.
+    Restore {
+        /// The backup.
+        file: PathBuf,
+    },
     /// The configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -219,7 +241,12 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         match cli.command.unwrap_or(Command::Serve) {
             Command::Serve => serve(config).await,
             Command::Doctor => examine(&config).await,
-            Command::Migrate => migrate(&config).await,
+            Command::Migrate { from, to } => match from.zip(to) {
+                Some((from, to)) => move_data(&config, &from, &to).await,
+                None => migrate(&config).await,
+            },
+            Command::Backup { file, recordings } => make_backup(&config, &file, recordings).await,
+            Command::Restore { file } => restore(&config, &file).await,
             Command::Config(command) => show_config(&config, loaded.file.as_deref(), &command),
             Command::Account(command) => account(&config, command).await,
             Command::Channel(command) => channel(&config, command).await,
@@ -354,6 +381,62 @@ async fn migrate(config: &Config) -> anyhow::Result<ExitCode> {
     say(&format!("{} is up to date\n", db.describe()))?;
     db.close().await;
     Ok(ExitCode::SUCCESS)
+}
+
+async fn move_data(config: &Config, from: &str, to: &str) -> anyhow::Result<ExitCode> {
+    let connections = config.database.connections;
+    let from = Db::open_existing(from, connections).await?;
+    let to = Db::open(to, connections, &config.data).await?;
+    // The one that is read is brought up to date as well: both must have the same tables.
+    from.migrate().await?;
+    to.migrate().await?;
+    let copied = db::copy(&from, &to).await;
+    from.close().await;
+    to.close().await;
+    say_tables(&copied?)?;
+    say("all data is there; set database.url to the new one and start the server\n")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn make_backup(
+    config: &Config,
+    file: &std::path::Path,
+    recordings: bool,
+) -> anyhow::Result<ExitCode> {
+    let db = app::open_database(config).await?;
+    let now = Clock::system().now();
+    let made = backup::make(&db, &config.data, file, recordings, now).await;
+    db.close().await;
+    let report = made?;
+    let rows: u64 = report.tables.iter().map(|table| table.rows).sum();
+    let (files, path) = (report.files, file.display());
+    say(&format!("{path} has {rows} rows and {files} files\n"))?;
+    if !recordings {
+        say("recordings are not in it; --recordings puts them in\n")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn restore(config: &Config, file: &std::path::Path) -> anyhow::Result<ExitCode> {
+    let open = async || {
+        app::open_database(config)
+            .await
+            .map_err(anyhow::Error::from)
+    };
+    let (manifest, report) = backup::restore(file, &config.data, open).await?;
+    say_tables(&report.tables)?;
+    let (files, made_at) = (report.files, manifest.made_at);
+    say(&format!(
+        "restored what was kept at {made_at}: {files} files\n"
+    ))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn say_tables(tables: &[Copied]) -> anyhow::Result<()> {
+    for Copied { table, rows } in tables {
+        say(&format!("{table}: {rows}\n"))?;
+    }
+    Ok(())
 }
 
 fn show_config(

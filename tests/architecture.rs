@@ -29,7 +29,7 @@ const ROWS: [&[&str]; 12] = [
     ],
     &["admin", "cards", "serve", "spa"],
     &["router"],
-    &["app", "doctor"],
+    &["app", "backup", "doctor"],
 ];
 
 /// Only these may hold SQL.

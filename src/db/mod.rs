@@ -3,6 +3,7 @@
 //! SQL stays within what both understand: `$n`, typed NULLs, no reliance on constraint names. The
 //! macros here bind once and run on whichever is there.
 
+mod copy;
 mod macros;
 
 use std::path::Path;
@@ -14,6 +15,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
+pub use copy::{Copied, CopyError, copy};
 pub(crate) use macros::{all, change, first, tx_change, tx_first};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
@@ -132,6 +134,25 @@ impl Db {
             })?
         };
         Self::open_sqlite(options).await
+    }
+
+    /// Opens a database that must be there already.
+    ///
+    /// # Errors
+    /// When it is not, or cannot be reached or written.
+    pub async fn open_existing(url: &str, connections: u32) -> Result<Self, StoreError> {
+        let missing = url.strip_prefix("sqlite:").and_then(|path| {
+            let path = path.trim_start_matches("//");
+            let path = path.split('?').next().unwrap_or_default();
+            (!Path::new(path).is_file()).then_some(path)
+        });
+        match missing {
+            None => Self::open(url, connections, Path::new(".")).await,
+            Some(path) => Err(StoreError::Open {
+                place: path.to_owned(),
+                source: sqlx::Error::Io(std::io::ErrorKind::NotFound.into()),
+            }),
+        }
     }
 
     async fn open_sqlite(options: SqliteConnectOptions) -> Result<Self, StoreError> {

@@ -20,6 +20,7 @@ mod support;
 mod api;
 mod audit;
 mod https;
+mod moving;
 mod pages;
 mod start;
 mod storage;

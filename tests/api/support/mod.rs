@@ -9,6 +9,7 @@ mod server;
 
 pub(crate) use actors::{Account, Anonymous, Answer, Encoder, Player};
 pub(crate) use offers::{publish_offer, simulcast_offer, view_offer};
+pub(crate) use postgres::new_database as new_postgres;
 pub(crate) use recordings::Kept;
 pub(crate) use s3::{Fault, S3};
 pub(crate) use server::{Backend, PASSWORD, Server};

@@ -35,7 +35,7 @@ rm -rf "$dir"
 "#;
 
 /// Makes an empty database and gives its URL.
-pub(super) fn new_database() -> String {
+pub(crate) fn new_database() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let cluster = cluster();
     let name = format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed));
