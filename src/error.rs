@@ -179,11 +179,13 @@ pub enum ApiError {
     /// Asked too often.
     #[error("too many attempts")]
     TooMany(Duration),
-    /// The body is no JSON of the right shape.
+    /// The body cannot be read.
     #[error("{detail}")]
     Body {
-        /// 400, 413, 415 or 422.
+        /// 400, 413 or 415.
         status: StatusCode,
+        /// Such as `body_too_large`.
+        code: &'static str,
         /// For a person.
         detail: String,
     },
@@ -229,7 +231,7 @@ impl ApiError {
                 Problem::new(StatusCode::FORBIDDEN, "setup_token_invalid", words)
             }
             Self::TooMany(after) => Problem::too_many(*after),
-            Self::Body { status, .. } => Problem::new(*status, "body_invalid", words),
+            Self::Body { status, code, .. } => Problem::new(*status, code, words),
             Self::Store(error) => store_problem(error),
             Self::Internal(_) => internal_problem(),
         }

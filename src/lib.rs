@@ -29,6 +29,7 @@ pub mod streams;
 pub mod recordings;
 
 pub mod cards;
+pub mod reference;
 pub mod router;
 pub mod serve;
 pub mod spa;

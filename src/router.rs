@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL, CONTENT_TYPE,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ALLOW, CACHE_CONTROL, CONTENT_TYPE,
 };
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
@@ -19,7 +19,6 @@ use sfu::Sfu;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tracing::Instrument as _;
-use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Description;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -33,6 +32,7 @@ use crate::error::Problem;
 use crate::jobs::Jobs;
 use crate::outgoing::Outgoing;
 use crate::recordings::Recordings;
+use crate::reference;
 use crate::request::{self, Arrival, Front};
 use crate::serve::{Answers, Asked};
 use crate::sign_in;
@@ -78,14 +78,6 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 /// Figures of the SFU that go down again.
 const SFU_GAUGES: [&str; 3] = ["publishers", "viewers", "streams"];
-
-#[derive(OpenApi)]
-#[openapi(info(
-    title = "Tallylight",
-    description = "Live streaming: sign in, own channels, publish by WHIP, watch by WHEP or HLS. Unsafe \
-                   requests under /api must carry the server's own Origin."
-))]
-struct Api;
 
 /// Everything on the public listener. Cheap to clone, all clones are one.
 #[derive(Debug, Clone)]
@@ -186,13 +178,15 @@ fn described(services: &Services) -> (Router, Description) {
         .layer(from_fn(keep_private))
         .layer(from_fn(open_to_players));
     let signalling = services.streams.signalling(&services.accounts);
-    OpenApiRouter::with_openapi(Api::openapi())
+    let (routes, mut description) = OpenApiRouter::with_openapi(reference::frame())
         .merge(api)
         .merge(signalling)
         .merge(services.streams.playback())
         .merge(services.recordings.playback(&services.accounts))
         .merge(cards(services).routes())
-        .split_for_parts()
+        .split_for_parts();
+    reference::complete(&mut description);
+    (routes, description)
 }
 
 fn cards(services: &Services) -> Cards {
@@ -310,7 +304,8 @@ impl Door {
     ) -> Response {
         let began = self.clock.instant();
         let span = route.span();
-        let mut response = in_time(answer).instrument(span.clone()).await;
+        let response = in_time(answer).instrument(span.clone()).await;
+        let mut response = in_words(response);
         let took = self.clock.instant().saturating_duration_since(began);
         let status = response.status().as_u16();
         span.in_scope(|| tracing::debug!(status, "Answered {status}"));
@@ -371,6 +366,27 @@ fn name_of(method: &Method) -> &'static str {
         Method::OPTIONS => "OPTIONS",
         _ => "other",
     }
+}
+
+/// What axum refuses by itself says nothing: it gets words like all else.
+fn in_words(response: Response) -> Response {
+    let is_bare = !response.headers().contains_key(CONTENT_TYPE);
+    let (code, words) = match response.status() {
+        StatusCode::METHOD_NOT_ALLOWED if is_bare => (
+            "method_not_allowed",
+            "this address does not take that method; the header Allow lists those it takes",
+        ),
+        StatusCode::REQUEST_TIMEOUT if is_bare => (
+            "request_timeout",
+            "the request did not arrive as a whole in time",
+        ),
+        _ => return response,
+    };
+    let mut problem = Problem::new(response.status(), code, words).into_response();
+    if let Some(allow) = response.headers().get(ALLOW) {
+        problem.headers_mut().insert(ALLOW, allow.clone());
+    }
+    problem
 }
 
 /// The answer, in time and whatever happens. No `async fn`, which would hold the answer twice.

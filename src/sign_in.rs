@@ -39,6 +39,7 @@ struct SetupState {
 }
 
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct Setup {
     /// From the link that the server printed.
     token: String,
@@ -51,6 +52,7 @@ struct Setup {
 }
 
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct Credentials {
     name: String,
     password: String,

@@ -27,7 +27,15 @@ const ROWS: [&[&str]; 12] = [
         "notifications",
         "webhooks",
     ],
-    &["admin", "cards", "serve", "spa"],
+    &[
+        "admin",
+        "cards",
+        "idempotency",
+        "quota",
+        "reference",
+        "serve",
+        "spa",
+    ],
     &["router"],
     &["app", "backup", "doctor"],
 ];

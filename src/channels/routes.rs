@@ -1,7 +1,7 @@
 //! `/api/channels` and `/api/channels/{handle}/stream_keys`.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -47,6 +47,7 @@ impl From<&Channel> for ChannelName {
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct NewChannel {
     /// 2 to 30 letters a to z, digits, hyphens or underscores.
     handle: String,
@@ -55,12 +56,14 @@ struct NewChannel {
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct ChannelEdit {
     /// Whether streams are recorded, from the next one on.
     record: Option<bool>,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct NewStreamKey {
     /// For its owner to tell it from others, such as `OBS`.
     name: String,
@@ -139,7 +142,7 @@ async fn create_channel(
 async fn edit_channel(
     State(channels): State<Channels>,
     SignedIn(account): SignedIn,
-    Path(handle): Path<String>,
+    ApiPath(handle): ApiPath<String>,
     ApiJson(edit): ApiJson<ChannelEdit>,
 ) -> Result<Json<ChannelName>, ApiError> {
     let mut channel = channels.expect_own(&handle, &account).await?;
@@ -163,7 +166,7 @@ async fn edit_channel(
 async fn list_stream_keys(
     State(channels): State<Channels>,
     SignedIn(account): SignedIn,
-    Path(handle): Path<String>,
+    ApiPath(handle): ApiPath<String>,
 ) -> Result<Json<StreamKeyList>, ApiError> {
     let channel = channels.expect_own(&handle, &account).await?;
     let keys = channels.stream_keys(channel.id).await?;
@@ -185,7 +188,7 @@ async fn list_stream_keys(
 async fn create_stream_key(
     State(channels): State<Channels>,
     SignedIn(account): SignedIn,
-    Path(handle): Path<String>,
+    ApiPath(handle): ApiPath<String>,
     ApiJson(new): ApiJson<NewStreamKey>,
 ) -> Result<(StatusCode, Json<StreamKeyWithText>), ApiError> {
     let channel = channels.expect_own(&handle, &account).await?;

@@ -6,7 +6,7 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header::CONTENT_DISPOSITION;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
@@ -36,6 +36,7 @@ pub(super) fn routes(recordings: Recordings) -> OpenApiRouter {
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
 struct ListQuery {
     /// `next_cursor` of the page before.
     #[serde(default)]
@@ -91,6 +92,7 @@ struct Mp4Body {
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct RecordingEdit {
     /// 1 to 200 characters.
     title: Option<String>,
@@ -149,7 +151,7 @@ impl Mp4Body {
 async fn list_recordings(
     State(recordings): State<Recordings>,
     asker: Asker,
-    Path(handle): Path<String>,
+    ApiPath(handle): ApiPath<String>,
     ApiQuery(query): ApiQuery<ListQuery>,
 ) -> Result<Json<RecordingList>, ApiError> {
     let channel = recordings.0.channels.expect(&handle).await?;

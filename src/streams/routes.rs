@@ -5,7 +5,7 @@
 )]
 
 use axum::Json;
-use axum::extract::{FromRef, Path, State};
+use axum::extract::{FromRef, State};
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,7 @@ use super::{ChannelState, Ingest, IngestSource, LiveChannel, Streams, schema, st
 use crate::accounts::{Asker, SignedIn};
 use crate::channels::{Channel, Channels};
 use crate::error::{ApiError, Problem};
-use crate::request::{ApiJson, ApiQuery};
+use crate::request::{ApiJson, ApiPath, ApiQuery};
 
 /// What the handlers need.
 #[derive(Clone, FromRef)]
@@ -42,6 +42,7 @@ pub(super) fn routes(rooms: Rooms) -> OpenApiRouter {
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
 struct ListQuery {
     /// Only channels that are live now.
     #[serde(default)]
@@ -183,7 +184,7 @@ async fn show_channel(
     State(streams): State<Streams>,
     State(channels): State<Channels>,
     asker: Asker,
-    Path(handle): Path<String>,
+    ApiPath(handle): ApiPath<String>,
 ) -> Result<Json<ChannelPage>, ApiError> {
     let channel = channels.expect(&handle).await?;
     let live = streams.live_on(channel.id).await;
@@ -224,7 +225,7 @@ async fn show_ingest(
     State(streams): State<Streams>,
     State(channels): State<Channels>,
     SignedIn(account): SignedIn,
-    Path(handle): Path<String>,
+    ApiPath(handle): ApiPath<String>,
 ) -> Result<Json<IngestReport>, ApiError> {
     let channel = channels.expect_own(&handle, &account).await?;
     let ingest = streams.ingest(channel.id).await;
@@ -285,7 +286,7 @@ async fn end_stream(
     State(streams): State<Streams>,
     State(channels): State<Channels>,
     SignedIn(account): SignedIn,
-    Path(handle): Path<String>,
+    ApiPath(handle): ApiPath<String>,
 ) -> Result<StatusCode, ApiError> {
     let channel = channels.expect_own(&handle, &account).await?;
     if streams.end(channel.id).await {
@@ -335,6 +336,7 @@ enum ChangeReason {
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct PlaybackChange {
     from: Transport,
     to: Transport,
@@ -348,7 +350,7 @@ struct PlaybackChange {
     responses((status = 204), (status = 422, body = Problem)),
 )]
 async fn note_change(
-    Path(_handle): Path<String>,
+    ApiPath(_handle): ApiPath<String>,
     ApiJson(change): ApiJson<PlaybackChange>,
 ) -> StatusCode {
     let labels = [

@@ -19,6 +19,7 @@ mod support;
 
 mod api;
 mod audit;
+mod contract;
 mod https;
 mod moving;
 mod pages;

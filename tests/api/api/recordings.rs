@@ -55,7 +55,7 @@ on_both_databases! {
         let answer = ada.patch(&path, json!({ "title": "x".repeat(201) })).await;
         assert_eq!(answer.code(), "title_invalid");
         let answer = ada.patch(&path, json!({ "visibility": "secret" })).await;
-        assert_eq!(answer.code(), "body_invalid");
+        assert_eq!(answer.code(), "unknown_value");
 
         assert_eq!(ada.delete(&path).await.status, 204);
         assert_eq!(ada.get(&path).await.code(), "recording_not_found");

@@ -184,7 +184,7 @@ async fn bodies_that_are_no_json_are_refused_as_problems() {
     let text: &[(&str, &str)] = &[("content-type", "text/plain")];
     assert_eq!(send(text, "{}".into()).await.status, 415);
     assert_eq!(send(json, "{".into()).await.status, 400);
-    assert_eq!(send(json, "{}".into()).await.code(), "body_invalid");
+    assert_eq!(send(json, "{}".into()).await.code(), "missing_field");
     let deep = "[".repeat(10_000);
     assert!(send(json, deep).await.status.is_client_error());
     let long = format!("{{\"name\":\"{}\"}}", "x".repeat(2 * 1024 * 1024));

@@ -1,16 +1,18 @@
-//! What a request tells about its sender: address, origin, cookie; and bodies with our own errors.
+//! What a request tells about its sender: address, origin, cookie; and its contents with our own errors.
+
+mod contents;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use axum::Json;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::extract::{FromRequestParts, Request};
 use axum::http::header::{COOKIE, HOST, ORIGIN};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, Uri};
 use axum::middleware::Next;
 use axum::response::Response;
+
+pub use contents::{ApiJson, ApiPath, ApiQuery};
 
 use crate::config::{Http, Network};
 use crate::error::ApiError;
@@ -229,73 +231,6 @@ pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
         .filter_map(|pair| pair.trim().split_once('='))
         .find(|(found, _)| *found == name)
         .map(|(_, value)| value)
-}
-
-/// What stands in the path, of the API's shape: an id that is none names nothing, which is answered
-/// as a problem like any other.
-#[derive(Debug)]
-pub struct ApiPath<T>(pub T);
-
-impl<S, T> FromRequestParts<S> for ApiPath<T>
-where
-    S: Send + Sync,
-    Path<T>: FromRequestParts<S>,
-{
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
-        match Path::<T>::from_request_parts(parts, state).await {
-            Ok(Path(value)) => Ok(Self(value)),
-            Err(_) => Err(ApiError::NotFound {
-                code: "not_found",
-                detail: "there is nothing at this address: an id in it is malformed",
-            }),
-        }
-    }
-}
-
-/// The query of an address; a refusal is a problem like all others.
-#[derive(Debug)]
-pub struct ApiQuery<T>(pub T);
-
-impl<S, T> FromRequestParts<S> for ApiQuery<T>
-where
-    S: Send + Sync,
-    Query<T>: FromRequestParts<S, Rejection = QueryRejection>,
-{
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
-        match Query::<T>::from_request_parts(parts, state).await {
-            Ok(Query(value)) => Ok(Self(value)),
-            Err(rejection) => Err(ApiError::Invalid {
-                code: "query_invalid",
-                detail: rejection.body_text(),
-            }),
-        }
-    }
-}
-
-/// A JSON body; a refusal is a problem like all others.
-#[derive(Debug)]
-pub struct ApiJson<T>(pub T);
-
-impl<S, T> FromRequest<S> for ApiJson<T>
-where
-    S: Send + Sync,
-    Json<T>: FromRequest<S, Rejection = JsonRejection>,
-{
-    type Rejection = ApiError;
-
-    async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
-        match Json::<T>::from_request(request, state).await {
-            Ok(Json(body)) => Ok(Self(body)),
-            Err(rejection) => Err(ApiError::Body {
-                status: rejection.status(),
-                detail: rejection.body_text(),
-            }),
-        }
-    }
 }
 
 static SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");

@@ -1,0 +1,4 @@
+//! What holds for every operation of the API's description, whoever wrote its handler.
+
+mod description;
+mod strictness;
