@@ -39,6 +39,7 @@ use crate::error::Problem;
         (name = "session", description = "Signing in and out, and the first account."),
         (name = "channels", description = "Where one goes live: names, looks, stream keys."),
         (name = "recordings", description = "What is kept of streams."),
+        (name = "sharing", description = "How others show channels and recordings."),
         (name = "whip", description = "Publishing by WebRTC (RFC 9725)."),
         (name = "whep", description = "Watching by WebRTC."),
         (name = "hls", description = "Watching by HLS, live and recorded."),
