@@ -17,12 +17,12 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Inner, Mp4State, Recording, RecordingId, Recordings, State, mp4, store, storyboard, upload,
+    Inner, Mp4State, Recording, RecordingId, Recordings, State, Visibility, mp4, store, storyboard,
+    upload,
 };
-use crate::channels::ChannelId;
 use crate::db::StoreError;
 use crate::error::log_store_error;
-use crate::streams::StreamEvent;
+use crate::streams::{Stream, StreamEvent};
 
 /// What is too old or too much goes this often.
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
@@ -95,14 +95,22 @@ impl Followed {
     fn take(&mut self, event: StreamEvent) {
         match event {
             StreamEvent::Started {
-                stream,
-                channel,
-                at,
+                stream, at, about, ..
             } => {
                 // What never gets a row gets one at the next start, from its folder.
                 let inner = Arc::clone(&self.inner);
-                let open = async move { insist(|| open(&inner, stream, channel, at)).await };
+                let open = async move { insist(|| open(&inner, &about, at)).await };
                 self.opening.insert(stream, tokio::spawn(open));
+            }
+            StreamEvent::Published { stream, about, .. } if about.is_listed() => {
+                let (inner, opening) = (Arc::clone(&self.inner), self.opening.remove(&stream));
+                let publish = async move {
+                    if let Some(opening) = opening {
+                        report_panic(opening.await);
+                    }
+                    insist(|| store::publish(&inner.db, stream)).await;
+                };
+                self.opening.insert(stream, tokio::spawn(publish));
             }
             StreamEvent::Ended { stream, at, .. } => {
                 if self.packaged.remove(&stream) {
@@ -159,19 +167,23 @@ where
     }
 }
 
-/// A stream is on air: it gets a recording, where its channel has that.
-async fn open(
-    inner: &Inner,
-    stream: StreamId,
-    channel: ChannelId,
-    at: Timestamp,
-) -> Result<(), StoreError> {
-    match inner.channels.by_id(channel).await? {
-        Some(channel) if channel.record => {
-            store::insert(&inner.db, &Recording::new(stream, &channel, at)).await
-        }
-        _ => Ok(()),
+/// A stream is on air: it gets a recording, where it or its channel has that, of the same name and as
+/// open to others.
+async fn open(inner: &Inner, about: &Stream, at: Timestamp) -> Result<(), StoreError> {
+    let Some(channel) = inner.channels.by_id(about.channel).await? else {
+        return Ok(());
+    };
+    if !about.settings.record.unwrap_or(channel.record) {
+        return Ok(());
     }
+    let mut recording = Recording::new(about.id, &channel, at);
+    if !about.details.title.is_empty() {
+        recording.title.clone_from(&about.details.title);
+    }
+    if !about.is_listed() {
+        recording.visibility = Visibility::Unlisted;
+    }
+    store::insert(&inner.db, &recording).await
 }
 
 /// Reads past the library, which would remember what is not whole.
@@ -270,9 +282,7 @@ async fn remove_folder(folder: &Path) -> bool {
 /// Deletes what is too old or too much, and what a sweep before could not.
 async fn sweep(inner: &Inner) -> Result<(), StoreError> {
     for stream in store::deleted(&inner.db).await? {
-        if let Ok(stream) = stream.parse() {
-            remove(inner, stream).await?;
-        }
+        remove(inner, stream).await?;
     }
     if let Some(keep) = inner.settings.keep() {
         let keep = SignedDuration::try_from(keep).unwrap_or(SignedDuration::MAX);
@@ -326,11 +336,10 @@ async fn drop_one(inner: &Inner, id: RecordingId, why: &str) -> Result<(), Store
 /// Puts in order what the last run left behind, before streams come: recordings that were never
 /// finished, folders that no row tells of, rows whose files were being deleted.
 pub(super) async fn reconcile(inner: &Inner) -> Result<(), StoreError> {
-    let mut known: HashSet<String> = store::streams(&inner.db).await?.into_iter().collect();
-    for folder in folders(&inner.media).await {
-        if !known.contains(&folder) {
-            adopt_or_remove(inner, &folder).await?;
-            known.insert(folder);
+    let known: HashSet<StreamId> = store::streams(&inner.db).await?.into_iter().collect();
+    for stream in folders(&inner.media).await {
+        if !known.contains(&stream) {
+            adopt_or_remove(inner, stream).await?;
         }
     }
     for recording in store::unfinished(&inner.db).await? {
@@ -356,27 +365,21 @@ fn end_of(recorded: &Recorded) -> Option<Timestamp> {
 }
 
 /// Folders of streams.
-async fn folders(media: &Path) -> Vec<String> {
+async fn folders(media: &Path) -> Vec<StreamId> {
     let mut found = Vec::new();
     let Ok(mut entries) = tokio::fs::read_dir(media).await else {
         return found;
     };
     while let Ok(Some(entry)) = entries.next_entry().await {
         let name = entry.file_name();
-        let name = name
-            .to_str()
-            .filter(|name| name.parse::<StreamId>().is_ok());
-        found.extend(name.map(str::to_owned));
+        found.extend(name.to_str().and_then(|name| name.parse::<StreamId>().ok()));
     }
     found
 }
 
 /// A folder that no recording tells of: the database was away when its stream began, or the stream
 /// was not recorded and the server died before it could clean up.
-async fn adopt_or_remove(inner: &Inner, name: &str) -> Result<(), StoreError> {
-    let Ok(stream) = name.parse::<StreamId>() else {
-        return Ok(());
-    };
+async fn adopt_or_remove(inner: &Inner, stream: StreamId) -> Result<(), StoreError> {
     let folder = inner.folder(stream);
     let is_kept = read(&folder).await.is_ok();
     let from = match is_kept {

@@ -9,6 +9,7 @@ use crate::channels::ChannelId;
 use crate::clock::from_millis;
 use crate::db::{Db, StoreError, all, change, first, on};
 use crate::page::Cursor;
+use crate::streams::stream_uuid;
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -52,10 +53,10 @@ impl Row {
             found: found.to_owned(),
         };
         let uuid = |text: &str| Uuid::parse_str(text).map_err(|_| wrong("a UUID", text));
-        let stream = self.stream_id.parse();
+        let stream = uuid(&self.stream_id)?;
         Ok(Recording {
             id: RecordingId(uuid(&self.id)?),
-            stream: stream.map_err(|_| wrong("a stream id", &self.stream_id))?,
+            stream: StreamId::from(stream.as_u128()),
             channel: ChannelId(uuid(&self.channel_id)?),
             visibility: Visibility::parse(&self.visibility)
                 .ok_or_else(|| wrong("a visibility", &self.visibility))?,
@@ -94,7 +95,7 @@ pub(super) async fn insert(db: &Db, recording: &Recording) -> Result<(), StoreEr
         "INSERT INTO recording (id, stream_id, channel_id, title, visibility, state, started_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (stream_id) DO NOTHING",
         recording.id.to_string(),
-        recording.stream.to_string(),
+        stream_text(recording.stream),
         recording.channel.to_string(),
         &recording.title,
         recording.visibility.as_str(),
@@ -119,7 +120,7 @@ pub(super) async fn by_stream(db: &Db, stream: StreamId) -> Result<Option<Record
     let row: Option<Row> = first!(
         db,
         select!("WHERE stream_id = $1 AND deleted_at IS NULL"),
-        stream.to_string(),
+        stream_text(stream),
     )
     .map_err(on("recording"))?;
     row.map(Row::into_recording).transpose()
@@ -244,14 +245,26 @@ pub(super) async fn mark_deleted(
     Ok(())
 }
 
+/// What is still being recorded is not unlisted any more, for its stream was published.
+pub(super) async fn publish(db: &Db, stream: StreamId) -> Result<(), StoreError> {
+    change!(
+        db,
+        "UPDATE recording SET visibility = 'public'
+         WHERE stream_id = $1 AND state = 'recording' AND visibility = 'unlisted'",
+        stream_text(stream),
+    )
+    .map_err(on("recording"))?;
+    Ok(())
+}
+
 /// Streams whose recordings are marked as deleted and whose files may be there still.
-pub(super) async fn deleted(db: &Db) -> Result<Vec<String>, StoreError> {
+pub(super) async fn deleted(db: &Db) -> Result<Vec<StreamId>, StoreError> {
     let rows: Vec<(String,)> = all!(
         db,
         "SELECT stream_id FROM recording WHERE deleted_at IS NOT NULL",
     )
     .map_err(on("recording"))?;
-    Ok(rows.into_iter().map(|row| row.0).collect())
+    rows.into_iter().map(|row| stream_id(&row.0)).collect()
 }
 
 /// Forgets a recording whose files are gone.
@@ -259,17 +272,17 @@ pub(super) async fn remove(db: &Db, stream: StreamId) -> Result<(), StoreError> 
     change!(
         db,
         "DELETE FROM recording WHERE stream_id = $1",
-        stream.to_string(),
+        stream_text(stream),
     )
     .map_err(on("recording"))?;
     Ok(())
 }
 
 /// Streams of all recordings, also of those marked as deleted.
-pub(super) async fn streams(db: &Db) -> Result<Vec<String>, StoreError> {
+pub(super) async fn streams(db: &Db) -> Result<Vec<StreamId>, StoreError> {
     let rows: Vec<(String,)> =
         all!(db, "SELECT stream_id FROM recording").map_err(on("recording"))?;
-    Ok(rows.into_iter().map(|row| row.0).collect())
+    rows.into_iter().map(|row| stream_id(&row.0)).collect()
 }
 
 pub(super) async fn ended_before(db: &Db, at: Timestamp) -> Result<Vec<RecordingId>, StoreError> {
@@ -350,7 +363,7 @@ pub(super) async fn stream(
     db: &Db,
     stream: StreamId,
 ) -> Result<Option<(ChannelId, Timestamp)>, StoreError> {
-    let key = Uuid::from_u128(stream.into()).to_string();
+    let key = stream_text(stream);
     let row: Option<(String, i64)> = first!(
         db,
         "SELECT channel_id, started_at FROM stream WHERE id = $1",
@@ -370,8 +383,20 @@ pub(super) async fn stream(
 }
 
 fn id(text: &str) -> Result<RecordingId, StoreError> {
-    let parsed = Uuid::parse_str(text).map(RecordingId);
-    parsed.map_err(|_| StoreError::Corrupt {
+    uuid(text).map(RecordingId)
+}
+
+fn stream_id(text: &str) -> Result<StreamId, StoreError> {
+    uuid(text).map(|id| StreamId::from(id.as_u128()))
+}
+
+/// As the table of streams has it.
+fn stream_text(stream: StreamId) -> String {
+    stream_uuid(stream).to_string()
+}
+
+fn uuid(text: &str) -> Result<Uuid, StoreError> {
+    Uuid::parse_str(text).map_err(|_| StoreError::Corrupt {
         table: "recording",
         key: text.to_owned(),
         expected: "a UUID",

@@ -61,7 +61,6 @@ struct Failed;
 /// Deletes what is marked as deleted, and forgets it.
 async fn delete(inner: &Inner, archive: &Archive) -> Result<(), Failed> {
     for stream in store::deleted(&inner.db).await.map_err(note_store)? {
-        let Ok(stream) = stream.parse() else { continue };
         if inner.folder(stream).exists() {
             // The disk refused; the next sweep tries again.
             continue;

@@ -4,7 +4,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio_util::sync::CancellationToken;
 
-use super::{StreamEvent, store};
+use super::{StreamEvent, catalogue};
 use crate::db::Db;
 use crate::error::log_store_error;
 
@@ -35,15 +35,9 @@ pub(super) async fn run(db: Db, mut events: Receiver<StreamEvent>, stop: Cancell
 
 async fn write(db: &Db, event: StreamEvent) {
     let written = match event {
-        StreamEvent::Started {
-            stream,
-            channel,
-            at,
-        } => store::insert_stream(db, stream, channel, at).await,
-        StreamEvent::Ended { stream, at, .. } => store::end_stream(db, stream, at).await,
-        StreamEvent::Interrupted { .. }
-        | StreamEvent::Resumed { .. }
-        | StreamEvent::Packaged { .. } => Ok(()),
+        StreamEvent::Started { about, .. } => catalogue::write_start(db, &about).await,
+        StreamEvent::Ended { stream, at, .. } => catalogue::end_stream(db, stream, at).await,
+        _ => Ok(()),
     };
     if let Err(error) = written {
         log_store_error(&error);

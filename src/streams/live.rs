@@ -7,13 +7,13 @@
 //! was [`StreamEvent::Started`] is [`StreamEvent::Ended`] exactly once.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use sfu::{CloseReason, SessionId, StreamId};
-use uuid::Uuid;
 
-use super::StreamEvent;
+use super::{Stream, StreamEvent, StreamState};
 use crate::channels::{Channel, ChannelId};
 use crate::config::{SecondPublisher, Streams as Settings};
 
@@ -51,6 +51,8 @@ pub(super) enum Effect {
 pub(super) struct Live {
     pub(super) channel: Channel,
     pub(super) stream: StreamId,
+    /// What is said of the stream.
+    pub(super) about: Arc<Stream>,
     pub(super) phase: Phase,
     pub(super) publisher: Option<Publisher>,
     /// An offer is being answered.
@@ -125,7 +127,7 @@ impl LiveChannels {
     pub(super) fn claim(
         &mut self,
         channel: &Channel,
-        new_stream: Uuid,
+        about: Arc<Stream>,
         continued: Option<SessionId>,
         now: Instant,
     ) -> Result<StreamId, AlreadyLive> {
@@ -138,10 +140,11 @@ impl LiveChannels {
             live.claimed = true;
             return Ok(live.stream);
         }
-        let stream = StreamId::from(new_stream.as_u128());
+        let stream = about.id;
         let live = Live {
             channel: channel.clone(),
             stream,
+            about,
             phase: Phase::Preparing,
             publisher: None,
             claimed: true,
@@ -209,10 +212,14 @@ impl LiveChannels {
         }
         live.phase = Phase::OnAir;
         live.started_at = Some(at);
+        let about = Arc::make_mut(&mut live.about);
+        (about.state, about.placed_at) = (StreamState::Live, at);
+        about.preparing_until = None;
         vec![Effect::Tell(StreamEvent::Started {
             stream,
             channel: live.channel.id,
             at,
+            about: Arc::clone(&live.about),
         })]
     }
 

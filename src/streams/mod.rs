@@ -4,6 +4,7 @@
 //! stream goes out as [`StreamEvent`]s.
 
 mod audience;
+mod catalogue;
 mod events;
 mod figures;
 #[doc(hidden)]
@@ -19,7 +20,6 @@ mod rtmp;
 mod schema;
 mod session;
 mod signalling;
-mod store;
 mod whep;
 mod whip;
 
@@ -44,6 +44,10 @@ use crate::config::{Config, IceServer, Limits};
 use crate::db::{Db, StoreError};
 use crate::rate::Rate;
 
+pub use catalogue::{
+    ChatMode, Details, Latency, Schedule, Stream, StreamSettings, StreamState, StreamVisibility,
+    stream_uuid,
+};
 use lifecycle::{Command, Lifecycle};
 use playback::Playback;
 
@@ -52,9 +56,41 @@ use rtmp::RtmpPorts;
 pub use rtmp::{MOST_CONNECTIONS as MOST_RTMP_CONNECTIONS, RtmpListeners};
 
 /// What happened to a stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StreamEvent {
+    /// It is planned for a time.
+    Scheduled {
+        /// The stream.
+        stream: StreamId,
+        /// Its channel.
+        channel: ChannelId,
+    },
+    /// Something else is said of it, or it is planned for another time.
+    Updated {
+        /// The stream.
+        stream: StreamId,
+        /// Its channel.
+        channel: ChannelId,
+    },
+    /// It will not take place.
+    Cancelled {
+        /// The stream.
+        stream: StreamId,
+        /// Its channel.
+        channel: ChannelId,
+    },
+    /// It was a preview, and is shown to everybody from now on.
+    Published {
+        /// The stream.
+        stream: StreamId,
+        /// Its channel.
+        channel: ChannelId,
+        /// When.
+        at: Timestamp,
+        /// What is said of it.
+        about: Arc<Stream>,
+    },
     /// It is on air.
     Started {
         /// The stream.
@@ -63,6 +99,8 @@ pub enum StreamEvent {
         channel: ChannelId,
         /// When.
         at: Timestamp,
+        /// What is said of it: nobody is to be told of a preview.
+        about: Arc<Stream>,
     },
     /// Its publisher is gone or silent; viewers wait.
     Interrupted {
@@ -117,6 +155,8 @@ pub struct LiveChannel {
     pub channel: Channel,
     /// Its present stream.
     pub stream: StreamId,
+    /// What is said of that stream.
+    pub about: Arc<Stream>,
     /// Live or reconnecting.
     pub state: ChannelState,
     /// Since when.
@@ -383,7 +423,7 @@ impl Streams {
     /// # Errors
     /// When the database fails.
     pub async fn close_unfinished(db: &Db, at: Timestamp) -> Result<u64, StoreError> {
-        store::end_all_open(db, at).await
+        catalogue::end_all_open(db, at).await
     }
 
     /// The routes under `/api` of this domain.
@@ -461,13 +501,15 @@ impl Streams {
     }
 
     pub(crate) async fn publish(&self, publish: Publish) -> Result<sfu::Answer, Refused> {
-        self.ask(|reply| Command::Publish(publish, reply))
+        let about = self.stream_for(&publish.channel, IngestSource::Whip).await;
+        self.ask(|reply| Command::Publish(publish, about, reply))
             .await
             .unwrap_or(Err(Refused::Draining))
     }
 
     pub(crate) async fn receive(&self, receive: Receive) -> Result<sfu::Ingest, Refused> {
-        self.ask(|reply| Command::Receive(receive, reply))
+        let about = self.stream_for(&receive.channel, IngestSource::Rtmp).await;
+        self.ask(|reply| Command::Receive(receive, about, reply))
             .await
             .unwrap_or(Err(Refused::Draining))
     }

@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 use super::health::{self, Check, IngestState};
 use super::playback::HlsReport;
 use super::rtmp::RtmpPorts;
-use super::{ChannelState, Ingest, IngestSource, LiveChannel, Streams, schema, store};
+use super::{ChannelState, Ingest, IngestSource, LiveChannel, Streams, catalogue, schema};
 use crate::accounts::{Asker, SignedIn};
 use crate::channels::{Channel, Channels};
 use crate::error::{ApiError, Problem};
@@ -190,7 +190,7 @@ async fn show_channel(
     let live = streams.live_on(channel.id).await;
     let ended_at = match live {
         Some(_) => None,
-        None => store::last_end(&streams.db, channel.id).await?,
+        None => catalogue::last_end(&streams.db, channel.id).await?,
     };
     let owner = asker
         .account

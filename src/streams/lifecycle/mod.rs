@@ -9,6 +9,7 @@ mod reports;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -24,8 +25,8 @@ use super::audience::Audiences;
 use super::live::{Effect, LiveChannels, Phase, Rules};
 use super::playback::Playback;
 use super::{
-    Ingest, Inputs, LiveChannel, Publish, Receive, Refused, SessionFacts, StreamEvent, View,
-    ViewerEvent, Watch, signalling,
+    Ingest, Inputs, LiveChannel, Publish, Receive, Refused, SessionFacts, Stream, StreamEvent,
+    View, ViewerEvent, Watch, signalling,
 };
 use crate::channels::{ChannelEvent, ChannelId, StreamKeyId};
 use crate::clock::Clock;
@@ -34,8 +35,17 @@ use crate::config::{Config, Limits};
 /// What the task is asked.
 #[derive(Debug)]
 pub(super) enum Command {
-    Publish(Publish, oneshot::Sender<Result<Answer, Refused>>),
-    Receive(Receive, oneshot::Sender<Result<sfu::Ingest, Refused>>),
+    /// With the stream that it gets unless the channel is live.
+    Publish(
+        Publish,
+        Arc<Stream>,
+        oneshot::Sender<Result<Answer, Refused>>,
+    ),
+    Receive(
+        Receive,
+        Arc<Stream>,
+        oneshot::Sender<Result<sfu::Ingest, Refused>>,
+    ),
     View(View, oneshot::Sender<Result<Answer, Refused>>),
     Session(SessionId, oneshot::Sender<Option<SessionFacts>>),
     Restarted {
@@ -170,8 +180,8 @@ impl Lifecycle {
 
     fn handle(&mut self, command: Command) {
         match command {
-            Command::Publish(publish, reply) => self.start_publish(publish, reply),
-            Command::Receive(receive, reply) => self.start_receive(receive, reply),
+            Command::Publish(publish, about, reply) => self.start_publish(publish, about, reply),
+            Command::Receive(receive, about, reply) => self.start_receive(receive, about, reply),
             Command::View(view, reply) => self.start_view(view, reply),
             Command::Session(id, reply) => {
                 let facts = self.sessions.get(&id).map(|session| session.facts.clone());
@@ -439,26 +449,28 @@ impl Lifecycle {
     }
 
     fn tell(&mut self, event: StreamEvent) {
-        match event {
-            StreamEvent::Started { stream, .. } => {
+        match &event {
+            &StreamEvent::Started { stream, .. } => {
                 tracing::info!(stream.id = %stream, "Stream {stream} is live");
                 self.audiences.open(stream);
                 self.fetch_stats(stream);
             }
-            StreamEvent::Interrupted { stream, .. } => {
+            &StreamEvent::Interrupted { stream, .. } => {
                 tracing::info!(stream.id = %stream, "Stream {stream} waits for its publisher");
                 self.audiences.tell(stream, ViewerEvent::Inactive);
             }
-            StreamEvent::Resumed { stream, .. } => {
+            &StreamEvent::Resumed { stream, .. } => {
                 tracing::info!(stream.id = %stream, "Stream {stream} is live again");
                 self.audiences.tell(stream, ViewerEvent::Active);
             }
-            StreamEvent::Ended { stream, .. } => {
+            &StreamEvent::Ended { stream, .. } => {
                 tracing::info!(stream.id = %stream, "Stream {stream} ended");
                 self.audiences.close(stream);
             }
             // Playback tells it, after the end.
             StreamEvent::Packaged { .. } => {}
+            // Whoever changes what is said of a stream tells it.
+            _ => {}
         }
         // Nobody may be listening.
         let _ = self.events.send(event);

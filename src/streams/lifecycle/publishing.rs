@@ -1,10 +1,11 @@
 //! From the wish to publish to a session in the books: by WHIP, and of who is no peer of ours.
 
+use std::sync::Arc;
+
 use sfu::{Answer, CloseReason, OfferError, Role, SessionId, StreamId};
 use tokio::sync::oneshot;
-use uuid::Uuid;
 
-use super::super::{IngestSource, Publish, Receive, Refused, SessionFacts};
+use super::super::{IngestSource, Publish, Receive, Refused, SessionFacts, Stream};
 use super::{Done, Lifecycle, answer, facts, in_time};
 use crate::channels::Channel;
 
@@ -12,12 +13,13 @@ impl Lifecycle {
     pub(super) fn start_publish(
         &mut self,
         publish: Publish,
+        about: Arc<Stream>,
         reply: oneshot::Sender<Result<Answer, Refused>>,
     ) {
         if let Err(refused) = self.check_room(publish.address) {
             return answer(reply, Err(refused));
         }
-        let Some(stream) = self.claim(&publish.channel, None) else {
+        let Some(stream) = self.claim(&publish.channel, about, None) else {
             return answer(reply, Err(Refused::AlreadyLive));
         };
         let sfu = self.sfu.clone();
@@ -35,12 +37,13 @@ impl Lifecycle {
     pub(super) fn start_receive(
         &mut self,
         receive: Receive,
+        about: Arc<Stream>,
         reply: oneshot::Sender<Result<sfu::Ingest, Refused>>,
     ) {
         if let Err(refused) = self.check_room(receive.address) {
             return answer(reply, Err(refused));
         }
-        let Some(stream) = self.claim(&receive.channel, receive.continued) else {
+        let Some(stream) = self.claim(&receive.channel, about, receive.continued) else {
             return answer(reply, Err(Refused::AlreadyLive));
         };
         let sfu = self.sfu.clone();
@@ -55,9 +58,14 @@ impl Lifecycle {
         });
     }
 
-    fn claim(&mut self, channel: &Channel, continued: Option<SessionId>) -> Option<StreamId> {
-        let (id, now) = (Uuid::now_v7(), self.clock.instant());
-        let claim = self.live.claim(channel, id, continued, now);
+    fn claim(
+        &mut self,
+        channel: &Channel,
+        about: Arc<Stream>,
+        continued: Option<SessionId>,
+    ) -> Option<StreamId> {
+        let now = self.clock.instant();
+        let claim = self.live.claim(channel, about, continued, now);
         if claim.is_err() {
             let detail = "a second publisher tried to connect while the channel was live";
             let at = self.clock.now();

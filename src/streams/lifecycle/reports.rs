@@ -1,5 +1,7 @@
 //! What others are told of who is live.
 
+use std::sync::Arc;
+
 use sfu::SessionId;
 
 use super::super::live::{Live, Phase, Publisher};
@@ -32,6 +34,7 @@ impl Lifecycle {
         Some(LiveChannel {
             channel: live.channel.clone(),
             stream: live.stream,
+            about: Arc::clone(&live.about),
             state,
             started_at: live.started_at,
             viewers: self.audiences.viewers(live.stream),

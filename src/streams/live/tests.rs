@@ -1,6 +1,7 @@
 use super::*;
 use crate::accounts::AccountId;
 use crate::clock::Clock;
+use uuid::Uuid;
 
 struct Bench {
     live: LiveChannels,
@@ -38,7 +39,8 @@ impl Bench {
 
     fn claim(&mut self) -> Result<StreamId, AlreadyLive> {
         let now = self.clock.instant();
-        self.live.claim(&self.channel, Uuid::now_v7(), None, now)
+        let about = Stream::new(self.channel.id, self.clock.now());
+        self.live.claim(&self.channel, Arc::new(about), None, now)
     }
 
     fn publish(&mut self) -> (StreamId, SessionId, Vec<Effect>) {
@@ -86,7 +88,9 @@ fn publisher_that_continues_its_own_session_is_let_in() {
     let mut bench = Bench::new(SecondPublisher::Reject);
     let (stream, first) = bench.go_live();
     let now = bench.clock.instant();
-    let mut claim = |continued| (bench.live).claim(&bench.channel, Uuid::now_v7(), continued, now);
+    let about = Arc::new(Stream::new(bench.channel.id, bench.clock.now()));
+    let mut claim =
+        |continued| (bench.live).claim(&bench.channel, Arc::clone(&about), continued, now);
     assert_eq!(claim(Some(SessionId::random())), Err(AlreadyLive));
     assert_eq!(claim(Some(first)), Ok(stream));
 }

@@ -1,0 +1,352 @@
+//! All SQL about streams.
+
+use jiff::{SignedDuration, Timestamp};
+use sfu::StreamId;
+use uuid::Uuid;
+
+use super::super::IngestSource;
+use super::{
+    ChatMode, Details, Latency, Schedule, Stream, StreamSettings, StreamState, StreamVisibility,
+    stream_uuid, taking,
+};
+use crate::channels::ChannelId;
+use crate::clock::from_millis;
+use crate::db::{Db, StoreError, Tx, all, change, first, on, tx_change, tx_first};
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: String,
+    channel_id: String,
+    source: String,
+    started_at: i64,
+    ended_at: Option<i64>,
+    state: String,
+    title: String,
+    description: String,
+    category: Option<String>,
+    tags: String,
+    language: Option<String>,
+    thumbnail_id: Option<String>,
+    visibility: Option<String>,
+    publish_at_button: bool,
+    published_at: Option<i64>,
+    scheduled_at: Option<i64>,
+    time_zone: Option<String>,
+    preparing_until: Option<i64>,
+    record: Option<bool>,
+    max_layers: Option<i64>,
+    max_bitrate_kbps: Option<i64>,
+    latency: String,
+    chat: String,
+    revision: i64,
+    changed_at: Option<i64>,
+}
+
+/// A query for whole rows.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, channel_id, source, started_at, ended_at, state, title, description, ",
+            "category, tags, language, thumbnail_id, visibility, publish_at_button, published_at, ",
+            "scheduled_at, time_zone, preparing_until, record, max_layers, max_bitrate_kbps, ",
+            "latency, chat, revision, changed_at FROM stream ",
+            $rest
+        )
+    };
+}
+
+impl Row {
+    fn into_stream(self) -> Result<Stream, StoreError> {
+        let wrong = |expected, found: &str| StoreError::Corrupt {
+            table: "stream",
+            key: self.id.clone(),
+            expected,
+            found: found.to_owned(),
+        };
+        let uuid = |text: &str| Uuid::parse_str(text).map_err(|_| wrong("a UUID", text));
+        let visibility = |text: &String| {
+            StreamVisibility::parse(text).ok_or_else(|| wrong("a visibility", text))
+        };
+        let source = match self.source.as_str() {
+            NO_SOURCE => None,
+            source => Some(IngestSource::parse(source).ok_or_else(|| wrong("a source", source))?),
+        };
+        let schedule = self.scheduled_at.map(|at| Schedule {
+            at: from_millis(at),
+            time_zone: self.time_zone.clone().unwrap_or_else(|| "UTC".to_owned()),
+        });
+        Ok(Stream {
+            id: StreamId::from(uuid(&self.id)?.as_u128()),
+            channel: ChannelId(uuid(&self.channel_id)?),
+            state: StreamState::parse(&self.state).ok_or_else(|| wrong("a state", &self.state))?,
+            settings: StreamSettings {
+                record: self.record,
+                max_layers: self.max_layers.and_then(|most| u8::try_from(most).ok()),
+                max_bitrate_kbps: self
+                    .max_bitrate_kbps
+                    .and_then(|most| u32::try_from(most).ok()),
+                latency: Latency::parse(&self.latency)
+                    .ok_or_else(|| wrong("a latency", &self.latency))?,
+                chat: ChatMode::parse(&self.chat)
+                    .ok_or_else(|| wrong("a mode of the chat", &self.chat))?,
+            },
+            details: Details {
+                visibility: self.visibility.as_ref().map(visibility).transpose()?,
+                title: self.title,
+                description: self.description,
+                category: self.category,
+                tags: self.tags.lines().map(str::to_owned).collect(),
+                language: self.language,
+                thumbnail: self.thumbnail_id,
+            },
+            schedule,
+            publish_at_button: self.publish_at_button,
+            published_at: self.published_at.map(from_millis),
+            preparing_until: self.preparing_until.map(from_millis),
+            source,
+            placed_at: from_millis(self.started_at),
+            ended_at: self.ended_at.map(from_millis),
+            revision: u32::try_from(self.revision).unwrap_or_default(),
+            changed_at: from_millis(self.changed_at.unwrap_or(self.started_at)),
+        })
+    }
+}
+
+/// Stands in the column of one that was never on air.
+const NO_SOURCE: &str = "none";
+
+fn text(stream: StreamId) -> String {
+    stream_uuid(stream).to_string()
+}
+
+fn streams(rows: Vec<Row>) -> Result<Vec<Stream>, StoreError> {
+    rows.into_iter().map(Row::into_stream).collect()
+}
+
+fn millis(at: Option<Timestamp>) -> Option<i64> {
+    at.map(Timestamp::as_millisecond)
+}
+
+/// A new row.
+pub(super) async fn insert(tx: &mut Tx, stream: &Stream) -> Result<(), StoreError> {
+    let (details, settings) = (&stream.details, &stream.settings);
+    tx_change!(
+        tx,
+        "INSERT INTO stream (id, channel_id, source, started_at, ended_at, state, title,
+             description, category, tags, language, thumbnail_id, visibility, publish_at_button,
+             published_at, scheduled_at, time_zone, preparing_until, record, max_layers,
+             max_bitrate_kbps, latency, chat, revision, changed_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+             $19, $20, $21, $22, $23, $24, $25)",
+        text(stream.id),
+        stream.channel.to_string(),
+        stream.source.map_or(NO_SOURCE, IngestSource::as_str),
+        stream.placed_at.as_millisecond(),
+        millis(stream.ended_at),
+        stream.state.as_str(),
+        &details.title,
+        &details.description,
+        details.category.as_deref(),
+        details.tags.join("\n"),
+        details.language.as_deref(),
+        details.thumbnail.as_deref(),
+        details.visibility.map(StreamVisibility::as_str),
+        stream.publish_at_button,
+        millis(stream.published_at),
+        stream
+            .schedule
+            .as_ref()
+            .map(|plan| plan.at.as_millisecond()),
+        stream.schedule.as_ref().map(|plan| plan.time_zone.as_str()),
+        millis(stream.preparing_until),
+        settings.record,
+        settings.max_layers.map(i64::from),
+        settings.max_bitrate_kbps.map(i64::from),
+        settings.latency.as_str(),
+        settings.chat.as_str(),
+        i64::from(stream.revision),
+        stream.changed_at.as_millisecond(),
+    )
+    .map_err(on("stream"))?;
+    Ok(())
+}
+
+/// Writes all of a stream anew. False: there is no such row.
+pub(super) async fn replace(tx: &mut Tx, stream: &Stream) -> Result<bool, StoreError> {
+    let (details, settings) = (&stream.details, &stream.settings);
+    let changed = tx_change!(
+        tx,
+        "UPDATE stream SET source = $2, started_at = $3, ended_at = $4, state = $5, title = $6,
+             description = $7, category = $8, tags = $9, language = $10, thumbnail_id = $11,
+             visibility = $12, publish_at_button = $13, published_at = $14, scheduled_at = $15,
+             time_zone = $16, preparing_until = $17, record = $18, max_layers = $19,
+             max_bitrate_kbps = $20, latency = $21, chat = $22, revision = $23, changed_at = $24
+         WHERE id = $1",
+        text(stream.id),
+        stream.source.map_or(NO_SOURCE, IngestSource::as_str),
+        stream.placed_at.as_millisecond(),
+        millis(stream.ended_at),
+        stream.state.as_str(),
+        &details.title,
+        &details.description,
+        details.category.as_deref(),
+        details.tags.join("\n"),
+        details.language.as_deref(),
+        details.thumbnail.as_deref(),
+        details.visibility.map(StreamVisibility::as_str),
+        stream.publish_at_button,
+        millis(stream.published_at),
+        stream
+            .schedule
+            .as_ref()
+            .map(|plan| plan.at.as_millisecond()),
+        stream.schedule.as_ref().map(|plan| plan.time_zone.as_str()),
+        millis(stream.preparing_until),
+        settings.record,
+        settings.max_layers.map(i64::from),
+        settings.max_bitrate_kbps.map(i64::from),
+        settings.latency.as_str(),
+        settings.chat.as_str(),
+        i64::from(stream.revision),
+        stream.changed_at.as_millisecond(),
+    )
+    .map_err(on("stream"))?;
+    Ok(changed == 1)
+}
+
+pub(super) async fn by_id(db: &Db, id: StreamId) -> Result<Option<Stream>, StoreError> {
+    let row: Option<Row> = first!(db, select!("WHERE id = $1"), text(id)).map_err(on("stream"))?;
+    row.map(Row::into_stream).transpose()
+}
+
+/// [`by_id`] within a transaction that may change it.
+pub(super) async fn tx_by_id(tx: &mut Tx, id: StreamId) -> Result<Option<Stream>, StoreError> {
+    let row: Option<Row> =
+        tx_first!(tx, select!("WHERE id = $1"), text(id)).map_err(on("stream"))?;
+    row.map(Row::into_stream).transpose()
+}
+
+/// A stream is on air: writes it as it is, whether it has a row or not. A channel is live at most
+/// once: what else it has on air ends, and what else it prepared is planned again, or over.
+pub(in super::super) async fn write_start(db: &Db, stream: &Stream) -> Result<(), StoreError> {
+    let mut tx = db.begin().await?;
+    tx_change!(
+        &mut tx,
+        "UPDATE stream SET state = 'scheduled', preparing_until = NULL
+         WHERE channel_id = $1 AND id <> $2 AND state = 'preparing' AND scheduled_at IS NOT NULL",
+        stream.channel.to_string(),
+        text(stream.id),
+    )
+    .map_err(on("stream"))?;
+    tx_change!(
+        &mut tx,
+        "UPDATE stream SET state = 'ended', ended_at = $3, preparing_until = NULL
+         WHERE channel_id = $1 AND id <> $2 AND state IN ('preparing', 'live')",
+        stream.channel.to_string(),
+        text(stream.id),
+        stream.placed_at.as_millisecond(),
+    )
+    .map_err(on("stream"))?;
+    // What was said of a planned one since it was looked up stays said.
+    let updated = tx_change!(
+        &mut tx,
+        "UPDATE stream SET state = 'live', source = $2, started_at = $3, ended_at = NULL,
+             preparing_until = NULL
+         WHERE id = $1",
+        text(stream.id),
+        stream.source.map_or(NO_SOURCE, IngestSource::as_str),
+        stream.placed_at.as_millisecond(),
+    )
+    .map_err(on("stream"))?;
+    if updated == 0 {
+        insert(&mut tx, stream).await?;
+    }
+    tx.commit().await
+}
+
+pub(in super::super) async fn end_stream(
+    db: &Db,
+    stream: StreamId,
+    ended_at: Timestamp,
+) -> Result<(), StoreError> {
+    change!(
+        db,
+        "UPDATE stream SET state = 'ended', ended_at = $2 WHERE id = $1 AND ended_at IS NULL",
+        text(stream),
+        ended_at.as_millisecond(),
+    )
+    .map_err(on("stream"))?;
+    Ok(())
+}
+
+/// Ends what a crash left on air, and what waited for its publisher without a time that it is planned
+/// for; gives how many.
+pub(in super::super) async fn end_all_open(db: &Db, at: Timestamp) -> Result<u64, StoreError> {
+    change!(
+        db,
+        "UPDATE stream SET state = 'scheduled', preparing_until = NULL
+         WHERE state = 'preparing' AND scheduled_at IS NOT NULL",
+    )
+    .map_err(on("stream"))?;
+    change!(
+        db,
+        "UPDATE stream SET state = 'ended', ended_at = $1, preparing_until = NULL
+         WHERE state IN ('preparing', 'live')",
+        at.as_millisecond(),
+    )
+    .map_err(on("stream"))
+}
+
+/// When the channel's last stream ended.
+pub(in super::super) async fn last_end(
+    db: &Db,
+    channel: ChannelId,
+) -> Result<Option<Timestamp>, StoreError> {
+    let row: Option<(Option<i64>,)> = first!(
+        db,
+        "SELECT ended_at FROM stream
+         WHERE channel_id = $1 AND state IN ('live', 'ended') AND source <> 'none'
+         ORDER BY started_at DESC LIMIT 1",
+        channel.to_string(),
+    )
+    .map_err(on("stream"))?;
+    Ok(row.and_then(|row| row.0).map(from_millis))
+}
+
+/// The channel's last stream that was on air.
+pub(super) async fn last_of(db: &Db, channel: ChannelId) -> Result<Option<Stream>, StoreError> {
+    let row: Option<Row> = first!(
+        db,
+        select!(
+            "WHERE channel_id = $1 AND state IN ('live', 'ended') AND source <> 'none'
+             ORDER BY started_at DESC, id DESC LIMIT 1"
+        ),
+        channel.to_string(),
+    )
+    .map_err(on("stream"))?;
+    row.map(Row::into_stream).transpose()
+}
+
+/// The stream that a publisher who comes now takes.
+pub(super) async fn awaited(
+    db: &Db,
+    channel: ChannelId,
+    now: Timestamp,
+) -> Result<Option<Stream>, StoreError> {
+    let rows: Vec<Row> = all!(
+        db,
+        select!(
+            "WHERE channel_id = $1 AND (state = 'preparing'
+                 OR state = 'scheduled' AND scheduled_at BETWEEN $2 AND $3)"
+        ),
+        channel.to_string(),
+        later(now, -taking::LATE).as_millisecond(),
+        later(now, taking::EARLY).as_millisecond(),
+    )
+    .map_err(on("stream"))?;
+    Ok(taking::choose(streams(rows)?, now))
+}
+
+fn later(now: Timestamp, by: SignedDuration) -> Timestamp {
+    now.checked_add(by).unwrap_or(now)
+}
