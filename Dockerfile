@@ -17,7 +17,7 @@ RUN cargo build --release --locked --package tallylight
 
 FROM debian:bookworm-slim
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates gstreamer1.0-libav \
-        gstreamer1.0-plugins-base gstreamer1.0-plugins-good libgstreamer1.0-0 && rm -rf /var/lib/apt/lists/* \
+        gstreamer1.0-plugins-base gstreamer1.0-plugins-good libgstreamer1.0-0 tzdata && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 tallylight && install -d -o tallylight /data
 COPY --from=server /build/target/release/tallylight /usr/local/bin/tallylight
 USER tallylight

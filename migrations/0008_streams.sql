@@ -35,6 +35,7 @@ ALTER TABLE stream ADD COLUMN chat TEXT NOT NULL DEFAULT 'on'
 -- Rises with every change that calendars must hear of.
 ALTER TABLE stream ADD COLUMN revision BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE stream ADD COLUMN changed_at BIGINT;
+CREATE INDEX stream_by_place ON stream (started_at DESC, id DESC);
 CREATE INDEX stream_scheduled ON stream (scheduled_at) WHERE state = 'scheduled';
 CREATE INDEX stream_preparing ON stream (preparing_until) WHERE state = 'preparing';
 

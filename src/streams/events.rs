@@ -27,18 +27,19 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::session::{self, SessionError};
-use super::{SessionFacts, Streams, ViewerEvent, Watch, signalling};
+use super::{SessionFacts, Stream as About, Streams, ViewerEvent, Watch, signalling};
 use crate::error::Problem;
 use crate::secret::Secret;
 
 const REL: &str = "urn:ietf:params:whep:ext:core:server-sent-events";
-/// Events of the draft, and `ended`, which is ours.
-const NAMES: [&str; 6] = [
+/// Events of the draft, and `updated` and `ended`, which are ours.
+const NAMES: [&str; 7] = [
     "active",
     "inactive",
     "layers",
     "reconnect",
     "viewercount",
+    "updated",
     "ended",
 ];
 /// Event streams that one session may have ready.
@@ -320,9 +321,22 @@ fn in_words(event: &ViewerEvent, video_index: usize) -> (&'static str, Value) {
         ViewerEvent::Inactive => ("inactive", json!({})),
         ViewerEvent::ViewerCount(count) => ("viewercount", json!({ "viewercount": count })),
         ViewerEvent::Layers(stats) => ("layers", layers(stats, video_index)),
+        ViewerEvent::Updated(about) => ("updated", said_of(about)),
         ViewerEvent::Reconnect => ("reconnect", json!({})),
         ViewerEvent::Ended => ("ended", json!({})),
     }
+}
+
+/// What a page shows beside the picture.
+fn said_of(about: &About) -> Value {
+    let details = &about.details;
+    json!({
+        "title": details.title,
+        "category": details.category,
+        "tags": details.tags,
+        "language": details.language,
+        "is_preview": about.is_preview(),
+    })
 }
 
 /// Layers by the index of the video section; one without a bit rate is not being sent.

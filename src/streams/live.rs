@@ -182,6 +182,23 @@ impl LiveChannels {
         effects
     }
 
+    /// Something else is said of a stream. False: it is not in play.
+    pub(super) fn retell(&mut self, about: Arc<Stream>) -> bool {
+        let Some(live) = self.live_of(about.id) else {
+            return false;
+        };
+        // How far it is stands here first.
+        let (state, placed_at) = (live.about.state, live.about.placed_at);
+        let source = live.about.source;
+        live.about = Arc::new(Stream {
+            state,
+            placed_at,
+            source,
+            ..about.as_ref().clone()
+        });
+        true
+    }
+
     /// The claimed offer was refused.
     pub(super) fn refused(&mut self, stream: StreamId) -> Vec<Effect> {
         let Some(live) = self.live_of(stream) else {

@@ -204,6 +204,7 @@ pub struct Tasks {
     packaging: JoinHandle<()>,
     rtmp: JoinHandle<()>,
     history: JoinHandle<()>,
+    watch: JoinHandle<()>,
     stop_history: CancellationToken,
 }
 
@@ -344,6 +345,8 @@ pub(crate) enum ViewerEvent {
     Inactive,
     ViewerCount(u32),
     Layers(Arc<StreamStats>),
+    /// Something else is said of the stream.
+    Updated(Arc<Stream>),
     Reconnect,
     Ended,
 }
@@ -392,6 +395,7 @@ impl Streams {
         let stop_history = CancellationToken::new();
         let history = history::run(db, events.subscribe(), stop_history.clone());
         let history = tokio::spawn(history);
+        let watch = tokio::spawn(catalogue::watch(streams.clone(), stop.clone()));
         let packaging = playback::run(
             streams.playback.clone(),
             streams.clone(),
@@ -413,6 +417,7 @@ impl Streams {
             packaging,
             rtmp,
             history,
+            watch,
             stop_history,
         };
         (streams, tasks)
@@ -428,10 +433,11 @@ impl Streams {
 
     /// The routes under `/api` of this domain.
     pub fn routes(&self) -> OpenApiRouter {
-        routes::routes(routes::Rooms {
+        let rooms = routes::Rooms {
             streams: self.clone(),
             channels: self.channels.clone(),
-        })
+        };
+        routes::routes(rooms.clone()).merge(catalogue::routes(rooms))
     }
 
     /// The routes of WHIP and WHEP, which pages of other sites may use, too.
@@ -574,6 +580,7 @@ impl Tasks {
         report(self.lifecycle.await);
         report(self.packaging.await);
         report(self.rtmp.await);
+        report(self.watch.await);
         self.stop_history.cancel();
         report(self.history.await);
     }

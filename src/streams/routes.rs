@@ -14,10 +14,14 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::catalogue::StreamBody;
 use super::health::{self, Check, IngestState};
 use super::playback::HlsReport;
 use super::rtmp::RtmpPorts;
-use super::{ChannelState, Ingest, IngestSource, LiveChannel, Streams, catalogue, schema};
+use super::{
+    ChannelState, Ingest, IngestSource, LiveChannel, Stream, StreamState, Streams, catalogue,
+    schema,
+};
 use crate::accounts::{Asker, SignedIn};
 use crate::channels::{Channel, Channels};
 use crate::error::{ApiError, Problem};
@@ -66,6 +70,11 @@ struct ChannelItem {
     state: ChannelState,
     started_at: Option<Timestamp>,
     viewers: u32,
+    /// Of the present stream.
+    title: Option<String>,
+    category: Option<String>,
+    tags: Vec<String>,
+    language: Option<String>,
     /// Of the largest layer, once it is known.
     width: Option<u32>,
     height: Option<u32>,
@@ -87,6 +96,12 @@ struct ChannelPage {
     owner: bool,
     /// How the present stream can be watched by HLS; null when none is on air.
     hls: Option<HlsReport>,
+    /// What is on air.
+    stream: Option<StreamBody>,
+    /// The next that is planned.
+    next_stream: Option<StreamBody>,
+    /// The next that was planned and will not take place.
+    cancelled_stream: Option<StreamBody>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -125,12 +140,19 @@ const PAGE: u16 = 50;
 impl ChannelItem {
     fn new(channel: Channel, live: Option<&LiveChannel>) -> Self {
         let size = live.and_then(|live| live.size);
+        let details = live.map(|live| &live.about.details);
         Self {
             handle: channel.handle,
             name: channel.name,
             state: live.map_or(ChannelState::Offline, |live| live.state),
             started_at: live.and_then(|live| live.started_at),
             viewers: live.map_or(0, |live| live.viewers),
+            title: details.map(|details| details.title.clone()),
+            category: details.and_then(|details| details.category.clone()),
+            tags: details
+                .map(|details| details.tags.clone())
+                .unwrap_or_default(),
+            language: details.and_then(|details| details.language.clone()),
             width: size.map(|size| size.0),
             height: size.map(|size| size.1),
         }
@@ -148,6 +170,7 @@ async fn list_channels(
     ApiQuery(query): ApiQuery<ListQuery>,
 ) -> Result<Json<ChannelList>, ApiError> {
     let mut live = streams.live().await;
+    live.retain(LiveChannel::is_listed);
     if query.live {
         live.sort_by(|a, b| {
             let by_viewers = b.viewers.cmp(&a.viewers);
@@ -188,6 +211,15 @@ async fn show_channel(
 ) -> Result<Json<ChannelPage>, ApiError> {
     let channel = channels.expect(&handle).await?;
     let live = streams.live_on(channel.id).await;
+    let live = live.filter(|live| live.is_shown_to(asker.account.as_ref()));
+    let ahead = streams.ahead(channel.id).await?;
+    let of_state = |is_cancelled: bool| {
+        let of_state = |stream: &&Stream| (stream.state == StreamState::Cancelled) == is_cancelled;
+        let mut listed = ahead.iter().filter(|stream| stream.is_listed());
+        let found = listed.find(of_state)?;
+        Some(StreamBody::new(found, &channel, None))
+    };
+    let (next_stream, cancelled_stream) = (of_state(false), of_state(true));
     let ended_at = match live {
         Some(_) => None,
         None => catalogue::last_end(&streams.db, channel.id).await?,
@@ -200,6 +232,9 @@ async fn show_channel(
         .map(|_| streams.playback.report(&channel.handle));
     Ok(Json(ChannelPage {
         hls,
+        stream: live.as_ref().map(StreamBody::of_live),
+        next_stream,
+        cancelled_stream,
         handle: channel.handle,
         name: channel.name,
         state: live.as_ref().map_or(ChannelState::Offline, |l| l.state),

@@ -4,8 +4,15 @@
 //! task in `lifecycle` has a copy, which every change reaches as well, so that lists of what is live
 //! need no database.
 
+mod body;
+mod calendar;
+mod changes;
+mod forms;
+mod routes;
+mod steps;
 mod store;
 mod taking;
+mod times;
 
 use std::sync::Arc;
 
@@ -15,9 +22,13 @@ use sfu::StreamId;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+pub(super) use body::StreamBody;
+pub(super) use changes::watch;
+pub(super) use routes::routes;
 pub(super) use store::{end_all_open, end_stream, last_end, write_start};
 
-use super::{IngestSource, Streams};
+use super::{IngestSource, LiveChannel, Streams};
+use crate::accounts::{Account, Role};
 use crate::channels::{Channel, ChannelId};
 use crate::db::StoreError;
 use crate::error::log_store_error;
@@ -201,10 +212,12 @@ impl Stream {
         self.source.map(|_| self.placed_at)
     }
 
-    /// Whether it is shown to nobody yet, because its button was not pressed.
+    /// Whether it is shown to nobody, because its button was not pressed when it was on air, or not
+    /// yet. That it is planned is told before.
     #[must_use]
     pub fn is_preview(&self) -> bool {
-        self.publish_at_button && self.published_at.is_none()
+        let was_on_air = matches!(self.state, StreamState::Live | StreamState::Ended);
+        was_on_air && self.publish_at_button && self.published_at.is_none()
     }
 
     /// Who is told of it; none: as its channel has it.
@@ -229,7 +242,32 @@ pub fn stream_uuid(stream: StreamId) -> Uuid {
     Uuid::from_u128(stream.into())
 }
 
+impl LiveChannel {
+    /// Whether it stands in lists, as far as its stream has a say in that.
+    #[must_use]
+    pub fn is_listed(&self) -> bool {
+        self.about.is_listed()
+    }
+
+    /// Whether somebody sees that it is on air: a preview is there for those who make it.
+    #[must_use]
+    pub fn is_shown_to(&self, account: Option<&Account>) -> bool {
+        let makes_it =
+            |account: &Account| account.id == self.channel.owner || account.role == Role::Admin;
+        !self.about.is_preview() || account.is_some_and(makes_it)
+    }
+}
+
 impl Streams {
+    /// What is ahead on a channel, the next first: with those that were cancelled and whose time has
+    /// not come yet.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn ahead(&self, channel: ChannelId) -> Result<Vec<Stream>, StoreError> {
+        store::ahead(&self.db, channel, self.clock.now()).await
+    }
+
     /// The stream of that id, planned, on air or over.
     ///
     /// # Errors

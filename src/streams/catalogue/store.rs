@@ -12,6 +12,7 @@ use super::{
 use crate::channels::ChannelId;
 use crate::clock::from_millis;
 use crate::db::{Db, StoreError, Tx, all, change, first, on, tx_change, tx_first};
+use crate::page::Cursor;
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -171,17 +172,17 @@ pub(super) async fn insert(tx: &mut Tx, stream: &Stream) -> Result<(), StoreErro
     Ok(())
 }
 
-/// Writes all of a stream anew. False: there is no such row.
-pub(super) async fn replace(tx: &mut Tx, stream: &Stream) -> Result<bool, StoreError> {
+/// Writes all of a stream anew. False: the row is not as it was before any more.
+pub(super) async fn replace(db: &Db, before: &Stream, stream: &Stream) -> Result<bool, StoreError> {
     let (details, settings) = (&stream.details, &stream.settings);
-    let changed = tx_change!(
-        tx,
+    let changed = change!(
+        db,
         "UPDATE stream SET source = $2, started_at = $3, ended_at = $4, state = $5, title = $6,
              description = $7, category = $8, tags = $9, language = $10, thumbnail_id = $11,
              visibility = $12, publish_at_button = $13, published_at = $14, scheduled_at = $15,
              time_zone = $16, preparing_until = $17, record = $18, max_layers = $19,
              max_bitrate_kbps = $20, latency = $21, chat = $22, revision = $23, changed_at = $24
-         WHERE id = $1",
+         WHERE id = $1 AND state = $25 AND revision = $26",
         text(stream.id),
         stream.source.map_or(NO_SOURCE, IngestSource::as_str),
         stream.placed_at.as_millisecond(),
@@ -209,6 +210,8 @@ pub(super) async fn replace(tx: &mut Tx, stream: &Stream) -> Result<bool, StoreE
         settings.chat.as_str(),
         i64::from(stream.revision),
         stream.changed_at.as_millisecond(),
+        before.state.as_str(),
+        i64::from(before.revision),
     )
     .map_err(on("stream"))?;
     Ok(changed == 1)
@@ -219,11 +222,16 @@ pub(super) async fn by_id(db: &Db, id: StreamId) -> Result<Option<Stream>, Store
     row.map(Row::into_stream).transpose()
 }
 
-/// [`by_id`] within a transaction that may change it.
-pub(super) async fn tx_by_id(tx: &mut Tx, id: StreamId) -> Result<Option<Stream>, StoreError> {
-    let row: Option<Row> =
-        tx_first!(tx, select!("WHERE id = $1"), text(id)).map_err(on("stream"))?;
-    row.map(Row::into_stream).transpose()
+/// How many streams a channel has ahead of it.
+pub(super) async fn count_planned(tx: &mut Tx, channel: ChannelId) -> Result<i64, StoreError> {
+    let row: Option<(i64,)> = tx_first!(
+        tx,
+        "SELECT CAST(COUNT(*) AS BIGINT) FROM stream
+         WHERE channel_id = $1 AND state IN ('scheduled', 'preparing')",
+        channel.to_string(),
+    )
+    .map_err(on("stream"))?;
+    Ok(row.map_or(0, |row| row.0))
 }
 
 /// A stream is on air: writes it as it is, whether it has a row or not. A channel is live at most
@@ -345,6 +353,118 @@ pub(super) async fn awaited(
     )
     .map_err(on("stream"))?;
     Ok(taking::choose(streams(rows)?, now))
+}
+
+/// Streams that nobody came to in time.
+pub(super) async fn not_come_to(db: &Db, now: Timestamp) -> Result<Vec<Stream>, StoreError> {
+    let rows: Vec<Row> = all!(
+        db,
+        select!(
+            "WHERE state = 'preparing' AND preparing_until < $1
+                 OR state = 'scheduled' AND scheduled_at < $2
+             LIMIT 100"
+        ),
+        now.as_millisecond(),
+        later(now, -taking::LATE).as_millisecond(),
+    )
+    .map_err(on("stream"))?;
+    streams(rows)
+}
+
+/// Which streams a list is of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted {
+    pub(super) channel: Option<ChannelId>,
+    pub(super) state: Option<StreamState>,
+    /// Else only what everybody is told of.
+    pub(super) unlisted_too: bool,
+}
+
+/// Streams behind the cursor, the furthest ahead first.
+pub(super) async fn page(
+    db: &Db,
+    wanted: Wanted,
+    cursor: &Cursor,
+    most: usize,
+) -> Result<Vec<Stream>, StoreError> {
+    // Two texts, so that each has an index of its own.
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let state = wanted.state.map(StreamState::as_str);
+    let rows: Result<Vec<Row>, _> = match wanted.channel {
+        Some(channel) => all!(
+            db,
+            select!(
+                "WHERE (started_at < $1 OR started_at = $1 AND id < $2)
+                     AND (CAST($3 AS TEXT) IS NULL OR state = $3)
+                     AND ($4 OR (visibility IS NULL OR visibility = 'public')
+                         AND (NOT publish_at_button OR published_at IS NOT NULL
+                             OR state NOT IN ('live', 'ended'))
+                         AND (source <> 'none' OR state IN ('scheduled', 'cancelled')))
+                     AND channel_id = $6
+                 ORDER BY started_at DESC, id DESC LIMIT $5"
+            ),
+            cursor.at_ms(),
+            cursor.id(),
+            state,
+            wanted.unlisted_too,
+            most,
+            channel.to_string(),
+        ),
+        None => all!(
+            db,
+            select!(
+                "WHERE (started_at < $1 OR started_at = $1 AND id < $2)
+                     AND (CAST($3 AS TEXT) IS NULL OR state = $3)
+                     AND ($4 OR (visibility IS NULL OR visibility = 'public')
+                         AND (NOT publish_at_button OR published_at IS NOT NULL
+                             OR state NOT IN ('live', 'ended'))
+                         AND (source <> 'none' OR state IN ('scheduled', 'cancelled')))
+                 ORDER BY started_at DESC, id DESC LIMIT $5"
+            ),
+            cursor.at_ms(),
+            cursor.id(),
+            state,
+            wanted.unlisted_too,
+            most,
+        ),
+    };
+    streams(rows.map_err(on("stream"))?)
+}
+
+/// What is ahead on a channel, the next first: with those that were cancelled and whose time has not
+/// come yet.
+pub(super) async fn ahead(
+    db: &Db,
+    channel: ChannelId,
+    now: Timestamp,
+) -> Result<Vec<Stream>, StoreError> {
+    let rows: Vec<Row> = all!(
+        db,
+        select!(
+            "WHERE channel_id = $1 AND (scheduled_at >= $2 AND state IN ('scheduled', 'preparing')
+                 OR scheduled_at >= $3 AND state = 'cancelled')
+             ORDER BY scheduled_at, id LIMIT 200"
+        ),
+        channel.to_string(),
+        later(now, -taking::LATE).as_millisecond(),
+        now.as_millisecond(),
+    )
+    .map_err(on("stream"))?;
+    streams(rows)
+}
+
+/// All that was ever planned on a channel, the newest of it.
+pub(super) async fn calendar(db: &Db, channel: ChannelId) -> Result<Vec<Stream>, StoreError> {
+    let rows: Vec<Row> = all!(
+        db,
+        select!(
+            "WHERE channel_id = $1 AND scheduled_at IS NOT NULL
+             ORDER BY scheduled_at DESC, id DESC LIMIT 200"
+        ),
+        channel.to_string(),
+    )
+    .map_err(on("stream"))?;
+    streams(rows)
 }
 
 fn later(now: Timestamp, by: SignedDuration) -> Timestamp {

@@ -59,6 +59,9 @@ pub(super) enum Command {
     LiveOn(ChannelId, oneshot::Sender<Option<LiveChannel>>),
     Ingest(ChannelId, oneshot::Sender<Ingest>),
     End(ChannelId, oneshot::Sender<bool>),
+    EndStream(StreamId, oneshot::Sender<bool>),
+    /// Something else is said of a stream.
+    Retell(Arc<Stream>),
     Attempt(ChannelId, String),
 }
 
@@ -206,6 +209,8 @@ impl Lifecycle {
             }
             Command::Ingest(channel, reply) => answer(reply, self.ingest(channel)),
             Command::End(channel, reply) => answer(reply, self.end(channel)),
+            Command::EndStream(stream, reply) => answer(reply, self.end_stream(stream)),
+            Command::Retell(about) => self.retell(about),
             Command::Attempt(channel, detail) => {
                 self.attempts.note(self.clock.now(), channel, detail)
             }
@@ -514,9 +519,24 @@ impl Lifecycle {
     }
 
     fn end(&mut self, channel: ChannelId) -> bool {
-        let Some(stream) = self.live.get(channel).map(|live| live.stream) else {
+        let stream = self.live.get(channel).map(|live| live.stream);
+        stream.is_some_and(|stream| self.end_stream(stream))
+    }
+
+    fn retell(&mut self, about: Arc<Stream>) {
+        let stream = about.id;
+        if self.live.retell(about)
+            && let Some(live) = self.live.of_stream(stream)
+        {
+            let about = Arc::clone(&live.about);
+            self.audiences.tell(stream, ViewerEvent::Updated(about));
+        }
+    }
+
+    fn end_stream(&mut self, stream: StreamId) -> bool {
+        if self.live.of_stream(stream).is_none() {
             return false;
-        };
+        }
         let effects = self.live.end(stream, self.clock.now());
         self.carry_out(effects);
         true

@@ -6,3 +6,4 @@ mod openapi;
 mod recordings;
 mod session;
 mod setup;
+mod streams;

@@ -507,6 +507,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/channels/{handle}/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    handle: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["StreamBody"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/channels/{handle}/playback-changes": {
         parameters: {
             query?: never;
@@ -695,6 +739,94 @@ export interface paths {
                     };
                     content: {
                         "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/channels/{handle}/schedule": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    handle: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ScheduleBody"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/channels/{handle}/schedule.ics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    handle: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "text/calendar": string;
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
                     };
                 };
             };
@@ -1890,6 +2022,606 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/streams": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: {
+            parameters: {
+                query?: {
+                    channel?: string;
+                    state?: components["schemas"]["StreamState"];
+                    cursor?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Page_StreamBody"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["NewStream"];
+                };
+            };
+            responses: {
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["StreamBody"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/streams/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Page_StreamBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/streams/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["StreamBody"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["StreamEdit"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["StreamBody"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        trace?: never;
+    };
+    "/api/streams/{id}.ics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "text/calendar": string;
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/streams/{id}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["StreamBody"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/streams/{id}/hls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["StreamHls"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/streams/{id}/publish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["StreamBody"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/streams/{id}/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["StreamBody"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1912,13 +2644,17 @@ export interface components {
             record?: boolean | null;
         };
         ChannelItem: {
+            category?: string | null;
             handle: string;
             /** Format: int32 */
             height?: number | null;
+            language?: string | null;
             name: string;
             /** Format: date-time */
             started_at?: string | null;
             state: components["schemas"]["ChannelState"];
+            tags: string[];
+            title?: string | null;
             /** Format: int32 */
             viewers: number;
             /** Format: int32 */
@@ -1934,22 +2670,27 @@ export interface components {
             record: boolean;
         };
         ChannelPage: {
+            cancelled_stream?: components["schemas"]["StreamBody"] | null;
             /** Format: date-time */
             ended_at?: string | null;
             handle: string;
             hls?: components["schemas"]["HlsReport"] | null;
             name: string;
+            next_stream?: components["schemas"]["StreamBody"] | null;
             owner: boolean;
             /** Format: int64 */
             reconnect_window_seconds: number;
             /** Format: date-time */
             started_at?: string | null;
             state: components["schemas"]["ChannelState"];
+            stream?: components["schemas"]["StreamBody"] | null;
             /** Format: int32 */
             viewers: number;
         };
         /** @enum {string} */
         ChannelState: "offline" | "live" | "reconnecting";
+        /** @enum {string} */
+        ChatMode: "on" | "followers" | "off";
         Check: {
             advice?: string | null;
             name: components["schemas"]["CheckName"];
@@ -2014,6 +2755,8 @@ export interface components {
             /** Format: double */
             most_fps: number;
         };
+        /** @enum {string} */
+        Latency: "instant" | "low" | "stable";
         LayerStats: {
             active: boolean;
             b_frames?: boolean | null;
@@ -2041,6 +2784,15 @@ export interface components {
             /** Format: int32 */
             width?: number | null;
         };
+        LiveBody: {
+            /** Format: int32 */
+            height?: number | null;
+            state: components["schemas"]["ChannelState"];
+            /** Format: int32 */
+            viewers: number;
+            /** Format: int32 */
+            width?: number | null;
+        };
         Mp4Body: {
             problem?: string | null;
             /** Format: int32 */
@@ -2055,6 +2807,19 @@ export interface components {
         NewChannel: {
             handle: string;
             name: string;
+        };
+        NewStream: {
+            category?: string | null;
+            channel: string;
+            description?: string;
+            language?: string | null;
+            publish_at_button?: boolean;
+            scheduled_at?: string | null;
+            settings?: components["schemas"]["SettingsEdit"];
+            tags?: string[];
+            time_zone?: string | null;
+            title?: string;
+            visibility?: components["schemas"]["StreamVisibility"] | null;
         };
         NewStreamKey: {
             name: string;
@@ -2079,6 +2844,41 @@ export interface components {
             version: string;
             /** Format: int32 */
             width?: number | null;
+        };
+        Page_StreamBody: {
+            items: {
+                category?: string | null;
+                channel: string;
+                channel_name: string;
+                description: string;
+                /** Format: date-time */
+                ended_at?: string | null;
+                /** Format: uuid */
+                id: string;
+                is_preview: boolean;
+                language?: string | null;
+                live?: components["schemas"]["LiveBody"] | null;
+                /** Format: date-time */
+                preparing_until?: string | null;
+                publish_at_button: boolean;
+                /** Format: date-time */
+                published_at?: string | null;
+                /** Format: int32 */
+                revision: number;
+                /** Format: date-time */
+                scheduled_at?: string | null;
+                settings: components["schemas"]["SettingsBody"];
+                source?: components["schemas"]["IngestSource"] | null;
+                /** Format: date-time */
+                started_at?: string | null;
+                state: components["schemas"]["StreamState"];
+                tags: string[];
+                thumbnail_url?: string | null;
+                time_zone?: string | null;
+                title: string;
+                visibility?: components["schemas"]["StreamVisibility"] | null;
+            }[];
+            next_cursor?: string | null;
         };
         PlaybackChange: {
             from: components["schemas"]["Transport"];
@@ -2145,6 +2945,9 @@ export interface components {
         };
         /** @enum {string} */
         Role: "admin" | "creator" | "viewer";
+        ScheduleBody: {
+            items: components["schemas"]["StreamBody"][];
+        };
         Session: {
             account: components["schemas"]["SessionAccount"];
             channels: components["schemas"]["SessionChannel"][];
@@ -2160,6 +2963,24 @@ export interface components {
             name: string;
             record: boolean;
         };
+        SettingsBody: {
+            chat: components["schemas"]["ChatMode"];
+            latency: components["schemas"]["Latency"];
+            /** Format: int32 */
+            max_bitrate_kbps?: number | null;
+            /** Format: int32 */
+            max_layers?: number | null;
+            record?: boolean | null;
+        };
+        SettingsEdit: {
+            chat?: components["schemas"]["ChatMode"] | null;
+            latency?: components["schemas"]["Latency"] | null;
+            /** Format: int32 */
+            max_bitrate_kbps?: number | null;
+            /** Format: int32 */
+            max_layers?: number | null;
+            record?: boolean | null;
+        };
         Setup: {
             handle: string;
             name: string;
@@ -2171,6 +2992,51 @@ export interface components {
         };
         /** @enum {string} */
         State: "recording" | "ready" | "failed";
+        StreamBody: {
+            category?: string | null;
+            channel: string;
+            channel_name: string;
+            description: string;
+            /** Format: date-time */
+            ended_at?: string | null;
+            /** Format: uuid */
+            id: string;
+            is_preview: boolean;
+            language?: string | null;
+            live?: components["schemas"]["LiveBody"] | null;
+            /** Format: date-time */
+            preparing_until?: string | null;
+            publish_at_button: boolean;
+            /** Format: date-time */
+            published_at?: string | null;
+            /** Format: int32 */
+            revision: number;
+            /** Format: date-time */
+            scheduled_at?: string | null;
+            settings: components["schemas"]["SettingsBody"];
+            source?: components["schemas"]["IngestSource"] | null;
+            /** Format: date-time */
+            started_at?: string | null;
+            state: components["schemas"]["StreamState"];
+            tags: string[];
+            thumbnail_url?: string | null;
+            time_zone?: string | null;
+            title: string;
+            visibility?: components["schemas"]["StreamVisibility"] | null;
+        };
+        StreamEdit: {
+            category?: string | null;
+            description?: string | null;
+            language?: string | null;
+            publish_at_button?: boolean | null;
+            scheduled_at?: string | null;
+            settings?: components["schemas"]["SettingsEdit"];
+            tags?: string[] | null;
+            time_zone?: string | null;
+            title?: string | null;
+            visibility?: components["schemas"]["StreamVisibility"] | null;
+        };
+        StreamHls: components["schemas"]["HlsReport"];
         StreamKeyBody: {
             /** Format: date-time */
             created_at: string;
@@ -2187,6 +3053,8 @@ export interface components {
         StreamKeyWithText: components["schemas"]["StreamKeyBody"] & {
             key: string;
         };
+        /** @enum {string} */
+        StreamState: "scheduled" | "preparing" | "live" | "ended" | "cancelled";
         StreamStats: {
             audio?: components["schemas"]["AudioStats"] | null;
             layers: components["schemas"]["LayerStats"][];
@@ -2196,6 +3064,8 @@ export interface components {
             /** Format: int32 */
             viewers: number;
         };
+        /** @enum {string} */
+        StreamVisibility: "public" | "unlisted";
         /** @enum {string} */
         Transport: "webrtc" | "ll_hls" | "hls";
         /** @enum {string} */

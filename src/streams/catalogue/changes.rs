@@ -1,0 +1,234 @@
+//! Changes of streams by hand: the row first, then the copy of the task that owns what is live, then
+//! the event.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use sfu::StreamId;
+use tokio_util::sync::CancellationToken;
+
+use super::super::lifecycle::Command;
+use super::super::{StreamEvent, Streams};
+use super::forms::{NewStream, StreamEdit};
+use super::{Stream, StreamState, steps, store};
+use crate::channels::Channel;
+use crate::error::{ApiError, log_store_error};
+
+/// Streams that a channel has ahead of it, at most.
+const MOST_PLANNED: i64 = 100;
+/// A change is tried again when another came in between.
+const TRIES: u32 = 5;
+/// How often streams that nobody came to are looked for.
+const SWEEP_EVERY: std::time::Duration = std::time::Duration::from_secs(5);
+
+impl Streams {
+    /// Plans a stream for a time, or has one wait for its publisher at once.
+    pub(super) async fn plan(&self, channel: &Channel, new: NewStream) -> Result<Stream, ApiError> {
+        let now = self.clock.now();
+        let mut stream = Stream::new(channel.id, now);
+        new.into_edit().apply(&mut stream, now)?;
+        match &stream.schedule {
+            Some(plan) => {
+                (stream.state, stream.placed_at) = (StreamState::Scheduled, plan.at);
+            }
+            None => {
+                self.check_free(&stream).await?;
+                steps::start(&mut stream, now)?;
+            }
+        }
+        let mut tx = self.db.begin().await?;
+        if store::count_planned(&mut tx, channel.id).await? >= MOST_PLANNED {
+            return Err(ApiError::Conflict {
+                code: "too_many_streams",
+                detail: format!("a channel has at most {MOST_PLANNED} streams ahead of it"),
+            });
+        }
+        match store::insert(&mut tx, &stream).await {
+            Err(error) if error.is_duplicate() => return Err(steps::already_live()),
+            inserted => inserted?,
+        }
+        tx.commit().await?;
+        if stream.state == StreamState::Scheduled {
+            self.tell(StreamEvent::Scheduled {
+                stream: stream.id,
+                channel: stream.channel,
+            });
+        }
+        Ok(stream)
+    }
+
+    /// Says something else of a stream.
+    pub(super) async fn edit(&self, id: StreamId, edit: StreamEdit) -> Result<Stream, ApiError> {
+        let stream = self
+            .change(id, |stream, now| {
+                steps::check_editable(stream, edit.is_of_time())?;
+                edit.clone().apply(stream, now)?;
+                if let (Some(plan), None) = (&stream.schedule, stream.source) {
+                    stream.placed_at = plan.at;
+                }
+                if edit.is_of_time() && stream.state == StreamState::Preparing {
+                    steps::give_up(stream, now);
+                }
+                Ok(())
+            })
+            .await?;
+        self.tell_updated(&stream);
+        Ok(stream)
+    }
+
+    /// Has a stream wait for its publisher.
+    pub(super) async fn start_by_hand(&self, stream: &Stream) -> Result<Stream, ApiError> {
+        self.check_free(stream).await?;
+        let started = self.change(stream.id, steps::start).await;
+        let stream = match started {
+            Err(ApiError::Store(error)) if error.is_duplicate() => {
+                return Err(steps::already_live());
+            }
+            started => started?,
+        };
+        self.tell_updated(&stream);
+        Ok(stream)
+    }
+
+    /// Ends a stream for good: its publisher is closed, too.
+    pub(super) async fn end_by_hand(&self, stream: &Stream) -> Result<Stream, ApiError> {
+        let held = self.ask(|reply| Command::EndStream(stream.id, reply)).await;
+        let ended = self.change(stream.id, steps::end).await;
+        if held == Some(true) && matches!(ended, Err(ApiError::Conflict { .. })) {
+            // The end was written down before this came to it.
+            return self.expect_row(stream.id).await;
+        }
+        let ended = ended?;
+        if ended.state == StreamState::Scheduled {
+            self.tell_updated(&ended);
+        }
+        Ok(ended)
+    }
+
+    /// Shows a preview to everybody.
+    pub(super) async fn publish_by_hand(&self, id: StreamId) -> Result<Stream, ApiError> {
+        let stream = self.change(id, steps::publish).await?;
+        let about = Arc::new(stream.clone());
+        self.tell(StreamEvent::Published {
+            stream: stream.id,
+            channel: stream.channel,
+            at: stream.published_at.unwrap_or(stream.changed_at),
+            about,
+        });
+        Ok(stream)
+    }
+
+    /// A stream will not take place.
+    pub(super) async fn cancel(&self, id: StreamId) -> Result<Stream, ApiError> {
+        let stream = self.change(id, steps::cancel).await?;
+        // A publisher may be connecting to it just now.
+        self.ask(|reply| Command::EndStream(id, reply)).await;
+        self.tell(StreamEvent::Cancelled {
+            stream: stream.id,
+            channel: stream.channel,
+        });
+        Ok(stream)
+    }
+
+    /// Whether the channel has no other stream on air, or about to be.
+    async fn check_free(&self, stream: &Stream) -> Result<(), ApiError> {
+        match self.stream_on(stream.channel).await {
+            Some(other) if other != stream.id => Err(steps::already_live()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Changes a row from what it is to what `act` makes of it, and tells the task that owns what is
+    /// live.
+    pub(super) async fn change(
+        &self,
+        id: StreamId,
+        act: impl Fn(&mut Stream, Timestamp) -> Result<(), ApiError>,
+    ) -> Result<Stream, ApiError> {
+        for _ in 0..TRIES {
+            let now = self.clock.now();
+            let before = self.expect_row(id).await?;
+            let mut stream = before.clone();
+            act(&mut stream, now)?;
+            stream.revision = before.revision.saturating_add(1);
+            stream.changed_at = now;
+            if store::replace(&self.db, &before, &stream).await? {
+                let about = Arc::new(stream.clone());
+                // The task is gone only when the server stops.
+                let _ = self.commands.send(Command::Retell(about)).await;
+                return Ok(stream);
+            }
+        }
+        Err(ApiError::Conflict {
+            code: "changed_meanwhile",
+            detail: "the stream was changed by others meanwhile; try again".to_owned(),
+        })
+    }
+
+    /// The row of a stream; of one that went on air a moment ago it is written now.
+    async fn expect_row(&self, id: StreamId) -> Result<Stream, ApiError> {
+        if let Some(found) = store::by_id(&self.db, id).await? {
+            return Ok(found);
+        }
+        let found = self.find(id).await?.ok_or_else(no_such_stream)?;
+        store::write_start(&self.db, &found).await?;
+        Ok(found.as_ref().clone())
+    }
+
+    fn tell_updated(&self, stream: &Stream) {
+        self.tell(StreamEvent::Updated {
+            stream: stream.id,
+            channel: stream.channel,
+        });
+    }
+
+    fn tell(&self, event: StreamEvent) {
+        // Nobody may be listening.
+        let _ = self.events.send(event);
+    }
+
+    async fn sweep(&self) -> Result<(), ApiError> {
+        let now = self.clock.now();
+        for waiting in store::not_come_to(&self.db, now).await? {
+            if self.stream_on(waiting.channel).await == Some(waiting.id) {
+                continue;
+            }
+            let id = waiting.id;
+            let gave_up = |stream: &mut Stream, now: Timestamp| {
+                match stream.state {
+                    StreamState::Scheduled | StreamState::Preparing => steps::give_up(stream, now),
+                    // Somebody was faster.
+                    _ => {}
+                }
+                Ok(())
+            };
+            let stream = self.change(id, gave_up).await?;
+            tracing::info!(stream.id = %id, "Nobody came to stream {id}, which is {}", stream.state.as_str());
+            self.tell_updated(&stream);
+        }
+        Ok(())
+    }
+}
+
+/// Looks for streams that nobody came to until the token is cancelled.
+pub(in super::super) async fn watch(streams: Streams, stop: CancellationToken) {
+    let mut sweeps = tokio::time::interval(SWEEP_EVERY);
+    sweeps.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = sweeps.tick() => match streams.sweep().await {
+                Ok(()) => {}
+                Err(ApiError::Store(error)) => log_store_error(&error),
+                Err(error) => tracing::warn!(%error, "Streams that nobody came to stay: {error}"),
+            },
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+pub(super) fn no_such_stream() -> ApiError {
+    ApiError::NotFound {
+        code: "stream_not_found",
+        detail: "there is no such stream",
+    }
+}
