@@ -80,6 +80,13 @@ const routes = [
   }),
   createRoute({
     getParentRoute: () => root,
+    path: '/dashboard/streams',
+    validateSearch: (search: Record<string, unknown>): { channel?: string } =>
+      typeof search.channel === 'string' ? { channel: search.channel } : {},
+    component: lazyRouteComponent(() => import('./routes/dashboard/schedule/page'), 'SchedulePage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
     path: '/videos/$id',
     validateSearch: (search: Record<string, unknown>): { t?: string | number } =>
       typeof search.t === 'string' || typeof search.t === 'number' ? { t: search.t } : {},

@@ -22,6 +22,8 @@ export type CarrierEvent =
   | { name: 'publisher'; active: boolean }
   | { name: 'viewers'; count: number }
   | { name: 'qualities' }
+  /** Something else is said of the stream. */
+  | { name: 'updated' }
   | { name: 'ended' }
   /** The server asks for a new session. */
   | { name: 'moved' };

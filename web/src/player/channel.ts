@@ -10,6 +10,26 @@ export interface HlsOffer {
   windowMs: number;
 }
 
+/** What is said of a stream on air. */
+export interface Said {
+  title: string;
+  category: string | null;
+  tags: readonly string[];
+  /** Only whoever makes it sees it. */
+  preview: boolean;
+  /** Which way of watching its creator prefers. */
+  latency: 'instant' | 'low' | 'stable';
+}
+
+/** A stream that is planned, or was. */
+export interface Planned {
+  id: string;
+  title: string;
+  description: string;
+  at: string;
+  timeZone: string;
+}
+
 export interface ChannelFacts {
   handle: string;
   name: string;
@@ -20,6 +40,10 @@ export interface ChannelFacts {
   owner: boolean;
   /** `null` off air. */
   hls: HlsOffer | null;
+  /** `null` off air. */
+  said: Said | null;
+  next: Planned | null;
+  cancelled: Planned | null;
   /** How far the server's clock is ahead of this one, when by more than it can be told. */
   clockAheadMs: number;
 }
@@ -47,6 +71,9 @@ export async function fetchChannel(handle: string): Promise<ChannelFacts | 'miss
     viewers: body.viewers ?? 0,
     owner: body.owner ?? false,
     hls: hlsOffer(body.hls),
+    said: saidOf(body.stream),
+    next: planned(body.next_stream),
+    cancelled: planned(body.cancelled_stream),
     clockAheadMs: clockAhead(response.headers.get('Date'), Date.now()),
   };
 }
@@ -59,6 +86,33 @@ function hlsOffer(wire: unknown): HlsOffer | null {
     url: typeof offer.url === 'string' ? offer.url : '',
     reason: typeof offer.reason === 'string' ? offer.reason : null,
     windowMs: typeof offer.window_seconds === 'number' ? offer.window_seconds * 1000 : 0,
+  };
+}
+
+type Wire = Record<string, unknown> | null | undefined;
+
+const text = (value: unknown): string => (typeof value === 'string' ? value : '');
+
+function saidOf(stream: Wire): Said | null {
+  if (!stream) return null;
+  const latency = (stream.settings as Wire)?.latency;
+  return {
+    title: text(stream.title),
+    category: text(stream.category) || null,
+    tags: Array.isArray(stream.tags) ? stream.tags.map(text) : [],
+    preview: stream.is_preview === true,
+    latency: latency === 'low' || latency === 'stable' ? latency : 'instant',
+  };
+}
+
+function planned(stream: Wire): Planned | null {
+  if (!stream || !text(stream.scheduled_at)) return null;
+  return {
+    id: text(stream.id),
+    title: text(stream.title),
+    description: text(stream.description),
+    at: text(stream.scheduled_at),
+    timeZone: text(stream.time_zone) || 'UTC',
   };
 }
 

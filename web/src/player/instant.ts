@@ -51,6 +51,7 @@ export class Instant implements Carrier {
           if (!active) this.#silencedAt = performance.now();
           this.#tell({ name: 'publisher', active });
         },
+        updated: () => this.#tell({ name: 'updated' }),
         ended: () => this.#tell({ name: 'ended' }),
         moved: () => this.#tell({ name: 'moved' }),
       },

@@ -264,6 +264,9 @@ export class Player {
       case 'qualities':
         this.store.set({ qualities: carrier.qualities, pinned: carrier.pinned });
         break;
+      case 'updated':
+        void this.#askChannel();
+        break;
       case 'ended':
         this.#ended();
         break;

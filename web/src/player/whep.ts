@@ -16,6 +16,8 @@ export interface WhepListener {
   viewers(count: number): void;
   /** The publisher's media flows (again), or stopped. */
   publisher(active: boolean): void;
+  /** Something else is said of the stream. */
+  updated(): void;
   ended(): void;
   /** The server asks for a new session. */
   moved(): void;
@@ -99,6 +101,7 @@ export class WhepSession {
       if (count !== null) this.#listener.viewers(count);
     });
     on('reconnect', () => this.#listener.moved());
+    on('updated', () => this.#listener.updated());
     on('ended', () => this.#listener.ended());
   }
 }

@@ -1,5 +1,6 @@
 /** For OBS and other encoders: where to send, with which key, and what arrives. */
 import { CopyRow } from '../../ui/copy';
+import { AboutCard } from '../streams/about_card';
 import { DashboardFrame } from './frame';
 import { ObsCard } from './obs_card';
 import { ReceiveCard } from './receive_card';
@@ -14,6 +15,7 @@ export function DashboardPage() {
             <ObsCard handle={channel.handle} />
             <div className="order-first flex min-w-0 flex-col gap-4 lg:order-none lg:gap-6">
               <ReceiveCard handle={channel.handle} />
+              <AboutCard handle={channel.handle} />
               <section className="rounded-card border border-line bg-surface-1 p-5 sm:p-6">
                 <CopyRow label="Your page, to share" value={`${location.origin}/@${channel.handle}`} />
               </section>

@@ -16,6 +16,7 @@ export function Heading({
   viewers,
   silentMs,
   phase,
+  preview,
 }: {
   channel: OwnChannel;
   channels: OwnChannel[];
@@ -27,6 +28,8 @@ export function Heading({
   /** How long the server has said nothing of them, `null` while it does. */
   silentMs: number | null;
   phase: string;
+  /** On air, and nobody else is told of it yet. */
+  preview: boolean;
 }) {
   const onAir = phase === 'live' || phase === 'reconnecting';
   const now = useNow(onAir);
@@ -53,8 +56,8 @@ export function Heading({
       )}
       <div className="ml-auto flex items-center gap-3 text-sm text-ink-2 tabular-nums">
         {phase === 'live' ? (
-          <Pill tone="live" dot>
-            On air {start !== null && clock(now - start)}
+          <Pill tone={preview ? 'preview' : 'live'} dot>
+            {preview ? 'Preview on air' : 'On air'} {start !== null && clock(now - start)}
           </Pill>
         ) : phase === 'reconnecting' ? (
           <Pill tone="warn">Reconnecting</Pill>

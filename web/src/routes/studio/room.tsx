@@ -9,6 +9,8 @@ import { Sources } from '../../publisher/sources';
 import { Button } from '../../ui/button';
 import { Frame } from '../frame';
 import { useSilence } from '../silence';
+import { AboutCard } from '../streams/about_card';
+import { useStanding } from '../streams/use_streams';
 import { useTitle } from '../title';
 import { Announcements } from './announcements';
 import { Dock } from './dock';
@@ -89,10 +91,12 @@ export function Room({
     if (phase.name === 'live') onAirNote.write({ handle: channel.handle, cameraOn, microphoneOn });
     else if (phase.name === 'ended' || phase.name === 'failed') onAirNote.clear();
   }, [phase.name, channel.handle, media]);
-  useTitle(onAir ? `On air: ${channel.name}` : 'Studio', phase.name === 'live');
 
+  // Red is for what everybody sees.
+  const isPreview = useStanding(channel.handle).data?.live?.is_preview === true;
+  useTitle(onAir ? `On air: ${channel.name}` : 'Studio', phase.name === 'live' && !isPreview);
   return (
-    <Frame live={phase.name === 'live'}>
+    <Frame live={phase.name === 'live' && !isPreview}>
       <div className="mx-auto grid w-full max-w-[1680px] flex-1 content-start gap-4 p-4 sm:p-6 lg:grid-cols-[minmax(0,1fr)_22rem] lg:gap-6 xl:grid-cols-[minmax(0,1fr)_25rem]">
         <div className="flex min-w-0 flex-col gap-4">
           <Heading
@@ -105,6 +109,7 @@ export function Room({
             viewers={ingest?.viewers ?? 0}
             silentMs={silentMs}
             phase={phase.name}
+            preview={isPreview}
           />
           <Preview sources={sources} media={media} phase={phase} onRetry={() => publisher.tryNow()} />
           <Dock
@@ -149,6 +154,7 @@ export function Room({
           />
         </div>
         <div className="flex min-w-0 flex-col gap-4">
+          <AboutCard handle={channel.handle} />
           {onAir && <HealthCard air={air} settings={settings} media={media} checks={ingest?.checks ?? []} />}
           <Pickers
             sources={sources}

@@ -1,6 +1,8 @@
 /** Every state that is not simply the picture: an icon, what it is, and what to do. */
 import { Link } from '@tanstack/react-router';
 import {
+  CalendarClock,
+  CalendarX2,
   CircleHelp,
   CircleSlash,
   Flag,
@@ -13,6 +15,7 @@ import {
 } from 'lucide-react';
 import type { ReactNode } from 'react';
 import type { Recording } from '../../api/types';
+import type { Planned } from '../../player/channel';
 import type { Player } from '../../player/player';
 import { SOUND } from '../../player/quality';
 import type { PlayerState } from '../../player/state';
@@ -20,6 +23,7 @@ import { Button, buttonClass } from '../../ui/button';
 import { Pill } from '../../ui/pill';
 import { Spinner } from '../../ui/spinner';
 import { ago, useNow } from '../../ui/time';
+import { AddToCalendar, countdownWords, startWords } from './next_stream';
 
 interface Message {
   icon: ReactNode;
@@ -149,6 +153,15 @@ function messageFor(
         action: home,
       };
     case 'offline':
+      if (channel?.next) return comes(channel.next, now, again || home);
+      if (channel?.cancelled) {
+        return {
+          icon: <CalendarX2 size={28} />,
+          title: `${channel.cancelled.title || 'The next stream'} was cancelled`,
+          text: `It was planned for ${startWords(channel.cancelled)} and will not take place.`,
+          action: studio || again || home,
+        };
+      }
       return {
         icon: <Moon size={28} />,
         title: `${name} is offline`,
@@ -157,6 +170,7 @@ function messageFor(
         action: studio || again || home,
       };
     case 'ended':
+      if (channel?.next) return comes(channel.next, now, again || home);
       return {
         icon: <Flag size={28} />,
         title: 'The stream has ended',
@@ -193,6 +207,22 @@ function messageFor(
         action: tryNow,
       };
   }
+}
+
+/** The countdown: the next stream, when that is here, and what to do until then. */
+function comes(next: Planned, now: number, otherwise: ReactNode): Message {
+  return {
+    icon: <CalendarClock size={28} className="text-preview-text" />,
+    title: next.title || 'The next stream',
+    text: startWords(next),
+    count: countdownWords(next, now),
+    action: (
+      <>
+        <AddToCalendar planned={next} />
+        {otherwise}
+      </>
+    ),
+  };
 }
 
 function onlySound({ stats }: PlayerState): boolean {

@@ -11,6 +11,7 @@ import { Frame } from '../frame';
 import { PastStreams, usePastStreams } from '../recordings/past_streams';
 import { ShareButton } from '../share_button';
 import { useTitle } from '../title';
+import { StreamTitle } from './said';
 import { Stage } from './stage';
 
 export function WatchPage() {
@@ -51,6 +52,7 @@ function Watch({ handle }: { handle: string }) {
           onTheater={setTheater}
         />
       </div>
+      {!theater && <StreamTitle said={onAir ? (state.channel?.said ?? null) : null} />}
       {!theater && <About handle={handle} name={name} state={state} onAir={onAir} />}
       {!theater && <PastStreams past={past} />}
     </Frame>
