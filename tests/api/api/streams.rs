@@ -312,7 +312,7 @@ async fn what_cannot_be_is_told_field_by_field() {
 async fn streams_of_others_are_seen_and_not_touched() {
     let server = Server::plain().await;
     let ada = server.creator().await;
-    let eve = server.account("eve", Role::Member).await;
+    let eve = server.account("eve", Role::Creator).await;
     let nobody = Account(server.anonymous());
     let planned = plan(&server, &ada, "Mine", 30).await;
     assert_eq!(eve.get(&path(&planned)).await.json()["title"], "Mine");
