@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::db::{Db, StoreError};
 use crate::jobs::Jobs;
 use crate::outgoing::Outgoing;
+use crate::images::Images;
 use crate::recordings::{self, Recordings};
 use crate::request::Front;
 use crate::router::{self, Public, Services};
@@ -234,9 +235,10 @@ impl App {
             );
         }
         let pepper = Pepper::open(&config.data, &db).await?;
-        let accounts =
-            Accounts::new(db.clone(), clock.clone(), &config.limits).with_passwords(passwords);
-        let (channels, channel_events) = Channels::new(db.clone(), clock.clone(), pepper);
+        let accounts = Accounts::new(db.clone(), clock.clone(), &config.limits)
+            .with_passwords(passwords.clone());
+        let (channels, channel_events) =
+            Channels::new(db.clone(), clock.clone(), pepper, passwords);
         let stop = CancellationToken::new();
         let inputs = Inputs {
             sfu: sfu_events,
@@ -270,6 +272,7 @@ impl App {
             audit,
             accounts,
             channels,
+            images: Images::new(&config.data),
             streams,
             recordings,
             jobs,

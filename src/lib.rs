@@ -18,6 +18,7 @@ pub mod request;
 pub mod storyboard;
 
 pub mod audit;
+pub mod images;
 pub mod jobs;
 pub mod outgoing;
 

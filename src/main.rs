@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, anyhow, bail};
 use clap::{Args, Parser, Subcommand};
 use loadtest::bench::Benchmark;
-use tallylight::accounts::{Accounts, Role};
+use tallylight::accounts::{Accounts, Passwords, Role};
 use tallylight::app::{self, App};
 use tallylight::backup;
 use tallylight::channels::{Channels, Pepper};
@@ -472,7 +472,7 @@ async fn services(config: &Config) -> anyhow::Result<Services> {
     let clock = Clock::system();
     let pepper = Pepper::open(&config.data, &db).await?;
     let accounts = Accounts::new(db.clone(), clock.clone(), &config.limits);
-    let (channels, _) = Channels::new(db, clock, pepper);
+    let (channels, _) = Channels::new(db, clock, pepper, Passwords::new());
     Ok(Services { accounts, channels })
 }
 

@@ -31,6 +31,7 @@ use crate::db::Db;
 use crate::error::Problem;
 use crate::jobs::Jobs;
 use crate::outgoing::Outgoing;
+use crate::images::{self, Images};
 use crate::recordings::Recordings;
 use crate::reference;
 use crate::request::{self, Arrival, Front};
@@ -51,6 +52,8 @@ pub struct Services {
     pub accounts: Accounts,
     /// Where one goes live.
     pub channels: Channels,
+    /// Pictures that people upload.
+    pub images: Images,
     /// Who is live.
     pub streams: Streams,
     /// What is kept of streams.
@@ -166,7 +169,10 @@ fn described(services: &Services) -> (Router, Description) {
             services.accounts.clone(),
             services.channels.clone(),
         ))
-        .merge(channels::routes(services.channels.clone()))
+        .merge(channels::routes(
+            services.channels.clone(),
+            services.images.clone(),
+        ))
         .merge(services.streams.routes())
         .merge(services.recordings.routes())
         .layer(DefaultBodyLimit::max(BODY))
@@ -181,6 +187,7 @@ fn described(services: &Services) -> (Router, Description) {
     let (routes, mut description) = OpenApiRouter::with_openapi(reference::frame())
         .merge(api)
         .merge(signalling)
+        .merge(images::routes(services.images.clone()))
         .merge(services.streams.playback())
         .merge(services.recordings.playback(&services.accounts))
         .merge(cards(services).routes())

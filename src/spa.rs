@@ -154,7 +154,7 @@ fn is_frame(path: &str) -> bool {
 }
 
 fn is_api(path: &str) -> bool {
-    ["api", "whip", "whep", "hls", "vod"]
+    ["api", "whip", "whep", "hls", "vod", "images"]
         .iter()
         .any(|root| path == *root || path.strip_prefix(root).is_some_and(|p| p.starts_with('/')))
 }

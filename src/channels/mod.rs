@@ -1,6 +1,12 @@
 //! Channels: permanent, owned, known by their handle; and the stream keys that publish on them.
 
+mod accent;
+mod categories;
+mod handle;
+mod keys;
+mod people;
 mod pepper;
+mod profile;
 mod routes;
 mod store;
 mod stream_key;
@@ -8,18 +14,24 @@ mod stream_key;
 use std::fmt;
 
 use jiff::Timestamp;
-use tokio::sync::mpsc;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{broadcast, mpsc};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
+pub use categories::{CATEGORIES, Category, LANGUAGES};
+pub use people::{Followed, Follower, Moderator};
 pub use pepper::{Pepper, PepperError};
+pub use profile::{About, Link, Panel};
 pub use routes::routes;
 pub use stream_key::{StreamKey, StreamKeyId};
 
-use crate::accounts::{Account, AccountId};
+use crate::accounts::{Account, AccountId, Passwords, Role};
 use crate::clock::Clock;
 use crate::db::{Db, StoreError, Tx};
 use crate::error::ApiError;
-use crate::secret::Secret;
+use crate::form::{self, Form};
+use crate::images::ImageId;
 
 /// Names a channel for ever; handles may change one day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -46,6 +58,108 @@ pub struct Channel {
     pub created_at: Timestamp,
     /// Whether its streams are recorded.
     pub record: bool,
+    /// What it is about, in a few sentences.
+    pub description: String,
+    /// The colour that tints its page, `#rrggbb`.
+    pub accent: Option<String>,
+    /// What is spoken on it: one of [`LANGUAGES`].
+    pub language: Option<String>,
+    /// The slug of one of [`CATEGORIES`].
+    pub category: Option<String>,
+    /// Who may watch, and who is told of it.
+    pub visibility: Visibility,
+    /// Its picture.
+    pub avatar: Option<ImageId>,
+    /// The picture at the top of its page.
+    pub banner: Option<ImageId>,
+}
+
+impl Channel {
+    /// A channel as it is when it was made.
+    #[must_use]
+    pub fn new(handle: String, name: String, owner: AccountId, created_at: Timestamp) -> Self {
+        Self {
+            id: ChannelId(Uuid::now_v7()),
+            handle,
+            name,
+            owner,
+            created_at,
+            record: true,
+            description: String::new(),
+            accent: None,
+            language: None,
+            category: None,
+            visibility: Visibility::Public,
+            avatar: None,
+            banner: None,
+        }
+    }
+}
+
+/// Who may watch a channel, and who is told of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = ChannelVisibility)]
+pub enum Visibility {
+    /// Everybody, and it is in lists.
+    #[default]
+    Public,
+    /// Everybody who has the link.
+    Unlisted,
+    /// The owner, moderators and, once there are any, members.
+    Members,
+    /// Who knows the password.
+    Password,
+}
+
+impl Visibility {
+    /// As the database has it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Unlisted => "unlisted",
+            Self::Members => "members",
+            Self::Password => "password",
+        }
+    }
+
+    /// Whether lists and searches show the channel.
+    #[must_use]
+    pub fn is_listed(self) -> bool {
+        self == Self::Public
+    }
+
+    /// Whether not everybody may watch.
+    #[must_use]
+    pub fn is_gated(self) -> bool {
+        matches!(self, Self::Members | Self::Password)
+    }
+}
+
+/// What an account may do with a channel.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rights {
+    /// It is the account's own.
+    pub owner: bool,
+    /// The account looks after it.
+    pub moderator: bool,
+    /// The account runs the server.
+    pub admin: bool,
+}
+
+impl Rights {
+    /// Whether it may change the channel.
+    #[must_use]
+    pub fn may_edit(self) -> bool {
+        self.owner || self.admin
+    }
+
+    /// Whether it may moderate, and sees what the channel keeps from strangers.
+    #[must_use]
+    pub fn may_moderate(self) -> bool {
+        self.may_edit() || self.moderator
+    }
 }
 
 /// What others must know of a change here.
@@ -57,6 +171,44 @@ pub enum ChannelEvent {
         /// The key.
         key: StreamKeyId,
     },
+    /// The channel is no more: its stream must end.
+    Deleted {
+        /// Which.
+        channel: ChannelId,
+    },
+    /// Something that its page shows is different now.
+    Updated {
+        /// Which.
+        channel: ChannelId,
+    },
+    /// Somebody follows it now.
+    Followed {
+        /// Which.
+        channel: ChannelId,
+        /// Who.
+        account: AccountId,
+    },
+    /// Somebody follows it no longer.
+    Unfollowed {
+        /// Which.
+        channel: ChannelId,
+        /// Who.
+        account: AccountId,
+    },
+    /// Somebody looks after it now.
+    ModeratorAdded {
+        /// Which.
+        channel: ChannelId,
+        /// Who.
+        account: AccountId,
+    },
+    /// Somebody looks after it no longer.
+    ModeratorRemoved {
+        /// Which.
+        channel: ChannelId,
+        /// Who.
+        account: AccountId,
+    },
 }
 
 /// The service: cheap to clone, all clones are one.
@@ -65,52 +217,42 @@ pub struct Channels {
     db: Db,
     clock: Clock,
     pepper: Pepper,
-    events: mpsc::Sender<ChannelEvent>,
+    passwords: Passwords,
+    to_streams: mpsc::Sender<ChannelEvent>,
+    to_all: broadcast::Sender<ChannelEvent>,
 }
 
-/// Events wait here for the one who reads them; when it is full, the change itself waits.
+/// Events wait here for who reads them. What ends sessions waits for room; of the rest, a reader that
+/// is slower than this misses the oldest.
 const EVENTS: usize = 256;
 /// Channels of one account, at most.
 const MOST_CHANNELS: i64 = 50;
-/// Stream keys of one channel, at most.
-const MOST_STREAM_KEYS: i64 = 20;
-/// Handles that are words of ours in URLs.
-const RESERVED: [&str; 21] = [
-    "admin",
-    "api",
-    "assets",
-    "dashboard",
-    "embed",
-    "healthz",
-    "hls",
-    "live",
-    "login",
-    "logout",
-    "me",
-    "metrics",
-    "new",
-    "readyz",
-    "sessions",
-    "settings",
-    "setup",
-    "studio",
-    "vod",
-    "whep",
-    "whip",
-];
 
 impl Channels {
     /// Makes the service and the receiver of its events, which must be read while it is in use.
     #[must_use]
-    pub fn new(db: Db, clock: Clock, pepper: Pepper) -> (Self, mpsc::Receiver<ChannelEvent>) {
-        let (events, receiver) = mpsc::channel(EVENTS);
+    pub fn new(
+        db: Db,
+        clock: Clock,
+        pepper: Pepper,
+        passwords: Passwords,
+    ) -> (Self, mpsc::Receiver<ChannelEvent>) {
+        let (to_streams, receiver) = mpsc::channel(EVENTS);
         let channels = Self {
             db,
             clock,
             pepper,
-            events,
+            passwords,
+            to_streams,
+            to_all: broadcast::Sender::new(EVENTS),
         };
         (channels, receiver)
+    }
+
+    /// What happens from now on. Who lags misses the oldest: not for what must not be missed.
+    #[must_use]
+    pub fn subscribe(&self) -> broadcast::Receiver<ChannelEvent> {
+        self.to_all.subscribe()
     }
 
     /// Makes a channel.
@@ -147,14 +289,11 @@ impl Channels {
         handle: &str,
         name: &str,
     ) -> Result<Channel, ApiError> {
-        let channel = Channel {
-            id: ChannelId(Uuid::now_v7()),
-            handle: checked_handle(handle)?,
-            name: checked_name(name)?,
-            owner: owner.id,
-            created_at: self.clock.now(),
-            record: true,
-        };
+        let mut form = Form::new();
+        let handle = form.take("handle", handle::checked(handle));
+        let name = form.take("name", checked_name(name));
+        form.done()?;
+        let channel = Channel::new(handle, name, owner.id, self.clock.now());
         match store::insert_channel(tx, &channel).await {
             Ok(()) => Ok(channel),
             Err(error) if error.is_duplicate() => Err(ApiError::Conflict {
@@ -172,7 +311,7 @@ impl Channels {
     pub async fn by_handle(&self, handle: &str) -> Result<Option<Channel>, StoreError> {
         let handle = handle.to_lowercase();
         // Not every text may be asked for: PostgreSQL has no NUL.
-        if !is_shaped(&handle) {
+        if !handle::is_shaped(&handle) {
             return Ok(None);
         }
         store::channel_by_handle(&self.db, &handle).await
@@ -183,23 +322,39 @@ impl Channels {
     /// # Errors
     /// When there is none, or the database fails.
     pub async fn expect(&self, handle: &str) -> Result<Channel, ApiError> {
-        self.by_handle(handle).await?.ok_or(ApiError::NotFound {
-            code: "channel_not_found",
-            detail: "there is no channel of that handle",
-        })
+        self.by_handle(handle).await?.ok_or_else(no_such_channel)
     }
 
-    /// The channel of that handle, which must be the account's own.
+    /// The channel of that handle, which must be the account's own, or the account an admin's.
     ///
     /// # Errors
     /// When there is none, it is another's, or the database fails.
     pub async fn expect_own(&self, handle: &str, account: &Account) -> Result<Channel, ApiError> {
         let channel = self.expect(handle).await?;
-        if channel.owner == account.id {
+        if channel.owner == account.id || account.role == Role::Admin {
             Ok(channel)
         } else {
             Err(ApiError::Forbidden("this channel belongs to somebody else"))
         }
+    }
+
+    /// What an account, or nobody, may do with a channel.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn rights(
+        &self,
+        channel: &Channel,
+        account: Option<&Account>,
+    ) -> Result<Rights, StoreError> {
+        let Some(account) = account else {
+            return Ok(Rights::default());
+        };
+        Ok(Rights {
+            owner: channel.owner == account.id,
+            admin: account.role == Role::Admin,
+            moderator: self.is_moderator(channel.id, account.id).await?,
+        })
     }
 
     /// The channel of that id.
@@ -210,20 +365,12 @@ impl Channels {
         store::channel_by_id(&self.db, id).await
     }
 
-    /// Sets whether the streams of a channel are recorded, from the next one on.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn set_record(&self, id: ChannelId, record: bool) -> Result<(), StoreError> {
-        store::set_record(&self.db, id, record).await
-    }
-
-    /// Channels in the order of their handles, from the one after `after` on; all when it is empty.
+    /// Public channels in the order of their handles, from the one after `after` on; all when it is empty.
     ///
     /// # Errors
     /// When `after` is no handle, or the database fails.
     pub async fn page(&self, after: &str, most: u16) -> Result<Vec<Channel>, ApiError> {
-        if !after.is_empty() && !is_shaped(after) {
+        if !after.is_empty() && !handle::is_shaped(after) {
             return Err(ApiError::Invalid {
                 code: "cursor_invalid",
                 detail: "give the next_cursor of the page before, or none".to_owned(),
@@ -240,183 +387,27 @@ impl Channels {
         store::channels_of(&self.db, account).await
     }
 
-    /// A channel's stream keys, oldest first.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn stream_keys(&self, channel: ChannelId) -> Result<Vec<StreamKey>, StoreError> {
-        store::stream_keys_of(&self.db, channel).await
-    }
-
-    /// Makes a stream key. This is the only time that its text is known.
-    ///
-    /// # Errors
-    /// When the name does not fit the rules or the channel has too many keys.
-    pub async fn create_stream_key(
-        &self,
-        channel: ChannelId,
-        name: &str,
-    ) -> Result<(StreamKey, Secret), ApiError> {
-        let name = checked_name(name)?;
-        if store::count_stream_keys(&self.db, channel).await? >= MOST_STREAM_KEYS {
-            return Err(ApiError::Conflict {
-                code: "too_many_stream_keys",
-                detail: format!(
-                    "a channel has at most {MOST_STREAM_KEYS} stream keys; revoke one in the \
-                     dashboard, or rotate it"
-                ),
-            });
-        }
-        let (prefix, text) = stream_key::generate();
-        let key = StreamKey {
-            id: StreamKeyId(Uuid::now_v7()),
-            channel,
-            name,
-            prefix,
-            created_at: self.clock.now(),
-            last_used_at: None,
-        };
-        let mac = self.pepper.mac(text.reveal());
-        store::insert_stream_key(&self.db, &key, &mac).await?;
-        Ok((key, text))
-    }
-
-    /// Gives a stream key a new text; the old one works no longer and its session ends.
-    ///
-    /// # Errors
-    /// When the channel has no such key.
-    pub async fn rotate_stream_key(
-        &self,
-        channel: ChannelId,
-        id: StreamKeyId,
-    ) -> Result<(StreamKey, Secret), ApiError> {
-        let (prefix, text) = stream_key::generate();
-        let mac = self.pepper.mac(text.reveal());
-        let now = self.clock.now();
-        let changed = store::replace_stream_key(&self.db, channel, id, &prefix, &mac, now).await?;
-        if !changed {
-            return Err(no_such_key());
-        }
-        self.tell_revoked(id).await;
-        let keys = self.stream_keys(channel).await?;
-        let key = keys.into_iter().find(|key| key.id == id);
-        Ok((key.ok_or_else(no_such_key)?, text))
-    }
-
-    /// Removes a stream key; its session ends.
-    ///
-    /// # Errors
-    /// When the channel has no such key.
-    pub async fn revoke_stream_key(
-        &self,
-        channel: ChannelId,
-        id: StreamKeyId,
-    ) -> Result<(), ApiError> {
-        if !store::delete_stream_key(&self.db, channel, id).await? {
-            return Err(no_such_key());
-        }
-        self.tell_revoked(id).await;
-        Ok(())
-    }
-
-    /// Which key a text is, and whose. It compares in constant time.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn verify_stream_key(
-        &self,
-        text: &Secret,
-    ) -> Result<Option<(StreamKeyId, Channel)>, StoreError> {
-        let Some(prefix) = stream_key::prefix(text.reveal()) else {
-            return Ok(None);
-        };
-        let Some((id, mac, channel)) = store::stream_key_by_prefix(&self.db, prefix).await? else {
-            return Ok(None);
-        };
-        Ok(self
-            .pepper
-            .fits(text.reveal(), &mac)
-            .then_some((id, channel)))
-    }
-
-    /// Notes that a key was used now.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn note_use(&self, id: StreamKeyId) -> Result<(), StoreError> {
-        store::touch_stream_key(&self.db, id, self.clock.now()).await
-    }
-
-    async fn tell_revoked(&self, key: StreamKeyId) {
-        let event = ChannelEvent::StreamKeyRevoked { key };
-        if self.events.send(event).await.is_err() {
+    /// Tells what must end a session; it waits until there is room.
+    async fn tell_streams(&self, event: ChannelEvent) {
+        if self.to_streams.send(event).await.is_err() {
             tracing::debug!("Nobody listens for channel events");
         }
+        self.tell(event);
     }
-}
 
-fn no_such_key() -> ApiError {
-    ApiError::NotFound {
-        code: "stream_key_not_found",
-        detail: "the channel has no such stream key",
+    fn tell(&self, event: ChannelEvent) {
+        // Without a reader there is nobody to tell.
+        let _ = self.to_all.send(event);
     }
-}
-
-fn checked_handle(handle: &str) -> Result<String, ApiError> {
-    let handle = handle.trim().trim_start_matches('@').to_lowercase();
-    let invalid = |detail: &str| ApiError::Invalid {
-        code: "handle_invalid",
-        detail: detail.to_owned(),
-    };
-    if !is_shaped(&handle) {
-        return Err(invalid(
-            "a handle has 2 to 30 letters a to z, digits, hyphens or underscores, and starts with \
-             a letter or digit",
-        ));
-    }
-    if RESERVED.contains(&handle.as_str()) {
-        return Err(invalid("this handle is reserved; choose another"));
-    }
-    Ok(handle)
-}
-
-fn is_shaped(handle: &str) -> bool {
-    (2..=30).contains(&handle.len())
-        && handle.starts_with(|first: char| first.is_ascii_lowercase() || first.is_ascii_digit())
-        && handle
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
 }
 
 fn checked_name(name: &str) -> Result<String, ApiError> {
-    let name = name.trim();
-    if (1..=80).contains(&name.chars().count()) && !name.chars().any(char::is_control) {
-        return Ok(name.to_owned());
-    }
-    Err(ApiError::Invalid {
-        code: "name_invalid",
-        detail: "a name has 1 to 80 characters".to_owned(),
-    })
+    form::line("name_invalid", name, 1, 80)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn handles_are_lower_case_and_plain() {
-        assert_eq!(checked_handle("@Ada-1").unwrap(), "ada-1");
-        for handle in [
-            "",
-            "a",
-            "-ada",
-            "ada lovelace",
-            "ädä",
-            "../etc",
-            "sessions",
-            &"x".repeat(31),
-        ] {
-            assert!(checked_handle(handle).is_err(), "{handle}");
-        }
+fn no_such_channel() -> ApiError {
+    ApiError::NotFound {
+        code: "channel_not_found",
+        detail: "there is no channel of that handle",
     }
 }

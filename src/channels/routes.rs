@@ -1,7 +1,7 @@
 //! `/api/channels` and `/api/channels/{handle}/stream_keys`.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{FromRef, State};
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,21 +10,69 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::{Channel, Channels, StreamKey, StreamKeyId};
+use super::profile::ChannelEdit;
+use super::{CATEGORIES, Category, Channel, Channels, LANGUAGES, StreamKey, StreamKeyId};
 use crate::accounts::SignedIn;
 use crate::error::{ApiError, Problem};
+use crate::images::Images;
 use crate::request::{ApiJson, ApiPath};
 use crate::secret::Secret;
 
 /// The routes of this domain.
-pub fn routes(channels: Channels) -> OpenApiRouter {
+pub fn routes(channels: Channels, images: Images) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(create_channel))
         .routes(routes!(edit_channel))
         .routes(routes!(list_stream_keys, create_stream_key))
         .routes(routes!(rotate_stream_key))
         .routes(routes!(revoke_stream_key))
-        .with_state(channels)
+        .with_state(Rooms { channels, images })
+        .merge(lists())
+}
+
+/// What the program itself knows.
+fn lists() -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(list_categories))
+        .routes(routes!(list_languages))
+}
+
+/// What the handlers need.
+#[derive(Clone, FromRef)]
+struct Rooms {
+    channels: Channels,
+    images: Images,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct CategoryList {
+    items: Vec<Category>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct LanguageList {
+    /// Language tags (BCP 47).
+    items: Vec<&'static str>,
+}
+
+/// What channels may be about.
+#[utoipa::path(
+    get, path = "/api/categories", tag = "channels",
+    responses((status = 200, body = CategoryList)),
+)]
+async fn list_categories() -> Json<CategoryList> {
+    let items = CATEGORIES.to_vec();
+    Json(CategoryList { items })
+}
+
+/// Languages that channels may name.
+#[utoipa::path(
+    get, path = "/api/languages", tag = "channels",
+    responses((status = 200, body = LanguageList)),
+)]
+async fn list_languages() -> Json<LanguageList> {
+    let items = LANGUAGES.to_vec();
+    Json(LanguageList { items })
 }
 
 /// A channel as its owner sees it.
@@ -53,13 +101,6 @@ struct NewChannel {
     handle: String,
     /// 1 to 80 characters.
     name: String,
-}
-
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct ChannelEdit {
-    /// Whether streams are recorded, from the next one on.
-    record: Option<bool>,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -145,11 +186,8 @@ async fn edit_channel(
     ApiPath(handle): ApiPath<String>,
     ApiJson(edit): ApiJson<ChannelEdit>,
 ) -> Result<Json<ChannelName>, ApiError> {
-    let mut channel = channels.expect_own(&handle, &account).await?;
-    if let Some(record) = edit.record {
-        channels.set_record(channel.id, record).await?;
-        channel.record = record;
-    }
+    let channel = channels.expect_own(&handle, &account).await?;
+    let channel = channels.edit(channel.id, edit).await?;
     Ok(Json(ChannelName::from(&channel)))
 }
 

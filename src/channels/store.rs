@@ -1,34 +1,75 @@
 //! All SQL about channels and stream keys.
 
 use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use super::{Channel, ChannelId, StreamKey, StreamKeyId};
+use super::profile::Checked;
+use super::{About, Channel, ChannelId, StreamKey, StreamKeyId, Visibility};
 use crate::accounts::AccountId;
 use crate::clock::from_millis;
 use crate::db::{Db, StoreError, Tx, all, change, first, on, tx_change, tx_first};
+use crate::images::ImageId;
 
 #[derive(sqlx::FromRow)]
-struct ChannelRow {
+pub(super) struct ChannelRow {
     id: String,
     handle: String,
     name: String,
     owner_id: String,
     created_at: i64,
     record: bool,
+    description: String,
+    accent: Option<String>,
+    language: Option<String>,
+    category: Option<String>,
+    visibility: String,
+    avatar: Option<String>,
+    banner: Option<String>,
 }
 
 impl ChannelRow {
-    fn into_channel(self) -> Result<Channel, StoreError> {
+    pub(super) fn into_channel(self) -> Result<Channel, StoreError> {
+        let corrupt = |expected, found: &str| StoreError::Corrupt {
+            table: "channel",
+            key: self.id.clone(),
+            expected,
+            found: found.to_owned(),
+        };
+        let picture = |name: Option<&String>| {
+            let id =
+                name.map(|name| ImageId::parse(name).ok_or_else(|| corrupt("a picture", name)));
+            id.transpose()
+        };
         Ok(Channel {
             id: ChannelId(uuid("channel", &self.id, &self.id)?),
             owner: AccountId(uuid("channel", &self.id, &self.owner_id)?),
+            visibility: match self.visibility.as_str() {
+                "public" => Visibility::Public,
+                "unlisted" => Visibility::Unlisted,
+                "members" => Visibility::Members,
+                "password" => Visibility::Password,
+                other => return Err(corrupt("a visibility", other)),
+            },
+            avatar: picture(self.avatar.as_ref())?,
+            banner: picture(self.banner.as_ref())?,
             handle: self.handle,
             name: self.name,
             created_at: from_millis(self.created_at),
             record: self.record,
+            description: self.description,
+            accent: self.accent,
+            language: self.language,
+            category: self.category,
         })
     }
+}
+
+#[derive(sqlx::FromRow)]
+struct ChangedRow {
+    password_hash: Option<String>,
+    #[sqlx(flatten)]
+    channel: ChannelRow,
 }
 
 #[derive(sqlx::FromRow)]
@@ -62,7 +103,7 @@ struct FoundKeyRow {
     channel: ChannelRow,
 }
 
-fn uuid(table: &'static str, key: &str, text: &str) -> Result<Uuid, StoreError> {
+pub(super) fn uuid(table: &'static str, key: &str, text: &str) -> Result<Uuid, StoreError> {
     Uuid::parse_str(text).map_err(|_| StoreError::Corrupt {
         table,
         key: key.to_owned(),
@@ -103,7 +144,9 @@ pub(super) async fn channel_by_handle(
 ) -> Result<Option<Channel>, StoreError> {
     let row: Option<ChannelRow> = first!(
         db,
-        "SELECT id, handle, name, owner_id, created_at, record FROM channel WHERE handle = $1",
+        "SELECT id, handle, name, owner_id, created_at, record,
+                description, accent, language, category, visibility, avatar, banner
+         FROM channel WHERE handle = $1",
         handle,
     )
     .map_err(on("channel"))?;
@@ -113,21 +156,112 @@ pub(super) async fn channel_by_handle(
 pub(super) async fn channel_by_id(db: &Db, id: ChannelId) -> Result<Option<Channel>, StoreError> {
     let row: Option<ChannelRow> = first!(
         db,
-        "SELECT id, handle, name, owner_id, created_at, record FROM channel WHERE id = $1",
+        "SELECT id, handle, name, owner_id, created_at, record,
+                description, accent, language, category, visibility, avatar, banner
+         FROM channel WHERE id = $1",
         id.to_string(),
     )
     .map_err(on("channel"))?;
     row.map(ChannelRow::into_channel).transpose()
 }
 
-pub(super) async fn set_record(db: &Db, id: ChannelId, record: bool) -> Result<(), StoreError> {
-    change!(
-        db,
-        "UPDATE channel SET record = $2 WHERE id = $1",
+/// The channel as the transaction has it, and whether it has a password for viewers.
+pub(super) async fn channel_in(
+    tx: &mut Tx,
+    id: ChannelId,
+) -> Result<Option<(Channel, bool)>, StoreError> {
+    let row: Option<ChangedRow> = tx_first!(
+        tx,
+        "SELECT id, handle, name, owner_id, created_at, record,
+                description, accent, language, category, visibility, avatar, banner, password_hash
+         FROM channel WHERE id = $1",
         id.to_string(),
-        record,
     )
     .map_err(on("channel"))?;
+    let changed = |row: ChangedRow| Ok((row.channel.into_channel()?, row.password_hash.is_some()));
+    row.map(changed).transpose()
+}
+
+pub(super) async fn update_channel(
+    tx: &mut Tx,
+    id: ChannelId,
+    edit: &Checked,
+) -> Result<(), StoreError> {
+    let json = |list: Result<String, _>| {
+        list.map_err(|_| StoreError::Corrupt {
+            table: "channel",
+            key: id.to_string(),
+            expected: "a list",
+            found: "none".to_owned(),
+        })
+    };
+    let links = edit
+        .links
+        .as_ref()
+        .map(serde_json::to_string)
+        .map(json)
+        .transpose()?;
+    let panels = edit
+        .panels
+        .as_ref()
+        .map(serde_json::to_string)
+        .map(json)
+        .transpose()?;
+    let flat = |field: &Option<Option<String>>| field.clone().flatten();
+    tx_change!(
+        tx,
+        "UPDATE channel SET
+            name = COALESCE($2, name),
+            description = COALESCE($3, description),
+            record = COALESCE($4, record),
+            visibility = COALESCE($5, visibility),
+            password_hash = COALESCE($6, password_hash),
+            links = COALESCE($7, links),
+            panels = COALESCE($8, panels),
+            accent = CASE WHEN $9 THEN $10 ELSE accent END,
+            language = CASE WHEN $11 THEN $12 ELSE language END,
+            category = CASE WHEN $13 THEN $14 ELSE category END
+         WHERE id = $1",
+        id.to_string(),
+        edit.name.as_deref(),
+        edit.description.as_deref(),
+        edit.record,
+        edit.visibility.map(Visibility::as_str),
+        edit.password_hash.as_deref(),
+        links,
+        panels,
+        edit.accent.is_some(),
+        flat(&edit.accent),
+        edit.language.is_some(),
+        flat(&edit.language),
+        edit.category.is_some(),
+        flat(&edit.category),
+    )
+    .map_err(on("channel"))?;
+    Ok(())
+}
+
+pub(super) async fn replace_tags(
+    tx: &mut Tx,
+    id: ChannelId,
+    tags: &[String],
+) -> Result<(), StoreError> {
+    tx_change!(
+        tx,
+        "DELETE FROM channel_tag WHERE channel_id = $1",
+        id.to_string(),
+    )
+    .map_err(on("channel_tag"))?;
+    for (position, tag) in (0_i64..).zip(tags) {
+        tx_change!(
+            tx,
+            "INSERT INTO channel_tag (channel_id, tag, position) VALUES ($1, $2, $3)",
+            id.to_string(),
+            tag,
+            position,
+        )
+        .map_err(on("channel_tag"))?;
+    }
     Ok(())
 }
 
@@ -138,8 +272,10 @@ pub(super) async fn channels_after(
 ) -> Result<Vec<Channel>, StoreError> {
     let rows: Vec<ChannelRow> = all!(
         db,
-        "SELECT id, handle, name, owner_id, created_at, record FROM channel
-         WHERE handle > $1 ORDER BY handle LIMIT $2",
+        "SELECT id, handle, name, owner_id, created_at, record,
+                description, accent, language, category, visibility, avatar, banner
+         FROM channel
+         WHERE handle > $1 AND visibility = 'public' ORDER BY handle LIMIT $2",
         after,
         i64::from(most),
     )
@@ -150,12 +286,50 @@ pub(super) async fn channels_after(
 pub(super) async fn channels_of(db: &Db, owner: AccountId) -> Result<Vec<Channel>, StoreError> {
     let rows: Vec<ChannelRow> = all!(
         db,
-        "SELECT id, handle, name, owner_id, created_at, record FROM channel
+        "SELECT id, handle, name, owner_id, created_at, record,
+                description, accent, language, category, visibility, avatar, banner
+         FROM channel
          WHERE owner_id = $1 ORDER BY created_at, id",
         owner.to_string(),
     )
     .map_err(on("channel"))?;
     rows.into_iter().map(ChannelRow::into_channel).collect()
+}
+
+#[derive(sqlx::FromRow)]
+struct AboutRow {
+    links: String,
+    panels: String,
+}
+
+pub(super) async fn about(db: &Db, channel: ChannelId) -> Result<About, StoreError> {
+    let key = channel.to_string();
+    let row: Option<AboutRow> =
+        first!(db, "SELECT links, panels FROM channel WHERE id = $1", &key,)
+            .map_err(on("channel"))?;
+    let tags: Vec<(String,)> = all!(
+        db,
+        "SELECT tag FROM channel_tag WHERE channel_id = $1 ORDER BY position",
+        &key,
+    )
+    .map_err(on("channel_tag"))?;
+    let Some(row) = row else {
+        return Ok(About::default());
+    };
+    Ok(About {
+        links: list(&key, &row.links)?,
+        panels: list(&key, &row.panels)?,
+        tags: tags.into_iter().map(|row| row.0).collect(),
+    })
+}
+
+fn list<T: DeserializeOwned>(key: &str, text: &str) -> Result<Vec<T>, StoreError> {
+    serde_json::from_str(text).map_err(|_| StoreError::Corrupt {
+        table: "channel",
+        key: key.to_owned(),
+        expected: "a list as JSON",
+        found: text.to_owned(),
+    })
 }
 
 /// The MAC that the database keeps of the pepper: the one given, if it had none.
@@ -228,7 +402,8 @@ pub(super) async fn stream_key_by_prefix(
     let row: Option<FoundKeyRow> = first!(
         db,
         "SELECT stream_key.id AS key_id, mac,
-                channel.id, handle, channel.name, owner_id, channel.created_at, record
+                channel.id, handle, channel.name, owner_id, channel.created_at, record,
+                description, accent, language, category, visibility, avatar, banner
          FROM stream_key JOIN channel ON channel.id = stream_key.channel_id
          WHERE prefix = $1",
         prefix,

@@ -320,18 +320,16 @@ mod tests {
 
     use super::*;
     use crate::accounts::AccountId;
-    use crate::channels::ChannelId;
 
     #[test]
     fn no_title_breaks_out_of_the_file_name() {
-        let channel = Channel {
-            id: ChannelId(Uuid::nil()),
-            handle: "ada".to_owned(),
-            name: "Ada".to_owned(),
-            owner: AccountId(Uuid::nil()),
-            created_at: Timestamp::UNIX_EPOCH,
-            record: true,
-        };
+        let owner = AccountId(Uuid::nil());
+        let channel = Channel::new(
+            "ada".to_owned(),
+            "Ada".to_owned(),
+            owner,
+            Timestamp::UNIX_EPOCH,
+        );
         let stream = StreamId::from(1);
         let mut recording = Recording::new(stream, &channel, Timestamp::UNIX_EPOCH);
         recording.title = "Ünder \"../\\\r\n; x".to_owned();

@@ -172,6 +172,7 @@ async fn list_channels(
     let mut live = streams.live().await;
     live.retain(LiveChannel::is_listed);
     if query.live {
+        live.retain(|live| live.channel.visibility.is_listed());
         live.sort_by(|a, b| {
             let by_viewers = b.viewers.cmp(&a.viewers);
             by_viewers.then_with(|| a.channel.handle.cmp(&b.channel.handle))

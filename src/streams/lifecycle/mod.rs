@@ -423,6 +423,10 @@ impl Lifecycle {
                     self.close(session, CloseReason::Requested);
                 }
             }
+            ChannelEvent::Deleted { channel } => {
+                self.end(channel);
+            }
+            _ => {}
         }
     }
 

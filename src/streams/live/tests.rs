@@ -21,14 +21,12 @@ impl Bench {
         let clock = Clock::movable();
         Self {
             live: LiveChannels::new(Rules::from(&settings)),
-            channel: Channel {
-                id: ChannelId(Uuid::now_v7()),
-                handle: "ada".to_owned(),
-                name: "Ada".to_owned(),
-                owner: AccountId(Uuid::now_v7()),
-                created_at: clock.now(),
-                record: true,
-            },
+            channel: Channel::new(
+                "ada".to_owned(),
+                "Ada".to_owned(),
+                AccountId(Uuid::now_v7()),
+                clock.now(),
+            ),
             clock,
         }
     }

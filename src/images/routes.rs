@@ -1,0 +1,52 @@
+//! `/images/{id}`: pictures, for any page and any cache, for ever.
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::{ImageId, Images};
+use crate::answer::{self, Caching, Content};
+use crate::error::{ApiError, Problem};
+use crate::request::ApiPath;
+
+/// The routes of this module.
+pub fn routes(images: Images) -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(show))
+        .layer(answer::OpenToAll)
+        .with_state(images)
+}
+
+/// A picture that somebody uploaded. What an address shows never changes.
+#[utoipa::path(
+    get, path = "/images/{id}", tag = "images", params(("id" = String, Path)),
+    responses(
+        (status = 200, content_type = "image/jpeg"),
+        (status = 404, body = Problem),
+    ),
+)]
+async fn show(
+    State(images): State<Images>,
+    ApiPath(id): ApiPath<String>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let missing = || ApiError::NotFound {
+        code: "image_not_found",
+        detail: "there is no such picture",
+    };
+    let id = ImageId::parse(&id).ok_or_else(missing)?;
+    let (tag, kind) = id.as_str().split_once('.').unwrap_or((id.as_str(), "jpg"));
+    let content = Content {
+        kind: if kind == "png" {
+            "image/png"
+        } else {
+            "image/jpeg"
+        },
+        tag,
+        caching: Caching::Immutable,
+    };
+    let path = images.0.folder.path(&id);
+    content.file(&path, &headers).await.map_err(|_| missing())
+}
