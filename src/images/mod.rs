@@ -146,14 +146,17 @@ impl From<ImageError> for ApiError {
             code,
             detail: detail.clone(),
         };
-        let body = |status| Self::Body {
+        let body = |status, code| Self::Body {
             status,
+            code,
             detail: detail.clone(),
         };
         match error {
-            ImageError::TooLong => body(StatusCode::PAYLOAD_TOO_LARGE),
-            ImageError::Broken => body(StatusCode::BAD_REQUEST),
-            ImageError::Svg | ImageError::Kind => body(StatusCode::UNSUPPORTED_MEDIA_TYPE),
+            ImageError::TooLong => body(StatusCode::PAYLOAD_TOO_LARGE, "image_too_long"),
+            ImageError::Broken => body(StatusCode::BAD_REQUEST, "body_unreadable"),
+            ImageError::Svg | ImageError::Kind => {
+                body(StatusCode::UNSUPPORTED_MEDIA_TYPE, "image_kind_unsupported")
+            }
             ImageError::Empty | ImageError::Damaged => invalid("image_invalid"),
             ImageError::TooLarge => invalid("image_too_large"),
             ImageError::Crop => invalid("crop_invalid"),
