@@ -207,8 +207,8 @@ fn body(path: &str, content_type: &str, file: EmbeddedFile, request: &HeaderMap)
     let caching = match path {
         // Vite names assets after their content, so that they never change.
         _ if path.starts_with("assets/") => "public, max-age=31536000, immutable",
-        // Its name stays when it changes.
-        PLAYER => "public, max-age=300",
+        // Its name stays when it changes; an old one soon asks for parts that are gone.
+        PLAYER => "public, max-age=60",
         _ => "no-cache",
     };
     let headers = [

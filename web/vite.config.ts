@@ -11,8 +11,10 @@ function preloads(): Plugin {
     name: 'tallylight-preloads',
     transformIndexHtml: {
       order: 'post',
-      handler(_html, { bundle }) {
+      handler(_html, { bundle, filename }) {
         const tags: HtmlTagDescriptor[] = [];
+        // The page for frames has neither.
+        if (!filename.endsWith('index.html')) return tags;
         for (const file of Object.values(bundle ?? {})) {
           if (file.type === 'chunk' && file.name === 'app') {
             for (const name of [file.fileName, ...file.imports]) {
@@ -50,6 +52,13 @@ export default defineConfig({
     // The pages' Content-Security-Policy allows no data: fonts and no inline code.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    rolldownOptions: {
+      input: { index: 'index.html', embed: 'embed.html', player: 'src/player_script.ts' },
+      output: {
+        // Other sites name it in their pages.
+        entryFileNames: ({ name }) => (name === 'player' ? 'player.js' : 'assets/[name]-[hash].js'),
+      },
+    },
   },
   server: {
     proxy: { '/api': server, '/whip': server, '/whep': server },

@@ -8,6 +8,8 @@ const FIRST_LOAD_KB = 180;
 const WATCH_KB = 60;
 /** hls.js with alternate audio, which its light build lacks: for whoever falls back or rewinds. */
 const HLS_KB = 200;
+/** All that the page for frames loads before it plays, and what `player.js` brings to another site. */
+const EMBED_KB = 50;
 
 function closure(key, seen = new Set()) {
   if (seen.has(key)) return seen;
@@ -30,10 +32,14 @@ function gzipKb(keys) {
 const first = new Set([...closure('index.html'), ...closure('src/app.tsx')]);
 const watch = [...closure('src/routes/watch/page.tsx')].filter((key) => !first.has(key));
 const hls = [...closure('node_modules/hls.js/dist/hls.mjs')].filter((key) => !first.has(key));
+const embed = closure('embed.html');
+const element = closure('src/player_script.ts');
 const rows = [
   ['first load', gzipKb(first), FIRST_LOAD_KB],
   ['watch chunk', gzipKb(watch), WATCH_KB],
   ['HLS library', gzipKb(hls), HLS_KB],
+  ['page for frames', gzipKb(embed), EMBED_KB],
+  ['player.js', gzipKb(element), EMBED_KB],
 ];
 for (const [name, size, limit] of rows) {
   console.log(`${name}: ${size.toFixed(1)} kB gzip (limit ${limit})`);

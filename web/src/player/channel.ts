@@ -53,11 +53,13 @@ export function offered(channel: ChannelFacts | null): HlsOffer | null {
   return channel?.hls?.state === 'ready' ? channel.hls : null;
 }
 
-/** `missing` when the server knows no such channel, `null` when it could not be asked. */
-export async function fetchChannel(handle: string): Promise<ChannelFacts | 'missing' | null> {
-  const response = await fetch(`/api/channels/${encodeURIComponent(handle)}`, { cache: 'no-store' }).catch(
-    () => null,
-  );
+/**
+ * `missing` when the server knows no such channel, `null` when it could not be asked. `server` is its
+ * origin, empty for the one that the page is of.
+ */
+export async function fetchChannel(handle: string, server = ''): Promise<ChannelFacts | 'missing' | null> {
+  const url = `${server}/api/channels/${encodeURIComponent(handle)}`;
+  const response = await fetch(url, { cache: 'no-store' }).catch(() => null);
   if (response?.status === 404) return 'missing';
   if (!response?.ok) return null;
   const body = await response.json().catch(() => null);
@@ -70,7 +72,7 @@ export async function fetchChannel(handle: string): Promise<ChannelFacts | 'miss
     endedAt: body.ended_at ?? null,
     viewers: body.viewers ?? 0,
     owner: body.owner ?? false,
-    hls: hlsOffer(body.hls),
+    hls: hlsOffer(body.hls, server),
     said: saidOf(body.stream),
     next: planned(body.next_stream),
     cancelled: planned(body.cancelled_stream),
@@ -78,15 +80,20 @@ export async function fetchChannel(handle: string): Promise<ChannelFacts | 'miss
   };
 }
 
-function hlsOffer(wire: unknown): HlsOffer | null {
+function hlsOffer(wire: unknown, server: string): HlsOffer | null {
   const offer = wire as { state?: unknown; url?: unknown; reason?: unknown; window_seconds?: unknown } | null;
   if (typeof offer?.state !== 'string') return null;
   return {
     state: offer.state === 'ready' || offer.state === 'unavailable' ? offer.state : 'preparing',
-    url: typeof offer.url === 'string' ? offer.url : '',
+    url: typeof offer.url === 'string' ? at(server, offer.url) : '',
     reason: typeof offer.reason === 'string' ? offer.reason : null,
     windowMs: typeof offer.window_seconds === 'number' ? offer.window_seconds * 1000 : 0,
   };
+}
+
+/** An address that the server told, for a page that is not its own. */
+function at(server: string, url: string): string {
+  return server ? new URL(url, server).href : url;
 }
 
 type Wire = Record<string, unknown> | null | undefined;

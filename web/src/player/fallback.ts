@@ -158,7 +158,7 @@ export class Fallback {
   /** Tells a change to the viewer and to the server. */
   note(from: Transport, to: Transport, reason: ChangeReason): void {
     if (from === to) return;
-    const { handle, store } = this.#playing;
+    const { handle, server, store } = this.#playing;
     const change: Change = { at: Date.now(), from, to, reason, words: reasonWords(reason) };
     const { changes, choice } = store.get();
     const forced = reason !== 'chosen' && reason !== 'rewound' && isFaster(wishedTransport(choice), to);
@@ -166,7 +166,8 @@ export class Fallback {
       changes: [...changes.slice(-MAX_CHANGES), change],
       notice: forced ? { transport: to, words: change.words, at: change.at } : null,
     });
-    reportChange(handle, change);
+    // Of other sites' pages the server takes no reports.
+    if (server === '') reportChange(handle, change);
   }
 
   /** Called with every sample. */

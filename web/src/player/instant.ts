@@ -34,7 +34,12 @@ export class Instant implements Carrier {
 
   constructor(
     handle: string,
-    options: { wish: Wish | null; tell: (carrier: Carrier, event: CarrierEvent) => void },
+    options: {
+      wish: Wish | null;
+      tell: (carrier: Carrier, event: CarrierEvent) => void;
+      /** Origin of the server; empty where the page is its own. */
+      server?: string;
+    },
   ) {
     this.#wish = options.wish;
     this.#soundOnly = options.wish?.rid === SOUND;
@@ -42,7 +47,7 @@ export class Instant implements Carrier {
       if (!this.#closed) options.tell(this, event);
     };
     this.#session = new WhepSession(
-      `/whep/${encodeURIComponent(handle)}`,
+      `${options.server ?? ''}/whep/${encodeURIComponent(handle)}`,
       {
         connection: (state) => this.#connection(state),
         layers: (layers) => this.#layers(layers),

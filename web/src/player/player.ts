@@ -35,6 +35,8 @@ import { fetchVariants } from './variants';
 
 export class Player {
   readonly handle: string;
+  /** The server's origin; empty where the page is its own. */
+  readonly server: string;
   readonly store: Store<PlayerState>;
   readonly screen: Screen;
   readonly rewind: Rewind;
@@ -58,8 +60,9 @@ export class Player {
   /** Where to go on when playback of the past breaks. */
   #resume: { transport: Transport; wallMs: number } | null = null;
 
-  constructor(handle: string) {
+  constructor(handle: string, server = '') {
     this.handle = handle;
+    this.server = server;
     this.store = new Store(initialState());
     this.screen = new Screen(this.store as unknown as Store<ScreenState>);
     this.#backstage = new Backstage(this.screen, {
@@ -68,6 +71,7 @@ export class Player {
     });
     const playing: Playing = {
       handle,
+      server,
       store: this.store,
       screen: this.screen,
       backstage: this.#backstage,
@@ -208,8 +212,10 @@ export class Player {
 
   #make(transport: Transport, at: Start): Carrier {
     const tell = (carrier: Carrier, event: CarrierEvent) => this.#heard(carrier, event);
-    if (transport === 'webrtc') return new Instant(this.handle, { wish: this.#wish, tell });
-    const url = this.store.get().channel?.hls?.url ?? `/hls/${encodeURIComponent(this.handle)}/index.m3u8`;
+    if (transport === 'webrtc')
+      return new Instant(this.handle, { wish: this.#wish, tell, server: this.server });
+    const guess = `${this.server}/hls/${encodeURIComponent(this.handle)}/index.m3u8`;
+    const url = this.store.get().channel?.hls?.url ?? guess;
     const pace = transport === 'll_hls' ? 'low' : 'stable';
     return new Delayed({ url, pace, at, wish: this.#wish, tell });
   }
@@ -492,7 +498,7 @@ export class Player {
   }
 
   async #askChannel(): Promise<void> {
-    const channel = await fetchChannel(this.handle);
+    const channel = await fetchChannel(this.handle, this.server);
     if (channel === null || this.#tick === undefined) return;
     if (channel === 'missing') {
       this.#drop();

@@ -10,6 +10,8 @@ import type { Transport } from './transport';
 
 export interface Playing {
   readonly handle: string;
+  /** The server's origin; empty where the page is its own. */
+  readonly server: string;
   readonly store: Store<PlayerState>;
   readonly screen: Screen;
   readonly backstage: Backstage;

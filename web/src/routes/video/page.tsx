@@ -6,14 +6,14 @@ import { type ReactNode, useEffect, useState, useSyncExternalStore } from 'react
 import { ApiError, api } from '../../api/client';
 import type { Recording } from '../../api/types';
 import { RecordingPlayer } from '../../player/recording';
-import { momentText, parseMoment } from '../../player/resume';
+import { parseMoment } from '../../player/resume';
 import { buttonClass } from '../../ui/button';
 import { Pill } from '../../ui/pill';
-import { clock } from '../../ui/time';
 import { Frame } from '../frame';
 import { Opening } from '../no_answer';
 import { dayWords } from '../recordings/words';
-import { ShareButton } from '../share_button';
+import { ShareButton } from '../share/button';
+import { sharedVideo } from '../share/codes';
 import { useTitle } from '../title';
 import { RecordingStage } from './stage';
 
@@ -76,8 +76,6 @@ function Video({ recording, url }: { recording: Recording; url: string }) {
 
 function About({ recording, positionMs }: { recording: Recording; positionMs: number }) {
   const { title, channel, started_at, visibility, mp4 } = recording;
-  const here = `${location.origin}${location.pathname}`;
-  const moment = Math.floor(positionMs / 1000);
   return (
     <div className={`${WIDTH} flex flex-wrap items-start gap-x-4 gap-y-3 px-4 py-4`}>
       <div className="min-w-0 flex-1 basis-60">
@@ -102,18 +100,17 @@ function About({ recording, positionMs }: { recording: Recording; positionMs: nu
             MP4
           </a>
         )}
-        {moment >= 5 && (
-          <ShareButton
-            title={title}
-            url={`${here}?t=${momentText(moment)}`}
-            label={`Share at ${clock(positionMs)}`}
-          />
-        )}
-        <ShareButton title={title} url={here} />
+        <ShareButton
+          shared={sharedVideo(recording.id, title)}
+          atMs={positionMs >= SHARED_FROM_MS ? positionMs : null}
+        />
       </div>
     </div>
   );
 }
+
+/** Before that, a link to the moment is a link to the beginning. */
+const SHARED_FROM_MS = 5000;
 
 /** Why there is nothing to play, and where to go instead. */
 function NotPlayable({ recording }: { recording: Recording | null }) {

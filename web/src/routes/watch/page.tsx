@@ -9,7 +9,8 @@ import { Pill } from '../../ui/pill';
 import { ago, COUNT, clock, useNow } from '../../ui/time';
 import { Frame } from '../frame';
 import { PastStreams, usePastStreams } from '../recordings/past_streams';
-import { ShareButton } from '../share_button';
+import { ShareButton } from '../share/button';
+import { sharedChannel } from '../share/codes';
 import { useTitle } from '../title';
 import { StreamTitle } from './said';
 import { Stage } from './stage';
@@ -103,7 +104,7 @@ function About({
           channel?.endedAt && <span>Last live {ago(channel.endedAt, now)}</span>
         )}
       </div>
-      <ShareButton title={name} url={location.origin + location.pathname} />
+      <ShareButton shared={sharedChannel(handle, name)} />
     </div>
   );
 }
