@@ -20,6 +20,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Db, StoreError};
 use crate::images::Images;
+use crate::events::{self, Events, Sources};
 use crate::jobs::Jobs;
 use crate::outgoing::Outgoing;
 use crate::recordings::{self, Recordings};
@@ -31,6 +32,7 @@ use crate::spa;
 use crate::streams::{Inputs, RtmpListeners, Streams, Tasks};
 use crate::telemetry::Metrics;
 use crate::tls::{self, Certificate, CertificateError, Protocols};
+use crate::webhooks::{self, Webhooks};
 
 /// A running server.
 #[derive(Debug)]
@@ -52,6 +54,8 @@ pub struct App {
     config: Config,
     streams: Tasks,
     recordings: recordings::Tasks,
+    events: events::Tasks,
+    passing_on: JoinHandle<()>,
     worker: JoinHandle<()>,
     listeners: Vec<JoinHandle<()>>,
     stop_listening: CancellationToken,
@@ -238,7 +242,7 @@ impl App {
         let accounts = Accounts::new(db.clone(), clock.clone(), &config.limits)
             .with_passwords(passwords.clone());
         let (channels, channel_events) =
-            Channels::new(db.clone(), clock.clone(), pepper, passwords);
+            Channels::new(db.clone(), clock.clone(), pepper.clone(), passwords);
         let stop = CancellationToken::new();
         let inputs = Inputs {
             sfu: sfu_events,
@@ -267,6 +271,15 @@ impl App {
         let audit = Audit::new(db.clone(), clock.clone());
         let jobs = Jobs::new(db.clone(), clock.clone());
         let outgoing = Outgoing::new(&config.outgoing, clock.clone());
+        let events = Events::new(db.clone(), clock.clone(), channels.clone());
+        let webhooks = Webhooks::new(webhooks::Grounds {
+            db: db.clone(),
+            clock: clock.clone(),
+            jobs: jobs.clone(),
+            outgoing: outgoing.clone(),
+            channels: channels.clone(),
+            pepper,
+        });
         let services = Services {
             db,
             audit,
@@ -275,6 +288,8 @@ impl App {
             images: Images::new(&config.data),
             streams,
             recordings,
+            events,
+            webhooks,
             jobs,
             outgoing,
             sfu,
@@ -283,6 +298,12 @@ impl App {
             policies: spa::Policies::new(&config),
             embeds: config.http.embeds(),
         };
+        let sources = Sources {
+            streams: services.streams.clone(),
+            recordings: services.recordings.clone(),
+        };
+        let listening = services.events.listen(sources, stop.clone());
+        let passing_on = tokio::spawn(work::pass_on(services.clone(), stop.clone()));
         let worker = tokio::spawn(work::worker(&services).run(stop.clone()));
         let mut app = Self {
             http: address(&public, config.http.listen),
@@ -296,6 +317,8 @@ impl App {
             setup,
             streams: tasks,
             recordings: keeping,
+            events: listening,
+            passing_on,
             worker,
             listeners: Vec::new(),
             stop_listening: CancellationToken::new(),
@@ -411,6 +434,7 @@ impl App {
     pub async fn shut_down(self) {
         tracing::info!("Shutting down");
         self.services.streams.drain();
+        self.services.events.close();
         // Closing DTLS is what makes an encoder come back; silence would end its stream.
         self.services.sfu.shutdown().await;
         self.stop_listening.cancel();
@@ -421,7 +445,9 @@ impl App {
         self.stop.cancel();
         self.streams.join().await;
         self.recordings.join().await;
-        // The worker, too, fails only by a panic.
+        self.events.join().await;
+        // These, too, fail only by a panic.
+        let _ = self.passing_on.await;
         let _ = self.worker.await;
         self.services.db.close().await;
     }

@@ -29,6 +29,10 @@ pub mod streams;
 
 pub mod recordings;
 
+pub mod events;
+
+pub mod webhooks;
+
 pub mod cards;
 pub mod reference;
 pub mod router;

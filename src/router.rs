@@ -30,6 +30,7 @@ use crate::clock::Clock;
 use crate::db::Db;
 use crate::error::Problem;
 use crate::images::{self, Images};
+use crate::events::Events;
 use crate::jobs::Jobs;
 use crate::outgoing::Outgoing;
 use crate::recordings::Recordings;
@@ -40,6 +41,7 @@ use crate::sign_in;
 use crate::spa;
 use crate::streams::{MediaRequest, Streams};
 use crate::telemetry::{HTTP_SECONDS, Metrics, RouteCounter, count_request, show_numbers};
+use crate::webhooks::Webhooks;
 
 /// What the routes stand on.
 #[derive(Debug, Clone)]
@@ -58,6 +60,10 @@ pub struct Services {
     pub streams: Streams,
     /// What is kept of streams.
     pub recordings: Recordings,
+    /// What happens, for programs.
+    pub events: Events,
+    /// Where events are posted to.
+    pub webhooks: Webhooks,
     /// Work that outlives its request.
     pub jobs: Jobs,
     /// Asks addresses that users give.
@@ -175,6 +181,8 @@ fn described(services: &Services) -> (Router, Description) {
         ))
         .merge(services.streams.routes())
         .merge(services.recordings.routes())
+        .merge(services.events.routes())
+        .merge(services.webhooks.routes())
         .layer(DefaultBodyLimit::max(BODY))
         .layer(from_fn(request::require_own_page))
         .layer(from_fn_with_state(

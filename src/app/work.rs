@@ -1,9 +1,47 @@
-//! Who does which kind of job: the one place where kinds are told to the worker.
+//! Who does which kind of job, and who is told of events: the one place where both are put together.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::interval;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::log_store_error;
+use crate::events::Event;
 use crate::jobs::Worker;
 use crate::router::Services;
 
+/// What is too old goes this often.
+const SWEEP_EVERY: Duration = Duration::from_secs(3600);
+
 /// The worker, which knows every kind of job.
 pub(super) fn worker(services: &Services) -> Worker {
-    Worker::new(services.jobs.clone())
+    let worker = Worker::new(services.jobs.clone());
+    services.webhooks.deliver_by(worker)
+}
+
+/// Passes events on to all who make something of them, and deletes what is too old of that.
+pub(super) async fn pass_on(services: Services, stop: CancellationToken) {
+    let take = |event: Arc<Event>| {
+        let services = services.clone();
+        async move {
+            services.webhooks.take(&event).await?;
+            Ok(())
+        }
+    };
+    let passing = services.events.clone().pass_on(take, stop.clone());
+    tokio::join!(passing, sweep(&services, stop));
+}
+
+async fn sweep(services: &Services, stop: CancellationToken) {
+    let mut pause = interval(SWEEP_EVERY);
+    loop {
+        tokio::select! {
+            _ = pause.tick() => {}
+            () = stop.cancelled() => return,
+        }
+        if let Err(error) = services.webhooks.sweep().await {
+            log_store_error(&error);
+        }
+    }
 }

@@ -17,8 +17,8 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Inner, Mp4State, Recording, RecordingId, Recordings, State, Visibility, mp4, store, storyboard,
-    upload,
+    Inner, Mp4State, Recording, RecordingEvent, RecordingId, Recordings, State, Visibility, mp4,
+    store, storyboard, upload,
 };
 use crate::db::StoreError;
 use crate::error::log_store_error;
@@ -240,6 +240,11 @@ async fn finish(
     inner.wants_mp4.notify_one();
     inner.wants_upload.notify_one();
     tracing::info!(recording.id = %recording.id, "Recording {} is {}", recording.id, recording.state.as_str());
+    if recording.state == State::Ready {
+        let recording = Arc::new(recording);
+        // Nobody may be listening.
+        let _ = inner.events.send(RecordingEvent::Ready { recording });
+    }
     Ok(())
 }
 

@@ -214,6 +214,21 @@ struct Inner {
     wants_upload: Notify,
     /// One brings files back from the store at a time.
     bringing: tokio::sync::Mutex<()>,
+    events: broadcast::Sender<RecordingEvent>,
+}
+
+/// Events that a slow subscriber may be behind before it loses some.
+const EVENTS: usize = 256;
+
+/// What others may want to know of recordings.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum RecordingEvent {
+    /// It can be watched.
+    Ready {
+        /// Which.
+        recording: Arc<Recording>,
+    },
 }
 
 /// Why recordings could not be started.
@@ -271,12 +286,19 @@ impl Recordings {
             keep_local: config.storage.keep_local(),
             wants_upload: Notify::new(),
             bringing: tokio::sync::Mutex::new(()),
+            events: broadcast::channel(EVENTS).0,
         }));
         keeper::reconcile(&recordings.0).await?;
         let stop = CancellationToken::new();
         let keeper = keeper::run(recordings.clone(), events, stop.clone());
         let keeper = tokio::spawn(keeper);
         Ok((recordings, Tasks { keeper, stop }))
+    }
+
+    /// Events of all recordings from now on. A subscriber that lags loses the oldest.
+    #[must_use]
+    pub fn subscribe(&self) -> broadcast::Receiver<RecordingEvent> {
+        self.0.events.subscribe()
     }
 
     /// A recording that whoever has its address may watch.

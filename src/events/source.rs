@@ -1,0 +1,233 @@
+//! Where events come from: the one task that hears what streams, channels and recordings tell, and
+//! counts viewers once a minute.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+use sfu::StreamId;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::{Audience, Content, EventStream, Events, Kind};
+use crate::channels::{Channel, ChannelId};
+use crate::db::StoreError;
+use crate::error::log_store_error;
+use crate::recordings::{Recording, RecordingEvent, Recordings, Visibility};
+use crate::streams::{StreamEvent, Streams};
+
+/// Viewers are counted this often.
+const COUNT_EVERY: Duration = Duration::from_secs(60);
+/// Of so many counts one also deletes what is too old.
+const SWEEP_EVERY: u32 = 60;
+
+/// Whom events come from.
+#[derive(Debug)]
+pub struct Sources {
+    /// Streams that begin and end.
+    pub streams: Streams,
+    /// Recordings that are ready.
+    pub recordings: Recordings,
+}
+
+/// The task that [`Events::listen`] started.
+#[derive(Debug)]
+pub struct Tasks {
+    listener: JoinHandle<()>,
+}
+
+impl Tasks {
+    /// Waits for its end, which follows the token.
+    pub async fn join(self) {
+        // It fails only by a panic, which is logged where it happens.
+        let _ = self.listener.await;
+    }
+}
+
+impl Events {
+    /// Writes down what the sources tell, in a task, until the token is cancelled.
+    #[must_use]
+    pub fn listen(&self, sources: Sources, stop: CancellationToken) -> Tasks {
+        let listener = Listener {
+            events: self.clone(),
+            of_streams: sources.streams.subscribe(),
+            of_recordings: sources.recordings.subscribe(),
+            streams: sources.streams,
+        };
+        Tasks {
+            listener: tokio::spawn(listener.run(stop)),
+        }
+    }
+}
+
+struct Listener {
+    events: Events,
+    streams: Streams,
+    of_streams: Receiver<StreamEvent>,
+    of_recordings: Receiver<RecordingEvent>,
+}
+
+impl Listener {
+    async fn run(mut self, stop: CancellationToken) {
+        let mut count = interval(COUNT_EVERY);
+        count.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut until_sweep = 0;
+        loop {
+            let written = tokio::select! {
+                event = self.of_streams.recv() => match heard(event) {
+                    Heard::Event(event) => self.stream(event).await,
+                    Heard::Nothing => Ok(()),
+                    Heard::End => return,
+                },
+                event = self.of_recordings.recv() => match heard(event) {
+                    Heard::Event(event) => self.recording(event).await,
+                    Heard::Nothing => Ok(()),
+                    Heard::End => return,
+                },
+                _ = count.tick() => {
+                    if until_sweep == 0 {
+                        self.events.sweep().await;
+                        until_sweep = SWEEP_EVERY;
+                    }
+                    until_sweep -= 1;
+                    count_viewers(&self.events, &self.streams).await
+                }
+                () = stop.cancelled() => return,
+            };
+            // A database that is away holds up nobody: the event is lost and the log says so.
+            if let Err(error) = written {
+                log_store_error(&error);
+            }
+        }
+    }
+
+    async fn stream(&self, event: StreamEvent) -> Result<(), StoreError> {
+        let (kind, stream, channel) = match event {
+            StreamEvent::Started {
+                stream, channel, ..
+            } => (Kind::StreamStarted, stream, channel),
+            StreamEvent::Ended {
+                stream, channel, ..
+            } => (Kind::StreamEnded, stream, channel),
+            StreamEvent::Interrupted { .. }
+            | StreamEvent::Resumed { .. }
+            | StreamEvent::Packaged { .. } => return Ok(()),
+        };
+        let told = Told {
+            kind,
+            stream: Some(uuid_of(stream)),
+            title: String::new(),
+            is_public: true,
+            data: Map::new(),
+        };
+        self.tell(channel, told).await
+    }
+
+    async fn recording(&self, event: RecordingEvent) -> Result<(), StoreError> {
+        let RecordingEvent::Ready { recording } = event;
+        let told = Told {
+            kind: Kind::RecordingReady,
+            stream: Some(uuid_of(recording.stream)),
+            title: recording.title.clone(),
+            is_public: recording.visibility == Visibility::Public,
+            data: of_recording(&recording),
+        };
+        self.tell(recording.channel, told).await
+    }
+
+    async fn tell(&self, channel: ChannelId, told: Told) -> Result<(), StoreError> {
+        let inner = &self.events.0;
+        match inner.channels.by_id(channel).await? {
+            Some(channel) => told.append(&self.events, &channel).await,
+            None => Ok(()),
+        }
+    }
+}
+
+enum Heard<T> {
+    Event(T),
+    Nothing,
+    End,
+}
+
+fn heard<T>(received: Result<T, RecvError>) -> Heard<T> {
+    match received {
+        Ok(event) => Heard::Event(event),
+        Err(RecvError::Lagged(lost)) => {
+            tracing::warn!(lost, "Lost {lost} events before they were written");
+            Heard::Nothing
+        }
+        Err(RecvError::Closed) => Heard::End,
+    }
+}
+
+/// What is told of a channel.
+struct Told {
+    kind: Kind,
+    stream: Option<Uuid>,
+    title: String,
+    is_public: bool,
+    data: Map<String, Value>,
+}
+
+impl Told {
+    async fn append(self, events: &Events, channel: &Channel) -> Result<(), StoreError> {
+        let audience = match self.is_public {
+            true => Audience::Public,
+            false => Audience::Owner,
+        };
+        let content = Content {
+            channel: channel.into(),
+            stream: self.stream.map(|id| EventStream {
+                id,
+                title: self.title,
+            }),
+            data: self.data,
+        };
+        let now = events.0.clock.now();
+        events.append(self.kind, now, audience, content).await
+    }
+}
+
+/// Tells of every live channel how many watch.
+///
+/// # Errors
+/// When the database fails.
+pub async fn count_viewers(events: &Events, streams: &Streams) -> Result<(), StoreError> {
+    for live in streams.live().await {
+        let told = Told {
+            kind: Kind::ViewerCount,
+            stream: Some(uuid_of(live.stream)),
+            title: String::new(),
+            is_public: true,
+            data: map(json!({ "viewers": live.viewers })),
+        };
+        told.append(events, &live.channel).await?;
+    }
+    Ok(())
+}
+
+fn of_recording(recording: &Arc<Recording>) -> Map<String, Value> {
+    map(json!({
+        "recording": {
+            "id": recording.id.0,
+            "title": recording.title,
+            "duration_ms": recording.duration_ms,
+        },
+    }))
+}
+
+fn map(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+fn uuid_of(stream: StreamId) -> Uuid {
+    Uuid::from_u128(stream.into())
+}
