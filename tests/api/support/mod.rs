@@ -3,6 +3,7 @@
 mod actors;
 mod offers;
 mod postgres;
+mod receiver;
 mod recordings;
 mod s3;
 mod server;
@@ -10,6 +11,7 @@ mod server;
 pub(crate) use actors::{Account, Anonymous, Answer, Encoder, Player};
 pub(crate) use offers::{publish_offer, simulcast_offer, view_offer};
 pub(crate) use postgres::new_database as new_postgres;
+pub(crate) use receiver::{Follower, Planned, Receiver};
 pub(crate) use recordings::Kept;
 pub(crate) use s3::{Fault, S3};
 pub(crate) use server::{Backend, PASSWORD, Server};
