@@ -19,8 +19,8 @@ use crate::channels::{Channels, Pepper, PepperError};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Db, StoreError};
-use crate::images::Images;
 use crate::events::{self, Events, Sources};
+use crate::images::Images;
 use crate::jobs::Jobs;
 use crate::outgoing::Outgoing;
 use crate::recordings::{self, Recordings};
@@ -301,6 +301,7 @@ impl App {
         let sources = Sources {
             streams: services.streams.clone(),
             recordings: services.recordings.clone(),
+            accounts: services.accounts.clone(),
         };
         let listening = services.events.listen(sources, stop.clone());
         let passing_on = tokio::spawn(work::pass_on(services.clone(), stop.clone()));

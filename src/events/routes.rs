@@ -81,10 +81,12 @@ async fn follow_events(
     let (channel, sees_all) = match &query.channel {
         Some(handle) => {
             let channel = events.0.channels.expect(handle).await?;
-            let runs_it = asker
-                .account
-                .is_some_and(|account| account.id == channel.owner);
-            (Some(channel.id), runs_it)
+            let rights = events
+                .0
+                .channels
+                .rights(&channel, asker.account.as_ref())
+                .await?;
+            (Some(channel.id), rights.may_moderate())
         }
         None => (None, false),
     };

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
-use sfu::StreamId;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinHandle;
@@ -14,11 +13,12 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{Audience, Content, EventStream, Events, Kind};
-use crate::channels::{Channel, ChannelId};
+use crate::accounts::{AccountId, Accounts};
+use crate::channels::{Channel, ChannelEvent, ChannelId};
 use crate::db::StoreError;
 use crate::error::log_store_error;
 use crate::recordings::{Recording, RecordingEvent, Recordings, Visibility};
-use crate::streams::{StreamEvent, Streams};
+use crate::streams::{Stream, StreamEvent, Streams, stream_uuid};
 
 /// Viewers are counted this often.
 const COUNT_EVERY: Duration = Duration::from_secs(60);
@@ -32,6 +32,8 @@ pub struct Sources {
     pub streams: Streams,
     /// Recordings that are ready.
     pub recordings: Recordings,
+    /// Who follows.
+    pub accounts: Accounts,
 }
 
 /// The task that [`Events::listen`] started.
@@ -56,7 +58,9 @@ impl Events {
             events: self.clone(),
             of_streams: sources.streams.subscribe(),
             of_recordings: sources.recordings.subscribe(),
+            of_channels: self.0.channels.subscribe(),
             streams: sources.streams,
+            accounts: sources.accounts,
         };
         Tasks {
             listener: tokio::spawn(listener.run(stop)),
@@ -67,8 +71,10 @@ impl Events {
 struct Listener {
     events: Events,
     streams: Streams,
+    accounts: Accounts,
     of_streams: Receiver<StreamEvent>,
     of_recordings: Receiver<RecordingEvent>,
+    of_channels: Receiver<ChannelEvent>,
 }
 
 impl Listener {
@@ -86,6 +92,13 @@ impl Listener {
                 event = self.of_recordings.recv() => match heard(event) {
                     Heard::Event(event) => self.recording(event).await,
                     Heard::Nothing => Ok(()),
+                    Heard::End => return,
+                },
+                event = self.of_channels.recv() => match heard(event) {
+                    Heard::Event(ChannelEvent::Followed { channel, account }) => {
+                        self.followed(channel, account).await
+                    }
+                    Heard::Event(_) | Heard::Nothing => Ok(()),
                     Heard::End => return,
                 },
                 _ = count.tick() => {
@@ -106,23 +119,43 @@ impl Listener {
     }
 
     async fn stream(&self, event: StreamEvent) -> Result<(), StoreError> {
-        let (kind, stream, channel) = match event {
-            StreamEvent::Started {
-                stream, channel, ..
-            } => (Kind::StreamStarted, stream, channel),
-            StreamEvent::Ended {
-                stream, channel, ..
-            } => (Kind::StreamEnded, stream, channel),
+        let (kind, id, about) = match event {
+            StreamEvent::Started { stream, about, .. }
+            | StreamEvent::Published { stream, about, .. } => {
+                (Kind::StreamStarted, stream, Some(about))
+            }
+            StreamEvent::Ended { stream, .. } => (Kind::StreamEnded, stream, None),
+            StreamEvent::Scheduled { stream, .. } => (Kind::StreamScheduled, stream, None),
+            StreamEvent::Updated { stream, .. } => (Kind::StreamUpdated, stream, None),
+            StreamEvent::Cancelled { stream, .. } => (Kind::StreamCancelled, stream, None),
             StreamEvent::Interrupted { .. }
             | StreamEvent::Resumed { .. }
             | StreamEvent::Packaged { .. } => return Ok(()),
         };
+        let about = match about {
+            Some(about) => Some(about),
+            None => self.streams.find(id).await?,
+        };
+        match about {
+            Some(about) => {
+                self.tell(about.channel, Told::of_stream(kind, &about))
+                    .await
+            }
+            None => Ok(()),
+        }
+    }
+
+    async fn followed(&self, channel: ChannelId, account: AccountId) -> Result<(), StoreError> {
+        let Some(account) = self.accounts.by_id(account).await? else {
+            return Ok(());
+        };
         let told = Told {
-            kind,
-            stream: Some(uuid_of(stream)),
+            kind: Kind::ChannelFollowed,
+            stream: None,
             title: String::new(),
-            is_public: true,
-            data: Map::new(),
+            // Whom somebody follows is nobody's business but the channel's.
+            is_public: false,
+            data: map(json!({ "account": { "id": account.id.0, "name": account.name } })),
         };
         self.tell(channel, told).await
     }
@@ -131,7 +164,7 @@ impl Listener {
         let RecordingEvent::Ready { recording } = event;
         let told = Told {
             kind: Kind::RecordingReady,
-            stream: Some(uuid_of(recording.stream)),
+            stream: Some(stream_uuid(recording.stream)),
             title: recording.title.clone(),
             is_public: recording.visibility == Visibility::Public,
             data: of_recording(&recording),
@@ -175,8 +208,28 @@ struct Told {
 }
 
 impl Told {
+    fn of_stream(kind: Kind, stream: &Stream) -> Self {
+        let details = &stream.details;
+        let mut data = map(json!({
+            "category": details.category,
+            "tags": details.tags,
+            "language": details.language,
+        }));
+        if let Some(schedule) = &stream.schedule {
+            data.insert("scheduled_at".to_owned(), json!(schedule.at));
+            data.insert("time_zone".to_owned(), json!(schedule.time_zone));
+        }
+        Self {
+            kind,
+            stream: Some(stream_uuid(stream.id)),
+            title: details.title.clone(),
+            is_public: stream.is_listed(),
+            data,
+        }
+    }
+
     async fn append(self, events: &Events, channel: &Channel) -> Result<(), StoreError> {
-        let audience = match self.is_public {
+        let audience = match self.is_public && channel.visibility.is_listed() {
             true => Audience::Public,
             false => Audience::Owner,
         };
@@ -199,13 +252,8 @@ impl Told {
 /// When the database fails.
 pub async fn count_viewers(events: &Events, streams: &Streams) -> Result<(), StoreError> {
     for live in streams.live().await {
-        let told = Told {
-            kind: Kind::ViewerCount,
-            stream: Some(uuid_of(live.stream)),
-            title: String::new(),
-            is_public: true,
-            data: map(json!({ "viewers": live.viewers })),
-        };
+        let mut told = Told::of_stream(Kind::ViewerCount, &live.about);
+        told.data = map(json!({ "viewers": live.viewers }));
         told.append(events, &live.channel).await?;
     }
     Ok(())
@@ -226,8 +274,4 @@ fn map(value: Value) -> Map<String, Value> {
         Value::Object(map) => map,
         _ => Map::new(),
     }
-}
-
-fn uuid_of(stream: StreamId) -> Uuid {
-    Uuid::from_u128(stream.into())
 }
