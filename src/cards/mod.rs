@@ -11,11 +11,11 @@ use jiff::Timestamp;
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
-use crate::channels::Channels;
+use crate::channels::{Channel, ChannelId, Channels, Visibility as ChannelVisibility};
 use crate::clock::Clock;
 use crate::db::StoreError;
-use crate::recordings::{RecordingId, Recordings};
-use crate::streams::Streams;
+use crate::recordings::{RecordingId, Recordings, Visibility};
+use crate::streams::{StreamState, Streams};
 
 pub use head::Head;
 
@@ -77,6 +77,28 @@ pub enum Page {
     Shown(Box<Card>),
     /// It speaks of something that there is not.
     Missing,
+}
+
+/// What there is at an address.
+enum Found {
+    Card(Box<Card>),
+    /// It is not for everybody, so that nothing is told of it.
+    Closed,
+    Nothing,
+}
+
+impl Found {
+    fn card(card: Card) -> Self {
+        Self::Card(Box::new(card))
+    }
+}
+
+/// What is planned next on a channel.
+struct Next {
+    title: String,
+    at: Timestamp,
+    /// Path of its picture.
+    thumbnail: Option<String>,
 }
 
 /// What an address of ours is about.
@@ -143,46 +165,55 @@ impl Cards {
             return Page::Plain;
         };
         match self.card(subject).await {
-            Ok(Some(card)) => Page::Shown(Box::new(card)),
-            Ok(None) => Page::Missing,
-            // The page itself says what is wrong.
-            Err(_) => Page::Plain,
+            Ok(Found::Card(card)) => Page::Shown(card),
+            Ok(Found::Nothing) => Page::Missing,
+            // The page itself says what is wrong, or asks for what opens it.
+            Ok(Found::Closed) | Err(_) => Page::Plain,
         }
     }
 
-    async fn card(&self, subject: Subject<'_>) -> Result<Option<Card>, StoreError> {
+    async fn card(&self, subject: Subject<'_>) -> Result<Found, StoreError> {
         match subject {
-            Subject::Home => Ok(Some(home())),
+            Subject::Home => Ok(Found::card(home())),
             Subject::Channel(handle) => self.channel(handle).await,
             Subject::Recording(id) => self.recording(id).await,
-            Subject::Nothing => Ok(None),
+            Subject::Nothing => Ok(Found::Nothing),
         }
     }
 
-    async fn channel(&self, handle: &str) -> Result<Option<Card>, StoreError> {
+    async fn channel(&self, handle: &str) -> Result<Found, StoreError> {
         let Some(channel) = self.channels.by_handle(handle).await? else {
-            return Ok(None);
+            return Ok(Found::Nothing);
         };
-        let is_live = self.streams.live_on(channel.id).await.is_some();
-        let (handle, name) = (channel.handle, channel.name);
+        if !is_open(&channel) {
+            return Ok(Found::Closed);
+        }
+        let live = self.streams.live_on(channel.id).await;
+        // A stream that was not published yet is nobody's business.
+        let live = live.filter(|live| live.is_shown_to(None));
+        let next = match &live {
+            Some(_) => None,
+            None => self.next(channel.id).await?,
+        };
+        let (handle, name) = (channel.handle.clone(), channel.name.clone());
         let path = format!("/@{handle}");
-        let image = match is_live {
-            true => Image {
+        let image = match &live {
+            Some(_) => Image {
                 path: live_picture(&handle, self.clock.now()),
                 size: THUMBNAIL,
                 alt: format!("What {name} shows now"),
             },
-            false => emblem(),
+            None => still(&channel, next.as_ref()),
         };
-        Ok(Some(Card {
-            title: match is_live {
-                true => format!("{name} is live"),
-                false => name.clone(),
-            },
-            description: match is_live {
-                true => format!("@{handle} is live now. Watch with less than a second of delay."),
-                false => format!("@{handle} is not live at the moment."),
-            },
+        let is_unlisted = live.as_ref().is_some_and(|live| !live.is_listed());
+        let (title, description) = match (&live, &next) {
+            (Some(live), _) => on_air(&name, &handle, &live.about.details.title),
+            (None, Some(next)) => ahead(&name, &handle, &next.title, next.at),
+            (None, None) => (name.clone(), about(&handle, &channel.description)),
+        };
+        Ok(Found::card(Card {
+            title,
+            description,
             image,
             video: Some(Video {
                 embed: self.frame(handle),
@@ -192,17 +223,35 @@ impl Cards {
                 fresh_seconds: LIVE_FRESH_SECONDS,
             }),
             path,
-            is_listed: true,
+            is_listed: channel.visibility == ChannelVisibility::Public && !is_unlisted,
         }))
     }
 
-    async fn recording(&self, id: Uuid) -> Result<Option<Card>, StoreError> {
+    /// What is planned next for everybody.
+    async fn next(&self, channel: ChannelId) -> Result<Option<Next>, StoreError> {
+        let ahead = self.streams.ahead(channel).await?.into_iter();
+        let mut planned = ahead
+            .filter(|stream| stream.state == StreamState::Scheduled && stream.is_listed())
+            .filter_map(|stream| {
+                Some(Next {
+                    title: stream.details.title,
+                    at: stream.schedule?.at,
+                    thumbnail: stream.details.thumbnail.map(|id| format!("/images/{id}")),
+                })
+            });
+        Ok(planned.next())
+    }
+
+    async fn recording(&self, id: Uuid) -> Result<Found, StoreError> {
         let Some(recording) = self.recordings.shared(RecordingId(id)).await? else {
-            return Ok(None);
+            return Ok(Found::Nothing);
         };
         let Some(channel) = self.channels.by_id(recording.channel).await? else {
-            return Ok(None);
+            return Ok(Found::Nothing);
         };
+        if !is_open(&channel) {
+            return Ok(Found::Closed);
+        }
         let seconds = recording.duration_ms / 1_000;
         let image = match recording.has_thumbnail {
             true => Image {
@@ -212,7 +261,7 @@ impl Cards {
             },
             false => emblem(),
         };
-        Ok(Some(Card {
+        Ok(Found::card(Card {
             description: format!(
                 "{} by {}, streamed on {}.",
                 length(seconds),
@@ -229,13 +278,19 @@ impl Cards {
                 seconds: (seconds > 0).then_some(seconds),
                 fresh_seconds: RECORDING_FRESH_SECONDS,
             }),
-            is_listed: recording.visibility == crate::recordings::Visibility::Public,
+            is_listed: recording.visibility == Visibility::Public,
         }))
     }
 
     fn frame(&self, of: String) -> Option<String> {
         self.embeds.then(|| format!("/embed/{of}"))
     }
+}
+
+/// Whether everybody who has its link may watch: then its name may be told, too.
+fn is_open(channel: &Channel) -> bool {
+    use ChannelVisibility::{Public, Unlisted};
+    matches!(channel.visibility, Public | Unlisted)
 }
 
 /// The page of this address, if it is at one of these origins, as [`Cards::page`] takes it.
@@ -255,6 +310,57 @@ fn home() -> Card {
         image: emblem(),
         video: None,
         is_listed: true,
+    }
+}
+
+/// Title and description of what is on air.
+fn on_air(name: &str, handle: &str, title: &str) -> (String, String) {
+    let watch = "Watch with less than a second of delay.";
+    match title {
+        "" => (
+            format!("{name} is live"),
+            format!("@{handle} is live now. {watch}"),
+        ),
+        title => (
+            title.to_owned(),
+            format!("{name} (@{handle}) is live now. {watch}"),
+        ),
+    }
+}
+
+/// Title and description of what is planned.
+fn ahead(name: &str, handle: &str, title: &str, at: Timestamp) -> (String, String) {
+    let when = at.strftime("%-d %B %Y, %H:%M UTC");
+    let what = match title {
+        "" => format!("{name} goes live"),
+        title => title.to_owned(),
+    };
+    (what, format!("{name} (@{handle}) goes live on {when}."))
+}
+
+/// Of a channel of which nothing is on air or ahead.
+fn about(handle: &str, description: &str) -> String {
+    let words = description.split_whitespace().collect::<Vec<_>>().join(" ");
+    if words.is_empty() {
+        return format!("@{handle} is not live at the moment.");
+    }
+    match words.char_indices().nth(MOST_WORDS) {
+        Some((end, _)) => format!("{}…", words.get(..end).unwrap_or_default().trim_end()),
+        None => words,
+    }
+}
+
+/// What stands for a channel that is not on air.
+fn still(channel: &Channel, next: Option<&Next>) -> Image {
+    let thumbnail = next.and_then(|next| Some((next.thumbnail.clone()?, (1280, 720))));
+    let banner = || Some((channel.banner.as_ref()?.url(), (2048, 512)));
+    match thumbnail.or_else(banner) {
+        Some((path, size)) => Image {
+            path,
+            size,
+            alt: format!("The picture of {}", channel.name),
+        },
+        None => emblem(),
     }
 }
 
@@ -285,6 +391,8 @@ fn length(seconds: u64) -> String {
 
 /// Of the small pictures of streams.
 const THUMBNAIL: (u32, u32) = (320, 180);
+/// Characters of a description that others show.
+const MOST_WORDS: usize = 200;
 const LIVE_FRESH_SECONDS: u32 = 60;
 const RECORDING_FRESH_SECONDS: u32 = 3_600;
 
@@ -334,6 +442,21 @@ mod tests {
         ] {
             assert_eq!(path(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn what_is_on_air_or_ahead_is_called_by_its_title_where_it_has_one() {
+        assert_eq!(on_air("Ada", "ada", "").0, "Ada is live");
+        let (title, words) = on_air("Ada", "ada", "Engines");
+        assert_eq!(title, "Engines");
+        assert!(words.starts_with("Ada (@ada) is live now."), "{words}");
+        let at: Timestamp = "2026-11-27T20:00:00Z".parse().unwrap();
+        let (title, words) = ahead("Ada", "ada", "", at);
+        assert_eq!(title, "Ada goes live");
+        assert_eq!(
+            words,
+            "Ada (@ada) goes live on 27 November 2026, 20:00 UTC."
+        );
     }
 
     #[test]

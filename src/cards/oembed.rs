@@ -18,7 +18,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::head::escaped;
-use super::{Card, Cards, Subject, path_at};
+use super::{Card, Cards, Found, Subject, path_at};
 use crate::answer::{Caching, OpenToAll};
 use crate::db::StoreError;
 use crate::error::{Problem, log_store_error, store_problem};
@@ -123,7 +123,9 @@ async fn show_oembed(
     let url: Uri = url.parse().map_err(|_| OembedError::Nothing)?;
     let path = path_at(&url, [&client.origin, known_as]).ok_or(OembedError::Nothing)?;
     let subject = Subject::of(path).ok_or(OembedError::Nothing)?;
-    let card = cards.card(subject).await?.ok_or(OembedError::Nothing)?;
+    let Found::Card(card) = cards.card(subject).await? else {
+        return Err(OembedError::Nothing);
+    };
     let most = (asked.maxwidth, asked.maxheight);
     let answer = Oembed::of(&card, known_as, most).ok_or(OembedError::Nothing)?;
     let caching = [(CACHE_CONTROL, Caching::Seconds(answer.cache_age).value())];

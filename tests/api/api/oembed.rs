@@ -91,6 +91,31 @@ async fn what_cannot_be_embedded_is_refused_by_the_specification() {
     assert_eq!(person.get("/api/oembed").await.code(), "query_invalid");
 }
 
+on_both_databases! {
+    async fn what_is_not_for_everybody_is_not_told(server) {
+        let ada = server.creator().await;
+        let person = server.anonymous();
+        for (visibility, status) in [("unlisted", 200), ("members", 404), ("public", 200)] {
+            let edit = ada.patch("/api/channels/ada", json!({ "visibility": visibility })).await;
+            assert_eq!(edit.status, 200, "{edit:?}");
+            assert_eq!(oembed(&person, "/@ada", "").await.status, status, "{visibility}");
+            let page = person.get("/@ada").await;
+            assert_eq!(page.status, 200, "the page says itself why it is closed");
+            assert!(visibility != "members" || !page.text.contains("og:title"), "{}", page.text);
+        }
+    }
+
+    async fn what_is_planned_is_told_before(server) {
+        let ada = server.creator().await;
+        let plan = json!({
+            "channel": "ada", "title": "Engines", "scheduled_at": "2100-01-01T20:00:00Z", "time_zone": "UTC",
+        });
+        let planned = ada.post("/api/streams", plan).await;
+        assert_eq!(planned.status, 201, "{planned:?}");
+        assert_eq!(oembed(&server.anonymous(), "/@ada", "").await.json()["title"], "Engines");
+    }
+}
+
 #[tokio::test]
 async fn where_frames_are_not_allowed_a_link_is_all_there_is() {
     let server = Server::start_with(crate::support::Backend::Sqlite, |config| {
