@@ -20,9 +20,11 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Db, StoreError};
 use crate::events::{self, Events, Sources};
+use crate::idempotency::{Idempotency, Seal};
 use crate::images::Images;
 use crate::jobs::Jobs;
 use crate::outgoing::Outgoing;
+use crate::quota::Quota;
 use crate::recordings::{self, Recordings};
 use crate::request::Front;
 use crate::router::{self, Public, Services};
@@ -241,6 +243,8 @@ impl App {
         let pepper = Pepper::open(&config.data, &db).await?;
         let accounts = Accounts::new(db.clone(), clock.clone(), &config.limits)
             .with_passwords(passwords.clone());
+        let seal = Seal::new(&pepper.mac("answers that are kept"));
+        let idempotency = Idempotency::open(db.clone(), clock.clone(), seal).await?;
         let (channels, channel_events) =
             Channels::new(db.clone(), clock.clone(), pepper.clone(), passwords);
         let stop = CancellationToken::new();
@@ -293,8 +297,10 @@ impl App {
             jobs,
             outgoing,
             sfu,
-            clock,
             front: Front::new(&config.http),
+            quota: Quota::new(&config.limits, clock.clone()),
+            idempotency,
+            clock,
             policies: spa::Policies::new(&config),
             embeds: config.http.embeds(),
         };

@@ -34,6 +34,8 @@ pub mod events;
 pub mod webhooks;
 
 pub mod cards;
+pub mod idempotency;
+pub mod quota;
 pub mod reference;
 pub mod router;
 pub mod serve;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,28 @@ use std::time::{Duration, Instant};
 pub struct Rate<K> {
     window: Duration,
     events: Mutex<HashMap<K, Window>>,
+}
+
+/// What a key may still do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// So many more events now.
+    pub left: u32,
+    /// Until the window ends, after which there is more.
+    pub fresh_in: Duration,
+}
+
+/// The network of a home or a machine, whose addresses are one somebody: IPv6 gives each a /64 at
+/// least, of which every request could use another address.
+#[must_use]
+pub fn household(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+        address @ IpAddr::V4(_) => address,
+    }
 }
 
 /// Keys remembered at most.
@@ -41,6 +64,14 @@ impl<K: Hash + Eq + Clone> Rate<K> {
     /// # Errors
     /// With how long to wait.
     pub fn take(&self, key: &K, most: u32, now: Instant) -> Result<(), Duration> {
+        self.count(key, most, now).map(|_| ())
+    }
+
+    /// [`Rate::take`] that tells what is left.
+    ///
+    /// # Errors
+    /// With how long to wait.
+    pub fn count(&self, key: &K, most: u32, now: Instant) -> Result<Room, Duration> {
         let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
         let window = match events.get(key) {
             Some(window) => window.at(now, self.window),
@@ -55,7 +86,7 @@ impl<K: Hash + Eq + Clone> Rate<K> {
             ..window
         };
         events.insert(key.clone(), counted);
-        Ok(())
+        Ok(counted.room(most, now, self.window))
     }
 
     /// Takes one event back, which turned out to be none that counts.
@@ -85,12 +116,34 @@ impl Window {
     /// Whether one more event is allowed, else how long to wait.
     fn admit(self, most: u32, now: Instant, length: Duration) -> Result<(), Duration> {
         let age = now.saturating_duration_since(self.began);
-        // The window before counts by the share of it that still lies within one length of now.
-        let left = 1.0 - (age.as_secs_f64() / length.as_secs_f64()).min(1.0);
-        if f64::from(self.now) + f64::from(self.before) * left < f64::from(most) {
+        if self.counted(now, length) < f64::from(most) {
             return Ok(());
         }
         Err(length.saturating_sub(age).max(Duration::from_secs(1)))
+    }
+
+    /// Events that count now.
+    fn counted(self, now: Instant, length: Duration) -> f64 {
+        let age = now.saturating_duration_since(self.began);
+        // The window before counts by the share of it that still lies within one length of now.
+        let share = 1.0 - (age.as_secs_f64() / length.as_secs_f64()).min(1.0);
+        f64::from(self.now) + f64::from(self.before) * share
+    }
+
+    fn room(self, most: u32, now: Instant, length: Duration) -> Room {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "it is between nothing and a u32"
+        )]
+        let left = (f64::from(most) - self.counted(now, length))
+            .max(0.0)
+            .floor() as u32;
+        let age = now.saturating_duration_since(self.began);
+        Room {
+            left,
+            fresh_in: length.saturating_sub(age),
+        }
     }
 
     /// The window that `now` falls into.
@@ -144,6 +197,27 @@ mod tests {
         assert_eq!(rate.take(&"b", 5, start), Ok(()));
         assert!(rate.take(&"a", 5, start + MINUTE).is_err());
         assert_eq!(rate.take(&"a", 5, start + MINUTE * 2), Ok(()));
+    }
+
+    #[test]
+    fn what_is_left_is_told() {
+        let start = Clock::system().instant();
+        let rate = Rate::new(MINUTE);
+        let room = |left, seconds| Room {
+            left,
+            fresh_in: Duration::from_secs(seconds),
+        };
+        assert_eq!(rate.count(&"a", 2, start), Ok(room(1, 60)));
+        let later = start + Duration::from_secs(15);
+        assert_eq!(rate.count(&"a", 2, later), Ok(room(0, 45)));
+        assert_eq!(rate.count(&"a", 2, later), Err(Duration::from_secs(45)));
+    }
+
+    #[test]
+    fn a_household_is_one_address_or_one_network() {
+        let of = |text: &str| household(text.parse().unwrap()).to_string();
+        assert_eq!(of("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_eq!(of("::ffff:192.0.2.1"), "192.0.2.1");
     }
 
     #[test]

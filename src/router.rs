@@ -30,9 +30,11 @@ use crate::clock::Clock;
 use crate::db::Db;
 use crate::error::Problem;
 use crate::events::Events;
+use crate::idempotency::{self, Idempotency};
 use crate::images::{self, Images};
 use crate::jobs::Jobs;
 use crate::outgoing::Outgoing;
+use crate::quota::{self, Quota};
 use crate::recordings::Recordings;
 use crate::reference;
 use crate::request::{self, Arrival, Front};
@@ -74,6 +76,10 @@ pub struct Services {
     pub clock: Clock,
     /// How requests reach us.
     pub front: Front,
+    /// How much of the API each may use.
+    pub quota: Quota,
+    /// What is done once however often it is asked for.
+    pub idempotency: Idempotency,
     /// What pages may fetch, and who may frame them.
     pub policies: spa::Policies,
     /// Whether other sites may show the player in a frame.
@@ -111,6 +117,7 @@ impl Public {
         let rest = Router::new()
             .merge(routes)
             .route("/api/openapi.json", get(|| async { Json(description) }))
+            .merge(reference::routes())
             .merge(health(services))
             .fallback_service(pages)
             .layer(from_fn_with_state(Arc::clone(&door), pass));
@@ -184,7 +191,12 @@ fn described(services: &Services) -> (Router, Description) {
         .merge(services.events.routes())
         .merge(services.webhooks.routes())
         .layer(DefaultBodyLimit::max(BODY))
+        .layer(from_fn_with_state(
+            services.idempotency.clone(),
+            idempotency::once,
+        ))
         .layer(from_fn(request::require_own_page))
+        .layer(from_fn_with_state(services.quota.clone(), quota::count))
         .layer(from_fn_with_state(
             services.accounts.clone(),
             accounts::identify,
@@ -192,15 +204,17 @@ fn described(services: &Services) -> (Router, Description) {
         .layer(from_fn(keep_private))
         .layer(from_fn(open_to_players));
     let signalling = services.streams.signalling(&services.accounts);
+    let cards = cards(services).routes();
+    let cards = cards.layer(from_fn_with_state(services.quota.clone(), quota::count));
     let (routes, mut description) = OpenApiRouter::with_openapi(reference::frame())
         .merge(api)
         .merge(signalling)
         .merge(images::routes(services.images.clone()))
         .merge(services.streams.playback())
         .merge(services.recordings.playback(&services.accounts))
-        .merge(cards(services).routes())
+        .merge(cards)
         .split_for_parts();
-    reference::complete(&mut description);
+    reference::complete(&mut description, idempotency::takes_key);
     (routes, description)
 }
 

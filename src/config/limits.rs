@@ -23,6 +23,13 @@ pub struct Limits {
     pub sign_ups_per_hour: u32,
     /// Mails that one address may have sent in an hour.
     pub mails_per_hour: u32,
+    /// Requests to the API a minute for one account, else for one address: those that only read, of
+    /// them those that search, and those that change something.
+    pub api_reads_per_minute: u32,
+    /// See [`Limits::api_reads_per_minute`].
+    pub api_searches_per_minute: u32,
+    /// See [`Limits::api_reads_per_minute`].
+    pub api_writes_per_minute: u32,
     /// How many times as much this machine itself may ask for.
     pub loopback_factor: u32,
     /// Sessions in all.
@@ -41,6 +48,9 @@ impl Default for Limits {
             sign_ins_per_quarter_hour: 5,
             sign_ups_per_hour: 10,
             mails_per_hour: 10,
+            api_reads_per_minute: 600,
+            api_searches_per_minute: 60,
+            api_writes_per_minute: 120,
             loopback_factor: 1_000,
             sessions: 20_000,
             http_connections: 20_000,
@@ -61,6 +71,9 @@ impl Limits {
             ("sign_ins_per_quarter_hour", self.sign_ins_per_quarter_hour),
             ("sign_ups_per_hour", self.sign_ups_per_hour),
             ("mails_per_hour", self.mails_per_hour),
+            ("api_reads_per_minute", self.api_reads_per_minute),
+            ("api_searches_per_minute", self.api_searches_per_minute),
+            ("api_writes_per_minute", self.api_writes_per_minute),
             ("loopback_factor", self.loopback_factor),
         ];
         for (key, value) in at_least_one {

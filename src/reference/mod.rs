@@ -4,6 +4,8 @@
 //! Handlers describe their own answers. Those of the middleware in front of them are added here, by
 //! rules over the whole description, so that no handler can forget one.
 
+mod page;
+
 use utoipa::openapi::header::Header;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::security::{
@@ -14,6 +16,8 @@ use utoipa::openapi::{
     ResponseBuilder, Server, Type,
 };
 use utoipa::{Modify, OpenApi};
+
+pub use page::routes;
 
 use crate::error::Problem;
 
@@ -80,12 +84,13 @@ pub fn frame() -> Description {
     Frame::openapi()
 }
 
-/// Adds to each operation what stands in front of its handler.
-pub fn complete(description: &mut Description) {
+/// Adds to each operation what stands in front of its handler; told which paths take an
+/// `Idempotency-Key`.
+pub fn complete(description: &mut Description, takes_key: fn(&str) -> bool) {
     for (path, item) in &mut description.paths.paths {
         for (is_safe, is_post, operation) in operations(item) {
             if path.starts_with("/api/") {
-                if is_post && takes_idempotency_key(path) {
+                if is_post && takes_key(path) {
                     add_idempotency(operation);
                 }
                 add_security(operation);
@@ -94,17 +99,6 @@ pub fn complete(description: &mut Description) {
             mend(operation);
         }
     }
-}
-
-/// Whether requests to a path may be repeated by key. Signing in makes secrets that nobody may keep.
-#[must_use]
-pub fn takes_idempotency_key(path: &str) -> bool {
-    let is_under =
-        |root| path == root || path.strip_prefix(root).is_some_and(|p| p.starts_with('/'));
-    is_under("/api")
-        && !["/api/auth", "/api/session", "/api/setup"]
-            .into_iter()
-            .any(is_under)
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = (bool, bool, &mut Operation)> {
