@@ -6,6 +6,8 @@
 
 mod page;
 
+use std::collections::BTreeSet;
+
 use utoipa::openapi::header::Header;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::security::{
@@ -41,11 +43,16 @@ use crate::error::Problem;
     ),
     tags(
         (name = "session", description = "Signing in and out, and the first account."),
+        (name = "account", description = "One's own account: name, picture, logins, tokens, data."),
         (name = "channels", description = "Where one goes live: names, looks, stream keys."),
+        (name = "images", description = "Pictures of accounts and channels."),
+        (name = "streams", description = "What is live, was live or will be."),
         (name = "recordings", description = "What is kept of streams."),
+        (name = "discovery", description = "Finding channels, streams and recordings."),
         (name = "events", description = "What happens on channels, as it happens."),
         (name = "webhooks", description = "What happens on channels, posted to an address."),
         (name = "notifications", description = "What people are told of, and how."),
+        (name = "admin", description = "Running the server."),
         (name = "sharing", description = "How others show channels and recordings."),
         (name = "whip", description = "Publishing by WebRTC (RFC 9725)."),
         (name = "whep", description = "Watching by WebRTC."),
@@ -87,6 +94,7 @@ pub fn frame() -> Description {
 /// Adds to each operation what stands in front of its handler; told which paths take an
 /// `Idempotency-Key`.
 pub fn complete(description: &mut Description, takes_key: fn(&str) -> bool) {
+    let mut used = BTreeSet::new();
     for (path, item) in &mut description.paths.paths {
         for (is_safe, is_post, operation) in operations(item) {
             if path.starts_with("/api/") {
@@ -97,8 +105,11 @@ pub fn complete(description: &mut Description, takes_key: fn(&str) -> bool) {
                 add_answers(path, is_safe, operation);
             }
             mend(operation);
+            used.extend(operation.tags.iter().flatten().cloned());
         }
     }
+    let tags = description.tags.iter_mut();
+    tags.for_each(|tags| tags.retain(|tag| used.contains(&tag.name)));
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = (bool, bool, &mut Operation)> {

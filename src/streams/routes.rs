@@ -39,7 +39,7 @@ pub(super) fn routes(rooms: Rooms) -> OpenApiRouter {
         .routes(routes!(list_channels))
         .routes(routes!(show_channel))
         .routes(routes!(show_ingest))
-        .routes(routes!(end_stream))
+        .routes(routes!(end_on_channel))
         .routes(routes!(note_change))
         .with_state(rooms)
 }
@@ -318,7 +318,7 @@ fn report(ingest: Ingest, stats: Option<StreamStats>, ports: RtmpPorts) -> Inges
         (status = 404, body = Problem), (status = 409, body = Problem),
     ),
 )]
-async fn end_stream(
+async fn end_on_channel(
     State(streams): State<Streams>,
     State(channels): State<Channels>,
     SignedIn(account): SignedIn,
