@@ -23,6 +23,7 @@ use crate::events::{self, Events, Sources};
 use crate::idempotency::{Idempotency, Seal};
 use crate::images::Images;
 use crate::jobs::Jobs;
+use crate::mail::{Mail, MailError};
 use crate::outgoing::Outgoing;
 use crate::quota::Quota;
 use crate::recordings::{self, Recordings};
@@ -111,6 +112,9 @@ pub enum StartError {
     /// Recordings.
     #[error(transparent)]
     Recordings(#[from] recordings::StartError),
+    /// The way to the mail server.
+    #[error(transparent)]
+    Mail(#[from] MailError),
     /// The secret in the data folder.
     #[error(transparent)]
     Pepper(#[from] PepperError),
@@ -241,8 +245,18 @@ impl App {
             );
         }
         let pepper = Pepper::open(&config.data, &db).await?;
-        let accounts = Accounts::new(db.clone(), clock.clone(), &config.limits)
-            .with_passwords(passwords.clone());
+        let audit = Audit::new(db.clone(), clock.clone());
+        let jobs = Jobs::new(db.clone(), clock.clone());
+        let mail = Mail::new(&config.mail, &config.http, jobs.clone())?;
+        let accounts = Accounts::new(
+            db.clone(),
+            clock.clone(),
+            &config,
+            audit.clone(),
+            jobs.clone(),
+            mail.clone(),
+        )
+        .with_passwords(passwords.clone());
         let seal = Seal::new(&pepper.mac("answers that are kept"));
         let idempotency = Idempotency::open(db.clone(), clock.clone(), seal).await?;
         let (channels, channel_events) =
@@ -271,9 +285,12 @@ impl App {
             streams.subscribe(),
         )
         .await?;
+        accounts.own(vec![
+            Box::new(channels.clone()),
+            Box::new(streams.clone()),
+            Box::new(recordings.clone()),
+        ]);
         let setup = accounts.arm_setup().await?;
-        let audit = Audit::new(db.clone(), clock.clone());
-        let jobs = Jobs::new(db.clone(), clock.clone());
         let outgoing = Outgoing::new(&config.outgoing, clock.clone());
         let events = Events::new(db.clone(), clock.clone(), channels.clone());
         let webhooks = Webhooks::new(webhooks::Grounds {
@@ -295,6 +312,7 @@ impl App {
             events,
             webhooks,
             jobs,
+            mail,
             outgoing,
             sfu,
             front: Front::new(&config.http),

@@ -140,6 +140,22 @@ pub enum ApiError {
     /// Signed in, but not as somebody who may do this.
     #[error("{0}")]
     Forbidden(&'static str),
+    /// 401 for a reason of its own, such as a token that has expired.
+    #[error("{detail}")]
+    Unauthorized {
+        /// Such as `token_expired`.
+        code: &'static str,
+        /// For a person.
+        detail: &'static str,
+    },
+    /// 403 for a reason of its own, such as a scope that a token lacks.
+    #[error("{detail}")]
+    Denied {
+        /// Such as `scope_missing`.
+        code: &'static str,
+        /// For a person.
+        detail: String,
+    },
     /// An unsafe request from another site, or from no page at all.
     #[error("this request must come from a page of this server (Origin does not match)")]
     ForeignOrigin,
@@ -211,6 +227,8 @@ impl ApiError {
         match self {
             Self::NotSignedIn => Problem::new(StatusCode::UNAUTHORIZED, "not_signed_in", words),
             Self::Forbidden(_) => Problem::new(StatusCode::FORBIDDEN, "forbidden", words),
+            Self::Unauthorized { code, .. } => Problem::new(StatusCode::UNAUTHORIZED, code, words),
+            Self::Denied { code, .. } => Problem::new(StatusCode::FORBIDDEN, code, words),
             Self::ForeignOrigin => Problem::new(StatusCode::FORBIDDEN, "origin_refused", words),
             Self::NotFound { code, .. } => Problem::new(StatusCode::NOT_FOUND, code, words),
             Self::Invalid { code, .. } => {

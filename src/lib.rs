@@ -20,6 +20,7 @@ pub mod storyboard;
 pub mod audit;
 pub mod images;
 pub mod jobs;
+pub mod mail;
 pub mod outgoing;
 
 pub mod accounts;

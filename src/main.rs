@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use loadtest::bench::Benchmark;
 use tallylight::accounts::{Accounts, Passwords, Role};
 use tallylight::app::{self, App};
+use tallylight::audit::Audit;
 use tallylight::backup;
 use tallylight::channels::{Channels, Pepper};
 use tallylight::clock::Clock;
@@ -16,6 +17,8 @@ use tallylight::config::{self, Config, Override, Sources};
 use tallylight::db::{self, Copied, Db};
 use tallylight::doctor::{self, Verdict};
 use tallylight::error::ApiError;
+use tallylight::jobs::Jobs;
+use tallylight::mail::Mail;
 use tallylight::secret::Secret;
 use tallylight::telemetry;
 use tokio::runtime::{Builder, Runtime};
@@ -471,7 +474,10 @@ async fn services(config: &Config) -> anyhow::Result<Services> {
     let db = app::open_database(config).await?;
     let clock = Clock::system();
     let pepper = Pepper::open(&config.data, &db).await?;
-    let accounts = Accounts::new(db.clone(), clock.clone(), &config.limits);
+    let audit = Audit::new(db.clone(), clock.clone());
+    let jobs = Jobs::new(db.clone(), clock.clone());
+    let mail = Mail::new(&config.mail, &config.http, jobs.clone())?;
+    let accounts = Accounts::new(db.clone(), clock.clone(), config, audit, jobs, mail);
     let (channels, _) = Channels::new(db, clock, pepper, Passwords::new());
     Ok(Services { accounts, channels })
 }

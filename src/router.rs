@@ -33,6 +33,7 @@ use crate::events::Events;
 use crate::idempotency::{self, Idempotency};
 use crate::images::{self, Images};
 use crate::jobs::Jobs;
+use crate::mail::Mail;
 use crate::outgoing::Outgoing;
 use crate::quota::{self, Quota};
 use crate::recordings::Recordings;
@@ -68,6 +69,8 @@ pub struct Services {
     pub webhooks: Webhooks,
     /// Work that outlives its request.
     pub jobs: Jobs,
+    /// The way to the mail server.
+    pub mail: Mail,
     /// Asks addresses that users give.
     pub outgoing: Outgoing,
     /// Media.
@@ -182,6 +185,7 @@ fn described(services: &Services) -> (Router, Description) {
             services.accounts.clone(),
             services.channels.clone(),
         ))
+        .merge(accounts::routes(services.accounts.clone()))
         .merge(channels::routes(
             services.channels.clone(),
             services.images.clone(),

@@ -31,7 +31,10 @@ const NOT_BUILT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\
     The API, WHIP and WHEP work without pages.</p></html>";
 
 /// Pages that the front end knows; anything else gets its \"not found\" page with status 404.
-const PAGES: [&str; 6] = ["", "setup", "login", "studio", "dashboard", "videos"];
+const PAGES: [&str; 11] = [
+    "", "setup", "login", "signup", "forgot", "reset", "verify", "settings", "studio", "dashboard",
+    "videos",
+];
 
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");

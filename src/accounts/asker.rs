@@ -1,15 +1,17 @@
-//! Who is asking: the cookie, read once a request and carried in its extensions.
+//! Who is asking: the cookie or the personal token, read once a request and carried in its extensions.
 
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{FromRequestParts, MatchedPath, Request, State};
+use axum::http::header::{AUTHORIZATION, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::{Account, Accounts, LOGIN_LIFETIME};
+use super::scope::{Need, Scope, need};
+use super::{Account, Accounts, LOGIN_LIFETIME, LoginId, Visitor};
 use crate::db::StoreError;
 use crate::error::ApiError;
-use crate::request::{Client, cookie};
+use crate::request::{ByToken, Client, cookie};
 use crate::secret::Secret;
 
 /// Whoever sent the request.
@@ -17,8 +19,10 @@ use crate::secret::Secret;
 pub struct Asker {
     /// The account that is signed in.
     pub account: Option<Account>,
-    /// The token it is signed in by.
+    /// The token of the login, where it is one.
     pub token: Option<Secret>,
+    /// The login.
+    pub login: Option<LoginId>,
 }
 
 /// Whoever sent the request, who must be signed in.
@@ -64,7 +68,21 @@ impl<S: Sync> FromRequestParts<S> for IsAdmin {
     }
 }
 
-/// The account that a request comes from, where the middleware did not look.
+impl<S: Sync> FromRequestParts<S> for Visitor {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        let client = Client::from_request_parts(parts, state).await?;
+        let user_agent = parts.headers.get(USER_AGENT);
+        let user_agent = user_agent.and_then(|value| value.to_str().ok());
+        Ok(Self {
+            address: Some(client.address),
+            user_agent: user_agent.unwrap_or_default().to_owned(),
+        })
+    }
+}
+
+/// The account that a request comes from by its cookie, where the middleware did not look.
 ///
 /// # Errors
 /// When the database fails.
@@ -73,33 +91,111 @@ pub async fn asking(
     client: &Client,
     headers: &HeaderMap,
 ) -> Result<Option<Account>, StoreError> {
-    match token(client, headers) {
-        Some(token) => accounts.signed_in(&token).await,
+    match cookie_token(client, headers) {
+        Some(token) => Ok(accounts.signed_in(&token).await?.map(|found| found.0)),
         None => Ok(None),
     }
 }
 
-fn token(client: &Client, headers: &HeaderMap) -> Option<Secret> {
+fn cookie_token(client: &Client, headers: &HeaderMap) -> Option<Secret> {
     cookie(headers, cookie_name(client.is_secure())).map(Secret::new)
 }
 
-/// Middleware: puts the [`Asker`] into the request's extensions. Without a cookie it costs nothing.
+/// Middleware: puts the [`Asker`] into the request's extensions. A personal token counts before a
+/// cookie, which is not looked at then. Without either it costs nothing.
 pub async fn identify(
     State(accounts): State<Accounts>,
     client: Client,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let token = token(&client, request.headers());
-    let account = match &token {
-        Some(token) => match accounts.signed_in(token).await {
-            Ok(account) => account,
-            Err(error) => return ApiError::from(error).into_response(),
-        },
+    let asker = match bearer(request.headers()) {
+        Some(text) => {
+            let matched = request.extensions().get::<MatchedPath>();
+            let need = need(request.method(), matched.map_or("", MatchedPath::as_str));
+            by_token(&accounts, &text, need).await
+        }
+        None => by_cookie(&accounts, cookie_token(&client, request.headers())).await,
+    };
+    match asker {
+        Ok((asker, by_token)) => {
+            request.extensions_mut().insert(asker);
+            if by_token {
+                request.extensions_mut().insert(ByToken);
+            }
+            next.run(request).await
+        }
+        Err(error) => error.into_response(),
+    }
+}
+
+/// [`identify`] by the cookie alone, for routes where `Authorization` holds a stream key.
+pub async fn identify_by_cookie(
+    State(accounts): State<Accounts>,
+    client: Client,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let headers = request.headers();
+    match by_cookie(&accounts, cookie_token(&client, headers)).await {
+        Ok((asker, _)) => {
+            request.extensions_mut().insert(asker);
+            next.run(request).await
+        }
+        Err(error) => error.into_response(),
+    }
+}
+
+async fn by_cookie(accounts: &Accounts, token: Option<Secret>) -> Result<(Asker, bool), ApiError> {
+    let found = match &token {
+        Some(token) => accounts.signed_in(token).await?,
         None => None,
     };
-    request.extensions_mut().insert(Asker { account, token });
-    next.run(request).await
+    let (account, login) = found.unzip();
+    let asker = Asker {
+        account,
+        token,
+        login,
+    };
+    Ok((asker, false))
+}
+
+async fn by_token(
+    accounts: &Accounts,
+    text: &Secret,
+    need: Need,
+) -> Result<(Asker, bool), ApiError> {
+    let (account, scopes) = accounts.by_token(text).await?;
+    require_scope(need, &scopes)?;
+    let asker = Asker {
+        account: Some(account),
+        ..Asker::default()
+    };
+    Ok((asker, true))
+}
+
+fn require_scope(need: Need, scopes: &[Scope]) -> Result<(), ApiError> {
+    match need {
+        Need::Nothing => Ok(()),
+        Need::Scope(scope) if scopes.contains(&scope) => Ok(()),
+        Need::Scope(scope) => Err(ApiError::Denied {
+            code: "scope_missing",
+            detail: format!("this token lacks the scope {scope}"),
+        }),
+        Need::Never => Err(ApiError::Denied {
+            code: "token_refused",
+            detail: "no token may do this; sign in on a page of this server".to_owned(),
+        }),
+    }
+}
+
+/// RFC 6750 §2.1; the scheme is read in any case (RFC 9110 §11.1).
+fn bearer(headers: &HeaderMap) -> Option<Secret> {
+    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, text) = value.split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| Secret::new(text.trim()))
 }
 
 /// `Set-Cookie` of a new login.

@@ -17,6 +17,8 @@ const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 /// The worker, which knows every kind of job.
 pub(super) fn worker(services: &Services) -> Worker {
     let worker = Worker::new(services.jobs.clone());
+    let worker = services.mail.deliver_by(worker);
+    let worker = services.accounts.reset_by(worker);
     services.webhooks.deliver_by(worker)
 }
 

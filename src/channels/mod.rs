@@ -1,6 +1,7 @@
 //! Channels: permanent, owned, known by their handle; and the stream keys that publish on them.
 
 mod accent;
+mod belonging;
 mod categories;
 mod handle;
 mod keys;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, HIDDEN, invalid};
+use super::{ConfigError, HIDDEN, Http, invalid};
 
 /// The server that takes our mail. Without a host, nothing is sent and all else works.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -71,9 +71,14 @@ impl Mail {
         }
     }
 
-    pub(super) fn check(&self) -> Result<(), ConfigError> {
+    pub(super) fn check(&self, http: &Http) -> Result<(), ConfigError> {
         if !self.is_configured() {
             return Ok(());
+        }
+        // The host that a request names is whatever its sender wants, and no ground for links in mails.
+        if http.public_origin().is_none() {
+            let words = "with mail.host it must be set: links in mails begin with it";
+            return Err(invalid("http.public_url", words));
         }
         if self.host.contains(['/', ':', ' ', '@']) {
             let words = "it must be a name or an address alone, such as smtp.example";
@@ -104,8 +109,19 @@ mod tests {
             from: "Tallylight <live@example.org>".to_owned(),
             ..Mail::default()
         };
-        assert!(Mail::default().check().is_ok(), "no host, no mail");
-        assert!(usable.check().is_ok());
+        let http = Http {
+            public_url: "https://live.example".to_owned(),
+            ..Http::default()
+        };
+        assert!(
+            Mail::default().check(&Http::default()).is_ok(),
+            "no host, no mail"
+        );
+        assert!(usable.check(&http).is_ok());
+        assert!(
+            usable.check(&Http::default()).is_err(),
+            "links need an address"
+        );
         assert_eq!(usable.port(), 587);
         let wrong = [
             Mail {
@@ -122,7 +138,7 @@ mod tests {
             },
         ];
         for mail in wrong {
-            assert!(mail.check().is_err(), "{mail:?}");
+            assert!(mail.check(&http).is_err(), "{mail:?}");
         }
     }
 }

@@ -123,7 +123,7 @@ impl Config {
         self.hls.check()?;
         self.recordings.check()?;
         self.storage.check()?;
-        self.mail.check()?;
+        self.mail.check(&self.http)?;
         self.accounts.check(&self.mail)?;
         self.limits.check()?;
         self.ice.check()

@@ -7,6 +7,7 @@
 //! half-known.
 
 mod archive;
+mod belonging;
 mod keeper;
 mod mp4;
 mod routes;

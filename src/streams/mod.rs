@@ -4,6 +4,7 @@
 //! stream goes out as [`StreamEvent`]s.
 
 mod audience;
+mod belonging;
 mod catalogue;
 mod events;
 mod figures;

@@ -43,7 +43,7 @@ pub(super) fn routes(streams: Streams, accounts: Accounts) -> OpenApiRouter {
         .merge(whep::routes())
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(from_fn_with_state(streams.clone(), limit_session_requests))
-        .layer(from_fn_with_state(accounts, accounts::identify))
+        .layer(from_fn_with_state(accounts, accounts::identify_by_cookie))
         .layer(from_fn(allow_other_sites))
         .with_state(streams)
 }

@@ -118,7 +118,7 @@ async fn logins_over_tls_are_bound_to_it() {
     secure.server.creator().await;
     let login = json!({ "name": "ada", "password": PASSWORD });
     let page = secure.person();
-    let answer = page.post("/api/session", login.clone()).await;
+    let answer = page.post("/api/auth/login", login.clone()).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     let cookie = answer.header("set-cookie");
     assert!(cookie.starts_with("__Host-tallylight="), "{cookie}");
@@ -128,7 +128,7 @@ async fn logins_over_tls_are_bound_to_it() {
     // A page in the clear is another origin, and so is a proxy that we do not know.
     let port = secure.address().port();
     let foreign = page.of_origin(Some(&format!("http://localhost:{port}")));
-    assert_eq!(foreign.post("/api/session", login).await.status, 403);
+    assert_eq!(foreign.post("/api/auth/login", login).await.status, 403);
 }
 
 #[tokio::test]

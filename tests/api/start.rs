@@ -312,7 +312,7 @@ async fn no_secret_reaches_the_log() {
     assert_eq!(published.status, 201);
     let session = published.header("location").rsplit('/').next().unwrap();
     let wrong = json!({ "name": "Ada", "password": "canary of a wrong one" });
-    assert_eq!(person.post("/api/session", wrong).await.status, 401);
+    assert_eq!(person.post("/api/auth/login", wrong).await.status, 401);
     let id = child.id().to_string();
     assert!(Command::new("kill").arg(&id).status().unwrap().success());
     assert!(child.wait().unwrap().success());

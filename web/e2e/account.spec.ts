@@ -4,7 +4,7 @@ test('a wrong password is told, the right one leads where one was going', async 
   const page = await people.stranger();
   await page.goto('/dashboard');
   await expect(page).toHaveURL(/\/login\?next=/);
-  await page.getByLabel('Name').fill(ACCOUNT.name);
+  await page.getByLabel('Name or e-mail address').fill(ACCOUNT.name);
   await page.getByLabel('Password').fill('wrong');
   await page.getByRole('button', { name: 'Sign in' }).click();
   await expect(page.getByRole('alert')).toContainText('Name or password is wrong');
@@ -24,7 +24,7 @@ test('a wrong password is told, the right one leads where one was going', async 
 test('a link that leads to another site after signing in does not', async ({ people, site }) => {
   const page = await people.stranger();
   await page.goto('/login?next=//example.org/');
-  await page.getByLabel('Name').fill(ACCOUNT.name);
+  await page.getByLabel('Name or e-mail address').fill(ACCOUNT.name);
   await page.getByLabel('Password').fill(ACCOUNT.password);
   await page.getByRole('button', { name: 'Sign in' }).click();
   await expect(page).toHaveURL(`${site.url}/studio`);

@@ -59,6 +59,46 @@ const routes = [
   }),
   createRoute({
     getParentRoute: () => root,
+    path: '/signup',
+    component: lazyRouteComponent(() => import('./routes/signup/page'), 'SignUpPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/forgot',
+    component: lazyRouteComponent(() => import('./routes/forgot/page'), 'ForgotPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/reset',
+    component: lazyRouteComponent(() => import('./routes/reset/page'), 'ResetPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/verify',
+    component: lazyRouteComponent(() => import('./routes/verify/page'), 'VerifyPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/settings',
+    component: lazyRouteComponent(() => import('./routes/settings/page'), 'ProfilePage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/settings/security',
+    component: lazyRouteComponent(() => import('./routes/settings/security_page'), 'SecurityPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/settings/tokens',
+    component: lazyRouteComponent(() => import('./routes/settings/tokens_page'), 'TokensPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/settings/data',
+    component: lazyRouteComponent(() => import('./routes/settings/data_page'), 'DataPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
     path: '/studio',
     validateSearch: (search: Record<string, unknown>): { codec?: string; channel?: string } => ({
       ...(typeof search.codec === 'string' ? { codec: search.codec } : {}),

@@ -25,7 +25,7 @@ use uuid::Uuid;
 pub(super) use body::StreamBody;
 pub(super) use changes::watch;
 pub(super) use routes::routes;
-pub(super) use store::{end_all_open, end_stream, last_end, write_start};
+pub(super) use store::{end_all_open, end_stream, last_end, of_account, write_start};
 
 use super::{IngestSource, LiveChannel, Streams};
 use crate::accounts::{Account, Role};

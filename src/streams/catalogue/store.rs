@@ -9,6 +9,7 @@ use super::{
     ChatMode, Details, Latency, Schedule, Stream, StreamSettings, StreamState, StreamVisibility,
     stream_uuid, taking,
 };
+use crate::accounts::AccountId;
 use crate::channels::ChannelId;
 use crate::clock::from_millis;
 use crate::db::{Db, StoreError, Tx, all, change, first, on, tx_change, tx_first};
@@ -469,4 +470,27 @@ pub(super) async fn calendar(db: &Db, channel: ChannelId) -> Result<Vec<Stream>,
 
 fn later(now: Timestamp, by: SignedDuration) -> Timestamp {
     now.checked_add(by).unwrap_or(now)
+}
+
+/// A stream of an account's channels, for the account's export.
+#[derive(sqlx::FromRow)]
+pub(crate) struct OfAccount {
+    pub(crate) id: String,
+    pub(crate) handle: String,
+    pub(crate) title: String,
+    pub(crate) state: String,
+    pub(crate) started_at: i64,
+    pub(crate) ended_at: Option<i64>,
+}
+
+/// All streams of an account's channels, newest first.
+pub(crate) async fn of_account(db: &Db, account: AccountId) -> Result<Vec<OfAccount>, StoreError> {
+    all!(
+        db,
+        "SELECT stream.id, handle, title, state, started_at, ended_at
+         FROM stream JOIN channel ON channel.id = stream.channel_id
+         WHERE owner_id = $1 ORDER BY started_at DESC",
+        account.to_string(),
+    )
+    .map_err(on("stream"))
 }

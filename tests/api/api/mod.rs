@@ -1,5 +1,7 @@
 //! `/api`.
 
+mod account;
+mod auth;
 mod channels;
 mod events;
 mod oembed;

@@ -33,7 +33,7 @@ async fn it_is_3_1_and_lists_what_there_is() {
     assert!(served["openapi"].as_str().unwrap().starts_with("3.1"));
     for (path, method) in [
         ("/api/setup", "post"),
-        ("/api/session", "delete"),
+        ("/api/auth/login", "post"),
         ("/api/channels", "get"),
         ("/api/channels", "post"),
         ("/api/channels/{handle}/stream_keys/{id}/rotate", "post"),

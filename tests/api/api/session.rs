@@ -1,4 +1,4 @@
-//! `/api/session`.
+//! `/api/session`, and `/api/auth/login` and `logout`.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ on_both_databases! {
         let body = ada.get("/api/session").await.json();
         assert_eq!(body["account"]["name"], "ada");
         assert_eq!(body["channels"], json!([{ "handle": "ada", "name": "ada", "record": true }]));
-        assert_eq!(ada.delete("/api/session").await.status, 204);
+        assert_eq!(ada.send("POST", "/api/auth/logout", &[]).await.status, 204);
         let answer = ada.get("/api/session").await;
         assert_eq!(answer.status, 401);
         assert_eq!(answer.code(), "not_signed_in");
@@ -21,7 +21,7 @@ on_both_databases! {
     async fn a_name_that_no_database_could_hold_is_a_wrong_one(server) {
         server.creator().await;
         let body = json!({ "name": "a\u{0}da", "password": "correct horse" });
-        let answer = server.anonymous().post("/api/session", body).await;
+        let answer = server.anonymous().post("/api/auth/login", body).await;
         assert_eq!(answer.code(), "wrong_password", "{answer:?}");
     }
 
@@ -49,7 +49,7 @@ async fn wrong_names_and_wrong_passwords_look_alike() {
     let mut answers = Vec::new();
     for (name, password) in [("ada", "wrong"), ("nobody", "correct horse")] {
         let body = json!({ "name": name, "password": password });
-        answers.push(person.post("/api/session", body).await);
+        answers.push(person.post("/api/auth/login", body).await);
     }
     assert_eq!(answers[0].status, 401);
     assert_eq!(answers[0].code(), "wrong_password");
@@ -64,15 +64,18 @@ async fn the_sixth_try_in_a_quarter_of_an_hour_waits() {
     let wrong = json!({ "name": "ada", "password": "wrong" });
     let right = json!({ "name": "ada", "password": "correct horse" });
     for _ in 0..5 {
-        assert_eq!(person.post("/api/session", wrong.clone()).await.status, 401);
+        assert_eq!(
+            person.post("/api/auth/login", wrong.clone()).await.status,
+            401
+        );
     }
-    let answer = person.post("/api/session", right.clone()).await;
+    let answer = person.post("/api/auth/login", right.clone()).await;
     assert_eq!(answer.status, 429);
     assert_eq!(answer.code(), "too_many_requests");
     let seconds: u64 = answer.header("retry-after").parse().unwrap();
     assert!((1..=900).contains(&seconds));
     server.clock.advance(Duration::from_secs(31 * 60));
-    assert_eq!(person.post("/api/session", right).await.status, 200);
+    assert_eq!(person.post("/api/auth/login", right).await.status, 200);
 }
 
 #[tokio::test]
@@ -83,7 +86,7 @@ async fn many_tries_at_once_are_many() {
     let tries: Vec<_> = (0..20)
         .map(|_| {
             let (person, wrong) = (server.anonymous(), wrong.clone());
-            tokio::spawn(async move { person.post("/api/session", wrong).await.status })
+            tokio::spawn(async move { person.post("/api/auth/login", wrong).await.status })
         })
         .collect();
     let mut statuses = Vec::new();
@@ -108,7 +111,7 @@ async fn a_new_login_replaces_the_old_one() {
     let server = Server::plain().await;
     let ada = server.creator().await;
     let body = json!({ "name": "ada", "password": "correct horse" });
-    let answer = ada.post("/api/session", body).await;
+    let answer = ada.post("/api/auth/login", body).await;
     let again = Account::with_cookie_of(server.anonymous(), &answer);
     assert!(again.is_signed_in().await);
     assert!(!ada.is_signed_in().await);
@@ -119,7 +122,10 @@ async fn the_cookie_is_out_of_reach_for_scripts_and_other_sites() {
     let server = Server::plain().await;
     server.creator().await;
     let body = json!({ "name": "ada", "password": "correct horse" });
-    let answer = server.anonymous().post("/api/session", body.clone()).await;
+    let answer = server
+        .anonymous()
+        .post("/api/auth/login", body.clone())
+        .await;
     let cookie = answer.header("set-cookie");
     assert!(cookie.starts_with("tallylight="), "{cookie}");
     assert!(
@@ -137,7 +143,7 @@ async fn the_cookie_is_out_of_reach_for_scripts_and_other_sites() {
     ];
     let over_tls = server.anonymous().of_origin(Some("https://live.example"));
     let answer = over_tls
-        .send_body("POST", "/api/session", &headers, body.to_string())
+        .send_body("POST", "/api/auth/login", &headers, body.to_string())
         .await;
     let cookie = answer.header("set-cookie");
     assert!(cookie.starts_with("__Host-tallylight="), "{cookie}");
@@ -158,14 +164,17 @@ async fn only_our_own_pages_may_change_things() {
         Some(evil.as_str()),
     ] {
         let foreign = Account(ada.0.clone().of_origin(origin));
-        let answer = foreign.delete("/api/session").await;
+        let answer = foreign.send("POST", "/api/auth/logout", &[]).await;
         assert_eq!(answer.status, 403, "{origin:?}");
         assert_eq!(answer.code(), "origin_refused");
         assert_eq!(answer.header("access-control-allow-origin"), "");
     }
     let quiet = Account(ada.0.clone().of_origin(None));
     let own = [("sec-fetch-site", "same-origin")];
-    assert_eq!(quiet.send("DELETE", "/api/session", &own).await.status, 204);
+    assert_eq!(
+        quiet.send("POST", "/api/auth/logout", &own).await.status,
+        204
+    );
 }
 
 #[tokio::test]
@@ -177,7 +186,7 @@ async fn bodies_that_are_no_json_are_refused_as_problems() {
         let person = person.clone();
         async move {
             person
-                .send_body("POST", "/api/session", headers, body)
+                .send_body("POST", "/api/auth/login", headers, body)
                 .await
         }
     };
@@ -208,7 +217,7 @@ async fn a_proxy_names_the_address_that_is_counted() {
                 ("x-forwarded-for", address),
             ];
             person
-                .send_body("POST", "/api/session", &headers, body)
+                .send_body("POST", "/api/auth/login", &headers, body)
                 .await
         }
     };

@@ -130,6 +130,10 @@ impl Anonymous {
         Answer::of(self.request(Method::PATCH, path).json(&body)).await
     }
 
+    pub(crate) async fn delete_with(&self, path: &str, body: Value) -> Answer {
+        Answer::of(self.request(Method::DELETE, path).json(&body)).await
+    }
+
     pub(crate) async fn delete(&self, path: &str) -> Answer {
         Answer::of(self.request(Method::DELETE, path)).await
     }
@@ -172,7 +176,7 @@ impl Account {
     pub(crate) async fn sign_in(server: &Server, name: &str, password: &str) -> Self {
         let person = Anonymous::new(server);
         let body = serde_json::json!({ "name": name, "password": password });
-        let answer = person.post("/api/session", body).await;
+        let answer = person.post("/api/auth/login", body).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         Self::with_cookie_of(person, &answer)
     }
@@ -187,6 +191,47 @@ impl Account {
     /// Whether the login is still good.
     pub(crate) async fn is_signed_in(&self) -> bool {
         self.get("/api/session").await.status == 200
+    }
+}
+
+/// A program with a personal token: no cookie, no page.
+#[derive(Debug, Clone)]
+pub(crate) struct Program {
+    pub(crate) http: Anonymous,
+    pub(crate) token: String,
+}
+
+impl Program {
+    pub(crate) fn new(server: &Server, token: &str) -> Self {
+        Self {
+            http: Anonymous::new(server).of_origin(None),
+            token: token.to_owned(),
+        }
+    }
+
+    /// Somebody's token with these scopes.
+    pub(crate) async fn of(server: &Server, owner: &Account, scopes: &[&str]) -> Self {
+        let wish = serde_json::json!({ "name": "program", "scopes": scopes });
+        let answer = owner.post("/api/account/tokens", wish).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        Self::new(server, answer.json()["token"].as_str().unwrap())
+    }
+
+    pub(crate) async fn send(&self, method: &str, path: &str, body: &Value) -> Answer {
+        let authorization = format!("Bearer {}", self.token);
+        let headers = [
+            ("content-type", "application/json"),
+            ("authorization", authorization.as_str()),
+        ];
+        self.http
+            .send_body(method, path, &headers, body.to_string())
+            .await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        let authorization = format!("Bearer {}", self.token);
+        let headers = [("authorization", authorization.as_str())];
+        self.http.send("GET", path, &headers).await
     }
 }
 

@@ -7,14 +7,16 @@ mod receiver;
 mod recordings;
 mod s3;
 mod server;
+mod smtp;
 
-pub(crate) use actors::{Account, Anonymous, Answer, Encoder, Player};
+pub(crate) use actors::{Account, Anonymous, Answer, Encoder, Player, Program};
 pub(crate) use offers::{publish_offer, simulcast_offer, view_offer};
 pub(crate) use postgres::new_database as new_postgres;
 pub(crate) use receiver::{Follower, Planned, Receiver};
 pub(crate) use recordings::Kept;
 pub(crate) use s3::{Fault, S3};
 pub(crate) use server::{Backend, PASSWORD, Server};
+pub(crate) use smtp::{Mood, Smtp};
 
 /// Runs an async test on SQLite and on PostgreSQL.
 macro_rules! on_both_databases {

@@ -50,8 +50,7 @@ export const api = {
   setupNeeded: () => answer(http.GET('/api/setup')),
   setUp: (body: { token: string; name: string; password: string; handle: string }) =>
     answer(http.POST('/api/setup', { body })),
-  signIn: (body: { name: string; password: string }) => answer(http.POST('/api/session', { body })),
-  signOut: () => answer(http.DELETE('/api/session')),
+  signOut: () => answer(http.POST('/api/auth/logout')),
   /** `null` when nobody is signed in. */
   session: () =>
     answer(http.GET('/api/session')).catch((error: unknown) => {

@@ -1,7 +1,7 @@
 import { Menu } from '@base-ui/react/menu';
 import { useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
-import { ChevronDown, LogOut } from 'lucide-react';
+import { ChevronDown, LogOut, Settings } from 'lucide-react';
 import { api } from '../api/client';
 import type { AccountSession } from '../api/types';
 import { buttonClass } from '../ui/button';
@@ -49,6 +49,10 @@ export default function AccountMenu({ account }: { account: AccountSession }) {
               </Menu.Item>
             ))}
             <Menu.Separator className="mx-2 my-1.5 h-px bg-line" />
+            <Menu.Item className={item} onClick={() => void navigate({ to: '/settings' })}>
+              <Settings aria-hidden size={18} className="text-ink-2" />
+              Settings
+            </Menu.Item>
             <Menu.Item className={item} onClick={() => void signOut()}>
               <LogOut aria-hidden size={18} className="text-ink-2" />
               Sign out

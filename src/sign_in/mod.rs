@@ -1,6 +1,9 @@
-//! `/api/session` and `/api/setup`: signing in, and the first account with its first channel.
+//! `/api/auth`, `/api/session` and `/api/setup`: signing up, in and out, and the first account with its
+//! first channel.
 //!
 //! It stands above `accounts/` and `channels/` because its answers hold both.
+
+mod auth;
 
 use axum::Json;
 use axum::extract::{FromRef, State};
@@ -12,7 +15,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::accounts::{Account, Accounts, Asker, Role, SignedIn, clear_cookie, login_cookie};
+use crate::accounts::{Account, Accounts, Role, SignedIn, Visitor, login_cookie};
 use crate::channels::{Channel, Channels};
 use crate::error::{ApiError, Problem};
 use crate::request::{ApiJson, Client};
@@ -28,7 +31,8 @@ struct Services {
 pub fn routes(accounts: Accounts, channels: Channels) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(setup_state, set_up))
-        .routes(routes!(session, sign_in, sign_out))
+        .routes(routes!(session))
+        .merge(auth::routes())
         .with_state(Services { accounts, channels })
 }
 
@@ -51,13 +55,6 @@ struct Setup {
     handle: String,
 }
 
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct Credentials {
-    name: String,
-    password: String,
-}
-
 /// Who is signed in, and their channels.
 #[derive(Debug, Serialize, ToSchema)]
 struct Session {
@@ -70,6 +67,8 @@ struct SessionAccount {
     id: Uuid,
     name: String,
     role: Role,
+    /// The id of its picture.
+    avatar: Option<String>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -92,6 +91,7 @@ impl Session {
                 id: account.id.0,
                 name: account.name,
                 role: account.role,
+                avatar: account.avatar,
             },
             channels: channels.collect(),
         }
@@ -119,6 +119,7 @@ async fn set_up(
     State(accounts): State<Accounts>,
     State(channels): State<Channels>,
     client: Client,
+    visitor: Visitor,
     ApiJson(setup): ApiJson<Setup>,
 ) -> Result<(StatusCode, HeaderMap, Json<Session>), ApiError> {
     let token = Secret::new(setup.token);
@@ -137,7 +138,7 @@ async fn set_up(
     };
     let (account, channel) = accounts.spend_setup_token(&token, first).await?;
     tracing::info!(account.id = %account.id, "The first account was made");
-    let login = accounts.open_login(&account).await?;
+    let login = accounts.open_login(&account, &visitor).await?;
     let headers = cookie_header(login_cookie(&login, client.is_secure()));
     let body = Session::new(account, vec![channel]);
     Ok((StatusCode::CREATED, headers, Json(body)))
@@ -154,50 +155,6 @@ async fn session(
 ) -> Result<Json<Session>, ApiError> {
     let owned = channels.owned_by(account.id).await?;
     Ok(Json(Session::new(account, owned)))
-}
-
-/// Sign in.
-#[utoipa::path(
-    post, path = "/api/session", tag = "session", request_body = Credentials,
-    responses(
-        (status = 200, body = Session),
-        (status = 401, body = Problem), (status = 429, body = Problem),
-    ),
-)]
-async fn sign_in(
-    State(accounts): State<Accounts>,
-    State(channels): State<Channels>,
-    client: Client,
-    asker: Asker,
-    ApiJson(credentials): ApiJson<Credentials>,
-) -> Result<(HeaderMap, Json<Session>), ApiError> {
-    let password = Secret::new(credentials.password);
-    let (account, login) = accounts
-        .sign_in(&credentials.name, &password, client.address)
-        .await?;
-    // A new login replaces the one that the browser had.
-    if let Some(old) = asker.token {
-        accounts.sign_out(&old).await?;
-    }
-    let owned = channels.owned_by(account.id).await?;
-    let headers = cookie_header(login_cookie(&login, client.is_secure()));
-    Ok((headers, Json(Session::new(account, owned))))
-}
-
-/// Sign out.
-#[utoipa::path(
-    delete, path = "/api/session", tag = "session", responses((status = 204)),
-)]
-async fn sign_out(
-    State(accounts): State<Accounts>,
-    client: Client,
-    asker: Asker,
-) -> Result<(StatusCode, HeaderMap), ApiError> {
-    if let Some(token) = asker.token {
-        accounts.sign_out(&token).await?;
-    }
-    let headers = cookie_header(clear_cookie(client.is_secure()));
-    Ok((StatusCode::NO_CONTENT, headers))
 }
 
 fn cookie_header(cookie: Option<axum::http::HeaderValue>) -> HeaderMap {
