@@ -185,7 +185,10 @@ fn described(services: &Services) -> (Router, Description) {
             services.accounts.clone(),
             services.channels.clone(),
         ))
-        .merge(accounts::routes(services.accounts.clone()))
+        .merge(accounts::routes(
+            services.accounts.clone(),
+            services.images.clone(),
+        ))
         .merge(channels::routes(
             services.channels.clone(),
             services.images.clone(),

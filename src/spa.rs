@@ -32,7 +32,16 @@ const NOT_BUILT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\
 
 /// Pages that the front end knows; anything else gets its \"not found\" page with status 404.
 const PAGES: [&str; 11] = [
-    "", "setup", "login", "signup", "forgot", "reset", "verify", "settings", "studio", "dashboard",
+    "",
+    "setup",
+    "login",
+    "signup",
+    "forgot",
+    "reset",
+    "verify",
+    "settings",
+    "studio",
+    "dashboard",
     "videos",
 ];
 

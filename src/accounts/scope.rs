@@ -68,10 +68,11 @@ const BELOW_CHANNELS: [(&str, &str); 8] = [
 ];
 
 /// Reading these is for everybody, so that any token does.
-const PUBLIC: [&str; 7] = [
+const PUBLIC: [&str; 8] = [
     "categories",
     "docs",
     "home",
+    "languages",
     "oembed",
     "openapi.json",
     "search",

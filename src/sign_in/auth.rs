@@ -77,7 +77,7 @@ struct NextStep {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct CodeBody {
+struct SignInCode {
     /// From the answer to the password.
     challenge: String,
     /// Six digits of the authenticator app, or a recovery code.
@@ -219,7 +219,7 @@ async fn log_in(
 
 /// The second step of signing in.
 #[utoipa::path(
-    post, path = "/api/auth/login/code", tag = "session", request_body = CodeBody,
+    post, path = "/api/auth/login/code", tag = "session", request_body = SignInCode,
     responses(
         (status = 200, body = Session), (status = 401, body = Problem),
         (status = 403, body = Problem), (status = 429, body = Problem),
@@ -231,7 +231,7 @@ async fn log_in_by_code(
     client: Client,
     visitor: Visitor,
     asker: Asker,
-    ApiJson(body): ApiJson<CodeBody>,
+    ApiJson(body): ApiJson<SignInCode>,
 ) -> Result<Response, ApiError> {
     let challenge = Secret::new(body.challenge);
     let (account, login) = accounts

@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use crate::accounts::{Accounts, SignedIn};
 use crate::error::{ApiError, Problem};
@@ -13,9 +13,8 @@ use crate::images::{Crop, Images, Shape};
 use crate::request::ApiQuery;
 
 /// The part that is wanted, in pixels of the picture; all four, or none for the middle.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
 pub(super) struct CropQuery {
     /// Pixels left of it.
     x: Option<u32>,
@@ -56,13 +55,16 @@ impl CropQuery {
 
 /// Give the own account a picture: JPEG, PNG, WebP or GIF of up to 10 MB, of which a square is kept.
 #[utoipa::path(
-    put, path = "/api/account/avatar", tag = "account", params(CropQuery),
+    put, path = "/api/account/avatar", tag = "account", params(
+        ("x" = Option<u32>, Query), ("y" = Option<u32>, Query),
+        ("width" = Option<u32>, Query), ("height" = Option<u32>, Query),
+    ),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses(
         (status = 200, body = AvatarBody),
         (status = 401, body = Problem), (status = 403, body = Problem),
         (status = 413, body = Problem), (status = 415, body = Problem),
-        (status = 422, body = Problem), (status = 503, body = Problem),
+        (status = 422, body = Problem), (status = 429, body = Problem),
     ),
 )]
 pub(super) async fn set_avatar(

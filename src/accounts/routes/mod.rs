@@ -1,20 +1,29 @@
 //! `/api/account` and what stands below it, and `/api/admin/invites`.
 
 mod account;
+mod avatar;
 mod invites;
 mod second_step;
 mod sessions;
 mod tokens;
 
+use axum::extract::FromRef;
 use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, HeaderValue};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Accounts;
+use crate::images::Images;
+
+#[derive(Clone, FromRef)]
+struct Services {
+    accounts: Accounts,
+    images: Images,
+}
 
 /// The routes of this domain.
-pub fn routes(accounts: Accounts) -> OpenApiRouter {
+pub fn routes(accounts: Accounts, images: Images) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(
             account::show_account,
@@ -22,6 +31,7 @@ pub fn routes(accounts: Accounts) -> OpenApiRouter {
             account::delete_account
         ))
         .routes(routes!(account::export_account))
+        .routes(routes!(avatar::set_avatar, avatar::remove_avatar))
         .routes(routes!(
             sessions::list_sessions,
             sessions::end_other_sessions
@@ -37,7 +47,7 @@ pub fn routes(accounts: Accounts) -> OpenApiRouter {
         .routes(routes!(tokens::delete_token))
         .routes(routes!(invites::list_invites, invites::create_invite))
         .routes(routes!(invites::delete_invite))
-        .with_state(accounts)
+        .with_state(Services { accounts, images })
 }
 
 fn cookie_header(cookie: Option<HeaderValue>) -> HeaderMap {

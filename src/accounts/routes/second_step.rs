@@ -25,7 +25,7 @@ pub(super) struct EnrolmentBody {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct CodeBody {
+pub(super) struct SecondStepCode {
     /// Six digits, as the app shows them.
     code: String,
 }
@@ -73,7 +73,7 @@ pub(super) async fn begin_second_step(
 
 /// Confirm the app with a code. From then on signing in takes one.
 #[utoipa::path(
-    post, path = "/api/account/second_step/confirm", tag = "account", request_body = CodeBody,
+    post, path = "/api/account/second_step/confirm", tag = "account", request_body = SecondStepCode,
     responses(
         (status = 200, body = RecoveryCodes),
         (status = 401, body = Problem), (status = 403, body = Problem),
@@ -85,7 +85,7 @@ pub(super) async fn confirm_second_step(
     State(accounts): State<Accounts>,
     client: Client,
     SignedIn(account): SignedIn,
-    ApiJson(body): ApiJson<CodeBody>,
+    ApiJson(body): ApiJson<SecondStepCode>,
 ) -> Result<Json<RecoveryCodes>, ApiError> {
     let codes = accounts
         .confirm_second_step(&account, &body.code, client.address)
