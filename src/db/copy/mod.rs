@@ -66,13 +66,16 @@ pub async fn copy(from: &Db, to: &Db) -> Result<Vec<Copied>, CopyError> {
     let mut source = rows::Source::open(from).await?;
     let mut target = rows::Target::open(to).await?;
     for table in &tables {
-        if target.count(table).await? > 0 {
+        if target.count(table).await? > table.seeds {
             return Err(CopyError::NotEmpty {
                 table: table.name.clone(),
             });
         }
     }
     let mut copied = Vec::new();
+    for table in tables.iter().filter(|table| table.seeds > 0) {
+        target.clear(table).await?;
+    }
     for table in &tables {
         let read = source.pour(table, &mut target).await?;
         let written = target.count(table).await?;

@@ -149,6 +149,16 @@ impl Target {
         Ok(u64::try_from(count).unwrap_or_default())
     }
 
+    /// Removes what the migrations put there: the source has its own.
+    pub(super) async fn clear(&mut self, table: &Table) -> Result<(), CopyError> {
+        let delete = AssertSqlSafe(format!("DELETE FROM \"{}\"", table.name));
+        let deleted = match &mut self.0 {
+            Tx::Sqlite(tx) => sqlx::query(delete).execute(&mut **tx).await.map(|_| ()),
+            Tx::Postgres(tx) => sqlx::query(delete).execute(&mut **tx).await.map(|_| ()),
+        };
+        deleted.map_err(of_table(&table.name))
+    }
+
     async fn write(&mut self, batch: &mut Batch<'_>) -> Result<(), CopyError> {
         if batch.values.is_empty() {
             return Ok(());

@@ -13,6 +13,8 @@ use crate::db::{MIGRATIONS, StoreError};
 pub(super) struct Table {
     pub(super) name: String,
     pub(super) columns: Vec<Column>,
+    /// Rows that the migrations themselves put there.
+    pub(super) seeds: u64,
     /// Other tables that must have their rows before.
     after: BTreeSet<String>,
 }
@@ -66,6 +68,11 @@ async fn table(fresh: &mut SqliteConnection, name: String) -> Result<Table, Copy
         .map_err(of_table(&name))?;
     let after = references.into_iter().map(|(other,)| other);
     let after = after.filter(|other| *other != name).collect();
+    let count = format!("SELECT COUNT(*) FROM \"{name}\"");
+    let (seeds,): (i64,) = sqlx::query_as(AssertSqlSafe(count))
+        .fetch_one(fresh)
+        .await
+        .map_err(of_table(&name))?;
     let columns = columns.into_iter().map(|(column, declared)| {
         Ok(Column {
             holds: holds(&name, &column, &declared)?,
@@ -75,6 +82,7 @@ async fn table(fresh: &mut SqliteConnection, name: String) -> Result<Table, Copy
     Ok(Table {
         columns: columns.collect::<Result<_, StoreError>>()?,
         name,
+        seeds: u64::try_from(seeds).unwrap_or_default(),
         after,
     })
 }
@@ -133,6 +141,7 @@ mod tests {
         let table = |name: &str, after: &str| Table {
             name: name.to_owned(),
             columns: Vec::new(),
+            seeds: 0,
             after: BTreeSet::from([after.to_owned()]),
         };
         let error = in_order(vec![table("a", "b"), table("b", "a")]).unwrap_err();
