@@ -4,6 +4,7 @@
 //! macros here bind once and run on whichever is there.
 
 mod copy;
+mod full_text;
 mod macros;
 
 use std::path::Path;
@@ -206,7 +207,8 @@ impl Db {
         migrated.map_err(|error| match error {
             MigrateError::VersionMissing(version) => StoreError::Newer(version),
             other => StoreError::Migrate(other),
-        })
+        })?;
+        self.index_words().await
     }
 
     /// Begins a transaction.
