@@ -12,6 +12,7 @@ import {
 import { startTransition } from 'react';
 import { createRoot } from 'react-dom/client';
 import { ApiError } from './api/client';
+import type { SearchKind } from './api/discovery';
 import { NotFoundPage } from './routes/not_found/page';
 
 const queries = new QueryClient({
@@ -30,6 +31,9 @@ const queries = new QueryClient({
 /** What this document was loaded as: only the studio's own may use a camera (Permissions-Policy). */
 const LOADED_AS_STUDIO = /^\/studio\/?$/.test(location.pathname);
 
+const isKind = (kind: unknown): kind is SearchKind =>
+  kind === 'channels' || kind === 'streams' || kind === 'recordings';
+
 const root = createRootRoute({
   component: () => (
     <QueryClientProvider client={queries}>
@@ -44,6 +48,26 @@ const routes = [
     getParentRoute: () => root,
     path: '/',
     component: lazyRouteComponent(() => import('./routes/home/page'), 'HomePage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/browse',
+    validateSearch: (search: Record<string, unknown>): { category?: string; tag?: string; language?: string } => ({
+      ...(typeof search.category === 'string' ? { category: search.category } : {}),
+      ...(typeof search.tag === 'string' ? { tag: search.tag } : {}),
+      ...(typeof search.language === 'string' ? { language: search.language } : {}),
+    }),
+    component: lazyRouteComponent(() => import('./routes/browse/page'), 'BrowsePage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/search',
+    validateSearch: (search: Record<string, unknown>): { q?: string; kind?: SearchKind } => ({
+      // A number in the address is parsed as one.
+      ...(typeof search.q === 'string' || typeof search.q === 'number' ? { q: String(search.q) } : {}),
+      ...(isKind(search.kind) ? { kind: search.kind } : {}),
+    }),
+    component: lazyRouteComponent(() => import('./routes/search/page'), 'SearchPage'),
   }),
   createRoute({
     getParentRoute: () => root,

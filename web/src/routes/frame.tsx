@@ -1,5 +1,6 @@
 /** What stands around every page: the lamp, the ways to the other pages, the account. */
 import { Link } from '@tanstack/react-router';
+import { Search } from 'lucide-react';
 import { lazy, type ReactNode, Suspense } from 'react';
 import { buttonClass } from '../ui/button';
 import { Logo } from '../ui/logo';
@@ -48,7 +49,10 @@ export function Frame({
                 ))}
               </nav>
             )}
-            <div className="ml-auto flex items-center">
+            <div className="ml-auto flex items-center gap-1">
+              <Link to="/search" aria-label="Search" className={buttonClass('ghost')}>
+                <Search aria-hidden size={18} />
+              </Link>
               {account === null && (
                 <Link to="/login" className={buttonClass('ghost')}>
                   Sign in

@@ -1,147 +1,116 @@
-/** Who is live now. */
+/** What is on air, planned and recorded; whom you follow comes first. */
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { Eye, RadioTower } from 'lucide-react';
-import { api } from '../../api/client';
-import type { ChannelCard } from '../../api/types';
-import { resolutionName } from '../../player/layers';
-import { buttonClass } from '../../ui/button';
-import { Pill } from '../../ui/pill';
-import { COUNT, clock, useNow } from '../../ui/time';
-import { useAccount } from '../account';
+import { discovery, type Home, type LiveCard as Live } from '../../api/discovery';
+import { LiveCard } from '../cards/live_card';
+import { RecordingCard } from '../cards/recording_card';
+import { GRID, Section } from '../cards/shell';
+import { StreamCard } from '../cards/stream_card';
 import { Frame } from '../frame';
 import { NoAnswer, Opening } from '../no_answer';
 import { useSilence } from '../silence';
 import { useTitle } from '../title';
-import { LivePicture } from './live_picture';
+import { Empty, NobodyLive } from './empty';
 
-/** Of a list that is asked for every five seconds. */
+/** Of a page that is asked for every five seconds. */
 const SILENCE_MS = 12_000;
 
 export function HomePage() {
   useTitle('Tallylight');
-  const live = useQuery({ queryKey: ['live'], queryFn: api.liveChannels, refetchInterval: 5000 });
-  const silentMs = useSilence(live.dataUpdatedAt, SILENCE_MS);
-  const items = live.data?.items ?? [];
+  const home = useQuery({ queryKey: ['home'], queryFn: discovery.home, refetchInterval: 5000 });
+  const silentMs = useSilence(home.dataUpdatedAt, SILENCE_MS);
   return (
     <Frame>
       <div className="mx-auto flex w-full max-w-[1680px] flex-1 flex-col p-4 sm:p-6">
-        <div className="mb-5 flex items-center gap-3 sm:mb-6">
-          <h1 className="text-2xl font-semibold tracking-tight">Live now</h1>
-          {items.length > 0 && <span className="text-ink-3 tabular-nums">{items.length}</span>}
-        </div>
-        {!live.data && (
-          <Opening what="the list" error={live.failureReason} onRetry={() => void live.refetch()} />
+        <h1 className="sr-only">What there is to watch</h1>
+        {!home.data && (
+          <Opening what="the list" error={home.failureReason} onRetry={() => void home.refetch()} />
         )}
         {silentMs !== null && (
           <div className="mb-5 max-w-md">
-            <NoAnswer silentMs={silentMs} onRetry={() => void live.refetch()} />
+            <NoAnswer silentMs={silentMs} onRetry={() => void home.refetch()} />
           </div>
         )}
-        {live.data && items.length === 0 && <Empty />}
-        {items.length > 0 && (
-          <ul className="grid gap-4 sm:grid-cols-2 lg:grid-cols-3 xl:grid-cols-4 xl:gap-5">
-            {items.map((channel) => (
-              <LiveCard key={channel.handle} channel={channel} known={silentMs === null} />
-            ))}
-          </ul>
-        )}
+        {home.data && <Sections home={home.data} known={silentMs === null} />}
       </div>
     </Frame>
   );
 }
 
-function LiveCard({ channel, known }: { channel: ChannelCard; known: boolean }) {
-  const now = useNow();
-  const size = resolutionName(channel.width, channel.height, null);
+function Sections({ home, known }: { home: Home; known: boolean }) {
+  const { live, upcoming, recordings, categories } = home;
+  const followed = live.filter((card) => card.is_followed);
+  const others = live.filter((card) => !card.is_followed);
+  if (live.length + upcoming.length + recordings.length === 0) return <Empty />;
   return (
-    <li>
-      <Link
-        to="/@{$handle}"
-        params={{ handle: channel.handle }}
-        className="group block overflow-hidden rounded-card border border-line bg-surface-1 transition-colors duration-150 hover:border-line-strong"
-      >
-        <div className="relative flex aspect-video items-center justify-center bg-radial from-surface-3 to-surface-1">
-          <span
-            aria-hidden
-            className="text-7xl font-semibold tracking-tight text-ink-3/60 transition-colors duration-150 group-hover:text-ink-3"
-          >
-            {[...channel.name][0]?.toUpperCase()}
-          </span>
-          <LivePicture handle={channel.handle} />
-          <span className="absolute top-3 left-3 flex gap-2">
-            {!known ? (
-              <Pill tone="neutral">Was live</Pill>
-            ) : channel.state === 'live' ? (
-              <Pill tone="live" dot>
-                Live
-              </Pill>
-            ) : (
-              <Pill tone="warn">Reconnecting</Pill>
-            )}
-          </span>
-          <span className="absolute bottom-3 left-3 inline-flex items-center gap-1.5 rounded-md bg-surface-0/85 px-2 py-1 text-xs font-medium text-ink tabular-nums">
-            <Eye aria-hidden size={14} />
-            {COUNT.format(channel.viewers)}
-            <span className="sr-only">watching</span>
-          </span>
-          {known && channel.started_at && (
-            <span className="absolute right-3 bottom-3 rounded-md bg-surface-0/85 px-2 py-1 text-xs font-medium text-ink tabular-nums">
-              {clock(now - Date.parse(channel.started_at))}
-            </span>
-          )}
-        </div>
-        <div className="border-t border-line px-4 py-3.5">
-          <h2 className="truncate font-semibold">{channel.name}</h2>
-          <p className="mt-0.5 truncate text-sm text-ink-3">
-            @{channel.handle}
-            {size && ` · ${size}`}
-          </p>
-        </div>
-      </Link>
-    </li>
+    <>
+      {followed.length > 0 && <LiveSection id="followed" title="You follow" cards={followed} known={known} />}
+      {others.length > 0 ? (
+        <LiveSection id="live" title="Live now" cards={others} known={known} />
+      ) : (
+        followed.length === 0 && <NobodyLive next={upcoming[0] ?? null} />
+      )}
+      {categories.length > 0 && (
+        <Section id="categories" title="Categories">
+          <ul className="flex flex-wrap gap-2">
+            {categories.map(({ slug, name, live: count }) => (
+              <li key={slug}>
+                <Link
+                  to="/browse"
+                  search={{ category: slug }}
+                  className="inline-flex min-h-11 items-center gap-2 rounded-full border border-line bg-surface-1 px-4 text-sm font-medium hover:border-line-strong"
+                >
+                  {name}
+                  <span className="text-ink-3 tabular-nums">
+                    {count}
+                    <span className="sr-only"> live</span>
+                  </span>
+                </Link>
+              </li>
+            ))}
+          </ul>
+        </Section>
+      )}
+      {upcoming.length > 0 && (
+        <Section id="upcoming" title="Coming up">
+          <ul className={GRID}>
+            {upcoming.map((stream) => (
+              <StreamCard key={stream.id} stream={stream} />
+            ))}
+          </ul>
+        </Section>
+      )}
+      {recordings.length > 0 && (
+        <Section id="recordings" title="Recent recordings">
+          <ul className={GRID}>
+            {recordings.map((recording) => (
+              <RecordingCard key={recording.id} recording={recording} />
+            ))}
+          </ul>
+        </Section>
+      )}
+    </>
   );
 }
 
-function Empty() {
-  const account = useAccount();
-  const setup = useQuery({ queryKey: ['setup'], queryFn: api.setupNeeded, enabled: account === null }).data;
+function LiveSection({
+  id,
+  title,
+  cards,
+  known,
+}: {
+  id: string;
+  title: string;
+  cards: Live[];
+  known: boolean;
+}) {
   return (
-    <div className="mx-auto flex max-w-xl flex-1 flex-col items-center justify-center py-12 text-center">
-      <span className="flex size-16 items-center justify-center rounded-full border border-line bg-surface-1 text-ink-2">
-        <RadioTower aria-hidden size={28} />
-      </span>
-      {setup?.needed ? (
-        <>
-          <h2 className="mt-6 text-xl font-semibold tracking-tight">This server is new</h2>
-          <p className="mt-2 text-ink-2">
-            Its first start printed a one-time link in the terminal. Open that link to make your account and
-            your channel.
-          </p>
-          <Link to="/setup" className={`${buttonClass('primary')} mt-8`}>
-            I have the set-up code
-          </Link>
-        </>
-      ) : (
-        <>
-          <h2 className="mt-6 text-xl font-semibold tracking-tight">Nobody is live right now</h2>
-          <p className="mt-2 text-ink-2">
-            {account
-              ? 'Go live from this browser, or point OBS at your channel. Your stream appears here the moment it starts.'
-              : 'Streams appear here the moment they start. No need to reload.'}
-          </p>
-          {account && (
-            <div className="mt-8 flex flex-wrap justify-center gap-3">
-              <Link to="/studio" className={buttonClass('primary')}>
-                Open the studio
-              </Link>
-              <Link to="/dashboard" className={buttonClass('secondary')}>
-                Set up OBS
-              </Link>
-            </div>
-          )}
-        </>
-      )}
-    </div>
+    <Section id={id} title={title} count={cards.length}>
+      <ul className={GRID}>
+        {cards.map((live) => (
+          <LiveCard key={live.handle} live={live} known={known} />
+        ))}
+      </ul>
+    </Section>
   );
 }
