@@ -19,6 +19,7 @@ use crate::channels::{Channels, Pepper, PepperError};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Db, StoreError};
+use crate::discovery::Discovery;
 use crate::events::{self, Events, Sources};
 use crate::idempotency::{Idempotency, Seal};
 use crate::images::Images;
@@ -301,7 +302,9 @@ impl App {
             channels: channels.clone(),
             pepper,
         });
+        let discovery = Discovery::new(db.clone(), clock.clone(), streams.clone());
         let services = Services {
+            discovery,
             db,
             audit,
             accounts,

@@ -32,6 +32,7 @@ pub mod recordings;
 
 pub mod events;
 
+pub mod discovery;
 pub mod webhooks;
 
 pub mod cards;

@@ -28,6 +28,7 @@ use crate::cards::Cards;
 use crate::channels::{self, Channels};
 use crate::clock::Clock;
 use crate::db::Db;
+use crate::discovery::{self, Discovery};
 use crate::error::Problem;
 use crate::events::Events;
 use crate::idempotency::{self, Idempotency};
@@ -67,6 +68,8 @@ pub struct Services {
     pub events: Events,
     /// Where events are posted to.
     pub webhooks: Webhooks,
+    /// What there is to watch.
+    pub discovery: Discovery,
     /// Work that outlives its request.
     pub jobs: Jobs,
     /// The way to the mail server.
@@ -197,6 +200,7 @@ fn described(services: &Services) -> (Router, Description) {
         .merge(services.recordings.routes())
         .merge(services.events.routes())
         .merge(services.webhooks.routes())
+        .merge(discovery::routes(services.discovery.clone()))
         .layer(DefaultBodyLimit::max(BODY))
         .layer(from_fn_with_state(
             services.idempotency.clone(),

@@ -31,7 +31,7 @@ const NOT_BUILT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\
     The API, WHIP and WHEP work without pages.</p></html>";
 
 /// Pages that the front end knows; anything else gets its \"not found\" page with status 404.
-const PAGES: [&str; 11] = [
+const PAGES: &[&str] = &[
     "",
     "setup",
     "login",
@@ -43,6 +43,8 @@ const PAGES: [&str; 11] = [
     "studio",
     "dashboard",
     "videos",
+    "browse",
+    "search",
 ];
 
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");

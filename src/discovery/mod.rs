@@ -47,11 +47,7 @@ impl Discovery {
     /// Makes the service.
     #[must_use]
     pub fn new(db: Db, clock: Clock, streams: Streams) -> Self {
-        Self {
-            db,
-            clock,
-            streams,
-        }
+        Self { db, clock, streams }
     }
 
     /// Channels on air that are listed, those that the account follows first, then the most watched.
@@ -68,9 +64,7 @@ impl Discovery {
             live.is_listed() && live.channel.visibility.is_listed() && narrowed.takes(live)
         });
         let followed = match account {
-            Some(account) if !live.is_empty() => {
-                store::followed(&self.db, account).await?
-            }
+            Some(account) if !live.is_empty() => store::followed(&self.db, account).await?,
             _ => HashSet::new(),
         };
         let mut live: Vec<(LiveChannel, bool)> = live
@@ -81,7 +75,11 @@ impl Discovery {
             })
             .collect();
         live.sort_by(|(a, a_followed), (b, b_followed)| {
-            (b_followed, b.viewers, &a.channel.handle).cmp(&(a_followed, a.viewers, &b.channel.handle))
+            (b_followed, b.viewers, &a.channel.handle).cmp(&(
+                a_followed,
+                a.viewers,
+                &b.channel.handle,
+            ))
         });
         Ok(live)
     }

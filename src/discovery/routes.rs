@@ -15,9 +15,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::{
-    Discovery, FoundChannel, FoundRecording, FoundStream, MOST_FOUND, Narrowed, Words,
-};
+use super::{Discovery, FoundChannel, FoundRecording, FoundStream, MOST_FOUND, Narrowed, Words};
 use crate::accounts::Asker;
 use crate::channels::{CATEGORIES, ChannelId};
 use crate::error::{ApiError, Problem};
@@ -196,10 +194,7 @@ const PAGE: u32 = 24;
     get, path = "/api/home", tag = "discovery",
     responses((status = 200, body = Home), (status = 503, body = Problem)),
 )]
-async fn home(
-    State(discovery): State<Discovery>,
-    asker: Asker,
-) -> Result<Json<Home>, ApiError> {
+async fn home(State(discovery): State<Discovery>, asker: Asker) -> Result<Json<Home>, ApiError> {
     let all = Narrowed::default();
     let account = asker.account.map(|account| account.id);
     let live = discovery.live(account, &all).await?;
@@ -248,7 +243,10 @@ async fn browse(
     let before = Cursor::read(&query.cursor)?.at();
     let narrowed = Narrowed {
         category: query.category.as_deref().map(plain).transpose()?,
-        tag: query.tag.map(|tag| plain(&tag.to_lowercase())).transpose()?,
+        tag: query
+            .tag
+            .map(|tag| plain(&tag.to_lowercase()))
+            .transpose()?,
         language: query.language.as_deref().map(plain).transpose()?,
     };
     let mut recordings = discovery.recordings(&narrowed, before, PAGE + 1).await?;

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::words::Words;
 use super::Narrowed;
+use super::words::Words;
 use crate::accounts::AccountId;
 use crate::channels::ChannelId;
 use crate::clock::from_millis;

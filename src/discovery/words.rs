@@ -34,7 +34,9 @@ impl Words {
             .map(str::to_owned)
             .collect();
         if words.is_empty() {
-            return Err(invalid("search for at least one letter or digit".to_owned()));
+            return Err(invalid(
+                "search for at least one letter or digit".to_owned(),
+            ));
         }
         Ok(Self(words))
     }

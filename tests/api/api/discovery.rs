@@ -8,12 +8,16 @@ use crate::support::{Account, Server, on_both_databases};
 /// The values of one member of all items of a list.
 fn all(list: &Value, member: &str) -> Vec<String> {
     let items = list.as_array().unwrap_or_else(|| panic!("no list: {list}"));
-    let values = items.iter().map(|item| item[member].as_str().unwrap().to_owned());
+    let values = items
+        .iter()
+        .map(|item| item[member].as_str().unwrap().to_owned());
     values.collect()
 }
 
 async fn edit(account: &Account, handle: &str, change: Value) {
-    let answer = account.patch(&format!("/api/channels/{handle}"), change).await;
+    let answer = account
+        .patch(&format!("/api/channels/{handle}"), change)
+        .await;
     assert_eq!(answer.status, 200, "{answer:?}");
 }
 
@@ -30,7 +34,10 @@ async fn plan(account: &Account, server: &Server, handle: &str, title: &str) -> 
 }
 
 async fn search(server: &Server, query: &str) -> Value {
-    let answer = server.anonymous().get(&format!("/api/search?q={query}")).await;
+    let answer = server
+        .anonymous()
+        .get(&format!("/api/search?q={query}"))
+        .await;
     assert_eq!(answer.status, 200, "{answer:?}");
     answer.json()
 }

@@ -3,6 +3,7 @@
 mod account;
 mod auth;
 mod channels;
+mod discovery;
 mod events;
 mod oembed;
 mod openapi;

@@ -21,6 +21,7 @@ export interface Narrowed {
 }
 
 export const discovery = {
+  categories: () => answer(http.GET('/api/categories')),
   home: () => answer(http.GET('/api/home')),
   browse: (narrowed: Narrowed, cursor: string) =>
     answer(http.GET('/api/browse', { params: { query: { ...narrowed, cursor } } })),

@@ -2,7 +2,6 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { Link, useSearch } from '@tanstack/react-router';
 import { SearchX } from 'lucide-react';
-import { channelApi } from '../../api/channels';
 import { discovery, type Narrowed } from '../../api/discovery';
 import { Button, buttonClass } from '../../ui/button';
 import { ChannelCard } from '../cards/channel_card';
@@ -90,7 +89,7 @@ export function BrowsePage() {
 function useName({ category, tag, language }: Narrowed): string {
   const known = useQuery({
     queryKey: ['categories'],
-    queryFn: channelApi.categories,
+    queryFn: discovery.categories,
     staleTime: Number.POSITIVE_INFINITY,
     enabled: category !== undefined,
   });
