@@ -13,6 +13,7 @@ mod store;
 mod stream_key;
 
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -164,7 +165,7 @@ impl Rights {
 }
 
 /// What others must know of a change here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ChannelEvent {
     /// A stream key works no longer: its session must end.
@@ -179,8 +180,8 @@ pub enum ChannelEvent {
     },
     /// Something that its page shows is different now.
     Updated {
-        /// Which.
-        channel: ChannelId,
+        /// As it is now.
+        channel: Arc<Channel>,
     },
     /// Somebody follows it now.
     Followed {
@@ -390,7 +391,7 @@ impl Channels {
 
     /// Tells what must end a session; it waits until there is room.
     async fn tell_streams(&self, event: ChannelEvent) {
-        if self.to_streams.send(event).await.is_err() {
+        if self.to_streams.send(event.clone()).await.is_err() {
             tracing::debug!("Nobody listens for channel events");
         }
         self.tell(event);

@@ -1,5 +1,7 @@
 //! What a channel's page says: links, panels, tags; and how all of it is changed.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -170,8 +172,14 @@ impl Channels {
             form.done()?;
         }
         tx.commit().await?;
-        self.tell(ChannelEvent::Updated { channel: id });
+        self.tell_updated(&channel).await;
         Ok(channel)
+    }
+
+    /// The lists of what is live have a copy, and hear of it before anything that is asked later.
+    pub(super) async fn tell_updated(&self, channel: &Channel) {
+        let channel = Arc::new(channel.clone());
+        self.tell_streams(ChannelEvent::Updated { channel }).await;
     }
 }
 

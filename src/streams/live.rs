@@ -110,6 +110,13 @@ impl LiveChannels {
         }
     }
 
+    /// A channel says something else of itself now.
+    pub(super) fn renew(&mut self, channel: &Channel) {
+        if let Some(live) = self.channels.get_mut(&channel.id) {
+            live.channel = channel.clone();
+        }
+    }
+
     pub(super) fn get(&self, channel: ChannelId) -> Option<&Live> {
         self.channels.get(&channel)
     }

@@ -426,6 +426,7 @@ impl Lifecycle {
             ChannelEvent::Deleted { channel } => {
                 self.end(channel);
             }
+            ChannelEvent::Updated { channel } => self.live.renew(&channel),
             _ => {}
         }
     }

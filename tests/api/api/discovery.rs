@@ -47,7 +47,7 @@ on_both_databases! {
         let empty = server.anonymous().get("/api/home").await.json();
         assert_eq!(empty["has_channels"], false);
         let ada = server.creator().await;
-        let eve = server.account("eve", Role::Viewer).await;
+        let eve = server.account("eve", Role::Creator).await;
         edit(&ada, "ada", json!({ "category": "music" })).await;
         let kept = server.record(&ada).await;
         plan(&ada, server, "ada", "Tomorrow's concert").await;
@@ -75,6 +75,9 @@ on_both_databases! {
         server.record(&ada).await;
         let encoder = server.encoder("ada").await;
         server.go_live(&encoder).await;
+        let listed = ada.get("/api/home").await.json();
+        assert_eq!(listed["live"].as_array().unwrap().len(), 1, "{listed}");
+        // A stream on air as well, and at once.
         edit(&ada, "ada", json!({ "visibility": "unlisted", "category": "music" })).await;
         // Not even by its owner: lists are what everybody sees.
         for path in ["/api/home", "/api/browse?category=music", "/api/search?q=ada"] {
