@@ -52,7 +52,9 @@ const routes = [
   createRoute({
     getParentRoute: () => root,
     path: '/browse',
-    validateSearch: (search: Record<string, unknown>): { category?: string; tag?: string; language?: string } => ({
+    validateSearch: (
+      search: Record<string, unknown>,
+    ): { category?: string; tag?: string; language?: string } => ({
       ...(typeof search.category === 'string' ? { category: search.category } : {}),
       ...(typeof search.tag === 'string' ? { tag: search.tag } : {}),
       ...(typeof search.language === 'string' ? { language: search.language } : {}),

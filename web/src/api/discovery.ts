@@ -9,8 +9,7 @@ export type LiveCard = Schemas['LiveCard'];
 export type StreamCard = Schemas['StreamCard'];
 export type RecordingCard = Schemas['RecordingCard'];
 export type ChannelCard = Schemas['ChannelCard'];
-export type CategoryCard = Schemas['CategoryCard'];
-export type SearchKind = Schemas['SearchKind'];
+export type SearchKind = 'channels' | 'streams' | 'recordings';
 export type SearchResults = Schemas['SearchResults'];
 
 /** What a page is narrowed to. */

@@ -6,7 +6,6 @@ type Schemas = components['schemas'];
 export type Problem = Partial<Schemas['Problem']> & { status: number };
 export type AccountSession = Schemas['Session'];
 export type OwnChannel = Schemas['SessionChannel'];
-export type ChannelCard = Schemas['ChannelItem'];
 export type Recording = Schemas['RecordingBody'];
 export type Visibility = Schemas['Visibility'];
 export type StreamKey = Schemas['StreamKeyBody'];

@@ -35,23 +35,23 @@ export function SearchPage() {
     <Frame>
       <div className="mx-auto flex w-full max-w-[1680px] flex-1 flex-col p-4 sm:p-6">
         <h1 className="sr-only">Search</h1>
-        <form
-          role="search"
-          className="mb-6 w-full max-w-xl"
-          onSubmit={(event) => {
-            event.preventDefault();
-            void navigate({ to: '/search', search: text.trim() ? { q: text.trim() } : {} });
-          }}
-        >
-          <TextField
-            label="Search channels, streams and recordings"
-            type="search"
-            value={text}
-            autoFocus
-            maxLength={100}
-            onChange={(event) => setText(event.target.value)}
-          />
-        </form>
+        <search className="mb-6 block w-full max-w-xl">
+          <form
+            onSubmit={(event) => {
+              event.preventDefault();
+              void navigate({ to: '/search', search: text.trim() ? { q: text.trim() } : {} });
+            }}
+          >
+            <TextField
+              label="Search channels, streams and recordings"
+              type="search"
+              value={text}
+              autoFocus
+              maxLength={100}
+              onChange={(event) => setText(event.target.value)}
+            />
+          </form>
+        </search>
         {q && (kind ? <OfKind q={q} kind={kind} /> : <OfAll q={q} />)}
       </div>
     </Frame>
