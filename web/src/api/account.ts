@@ -39,8 +39,7 @@ export const accountApi = {
   sessions: () => answer(http.GET('/api/account/sessions')),
   endSession: (id: string) => answer(http.DELETE('/api/account/sessions/{id}', { params: { path: { id } } })),
   endOtherSessions: () => answer(http.DELETE('/api/account/sessions')),
-  beginSecondStep: (body: Confirmation) =>
-    answer<Enrolment>(http.POST('/api/account/second_step', { body })),
+  beginSecondStep: (body: Confirmation) => answer<Enrolment>(http.POST('/api/account/second_step', { body })),
   confirmSecondStep: (code: string) =>
     answer(http.POST('/api/account/second_step/confirm', { body: { code } })),
   renewRecoveryCodes: (body: Confirmation) =>

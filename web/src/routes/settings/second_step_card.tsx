@@ -34,9 +34,7 @@ export function SecondStepCard({ account }: { account: Account }) {
   return (
     <Card
       title="Authenticator app"
-      aside={
-        <Pill tone="neutral">{account.has_second_step ? 'On' : 'Off'}</Pill>
-      }
+      aside={<Pill tone="neutral">{account.has_second_step ? 'On' : 'Off'}</Pill>}
     >
       {codes ? (
         <RecoveryCodes codes={codes} onDone={() => setCodes(null)} />
@@ -65,9 +63,7 @@ export function SecondStepCard({ account }: { account: Account }) {
         </div>
       ) : (
         <div className="flex flex-col items-start gap-4 text-sm text-ink-2">
-          <p>
-            With an app on your phone that makes six-digit codes, a stolen password alone opens nothing.
-          </p>
+          <p>With an app on your phone that makes six-digit codes, a stolen password alone opens nothing.</p>
           <Button onClick={() => setAsking('begin')}>Set up an app</Button>
         </div>
       )}

@@ -7,5 +7,3 @@ export const SECTIONS = [
   { to: '/settings/tokens', label: 'Tokens', icon: KeyRound },
   { to: '/settings/data', label: 'Your data', icon: Database },
 ] as const;
-
-export type Section = (typeof SECTIONS)[number]['to'];

@@ -167,7 +167,10 @@ function TokensCard() {
       )}
       <ul className="divide-y divide-line">
         {tokens.data?.items.map((token) => (
-          <li key={token.id} className="flex flex-wrap items-center gap-x-4 gap-y-2 py-3 first:pt-0 last:pb-0">
+          <li
+            key={token.id}
+            className="flex flex-wrap items-center gap-x-4 gap-y-2 py-3 first:pt-0 last:pb-0"
+          >
             <div className="min-w-0 flex-1 basis-60">
               <p className="text-sm font-medium break-words">
                 {token.name} <code className="font-mono text-ink-3">{token.prefix}…</code>
