@@ -273,7 +273,12 @@ async fn show_ingest(
     let packaging = ingest
         .stream
         .and_then(|stream| streams.playback.problem(&channel.handle, stream));
-    let checks = health::checks(ingest.publisher, stats.as_ref());
+    let mut checks = health::checks(ingest.publisher, stats.as_ref());
+    let live = streams.live_on(channel.id).await;
+    let most = live.and_then(|live| live.about.settings.max_bitrate_kbps);
+    if let (Some(stats), Some(most)) = (&stats, most) {
+        health::hold(&mut checks, stats, most);
+    }
     let port = media_port.unwrap_or_default();
     let problem = health::problem(ingest.publisher, &checks, packaging, port);
     Ok(Json(IngestReport {

@@ -338,6 +338,23 @@ pub(super) fn video_index(sdp: &str) -> Option<usize> {
         .position(|line| line.starts_with("m=video"))
 }
 
+/// The answer with a bound on what the peer sends as video (RFC 4566 §5.8, RFC 3890 §6.2): browsers
+/// keep to it, OBS does not read it.
+pub(super) fn with_video_limit(sdp: &str, kbps: u32) -> String {
+    let mut limited = String::with_capacity(sdp.len() + 64);
+    let mut is_video = false;
+    for line in sdp.split_inclusive('\n') {
+        limited.push_str(line);
+        if line.starts_with("m=") {
+            is_video = line.starts_with("m=video");
+        } else if is_video && line.starts_with("c=") {
+            let bits = u64::from(kbps) * 1_000;
+            limited.push_str(&format!("b=AS:{kbps}\r\nb=TIAS:{bits}\r\n"));
+        }
+    }
+    limited
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -348,6 +365,16 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(name, HeaderValue::from_str(value).unwrap());
         headers
+    }
+
+    #[test]
+    fn a_limit_stands_behind_the_address_of_the_video_alone() {
+        let sdp = "v=0\r\nm=audio 9 x 1\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\n\
+                   m=video 9 x 2\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\n";
+        let limited = with_video_limit(sdp, 2_500);
+        let bound = "m=video 9 x 2\r\nc=IN IP4 0.0.0.0\r\nb=AS:2500\r\nb=TIAS:2500000\r\na=mid:1";
+        assert!(limited.contains(bound), "{limited}");
+        assert_eq!(limited.matches("b=").count(), 2);
     }
 
     #[test]

@@ -76,6 +76,23 @@ impl Streams {
         Ok(stream)
     }
 
+    /// Gives a stream a picture of its own, or none.
+    pub(super) async fn illustrate(
+        &self,
+        id: StreamId,
+        thumbnail: Option<String>,
+    ) -> Result<Stream, ApiError> {
+        let stream = self
+            .change(id, |stream, _| {
+                steps::check_editable(stream, false)?;
+                stream.details.thumbnail.clone_from(&thumbnail);
+                Ok(())
+            })
+            .await?;
+        self.tell_updated(&stream);
+        Ok(stream)
+    }
+
     /// Has a stream wait for its publisher.
     pub(super) async fn start_by_hand(&self, stream: &Stream) -> Result<Stream, ApiError> {
         self.check_free(stream).await?;

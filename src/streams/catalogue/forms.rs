@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use super::{
     ChatMode, Details, Latency, Schedule, Stream, StreamSettings, StreamVisibility, times,
 };
+use crate::channels::{checked_category as checked_slug, checked_language as checked_tag};
 use crate::error::ApiError;
 use crate::form::{Form, line, paragraph};
 use jiff::Timestamp;
@@ -128,6 +129,31 @@ impl NewStream {
 }
 
 impl StreamEdit {
+    /// Whether it is about the title and nothing else.
+    pub(super) fn is_of_title_alone(&self) -> bool {
+        let Self {
+            title: _,
+            description,
+            category,
+            tags,
+            language,
+            visibility,
+            publish_at_button,
+            scheduled_at,
+            time_zone,
+            settings,
+        } = self;
+        description.is_none()
+            && category.is_none()
+            && tags.is_none()
+            && language.is_none()
+            && visibility.is_none()
+            && publish_at_button.is_none()
+            && scheduled_at.is_none()
+            && time_zone.is_none()
+            && settings.is_empty()
+    }
+
     /// Whether it is about when the stream is.
     pub(super) fn is_of_time(&self) -> bool {
         self.scheduled_at.is_some() || self.time_zone.is_some()
@@ -169,6 +195,21 @@ impl StreamEdit {
 }
 
 impl SettingsEdit {
+    fn is_empty(&self) -> bool {
+        let Self {
+            record,
+            max_layers,
+            max_bitrate_kbps,
+            latency,
+            chat,
+        } = self;
+        record.is_none()
+            && max_layers.is_none()
+            && max_bitrate_kbps.is_none()
+            && latency.is_none()
+            && chat.is_none()
+    }
+
     fn apply(self, settings: &mut StreamSettings, form: &mut Form) {
         if let Some(Some(most)) = self.max_layers
             && !LAYERS.contains(&most)
@@ -239,31 +280,9 @@ fn checked_tags(tags: Vec<String>) -> Result<Vec<String>, ApiError> {
 }
 
 fn checked_category(slug: Option<String>) -> Result<Option<String>, ApiError> {
-    let is_slug = |slug: &String| {
-        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-        (1..=40).contains(&slug.len()) && slug.chars().all(plain)
-    };
-    match slug {
-        Some(slug) if !is_slug(&slug) => Err(ApiError::Invalid {
-            code: "category_unknown",
-            detail: "there is no such category".to_owned(),
-        }),
-        other => Ok(other),
-    }
+    slug.map(|slug| checked_slug(&slug)).transpose()
 }
 
 fn checked_language(tag: Option<String>) -> Result<Option<String>, ApiError> {
-    let is_tag = |tag: &String| {
-        let part = |part: &str| {
-            (1..=8).contains(&part.len()) && part.chars().all(|c| c.is_ascii_alphanumeric())
-        };
-        (2..=35).contains(&tag.len()) && tag.split('-').all(part)
-    };
-    match tag {
-        Some(tag) if !is_tag(&tag) => Err(ApiError::Invalid {
-            code: "language_unknown",
-            detail: "give a tag such as en or pt-BR".to_owned(),
-        }),
-        other => Ok(other),
-    }
+    tag.map(|tag| checked_tag(&tag)).transpose()
 }

@@ -7,9 +7,10 @@
 use std::collections::HashMap;
 
 use axum::Json;
+use axum::body::Body;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use sfu::StreamId;
@@ -25,10 +26,11 @@ use super::body::StreamBody;
 use super::calendar::{self, Feed};
 use super::changes::no_such_stream;
 use super::forms::{NewStream, StreamEdit};
-use super::{Stream, StreamState, store};
-use crate::accounts::{Account, Asker, Role, SignedIn};
+use super::{Stream, StreamState, steps, store};
+use crate::accounts::{Account, Asker, SignedIn};
 use crate::channels::{Channel, ChannelId, Channels};
 use crate::error::{ApiError, Problem};
+use crate::images::{Crop, Shape};
 use crate::page::{Cursor, Page};
 use crate::request::{ApiJson, ApiPath, ApiQuery, Client};
 
@@ -40,6 +42,7 @@ pub(in super::super) fn routes(rooms: Rooms) -> OpenApiRouter {
         .routes(routes!(start_stream))
         .routes(routes!(end_stream))
         .routes(routes!(publish_stream))
+        .routes(routes!(set_thumbnail, remove_thumbnail))
         .routes(routes!(show_hls))
         .routes(routes!(show_live_stream))
         .routes(routes!(show_schedule))
@@ -65,6 +68,39 @@ struct ListQuery {
     cursor: String,
 }
 
+/// The part of the picture to show, in its pixels: all four, or none for its middle.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct OptionalCrop {
+    /// Pixels left of it.
+    x: Option<u32>,
+    /// Pixels above it.
+    y: Option<u32>,
+    /// Its width.
+    width: Option<u32>,
+    /// Its height.
+    height: Option<u32>,
+}
+
+impl OptionalCrop {
+    fn whole(&self) -> Result<Option<Crop>, ApiError> {
+        match (self.x, self.y, self.width, self.height) {
+            (None, None, None, None) => Ok(None),
+            (Some(x), Some(y), Some(width), Some(height)) => Ok(Some(Crop {
+                x,
+                y,
+                width,
+                height,
+            })),
+            _ => Err(ApiError::Invalid {
+                code: "crop_invalid",
+                detail: "give x, y, width and height, or none of them".to_owned(),
+            }),
+        }
+    }
+}
+
 /// What is ahead on a channel.
 #[derive(Debug, Serialize, ToSchema)]
 struct ScheduleBody {
@@ -84,23 +120,6 @@ const PAGE: usize = 50;
 /// Streams in a list of what is live.
 const MOST_LIVE: usize = 100;
 
-/// How far somebody may change the streams of a channel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Rights {
-    None,
-    All,
-}
-
-impl Rights {
-    fn of(account: Option<&Account>, channel: &Channel) -> Self {
-        match account {
-            Some(account) if account.id == channel.owner => Self::All,
-            Some(account) if account.role == Role::Admin => Self::All,
-            _ => Self::None,
-        }
-    }
-}
-
 /// The stream of that id and its channel.
 async fn found(rooms: &Rooms, id: Uuid) -> Result<(Stream, Channel), ApiError> {
     let found = rooms.streams.find(StreamId::from(id.as_u128())).await?;
@@ -112,10 +131,20 @@ async fn found(rooms: &Rooms, id: Uuid) -> Result<(Stream, Channel), ApiError> {
 /// [`found`], for somebody who may change all of it.
 async fn own(rooms: &Rooms, id: Uuid, account: &Account) -> Result<(Stream, Channel), ApiError> {
     let (stream, channel) = found(rooms, id).await?;
-    match Rights::of(Some(account), &channel) {
-        Rights::All => Ok((stream, channel)),
-        Rights::None => Err(not_yours()),
+    let rights = rooms.channels.rights(&channel, Some(account)).await?;
+    match rights.may_edit() {
+        true => Ok((stream, channel)),
+        false => Err(not_yours()),
     }
+}
+
+/// Whether somebody sees what a channel keeps from strangers.
+async fn sees_all(rooms: &Rooms, channel: &Channel, asker: &Asker) -> Result<bool, ApiError> {
+    let rights = rooms
+        .channels
+        .rights(channel, asker.account.as_ref())
+        .await?;
+    Ok(rights.may_moderate())
 }
 
 fn not_yours() -> ApiError {
@@ -146,13 +175,14 @@ async fn list_streams(
         Some(handle) => Some(rooms.channels.expect(handle).await?),
         None => None,
     };
-    let rights = channel.as_ref().map_or(Rights::None, |channel| {
-        Rights::of(asker.account.as_ref(), channel)
-    });
+    let unlisted_too = match &channel {
+        Some(channel) => sees_all(&rooms, channel, &asker).await?,
+        None => false,
+    };
     let wanted = store::Wanted {
         channel: channel.as_ref().map(|channel| channel.id),
         state: query.state,
-        unlisted_too: rights == Rights::All,
+        unlisted_too,
     };
     let rows = store::page(&rooms.streams.db, wanted, &cursor, PAGE + 1).await?;
     let channels = channels_of(&rooms.channels, channel, &rows).await?;
@@ -206,7 +236,8 @@ async fn create_stream(
     ApiJson(new): ApiJson<NewStream>,
 ) -> Result<(StatusCode, Json<StreamBody>), ApiError> {
     let channel = rooms.channels.expect(&new.channel).await?;
-    if Rights::of(Some(&account), &channel) != Rights::All {
+    let rights = rooms.channels.rights(&channel, Some(&account)).await?;
+    if !rights.may_edit() {
         return Err(ApiError::Forbidden("this channel belongs to somebody else"));
     }
     let stream = rooms.streams.plan(&channel, new).await?;
@@ -222,6 +253,7 @@ async fn create_stream(
 async fn list_live(State(streams): State<Streams>) -> Json<Page<StreamBody>> {
     let mut live = streams.live().await;
     live.retain(LiveChannel::is_listed);
+    live.retain(|live| live.channel.visibility.is_listed());
     live.sort_by(|a, b| {
         let by_viewers = b.viewers.cmp(&a.viewers);
         by_viewers.then_with(|| a.channel.handle.cmp(&b.channel.handle))
@@ -272,7 +304,8 @@ async fn show_stream(
 #[expect(dead_code, reason = "it is the description of what another answers")]
 fn stream_calendar() {}
 
-/// Change what is said of a stream, how it is made, or its time. What is left out stays.
+/// Change what is said of a stream, how it is made, or its time. What is left out stays. Moderators
+/// change the title.
 #[utoipa::path(
     patch, path = "/api/streams/{id}", tag = "streams", params(("id" = Uuid, Path)),
     request_body = StreamEdit,
@@ -289,7 +322,16 @@ async fn edit_stream(
     ApiPath(id): ApiPath<Uuid>,
     ApiJson(edit): ApiJson<StreamEdit>,
 ) -> Result<Json<StreamBody>, ApiError> {
-    let (stream, channel) = own(&rooms, id, &account).await?;
+    let (stream, channel) = found(&rooms, id).await?;
+    let rights = rooms.channels.rights(&channel, Some(&account)).await?;
+    if !rights.may_edit() {
+        if !rights.may_moderate() {
+            return Err(not_yours());
+        }
+        if !edit.is_of_title_alone() {
+            return Err(ApiError::Forbidden("moderators may change the title alone"));
+        }
+    }
     let stream = rooms.streams.edit(stream.id, edit).await?;
     Ok(shown(&rooms, &stream, &channel).await)
 }
@@ -371,6 +413,58 @@ async fn publish_stream(
     Ok(shown(&rooms, &stream, &channel).await)
 }
 
+/// Upload a picture for a stream, as PNG, JPEG, WebP or GIF.
+#[utoipa::path(
+    put, path = "/api/streams/{id}/thumbnail", tag = "streams",
+    params(("id" = Uuid, Path), OptionalCrop),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "The picture"),
+    responses(
+        (status = 200, body = StreamBody),
+        (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 413, body = Problem),
+        (status = 415, body = Problem), (status = 422, body = Problem),
+        (status = 429, body = Problem),
+    ),
+)]
+async fn set_thumbnail(
+    State(rooms): State<Rooms>,
+    SignedIn(account): SignedIn,
+    ApiPath(id): ApiPath<Uuid>,
+    ApiQuery(crop): ApiQuery<OptionalCrop>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<StreamBody>, ApiError> {
+    let (stream, channel) = own(&rooms, id, &account).await?;
+    steps::check_editable(&stream, false)?;
+    let taken = rooms
+        .images
+        .take(&headers, body, Shape::Thumbnail, crop.whole()?)
+        .await?;
+    let taken = Some(taken.as_str().to_owned());
+    let stream = rooms.streams.illustrate(stream.id, taken).await?;
+    Ok(shown(&rooms, &stream, &channel).await)
+}
+
+/// Show no picture of its own for a stream any more.
+#[utoipa::path(
+    delete, path = "/api/streams/{id}/thumbnail", tag = "streams", params(("id" = Uuid, Path)),
+    responses(
+        (status = 200, body = StreamBody), (status = 401, body = Problem),
+        (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem),
+    ),
+)]
+async fn remove_thumbnail(
+    State(rooms): State<Rooms>,
+    SignedIn(account): SignedIn,
+    ApiPath(id): ApiPath<Uuid>,
+) -> Result<Json<StreamBody>, ApiError> {
+    let (stream, channel) = own(&rooms, id, &account).await?;
+    let stream = rooms.streams.illustrate(stream.id, None).await?;
+    Ok(shown(&rooms, &stream, &channel).await)
+}
+
 /// How a stream on air can be watched by HLS: its playlist, and whether that is ready.
 #[utoipa::path(
     get, path = "/api/streams/{id}/hls", tag = "streams", params(("id" = Uuid, Path)),
@@ -426,7 +520,7 @@ async fn show_schedule(
     ApiPath(handle): ApiPath<String>,
 ) -> Result<Json<ScheduleBody>, ApiError> {
     let channel = rooms.channels.expect(&handle).await?;
-    let all = Rights::of(asker.account.as_ref(), &channel) == Rights::All;
+    let all = sees_all(&rooms, &channel, &asker).await?;
     let ahead = rooms.streams.ahead(channel.id).await?;
     let items = ahead.iter().filter(|stream| all || stream.is_listed());
     let items = items.map(|stream| StreamBody::new(stream, &channel, None));

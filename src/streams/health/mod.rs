@@ -1,6 +1,7 @@
 //! What arrives from a publisher, in words: what it is, and what is wrong and what to do about it.
 
 mod checks;
+mod limit;
 mod words;
 
 use std::time::Duration;
@@ -12,6 +13,7 @@ use super::IngestPublisher;
 use checks::CheckState;
 
 pub(super) use checks::Check;
+pub(super) use limit::hold;
 
 /// A publisher that has this much time and still sends nothing, or half of it, has a problem.
 const LATE: Duration = Duration::from_secs(5);

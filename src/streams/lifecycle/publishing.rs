@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sfu::{Answer, CloseReason, OfferError, Role, SessionId, StreamId};
 use tokio::sync::oneshot;
 
-use super::super::{IngestSource, Publish, Receive, Refused, SessionFacts, Stream};
+use super::super::{IngestSource, Publish, Receive, Refused, SessionFacts, Stream, signalling};
 use super::{Done, Lifecycle, answer, facts, in_time};
 use crate::channels::Channel;
 
@@ -81,13 +81,17 @@ impl Lifecycle {
         result: Result<Answer, OfferError>,
         reply: oneshot::Sender<Result<Answer, Refused>>,
     ) {
-        let given = match result {
+        let mut given = match result {
             Ok(given) => given,
             Err(error) => {
                 self.refused(&publish.channel, stream, &error);
                 return answer(reply, Err(Refused::Offer(error)));
             }
         };
+        let about = self.live.of_stream(stream).map(|live| &live.about);
+        if let Some(most) = about.and_then(|about| about.settings.max_bitrate_kbps) {
+            given.sdp = signalling::with_video_limit(&given.sdp, most);
+        }
         let session = given.session;
         let facts = facts(
             Role::Publisher,

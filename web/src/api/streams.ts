@@ -25,5 +25,16 @@ export const streamsApi = {
   cancel: (id: string) => answer(http.DELETE('/api/streams/{id}', ofStream(id))),
   start: (id: string) => answer(http.POST('/api/streams/{id}/start', ofStream(id))),
   end: (id: string) => answer(http.POST('/api/streams/{id}/end', ofStream(id))),
+  /** The picture itself is the body. */
+  setThumbnail: (id: string, picture: File) =>
+    answer(
+      http.PUT('/api/streams/{id}/thumbnail', {
+        ...ofStream(id),
+        body: picture as unknown as number[],
+        bodySerializer: (body) => body as unknown as BodyInit,
+        headers: { 'Content-Type': 'application/octet-stream' },
+      }),
+    ),
+  removeThumbnail: (id: string) => answer(http.DELETE('/api/streams/{id}/thumbnail', ofStream(id))),
   publish: (id: string) => answer(http.POST('/api/streams/{id}/publish', ofStream(id))),
 };

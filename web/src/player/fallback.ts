@@ -39,11 +39,16 @@ export class Fallback {
 
   /** What the viewer wishes for, or what had to take its place. */
   get wished(): Transport {
-    return this.ascent.fallen ?? wishedTransport(this.#playing.store.get().choice);
+    return this.ascent.fallen ?? this.#wish;
+  }
+
+  get #wish(): Transport {
+    const { choice, channel } = this.#playing.store.get();
+    return wishedTransport(choice, channel?.said?.latency);
   }
 
   get slower(): Transport {
-    const wished = wishedTransport(this.#playing.store.get().choice);
+    const wished = this.#wish;
     return wished === 'webrtc' ? 'll_hls' : wished;
   }
 
@@ -112,13 +117,13 @@ export class Fallback {
   climbIfDue(): void {
     const { store, backstage } = this.#playing;
     const carrier = this.#playing.carrier();
-    const { rewound, paused, phase, choice } = store.get();
+    const { rewound, paused, phase } = store.get();
     const busy = backstage.why !== null || this.isFalling || rewound || paused || isHidden();
     if (!(carrier instanceof Delayed) || busy || phase.name !== 'live') return;
     const now = performance.now();
-    const wishesInstant = wishedTransport(choice) === 'webrtc';
+    const wishesInstant = this.#wish === 'webrtc';
     if (wishesInstant && this.ascent.isDue(now)) this.climb(false);
-    else if (carrier.transport === 'hls' && choice !== 'stable' && now > this.#paceAt) {
+    else if (carrier.transport === 'hls' && this.#wish !== 'hls' && now > this.#paceAt) {
       this.#paceAt = Number.POSITIVE_INFINITY;
       this.ascent.fallen = wishesInstant ? 'll_hls' : null;
       this.setPace(carrier, 'll_hls', 'recovered');
@@ -160,8 +165,8 @@ export class Fallback {
     if (from === to) return;
     const { handle, server, store } = this.#playing;
     const change: Change = { at: Date.now(), from, to, reason, words: reasonWords(reason) };
-    const { changes, choice } = store.get();
-    const forced = reason !== 'chosen' && reason !== 'rewound' && isFaster(wishedTransport(choice), to);
+    const { changes } = store.get();
+    const forced = reason !== 'chosen' && reason !== 'rewound' && isFaster(this.#wish, to);
     store.set({
       changes: [...changes.slice(-MAX_CHANGES), change],
       notice: forced ? { transport: to, words: change.words, at: change.at } : null,

@@ -57,6 +57,8 @@ export class Player {
   /** The list of renditions as last seen, and how many playback was begun anew for. */
   #variants: string[] | null = null;
   #grownTo = 0;
+  /** The way that the creator prefers was taken, or tried. */
+  #preferred = false;
   /** Where to go on when playback of the past breaks. */
   #resume: { transport: Transport; wallMs: number } | null = null;
 
@@ -138,7 +140,7 @@ export class Player {
       this.retryNow();
       return;
     }
-    const wished = wishedTransport(choice);
+    const wished = wishedTransport(choice, this.store.get().channel?.said?.latency);
     if (wished === carrier.transport || this.store.get().rewound) return;
     if (wished === 'webrtc') this.backToInstant();
     else if (carrier instanceof Delayed) this.#fallback.setPace(carrier, wished, 'chosen');
@@ -428,6 +430,7 @@ export class Player {
   #ended(): void {
     this.#endedStream = this.store.get().channel?.startedAt ?? null;
     this.#drop();
+    this.#preferred = false;
     this.#wasLive = true;
     this.store.set({ viewers: null });
     this.#setPhase({ name: 'ended' });
@@ -513,6 +516,7 @@ export class Player {
 
   /** Holds what the server says against what is seen. */
   #compare(channel: ChannelFacts): void {
+    this.#prefer(channel);
     const phase = this.#phase;
     const on = channel.state !== 'offline';
     this.#fallback.fallIfOffered();
@@ -530,6 +534,17 @@ export class Player {
       else if (this.#carrier instanceof Delayed && this.#silentFor() > STUCK_MS)
         this.#reconnect('The stream stopped arriving.');
     }
+  }
+
+  /** Once a stream: the fastest way is joined by first, because nothing is known of the channel then. */
+  #prefer(channel: ChannelFacts): void {
+    const { choice, rewound, paused } = this.store.get();
+    const wished = this.#fallback.wished;
+    if (this.#preferred || choice !== 'auto' || wished === 'webrtc' || this.#isBusy) return;
+    if (!(this.#carrier instanceof Instant) || this.#phase !== 'live' || rewound || paused) return;
+    if (channel.hls?.state !== 'ready') return;
+    this.#preferred = true;
+    this.#fallback.leaveInstant(wished);
   }
 
   #closeCarrier(): void {

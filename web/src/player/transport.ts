@@ -37,8 +37,9 @@ export function transportName(transport: Transport): string {
 
 const WISHES: Record<Choice, Transport> = { auto: 'webrtc', instant: 'webrtc', low: 'll_hls', stable: 'hls' };
 
-export function wishedTransport(choice: Choice): Transport {
-  return WISHES[choice];
+/** What a viewer wants, who by `auto` leaves it to the creator. */
+export function wishedTransport(choice: Choice, preferred: Exclude<Choice, 'auto'> = 'instant'): Transport {
+  return WISHES[choice === 'auto' ? preferred : choice];
 }
 
 /** Whether the first is the faster one. */

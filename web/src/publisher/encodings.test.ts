@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
 import {
+  AUDIO_BITRATE,
+  bitrateWithin,
   encodingsFor,
   orderCodecs,
   QUALITIES,
@@ -22,6 +24,13 @@ test('small pictures make fewer layers, and one layer has no rid', () => {
   expect(encodingsFor(480, 30, 1_200_000).map(({ rid }) => rid)).toEqual(['m', 'h']);
   expect(encodingsFor(180, 30, 300_000)).toHaveLength(1);
   expect(encodingsFor(720, 30, 2_500_000, { simulcast: false })[0]).not.toHaveProperty('rid');
+});
+
+test('what is set for a stream bounds layers and bitrate', () => {
+  expect(encodingsFor(720, 30, 2_500_000, { most: 2 }).map(({ rid }) => rid)).toEqual(['m', 'h']);
+  expect(encodingsFor(720, 30, 2_500_000, { most: null })).toHaveLength(3);
+  const bitrate = bitrateWithin(2_000_000, 3);
+  expect(totalBitrate(encodingsFor(720, 30, bitrate)) + AUDIO_BITRATE).toBeLessThanOrEqual(2_000_000);
 });
 
 test('codecs that prefer SVC are told to make layers', () => {

@@ -63,6 +63,8 @@ export function qualityById(id: string): Quality {
   return found;
 }
 
+export const AUDIO_BITRATE = 128_000;
+
 /** Shares of the largest layer's bitrate, for each halving of its size. */
 const SHARES = [1, 0.28, 0.09];
 const SMALLEST_BITRATE = 120_000;
@@ -74,12 +76,14 @@ export function encodingsFor(
   lines: number,
   fps: number,
   bitrate: number,
-  options: { codec?: string; simulcast?: boolean } = {},
+  options: { codec?: string; simulcast?: boolean; most?: number | null } = {},
 ): RTCRtpEncodingParameters[] {
   const steps =
     options.simulcast === false
       ? 1
-      : SHARES.filter((_, step) => step === 0 || lines / 2 ** step >= SMALLEST_LINES).length;
+      : SHARES.slice(0, Math.max(1, options.most ?? SHARES.length)).filter(
+          (_, step) => step === 0 || lines / 2 ** step >= SMALLEST_LINES,
+        ).length;
   const rids = ['h', 'm', 'l'];
   // VP9 and AV1 would answer several encodings with one SVC stream unless told otherwise.
   const needsMode = /vp9|av1/i.test(options.codec ?? '');
@@ -90,6 +94,12 @@ export function encodingsFor(
     maxFramerate: fps,
     ...(needsMode ? { scalabilityMode: 'L1T1' } : {}),
   })).reverse();
+}
+
+/** The bitrate of the largest layer with which all layers and the sound stay within a limit. */
+export function bitrateWithin(limit: number, layers: number): number {
+  const shares = SHARES.slice(0, layers).reduce((sum, share) => sum + share, 0);
+  return Math.max(SMALLEST_BITRATE, Math.floor((limit - AUDIO_BITRATE) / shares));
 }
 
 export function totalBitrate(encodings: RTCRtpEncodingParameters[]): number {

@@ -9,6 +9,7 @@ const OPTIONS: AirOptions = {
   bitrate: 2_500_000,
   codec: null,
   simulcast: true,
+  mostLayers: null,
   resumes: false,
   windowMs: 30_000,
 };

@@ -52,6 +52,8 @@ export interface AirOptions {
   bitrate: number;
   codec: string | null;
   simulcast: boolean;
+  /** Layers, at most, as its creator set for the stream. */
+  mostLayers: number | null;
   /** The server holds a stream of this channel open; giving up must not end it. */
   resumes: boolean;
   windowMs: number;
@@ -105,6 +107,7 @@ export class Publisher {
       bitrate: options.bitrate,
       codec: options.codec,
       simulcast: options.simulcast,
+      mostLayers: options.mostLayers,
       resumes: options.resumes,
     };
     this.#own = [];
@@ -116,6 +119,7 @@ export class Publisher {
       wantedBitrate: totalBitrate(
         encodingsFor(options.quality.height, options.quality.fps, options.bitrate, {
           simulcast: options.simulcast,
+          most: options.mostLayers,
         }),
       ),
     });

@@ -2,7 +2,14 @@
 import { negotiateCaptureTime } from '../session/capture_time';
 import { iceServers } from '../session/link';
 import { end, offer, onClosedByServer, restartIce, type Session } from '../session/signalling';
-import { encodingsFor, orderCodecs, type Quality, totalBitrate, withStartBitrate } from './encodings';
+import {
+  AUDIO_BITRATE,
+  encodingsFor,
+  orderCodecs,
+  type Quality,
+  totalBitrate,
+  withStartBitrate,
+} from './encodings';
 import type { Output } from './sources';
 
 export interface WhipOptions {
@@ -13,11 +20,12 @@ export interface WhipOptions {
   /** `null`: H264 where the browser has it. */
   codec: string | null;
   simulcast: boolean;
+  /** `null`: as many as there are. */
+  mostLayers: number | null;
   /** Goes on with a stream that is open on the server, which an end of this session would end. */
   resumes: boolean;
 }
 
-const AUDIO_BITRATE = 128_000;
 const MAX_START_BITRATE = 2_500_000;
 
 export class WhipSession {
@@ -146,10 +154,10 @@ export class WhipSession {
   }
 
   #encodings(output?: Output): RTCRtpEncodingParameters[] {
-    const { quality, bitrate, codec, simulcast } = this.#options;
+    const { quality, bitrate, codec, simulcast, mostLayers } = this.#options;
     const size = output?.video.getSettings();
     // An upright phone picture counts by its shorter side, too.
     const lines = Math.min(size?.width ?? quality.height, size?.height ?? quality.height, quality.height);
-    return encodingsFor(lines, quality.fps, bitrate, { codec: codec ?? '', simulcast });
+    return encodingsFor(lines, quality.fps, bitrate, { codec: codec ?? '', simulcast, most: mostLayers });
   }
 }

@@ -9,6 +9,7 @@ import { Toggle } from '../../ui/field';
 import { Notice } from '../../ui/notice';
 import { Pill } from '../../ui/pill';
 import { type Details, DetailsFields, detailsEdit, detailsOf, NO_DETAILS } from './details_fields';
+import { ThumbnailField } from './thumbnail_field';
 import { type Standing, streamsKey, useStanding } from './use_streams';
 import { whenWords } from './words';
 
@@ -51,6 +52,7 @@ function About({ handle, standing }: { handle: string; standing: Standing }) {
   return (
     <Card title="About this stream" aside={<State stream={stream} />}>
       <form
+        aria-label="About this stream"
         className="flex flex-col gap-4"
         onSubmit={(event) => {
           event.preventDefault();
@@ -60,6 +62,7 @@ function About({ handle, standing }: { handle: string; standing: Standing }) {
         <Which live={live} awaited={awaited} />
         {live?.is_preview && <Publish stream={live} onDone={() => void refresh()} />}
         <DetailsFields details={details} onChange={change} />
+        {stream && <ThumbnailField stream={stream} onDone={() => void refresh()} />}
         {!live && (
           <Toggle
             label="Preview, then publish"

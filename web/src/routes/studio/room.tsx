@@ -67,13 +67,19 @@ export function Room({
   });
   const windowMs = (page.data?.reconnect_window_seconds ?? USUAL_WINDOW_SECONDS) * 1000;
 
+  const standing = useStanding(channel.handle).data;
+  const made = (standing?.live ?? standing?.awaited ?? standing?.last)?.settings;
+  const [layers, kbps] = [made?.max_layers ?? null, made?.max_bitrate_kbps ?? null];
+
   const settled = useRef(false);
   const goLive = useCallback(async () => {
     settled.current = true;
     const { asked, busy } = sources.store.get();
     if (!asked || busy) await sources.open();
-    await publisher.start(airOptions(channel.handle, settings, { resumes: held ?? true, windowMs }));
-  }, [sources, publisher, channel.handle, settings, held, windowMs]);
+    const limits = { layers, kbps };
+    const how = { resumes: held ?? true, windowMs };
+    await publisher.start(airOptions(channel.handle, settings, limits, how));
+  }, [sources, publisher, channel.handle, settings, layers, kbps, held, windowMs]);
   const stop = () => {
     onAirNote.clear();
     if (onAir) publisher.end();
@@ -93,7 +99,7 @@ export function Room({
   }, [phase.name, channel.handle, media]);
 
   // Red is for what everybody sees.
-  const isPreview = useStanding(channel.handle).data?.live?.is_preview === true;
+  const isPreview = standing?.live?.is_preview === true;
   useTitle(onAir ? `On air: ${channel.name}` : 'Studio', phase.name === 'live' && !isPreview);
   return (
     <Frame live={phase.name === 'live' && !isPreview}>

@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import { DEFAULT_QUALITY, type Quality, qualityById } from '../../publisher/encodings';
+import { bitrateWithin, DEFAULT_QUALITY, type Quality, qualityById } from '../../publisher/encodings';
 import type { AirOptions } from '../../publisher/publisher';
 import type { Switches } from '../../publisher/sources';
 
@@ -12,6 +12,8 @@ export interface Settings {
   simulcast: boolean;
 }
 
+/** Of one picture, as many as there ever are. */
+const MOST_LAYERS = 3;
 const KEY = 'tallylight.studio';
 const ON_AIR_KEY = 'tallylight.on_air';
 const DEFAULTS: Settings = { quality: DEFAULT_QUALITY, step: 1, codec: null, simulcast: true };
@@ -35,12 +37,21 @@ export function useSettings(codec: string | null): [Settings, (patch: Partial<Se
 /** What the server holds of the channel when it goes on air. */
 type Held = Pick<AirOptions, 'resumes' | 'windowMs'>;
 
-export function airOptions(handle: string, settings: Settings, held: Held): AirOptions {
+/** What the creator set for the stream that is about to begin. */
+export interface Limits {
+  layers: number | null;
+  kbps: number | null;
+}
+
+export function airOptions(handle: string, settings: Settings, limits: Limits, held: Held): AirOptions {
   const quality: Quality = qualityById(settings.quality);
+  const layers = settings.simulcast ? (limits.layers ?? MOST_LAYERS) : 1;
+  const most = limits.kbps === null ? Number.POSITIVE_INFINITY : bitrateWithin(limits.kbps * 1000, layers);
   return {
     handle,
     quality,
-    bitrate: quality.bitrates[settings.step],
+    bitrate: Math.min(quality.bitrates[settings.step], most),
+    mostLayers: limits.layers,
     codec: settings.codec,
     simulcast: settings.simulcast,
     ...held,

@@ -13,6 +13,7 @@ import { ShareButton } from '../share/button';
 import { sharedChannel } from '../share/codes';
 import { useTitle } from '../title';
 import { StreamTitle } from './said';
+import { Schedule } from './schedule';
 import { Stage } from './stage';
 
 export function WatchPage() {
@@ -55,6 +56,7 @@ function Watch({ handle }: { handle: string }) {
       </div>
       {!theater && <StreamTitle said={onAir ? (state.channel?.said ?? null) : null} />}
       {!theater && <About handle={handle} name={name} state={state} onAir={onAir} />}
+      {!theater && <Schedule handle={handle} />}
       {!theater && <PastStreams past={past} />}
     </Frame>
   );
