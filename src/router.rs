@@ -196,7 +196,7 @@ fn described(services: &Services) -> (Router, Description) {
             services.channels.clone(),
             services.images.clone(),
         ))
-        .merge(services.streams.routes())
+        .merge(services.streams.routes(services.images.clone()))
         .merge(services.recordings.routes())
         .merge(services.events.routes())
         .merge(services.webhooks.routes())

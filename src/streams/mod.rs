@@ -43,6 +43,7 @@ use crate::channels::{Channel, ChannelEvent, ChannelId, Channels, StreamKeyId};
 use crate::clock::Clock;
 use crate::config::{Config, IceServer, Limits};
 use crate::db::{Db, StoreError};
+use crate::images::Images;
 use crate::rate::Rate;
 
 pub use catalogue::{
@@ -433,10 +434,11 @@ impl Streams {
     }
 
     /// The routes under `/api` of this domain.
-    pub fn routes(&self) -> OpenApiRouter {
+    pub fn routes(&self, images: Images) -> OpenApiRouter {
         let rooms = routes::Rooms {
             streams: self.clone(),
             channels: self.channels.clone(),
+            images,
         };
         routes::routes(rooms.clone()).merge(catalogue::routes(rooms))
     }

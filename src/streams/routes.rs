@@ -25,6 +25,7 @@ use super::{
 use crate::accounts::{Asker, SignedIn};
 use crate::channels::{Channel, Channels};
 use crate::error::{ApiError, Problem};
+use crate::images::Images;
 use crate::request::{ApiJson, ApiPath, ApiQuery};
 
 /// What the handlers need.
@@ -32,6 +33,7 @@ use crate::request::{ApiJson, ApiPath, ApiQuery};
 pub(super) struct Rooms {
     pub(super) streams: Streams,
     pub(super) channels: Channels,
+    pub(super) images: Images,
 }
 
 pub(super) fn routes(rooms: Rooms) -> OpenApiRouter {

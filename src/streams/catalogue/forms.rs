@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use super::{
     ChatMode, Details, Latency, Schedule, Stream, StreamSettings, StreamVisibility, times,
 };
-use crate::channels::{checked_category as checked_slug, checked_language as checked_tag};
+use crate::channels::{CATEGORIES, LANGUAGES};
 use crate::error::ApiError;
 use crate::form::{Form, line, paragraph};
 use jiff::Timestamp;
@@ -280,9 +280,26 @@ fn checked_tags(tags: Vec<String>) -> Result<Vec<String>, ApiError> {
 }
 
 fn checked_category(slug: Option<String>) -> Result<Option<String>, ApiError> {
-    slug.map(|slug| checked_slug(&slug)).transpose()
+    let is_known = |slug: &String| CATEGORIES.iter().any(|known| known.slug == slug);
+    match slug {
+        Some(slug) if !is_known(&slug) => Err(ApiError::Invalid {
+            code: "category_unknown",
+            detail: "there is no such category; /api/categories lists them".to_owned(),
+        }),
+        other => Ok(other),
+    }
 }
 
 fn checked_language(tag: Option<String>) -> Result<Option<String>, ApiError> {
-    tag.map(|tag| checked_tag(&tag)).transpose()
+    let Some(tag) = tag else {
+        return Ok(None);
+    };
+    let mut known = LANGUAGES.iter();
+    let known = known.find(|known| known.eq_ignore_ascii_case(&tag));
+    known
+        .map(|tag| Some((*tag).to_owned()))
+        .ok_or(ApiError::Invalid {
+            code: "language_unknown",
+            detail: "there is no such language; /api/languages lists them".to_owned(),
+        })
 }

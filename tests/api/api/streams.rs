@@ -207,6 +207,60 @@ on_both_databases! {
         assert_eq!(again.code(), "already_published");
     }
 
+    async fn a_moderator_names_a_stream_and_does_nothing_else(server) {
+        let ada = server.creator().await;
+        let mo = server.account("mo", Role::Viewer).await;
+        let planned = plan(server, &ada, "Talk", 30).await;
+        let renamed = mo.patch(&path(&planned), json!({ "title": "Hm" })).await;
+        assert_eq!(renamed.code(), "forbidden", "not yet");
+        let channels = &server.app.services.channels;
+        let channel = channels.expect("ada").await.unwrap();
+        let id = mo.get("/api/session").await.json()["account"]["id"].as_str().unwrap().parse().unwrap();
+        channels.add_moderator(&channel, tallylight::accounts::AccountId(id)).await.unwrap();
+        let renamed = mo.patch(&path(&planned), json!({ "title": "A talk" })).await;
+        assert_eq!(renamed.json()["title"], "A talk", "{renamed:?}");
+        for more in [json!({ "tags": ["x"] }), json!({ "title": "x", "settings": { "chat": "off" } })] {
+            assert_eq!(mo.patch(&path(&planned), more).await.code(), "forbidden");
+        }
+        assert_eq!(mo.delete(&path(&planned)).await.code(), "forbidden");
+    }
+
+    async fn a_stream_gets_a_picture_of_its_own(server) {
+        let ada = server.creator().await;
+        let planned = plan(server, &ada, "Talk", 30).await;
+        let picture = |width, height| {
+            let mut png = std::io::Cursor::new(Vec::new());
+            let image = image::RgbImage::from_pixel(width, height, image::Rgb([200, 30, 30]));
+            image.write_to(&mut png, image::ImageFormat::Png).unwrap();
+            png.into_inner()
+        };
+        let kind = [("content-type", "image/png")];
+        let at = format!("{}/thumbnail", path(&planned));
+        let set = ada.send_body("PUT", &at, &kind, picture(640, 480)).await;
+        assert_eq!(set.status, 200, "{set:?}");
+        let url = set.json()["thumbnail_url"].as_str().unwrap().to_owned();
+        assert_eq!(server.anonymous().get(&url).await.status, 200);
+        let cut = format!("{at}?x=0&y=0&width=320&height=180");
+        assert_eq!(ada.send_body("PUT", &cut, &kind, picture(640, 480)).await.status, 200);
+        let half = format!("{at}?x=0");
+        assert_eq!(ada.send_body("PUT", &half, &kind, picture(640, 480)).await.code(), "crop_invalid");
+        let svg = ada.send_body("PUT", &at, &kind, "<svg xmlns='http://www.w3.org/2000/svg'/>").await;
+        assert_eq!(svg.status, 415, "{svg:?}");
+        let gone = ada.delete(&at).await;
+        assert_eq!(gone.json()["thumbnail_url"], Value::Null);
+        let eve = server.account("eve", Role::Creator).await;
+        assert_eq!(eve.send_body("PUT", &at, &kind, picture(64, 64)).await.code(), "forbidden");
+    }
+
+    async fn a_bound_on_the_bitrate_is_told_to_the_publisher(server) {
+        let ada = server.creator().await;
+        let wish = json!({ "channel": "ada", "settings": { "max_bitrate_kbps": 2500 } });
+        assert_eq!(ada.post("/api/streams", wish).await.status, 201);
+        let encoder = server.encoder("ada").await;
+        let answer = encoder.publish(publish_offer()).await;
+        assert!(answer.text.contains("b=AS:2500\r\n"), "{}", answer.text);
+    }
+
     async fn streams_come_in_pages_the_furthest_ahead_first(server) {
         let ada = server.creator().await;
         for minutes in 1..=51 {

@@ -11,6 +11,7 @@ export type StreamEdit = Schemas['StreamEdit'];
 const ofStream = (id: string) => ({ params: { path: { id } } });
 
 export const streamsApi = {
+  categories: () => answer(http.GET('/api/categories')),
   list: (channel: string, state: StreamState, cursor?: string) =>
     answer(
       http.GET('/api/streams', {

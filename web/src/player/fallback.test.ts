@@ -325,3 +325,22 @@ test('stalls in the past make the buffer larger and leave the viewer where they 
   const { timeline } = state();
   expect((timeline?.endMs ?? 0) - (timeline?.positionMs ?? 0)).toBeGreaterThan(115_000);
 });
+
+test('who chose nothing begins by the way that the creator prefers', async () => {
+  world.channel = { ...world.channel, stream: { title: 'x', settings: { latency: 'stable' } } };
+  player.start();
+  await flow(4);
+  await pass(4);
+  expect(state().transport).toBe('hls');
+  expect(state().notice, 'it is no fall').toBeNull();
+  await pass(60);
+  expect(state().transport).toBe('hls');
+});
+
+test('what the viewer chose goes before what the creator prefers', async () => {
+  world.channel = { ...world.channel, stream: { title: 'x', settings: { latency: 'stable' } } };
+  player.chooseLatency('instant');
+  player.start();
+  await flow(6);
+  expect(state().transport).toBe('webrtc');
+});

@@ -56,7 +56,7 @@ export default function PlanDialog({
         }}
       >
         <DetailsFields details={details} onChange={setDetails} whole />
-        <div className="grid gap-4 sm:grid-cols-2">
+        <div className="grid gap-4 sm:grid-cols-[1.35fr_1fr]">
           <TextField
             label="Date and time"
             type="datetime-local"

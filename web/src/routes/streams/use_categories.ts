@@ -1,6 +1,12 @@
-/** What streams can be about. */
-export function useCategories(): { slug: string; name: string }[] {
-  return NONE;
-}
+import { useQuery } from '@tanstack/react-query';
+import { streamsApi } from '../../api/streams';
 
-const NONE: { slug: string; name: string }[] = [];
+/** What streams can be about. */
+export function useCategories() {
+  const { data } = useQuery({
+    queryKey: ['categories'],
+    queryFn: streamsApi.categories,
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+  return data?.items ?? [];
+}

@@ -11,11 +11,14 @@ export function Preview({
   sources,
   media,
   phase,
+  unseen,
   onRetry,
 }: {
   sources: Sources;
   media: SourcesState;
   phase: AirPhase;
+  /** On air, and nobody else is told of it yet. */
+  unseen: boolean;
   onRetry: () => void;
 }) {
   const video = useRef<HTMLVideoElement>(null);
@@ -23,7 +26,7 @@ export function Preview({
     if (video.current) video.current.srcObject = media.preview;
   }, [media.preview]);
   const frame =
-    phase.name === 'live'
+    phase.name === 'live' && !unseen
       ? 'tally-live'
       : phase.name === 'reconnecting'
         ? 'outline-2 outline-warn'

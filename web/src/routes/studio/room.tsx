@@ -117,7 +117,13 @@ export function Room({
             phase={phase.name}
             preview={isPreview}
           />
-          <Preview sources={sources} media={media} phase={phase} onRetry={() => publisher.tryNow()} />
+          <Preview
+            sources={sources}
+            media={media}
+            phase={phase}
+            unseen={isPreview}
+            onRetry={() => publisher.tryNow()}
+          />
           <Dock
             sources={sources}
             camera={media.cameraOn && media.cameraId !== null}
@@ -128,7 +134,7 @@ export function Room({
           >
             {busy ? (
               <Button
-                look={onAir ? 'live' : 'secondary'}
+                look={onAir && !isPreview ? 'live' : 'secondary'}
                 size="lg"
                 onClick={() => (onAir ? setAsking(true) : stop())}
               >

@@ -31,6 +31,8 @@ interface Message {
   text: string;
   /** What counts up or down: shown, and not read out again every second. */
   count?: string | undefined;
+  /** What counts is what the page is there for. */
+  loud?: boolean;
   action: ReactNode;
 }
 
@@ -67,7 +69,17 @@ export function Overlay({
             'Live'
           )}
         </div>
-        {message?.count && <p className="text-sm text-ink-2 tabular-nums">{message.count}</p>}
+        {message?.count && (
+          <p
+            className={
+              message.loud
+                ? 'mt-2 text-2xl font-semibold tracking-tight tabular-nums sm:mt-3 sm:text-4xl'
+                : 'text-sm text-ink-2 tabular-nums'
+            }
+          >
+            {message.count}
+          </p>
+        )}
         {message && <div className="mt-3 flex flex-wrap justify-center gap-2 sm:mt-5">{message.action}</div>}
       </div>
     </div>
@@ -216,6 +228,7 @@ function comes(next: Planned, now: number, otherwise: ReactNode): Message {
     title: next.title || 'The next stream',
     text: startWords(next),
     count: countdownWords(next, now),
+    loud: Date.parse(next.at) > now,
     action: (
       <>
         <AddToCalendar planned={next} />

@@ -19,7 +19,10 @@ export function Schedule({ handle }: { handle: string }) {
         <h2 id="schedule" className="text-base font-semibold">
           Schedule
         </h2>
-        <a href={`/api/channels/${encodeURIComponent(handle)}/schedule.ics`} className={buttonClass('ghost', 'sm')}>
+        <a
+          href={`/api/channels/${encodeURIComponent(handle)}/schedule.ics`}
+          className={buttonClass('ghost', 'sm')}
+        >
           <CalendarDays aria-hidden size={16} />
           Follow in your calendar
         </a>
