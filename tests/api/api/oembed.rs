@@ -82,13 +82,10 @@ async fn what_cannot_be_embedded_is_refused_by_the_specification() {
         (501, "format_unknown")
     );
     for bad in ["&maxwidth=0", "&maxwidth=-1", "&maxheight=x"] {
-        assert_eq!(
-            oembed(&person, "/@ada", bad).await.code(),
-            "query_invalid",
-            "{bad}"
-        );
+        let answer = oembed(&person, "/@ada", bad).await;
+        assert_eq!(answer.status, 422, "{bad}: {answer:?}");
     }
-    assert_eq!(person.get("/api/oembed").await.code(), "query_invalid");
+    assert_eq!(person.get("/api/oembed").await.status, 422);
 }
 
 on_both_databases! {
@@ -107,8 +104,9 @@ on_both_databases! {
 
     async fn what_is_planned_is_told_before(server) {
         let ada = server.creator().await;
+        let tomorrow = server.clock.now() + jiff::SignedDuration::from_hours(24);
         let plan = json!({
-            "channel": "ada", "title": "Engines", "scheduled_at": "2100-01-01T20:00:00Z", "time_zone": "UTC",
+            "channel": "ada", "title": "Engines", "scheduled_at": tomorrow, "time_zone": "UTC",
         });
         let planned = ada.post("/api/streams", plan).await;
         assert_eq!(planned.status, 201, "{planned:?}");
