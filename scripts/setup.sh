@@ -137,4 +137,11 @@ if [ "$for_what" = test ] && [ ! -x .tools/ffmpeg/ffmpeg ]; then
   done
 fi
 
+# What holds the API against its description (scripts/contract.sh).
+if [ "$for_what" = test ] && [ ! -d .tools/schemathesis/schemathesis ]; then
+  echo "setup: installing schemathesis into .tools"
+  python3 -m pip --version >/dev/null 2>&1 || install python3-pip
+  python3 -m pip install -q --target .tools/schemathesis "schemathesis==4.32.5"
+fi
+
 scripts/web.sh

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, anyhow, bail};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use loadtest::bench::Benchmark;
 use tallylight::accounts::{Accounts, Passwords, Role};
 use tallylight::app::{self, App};
@@ -150,13 +150,27 @@ enum AccountCommand {
     Create {
         /// Name to sign in with.
         name: String,
-        /// May run the server.
-        #[arg(long)]
+        /// What it may do.
+        #[arg(long, value_enum, default_value = "creator")]
+        role: NewRole,
+        /// The same as --role admin.
+        #[arg(long, conflicts_with = "role")]
         admin: bool,
         /// Read the password from standard input.
         #[arg(long)]
         password_stdin: bool,
     },
+}
+
+/// [`Role`] on the command line.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum NewRole {
+    /// Runs the server.
+    Admin,
+    /// Owns channels.
+    Creator,
+    /// Watches and follows.
+    Viewer,
 }
 
 #[derive(Debug, Subcommand)]
@@ -485,6 +499,7 @@ async fn services(config: &Config) -> anyhow::Result<Services> {
 async fn account(config: &Config, command: AccountCommand) -> anyhow::Result<ExitCode> {
     let AccountCommand::Create {
         name,
+        role,
         admin,
         password_stdin,
     } = command;
@@ -497,7 +512,12 @@ async fn account(config: &Config, command: AccountCommand) -> anyhow::Result<Exi
     } else {
         Secret::random::<10>()
     };
-    let role = if admin { Role::Admin } else { Role::Creator };
+    let role = match role {
+        _ if admin => Role::Admin,
+        NewRole::Admin => Role::Admin,
+        NewRole::Creator => Role::Creator,
+        NewRole::Viewer => Role::Viewer,
+    };
     let services = services(config).await?;
     let account = services.accounts.create(&name, &password, role).await;
     let account = account.map_err(in_words)?;

@@ -93,13 +93,17 @@ impl StoreError {
     /// Whether the database could not be reached, so that a later attempt may succeed.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
-        matches!(
-            self,
-            Self::Database {
-                source: sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_),
-                ..
+        let Self::Database { source, .. } = self else {
+            return false;
+        };
+        match source {
+            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => true,
+            sqlx::Error::Database(error) => {
+                let code = error.code().unwrap_or_default();
+                AWAY.iter().any(|away| code.starts_with(away))
             }
-        )
+            _ => false,
+        }
     }
 
     /// Whether a row with the same unique value is there already.
@@ -270,6 +274,9 @@ impl Tx {
         .map_err(on("transaction"))
     }
 }
+
+/// PostgreSQL goes down, is going up, has no connection to spare, or was lost (classes 57P0, 53300, 08).
+const AWAY: [&str; 3] = ["57P0", "53300", "08"];
 
 /// A request waits this long for a connection at most, so that it fails within a second or two
 /// when the database is away.

@@ -21,6 +21,7 @@ mod api;
 mod audit;
 mod contract;
 mod https;
+mod matrix;
 mod moving;
 mod pages;
 mod start;

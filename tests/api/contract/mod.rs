@@ -2,6 +2,7 @@
 
 mod description;
 mod idempotency;
+mod outage;
 mod quota;
 mod reference;
 mod strictness;

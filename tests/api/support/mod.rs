@@ -11,6 +11,7 @@ mod smtp;
 
 pub(crate) use actors::{Account, Anonymous, Answer, Encoder, Player, Program};
 pub(crate) use offers::{publish_offer, simulcast_offer, view_offer};
+pub(crate) use postgres::OwnPostgres;
 pub(crate) use postgres::new_database as new_postgres;
 pub(crate) use receiver::{Follower, Planned, Receiver};
 pub(crate) use recordings::Kept;

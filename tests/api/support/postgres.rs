@@ -1,9 +1,9 @@
 //! A PostgreSQL of our own: made in a temporary folder, reached by a socket in it, gone with the
 //! test process however that ends.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -50,6 +50,99 @@ pub(crate) fn new_database() -> String {
         "postgres://tally@localhost/{name}?host={}",
         cluster.socket.display()
     )
+}
+
+/// A PostgreSQL that a test may stop and start.
+pub(crate) struct OwnPostgres {
+    folder: PathBuf,
+    script: Child,
+    out: BufReader<ChildStdout>,
+}
+
+/// Reads `down` and `up`, and says `done` after each; ends with its input.
+const OWN_SCRIPT: &str = r#"
+set -eu
+bin=$1 dir=$2
+up() {
+  "$bin/postgres" -D "$dir/db" -k "$dir" -c listen_addresses= -c fsync=off >>"$dir/log" 2>&1 &
+  server=$!
+  tries=0
+  until "$bin/pg_isready" -q -h "$dir" -U tally; do
+    tries=$((tries + 1))
+    [ $tries -lt 300 ] || exit 1
+    sleep 0.1
+  done
+}
+down() {
+  kill -INT $server
+  wait $server || true
+}
+"$bin/initdb" -D "$dir/db" -U tally -A trust -E UTF8 --locale=C --no-sync >"$dir/log" 2>&1
+up
+echo done
+while read -r word; do
+  $word
+  echo done
+done
+kill -QUIT $server || true
+wait $server || true
+rm -rf "$dir"
+"#;
+
+impl OwnPostgres {
+    pub(crate) fn start() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("tallylight-own-pg-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir(&folder).expect("a folder for PostgreSQL");
+        let mut script = as_other_than_root(&folder)
+            .args(["sh", "-c", OWN_SCRIPT, "sh"])
+            .arg(binaries())
+            .arg(&folder)
+            .current_dir(std::env::temp_dir())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the PostgreSQL script starts");
+        let out = BufReader::new(script.stdout.take().expect("its output is piped"));
+        let mut own = Self {
+            folder,
+            script,
+            out,
+        };
+        own.wait();
+        own
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!(
+            "postgres://tally@localhost/postgres?host={}",
+            self.folder.display()
+        )
+    }
+
+    /// Ends it, and every connection.
+    pub(crate) fn down(&mut self) {
+        self.tell("down");
+    }
+
+    pub(crate) fn up(&mut self) {
+        self.tell("up");
+    }
+
+    fn tell(&mut self, word: &str) {
+        let input = self.script.stdin.as_mut().expect("its input is piped");
+        writeln!(input, "{word}").expect("the script listens");
+        self.wait();
+    }
+
+    fn wait(&mut self) {
+        let mut line = String::new();
+        self.out.read_line(&mut line).expect("the script answers");
+        assert_eq!(line.trim(), "done", "PostgreSQL does not do as told");
+    }
 }
 
 fn cluster() -> &'static Cluster {
