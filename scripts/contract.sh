@@ -40,13 +40,14 @@ login() {
     sed -n 's/^[Ss]et-[Cc]ookie: \([^;]*\).*/\1/p'
 }
 
-# Left out: streams of events, which do not end, and what ends or replaces the login that asks.
+# Left out: streams of events, which do not end; what ends or replaces the login that asks; and oEmbed,
+# whose specification wants 501 for formats that are not spoken, which counts as a failure of ours here.
 ask() {
   echo "contract: as $1"
   PYTHONPATH=.tools/schemathesis python3 -m schemathesis.cli run "$base/api/openapi.json" \
     --header "Cookie: $(login "$1")" --header "Origin: $base" \
     --include-path-regex '^/api/' \
-    --exclude-path-regex '/events$|^/api/session|^/api/auth|^/api/account$|^/api/account/(password|logins)' \
+    --exclude-path-regex '/events$|^/api/oembed|^/api/session|^/api/auth|^/api/account$|^/api/account/(password|logins)' \
     --checks not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance \
     --phases examples,coverage,fuzzing --max-time "$seconds" --seed 1 --workers 2 \
     --request-timeout 10 --continue-on-failure --warnings off --no-color
