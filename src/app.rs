@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::accounts::{Accounts, Passwords};
+use crate::analytics::{self, Analytics};
 use crate::audit::Audit;
 use crate::channels::{Channels, Pepper, PepperError};
 use crate::clock::Clock;
@@ -61,6 +62,7 @@ pub struct App {
     events: events::Tasks,
     passing_on: JoinHandle<()>,
     worker: JoinHandle<()>,
+    analytics: analytics::Task,
     listeners: Vec<JoinHandle<()>>,
     stop_listening: CancellationToken,
     stop: CancellationToken,
@@ -291,6 +293,14 @@ impl App {
             Box::new(streams.clone()),
             Box::new(recordings.clone()),
         ]);
+        let (analytics, keeping_figures) = Analytics::start(
+            db.clone(),
+            streams.clone(),
+            channels.clone(),
+            clock.clone(),
+            pepper.clone(),
+            &config.limits,
+        );
         let setup = accounts.arm_setup().await?;
         let outgoing = Outgoing::new(&config.outgoing, clock.clone());
         let events = Events::new(db.clone(), clock.clone(), channels.clone());
@@ -317,6 +327,7 @@ impl App {
             jobs,
             mail,
             outgoing,
+            analytics,
             sfu,
             front: Front::new(&config.http),
             quota: Quota::new(&config.limits, clock.clone()),
@@ -348,6 +359,7 @@ impl App {
             events: listening,
             passing_on,
             worker,
+            analytics: keeping_figures,
             listeners: Vec::new(),
             stop_listening: CancellationToken::new(),
             stop,
@@ -470,6 +482,8 @@ impl App {
             // A listener fails only by a panic, which is logged where it happens.
             let _ = listener.await;
         }
+        // It asks the streams for what is not written yet.
+        self.analytics.join().await;
         self.stop.cancel();
         self.streams.join().await;
         self.recordings.join().await;

@@ -9,6 +9,7 @@ pub mod secret;
 pub mod telemetry;
 pub mod tls;
 
+pub mod analytics;
 pub mod answer;
 pub mod db;
 pub mod error;

@@ -23,6 +23,7 @@ use utoipa::openapi::OpenApi as Description;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::accounts::{self, Accounts};
+use crate::analytics::Analytics;
 use crate::audit::Audit;
 use crate::cards::Cards;
 use crate::channels::{self, Channels};
@@ -76,6 +77,8 @@ pub struct Services {
     pub mail: Mail,
     /// Asks addresses that users give.
     pub outgoing: Outgoing,
+    /// Who watches, and how streams arrive.
+    pub analytics: Analytics,
     /// Media.
     pub sfu: Sfu,
     /// Time.
@@ -201,6 +204,7 @@ fn described(services: &Services) -> (Router, Description) {
         .merge(services.events.routes())
         .merge(services.webhooks.routes())
         .merge(discovery::routes(services.discovery.clone()))
+        .merge(services.analytics.routes())
         .layer(DefaultBodyLimit::max(BODY))
         .layer(from_fn_with_state(
             services.idempotency.clone(),
@@ -221,6 +225,7 @@ fn described(services: &Services) -> (Router, Description) {
         .merge(api)
         .merge(signalling)
         .merge(images::routes(services.images.clone()))
+        .merge(services.analytics.presence(&services.accounts))
         .merge(services.streams.playback())
         .merge(services.recordings.playback(&services.accounts))
         .merge(cards)

@@ -6,6 +6,7 @@
 mod accounts;
 mod database;
 mod hls;
+mod hooks;
 mod http;
 mod ice;
 mod limits;
@@ -29,6 +30,7 @@ use serde::{Deserialize, Serialize};
 pub use accounts::{Accounts, NewAccounts, Registration};
 pub use database::Database;
 pub use hls::Hls;
+pub use hooks::{Hooks, OnFailure};
 pub use http::Http;
 pub use ice::{Ice, IceServer};
 pub use limits::Limits;
@@ -77,6 +79,8 @@ pub struct Config {
     pub mail: Mail,
     /// How the server asks addresses that its users give.
     pub outgoing: Outgoing,
+    /// An endpoint of the operator's that allows or refuses.
+    pub hooks: Hooks,
     /// Bounds on what strangers may ask for.
     pub limits: Limits,
     /// What is logged and how.
@@ -101,6 +105,7 @@ impl Default for Config {
             accounts: Accounts::default(),
             mail: Mail::default(),
             outgoing: Outgoing::default(),
+            hooks: Hooks::default(),
             limits: Limits::default(),
             log: Log::default(),
             ice: Ice::default(),
@@ -125,6 +130,7 @@ impl Config {
         self.storage.check()?;
         self.mail.check(&self.http)?;
         self.accounts.check(&self.mail)?;
+        self.hooks.check()?;
         self.limits.check()?;
         self.ice.check()
     }
@@ -147,6 +153,7 @@ impl Config {
         shown.database.hide_password();
         shown.ice.hide_credentials();
         shown.storage.hide_secret();
+        shown.hooks.hide_secret();
         shown.mail.hide_password();
         shown
     }
@@ -202,6 +209,7 @@ mod tests {
             credential: "hush".to_owned(),
         });
         config.storage.secret_key = "hush".to_owned();
+        config.hooks.secret = "hush".to_owned();
         config.mail.password = "hush".to_owned();
         let text = toml::to_string(&config.without_secrets()).unwrap();
         assert!(!text.contains("hush"), "{text}");

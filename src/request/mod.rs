@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Request};
-use axum::http::header::{COOKIE, HOST, ORIGIN};
+use axum::http::header::{COOKIE, HOST, ORIGIN, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, Uri};
 use axum::middleware::Next;
@@ -226,6 +226,17 @@ pub async fn require_own_page(
     }
 }
 
+/// What the sender calls itself, cut to what is worth keeping.
+#[must_use]
+pub fn user_agent(headers: &HeaderMap) -> &str {
+    let all = headers
+        .get(USER_AGENT)
+        .and_then(|value| value.to_str().ok());
+    let all = all.unwrap_or_default();
+    // `to_str` lets visible ASCII through only, so that any place is one between characters.
+    all.get(..MOST_OF_AGENT).unwrap_or(all)
+}
+
 /// The value of a cookie.
 #[must_use]
 pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -238,6 +249,9 @@ pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
         .find(|(found, _)| *found == name)
         .map(|(_, value)| value)
 }
+
+/// Longest `User-Agent` that is kept.
+const MOST_OF_AGENT: usize = 256;
 
 static SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");

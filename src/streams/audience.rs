@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use sfu::{StreamId, StreamStats};
+use sfu::{SessionId, StreamId, StreamStats};
 use tokio::sync::broadcast;
 
+use super::presence::{Beat, ByTransport, Changes, Presence, Who};
 use super::{ViewerEvent, Watch};
 
 /// Viewer events that a slow event stream may be behind before it loses some.
@@ -13,14 +14,29 @@ const EVENTS: usize = 32;
 
 /// The audiences of all streams on air.
 #[derive(Debug, Default)]
-pub(super) struct Audiences(HashMap<StreamId, Audience>);
+pub(super) struct Audiences {
+    on_air: HashMap<StreamId, Audience>,
+    /// Of streams that are over, until they are taken.
+    ended: Vec<Changed>,
+}
+
+/// What changed among a stream's viewers.
+#[derive(Debug)]
+pub(crate) struct Changed {
+    pub(crate) stream: StreamId,
+    pub(crate) is_over: bool,
+    pub(crate) changes: Changes,
+}
+
+/// Streams that ended and whose viewers nobody wrote down yet, at most; the oldest are lost.
+const MOST_ENDED: usize = 1_000;
 
 #[derive(Debug)]
 struct Audience {
     events: broadcast::Sender<ViewerEvent>,
-    viewers: u32,
-    /// About so many more, by HLS.
-    by_hls: u32,
+    presence: Presence,
+    /// How many watch, as of the last look.
+    now: ByTransport,
     told_viewers: u32,
     stats: Option<Arc<StreamStats>>,
 }
@@ -30,69 +46,105 @@ impl Audiences {
     pub(super) fn open(&mut self, stream: StreamId) {
         let audience = Audience {
             events: broadcast::Sender::new(EVENTS),
-            viewers: 0,
-            by_hls: 0,
+            presence: Presence::default(),
+            now: ByTransport::default(),
             told_viewers: 0,
             stats: None,
         };
-        self.0.insert(stream, audience);
+        self.on_air.insert(stream, audience);
     }
 
     /// A stream is over: tells its viewers and lets them go.
-    pub(super) fn close(&mut self, stream: StreamId) {
+    pub(super) fn close(&mut self, stream: StreamId, now_ms: i64) {
         self.tell(stream, ViewerEvent::Ended);
-        self.0.remove(&stream);
+        let Some(audience) = self.on_air.remove(&stream) else {
+            return;
+        };
+        if self.ended.len() >= MOST_ENDED {
+            self.ended.remove(0);
+        }
+        self.ended.push(Changed {
+            stream,
+            is_over: true,
+            changes: audience.presence.end(now_ms),
+        });
     }
 
     /// One more viewer is connected.
-    pub(super) fn joined(&mut self, stream: StreamId) {
-        if let Some(audience) = self.0.get_mut(&stream) {
-            audience.viewers = audience.viewers.saturating_add(1);
+    pub(super) fn joined(&mut self, stream: StreamId, session: SessionId, who: Who, now_ms: i64) {
+        if let Some(audience) = self.on_air.get_mut(&stream) {
+            audience.presence.joined(session, who, now_ms);
+            audience.look(now_ms);
         }
     }
 
     /// One viewer fewer is connected.
-    pub(super) fn left(&mut self, stream: StreamId) {
-        if let Some(audience) = self.0.get_mut(&stream) {
-            audience.viewers = audience.viewers.saturating_sub(1);
+    pub(super) fn left(&mut self, stream: StreamId, session: SessionId, now_ms: i64) {
+        if let Some(audience) = self.on_air.get_mut(&stream) {
+            audience.presence.left(session, now_ms);
+            audience.look(now_ms);
         }
     }
 
-    /// About so many watch by HLS now.
-    pub(super) fn set_by_hls(&mut self, stream: StreamId, viewers: u32) {
-        if let Some(audience) = self.0.get_mut(&stream) {
-            audience.by_hls = viewers;
+    /// A player tells of its viewer.
+    pub(super) fn beat(&mut self, stream: StreamId, beat: Beat, now_ms: i64) {
+        if let Some(audience) = self.on_air.get_mut(&stream) {
+            audience.presence.beat(beat, now_ms);
         }
+    }
+
+    /// About so many read playlists.
+    pub(super) fn read_by_hls(&mut self, stream: StreamId, readers: u32) {
+        if let Some(audience) = self.on_air.get_mut(&stream) {
+            audience.presence.read(readers);
+        }
+    }
+
+    /// How many watch a stream on air, and the most that did.
+    pub(super) fn numbers(&self, stream: StreamId) -> Option<(ByTransport, i64)> {
+        let audience = self.on_air.get(&stream)?;
+        Some((audience.now, audience.presence.peak()))
+    }
+
+    /// What changed among all viewers since the last call; with `all`, also those who only went on.
+    pub(super) fn take_changes(&mut self, now_ms: i64, all: bool) -> Vec<Changed> {
+        let mut changed = std::mem::take(&mut self.ended);
+        changed.extend(self.on_air.iter_mut().map(|(stream, audience)| Changed {
+            stream: *stream,
+            is_over: false,
+            changes: audience.presence.changes(now_ms, all),
+        }));
+        changed
     }
 
     /// Viewers of a stream, however they watch.
     pub(super) fn viewers(&self, stream: StreamId) -> u32 {
-        self.0.get(&stream).map_or(0, Audience::all)
+        self.on_air.get(&stream).map_or(0, Audience::all)
     }
 
     /// Width and height of a stream's largest layer, once they are known.
     pub(super) fn size(&self, stream: StreamId) -> Option<(u32, u32)> {
-        let layer = self.0.get(&stream)?.stats.as_ref()?.layers.first()?;
+        let layer = self.on_air.get(&stream)?.stats.as_ref()?.layers.first()?;
         layer.width.zip(layer.height)
     }
 
     /// Tells the viewers of one stream. Nobody may be listening.
     pub(super) fn tell(&self, stream: StreamId, event: ViewerEvent) {
-        if let Some(audience) = self.0.get(&stream) {
+        if let Some(audience) = self.on_air.get(&stream) {
             let _ = audience.events.send(event);
         }
     }
 
     /// Tells the viewers of all streams.
     pub(super) fn tell_all(&self, event: &ViewerEvent) {
-        for audience in self.0.values() {
+        for audience in self.on_air.values() {
             let _ = audience.events.send(event.clone());
         }
     }
 
     /// New figures of a stream.
     pub(super) fn take_stats(&mut self, stream: StreamId, stats: StreamStats) {
-        if let Some(audience) = self.0.get_mut(&stream) {
+        if let Some(audience) = self.on_air.get_mut(&stream) {
             let stats = Arc::new(stats);
             audience.stats = Some(Arc::clone(&stats));
             let _ = audience.events.send(ViewerEvent::Layers(stats));
@@ -101,9 +153,14 @@ impl Audiences {
 
     /// Tells viewers their number where it changed; gives the streams where somebody listens, whose
     /// figures are worth asking for.
-    pub(super) fn tell_numbers(&mut self) -> Vec<StreamId> {
+    pub(super) fn tell_numbers(&mut self, now_ms: i64) -> Vec<StreamId> {
         let mut listening = Vec::new();
-        for (stream, audience) in &mut self.0 {
+        let (mut by_webrtc, mut by_hls) = (0, 0);
+        for (stream, audience) in &mut self.on_air {
+            audience.presence.pass(now_ms);
+            audience.look(now_ms);
+            by_webrtc += audience.now.webrtc;
+            by_hls += audience.now.all() - audience.now.webrtc;
             let all = audience.all();
             if all != audience.told_viewers {
                 audience.told_viewers = all;
@@ -114,20 +171,17 @@ impl Audiences {
                 listening.push(*stream);
             }
         }
-        let sum = |of: fn(&Audience) -> u32| {
-            let all = self.0.values().map(of);
-            all.fold(0, u32::saturating_add)
-        };
-        metrics::gauge!("tallylight_viewers").set(sum(|audience| audience.viewers));
-        metrics::gauge!("tallylight_hls_viewers").set(sum(|audience| audience.by_hls));
-        let live = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
+        let shown = |number: i64| u32::try_from(number).unwrap_or(u32::MAX);
+        metrics::gauge!("tallylight_viewers").set(shown(by_webrtc));
+        metrics::gauge!("tallylight_hls_viewers").set(shown(by_hls));
+        let live = u32::try_from(self.on_air.len()).unwrap_or(u32::MAX);
         metrics::gauge!("tallylight_streams_live").set(live);
         listening
     }
 
     /// Where an event stream begins, and what follows.
     pub(super) fn watch(&self, stream: StreamId, is_on_air: bool) -> Option<Watch> {
-        let audience = self.0.get(&stream)?;
+        let audience = self.on_air.get(&stream)?;
         let mut first = Vec::new();
         if is_on_air {
             first.push(ViewerEvent::Active);
@@ -146,6 +200,10 @@ impl Audiences {
 
 impl Audience {
     fn all(&self) -> u32 {
-        self.viewers.saturating_add(self.by_hls)
+        u32::try_from(self.now.all()).unwrap_or(u32::MAX)
+    }
+
+    fn look(&mut self, now_ms: i64) {
+        self.now = self.presence.count(now_ms);
     }
 }

@@ -12,10 +12,12 @@ mod figures;
 pub mod fuzzing;
 mod health;
 mod history;
+mod hooks;
 mod layers;
 mod lifecycle;
 mod live;
 mod playback;
+mod presence;
 mod routes;
 mod rtmp;
 mod schema;
@@ -50,10 +52,14 @@ pub use catalogue::{
     ChatMode, Details, Latency, Schedule, Stream, StreamSettings, StreamState, StreamVisibility,
     stream_uuid,
 };
+use hooks::Hooks;
 use lifecycle::{Command, Lifecycle};
 use playback::Playback;
 
+pub(crate) use audience::Changed;
+pub(crate) use health::{Alert, Sample};
 pub use playback::MediaRequest;
+pub(crate) use presence::{Beat, ByTransport, Transport, ViewerId, Watching, Who};
 use rtmp::RtmpPorts;
 pub use rtmp::{MOST_CONNECTIONS as MOST_RTMP_CONNECTIONS, RtmpListeners};
 
@@ -179,6 +185,7 @@ pub struct Streams {
     channels: Channels,
     clock: Clock,
     limits: Arc<Limiters>,
+    hooks: Hooks,
     playback: Playback,
     ice_servers: Arc<[IceServer]>,
     reconnect_window: Duration,
@@ -283,6 +290,8 @@ pub(crate) struct Receive {
 pub(crate) struct View {
     pub(crate) channel: ChannelId,
     pub(crate) address: IpAddr,
+    /// The player's `User-Agent`.
+    pub(crate) agent: Arc<str>,
     pub(crate) credential: Option<String>,
     pub(crate) offer: String,
 }
@@ -380,6 +389,7 @@ impl Streams {
     ) -> (Self, Tasks) {
         let (commands, receiver) = mpsc::channel(COMMANDS);
         let (events, _) = broadcast::channel(EVENTS);
+        let hooks = Hooks::new(&config.hooks, clock.clone());
         let streams = Self {
             commands,
             events: events.clone(),
@@ -388,7 +398,8 @@ impl Streams {
             channels,
             clock: clock.clone(),
             limits: Arc::new(Limiters::new(config.limits.clone())),
-            playback: Playback::new(config, clock.clone(), inputs.program.clone()),
+            playback: Playback::new(config, clock.clone(), inputs.program.clone(), hooks.clone()),
+            hooks,
             ice_servers: config.ice.servers.clone().into(),
             reconnect_window: config.streams.reconnect_window(),
             rtmp_ports: inputs.rtmp.ports(),
@@ -484,6 +495,39 @@ impl Streams {
             streams.push((live, stats.unwrap_or_default()));
         }
         figures::in_text(&streams)
+    }
+
+    /// How well the media of every stream on air arrives, with its channel.
+    pub(crate) async fn samples(&self) -> Vec<(LiveChannel, Sample)> {
+        let mut samples = Vec::new();
+        for live in self.live().await {
+            let stats = self.sfu.stream_stats(live.stream).await;
+            let sample = Sample::of(&live, &stats.unwrap_or_default());
+            samples.extend(sample.map(|sample| (live, sample)));
+        }
+        samples
+    }
+
+    /// Takes note of a viewer, as a player on the channel of that handle tells. False: it is not live.
+    pub(crate) async fn beat(&self, handle: String, beat: Beat) -> bool {
+        self.ask(|reply| Command::Beat(handle, beat, reply))
+            .await
+            .unwrap_or(false)
+    }
+
+    /// How many watch a stream now, and the most that did. `None`: it is not on air.
+    pub(crate) async fn viewers_of(&self, stream: StreamId) -> Option<(ByTransport, i64)> {
+        self.ask(|reply| Command::Viewers(stream, reply))
+            .await
+            .flatten()
+    }
+
+    /// What changed among the viewers of all streams since the last call: whoever calls writes it down.
+    /// With `all`, also of those of whom there is nothing new.
+    pub(crate) async fn take_viewers(&self, all: bool) -> Vec<Changed> {
+        self.ask(|reply| Command::TakeViewers(all, reply))
+            .await
+            .unwrap_or_default()
     }
 
     /// The stream that a channel has, also while its first publisher is only connecting.

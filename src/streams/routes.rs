@@ -15,8 +15,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::catalogue::StreamBody;
-use super::health::{self, Check, IngestState};
+use super::health::{self, AlertNow, Check, IngestState, Sample};
 use super::playback::HlsReport;
+use super::presence::Transport;
 use super::rtmp::RtmpPorts;
 use super::{
     ChannelState, Ingest, IngestSource, LiveChannel, Stream, StreamState, Streams, catalogue,
@@ -115,6 +116,10 @@ struct IngestReport {
     problem: Option<String>,
     /// What there is to say of the media, in an order fit for show; none while no media arrives.
     checks: Vec<Check>,
+    /// 0 to 100, as in the stream's health; null while little is known.
+    score: Option<u8>,
+    /// What viewers notice, or soon will.
+    alerts: Vec<AlertNow>,
     started_at: Option<Timestamp>,
     viewers: u32,
     /// How the publisher sends; null while nobody does.
@@ -283,9 +288,14 @@ async fn show_ingest(
     }
     let port = media_port.unwrap_or_default();
     let problem = health::problem(ingest.publisher, &checks, packaging, port);
+    let live = streams.live_on(channel.id).await;
+    let sample = live.and_then(|live| Sample::of(&live, &stats.clone().unwrap_or_default()));
+    let alerts = sample.map_or_else(Vec::new, |sample| sample.alerts());
     Ok(Json(IngestReport {
         problem,
         checks,
+        score: sample.map(|sample| sample.score()),
+        alerts: alerts.into_iter().map(AlertNow::from).collect(),
         ..report(ingest, stats, streams.rtmp_ports)
     }))
 }
@@ -303,6 +313,8 @@ fn report(ingest: Ingest, stats: Option<StreamStats>, ports: RtmpPorts) -> Inges
         summary: health::summary(state, stats.as_ref()),
         problem: None,
         checks: Vec::new(),
+        score: None,
+        alerts: Vec::new(),
         started_at: ingest.started_at,
         viewers: ingest.viewers,
         source: ingest.publisher.map(|by| by.source),
@@ -339,15 +351,6 @@ async fn end_on_channel(
         code: "not_live",
         detail: "this channel is not live".to_owned(),
     })
-}
-
-/// A way of watching.
-#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-enum Transport {
-    Webrtc,
-    LlHls,
-    Hls,
 }
 
 /// Why a player changed to another.
@@ -403,16 +406,6 @@ async fn note_change(
     ];
     metrics::counter!("tallylight_playback_changes_total", &labels).increment(1);
     StatusCode::NO_CONTENT
-}
-
-impl Transport {
-    fn label(self) -> &'static str {
-        match self {
-            Self::Webrtc => "webrtc",
-            Self::LlHls => "ll_hls",
-            Self::Hls => "hls",
-        }
-    }
 }
 
 impl ChangeReason {

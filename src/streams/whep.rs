@@ -12,6 +12,7 @@ use sfu::{OfferError, Role};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::hooks::{Action, Asking, HookRefusal};
 use super::session::{self, SessionError};
 use super::signalling::{
     Authorization, BodyError, SDP, authorization, created, has_type, is_preflight, options,
@@ -22,7 +23,7 @@ use super::{Refused, Streams, View, events, layers};
 use crate::channels::Channel;
 use crate::db::StoreError;
 use crate::error::{Problem, log_store_error, store_problem};
-use crate::request::Client;
+use crate::request::{self, Client};
 
 /// The routes of WHEP.
 pub(super) fn routes() -> OpenApiRouter<Streams> {
@@ -63,6 +64,8 @@ enum WhepError {
     #[error("shutting down")]
     Draining,
     #[error(transparent)]
+    Hook(#[from] HookRefusal),
+    #[error(transparent)]
     Store(#[from] StoreError),
 }
 
@@ -79,6 +82,7 @@ impl WhepError {
             Self::Offer(error) => return offer_problem(error),
             Self::TooMany(after) => return Problem::too_many(*after),
             Self::Draining => return Problem::draining(),
+            Self::Hook(refusal) => return refusal.problem(),
             Self::Store(error) => return store_problem(error),
         };
         let problem = Problem::new(status, code, words);
@@ -114,7 +118,8 @@ impl From<BodyError> for WhepError {
     request_body(content = String, content_type = "application/sdp", description = "SDP offer"),
     responses(
         (status = 201, content_type = "application/sdp", body = String),
-        (status = 400, body = Problem), (status = 404, body = Problem),
+        (status = 400, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem),
         (status = 409, body = Problem), (status = 413, body = Problem),
         (status = 415, body = Problem), (status = 422, body = Problem),
         (status = 429, body = Problem), (status = 503, body = Problem),
@@ -143,9 +148,19 @@ async fn view(
     let view = View {
         channel: channel.id,
         address: client.address,
+        agent: request::user_agent(&headers).into(),
         credential,
         offer: read_text(&headers, body).await?,
     };
+    let asking = Asking {
+        action: Action::Play,
+        channel: &channel.handle,
+        stream_key_id: None,
+        address: client.address,
+        user_agent: request::user_agent(&headers),
+        protocol: "whep",
+    };
+    streams.hooks.ask(&asking).await?;
     let answer = streams.view(view).await.map_err(|refused| match refused {
         Refused::NotLive | Refused::AlreadyLive => WhepError::NotLive,
         Refused::HalfOpen => WhepError::HalfOpen,

@@ -12,6 +12,7 @@ use sfu::{OfferError, Role, SessionId};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::hooks::{Action, Asking, HookRefusal};
 use super::session::{self, SessionError};
 use super::signalling::{
     Authorization, BodyError, SDP, authorization, created, has_type, is_preflight, options,
@@ -22,7 +23,7 @@ use crate::accounts::Asker;
 use crate::channels::{Channel, StreamKeyId};
 use crate::db::StoreError;
 use crate::error::{Problem, log_store_error, store_problem};
-use crate::request::Client;
+use crate::request::{self, Client};
 use crate::secret::Secret;
 
 /// The routes of WHIP.
@@ -79,6 +80,8 @@ enum WhipError {
     #[error("shutting down")]
     Draining,
     #[error(transparent)]
+    Hook(#[from] HookRefusal),
+    #[error(transparent)]
     Store(#[from] StoreError),
 }
 
@@ -101,6 +104,7 @@ impl WhipError {
             Self::Offer(error) => return offer_problem(error),
             Self::TooMany(after) => return Problem::too_many(*after),
             Self::Draining => return Problem::draining(),
+            Self::Hook(refusal) => return refusal.problem(),
             Self::Store(error) => return store_problem(error),
         };
         let problem = Problem::new(status, code, words);
@@ -168,6 +172,7 @@ impl From<BodyError> for WhipError {
     responses(
         (status = 201, content_type = "application/sdp", body = String),
         (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 403, body = Problem),
         (status = 409, body = Problem), (status = 413, body = Problem),
         (status = 415, body = Problem), (status = 422, body = Problem),
         (status = 429, body = Problem), (status = 503, body = Problem),
@@ -186,6 +191,7 @@ async fn publish(
         Authorization::Absent | Authorization::OtherScheme => return Err(WhipError::KeyMissing),
         Authorization::Unusable => return Err(WhipError::KeyInvalid),
     };
+    ask_hook(&streams, &client, &headers, &channel, Some(&key)).await?;
     answer(&streams, &client, channel, Some(key), offer).await
 }
 
@@ -222,6 +228,7 @@ async fn publish_on(
             return Err(error);
         }
     };
+    ask_hook(&streams, &client, &headers, &channel, key.as_ref()).await?;
     answer(&streams, &client, channel, key, offer).await
 }
 
@@ -284,6 +291,29 @@ fn check_owner(
     }
     if account.id != channel.owner {
         return Err(WhipError::NotOwner);
+    }
+    Ok(())
+}
+
+/// Asks the operator's endpoint; a refusal is noted for the channel's owner.
+async fn ask_hook(
+    streams: &Streams,
+    client: &Client,
+    headers: &HeaderMap,
+    channel: &Channel,
+    key: Option<&Key>,
+) -> Result<(), WhipError> {
+    let asking = Asking {
+        action: Action::Publish,
+        channel: &channel.handle,
+        stream_key_id: key.map(|key| key.id.to_string()),
+        address: client.address,
+        user_agent: request::user_agent(headers),
+        protocol: "whip",
+    };
+    if let Err(refusal) = streams.hooks.ask(&asking).await {
+        streams.note_attempt(channel.id, refusal.to_string()).await;
+        return Err(refusal.into());
     }
     Ok(())
 }

@@ -150,6 +150,10 @@ const routes = [
     validateSearch: (search: Record<string, unknown>): { channel?: string } =>
       typeof search.channel === 'string' ? { channel: search.channel } : {},
     component: lazyRouteComponent(() => import('./routes/dashboard/schedule/page'), 'SchedulePage'),
+    path: '/dashboard/insights',
+    validateSearch: (search: Record<string, unknown>): { channel?: string } =>
+      typeof search.channel === 'string' ? { channel: search.channel } : {},
+    component: lazyRouteComponent(() => import('./routes/dashboard/insights/page'), 'InsightsPage'),
   }),
   createRoute({
     getParentRoute: () => root,

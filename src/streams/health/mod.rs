@@ -2,6 +2,7 @@
 
 mod checks;
 mod limit;
+mod sample;
 mod words;
 
 use std::time::Duration;
@@ -14,6 +15,8 @@ use checks::CheckState;
 
 pub(super) use checks::Check;
 pub(super) use limit::hold;
+pub(super) use sample::AlertNow;
+pub(crate) use sample::{Alert, Sample};
 
 /// A publisher that has this much time and still sends nothing, or half of it, has a problem.
 const LATE: Duration = Duration::from_secs(5);

@@ -21,9 +21,10 @@ use tokio_util::sync::CancellationToken;
 
 use attempts::Attempts;
 
-use super::audience::Audiences;
+use super::audience::{Audiences, Changed};
 use super::live::{Effect, LiveChannels, Phase, Rules};
 use super::playback::Playback;
+use super::presence::{Beat, ByTransport, Who};
 use super::{
     Ingest, Inputs, LiveChannel, Publish, Receive, Refused, SessionFacts, Stream, StreamEvent,
     View, ViewerEvent, Watch, signalling,
@@ -63,6 +64,11 @@ pub(super) enum Command {
     /// Something else is said of a stream.
     Retell(Arc<Stream>),
     Attempt(ChannelId, String),
+    /// A player on the channel of that handle tells of its viewer. False: it is not on air.
+    Beat(String, Beat, oneshot::Sender<bool>),
+    /// How many watch a stream on air, and the most that did.
+    Viewers(StreamId, oneshot::Sender<Option<(ByTransport, i64)>>),
+    TakeViewers(bool, oneshot::Sender<Vec<Changed>>),
 }
 
 /// What a call to the SFU gave.
@@ -95,6 +101,8 @@ struct Session {
     key: Option<StreamKeyId>,
     address: IpAddr,
     connected: bool,
+    /// Who watches by it.
+    viewer: Option<Who>,
 }
 
 pub(super) struct Lifecycle {
@@ -214,6 +222,12 @@ impl Lifecycle {
             Command::Attempt(channel, detail) => {
                 self.attempts.note(self.clock.now(), channel, detail)
             }
+            Command::Beat(handle, beat, reply) => answer(reply, self.beat(&handle, beat)),
+            Command::Viewers(stream, reply) => answer(reply, self.audiences.numbers(stream)),
+            Command::TakeViewers(all, reply) => {
+                let changed = self.audiences.take_changes(self.now_ms(), all);
+                answer(reply, changed);
+            }
         }
     }
 
@@ -303,6 +317,14 @@ impl Lifecycle {
         let mut facts = facts(Role::Viewer, view.channel, stream, &given, &view.offer);
         facts.credential = view.credential;
         self.remember(session, facts, None, view.address);
+        if let Some(known) = self.sessions.get_mut(&session) {
+            known.viewer = Some(Who {
+                account: None,
+                address: view.address,
+                agent: view.agent,
+                is_owner: false,
+            });
+        }
         if reply.send(Ok(given)).is_err() {
             self.close(session, CloseReason::Requested);
         }
@@ -320,6 +342,7 @@ impl Lifecycle {
             key,
             address: sfu::neighbourhood(address),
             connected: false,
+            viewer: None,
         };
         self.sessions.insert(id, session);
     }
@@ -376,7 +399,10 @@ impl Lifecycle {
         session.connected = true;
         match role {
             Role::Viewer => {
-                self.audiences.joined(stream);
+                if let Some(who) = session.viewer.clone() {
+                    let now_ms = at.as_millisecond();
+                    self.audiences.joined(stream, id, who, now_ms);
+                }
                 Vec::new()
             }
             Role::Publisher => {
@@ -399,7 +425,7 @@ impl Lifecycle {
         match session.facts.role {
             Role::Viewer => {
                 if session.connected {
-                    self.audiences.left(stream);
+                    self.audiences.left(stream, id, self.now_ms());
                 }
             }
             Role::Publisher => {
@@ -475,7 +501,7 @@ impl Lifecycle {
             }
             &StreamEvent::Ended { stream, .. } => {
                 tracing::info!(stream.id = %stream, "Stream {stream} ended");
-                self.audiences.close(stream);
+                self.audiences.close(stream, self.now_ms());
             }
             // Playback tells it, after the end.
             StreamEvent::Packaged { .. } => {}
@@ -491,11 +517,29 @@ impl Lifecycle {
         let sessions = u32::try_from(self.sessions.len()).unwrap_or(u32::MAX);
         metrics::gauge!("tallylight_sessions").set(sessions);
         for (stream, viewers) in self.playback.count_viewers() {
-            self.audiences.set_by_hls(stream, viewers);
+            self.audiences.read_by_hls(stream, viewers);
         }
-        for stream in self.audiences.tell_numbers() {
+        for stream in self.audiences.tell_numbers(self.now_ms()) {
             self.fetch_stats(stream);
         }
+    }
+
+    /// Takes note of a viewer, as a player tells. Its owner makes no audience.
+    fn beat(&mut self, handle: &str, mut beat: Beat) -> bool {
+        let is_seen = |phase| phase != Phase::Preparing;
+        let mut all = self.live.iter();
+        let on_air = all.find(|live| live.channel.handle == handle && is_seen(live.phase));
+        let Some(live) = on_air else {
+            return false;
+        };
+        beat.who.is_owner = beat.who.account == Some(live.channel.owner);
+        let (stream, now_ms) = (live.stream, self.now_ms());
+        self.audiences.beat(stream, beat, now_ms);
+        true
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.clock.now().as_millisecond()
     }
 
     fn fetch_stats(&mut self, stream: StreamId) {

@@ -30,6 +30,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 
+use super::hooks::Hooks;
 use super::{LiveChannel, StreamEvent, Streams};
 use crate::channels::ChannelId;
 use crate::clock::Clock;
@@ -55,6 +56,7 @@ struct Inner {
     /// Folder of all streams' media.
     folder: PathBuf,
     clock: Clock,
+    hooks: Hooks,
     /// What this machine lacks for packaging, in words.
     lacks: OnceLock<String>,
     /// Streams that may be transcoded at once.
@@ -107,12 +109,13 @@ enum HlsState {
 const LINGER: Duration = Duration::from_secs(120);
 
 impl Playback {
-    pub(super) fn new(config: &Config, clock: Clock, program: PathBuf) -> Self {
+    pub(super) fn new(config: &Config, clock: Clock, program: PathBuf, hooks: Hooks) -> Self {
         Self(Arc::new(Inner {
             settings: config.hls.clone(),
             program,
             folder: media_folder(&config.data),
             clock,
+            hooks,
             lacks: OnceLock::new(),
             most_transcoded: config.media.transcode,
             transcoding: OnceLock::new(),

@@ -7,7 +7,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, Request, State};
 use axum::http::header::CACHE_CONTROL;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hls::{Body, ReadError};
@@ -18,6 +18,8 @@ use super::media::{FILE_ROUTE, MediaFile, MediaRequest, PLAYLIST_ROUTE};
 use super::{OnAir, Playback};
 use crate::answer::{self, Caching, Content};
 use crate::error::Problem;
+use crate::request::{self, Client};
+use crate::streams::hooks::{Action, Asking, HookRefusal};
 
 /// Why there is nothing to play.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +32,8 @@ pub(super) enum HlsError {
     Read(#[from] ReadError),
     #[error("{0}")]
     Query(&'static str),
+    #[error(transparent)]
+    Hook(#[from] HookRefusal),
 }
 
 impl HlsError {
@@ -39,6 +43,7 @@ impl HlsError {
         match self {
             Self::NotLive => problem(StatusCode::NOT_FOUND, "not_live"),
             Self::Unavailable(_) => problem(StatusCode::NOT_FOUND, "hls_unavailable"),
+            Self::Hook(refusal) => refusal.problem(),
             Self::Query(_) => problem(StatusCode::BAD_REQUEST, "query_invalid"),
             Self::Read(error) => match error {
                 ReadError::NotFound => problem(StatusCode::NOT_FOUND, "not_found"),
@@ -88,15 +93,19 @@ pub(in super::super) fn routes(playback: Playback) -> OpenApiRouter {
     get, path = "/hls/{handle}/index.m3u8", tag = "hls", params(("handle" = String, Path)),
     responses(
         (status = 200, content_type = "application/vnd.apple.mpegurl", body = String),
-        (status = 404, body = Problem), (status = 503, body = Problem),
+        (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 503, body = Problem),
     ),
 )]
 async fn multivariant(
     State(playback): State<Playback>,
     Path(handle): Path<String>,
+    client: Client,
     headers: HeaderMap,
 ) -> Result<Response, HlsError> {
     let on_air = playback.newest(&handle).ok_or(HlsError::NotLive)?;
+    // Media have addresses that nobody knows who did not get this playlist.
+    playback.ask_hook(&handle, &client, &headers).await?;
     if let Some(reason) = on_air.unavailable() {
         return Err(HlsError::Unavailable(reason));
     }
@@ -109,7 +118,32 @@ async fn multivariant(
         tag: rendered.etag(),
         caching: Caching::Seconds(1),
     };
-    Ok(content.rendered(&rendered, &headers))
+    let mut response = content.rendered(&rendered, &headers);
+    if playback.0.hooks.are_for_plays() {
+        // What one may see is no cache's to give to all.
+        let own = HeaderValue::from_static("private, no-store");
+        response.headers_mut().insert(CACHE_CONTROL, own);
+    }
+    Ok(response)
+}
+
+impl Playback {
+    async fn ask_hook(
+        &self,
+        handle: &str,
+        client: &Client,
+        headers: &HeaderMap,
+    ) -> Result<(), HookRefusal> {
+        let asking = Asking {
+            action: Action::Play,
+            channel: handle,
+            stream_key_id: None,
+            address: client.address,
+            user_agent: request::user_agent(headers),
+            protocol: "hls",
+        };
+        self.0.hooks.ask_for_reader(&asking).await
+    }
 }
 
 async fn playlist(

@@ -27,6 +27,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+use super::hooks::{Action, Asking};
 use super::{Refused, Streams};
 use crate::channels::{Channel, ChannelId, StreamKeyId};
 use crate::secret::Secret;
@@ -329,6 +330,7 @@ impl Visitor {
                     .to_owned(),
             )
         })?;
+        self.ask_hook(key, &channel).await?;
         match self.take_place(channel.id).await {
             Ok(()) => Ok((key, channel)),
             Err(full) => Err(TurnedAway {
@@ -336,6 +338,28 @@ impl Visitor {
                 refusal: Refusal::BadName(full.to_string()),
             }),
         }
+    }
+
+    /// Asks the operator's endpoint; a refusal is noted for the channel's owner.
+    async fn ask_hook(&self, key: StreamKeyId, channel: &Channel) -> Result<(), TurnedAway> {
+        let streams = &self.tools.streams;
+        let asking = Asking {
+            action: Action::Publish,
+            channel: &channel.handle,
+            stream_key_id: Some(key.to_string()),
+            address: self.address,
+            user_agent: "",
+            protocol: "rtmp",
+        };
+        let Err(refusal) = streams.hooks.ask(&asking).await else {
+            return Ok(());
+        };
+        let words = refusal.to_string();
+        streams.note_attempt(channel.id, words.clone()).await;
+        Err(TurnedAway {
+            reason: Reason::Hook,
+            refusal: Refusal::Unauthorized(words),
+        })
     }
 
     /// Gives the place among strangers back for one among publishers.

@@ -18,6 +18,8 @@ pub(super) enum Reason {
     /// The name is not to be had: another publishes there, the stream was ended, the application is
     /// another.
     Name,
+    /// The operator's endpoint does not let it.
+    Hook,
     /// What is sent is broken, or not supported.
     Protocol,
     Bitrate,
@@ -60,6 +62,7 @@ impl Reason {
             Self::WrongKey => "wrong_key",
             Self::Attempts => "attempts",
             Self::Name => "name",
+            Self::Hook => "hook",
             Self::Protocol => "protocol",
             Self::Bitrate => "bitrate",
             Self::Timeout => "timeout",

@@ -77,6 +77,10 @@ export class Instant implements Carrier {
     }
   }
 
+  get session(): string | null {
+    return this.#session.id;
+  }
+
   open(): void {
     void this.#open();
   }

@@ -18,6 +18,7 @@ import { Instant } from './instant';
 import { type Phase, phaseAfter, retryDelay } from './phase';
 import type { Start } from './playback';
 import type { Playing } from './playing';
+import { Presence, type Watching } from './presence';
 import { SOUND, type Wish, wishFor } from './quality';
 import { Rewind } from './rewind';
 import { Screen, type ScreenState } from './screen';
@@ -44,6 +45,7 @@ export class Player {
   #carrier: Carrier | null = null;
   readonly #backstage: Backstage;
   readonly #fallback: Fallback;
+  readonly #presence: Presence;
   /** The quality that the viewer wants, kept across sessions and while the host does not send it. */
   #wish: Wish | null = null;
   #attempt = 0;
@@ -65,6 +67,7 @@ export class Player {
   constructor(handle: string, server = '') {
     this.handle = handle;
     this.server = server;
+    this.#presence = new Presence(handle, server);
     this.store = new Store(initialState());
     this.screen = new Screen(this.store as unknown as Store<ScreenState>);
     this.#backstage = new Backstage(this.screen, {
@@ -299,6 +302,7 @@ export class Player {
     this.store.set({ climbing: false, ...(next.why === 'seek' ? { rewound: true } : {}) });
     if (from && next.reason) this.#fallback.note(from, to, next.reason);
     this.#picture();
+    this.#tellPresence();
   }
 
   #nextFailed(next: Next): void {
@@ -402,7 +406,21 @@ export class Player {
     this.#attempt = 0;
     this.#wasLive = true;
     this.#setPhase({ name: 'live' });
+    this.#tellPresence();
     void this.#askChannel();
+  }
+
+  #tellPresence(): void {
+    this.#presence.see(this.#watching, performance.now());
+  }
+
+  /** A viewer who waits for the host watches, and one who paused does not. */
+  get #watching(): Watching | null {
+    const carrier = this.#carrier;
+    const phase = this.#phase;
+    if (!carrier || (phase !== 'live' && phase !== 'host_reconnecting')) return null;
+    if (this.store.get().paused) return null;
+    return { transport: carrier.transport, session: carrier instanceof Instant ? carrier.session : null };
   }
 
   #publisher(active: boolean): void {
@@ -444,6 +462,7 @@ export class Player {
       const stats = await carrier.sample();
       if (stats && carrier === this.#carrier) this.#sampled(carrier, stats);
     }
+    this.#tellPresence();
     await this.#backstage.look();
     this.rewind.watchPause();
     this.#fallback.climbIfDue();
@@ -555,6 +574,7 @@ export class Player {
   }
 
   #drop(): void {
+    this.#presence.leave();
     this.#fallback.forgetFall();
     this.rewind.forget();
     this.#fallback.dropNext();

@@ -59,6 +59,11 @@ export class WhepSession {
     this.#listen(extension(session.links, SSE));
   }
 
+  /** The last part of the session's URL; `null` until there is one. */
+  get id(): string | null {
+    return (this.#session && new URL(this.#session.url).pathname.split('/').pop()) || null;
+  }
+
   async restart(signal: AbortSignal): Promise<void> {
     if (!this.#session) throw new Error('There is no session to restart.');
     await restartIce(this.pc, this.#session, signal);

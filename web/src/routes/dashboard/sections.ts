@@ -1,9 +1,11 @@
 import { CalendarDays, RadioTower } from 'lucide-react';
+import { ChartLine, RadioTower } from 'lucide-react';
 
 /** The pages of the dashboard, in the order of their tabs. */
 export const SECTIONS = [
   { to: '/dashboard', label: 'Encoder', icon: RadioTower },
   { to: '/dashboard/streams', label: 'Schedule', icon: CalendarDays },
+  { to: '/dashboard/insights', label: 'Insights', icon: ChartLine },
 ] as const;
 
 export type Section = (typeof SECTIONS)[number]['to'];
