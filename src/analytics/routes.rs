@@ -87,6 +87,8 @@ const MOST_POINTS: i64 = 1_500;
 const MOST_MINUTES: i64 = 40_320;
 /// What is shown of a stream on air when nobody says from when.
 const LATELY_MS: i64 = 10 * 60_000;
+/// Samples in which something was wrong that are looked at for a list, at most.
+const MOST_BAD: i64 = 1_000;
 /// Streams of a page.
 const PAGE: usize = 20;
 
@@ -466,6 +468,8 @@ struct InsightsQuery {
 #[derive(Debug, Serialize, ToSchema)]
 struct StreamInsights {
     id: Uuid,
+    /// Empty where it has none.
+    title: String,
     started_at: Timestamp,
     /// Null while it is on air.
     ended_at: Option<Timestamp>,
@@ -524,14 +528,19 @@ impl Analytics {
 
     async fn insights(&self, stream: &StreamRow) -> Result<StreamInsights, ApiError> {
         let numbers = store::numbers(&self.db, stream.id).await?;
-        let mut moments = store::moments(&self.db, stream.id, i64::MIN, i64::MAX).await?;
-        let last_ms = moments.last().map_or(i64::MIN, |moment| moment.at_ms);
-        let unwritten = self.unwritten(stream.id).await;
-        moments.extend(unwritten.into_iter().filter(|it| it.at_ms > last_ms));
-        let spans: i64 = moments.iter().map(|moment| moment.span_ms).sum();
-        let weighted: i64 = moments.iter().map(|it| it.score * it.span_ms).sum();
+        let (mut weighted, mut spans) = store::score_sums(&self.db, stream.id).await?;
+        let mut bad = store::bad_moments(&self.db, stream.id, MOST_BAD).await?;
+        for moment in self.unwritten(stream.id).await {
+            weighted += moment.score * moment.span_ms;
+            spans += moment.span_ms;
+            bad.extend((!moment.sample.alerts().is_empty()).then_some(moment));
+        }
+        let now_ms = self.clock.now().as_millisecond();
+        let is_lately = |moment: &Moment| now_ms - moment.at_ms < 3 * health::EVERY_MS;
+        let lasts = stream.ended_ms.is_none() && bad.last().is_some_and(is_lately);
         Ok(StreamInsights {
             id: stream.id,
+            title: stream.title.clone(),
             started_at: from_millis(stream.started_ms),
             ended_at: stream.ended_ms.map(from_millis),
             peak: numbers.peak,
@@ -540,7 +549,7 @@ impl Analytics {
             watch_seconds: numbers.watched_ms.all() / 1_000,
             watch_seconds_by_transport: SecondsByTransport::new(numbers.watched_ms),
             score: (spans > 0).then(|| weighted / spans.max(1)),
-            incidents: alerts(&moments, stream.ended_ms.is_none()),
+            incidents: alerts(&bad, lasts),
         })
     }
 

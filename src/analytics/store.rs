@@ -19,6 +19,7 @@ const BATCH: usize = 500;
 pub(super) struct StreamRow {
     pub(super) id: Uuid,
     pub(super) owner: AccountId,
+    pub(super) title: String,
     pub(super) started_ms: i64,
     pub(super) ended_ms: Option<i64>,
 }
@@ -31,11 +32,11 @@ pub(super) struct Numbers {
     pub(super) watched_ms: ByTransport,
 }
 
-type StreamFields = (String, String, i64, Option<i64>);
+type StreamFields = (String, String, String, i64, Option<i64>);
 pub(super) async fn stream(db: &Db, id: Uuid) -> Result<Option<StreamRow>, StoreError> {
     let row: Option<StreamFields> = first!(
         db,
-        "SELECT s.id, c.owner_id, s.started_at, s.ended_at
+        "SELECT s.id, c.owner_id, s.title, s.started_at, s.ended_at
          FROM stream s JOIN channel c ON c.id = s.channel_id WHERE s.id = $1",
         id.to_string(),
     )
@@ -52,7 +53,7 @@ pub(super) async fn streams_before(
 ) -> Result<Vec<StreamRow>, StoreError> {
     let rows: Vec<StreamFields> = all!(
         db,
-        "SELECT s.id, c.owner_id, s.started_at, s.ended_at
+        "SELECT s.id, c.owner_id, s.title, s.started_at, s.ended_at
          FROM stream s JOIN channel c ON c.id = s.channel_id
          WHERE s.channel_id = $1 AND s.source <> 'none'
            AND (s.started_at < $2 OR (s.started_at = $2 AND s.id < $3))
@@ -67,10 +68,11 @@ pub(super) async fn streams_before(
 }
 
 fn stream_of(fields: StreamFields) -> Result<StreamRow, StoreError> {
-    let (id, owner, started_ms, ended_ms) = fields;
+    let (id, owner, title, started_ms, ended_ms) = fields;
     Ok(StreamRow {
         owner: AccountId(uuid("channel", &id, &owner)?),
         id: uuid("stream", &id, &id)?,
+        title,
         started_ms,
         ended_ms,
     })
@@ -323,6 +325,40 @@ pub(super) async fn moments(
     )
     .map_err(on("health_sample"))?;
     Ok(rows.into_iter().map(MomentRow::moment).collect())
+}
+
+/// Samples of a stream in which something was wrong, in their order; of very many the first.
+pub(super) async fn bad_moments(
+    db: &Db,
+    stream: Uuid,
+    most: i64,
+) -> Result<Vec<Moment>, StoreError> {
+    let rows: Vec<MomentRow> = all!(
+        db,
+        "SELECT at, span_ms, away, score, bitrate, audio_bitrate, fps, keyframe_interval_ms, loss,
+             rtt_ms, dropped, layers, viewers, has_video
+         FROM health_sample
+         WHERE stream_id = $1 AND (away OR audio_bitrate = 0 OR (has_video
+             AND (bitrate < 500000 OR fps < 20 OR keyframe_interval_ms > 4000)))
+         ORDER BY at LIMIT $2",
+        stream.to_string(),
+        most,
+    )
+    .map_err(on("health_sample"))?;
+    Ok(rows.into_iter().map(MomentRow::moment).collect())
+}
+
+/// The sum of all scores, each times how long it held, and of those times.
+pub(super) async fn score_sums(db: &Db, stream: Uuid) -> Result<(i64, i64), StoreError> {
+    let row: Option<(Option<i64>, Option<i64>)> = first!(
+        db,
+        "SELECT CAST(SUM(score * span_ms) AS BIGINT), CAST(SUM(span_ms) AS BIGINT)
+         FROM health_sample WHERE stream_id = $1",
+        stream.to_string(),
+    )
+    .map_err(on("health_sample"))?;
+    let (weighted, spans) = row.unwrap_or_default();
+    Ok((weighted.unwrap_or(0), spans.unwrap_or(0)))
 }
 
 #[derive(Debug, sqlx::FromRow)]

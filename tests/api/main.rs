@@ -20,6 +20,7 @@ mod support;
 mod api;
 mod audit;
 mod contract;
+mod hooks;
 mod https;
 mod matrix;
 mod moving;

@@ -150,6 +150,9 @@ const routes = [
     validateSearch: (search: Record<string, unknown>): { channel?: string } =>
       typeof search.channel === 'string' ? { channel: search.channel } : {},
     component: lazyRouteComponent(() => import('./routes/dashboard/schedule/page'), 'SchedulePage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
     path: '/dashboard/insights',
     validateSearch: (search: Record<string, unknown>): { channel?: string } =>
       typeof search.channel === 'string' ? { channel: search.channel } : {},

@@ -11,6 +11,8 @@ export class World {
   readonly requests: string[] = [];
   /** What was reported to the server. */
   readonly changes: unknown[] = [];
+  /** What was told of the viewer. */
+  readonly beats: { transport: string; session: string | null; leaving: boolean }[] = [];
   multivariant = VARIANT;
   /** Every media playlist. */
   media = '';
@@ -33,6 +35,7 @@ export class World {
     const path = new URL(input, 'http://host').pathname;
     this.requests.push(`${init.method ?? 'GET'} ${path}`);
     if (path.endsWith('/playback-changes')) this.changes.push(JSON.parse(String(init.body)));
+    if (path.endsWith('/presence')) this.beats.push(JSON.parse(String(init.body)));
     let response: Response;
     if (path.startsWith('/api/channels/')) {
       response = this.channel ? Response.json(this.channel) : new Response('{}', { status: 404 });

@@ -37,6 +37,19 @@ test('a picture makes it live', async () => {
   expect(player.store.get().channel?.name).toBe('Ada');
 });
 
+test('the server hears who watches by which session, until the page closes', async () => {
+  await live();
+  await pass(31);
+  expect(world.beats.map(({ transport, session, leaving }) => [transport, session, leaving])).toEqual([
+    ['webrtc', '1', false],
+    ['webrtc', '1', false],
+  ]);
+  player.stop();
+  player.stop();
+  expect(world.beats.at(-1)).toMatchObject({ transport: 'webrtc', leaving: true });
+  expect(world.beats).toHaveLength(3);
+});
+
 test('an offline channel is asked again and joined when it is on air', async () => {
   world.whep = () => new Response('{"code":"not_live"}', { status: 409 });
   world.channel = { handle: 'ada', state: 'offline' };

@@ -1,5 +1,4 @@
-import { CalendarDays, RadioTower } from 'lucide-react';
-import { ChartLine, RadioTower } from 'lucide-react';
+import { CalendarDays, ChartLine, RadioTower } from 'lucide-react';
 
 /** The pages of the dashboard, in the order of their tabs. */
 export const SECTIONS = [

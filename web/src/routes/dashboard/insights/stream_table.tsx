@@ -2,7 +2,7 @@ import type { StreamInsights } from '../../../api/insights';
 import { Button } from '../../../ui/button';
 import { Card } from '../../../ui/card';
 import { COUNT } from '../../../ui/time';
-import { lengthWords, scoreWords, streamName, transportShares, watchWords } from './words';
+import { lengthWords, scoreWords, streamName, transportShares, watchWords, whenWords } from './words';
 
 /** All streams with what they came to; on a phone each is a block of its own. */
 export function StreamTable({
@@ -26,6 +26,7 @@ export function StreamTable({
             <div className="min-w-44 flex-1">
               <p className="font-medium">{streamName(stream)}</p>
               <p className="text-sm text-ink-3 tabular-nums">
+                {stream.title && `${whenWords(stream)} · `}
                 {lengthWords(stream)}
                 {stream.score != null && ` · arrived ${scoreWords(stream.score)}`}
                 {` · ${incidents(stream)}`}

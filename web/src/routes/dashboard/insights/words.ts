@@ -5,8 +5,13 @@ import { clock } from '../../../ui/time';
 const WHEN = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'short' });
 
 /** "Nov 26, 2026, 5:04 PM" */
-export function streamName({ started_at }: StreamInsights): string {
+export function whenWords({ started_at }: StreamInsights): string {
   return WHEN.format(new Date(started_at));
+}
+
+/** Its title, else when it began. */
+export function streamName(stream: StreamInsights): string {
+  return stream.title || whenWords(stream);
 }
 
 /** "1:02:03", or "on air". */
