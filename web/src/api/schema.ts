@@ -2807,6 +2807,93 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/channels/{handle}/insights": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: {
+            parameters: {
+                query?: {
+                    cursor?: string;
+                };
+                header?: never;
+                path: {
+                    handle: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Page_StreamInsights"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                429: {
+                    headers: {
+                        "Retry-After"?: number;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/channels/{handle}/live": {
         parameters: {
             query?: never;
@@ -2899,6 +2986,127 @@ export interface paths {
             requestBody: {
                 content: {
                     "application/json": components["schemas"]["PlaybackChange"];
+                };
+            };
+            responses: {
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                429: {
+                    headers: {
+                        "Retry-After"?: number;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/channels/{handle}/presence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: {
+            parameters: {
+                query?: never;
+                header?: {
+                    "Idempotency-Key"?: string;
+                };
+                path: {
+                    handle: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["PresenceBeat"];
                 };
             };
             responses: {
@@ -5824,6 +6032,94 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/streams/{id}/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: {
+            parameters: {
+                query?: {
+                    from?: string;
+                    to?: string;
+                };
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["HealthReport"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                429: {
+                    headers: {
+                        "Retry-After"?: number;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/streams/{id}/hls": {
         parameters: {
             query?: never;
@@ -6286,6 +6582,75 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/streams/{id}/viewers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ViewersReport"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                429: {
+                    headers: {
+                        "Retry-After"?: number;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -6312,6 +6677,20 @@ export interface components {
             language?: string | null;
             name?: string | null;
             password?: string | null;
+        };
+        /** @enum {string} */
+        Alert: "publisher_away" | "low_bitrate" | "low_fps" | "no_audio" | "seldom_key_frames";
+        AlertInterval: {
+            alert: components["schemas"]["Alert"];
+            detail: string;
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            to?: string | null;
+        };
+        AlertNow: {
+            alert: components["schemas"]["Alert"];
+            detail: string;
         };
         AudioStats: {
             active: boolean;
@@ -6448,6 +6827,14 @@ export interface components {
             name: string;
             password: string;
         };
+        CurvePoint: {
+            /** Format: date-time */
+            at: string;
+            /** Format: int64 */
+            most: number;
+            /** Format: double */
+            viewers: number;
+        };
         DeliveryBody: {
             answer?: string | null;
             /** Format: int64 */
@@ -6505,6 +6892,45 @@ export interface components {
             field: string;
             rule: string;
         };
+        Gap: {
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            to: string;
+        };
+        HealthPoint: {
+            /** Format: date-time */
+            at: string;
+            /** Format: int64 */
+            audio_bitrate: number;
+            away: boolean;
+            /** Format: int64 */
+            bitrate: number;
+            /** Format: int64 */
+            dropped: number;
+            /** Format: double */
+            fps: number;
+            /** Format: int64 */
+            keyframe_interval_ms?: number | null;
+            /** Format: int64 */
+            layers: number;
+            /** Format: double */
+            loss?: number | null;
+            /** Format: double */
+            rtt_ms?: number | null;
+            /** Format: int64 */
+            score: number;
+            /** Format: int64 */
+            span_seconds: number;
+            /** Format: int64 */
+            viewers: number;
+        };
+        HealthReport: {
+            alerts: components["schemas"]["AlertInterval"][];
+            gaps: components["schemas"]["Gap"][];
+            live: boolean;
+            points: components["schemas"]["HealthPoint"][];
+        };
         HlsReport: {
             reason?: string | null;
             state: components["schemas"]["HlsState"];
@@ -6522,6 +6948,7 @@ export interface components {
             upcoming: components["schemas"]["StreamCard"][];
         };
         IngestReport: {
+            alerts: components["schemas"]["AlertNow"][];
             checks: components["schemas"]["Check"][];
             last_attempt?: components["schemas"]["FailedAttempt"] | null;
             problem?: string | null;
@@ -6529,6 +6956,8 @@ export interface components {
             rtmp_port?: number | null;
             /** Format: int32 */
             rtmps_port?: number | null;
+            /** Format: int32 */
+            score?: number | null;
             source?: components["schemas"]["IngestSource"] | null;
             /** Format: date-time */
             started_at?: string | null;
@@ -6785,10 +7214,40 @@ export interface components {
             }[];
             next_cursor?: string | null;
         };
+        Page_StreamInsights: {
+            items: {
+                /** Format: double */
+                average: number;
+                /** Format: date-time */
+                ended_at?: string | null;
+                /** Format: uuid */
+                id: string;
+                incidents: components["schemas"]["AlertInterval"][];
+                /** Format: int64 */
+                peak: number;
+                /** Format: int64 */
+                score?: number | null;
+                /** Format: date-time */
+                started_at: string;
+                title: string;
+                /** Format: int64 */
+                unique: number;
+                /** Format: int64 */
+                watch_seconds: number;
+                watch_seconds_by_transport: components["schemas"]["SecondsByTransport"];
+            }[];
+            next_cursor?: string | null;
+        };
         PlaybackChange: {
             from: components["schemas"]["Transport"];
             reason: components["schemas"]["ChangeReason"];
             to: components["schemas"]["Transport"];
+        };
+        PresenceBeat: {
+            leaving?: boolean;
+            session?: string | null;
+            transport: components["schemas"]["Transport"];
+            viewer: string;
         };
         Problem: {
             code: string;
@@ -6896,6 +7355,14 @@ export interface components {
         };
         SecondStepCode: {
             code: string;
+        };
+        SecondsByTransport: {
+            /** Format: int64 */
+            hls: number;
+            /** Format: int64 */
+            ll_hls: number;
+            /** Format: int64 */
+            webrtc: number;
         };
         Session: {
             account: components["schemas"]["SessionAccount"];
@@ -7017,6 +7484,27 @@ export interface components {
             visibility?: components["schemas"]["StreamVisibility"] | null;
         };
         StreamHls: components["schemas"]["HlsReport"];
+        StreamInsights: {
+            /** Format: double */
+            average: number;
+            /** Format: date-time */
+            ended_at?: string | null;
+            /** Format: uuid */
+            id: string;
+            incidents: components["schemas"]["AlertInterval"][];
+            /** Format: int64 */
+            peak: number;
+            /** Format: int64 */
+            score?: number | null;
+            /** Format: date-time */
+            started_at: string;
+            title: string;
+            /** Format: int64 */
+            unique: number;
+            /** Format: int64 */
+            watch_seconds: number;
+            watch_seconds_by_transport: components["schemas"]["SecondsByTransport"];
+        };
         StreamKeyBody: {
             /** Format: date-time */
             created_at: string;
@@ -7069,6 +7557,20 @@ export interface components {
         Transport: "webrtc" | "ll_hls" | "hls";
         VerifyBody: {
             token: string;
+        };
+        ViewersReport: {
+            /** Format: double */
+            average?: number | null;
+            curve?: components["schemas"]["CurvePoint"][] | null;
+            /** Format: int64 */
+            now: number;
+            /** Format: int64 */
+            peak: number;
+            /** Format: int64 */
+            unique?: number | null;
+            /** Format: int64 */
+            watch_seconds?: number | null;
+            watch_seconds_by_transport?: components["schemas"]["SecondsByTransport"] | null;
         };
         /** @enum {string} */
         Visibility: "public" | "unlisted" | "private";
