@@ -16,6 +16,8 @@ ALTER TABLE channel ADD COLUMN banner TEXT;
 -- Lists in order, as JSON, of which the database knows nothing.
 ALTER TABLE channel ADD COLUMN links TEXT NOT NULL DEFAULT '[]';
 ALTER TABLE channel ADD COLUMN panels TEXT NOT NULL DEFAULT '[]';
+-- Of a channel that was deleted an empty row stays, which is in no list.
+ALTER TABLE channel ADD COLUMN deleted_at BIGINT;
 CREATE INDEX channel_by_category ON channel (category, id);
 
 CREATE TABLE channel_tag (

@@ -335,7 +335,7 @@ pub fn opened(mut response: Response) -> Response {
     let fixed = [
         (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
         (ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD"),
-        (ACCESS_CONTROL_ALLOW_HEADERS, "range"),
+        (ACCESS_CONTROL_ALLOW_HEADERS, "authorization, range"),
         (ACCESS_CONTROL_EXPOSE_HEADERS, "content-range, etag"),
         (ACCESS_CONTROL_MAX_AGE, "86400"),
         (RESOURCE_POLICY, "cross-origin"),

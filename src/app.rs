@@ -262,8 +262,14 @@ impl App {
         .with_passwords(passwords.clone());
         let seal = Seal::new(&pepper.mac("answers that are kept"));
         let idempotency = Idempotency::open(db.clone(), clock.clone(), seal).await?;
-        let (channels, channel_events) =
-            Channels::new(db.clone(), clock.clone(), pepper.clone(), passwords);
+        let (channels, channel_events) = Channels::new(
+            db.clone(),
+            clock.clone(),
+            pepper.clone(),
+            passwords,
+            accounts.clone(),
+        );
+        channels.learn_gates().await?;
         let stop = CancellationToken::new();
         let inputs = Inputs {
             sfu: sfu_events,

@@ -492,7 +492,7 @@ async fn services(config: &Config) -> anyhow::Result<Services> {
     let jobs = Jobs::new(db.clone(), clock.clone());
     let mail = Mail::new(&config.mail, &config.http, jobs.clone())?;
     let accounts = Accounts::new(db.clone(), clock.clone(), config, audit, jobs, mail);
-    let (channels, _) = Channels::new(db, clock, pepper, Passwords::new());
+    let (channels, _) = Channels::new(db, clock, pepper, Passwords::new(), accounts.clone());
     Ok(Services { accounts, channels })
 }
 

@@ -110,6 +110,7 @@ pub struct Public(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     door: Arc<Door>,
+    channels: Channels,
     streams: Streams,
     rest: Router,
 }
@@ -133,6 +134,7 @@ impl Public {
         let streams = services.streams.clone();
         Self(Arc::new(Inner {
             door,
+            channels: services.channels.clone(),
             streams,
             rest,
         }))
@@ -145,11 +147,14 @@ impl Answers for Public {
     async fn answer(self, asked: Asked, arrival: Arrival) -> Response {
         let Inner {
             door,
+            channels,
             streams,
             rest,
         } = &*self.0;
         let (head, body) = asked.into_parts();
-        let Some(media) = MediaRequest::read(&head) else {
+        // Who may watch a channel that is not open to all is found out behind the routes.
+        let media = MediaRequest::read(&head).filter(|media| !channels.is_gated(media.handle()));
+        let Some(media) = media else {
             let asked = Asked::from_parts(head, body);
             return rest.clone().answer(asked, arrival).await;
         };

@@ -2,18 +2,22 @@
 
 mod accent;
 mod belonging;
+mod blocks;
 mod categories;
+mod gate;
 mod handle;
 mod keys;
 mod people;
 mod pepper;
 mod profile;
 mod routes;
+mod shown;
 mod store;
 mod stream_key;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -22,18 +26,23 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 pub use categories::{CATEGORIES, Category, LANGUAGES};
+pub use gate::{Access, Barred};
 pub use people::{Followed, Follower, Moderator};
 pub use pepper::{Pepper, PepperError};
 pub use profile::{About, Link, Panel};
 pub use routes::routes;
+pub use shown::ChannelProfile;
 pub use stream_key::{StreamKey, StreamKeyId};
 
-use crate::accounts::{Account, AccountId, Passwords, Role};
+use gate::Gates;
+
+use crate::accounts::{Account, AccountId, Accounts, Passwords, Role};
 use crate::clock::Clock;
 use crate::db::{Db, StoreError, Tx};
 use crate::error::ApiError;
 use crate::form::{self, Form};
 use crate::images::ImageId;
+use crate::rate::Rate;
 
 /// Names a channel for ever; handles may change one day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -220,6 +229,9 @@ pub struct Channels {
     clock: Clock,
     pepper: Pepper,
     passwords: Passwords,
+    accounts: Accounts,
+    gates: Arc<Gates>,
+    uploads: Arc<Rate<AccountId>>,
     to_streams: mpsc::Sender<ChannelEvent>,
     to_all: broadcast::Sender<ChannelEvent>,
 }
@@ -238,6 +250,7 @@ impl Channels {
         clock: Clock,
         pepper: Pepper,
         passwords: Passwords,
+        accounts: Accounts,
     ) -> (Self, mpsc::Receiver<ChannelEvent>) {
         let (to_streams, receiver) = mpsc::channel(EVENTS);
         let channels = Self {
@@ -245,6 +258,9 @@ impl Channels {
             clock,
             pepper,
             passwords,
+            accounts,
+            gates: Arc::new(Gates::new()),
+            uploads: Arc::new(Rate::new(Duration::from_secs(3600))),
             to_streams,
             to_all: broadcast::Sender::new(EVENTS),
         };

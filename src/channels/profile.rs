@@ -8,9 +8,11 @@ use utoipa::ToSchema;
 use super::{
     Channel, ChannelEvent, ChannelId, Channels, Visibility, accent, categories, checked_name, store,
 };
+use crate::accounts::Account;
 use crate::db::StoreError;
 use crate::error::ApiError;
 use crate::form::{self, Form};
+use crate::images::{ImageId, Shape};
 use crate::secret::Secret;
 
 /// A way to somewhere else.
@@ -101,6 +103,7 @@ const MOST_PANELS: usize = 12;
 const MOST_TAGS: usize = 10;
 const LONGEST_TAG: usize = 30;
 const LONGEST_URL: usize = 500;
+const MOST_UPLOADS_AN_HOUR: u32 = 60;
 
 /// Tells null from left out.
 fn given<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<Option<String>>, D::Error> {
@@ -158,20 +161,23 @@ impl Channels {
         if let Some(password) = password {
             checked.password_hash = Some(self.passwords.hash(&password).await?);
         }
+        // One at a time, so that the gate in memory is that of the last change.
+        let _turn = self.gates.turn.lock().await;
         let mut tx = self.db.begin().await?;
         store::update_channel(&mut tx, id, &checked).await?;
         if let Some(tags) = &checked.tags {
             store::replace_tags(&mut tx, id, tags).await?;
         }
         let changed = store::channel_in(&mut tx, id).await?;
-        let (channel, has_password) = changed.ok_or_else(super::no_such_channel)?;
-        if channel.visibility == Visibility::Password && !has_password {
+        let (channel, password_hash) = changed.ok_or_else(super::no_such_channel)?;
+        if channel.visibility == Visibility::Password && password_hash.is_none() {
             let mut form = Form::new();
             let words = "choose the password that viewers shall give";
             form.add("password", "password_missing", words);
             form.done()?;
         }
         tx.commit().await?;
+        self.set_gate(channel.clone(), password_hash);
         self.tell_updated(&channel).await;
         Ok(channel)
     }
@@ -180,6 +186,46 @@ impl Channels {
     pub(super) async fn tell_updated(&self, channel: &Channel) {
         let channel = Arc::new(channel.clone());
         self.tell_streams(ChannelEvent::Updated { channel }).await;
+    }
+
+    /// Counts an upload of a picture.
+    pub(super) fn note_upload(&self, account: &Account) -> Result<(), ApiError> {
+        let now = self.clock.instant();
+        let taken = self.uploads.take(&account.id, MOST_UPLOADS_AN_HOUR, now);
+        taken.map_err(ApiError::TooMany)
+    }
+
+    /// Sets or takes away a channel's picture.
+    pub(super) async fn set_picture(
+        &self,
+        id: ChannelId,
+        shape: Shape,
+        picture: Option<&ImageId>,
+    ) -> Result<(), StoreError> {
+        let picture = picture.map(ImageId::as_str);
+        match shape {
+            Shape::Banner => store::set_banner(&self.db, id, picture).await?,
+            _ => store::set_avatar(&self.db, id, picture).await?,
+        }
+        if let Some(channel) = self.by_id(id).await? {
+            self.tell_updated(&channel).await;
+        }
+        Ok(())
+    }
+
+    /// Deletes a channel: nobody finds it any more, its keys work no longer, its stream ends, and its
+    /// recordings go as deleted ones do. An empty row stays, to which the books of its streams refer.
+    pub(super) async fn delete(&self, channel: &Channel) -> Result<(), StoreError> {
+        let _turn = self.gates.turn.lock().await;
+        let mut tx = self.db.begin().await?;
+        store::bury_channel(&mut tx, channel.id, self.clock.now()).await?;
+        tx.commit().await?;
+        self.gates.remove(&channel.handle);
+        self.tell_streams(ChannelEvent::Deleted {
+            channel: channel.id,
+        })
+        .await;
+        Ok(())
     }
 }
 

@@ -131,7 +131,7 @@ pub(super) async fn insert_channel(tx: &mut Tx, channel: &Channel) -> Result<(),
 pub(super) async fn count_channels(tx: &mut Tx, owner: AccountId) -> Result<i64, StoreError> {
     let row: Option<(i64,)> = tx_first!(
         tx,
-        "SELECT COUNT(*) FROM channel WHERE owner_id = $1",
+        "SELECT COUNT(*) FROM channel WHERE owner_id = $1 AND deleted_at IS NULL",
         owner.to_string(),
     )
     .map_err(on("channel"))?;
@@ -158,27 +158,27 @@ pub(super) async fn channel_by_id(db: &Db, id: ChannelId) -> Result<Option<Chann
         db,
         "SELECT id, handle, name, owner_id, created_at, record,
                 description, accent, language, category, visibility, avatar, banner
-         FROM channel WHERE id = $1",
+         FROM channel WHERE id = $1 AND deleted_at IS NULL",
         id.to_string(),
     )
     .map_err(on("channel"))?;
     row.map(ChannelRow::into_channel).transpose()
 }
 
-/// The channel as the transaction has it, and whether it has a password for viewers.
+/// The channel as the transaction has it, and the hash of the password for viewers.
 pub(super) async fn channel_in(
     tx: &mut Tx,
     id: ChannelId,
-) -> Result<Option<(Channel, bool)>, StoreError> {
+) -> Result<Option<(Channel, Option<String>)>, StoreError> {
     let row: Option<ChangedRow> = tx_first!(
         tx,
         "SELECT id, handle, name, owner_id, created_at, record,
                 description, accent, language, category, visibility, avatar, banner, password_hash
-         FROM channel WHERE id = $1",
+         FROM channel WHERE id = $1 AND deleted_at IS NULL",
         id.to_string(),
     )
     .map_err(on("channel"))?;
-    let changed = |row: ChangedRow| Ok((row.channel.into_channel()?, row.password_hash.is_some()));
+    let changed = |row: ChangedRow| Ok((row.channel.into_channel()?, row.password_hash));
     row.map(changed).transpose()
 }
 
@@ -241,6 +241,88 @@ pub(super) async fn update_channel(
     Ok(())
 }
 
+/// Channels that are not open to all, and the hashes of their passwords.
+pub(super) async fn gated(db: &Db) -> Result<Vec<(Channel, Option<String>)>, StoreError> {
+    let rows: Vec<ChangedRow> = all!(
+        db,
+        "SELECT id, handle, name, owner_id, created_at, record,
+                description, accent, language, category, visibility, avatar, banner, password_hash
+         FROM channel WHERE visibility IN ('members', 'password') AND deleted_at IS NULL",
+    )
+    .map_err(on("channel"))?;
+    let gated = |row: ChangedRow| Ok((row.channel.into_channel()?, row.password_hash));
+    rows.into_iter().map(gated).collect()
+}
+
+pub(super) async fn set_avatar(
+    db: &Db,
+    id: ChannelId,
+    picture: Option<&str>,
+) -> Result<(), StoreError> {
+    change!(
+        db,
+        "UPDATE channel SET avatar = $2 WHERE id = $1",
+        id.to_string(),
+        picture,
+    )
+    .map_err(on("channel"))?;
+    Ok(())
+}
+
+pub(super) async fn set_banner(
+    db: &Db,
+    id: ChannelId,
+    picture: Option<&str>,
+) -> Result<(), StoreError> {
+    change!(
+        db,
+        "UPDATE channel SET banner = $2 WHERE id = $1",
+        id.to_string(),
+        picture,
+    )
+    .map_err(on("channel"))?;
+    Ok(())
+}
+
+/// Leaves of a channel a row that nobody finds: the handle is free, and in no list that asks for
+/// public channels does it stand. Its recordings are marked, so that their files go.
+pub(super) async fn bury_channel(
+    tx: &mut Tx,
+    id: ChannelId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let key = id.to_string();
+    // No handle of anybody begins so.
+    let handle = format!("~{}", id.0.simple());
+    let now = now.as_millisecond();
+    tx_change!(
+        tx,
+        "UPDATE channel SET
+            handle = $2, name = '', description = '', accent = NULL, language = NULL,
+            category = NULL, visibility = 'members', password_hash = NULL, avatar = NULL,
+            banner = NULL, links = '[]', panels = '[]', deleted_at = $3
+         WHERE id = $1",
+        &key,
+        handle,
+        now,
+    )
+    .map_err(on("channel"))?;
+    tx_change!(
+        tx,
+        "UPDATE recording SET deleted_at = $2 WHERE channel_id = $1 AND deleted_at IS NULL",
+        &key,
+        now,
+    )
+    .map_err(on("recording"))?;
+    tx_change!(tx, "DELETE FROM stream_key WHERE channel_id = $1", &key)
+        .map_err(on("stream_key"))?;
+    tx_change!(tx, "DELETE FROM channel_tag WHERE channel_id = $1", &key)
+        .map_err(on("channel_tag"))?;
+    tx_change!(tx, "DELETE FROM follow WHERE channel_id = $1", &key).map_err(on("follow"))?;
+    tx_change!(tx, "DELETE FROM moderator WHERE channel_id = $1", &key).map_err(on("moderator"))?;
+    Ok(())
+}
+
 pub(super) async fn replace_tags(
     tx: &mut Tx,
     id: ChannelId,
@@ -289,7 +371,7 @@ pub(super) async fn channels_of(db: &Db, owner: AccountId) -> Result<Vec<Channel
         "SELECT id, handle, name, owner_id, created_at, record,
                 description, accent, language, category, visibility, avatar, banner
          FROM channel
-         WHERE owner_id = $1 ORDER BY created_at, id",
+         WHERE owner_id = $1 AND deleted_at IS NULL ORDER BY created_at, id",
         owner.to_string(),
     )
     .map_err(on("channel"))?;
@@ -304,9 +386,12 @@ struct AboutRow {
 
 pub(super) async fn about(db: &Db, channel: ChannelId) -> Result<About, StoreError> {
     let key = channel.to_string();
-    let row: Option<AboutRow> =
-        first!(db, "SELECT links, panels FROM channel WHERE id = $1", &key,)
-            .map_err(on("channel"))?;
+    let row: Option<AboutRow> = first!(
+        db,
+        "SELECT links, panels FROM channel WHERE id = $1 AND deleted_at IS NULL",
+        &key,
+    )
+    .map_err(on("channel"))?;
     let tags: Vec<(String,)> = all!(
         db,
         "SELECT tag FROM channel_tag WHERE channel_id = $1 ORDER BY position",

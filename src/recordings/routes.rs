@@ -22,9 +22,9 @@ use super::{
 };
 use crate::accounts::{Account, Asker, SignedIn};
 use crate::answer::{Caching, Content};
-use crate::channels::Channel;
+use crate::channels::{Access, Channel};
 use crate::error::{ApiError, Problem};
-use crate::request::{ApiJson, ApiPath, ApiQuery};
+use crate::request::{ApiJson, ApiPath, ApiQuery, Client};
 
 pub(super) fn routes(recordings: Recordings) -> OpenApiRouter {
     OpenApiRouter::new()
@@ -151,10 +151,20 @@ impl Mp4Body {
 async fn list_recordings(
     State(recordings): State<Recordings>,
     asker: Asker,
+    client: Client,
+    headers: HeaderMap,
     ApiPath(handle): ApiPath<String>,
     ApiQuery(query): ApiQuery<ListQuery>,
 ) -> Result<Json<RecordingList>, ApiError> {
-    let channel = recordings.0.channels.expect(&handle).await?;
+    let channels = &recordings.0.channels;
+    let channel = channels.expect(&handle).await?;
+    // Who may not watch is told of nothing that there is to watch.
+    if channels.access(&channel, &client, &headers).await? != Access::Granted {
+        return Ok(Json(RecordingList {
+            items: Vec::new(),
+            next_cursor: None,
+        }));
+    }
     let asker = asker.account.as_ref();
     let (page, next) = recordings.page(&channel, asker, &query.cursor).await?;
     let items = page.into_iter();

@@ -17,6 +17,7 @@ use super::storyboard;
 use super::{Recording, RecordingId, Recordings, State, Visibility};
 use crate::accounts::{self, Accounts};
 use crate::answer::{self, Caching, Content};
+use crate::channels::Barred;
 use crate::db::StoreError;
 use crate::error::{Problem, log_store_error, store_problem};
 use crate::request::Client;
@@ -33,6 +34,8 @@ enum VodError {
     #[error("there is no such file in this recording")]
     NoFile,
     #[error(transparent)]
+    Barred(#[from] Barred),
+    #[error(transparent)]
     Store(#[from] StoreError),
 }
 
@@ -44,6 +47,7 @@ impl IntoResponse for VodError {
             Self::Running => problem("recording_not_ready"),
             Self::Unreadable => problem("recording_unreadable"),
             Self::NoFile => problem("not_found"),
+            Self::Barred(barred) => return barred.problem().into_response(),
             Self::Store(error) => {
                 log_store_error(error);
                 return store_problem(error).into_response();
@@ -92,6 +96,8 @@ pub(super) fn routes(recordings: Recordings, accounts: Accounts) -> OpenApiRoute
 struct Watched {
     recordings: Recordings,
     recording: Recording,
+    /// Caches that many share must not keep it.
+    is_for_one: bool,
 }
 
 impl FromRequestParts<Rooms> for Watched {
@@ -109,15 +115,34 @@ impl FromRequestParts<Rooms> for Watched {
         {
             return Err(VodError::Unknown);
         }
+        let is_gated = pass_gate(parts, rooms, &recording).await?;
         match recording.state {
             State::Ready => Ok(Self {
                 recordings: rooms.recordings.clone(),
+                is_for_one: is_gated || recording.visibility == Visibility::Private,
                 recording,
             }),
             State::Recording => Err(VodError::Running),
             State::Failed => Err(VodError::Unreadable),
         }
     }
+}
+
+/// Whether the recording's channel is not open to all; whoever asks may watch it then.
+async fn pass_gate(
+    parts: &mut Parts,
+    rooms: &Rooms,
+    recording: &Recording,
+) -> Result<bool, VodError> {
+    let channels = &rooms.recordings.0.channels;
+    let Some(handle) = channels.gated_handle(recording.channel) else {
+        return Ok(false);
+    };
+    let Ok(client) = Client::from_request_parts(parts, rooms).await else {
+        return Err(VodError::Unknown);
+    };
+    channels.admit(&handle, &client, &parts.headers).await?;
+    Ok(true)
 }
 
 async fn is_owner(
@@ -146,9 +171,9 @@ impl Watched {
 
     /// What may be kept by any cache of a public recording is the browser's own of a private one.
     fn caching(&self, caching: Caching) -> Caching {
-        match (self.recording.visibility, caching) {
-            (Visibility::Private, Caching::Immutable) => Caching::PrivateSeconds(DAY_SECONDS),
-            (Visibility::Private, Caching::Seconds(seconds)) => Caching::PrivateSeconds(seconds),
+        match (self.is_for_one, caching) {
+            (true, Caching::Immutable) => Caching::PrivateSeconds(DAY_SECONDS),
+            (true, Caching::Seconds(seconds)) => Caching::PrivateSeconds(seconds),
             _ => caching,
         }
     }
@@ -180,7 +205,7 @@ impl Watched {
     get, path = "/vod/{id}/index.m3u8", tag = "recordings", params(("id" = Uuid, Path)),
     responses(
         (status = 200, content_type = "application/vnd.apple.mpegurl", body = String),
-        (status = 404, body = Problem),
+        (status = 403, body = Problem), (status = 404, body = Problem),
     ),
 )]
 async fn multivariant(watched: Watched, headers: HeaderMap) -> Result<Response, VodError> {
@@ -226,7 +251,10 @@ async fn file(
 /// A picture of the recording, for cards.
 #[utoipa::path(
     get, path = "/vod/{id}/thumbnail.jpg", tag = "recordings", params(("id" = Uuid, Path)),
-    responses((status = 200, content_type = "image/jpeg"), (status = 404, body = Problem)),
+    responses(
+        (status = 200, content_type = "image/jpeg"), (status = 403, body = Problem),
+        (status = 404, body = Problem),
+    ),
 )]
 async fn thumbnail(watched: Watched, headers: HeaderMap) -> Result<Response, VodError> {
     // Opening it brings pictures back that are in the store alone.
@@ -242,7 +270,10 @@ async fn thumbnail(watched: Watched, headers: HeaderMap) -> Result<Response, Vod
 /// relative to this list.
 #[utoipa::path(
     get, path = "/vod/{id}/storyboard.json", tag = "recordings", params(("id" = Uuid, Path)),
-    responses((status = 200, body = serde_json::Value), (status = 404, body = Problem)),
+    responses(
+        (status = 200, body = serde_json::Value), (status = 403, body = Problem),
+        (status = 404, body = Problem),
+    ),
 )]
 async fn show_storyboard(watched: Watched) -> Result<Response, VodError> {
     let start = watched.open().await?.start_unix_ms();

@@ -461,7 +461,11 @@ impl Streams {
 
     /// The routes of HLS, which pages of other sites may use, too.
     pub fn playback(&self) -> OpenApiRouter {
-        playback::routes(self.playback.clone())
+        let gates = playback::Gates {
+            channels: self.channels.clone(),
+            files_are_open: self.playback.files_are_elsewhere(),
+        };
+        playback::routes(self.playback.clone(), gates)
     }
 
     /// Answers a player of live HLS, as [`Streams::playback`] would.

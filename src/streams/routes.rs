@@ -6,7 +6,7 @@
 
 use axum::Json;
 use axum::extract::{FromRef, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sfu::StreamStats;
@@ -24,10 +24,10 @@ use super::{
     schema,
 };
 use crate::accounts::{Asker, SignedIn};
-use crate::channels::{Channel, Channels};
+use crate::channels::{Access, Channel, ChannelProfile, Channels};
 use crate::error::{ApiError, Problem};
 use crate::images::Images;
-use crate::request::{ApiJson, ApiPath, ApiQuery};
+use crate::request::{ApiJson, ApiPath, ApiQuery, Client};
 
 /// What the handlers need.
 #[derive(Clone, FromRef)]
@@ -85,8 +85,10 @@ struct ChannelItem {
 
 #[derive(Debug, Serialize, ToSchema)]
 struct ChannelPage {
-    handle: String,
-    name: String,
+    #[serde(flatten)]
+    profile: ChannelProfile,
+    /// Whether whoever asks may watch.
+    access: Access,
     state: ChannelState,
     /// Of the present stream.
     started_at: Option<Timestamp>,
@@ -215,9 +217,13 @@ async fn show_channel(
     State(streams): State<Streams>,
     State(channels): State<Channels>,
     asker: Asker,
+    client: Client,
+    headers: HeaderMap,
     ApiPath(handle): ApiPath<String>,
 ) -> Result<Json<ChannelPage>, ApiError> {
     let channel = channels.expect(&handle).await?;
+    let profile = channels.profile(&channel, asker.account.as_ref()).await?;
+    let access = channels.access(&channel, &client, &headers).await?;
     let live = streams.live_on(channel.id).await;
     let live = live.filter(|live| live.is_shown_to(asker.account.as_ref()));
     let ahead = streams.ahead(channel.id).await?;
@@ -243,8 +249,8 @@ async fn show_channel(
         stream: live.as_ref().map(StreamBody::of_live),
         next_stream,
         cancelled_stream,
-        handle: channel.handle,
-        name: channel.name,
+        profile,
+        access,
         state: live.as_ref().map_or(ChannelState::Offline, |l| l.state),
         started_at: live.as_ref().and_then(|live| live.started_at),
         viewers: live.map_or(0, |live| live.viewers),

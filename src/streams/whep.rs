@@ -20,7 +20,7 @@ use super::signalling::{
 };
 use super::whip::offer_problem;
 use super::{Refused, Streams, View, events, layers};
-use crate::channels::Channel;
+use crate::channels::{Barred, Channel};
 use crate::db::StoreError;
 use crate::error::{Problem, log_store_error, store_problem};
 use crate::request::{self, Client};
@@ -66,6 +66,8 @@ enum WhepError {
     #[error(transparent)]
     Hook(#[from] HookRefusal),
     #[error(transparent)]
+    Barred(#[from] Barred),
+    #[error(transparent)]
     Store(#[from] StoreError),
 }
 
@@ -83,6 +85,7 @@ impl WhepError {
             Self::TooMany(after) => return Problem::too_many(*after),
             Self::Draining => return Problem::draining(),
             Self::Hook(refusal) => return refusal.problem(),
+            Self::Barred(barred) => return barred.problem(),
             Self::Store(error) => return store_problem(error),
         };
         let problem = Problem::new(status, code, words);
@@ -96,7 +99,7 @@ impl WhepError {
 
 impl IntoResponse for WhepError {
     fn into_response(self) -> Response {
-        if let Self::Store(error) = &self {
+        if let Self::Store(error) | Self::Barred(Barred::Store(error)) = &self {
             log_store_error(error);
         }
         self.problem().into_response()
@@ -140,6 +143,10 @@ async fn view(
         return Err(WhepError::NotSdp);
     }
     let channel = find(&streams, &handle).await?;
+    streams
+        .channels
+        .admit(&channel.handle, &client, &headers)
+        .await?;
     let credential = match authorization(&headers) {
         Authorization::Token(token) => Some(token.hash()),
         // Channels are open to all; a script's `undefined` does no harm here.

@@ -72,7 +72,10 @@ async fn a_recording_is_played_from_any_page_and_any_cache() {
     let preflight = [("access-control-request-method", "GET")];
     let preflight = player.send("OPTIONS", &at("v0/0.m4s"), &preflight).await;
     assert_eq!(preflight.status, 204);
-    assert_eq!(preflight.header("access-control-allow-headers"), "range");
+    assert_eq!(
+        preflight.header("access-control-allow-headers"),
+        "authorization, range"
+    );
 }
 
 #[tokio::test]

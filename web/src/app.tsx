@@ -160,6 +160,13 @@ const routes = [
   }),
   createRoute({
     getParentRoute: () => root,
+    path: '/dashboard/channel',
+    validateSearch: (search: Record<string, unknown>): { channel?: string } =>
+      typeof search.channel === 'string' ? { channel: search.channel } : {},
+    component: lazyRouteComponent(() => import('./routes/dashboard/channel/page'), 'ChannelSettingsPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
     path: '/videos/$id',
     validateSearch: (search: Record<string, unknown>): { t?: string | number } =>
       typeof search.t === 'string' || typeof search.t === 'number' ? { t: search.t } : {},

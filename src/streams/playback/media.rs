@@ -64,6 +64,12 @@ impl<'a> MediaRequest<'a> {
         })
     }
 
+    /// The channel's handle.
+    #[must_use]
+    pub fn handle(&self) -> &str {
+        self.handle
+    }
+
     /// Routes of playlists and of files, which such requests would take.
     pub const ROUTES: [&'static str; 2] = [PLAYLIST_ROUTE, FILE_ROUTE];
 

@@ -40,7 +40,7 @@ use crate::secret::Secret;
 pub use media::MediaRequest;
 use packaging::Packaging;
 use readers::Readers;
-pub(super) use routes::routes;
+pub(super) use routes::{Gates, routes};
 use thumbnails::Thumbnails;
 use transcoding::Transcoding;
 
@@ -224,6 +224,11 @@ impl Playback {
                 .map(|on_air| (on_air.stream, on_air.readers.count()))
                 .collect()
         })
+    }
+
+    /// Whether segments come from another origin than ours.
+    pub(super) fn files_are_elsewhere(&self) -> bool {
+        self.0.settings.segment_origin().is_some()
     }
 
     fn newest(&self, handle: &str) -> Option<Arc<OnAir>> {

@@ -8,6 +8,7 @@ use axum::body::Bytes;
 use axum::extract::{Path, Request, State};
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hls::{Body, ReadError};
@@ -17,6 +18,7 @@ use utoipa_axum::routes;
 use super::media::{FILE_ROUTE, MediaFile, MediaRequest, PLAYLIST_ROUTE};
 use super::{OnAir, Playback};
 use crate::answer::{self, Caching, Content};
+use crate::channels::Channels;
 use crate::error::Problem;
 use crate::request::{self, Client};
 use crate::streams::hooks::{Action, Asking, HookRefusal};
@@ -76,7 +78,7 @@ pub(super) const PLAYLIST: &str = "application/vnd.apple.mpegurl";
 const JPEG: &str = "image/jpeg";
 
 /// The routes of live HLS.
-pub(in super::super) fn routes(playback: Playback) -> OpenApiRouter {
+pub(in super::super) fn routes(playback: Playback, gates: Gates) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(multivariant))
         .routes(routes!(thumbnail))
@@ -84,8 +86,48 @@ pub(in super::super) fn routes(playback: Playback) -> OpenApiRouter {
         .route("/hls/{handle}/{token}/thumbs/{name}", get(picture))
         .route(PLAYLIST_ROUTE, get(playlist))
         .route(FILE_ROUTE, get(file))
+        .layer(from_fn_with_state(gates, pass_gate))
         .layer(answer::OpenToAll)
         .with_state(playback)
+}
+
+/// Who may watch, as far as these routes need it.
+#[derive(Clone)]
+pub(in super::super) struct Gates {
+    pub(in super::super) channels: Channels,
+    /// Segments come from elsewhere, where no cookie goes: their unguessable address is enough then.
+    pub(in super::super) files_are_open: bool,
+}
+
+/// Middleware: only who may watch a channel that is not open to all gets by, and no cache keeps what
+/// they get.
+async fn pass_gate(
+    State(gates): State<Gates>,
+    client: Client,
+    request: Request,
+    next: Next,
+) -> Response {
+    let mut path = request.uri().path().split('/').skip(2);
+    let handle = path.next().unwrap_or_default();
+    if !gates.channels.is_gated(handle) {
+        return next.run(request).await;
+    }
+    let is_file = path.nth(2).is_some_and(|name| name != "index.m3u8");
+    if !(is_file && gates.files_are_open) {
+        let admitted = gates
+            .channels
+            .admit(handle, &client, request.headers())
+            .await;
+        if let Err(barred) = admitted {
+            return barred.into_response();
+        }
+    }
+    let mut response = next.run(request).await;
+    if !gates.files_are_open {
+        let for_one = HeaderValue::from_static("private, no-cache");
+        response.headers_mut().insert(CACHE_CONTROL, for_one);
+    }
+    response
 }
 
 /// Watch a channel by HLS, low-latency where the player can.
@@ -181,7 +223,10 @@ async fn file(
 /// A small picture of what is on air, of the last ten seconds.
 #[utoipa::path(
     get, path = "/hls/{handle}/thumbnail.jpg", tag = "hls", params(("handle" = String, Path)),
-    responses((status = 200, content_type = "image/jpeg"), (status = 404, body = Problem)),
+    responses(
+        (status = 200, content_type = "image/jpeg"), (status = 403, body = Problem),
+        (status = 404, body = Problem),
+    ),
 )]
 async fn thumbnail(
     State(playback): State<Playback>,

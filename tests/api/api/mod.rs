@@ -2,6 +2,7 @@
 
 mod account;
 mod auth;
+mod channel_profile;
 mod channels;
 mod discovery;
 mod events;

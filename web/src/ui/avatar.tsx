@@ -1,9 +1,23 @@
-/** A channel's initial, until channels have pictures. */
-export function Avatar({ name, live = false }: { name: string; live?: boolean }) {
+const SIZES = { md: 'size-12 text-lg', lg: 'size-24 text-4xl' };
+
+/** A channel's picture, or its initial where it has none. */
+export function Avatar({
+  name,
+  url = null,
+  live = false,
+  size = 'md',
+}: {
+  name: string;
+  url?: string | null;
+  live?: boolean;
+  size?: 'md' | 'lg';
+}) {
+  const look = `shrink-0 rounded-full ${SIZES[size]} ${live ? 'outline-2 outline-offset-2 outline-live' : ''}`;
+  if (url) return <img src={url} alt="" className={`object-cover ${look}`} />;
   return (
     <span
       aria-hidden
-      className={`flex size-12 shrink-0 items-center justify-center rounded-full bg-surface-3 text-lg font-semibold text-ink ${live ? 'outline-2 outline-offset-2 outline-live' : ''}`}
+      className={`flex items-center justify-center bg-surface-3 font-semibold text-ink ${look}`}
     >
       {[...name.trim()][0]?.toUpperCase() ?? '?'}
     </span>

@@ -1,9 +1,10 @@
-import { CalendarDays, ChartLine, RadioTower } from 'lucide-react';
+import { CalendarDays, ChartLine, Palette, RadioTower } from 'lucide-react';
 
 /** The pages of the dashboard, in the order of their tabs. */
 export const SECTIONS = [
   { to: '/dashboard', label: 'Encoder', icon: RadioTower },
   { to: '/dashboard/streams', label: 'Schedule', icon: CalendarDays },
+  { to: '/dashboard/channel', label: 'Channel', icon: Palette },
   { to: '/dashboard/insights', label: 'Insights', icon: ChartLine },
 ] as const;
 

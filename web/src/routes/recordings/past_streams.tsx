@@ -20,11 +20,8 @@ export function PastStreams({ past }: { past: ReturnType<typeof usePastStreams> 
   const { items, hasNextPage, fetchNextPage, isFetchingNextPage } = past;
   if (items.length === 0) return null;
   return (
-    <section
-      aria-labelledby="past-streams"
-      className="mx-auto w-full max-w-[calc((100dvh-11.5rem)*16/9)] min-w-0 px-4 pt-2 pb-10 sm:min-w-[min(100%,36rem)] sm:px-6"
-    >
-      <h2 id="past-streams" className="mb-4 text-base font-semibold">
+    <section aria-labelledby="past-streams">
+      <h2 id="past-streams" className="sr-only">
         Past streams
       </h2>
       <ul className="grid gap-4 sm:grid-cols-2 lg:grid-cols-3 2xl:grid-cols-4">

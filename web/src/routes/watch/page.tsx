@@ -2,19 +2,24 @@
 import { useParams } from '@tanstack/react-router';
 import { Eye } from 'lucide-react';
 import { useEffect, useState, useSyncExternalStore } from 'react';
+import type { ChannelPage } from '../../api/channels';
 import { playerFor } from '../../early';
 import type { PlayerState } from '../../player/state';
 import { Avatar } from '../../ui/avatar';
 import { Pill } from '../../ui/pill';
 import { ago, COUNT, clock, useNow } from '../../ui/time';
 import { Frame } from '../frame';
-import { PastStreams, usePastStreams } from '../recordings/past_streams';
+import { usePastStreams } from '../recordings/past_streams';
 import { ShareButton } from '../share/button';
 import { sharedChannel } from '../share/codes';
 import { useTitle } from '../title';
+import { FollowButton } from './follow_button';
+import { Locked } from './locked';
 import { StreamTitle } from './said';
 import { Schedule } from './schedule';
 import { Stage } from './stage';
+import { ChannelTabs } from './tabs';
+import { useChannel } from './use_channel';
 
 export function WatchPage() {
   const { handle } = useParams({ from: '/@{$handle}' });
@@ -34,6 +39,8 @@ function Watch({ handle }: { handle: string }) {
   const onAir = state.phase.name === 'live' || state.phase.name === 'host_reconnecting';
   const offAir = state.phase.name === 'offline' || state.phase.name === 'ended';
   const past = usePastStreams(handle, offAir);
+  const shown = useChannel(handle).data ?? null;
+  const barred = shown && shown.access !== 'granted' ? shown.access : null;
   useTitle(onAir ? `${name} is live` : name, onAir);
 
   return (
@@ -45,19 +52,23 @@ function Watch({ handle }: { handle: string }) {
             : 'mx-auto w-full max-w-[calc((100dvh-11.5rem)*16/9)] min-w-0 sm:min-w-[min(100%,36rem)] sm:px-6 sm:pt-5'
         }
       >
-        <Stage
-          player={player}
-          state={state}
-          name={name}
-          last={past.items[0] ?? null}
-          theater={theater}
-          onTheater={setTheater}
-        />
+        {barred ? (
+          <Locked handle={handle} by={barred} />
+        ) : (
+          <Stage
+            player={player}
+            state={state}
+            name={name}
+            last={past.items[0] ?? null}
+            theater={theater}
+            onTheater={setTheater}
+          />
+        )}
       </div>
       {!theater && <StreamTitle said={onAir ? (state.channel?.said ?? null) : null} />}
-      {!theater && <About handle={handle} name={name} state={state} onAir={onAir} />}
+      {!theater && <About handle={handle} name={name} state={state} onAir={onAir} shown={shown} />}
       {!theater && <Schedule handle={handle} />}
-      {!theater && <PastStreams past={past} />}
+      {!theater && shown && <ChannelTabs channel={shown} offAir={offAir} />}
     </Frame>
   );
 }
@@ -67,18 +78,20 @@ function About({
   name,
   state,
   onAir,
+  shown,
 }: {
   handle: string;
   name: string;
   state: PlayerState;
   onAir: boolean;
+  shown: ChannelPage | null;
 }) {
   const now = useNow();
   const { channel, viewers, phase } = state;
   if (phase.name === 'not_found') return <h1 className="sr-only">No channel named {handle}</h1>;
   return (
     <div className="mx-auto flex w-full max-w-[calc((100dvh-11.5rem)*16/9)] min-w-0 flex-wrap items-center gap-x-4 gap-y-3 px-4 py-4 sm:min-w-[min(100%,36rem)] sm:px-6">
-      <Avatar name={name} live={onAir} />
+      <Avatar name={name} url={shown?.avatar_url ?? null} live={onAir} />
       <div className="min-w-0 flex-1">
         <h1 className="truncate text-lg leading-tight font-semibold tracking-tight">{name}</h1>
         <p className="mt-0.5 truncate text-sm text-ink-3">@{handle}</p>
@@ -106,6 +119,7 @@ function About({
           channel?.endedAt && <span>Last live {ago(channel.endedAt, now)}</span>
         )}
       </div>
+      {shown && <FollowButton channel={shown} />}
       <ShareButton shared={sharedChannel(handle, name)} />
     </div>
   );

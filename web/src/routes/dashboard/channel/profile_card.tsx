@@ -1,0 +1,98 @@
+/** Name, description, category, language, tags, colour. */
+import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+import { type ChannelPage, channelsApi } from '../../../api/channels';
+import { Card } from '../../../ui/card';
+import { SelectField, TextField } from '../../../ui/field';
+import { TextArea } from '../../../ui/text_area';
+import { AccentField } from './accent_field';
+import { SaveRow } from './save_row';
+import { useEdit } from './use_edit';
+
+const LANGUAGE_NAMES = new Intl.DisplayNames(['en'], { type: 'language' });
+
+export function ProfileCard({ channel }: { channel: ChannelPage }) {
+  const start = {
+    name: channel.name,
+    description: channel.description,
+    category: channel.category?.slug ?? '',
+    language: channel.language ?? '',
+    tags: channel.tags.join(', '),
+    accent: channel.accent ?? '',
+  };
+  const [form, setForm] = useState(start);
+  const edit = useEdit(channel.handle);
+  const lists = { staleTime: Number.POSITIVE_INFINITY };
+  const categories = useQuery({ queryKey: ['categories'], queryFn: channelsApi.categories, ...lists });
+  const languages = useQuery({ queryKey: ['languages'], queryFn: channelsApi.languages, ...lists });
+  const set = (change: Partial<typeof form>) => setForm({ ...form, ...change });
+  const named = (languages.data?.items ?? []).map((tag) => ({ tag, name: LANGUAGE_NAMES.of(tag) ?? tag }));
+  named.sort((a, b) => a.name.localeCompare(b.name));
+  return (
+    <Card title="Profile">
+      <form
+        className="flex flex-col gap-5"
+        onSubmit={(event) => {
+          event.preventDefault();
+          edit.mutate({
+            name: form.name,
+            description: form.description,
+            category: form.category || null,
+            language: form.language || null,
+            accent: form.accent || null,
+            tags: form.tags.split(/[\s,]+/).filter((tag) => tag !== ''),
+          });
+        }}
+      >
+        <TextField
+          label="Name"
+          value={form.name}
+          required
+          maxLength={80}
+          onChange={(event) => set({ name: event.target.value })}
+        />
+        <TextArea
+          label="Description"
+          hint={`${500 - [...form.description].length} characters left.`}
+          rows={4}
+          value={form.description}
+          onChange={(event) => set({ description: event.target.value })}
+        />
+        <div className="grid gap-5 sm:grid-cols-2">
+          <SelectField
+            label="Category"
+            value={form.category}
+            onChange={(event) => set({ category: event.target.value })}
+          >
+            <option value="">None</option>
+            {categories.data?.items.map(({ slug, name }) => (
+              <option key={slug} value={slug}>
+                {name}
+              </option>
+            ))}
+          </SelectField>
+          <SelectField
+            label="Language"
+            value={form.language}
+            onChange={(event) => set({ language: event.target.value })}
+          >
+            <option value="">Not told</option>
+            {named.map(({ tag, name }) => (
+              <option key={tag} value={tag}>
+                {name}
+              </option>
+            ))}
+          </SelectField>
+        </div>
+        <TextField
+          label="Tags"
+          hint="Up to 10, with commas between them."
+          value={form.tags}
+          onChange={(event) => set({ tags: event.target.value })}
+        />
+        <AccentField value={form.accent} onChange={(accent) => set({ accent })} />
+        <SaveRow edit={edit} dirty={JSON.stringify(form) !== JSON.stringify(start)} />
+      </form>
+    </Card>
+  );
+}
