@@ -169,7 +169,7 @@ test('following asks a stranger to sign in, and counts', async ({ people, ownCha
   await page.goto(`/@${channel.handle}`);
   await page.getByRole('button', { name: 'Follow' }).click();
   await expect(page.getByRole('button', { name: 'Following' })).toBeVisible();
-  await expect(page.getByText('1 follower', { exact: true })).toBeVisible();
+  await expect(page.getByText('1 follower', { exact: true }).first()).toBeVisible();
 });
 
 test('moderators are named and dismissed, and a channel is deleted by typing its handle', async ({

@@ -6,6 +6,7 @@ type Schemas = components['schemas'];
 
 export type ChannelPage = Schemas['ChannelPage'];
 export type ChannelEdit = Schemas['ChannelEdit'];
+export type ChannelProfile = Schemas['ChannelProfile'];
 export type ShownLink = Schemas['ShownLink'];
 export type Block = Schemas['Block'];
 export type Inline = Schemas['Inline'];

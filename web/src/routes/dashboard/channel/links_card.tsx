@@ -17,10 +17,13 @@ interface Row {
   url: string;
 }
 
+const numbered = (links: readonly { label: string; url: string }[]): Row[] =>
+  links.map(({ label, url }, id) => ({ id, label, url }));
+
 const told = (rows: readonly Row[]) => rows.map(({ label, url }) => ({ label, url }));
 
 export function LinksCard({ channel }: { channel: ChannelPage }) {
-  const [rows, setRows] = useState<Row[]>(channel.links.map(({ label, url }, id) => ({ id, label, url })));
+  const [rows, setRows] = useState(() => numbered(channel.links));
   const edit = useEdit(channel.handle);
   const start = channel.links.map(({ label, url }) => ({ label, url }));
   const set = (id: number, change: Partial<Row>) =>
@@ -31,7 +34,7 @@ export function LinksCard({ channel }: { channel: ChannelPage }) {
         className="flex flex-col gap-5"
         onSubmit={(event) => {
           event.preventDefault();
-          edit.mutate({ links: told(rows) });
+          edit.mutate({ links: told(rows) }, { onSuccess: ({ links }) => setRows(numbered(links)) });
         }}
       >
         {rows.length === 0 && <p className="text-sm text-ink-3">Where else people find you.</p>}

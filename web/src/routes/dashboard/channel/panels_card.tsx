@@ -19,11 +19,14 @@ interface Row {
   markdown: string;
 }
 
+const numbered = (panels: readonly { title: string; markdown?: string | null }[]): Row[] =>
+  panels.map(({ title, markdown }, id) => ({ id, title, markdown: markdown ?? '' }));
+
 const told = (rows: readonly Row[]) => rows.map(({ title, markdown }) => ({ title, markdown }));
 
 export function PanelsCard({ channel }: { channel: ChannelPage }) {
   const start = channel.panels.map(({ title, markdown }) => ({ title, markdown: markdown ?? '' }));
-  const [rows, setRows] = useState<Row[]>(start.map((panel, id) => ({ id, ...panel })));
+  const [rows, setRows] = useState(() => numbered(channel.panels));
   const edit = useEdit(channel.handle);
   const dirty = JSON.stringify(told(rows)) !== JSON.stringify(start);
   const set = (id: number, change: Partial<Row>) =>
@@ -34,7 +37,7 @@ export function PanelsCard({ channel }: { channel: ChannelPage }) {
         className="flex flex-col gap-6"
         onSubmit={(event) => {
           event.preventDefault();
-          edit.mutate({ panels: told(rows) });
+          edit.mutate({ panels: told(rows) }, { onSuccess: ({ panels }) => setRows(numbered(panels)) });
         }}
       >
         {rows.length === 0 && (

@@ -1,7 +1,7 @@
 /** Name, description, category, language, tags, colour. */
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
-import { type ChannelPage, channelsApi } from '../../../api/channels';
+import { type ChannelPage, type ChannelProfile, channelsApi } from '../../../api/channels';
 import { Card } from '../../../ui/card';
 import { SelectField, TextField } from '../../../ui/field';
 import { TextArea } from '../../../ui/text_area';
@@ -12,14 +12,7 @@ import { useEdit } from './use_edit';
 const LANGUAGE_NAMES = new Intl.DisplayNames(['en'], { type: 'language' });
 
 export function ProfileCard({ channel }: { channel: ChannelPage }) {
-  const start = {
-    name: channel.name,
-    description: channel.description,
-    category: channel.category?.slug ?? '',
-    language: channel.language ?? '',
-    tags: channel.tags.join(', '),
-    accent: channel.accent ?? '',
-  };
+  const start = said(channel);
   const [form, setForm] = useState(start);
   const edit = useEdit(channel.handle);
   const lists = { staleTime: Number.POSITIVE_INFINITY };
@@ -34,14 +27,17 @@ export function ProfileCard({ channel }: { channel: ChannelPage }) {
         className="flex flex-col gap-5"
         onSubmit={(event) => {
           event.preventDefault();
-          edit.mutate({
-            name: form.name,
-            description: form.description,
-            category: form.category || null,
-            language: form.language || null,
-            accent: form.accent || null,
-            tags: form.tags.split(/[\s,]+/).filter((tag) => tag !== ''),
-          });
+          edit.mutate(
+            {
+              name: form.name,
+              description: form.description,
+              category: form.category || null,
+              language: form.language || null,
+              accent: form.accent || null,
+              tags: form.tags.split(/[\s,]+/).filter((tag) => tag !== ''),
+            },
+            { onSuccess: (profile) => setForm(said(profile)) },
+          );
         }}
       >
         <TextField
@@ -95,4 +91,16 @@ export function ProfileCard({ channel }: { channel: ChannelPage }) {
       </form>
     </Card>
   );
+}
+
+/** The form that says what the server says. */
+function said(channel: ChannelProfile) {
+  return {
+    name: channel.name,
+    description: channel.description,
+    category: channel.category?.slug ?? '',
+    language: channel.language ?? '',
+    tags: channel.tags.join(', '),
+    accent: channel.accent ?? '',
+  };
 }
