@@ -267,10 +267,7 @@ async fn show_viewers(
     let numbers = store::numbers(&analytics.db, id).await?;
     let (now, peak) = live.unwrap_or_default();
     let (now, peak) = (now.all(), peak.max(numbers.peak));
-    if asker
-        .account
-        .is_none_or(|account| account.id != stream.owner)
-    {
+    if asker.account.is_none_or(|account| !stream.is_of(&account)) {
         return Ok(Json(ViewersReport {
             now,
             peak,
@@ -398,7 +395,7 @@ async fn show_health(
     ApiQuery(query): ApiQuery<HealthQuery>,
 ) -> Result<Json<HealthReport>, ApiError> {
     let stream = analytics.expect_stream(id).await?;
-    if account.id != stream.owner {
+    if !stream.is_of(&account) {
         return Err(ApiError::Forbidden(
             "only its owner sees how a stream arrives",
         ));

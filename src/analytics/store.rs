@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::health::{EVERY_MS, Moment};
 use super::pending::{Added, Minute, ViewingRow};
-use crate::accounts::AccountId;
+use crate::accounts::{Account, AccountId};
 use crate::channels::ChannelId;
 use crate::db::{Db, StoreError, Tx, all, first, on, tx_change, tx_first};
 use crate::streams::{ByTransport, Sample};
@@ -30,6 +30,13 @@ pub(super) struct Numbers {
     pub(super) peak: i64,
     pub(super) unique: i64,
     pub(super) watched_ms: ByTransport,
+}
+
+impl StreamRow {
+    /// Whether an account sees all of it: its owner does, and whoever runs the server.
+    pub(super) fn is_of(&self, account: &Account) -> bool {
+        account.id == self.owner || account.is_admin()
+    }
 }
 
 type StreamFields = (String, String, String, i64, Option<i64>);
