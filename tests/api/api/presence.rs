@@ -140,7 +140,7 @@ async fn what_is_no_heartbeat_is_refused_with_its_field() {
         (beat(ANA, "carrier_pigeon", None), "unknown_value"),
         (
             json!({ "viewer": ANA, "transport": "hls", "admin": true }),
-            "unknown_value",
+            "unknown_field",
         ),
     ] {
         let answer = tell(&player, body).await;
