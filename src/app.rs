@@ -26,6 +26,7 @@ use crate::idempotency::{Idempotency, Seal};
 use crate::images::Images;
 use crate::jobs::Jobs;
 use crate::mail::{Mail, MailError};
+use crate::notifications::{self, Notifications, PushKey, PushKeyError};
 use crate::outgoing::Outgoing;
 use crate::quota::Quota;
 use crate::recordings::{self, Recordings};
@@ -118,6 +119,9 @@ pub enum StartError {
     /// The way to the mail server.
     #[error(transparent)]
     Mail(#[from] MailError),
+    /// The key of web push.
+    #[error(transparent)]
+    Push(#[from] PushKeyError),
     /// The secret in the data folder.
     #[error(transparent)]
     Pepper(#[from] PepperError),
@@ -310,6 +314,17 @@ impl App {
         let setup = accounts.arm_setup().await?;
         let outgoing = Outgoing::new(&config.outgoing, clock.clone());
         let events = Events::new(db.clone(), clock.clone(), channels.clone());
+        let notifications = Notifications::new(notifications::Grounds {
+            db: db.clone(),
+            clock: clock.clone(),
+            jobs: jobs.clone(),
+            outgoing: outgoing.clone(),
+            channels: channels.clone(),
+            pepper: pepper.clone(),
+            mail: mail.clone(),
+            push_key: PushKey::open(&config.data, config.http.public_origin())?,
+            closing: events.closing(),
+        });
         let webhooks = Webhooks::new(webhooks::Grounds {
             db: db.clone(),
             clock: clock.clone(),
@@ -329,6 +344,7 @@ impl App {
             streams,
             recordings,
             events,
+            notifications,
             webhooks,
             jobs,
             mail,

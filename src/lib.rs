@@ -34,6 +34,7 @@ pub mod recordings;
 pub mod events;
 
 pub mod discovery;
+pub mod notifications;
 pub mod webhooks;
 
 pub mod cards;

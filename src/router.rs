@@ -36,6 +36,7 @@ use crate::idempotency::{self, Idempotency};
 use crate::images::{self, Images};
 use crate::jobs::Jobs;
 use crate::mail::Mail;
+use crate::notifications::Notifications;
 use crate::outgoing::Outgoing;
 use crate::quota::{self, Quota};
 use crate::recordings::Recordings;
@@ -67,6 +68,8 @@ pub struct Services {
     pub recordings: Recordings,
     /// What happens, for programs.
     pub events: Events,
+    /// What people are told of.
+    pub notifications: Notifications,
     /// Where events are posted to.
     pub webhooks: Webhooks,
     /// What there is to watch.
@@ -207,6 +210,7 @@ fn described(services: &Services) -> (Router, Description) {
         .merge(services.streams.routes(services.images.clone()))
         .merge(services.recordings.routes())
         .merge(services.events.routes())
+        .merge(services.notifications.routes())
         .merge(services.webhooks.routes())
         .merge(discovery::routes(services.discovery.clone()))
         .merge(services.analytics.routes())
@@ -229,6 +233,7 @@ fn described(services: &Services) -> (Router, Description) {
     let (routes, mut description) = OpenApiRouter::with_openapi(reference::frame())
         .merge(api)
         .merge(signalling)
+        .merge(services.notifications.one_click())
         .merge(images::routes(services.images.clone()))
         .merge(services.analytics.presence(&services.accounts))
         .merge(services.streams.playback())

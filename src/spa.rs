@@ -45,6 +45,7 @@ const PAGES: &[&str] = &[
     "videos",
     "browse",
     "search",
+    "unsubscribe",
 ];
 
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");

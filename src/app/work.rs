@@ -19,6 +19,7 @@ pub(super) fn worker(services: &Services) -> Worker {
     let worker = Worker::new(services.jobs.clone());
     let worker = services.mail.deliver_by(worker);
     let worker = services.accounts.reset_by(worker);
+    let worker = services.notifications.work_by(worker);
     services.webhooks.deliver_by(worker)
 }
 
@@ -28,6 +29,7 @@ pub(super) async fn pass_on(services: Services, stop: CancellationToken) {
         let services = services.clone();
         async move {
             services.webhooks.take(&event).await?;
+            services.notifications.take(&event).await?;
             Ok(())
         }
     };
@@ -42,7 +44,11 @@ async fn sweep(services: &Services, stop: CancellationToken) {
             _ = pause.tick() => {}
             () = stop.cancelled() => return,
         }
-        if let Err(error) = services.webhooks.sweep().await {
+        let swept = [
+            services.webhooks.sweep().await,
+            services.notifications.sweep().await,
+        ];
+        for error in swept.into_iter().filter_map(Result::err) {
             log_store_error(&error);
         }
     }

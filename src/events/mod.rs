@@ -290,6 +290,12 @@ impl Events {
         Ok(())
     }
 
+    /// Is cancelled when event streams must end.
+    #[must_use]
+    pub fn closing(&self) -> CancellationToken {
+        self.0.closing.clone()
+    }
+
     /// Ends all event streams: the server stops.
     pub fn close(&self) {
         self.0.closing.cancel();

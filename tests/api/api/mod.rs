@@ -7,6 +7,7 @@ mod channels;
 mod discovery;
 mod events;
 mod health;
+mod notifications;
 mod oembed;
 mod openapi;
 mod presence;
