@@ -157,6 +157,20 @@ const routes = [
     validateSearch: (search: Record<string, unknown>): { channel?: string } =>
       typeof search.channel === 'string' ? { channel: search.channel } : {},
     component: lazyRouteComponent(() => import('./routes/dashboard/insights/page'), 'InsightsPage'),
+    path: '/dashboard/webhooks',
+    validateSearch: (search: Record<string, unknown>): { channel?: string } =>
+      typeof search.channel === 'string' ? { channel: search.channel } : {},
+    component: lazyRouteComponent(() => import('./routes/webhooks/page'), 'WebhooksPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/settings/notifications',
+    component: lazyRouteComponent(() => import('./routes/notifications/page'), 'NotificationsPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/unsubscribe',
+    component: lazyRouteComponent(() => import('./routes/unsubscribe/page'), 'UnsubscribePage'),
   }),
   createRoute({
     getParentRoute: () => root,

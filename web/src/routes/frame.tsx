@@ -9,6 +9,7 @@ import { PLACES } from './places';
 
 /** Its menu library is for whoever is signed in; viewers do not wait for it. */
 const AccountMenu = lazy(() => import('./account_menu'));
+const Bell = lazy(() => import('./notifications/bell'));
 
 export function Frame({
   children,
@@ -60,6 +61,7 @@ export function Frame({
               )}
               {account && (
                 <Suspense fallback={null}>
+                  <Bell />
                   <AccountMenu account={account} />
                 </Suspense>
               )}

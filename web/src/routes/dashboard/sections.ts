@@ -1,4 +1,4 @@
-import { CalendarDays, ChartLine, Palette, RadioTower } from 'lucide-react';
+import { CalendarDays, ChartLine, Palette, RadioTower, Webhook } from 'lucide-react';
 
 /** The pages of the dashboard, in the order of their tabs. */
 export const SECTIONS = [
@@ -6,6 +6,7 @@ export const SECTIONS = [
   { to: '/dashboard/streams', label: 'Schedule', icon: CalendarDays },
   { to: '/dashboard/channel', label: 'Channel', icon: Palette },
   { to: '/dashboard/insights', label: 'Insights', icon: ChartLine },
+  { to: '/dashboard/webhooks', label: 'Webhooks', icon: Webhook },
 ] as const;
 
 export type Section = (typeof SECTIONS)[number]['to'];
