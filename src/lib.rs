@@ -34,6 +34,7 @@ pub mod recordings;
 pub mod events;
 
 pub mod discovery;
+pub mod feeds;
 pub mod notifications;
 pub mod webhooks;
 

@@ -32,6 +32,7 @@ use crate::db::Db;
 use crate::discovery::{self, Discovery};
 use crate::error::Problem;
 use crate::events::Events;
+use crate::feeds::Feeds;
 use crate::idempotency::{self, Idempotency};
 use crate::images::{self, Images};
 use crate::jobs::Jobs;
@@ -214,6 +215,7 @@ fn described(services: &Services) -> (Router, Description) {
         .merge(services.webhooks.routes())
         .merge(discovery::routes(services.discovery.clone()))
         .merge(services.analytics.routes())
+        .merge(feeds(services).routes())
         .layer(DefaultBodyLimit::max(BODY))
         .layer(from_fn_with_state(
             services.idempotency.clone(),
@@ -252,6 +254,14 @@ fn cards(services: &Services) -> Cards {
         services.clock.clone(),
         services.embeds,
     )
+}
+
+fn feeds(services: &Services) -> Feeds {
+    Feeds {
+        channels: services.channels.clone(),
+        streams: services.streams.clone(),
+        recordings: services.recordings.clone(),
+    }
 }
 
 fn health(services: &Services) -> Router {

@@ -21,7 +21,7 @@ const ROWS: [&[&str]; 13] = [
     &["sign_in", "streams"],
     &["recordings"],
     &["analytics", "events"],
-    &["discovery", "notifications", "webhooks"],
+    &["discovery", "feeds", "notifications", "webhooks"],
     &[
         "admin",
         "cards",

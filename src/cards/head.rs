@@ -48,6 +48,7 @@ impl Head<'_> {
         if card.video.is_some() {
             lines += &self.discovery();
         }
+        lines += &self.feed();
         for (name, value) in self.open_graph() {
             lines += &meta("property", name, &value);
         }
@@ -55,6 +56,19 @@ impl Head<'_> {
             lines += &meta("name", name, &value);
         }
         lines
+    }
+
+    /// Where readers find the feed of a channel's page.
+    fn feed(&self) -> String {
+        let Some(handle) = self.card.path.strip_prefix("/@") else {
+            return String::new();
+        };
+        let href = self.absolute(&format!("/api/channels/{handle}/feed.rss"));
+        format!(
+            "<link rel=\"alternate\" type=\"application/rss+xml\" href=\"{}\" title=\"{}\" />",
+            escaped(&href),
+            escaped(&self.card.title)
+        )
     }
 
     /// oEmbed §4.

@@ -311,6 +311,15 @@ impl Recordings {
         Ok(found.filter(|recording| recording.visibility != Visibility::Private))
     }
 
+    /// The newest recordings of a channel that everybody may watch.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn newest_public(&self, channel: &Channel) -> Result<Vec<Recording>, ApiError> {
+        let (page, _) = self.page(channel, None, "").await?;
+        Ok(page)
+    }
+
     /// The routes under `/api` of this domain.
     pub fn routes(&self) -> OpenApiRouter {
         routes::routes(self.clone())

@@ -7,6 +7,7 @@ mod channels;
 mod discovery;
 mod events;
 mod health;
+mod feeds;
 mod notifications;
 mod oembed;
 mod openapi;
