@@ -254,13 +254,20 @@ impl Key {
 mod tests {
     use super::*;
     use crate::accounts::{Accounts, Passwords, Role};
-    use crate::config::Limits;
+    use crate::audit::Audit;
+    use crate::config::Config;
+    use crate::jobs::Jobs;
+    use crate::mail::Mail;
     use crate::secret::Secret;
 
     async fn idempotency(folder: &std::path::Path, clock: &Clock) -> (Idempotency, Key) {
         let db = Db::open("", 1, folder).await.unwrap();
         db.migrate().await.unwrap();
-        let accounts = Accounts::new(db.clone(), clock.clone(), &Limits::default());
+        let config = Config::default();
+        let jobs = Jobs::new(db.clone(), clock.clone());
+        let mail = Mail::new(&config.mail, &config.http, jobs.clone()).unwrap();
+        let audit = Audit::new(db.clone(), clock.clone());
+        let accounts = Accounts::new(db.clone(), clock.clone(), &config, audit, jobs, mail);
         let accounts = accounts.with_passwords(Passwords::cheap());
         let account = match accounts.by_name("ada").await.unwrap() {
             Some(account) => account,
