@@ -2,7 +2,7 @@
 import { answer, http } from './client';
 import type { components } from './schema';
 
-export type Notification = components['schemas']['NotificationBody'];
+export type Notification = components['schemas']['NotificationList']['items'][number];
 export type NotificationSettings = components['schemas']['NotificationSettings'];
 export type ChoiceEdit = components['schemas']['ChoiceEdit'];
 
