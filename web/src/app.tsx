@@ -157,6 +157,9 @@ const routes = [
     validateSearch: (search: Record<string, unknown>): { channel?: string } =>
       typeof search.channel === 'string' ? { channel: search.channel } : {},
     component: lazyRouteComponent(() => import('./routes/dashboard/insights/page'), 'InsightsPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
     path: '/dashboard/webhooks',
     validateSearch: (search: Record<string, unknown>): { channel?: string } =>
       typeof search.channel === 'string' ? { channel: search.channel } : {},
