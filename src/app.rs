@@ -34,6 +34,7 @@ use crate::request::Front;
 use crate::router::{self, Public, Services};
 use crate::secret::Secret;
 use crate::serve::{House, Listener, serve};
+use crate::settings::Settings;
 use crate::spa;
 use crate::streams::{Inputs, RtmpListeners, Streams, Tasks};
 use crate::telemetry::Metrics;
@@ -64,6 +65,8 @@ pub struct App {
     passing_on: JoinHandle<()>,
     worker: JoinHandle<()>,
     analytics: analytics::Task,
+    /// Reads the settings again and again.
+    fresh: JoinHandle<()>,
     listeners: Vec<JoinHandle<()>>,
     stop_listening: CancellationToken,
     stop: CancellationToken,
@@ -290,11 +293,14 @@ impl App {
             inputs,
             stop.clone(),
         );
+        let audit = Audit::new(db.clone(), clock.clone());
+        let settings = Settings::open(&config, db.clone(), clock.clone(), audit.clone()).await?;
         let (recordings, keeping) = Recordings::start(
             &config,
             db.clone(),
             channels.clone(),
             clock.clone(),
+            settings.clone(),
             streams.subscribe(),
         )
         .await?;
@@ -338,6 +344,7 @@ impl App {
             discovery,
             db,
             audit,
+            settings,
             accounts,
             channels,
             images: Images::new(&config.data),
@@ -366,6 +373,7 @@ impl App {
         let listening = services.events.listen(sources, stop.clone());
         let passing_on = tokio::spawn(work::pass_on(services.clone(), stop.clone()));
         let worker = tokio::spawn(work::worker(&services).run(stop.clone()));
+        let fresh = tokio::spawn(services.settings.clone().keep_fresh(stop.clone()));
         let mut app = Self {
             http: address(&public, config.http.listen),
             https: https_address,
@@ -382,6 +390,7 @@ impl App {
             passing_on,
             worker,
             analytics: keeping_figures,
+            fresh,
             listeners: Vec::new(),
             stop_listening: CancellationToken::new(),
             stop,
@@ -513,6 +522,7 @@ impl App {
         // These, too, fail only by a panic.
         let _ = self.passing_on.await;
         let _ = self.worker.await;
+        let _ = self.fresh.await;
         self.services.db.close().await;
     }
 }

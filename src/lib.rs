@@ -23,6 +23,7 @@ pub mod images;
 pub mod jobs;
 pub mod mail;
 pub mod outgoing;
+pub mod settings;
 
 pub mod accounts;
 pub mod channels;
@@ -38,8 +39,10 @@ pub mod feeds;
 pub mod notifications;
 pub mod webhooks;
 
+pub mod admin;
 pub mod cards;
 pub mod idempotency;
+pub mod instance;
 pub mod quota;
 pub mod reference;
 pub mod router;

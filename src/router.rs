@@ -23,6 +23,7 @@ use utoipa::openapi::OpenApi as Description;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::accounts::{self, Accounts};
+use crate::admin;
 use crate::analytics::Analytics;
 use crate::audit::Audit;
 use crate::cards::Cards;
@@ -35,6 +36,7 @@ use crate::events::Events;
 use crate::feeds::Feeds;
 use crate::idempotency::{self, Idempotency};
 use crate::images::{self, Images};
+use crate::instance;
 use crate::jobs::Jobs;
 use crate::mail::Mail;
 use crate::notifications::Notifications;
@@ -44,6 +46,7 @@ use crate::recordings::Recordings;
 use crate::reference;
 use crate::request::{self, Arrival, Front};
 use crate::serve::{Answers, Asked};
+use crate::settings::Settings;
 use crate::sign_in;
 use crate::spa;
 use crate::streams::{MediaRequest, Streams};
@@ -57,6 +60,8 @@ pub struct Services {
     pub db: Db,
     /// Who did what.
     pub audit: Audit,
+    /// What admins may change.
+    pub settings: Settings,
     /// Who may sign in.
     pub accounts: Accounts,
     /// Where one goes live.
@@ -216,6 +221,8 @@ fn described(services: &Services) -> (Router, Description) {
         .merge(discovery::routes(services.discovery.clone()))
         .merge(services.analytics.routes())
         .merge(feeds(services).routes())
+        .merge(instance::routes(services.settings.clone()))
+        .merge(admin::routes(offices(services)))
         .layer(DefaultBodyLimit::max(BODY))
         .layer(from_fn_with_state(
             services.idempotency.clone(),
@@ -244,6 +251,12 @@ fn described(services: &Services) -> (Router, Description) {
         .split_for_parts();
     reference::complete(&mut description, idempotency::takes_key);
     (routes, description)
+}
+
+fn offices(services: &Services) -> admin::Offices {
+    admin::Offices {
+        settings: services.settings.clone(),
+    }
 }
 
 fn cards(services: &Services) -> Cards {

@@ -26,6 +26,7 @@ const ROWS: [&[&str]; 13] = [
         "admin",
         "cards",
         "idempotency",
+        "instance",
         "quota",
         "reference",
         "serve",

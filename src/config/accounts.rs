@@ -1,6 +1,7 @@
 //! Section `[accounts]`: who may sign up, and what new accounts may do.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{ConfigError, Mail, invalid};
 
@@ -17,7 +18,7 @@ pub struct Accounts {
 }
 
 /// Who may sign up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Registration {
     /// Everybody.
@@ -29,7 +30,7 @@ pub enum Registration {
 }
 
 /// What new accounts may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NewAccounts {
     /// Watch and follow.

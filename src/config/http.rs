@@ -80,9 +80,15 @@ impl Http {
         self.check_public_url()
     }
 
-    fn check_embed_ancestors(&self) -> Result<(), ConfigError> {
+    /// Whether a text can stand behind `frame-ancestors` without becoming another policy.
+    #[must_use]
+    pub fn are_ancestors(text: &str) -> bool {
         let fits = |c: char| c.is_ascii_graphic() && !matches!(c, ';' | ',') || c == ' ';
-        match self.embed_ancestors.chars().all(fits) {
+        text.chars().all(fits)
+    }
+
+    fn check_embed_ancestors(&self) -> Result<(), ConfigError> {
+        match Self::are_ancestors(&self.embed_ancestors) {
             true => Ok(()),
             false => Err(invalid(
                 "http.embed_ancestors",

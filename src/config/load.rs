@@ -2,12 +2,13 @@
 //!
 //! Pure but for reading the file: environment and flags come in as arguments.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::{Config, IceServer};
+use super::{Config, IceServer, OidcProvider};
 
 /// Prefix of the environment variables that hold configuration.
 const PREFIX: &str = "TALLYLIGHT_";
@@ -56,6 +57,30 @@ pub struct Loaded {
     pub file: Option<PathBuf>,
     /// Remarks that do not stop the start, such as an environment variable nobody reads.
     pub remarks: Vec<String>,
+}
+
+/// The keys that the file, the environment or a flag sets, whatever to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Given(BTreeSet<String>);
+
+impl Given {
+    fn of(table: &Table) -> Self {
+        let mut keys = Vec::new();
+        collect_keys(table, "", &mut keys);
+        Self(keys.into_iter().collect())
+    }
+
+    /// Whether somebody set this key, such as `http.listen`.
+    #[must_use]
+    pub fn has(&self, key: &str) -> bool {
+        self.0.contains(key)
+    }
+}
+
+impl<K: Into<String>> FromIterator<K> for Given {
+    fn from_iter<I: IntoIterator<Item = K>>(keys: I) -> Self {
+        Self(keys.into_iter().map(Into::into).collect())
+    }
 }
 
 /// Why there is no usable configuration. The text is one line and names the key.
@@ -131,9 +156,11 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
     for flag in &sources.flags {
         set(&mut table, &flag.name, flag.key, &flag.value)?;
     }
+    let given_keys = Given::of(&table);
     let is_rtmp_chosen = lookup(&table, "rtmp.listen").is_some();
     let mut config = shape(table, "configuration")?;
     config.rtmp.is_chosen = is_rtmp_chosen;
+    config.given = given_keys;
     config.check()?;
     Ok(Loaded {
         config,
@@ -189,6 +216,7 @@ fn shape(table: Table, place: &str) -> Result<Config, ConfigError> {
 fn known_tree() -> Table {
     let mut config = Config::default();
     config.ice.servers.push(IceServer::default());
+    config.oidc.providers.push(OidcProvider::default());
     Table::try_from(&config).unwrap_or_default()
 }
 
@@ -275,7 +303,7 @@ fn key_of_variable(name: &str, remarks: &mut Vec<String>) -> Result<Option<Strin
     };
     let settable: Vec<String> = known_keys()
         .into_iter()
-        .filter(|key| key.contains('.') && !key.starts_with("ice."))
+        .filter(|key| key.contains('.') && !key.starts_with("ice.") && !key.starts_with("oidc."))
         .collect();
     if let Some(key) = settable.iter().find(|key| variable_suffix(key) == rest) {
         return Ok(Some(key.clone()));
@@ -419,6 +447,18 @@ mod tests {
             "TALLYLIGHT_RTMP_LISTEN",
             "0.0.0.0:1935"
         )])));
+    }
+
+    #[test]
+    fn keys_that_somebody_set_are_told_from_defaults() {
+        let given = |loaded: Result<Loaded, _>| loaded.unwrap().config.given;
+        let key = "accounts.registration";
+        assert!(!given(load(&Sources::default())).has(key));
+        // What is set to its default is set all the same.
+        let file = given(from_file("[accounts]\nregistration = \"invite\"\n"));
+        assert!(file.has(key) && !file.has("accounts.new_accounts"));
+        let variable = ("TALLYLIGHT_ACCOUNTS_REGISTRATION", "open");
+        assert!(given(from_environment(&[variable])).has(key));
     }
 
     #[test]

@@ -9,12 +9,14 @@ mod hls;
 mod hooks;
 mod http;
 mod ice;
+mod instance;
 mod limits;
 mod load;
 mod log;
 mod mail;
 mod media;
 mod network;
+mod oidc;
 mod outgoing;
 mod recordings;
 mod rtmp;
@@ -33,14 +35,16 @@ pub use hls::Hls;
 pub use hooks::{Hooks, OnFailure};
 pub use http::Http;
 pub use ice::{Ice, IceServer};
+pub use instance::Instance;
 pub use limits::Limits;
-pub use load::{ConfigError, Loaded, Override, Sources, load};
+pub use load::{ConfigError, Given, Loaded, Override, Sources, load};
 pub use log::{Log, LogFormat};
 pub use mail::{Mail, MailTls};
 pub use media::Media;
 pub use network::Network;
+pub use oidc::{Oidc, OidcProvider};
 pub use outgoing::Outgoing;
-pub use recordings::Recordings;
+pub use recordings::{NewRecordings, Recordings};
 pub use rtmp::Rtmp;
 pub use storage::Storage;
 pub use streams::{SecondPublisher, Streams};
@@ -73,8 +77,12 @@ pub struct Config {
     pub recordings: Recordings,
     /// An S3-compatible store for recordings.
     pub storage: Storage,
+    /// How the server introduces itself.
+    pub instance: Instance,
     /// Who may sign up.
     pub accounts: Accounts,
+    /// Providers of OpenID Connect.
+    pub oidc: Oidc,
     /// The server that takes our mail.
     pub mail: Mail,
     /// How the server asks addresses that its users give.
@@ -87,6 +95,9 @@ pub struct Config {
     pub log: Log,
     /// STUN and TURN servers that clients are told of.
     pub ice: Ice,
+    /// Which keys somebody set: admins cannot change those on the pages.
+    #[serde(skip)]
+    pub given: Given,
 }
 
 impl Default for Config {
@@ -102,13 +113,16 @@ impl Default for Config {
             hls: Hls::default(),
             recordings: Recordings::default(),
             storage: Storage::default(),
+            instance: Instance::default(),
             accounts: Accounts::default(),
+            oidc: Oidc::default(),
             mail: Mail::default(),
             outgoing: Outgoing::default(),
             hooks: Hooks::default(),
             limits: Limits::default(),
             log: Log::default(),
             ice: Ice::default(),
+            given: Given::default(),
         }
     }
 }
@@ -129,6 +143,8 @@ impl Config {
         self.recordings.check()?;
         self.storage.check()?;
         self.mail.check(&self.http)?;
+        self.instance.check()?;
+        self.oidc.check()?;
         self.accounts.check(&self.mail)?;
         self.hooks.check()?;
         self.limits.check()?;
@@ -155,6 +171,7 @@ impl Config {
         shown.storage.hide_secret();
         shown.hooks.hide_secret();
         shown.mail.hide_password();
+        shown.oidc.hide_secrets();
         shown
     }
 }
@@ -211,6 +228,10 @@ mod tests {
         config.storage.secret_key = "hush".to_owned();
         config.hooks.secret = "hush".to_owned();
         config.mail.password = "hush".to_owned();
+        config.oidc.providers.push(OidcProvider {
+            client_secret: "hush".to_owned(),
+            ..OidcProvider::default()
+        });
         let text = toml::to_string(&config.without_secrets()).unwrap();
         assert!(!text.contains("hush"), "{text}");
         assert!(text.contains("db.example/tally"), "{text}");

@@ -1,8 +1,7 @@
 //! Section `[recordings]`: what is kept of streams, and how long.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{ConfigError, invalid};
 
@@ -18,6 +17,20 @@ pub struct Recordings {
     pub quota_mb: u64,
     /// Whether an MP4 is made of each recording by itself; else when its owner asks for it.
     pub make_mp4: bool,
+    /// Who may watch a recording until its owner says otherwise.
+    pub visibility: NewRecordings,
+}
+
+/// Who may watch a new recording.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NewRecordings {
+    /// Everybody, and it stands in lists.
+    Public,
+    /// Who has its address.
+    Unlisted,
+    /// Its owner.
+    Private,
 }
 
 impl Default for Recordings {
@@ -26,24 +39,12 @@ impl Default for Recordings {
             keep_days: 0,
             quota_mb: 0,
             make_mp4: true,
+            visibility: NewRecordings::Public,
         }
     }
 }
 
 impl Recordings {
-    /// How long recordings stay, unless for ever.
-    #[must_use]
-    pub fn keep(&self) -> Option<Duration> {
-        let day = Duration::from_secs(24 * 3_600);
-        (self.keep_days > 0).then(|| day * self.keep_days)
-    }
-
-    /// How large all recordings may be together, if there is a bound.
-    #[must_use]
-    pub fn quota_bytes(&self) -> Option<u64> {
-        (self.quota_mb > 0).then(|| self.quota_mb.saturating_mul(1_000_000))
-    }
-
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         if self.keep_days > 36_500 {
             return Err(invalid(

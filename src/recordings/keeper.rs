@@ -102,7 +102,9 @@ impl Followed {
                 let open = async move { insist(|| open(&inner, &about, at)).await };
                 self.opening.insert(stream, tokio::spawn(open));
             }
-            StreamEvent::Published { stream, about, .. } if about.is_listed() => {
+            StreamEvent::Published { stream, about, .. }
+                if about.is_listed() && self.inner.new_visibility() == Visibility::Public =>
+            {
                 let (inner, opening) = (Arc::clone(&self.inner), self.opening.remove(&stream));
                 let publish = async move {
                     if let Some(opening) = opening {
@@ -176,11 +178,11 @@ async fn open(inner: &Inner, about: &Stream, at: Timestamp) -> Result<(), StoreE
     if !about.settings.record.unwrap_or(channel.record) {
         return Ok(());
     }
-    let mut recording = Recording::new(about.id, &channel, at);
+    let mut recording = Recording::new(about.id, &channel, at, inner.new_visibility());
     if !about.details.title.is_empty() {
         recording.title.clone_from(&about.details.title);
     }
-    if !about.is_listed() {
+    if !about.is_listed() && recording.visibility == Visibility::Public {
         recording.visibility = Visibility::Unlisted;
     }
     store::insert(&inner.db, &recording).await
@@ -221,7 +223,7 @@ async fn finish(
             recording.state = State::Ready;
             let poster = storyboard::poster(&inner.folder(recording.stream)).await;
             recording.has_thumbnail = poster.is_ok_and(|poster| poster.is_some());
-            if inner.settings.make_mp4 {
+            if inner.make_mp4 {
                 recording.mp4.state = Mp4State::Making;
             }
         }
@@ -289,7 +291,7 @@ async fn sweep(inner: &Inner) -> Result<(), StoreError> {
     for stream in store::deleted(&inner.db).await? {
         remove(inner, stream).await?;
     }
-    if let Some(keep) = inner.settings.keep() {
+    if let Some(keep) = inner.settings.now().keep() {
         let keep = SignedDuration::try_from(keep).unwrap_or(SignedDuration::MAX);
         let oldest = inner
             .clock
@@ -300,7 +302,7 @@ async fn sweep(inner: &Inner) -> Result<(), StoreError> {
             drop_one(inner, id, "is older than recordings.keep_days").await?;
         }
     }
-    if let Some(quota) = inner.settings.quota_bytes() {
+    if let Some(quota) = inner.settings.now().quota_bytes() {
         keep_quota(inner, quota).await?;
     }
     upload::sweep(inner).await
@@ -397,7 +399,9 @@ async fn adopt_or_remove(inner: &Inner, stream: StreamId) -> Result<(), StoreErr
     };
     if let (Some(channel), Some((_, at))) = (channel, from) {
         tracing::warn!(stream.id = %stream, "Found a recording that the database did not know");
-        return store::insert(&inner.db, &Recording::new(stream, &channel, at)).await;
+        let visibility = inner.new_visibility();
+        let recording = Recording::new(stream, &channel, at, visibility);
+        return store::insert(&inner.db, &recording).await;
     }
     remove_folder(&folder).await;
     Ok(())

@@ -40,11 +40,12 @@ use archive::Archive;
 use crate::accounts::{Account, Accounts};
 use crate::channels::{Channel, ChannelId, Channels};
 use crate::clock::Clock;
-use crate::config::{self, Config};
+use crate::config::{Config, NewRecordings};
 use crate::db::{Db, StoreError};
 use crate::error::ApiError;
 use crate::page::Cursor;
 use crate::secret::random_bytes;
+use crate::settings::Settings;
 use crate::streams::StreamEvent;
 
 /// Names a recording for ever. It cannot be guessed: to know it is enough to watch what is unlisted.
@@ -166,13 +167,13 @@ pub struct Recording {
 }
 
 impl Recording {
-    fn new(stream: StreamId, channel: &Channel, at: Timestamp) -> Self {
+    fn new(stream: StreamId, channel: &Channel, at: Timestamp, visibility: Visibility) -> Self {
         Self {
             id: RecordingId::random(),
             stream,
             channel: channel.id,
             title: format!("{}, {}", channel.name, at.strftime("%Y-%m-%d")),
-            visibility: Visibility::Public,
+            visibility,
             state: State::Recording,
             started_at: at,
             ended_at: None,
@@ -200,7 +201,9 @@ struct Inner {
     db: Db,
     clock: Clock,
     channels: Channels,
-    settings: config::Recordings,
+    settings: Settings,
+    /// Whether an MP4 is made of each recording by itself.
+    make_mp4: bool,
     /// Where the media of all streams lies.
     media: PathBuf,
     library: Library,
@@ -271,13 +274,15 @@ impl Recordings {
         db: Db,
         channels: Channels,
         clock: Clock,
+        settings: Settings,
         events: broadcast::Receiver<StreamEvent>,
     ) -> Result<(Self, Tasks), StartError> {
         let recordings = Self(Arc::new(Inner {
             db,
             clock,
             channels,
-            settings: config.recordings.clone(),
+            settings,
+            make_mp4: config.recordings.make_mp4,
             media: config.data.join("media"),
             library: Library::new(CACHE_BYTES),
             segments: config.hls.segment_origin().map(str::to_owned),
@@ -445,7 +450,22 @@ impl Tasks {
     }
 }
 
+impl From<NewRecordings> for Visibility {
+    fn from(new: NewRecordings) -> Self {
+        match new {
+            NewRecordings::Public => Self::Public,
+            NewRecordings::Unlisted => Self::Unlisted,
+            NewRecordings::Private => Self::Private,
+        }
+    }
+}
+
 impl Inner {
+    /// Who may watch a new recording.
+    fn new_visibility(&self) -> Visibility {
+        self.settings.now().recording_visibility.into()
+    }
+
     fn folder(&self, stream: StreamId) -> PathBuf {
         self.media.join(stream.to_string())
     }

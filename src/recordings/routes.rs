@@ -341,7 +341,8 @@ mod tests {
             Timestamp::UNIX_EPOCH,
         );
         let stream = StreamId::from(1);
-        let mut recording = Recording::new(stream, &channel, Timestamp::UNIX_EPOCH);
+        let mut recording =
+            Recording::new(stream, &channel, Timestamp::UNIX_EPOCH, Visibility::Public);
         recording.title = "Ünder \"../\\\r\n; x".to_owned();
         assert_eq!(
             file_name("ada", &recording),

@@ -1,6 +1,7 @@
 //! `/api`.
 
 mod account;
+mod admin;
 mod auth;
 mod channel_profile;
 mod channels;
@@ -8,6 +9,7 @@ mod discovery;
 mod events;
 mod feeds;
 mod health;
+mod instance;
 mod notifications;
 mod oembed;
 mod openapi;

@@ -1,0 +1,69 @@
+//! `/api/admin/settings`: what admins may change while the server runs.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Offices;
+use crate::accounts::IsAdmin;
+use crate::error::{ApiError, Problem};
+use crate::request::ApiJson;
+use crate::settings::{ChangedSetting, FixedSetting, SettingValues, Settings, SettingsEdit};
+
+pub(super) fn routes() -> OpenApiRouter<Offices> {
+    OpenApiRouter::new().routes(routes!(show_settings, edit_settings))
+}
+
+/// All settings, and where they come from.
+#[derive(Debug, Serialize, ToSchema)]
+struct SettingsBody {
+    values: SettingValues,
+    /// What the configuration fixes.
+    fixed: Vec<FixedSetting>,
+    /// What admins changed.
+    changed: Vec<ChangedSetting>,
+}
+
+async fn shown(settings: &Settings) -> Result<Json<SettingsBody>, ApiError> {
+    Ok(Json(SettingsBody {
+        changed: settings.changed().await?,
+        fixed: settings.fixed(),
+        values: (*settings.now()).clone(),
+    }))
+}
+
+/// The settings of the server.
+#[utoipa::path(
+    get, path = "/api/admin/settings", tag = "admin",
+    responses(
+        (status = 200, body = SettingsBody),
+        (status = 401, body = Problem), (status = 403, body = Problem),
+    ),
+)]
+async fn show_settings(
+    State(settings): State<Settings>,
+    _admin: IsAdmin,
+) -> Result<Json<SettingsBody>, ApiError> {
+    shown(&settings).await
+}
+
+/// Change settings of the server; what is left out stays.
+#[utoipa::path(
+    patch, path = "/api/admin/settings", tag = "admin", request_body = SettingsEdit,
+    responses(
+        (status = 200, body = SettingsBody),
+        (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 422, body = Problem),
+    ),
+)]
+async fn edit_settings(
+    State(settings): State<Settings>,
+    IsAdmin(admin): IsAdmin,
+    ApiJson(edit): ApiJson<SettingsEdit>,
+) -> Result<Json<SettingsBody>, ApiError> {
+    settings.change(admin.id.0, edit).await?;
+    shown(&settings).await
+}

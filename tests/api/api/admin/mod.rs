@@ -1,0 +1,3 @@
+//! `/api/admin`, by admins and by others.
+
+mod settings;
