@@ -48,7 +48,6 @@ use crate::error::Problem;
         (name = "images", description = "Pictures of accounts and channels."),
         (name = "streams", description = "What is live, was live or will be."),
         (name = "instance", description = "How the server introduces itself."),
-        (name = "admin", description = "What admins of the server do."),
         (name = "recordings", description = "What is kept of streams."),
         (name = "discovery", description = "Finding channels, streams and recordings."),
         (name = "events", description = "What happens on channels, as it happens."),
