@@ -24,5 +24,7 @@ CREATE INDEX identity_by_account ON identity (account_id);
 
 -- Why an account is suspended, in the words of the admin who did it.
 ALTER TABLE account ADD COLUMN suspended_reason TEXT NOT NULL DEFAULT '';
--- Taken out of all lists by an admin since then; for others it is not there.
+-- Taken out of all lists by an admin since then: a public channel is unlisted meanwhile.
 ALTER TABLE channel ADD COLUMN hidden_at BIGINT;
+-- What its owner chose, which holds again once it is hidden no more.
+ALTER TABLE channel ADD COLUMN chosen_visibility TEXT;

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::accounts::oidc::Oidc;
 use crate::accounts::{Accounts, Passwords};
 use crate::analytics::{self, Analytics};
 use crate::audit::Audit;
@@ -258,6 +259,7 @@ impl App {
         let audit = Audit::new(db.clone(), clock.clone());
         let jobs = Jobs::new(db.clone(), clock.clone());
         let mail = Mail::new(&config.mail, &config.http, jobs.clone())?;
+        let settings = Settings::open(&config, db.clone(), clock.clone(), audit.clone()).await?;
         let accounts = Accounts::new(
             db.clone(),
             clock.clone(),
@@ -265,6 +267,7 @@ impl App {
             audit.clone(),
             jobs.clone(),
             mail.clone(),
+            settings.clone(),
         )
         .with_passwords(passwords.clone());
         let seal = Seal::new(&pepper.mac("answers that are kept"));
@@ -293,8 +296,6 @@ impl App {
             inputs,
             stop.clone(),
         );
-        let audit = Audit::new(db.clone(), clock.clone());
-        let settings = Settings::open(&config, db.clone(), clock.clone(), audit.clone()).await?;
         let (recordings, keeping) = Recordings::start(
             &config,
             db.clone(),
@@ -344,7 +345,9 @@ impl App {
             discovery,
             db,
             audit,
-            settings,
+            settings: settings.clone(),
+            oidc: Oidc::new(&config.oidc, accounts.clone()),
+            data: config.data.clone(),
             accounts,
             channels,
             images: Images::new(&config.data),
@@ -362,8 +365,7 @@ impl App {
             quota: Quota::new(&config.limits, clock.clone()),
             idempotency,
             clock,
-            policies: spa::Policies::new(&config),
-            embeds: config.http.embeds(),
+            policies: spa::Policies::new(&config, settings),
         };
         let sources = Sources {
             streams: services.streams.clone(),

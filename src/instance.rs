@@ -1,5 +1,7 @@
 //! `/api/instance`: how the server introduces itself to everybody, before anybody signs in.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
@@ -7,14 +9,25 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::accounts::oidc::OidcChoice;
 use crate::config::Registration;
 use crate::settings::{SettingValues, Settings};
 
 /// The routes of this module.
-pub fn routes(settings: Settings) -> OpenApiRouter {
+pub fn routes(settings: Settings, providers: Vec<OidcChoice>) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(show_instance))
-        .with_state(settings)
+        .with_state(Known {
+            settings,
+            providers: providers.into(),
+        })
+}
+
+/// What the route stands on.
+#[derive(Debug, Clone)]
+struct Known {
+    settings: Settings,
+    providers: Arc<[OidcChoice]>,
 }
 
 /// How a server introduces itself.
@@ -35,6 +48,8 @@ struct Instance {
     /// Whether other sites may show the player in a frame.
     embeds: bool,
     links: InstanceLinks,
+    /// Who signs people in, beside name and password.
+    providers: Vec<OidcChoice>,
     /// Of the program.
     version: &'static str,
 }
@@ -50,8 +65,8 @@ struct InstanceLinks {
     privacy: Option<String>,
 }
 
-impl From<&SettingValues> for Instance {
-    fn from(values: &SettingValues) -> Self {
+impl Instance {
+    fn new(values: &SettingValues, providers: &[OidcChoice]) -> Self {
         let link = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
         Self {
             name: values.name.clone(),
@@ -66,6 +81,7 @@ impl From<&SettingValues> for Instance {
                 rules: link(&values.rules_url),
                 privacy: link(&values.privacy_url),
             },
+            providers: providers.to_vec(),
             version: env!("CARGO_PKG_VERSION"),
         }
     }
@@ -76,6 +92,6 @@ impl From<&SettingValues> for Instance {
     get, path = "/api/instance", tag = "instance",
     responses((status = 200, body = Instance)),
 )]
-async fn show_instance(State(settings): State<Settings>) -> Json<Instance> {
-    Json(Instance::from(&*settings.now()))
+async fn show_instance(State(known): State<Known>) -> Json<Instance> {
+    Json(Instance::new(&known.settings.now(), &known.providers))
 }

@@ -491,7 +491,18 @@ async fn services(config: &Config) -> anyhow::Result<Services> {
     let audit = Audit::new(db.clone(), clock.clone());
     let jobs = Jobs::new(db.clone(), clock.clone());
     let mail = Mail::new(&config.mail, &config.http, jobs.clone())?;
-    let accounts = Accounts::new(db.clone(), clock.clone(), config, audit, jobs, mail);
+    let settings =
+        tallylight::settings::Settings::open(config, db.clone(), clock.clone(), audit.clone())
+            .await?;
+    let accounts = Accounts::new(
+        db.clone(),
+        clock.clone(),
+        config,
+        audit,
+        jobs,
+        mail,
+        settings,
+    );
     let (channels, _) = Channels::new(db, clock, pepper, Passwords::new(), accounts.clone());
     Ok(Services { accounts, channels })
 }

@@ -1,6 +1,7 @@
 //! The URL map and the middleware, on one screen.
 
 use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -22,6 +23,7 @@ use tracing::Instrument as _;
 use utoipa::openapi::OpenApi as Description;
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::accounts::oidc::{self, Oidc};
 use crate::accounts::{self, Accounts};
 use crate::admin;
 use crate::analytics::Analytics;
@@ -64,6 +66,10 @@ pub struct Services {
     pub settings: Settings,
     /// Who may sign in.
     pub accounts: Accounts,
+    /// Who may sign in by other providers.
+    pub oidc: Oidc,
+    /// The data folder.
+    pub data: PathBuf,
     /// Where one goes live.
     pub channels: Channels,
     /// Pictures that people upload.
@@ -100,8 +106,6 @@ pub struct Services {
     pub idempotency: Idempotency,
     /// What pages may fetch, and who may frame them.
     pub policies: spa::Policies,
-    /// Whether other sites may show the player in a frame.
-    pub embeds: bool,
 }
 
 /// Longest JSON body.
@@ -209,6 +213,7 @@ fn described(services: &Services) -> (Router, Description) {
             services.accounts.clone(),
             services.images.clone(),
         ))
+        .merge(oidc::routes(services.oidc.clone()))
         .merge(channels::routes(
             services.channels.clone(),
             services.images.clone(),
@@ -222,6 +227,10 @@ fn described(services: &Services) -> (Router, Description) {
         .merge(services.analytics.routes())
         .merge(feeds(services).routes())
         .merge(instance::routes(services.settings.clone()))
+        .merge(instance::routes(
+            services.settings.clone(),
+            services.oidc.choices(),
+        ))
         .merge(admin::routes(offices(services)))
         .layer(DefaultBodyLimit::max(BODY))
         .layer(from_fn_with_state(
@@ -255,7 +264,17 @@ fn described(services: &Services) -> (Router, Description) {
 
 fn offices(services: &Services) -> admin::Offices {
     admin::Offices {
+        db: services.db.clone(),
+        audit: services.audit.clone(),
         settings: services.settings.clone(),
+        accounts: services.accounts.clone(),
+        channels: services.channels.clone(),
+        streams: services.streams.clone(),
+        recordings: services.recordings.clone(),
+        images: services.images.clone(),
+        jobs: services.jobs.clone(),
+        mail: services.mail.clone(),
+        data: admin::DataFolder(services.data.clone()),
     }
 }
 
@@ -265,7 +284,7 @@ fn cards(services: &Services) -> Cards {
         services.streams.clone(),
         services.recordings.clone(),
         services.clock.clone(),
-        services.embeds,
+        services.settings.clone(),
     )
 }
 

@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::error::Problem;
 use crate::request::Client;
 use crate::secret::hex;
+use crate::settings::Settings;
 
 #[derive(RustEmbed)]
 #[folder = "web/dist"]
@@ -40,6 +41,7 @@ const PAGES: &[&str] = &[
     "reset",
     "verify",
     "settings",
+    "admin",
     "studio",
     "dashboard",
     "videos",
@@ -58,8 +60,10 @@ const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-p
 pub struct Policies {
     /// Framed by nobody.
     pages: HeaderValue,
-    /// Framed by whom the operator lets.
-    frames: HeaderValue,
+    /// Where segments come from, if from elsewhere.
+    segments: Option<String>,
+    /// Who may frame the others.
+    settings: Settings,
 }
 
 /// The API's reference page is not of our making: it writes markup, so that it cannot do with Trusted
@@ -71,18 +75,26 @@ const REFERENCE: &str = "default-src 'none'; script-src 'self'; style-src 'self'
 impl Policies {
     /// As the configuration has it.
     #[must_use]
-    pub fn new(config: &Config) -> Self {
+    pub fn new(config: &Config, settings: Settings) -> Self {
         let segments = config.hls.segment_origin();
+        Self {
+            pages: content_policy(segments, "frame-src 'self'; frame-ancestors 'none'"),
+            segments: segments.map(str::to_owned),
+            settings,
+        }
+    }
+
+    /// Of pages that are framed by whom the operator lets, as that is now.
+    fn frames(&self) -> HeaderValue {
+        let settings = self.settings.now();
         // Our own pages show what others would see.
-        let ancestors = match config.http.embed_ancestors.trim() {
+        let ancestors = match settings.embed_ancestors.trim() {
             "" | "'none'" => "'self'".to_owned(),
             "*" => "*".to_owned(),
             sites => format!("'self' {sites}"),
         };
-        Self {
-            pages: content_policy(segments, "frame-src 'self'; frame-ancestors 'none'"),
-            frames: content_policy(segments, &format!("frame-ancestors {ancestors}")),
-        }
+        let segments = self.segments.as_deref();
+        content_policy(segments, &format!("frame-ancestors {ancestors}"))
     }
 }
 
@@ -284,7 +296,7 @@ impl Security {
             }
         };
         let policy = match self.place {
-            Place::Frame => policies.frames.clone(),
+            Place::Frame => policies.frames(),
             Place::Reference => HeaderValue::from_static(REFERENCE),
             Place::Studio | Place::Elsewhere => policies.pages.clone(),
         };

@@ -124,7 +124,7 @@ impl Accounts {
             });
         }
         // Admins are let in, so that nobody is locked out by a change of the settings.
-        if !self.rules.require_email || account.is_admin() || profile.is_email_confirmed {
+        if !self.rules().require_email || account.is_admin() || profile.is_email_confirmed {
             return Ok(());
         }
         Err(ApiError::Denied {

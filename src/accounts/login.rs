@@ -49,7 +49,7 @@ pub enum Welcome {
 }
 
 /// Purpose of the tickets between the two steps.
-const SECOND_STEP: &str = "sign_in";
+pub(super) const SECOND_STEP: &str = "sign_in";
 /// Time for the second step.
 const FOR_THE_CODE: Duration = Duration::from_secs(5 * 60);
 /// Wrong codes after which the password must be given again.
@@ -77,6 +77,8 @@ impl Accounts {
         self.limits.take(&name, from, self.clock.instant())?;
         let found = self.find(&name).await?;
         let (account, hash) = found.unzip();
+        // Who signs in by a provider alone has none.
+        let hash = hash.filter(|hash: &String| !hash.is_empty());
         // A name that does not exist costs as much time as one that does.
         let right = self.passwords.verify(password, hash).await?;
         let Some(account) = account.filter(|_| right) else {

@@ -4,6 +4,7 @@
 //! SHA-256; so it is with personal tokens, invites and the links in mails.
 
 mod account;
+mod administration;
 mod asker;
 mod belongings;
 mod change;
@@ -11,6 +12,7 @@ mod email;
 mod invite;
 mod leaving;
 mod login;
+pub mod oidc;
 mod password;
 mod registration;
 mod reset;
@@ -29,6 +31,7 @@ use tokio::sync::Mutex;
 use uuid::Uuid;
 
 pub use account::{Account, AccountId, Face, Profile, Role};
+pub use administration::{AccountRecord, AccountSearch};
 pub use asker::{
     Asker, IsAdmin, SignedIn, asking, clear_cookie, identify, identify_by_cookie, login_cookie,
 };
@@ -45,13 +48,14 @@ pub use token::{AccessToken, NewToken, TOKEN_PREFIX};
 
 use crate::audit::Audit;
 use crate::clock::Clock;
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::db::{Db, StoreError, Tx};
 use crate::error::ApiError;
 use crate::jobs::Jobs;
 use crate::mail::Mail;
 use crate::rate::Rate;
 use crate::secret::Secret;
+use crate::settings::Settings;
 
 /// The service: cheap to clone, all clones are one.
 #[derive(Debug, Clone)]
@@ -62,7 +66,7 @@ pub struct Accounts {
     jobs: Jobs,
     mail: Mail,
     passwords: Passwords,
-    rules: Arc<config::Accounts>,
+    settings: Settings,
     /// Hash of the one-time set-up token, while no account exists.
     setup: Arc<Mutex<Option<String>>>,
     limits: Arc<Limits>,
@@ -100,6 +104,7 @@ impl Accounts {
         audit: Audit,
         jobs: Jobs,
         mail: Mail,
+        settings: Settings,
     ) -> Self {
         let limits = &config.limits;
         Self {
@@ -109,7 +114,7 @@ impl Accounts {
             jobs,
             mail,
             passwords: Passwords::new(),
-            rules: Arc::new(config.accounts.clone()),
+            settings,
             setup: Arc::default(),
             limits: Arc::new(Limits {
                 tries: limits.sign_ins_per_quarter_hour,

@@ -1,13 +1,15 @@
 //! Signing up, as the operator lets people.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::{Account, Accounts, Role, Visitor, account, store};
-use crate::config::{self, Registration};
+use crate::config::Registration;
 use crate::error::ApiError;
 use crate::form::Form;
 use crate::mail;
 use crate::secret::Secret;
+use crate::settings::SettingValues;
 
 /// What somebody gives to sign up.
 #[derive(Debug, Default)]
@@ -36,8 +38,8 @@ pub enum Registered {
 impl Accounts {
     /// Who may sign up, and what new accounts may do.
     #[must_use]
-    pub fn rules(&self) -> &config::Accounts {
-        &self.rules
+    pub fn rules(&self) -> Arc<SettingValues> {
+        self.settings.now()
     }
 
     /// Makes an account for somebody who asks for one.
@@ -63,7 +65,7 @@ impl Accounts {
         form.take("password", super::password::check(&password));
         let email = form.take_some("email", wish.email, |text| mail::checked_address(&text));
         let language = form.take("language", account::checked_language(&wish.language));
-        if self.rules.require_email && email.is_none() {
+        if self.rules().require_email && email.is_none() {
             form.add(
                 "email",
                 "email_required",
@@ -71,7 +73,7 @@ impl Accounts {
             );
         }
         form.done()?;
-        let role = Role::from(self.rules.new_accounts);
+        let role = Role::from(self.rules().new_accounts);
         let (mut account, hash) = self.prepare(&wish.name, &password, role).await?;
         let mut tx = self.db.begin().await?;
         if let Some(code) = &wish.invite {
@@ -83,7 +85,7 @@ impl Accounts {
         if let Some(email) = &email {
             self.set_email(&mut tx, &account, email).await?;
         }
-        let token = match self.rules.require_email {
+        let token = match self.rules().require_email {
             true => None,
             false => Some(self.insert_login(&mut tx, &account, visitor).await?),
         };
@@ -103,7 +105,7 @@ impl Accounts {
     }
 
     fn check_registration(&self, wish: &SignUp) -> Result<(), ApiError> {
-        match (self.rules.registration, &wish.invite) {
+        match (self.rules().registration, &wish.invite) {
             (Registration::Closed, _) => Err(denied(
                 "registration_closed",
                 "nobody can sign up here by themselves; ask whoever runs this server",

@@ -15,7 +15,7 @@ use crate::mail::{self, Letter};
 use crate::secret::Secret;
 
 /// Purpose of the tickets in such mails.
-const RESET: &str = "reset_password";
+pub(super) const RESET: &str = "reset_password";
 /// Time to open the link.
 const TO_RESET: Duration = Duration::from_secs(3600);
 /// The kind of the jobs that look for the account.

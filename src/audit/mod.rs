@@ -40,6 +40,17 @@ pub struct Entry {
     pub detail: Value,
 }
 
+/// Which entries somebody looks for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// How the action begins; empty: any.
+    pub action: String,
+    /// Who did it; none: anybody.
+    pub actor: Option<Uuid>,
+    /// What it was done to; empty: anything.
+    pub target: String,
+}
+
 /// What [`Audit::check`] found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Soundness {
@@ -128,6 +139,21 @@ impl Audit {
     /// When the database fails.
     pub async fn page(&self, before: Option<i64>, most: u16) -> Result<Vec<Entry>, StoreError> {
         let rows = store::before(&self.db, before.unwrap_or(i64::MAX), most).await?;
+        rows.into_iter().map(Row::into_entry).collect()
+    }
+
+    /// [`Audit::page`] of what somebody looks for.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn search(
+        &self,
+        filter: &AuditFilter,
+        before: Option<i64>,
+        most: u16,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let before = before.unwrap_or(i64::MAX);
+        let rows = store::search(&self.db, filter, before, most).await?;
         rows.into_iter().map(Row::into_entry).collect()
     }
 

@@ -1,6 +1,6 @@
 //! All SQL about the audit log.
 
-use super::Row;
+use super::{AuditFilter, Row};
 use crate::db::{Db, StoreError, Tx, all, first, on, tx_change, tx_first};
 
 /// The next number, and the hash of the entry before it. Who else writes waits from here to the end
@@ -48,6 +48,35 @@ pub(super) async fn before(db: &Db, seq: i64, most: u16) -> Result<Vec<Row>, Sto
         "SELECT seq, at, actor_id, action, target, detail, previous_hash, hash
          FROM audit WHERE seq < $1 ORDER BY seq DESC LIMIT $2",
         seq,
+        i64::from(most),
+    )
+    .map_err(on("audit"))
+}
+
+pub(super) async fn search(
+    db: &Db,
+    filter: &AuditFilter,
+    before: i64,
+    most: u16,
+) -> Result<Vec<Row>, StoreError> {
+    // PostgreSQL has no NUL in texts, and nothing of ours has any.
+    let plain = |text: &str| text.replace('\0', "");
+    let action = plain(&filter.action)
+        .replace('\\', "\\\\")
+        .replace('%', "\\%")
+        .replace('_', "\\_");
+    let actor = filter.actor.map(|id| id.to_string());
+    all!(
+        db,
+        "SELECT seq, at, actor_id, action, target, detail, previous_hash, hash
+         FROM audit
+         WHERE seq < $1 AND action LIKE $2 ESCAPE '\\' AND ($3 = '' OR actor_id = $3)
+           AND ($4 = '' OR target = $4)
+         ORDER BY seq DESC LIMIT $5",
+        before,
+        format!("{action}%"),
+        actor.unwrap_or_default(),
+        plain(&filter.target),
         i64::from(most),
     )
     .map_err(on("audit"))

@@ -15,6 +15,7 @@ use crate::channels::{Channel, ChannelId, Channels, Visibility as ChannelVisibil
 use crate::clock::Clock;
 use crate::db::StoreError;
 use crate::recordings::{RecordingId, Recordings, Visibility};
+use crate::settings::Settings;
 use crate::streams::{StreamState, Streams};
 
 pub use head::Head;
@@ -26,8 +27,7 @@ pub struct Cards {
     streams: Streams,
     recordings: Recordings,
     clock: Clock,
-    /// Whether pages of other sites may show ours in a frame.
-    embeds: bool,
+    settings: Settings,
 }
 
 /// A page in short.
@@ -143,14 +143,14 @@ impl Cards {
         streams: Streams,
         recordings: Recordings,
         clock: Clock,
-        embeds: bool,
+        settings: Settings,
     ) -> Self {
         Self {
             channels,
             streams,
             recordings,
             clock,
-            embeds,
+            settings,
         }
     }
 
@@ -283,7 +283,8 @@ impl Cards {
     }
 
     fn frame(&self, of: String) -> Option<String> {
-        self.embeds.then(|| format!("/embed/{of}"))
+        let embeds = self.settings.now().embeds();
+        embeds.then(|| format!("/embed/{of}"))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Channels: permanent, owned, known by their handle; and the stream keys that publish on them.
 
 mod accent;
+mod administration;
 mod belonging;
 mod blocks;
 mod categories;
@@ -25,6 +26,7 @@ use tokio::sync::{broadcast, mpsc};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+pub use administration::ChannelRecord;
 pub use categories::{CATEGORIES, Category, LANGUAGES};
 pub use gate::{Access, Barred};
 pub use people::{Followed, Follower, Moderator};

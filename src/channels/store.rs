@@ -214,7 +214,12 @@ pub(super) async fn update_channel(
             name = COALESCE($2, name),
             description = COALESCE($3, description),
             record = COALESCE($4, record),
-            visibility = COALESCE($5, visibility),
+            visibility = CASE
+                WHEN hidden_at IS NULL OR COALESCE($5, visibility) <> 'public'
+                THEN COALESCE($5, visibility)
+                ELSE 'unlisted' END,
+            chosen_visibility = CASE
+                WHEN hidden_at IS NULL THEN NULL ELSE COALESCE($5, chosen_visibility) END,
             password_hash = COALESCE($6, password_hash),
             links = COALESCE($7, links),
             panels = COALESCE($8, panels),
@@ -490,7 +495,7 @@ pub(super) async fn stream_key_by_prefix(
                 channel.id, handle, channel.name, owner_id, channel.created_at, record,
                 description, accent, language, category, visibility, avatar, banner
          FROM stream_key JOIN channel ON channel.id = stream_key.channel_id
-         WHERE prefix = $1",
+         WHERE prefix = $1 AND owner_id IN (SELECT id FROM account WHERE suspended_at IS NULL)",
         prefix,
     )
     .map_err(on("stream_key"))?;

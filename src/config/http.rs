@@ -52,12 +52,6 @@ impl Http {
         (!url.is_empty()).then_some(url)
     }
 
-    /// Whether pages of other sites may show the player in a frame.
-    #[must_use]
-    pub fn embeds(&self) -> bool {
-        !matches!(self.embed_ancestors.trim(), "" | "'none'" | "'self'")
-    }
-
     /// Where to listen for TLS, if at all.
     #[must_use]
     pub fn tls_address(&self) -> Option<SocketAddr> {
@@ -134,8 +128,6 @@ mod tests {
         ] {
             assert!(!fits(bad), "{bad}");
         }
-        assert!(http("*").embeds() && http("https://a.example").embeds());
-        assert!(!http("'none'").embeds() && !http("").embeds());
     }
 
     #[test]

@@ -240,6 +240,21 @@ impl Db {
         Ok(())
     }
 
+    /// How much it takes on its disk.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn size_bytes(&self) -> Result<u64, StoreError> {
+        let sql = match self {
+            Self::Sqlite { .. } => {
+                "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
+            }
+            Self::Postgres(_) => "SELECT pg_database_size(current_database())",
+        };
+        let row: Option<(i64,)> = first!(self, sql).map_err(on("size"))?;
+        Ok(row.map_or(0, |row| u64::try_from(row.0).unwrap_or_default()))
+    }
+
     /// What it is, in words.
     #[must_use]
     pub fn describe(&self) -> &'static str {

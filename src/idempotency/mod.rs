@@ -259,6 +259,7 @@ mod tests {
     use crate::jobs::Jobs;
     use crate::mail::Mail;
     use crate::secret::Secret;
+    use crate::settings::Settings;
 
     async fn idempotency(folder: &std::path::Path, clock: &Clock) -> (Idempotency, Key) {
         let db = Db::open("", 1, folder).await.unwrap();
@@ -268,6 +269,13 @@ mod tests {
         let mail = Mail::new(&config.mail, &config.http, jobs.clone()).unwrap();
         let audit = Audit::new(db.clone(), clock.clone());
         let accounts = Accounts::new(db.clone(), clock.clone(), &config, audit, jobs, mail);
+        let audit = Audit::new(db.clone(), clock.clone());
+        let jobs = Jobs::new(db.clone(), clock.clone());
+        let mail = Mail::new(&config.mail, &config.http, jobs.clone()).unwrap();
+        let (ours, time, log) = (db.clone(), clock.clone(), audit.clone());
+        let settings = Settings::open(&config, ours, time, log).await.unwrap();
+        let (ours, time) = (db.clone(), clock.clone());
+        let accounts = Accounts::new(ours, time, &config, audit, jobs, mail, settings);
         let accounts = accounts.with_passwords(Passwords::cheap());
         let account = match accounts.by_name("ada").await.unwrap() {
             Some(account) => account,

@@ -9,7 +9,7 @@ use crate::secret::Secret;
 /// A folder of the data folder.
 #[derive(Debug)]
 pub(super) struct Folder {
-    root: PathBuf,
+    pub(super) root: PathBuf,
 }
 
 impl Folder {
@@ -37,4 +37,17 @@ impl Folder {
         tokio::fs::write(&unfinished, content).await?;
         tokio::fs::rename(&unfinished, &path).await
     }
+}
+
+/// What the files below a folder take; what cannot be read counts as nothing.
+pub(super) fn size_of(folder: &std::path::Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return 0;
+    };
+    let sizes = entries.flatten().map(|entry| match entry.metadata() {
+        Ok(about) if about.is_dir() => size_of(&entry.path()),
+        Ok(about) => about.len(),
+        Err(_) => 0,
+    });
+    sizes.sum()
 }

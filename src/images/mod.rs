@@ -195,6 +195,13 @@ impl Images {
         }))
     }
 
+    /// How much all pictures take on the disk.
+    pub async fn size_bytes(&self) -> u64 {
+        let root = self.0.folder.root.clone();
+        let sized = tokio::task::spawn_blocking(move || folder::size_of(&root)).await;
+        sized.unwrap_or_default()
+    }
+
     /// Takes an uploaded picture: what it becomes can be had by its id from then on. The headers are
     /// those of the request whose body it is.
     ///

@@ -43,6 +43,23 @@ pub struct Job {
     pub attempts: u32,
 }
 
+/// A job that was given up, without what it is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedJob {
+    /// Its id.
+    pub id: Uuid,
+    /// Which work it is.
+    pub kind: String,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+    /// When it was given up.
+    pub failed_at: Timestamp,
+    /// How often it was taken.
+    pub attempts: u32,
+    /// What went wrong the last time.
+    pub problem: String,
+}
+
 impl Jobs {
     /// The queue in a database.
     #[must_use]
@@ -115,6 +132,24 @@ impl Jobs {
     /// There is new work, and its transaction is committed.
     pub fn wake(&self) {
         self.wake.notify_one();
+    }
+
+    /// The last jobs that were given up, at most a hundred.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn failed(&self) -> Result<Vec<FailedJob>, StoreError> {
+        store::failed(&self.db).await
+    }
+
+    /// Tries a job again that was given up. False: there is no such one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn retry(&self, id: Uuid) -> Result<bool, StoreError> {
+        let found = store::retry(&self.db, id, self.clock.now()).await?;
+        self.wake();
+        Ok(found)
     }
 
     /// How many jobs wait or run, and how many were given up.

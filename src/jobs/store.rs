@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::Job;
+use super::{FailedJob, Job};
 use crate::clock::from_millis;
-use crate::db::{Db, StoreError, Tx, change, first, on, tx_change, tx_first};
+use crate::db::{Db, StoreError, Tx, all, change, first, on, tx_change, tx_first};
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -109,6 +109,55 @@ pub(super) async fn give_up(
     )
     .map_err(on("job"))?;
     Ok(())
+}
+
+#[derive(sqlx::FromRow)]
+struct FailedRow {
+    id: String,
+    kind: String,
+    created_at: i64,
+    failed_at: i64,
+    attempts: i64,
+    problem: Option<String>,
+}
+
+/// Jobs that were given up, the last first.
+pub(super) async fn failed(db: &Db) -> Result<Vec<FailedJob>, StoreError> {
+    let rows: Vec<FailedRow> = all!(
+        db,
+        "SELECT id, kind, created_at, failed_at, attempts, problem FROM job
+         WHERE failed_at IS NOT NULL ORDER BY failed_at DESC, id LIMIT 100",
+    )
+    .map_err(on("job"))?;
+    let jobs = rows.into_iter().map(|row| {
+        Ok(FailedJob {
+            id: Uuid::parse_str(&row.id).map_err(|_| StoreError::Corrupt {
+                table: "job",
+                key: row.id.clone(),
+                expected: "a UUID",
+                found: row.id.clone(),
+            })?,
+            kind: row.kind,
+            created_at: from_millis(row.created_at),
+            failed_at: from_millis(row.failed_at),
+            attempts: u32::try_from(row.attempts).unwrap_or(u32::MAX),
+            problem: row.problem.unwrap_or_default(),
+        })
+    });
+    jobs.collect()
+}
+
+/// Begins a job anew that was given up: its patience counts from now.
+pub(super) async fn retry(db: &Db, id: Uuid, now: Timestamp) -> Result<bool, StoreError> {
+    let changed = change!(
+        db,
+        "UPDATE job SET failed_at = NULL, attempts = 0, created_at = $2, run_at = $2
+         WHERE id = $1 AND failed_at IS NOT NULL",
+        id.to_string(),
+        now.as_millisecond(),
+    )
+    .map_err(on("job"))?;
+    Ok(changed > 0)
 }
 
 /// Removes what was given up before then.

@@ -166,6 +166,19 @@ pub struct Recording {
     pub is_local: bool,
 }
 
+/// What the recordings of a channel take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelUsage {
+    /// Of the channel.
+    pub handle: String,
+    /// Of the channel.
+    pub name: String,
+    /// How many there are.
+    pub recordings: u64,
+    /// Media and MP4s, wherever they lie.
+    pub bytes: u64,
+}
+
 impl Recording {
     fn new(stream: StreamId, channel: &Channel, at: Timestamp, visibility: Visibility) -> Self {
         Self {
@@ -305,6 +318,14 @@ impl Recordings {
     #[must_use]
     pub fn subscribe(&self) -> broadcast::Receiver<RecordingEvent> {
         self.0.events.subscribe()
+    }
+
+    /// What the recordings of each channel take, the most first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn usage(&self) -> Result<Vec<ChannelUsage>, StoreError> {
+        store::usage(&self.0.db).await
     }
 
     /// A recording that whoever has its address may watch.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use sfu::StreamId;
 use uuid::Uuid;
 
-use super::{Mp4, Mp4State, Recording, RecordingId, State, Visibility};
+use super::{ChannelUsage, Mp4, Mp4State, Recording, RecordingId, State, Visibility};
 use crate::channels::ChannelId;
 use crate::clock::from_millis;
 use crate::db::{Db, StoreError, all, change, first, on};
@@ -402,4 +402,27 @@ fn uuid(text: &str) -> Result<Uuid, StoreError> {
         expected: "a UUID",
         found: text.to_owned(),
     })
+}
+
+pub(super) async fn usage(db: &Db) -> Result<Vec<ChannelUsage>, StoreError> {
+    let rows: Vec<(String, String, i64, i64)> = all!(
+        db,
+        "SELECT channel.handle, channel.name, CAST(COUNT(*) AS BIGINT) AS recordings,
+                CAST(SUM(recording.size_bytes + recording.mp4_bytes) AS BIGINT) AS bytes
+         FROM recording JOIN channel ON channel.id = recording.channel_id
+         WHERE recording.deleted_at IS NULL
+         GROUP BY channel.id, channel.handle, channel.name
+         ORDER BY bytes DESC, channel.handle",
+    )
+    .map_err(on("recording"))?;
+    let whole = |number: i64| u64::try_from(number).unwrap_or_default();
+    let usage = rows
+        .into_iter()
+        .map(|(handle, name, recordings, bytes)| ChannelUsage {
+            handle,
+            name,
+            recordings: whole(recordings),
+            bytes: whole(bytes),
+        });
+    Ok(usage.collect())
 }

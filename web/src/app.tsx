@@ -79,8 +79,10 @@ const routes = [
   createRoute({
     getParentRoute: () => root,
     path: '/login',
-    validateSearch: (search: Record<string, unknown>): { next?: string } =>
-      typeof search.next === 'string' ? { next: search.next } : {},
+    validateSearch: (search: Record<string, unknown>): { next?: string; problem?: string } => ({
+      ...(typeof search.next === 'string' ? { next: search.next } : {}),
+      ...(typeof search.problem === 'string' ? { problem: search.problem } : {}),
+    }),
     component: lazyRouteComponent(() => import('./routes/login/page'), 'LoginPage'),
   }),
   createRoute({
@@ -111,6 +113,8 @@ const routes = [
   createRoute({
     getParentRoute: () => root,
     path: '/settings/security',
+    validateSearch: (search: Record<string, unknown>): { problem?: string } =>
+      typeof search.problem === 'string' ? { problem: search.problem } : {},
     component: lazyRouteComponent(() => import('./routes/settings/security_page'), 'SecurityPage'),
   }),
   createRoute({
@@ -122,6 +126,51 @@ const routes = [
     getParentRoute: () => root,
     path: '/settings/data',
     component: lazyRouteComponent(() => import('./routes/settings/data_page'), 'DataPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/admin',
+    component: lazyRouteComponent(() => import('./routes/admin/page'), 'OverviewPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/admin/accounts',
+    component: lazyRouteComponent(() => import('./routes/admin/accounts_page'), 'AccountsPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/admin/channels',
+    component: lazyRouteComponent(() => import('./routes/admin/channels_page'), 'ChannelsPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/admin/streams',
+    component: lazyRouteComponent(() => import('./routes/admin/streams_page'), 'StreamsPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/admin/invites',
+    component: lazyRouteComponent(() => import('./routes/admin/invites_page'), 'InvitesPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/admin/storage',
+    component: lazyRouteComponent(() => import('./routes/admin/storage_page'), 'StoragePage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/admin/jobs',
+    component: lazyRouteComponent(() => import('./routes/admin/jobs_page'), 'JobsPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/admin/settings',
+    component: lazyRouteComponent(() => import('./routes/admin/settings_page'), 'SettingsPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/admin/audit',
+    component: lazyRouteComponent(() => import('./routes/admin/audit_page'), 'AuditPage'),
   }),
   createRoute({
     getParentRoute: () => root,

@@ -37,6 +37,11 @@ const RECOVERY_CODES: usize = 10;
 /// What apps show above the code.
 const ISSUER: &str = "Tallylight";
 
+/// Turns the second step of an account off, in the caller's transaction.
+pub(super) async fn forget(tx: &mut Tx, account: AccountId) -> Result<(), StoreError> {
+    store::delete_second_step(tx, account).await
+}
+
 impl Accounts {
     /// Whether signing in takes a code.
     ///

@@ -12,6 +12,7 @@ mod health;
 mod instance;
 mod notifications;
 mod oembed;
+mod oidc;
 mod openapi;
 mod presence;
 mod recordings;

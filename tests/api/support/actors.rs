@@ -188,6 +188,11 @@ impl Account {
         Self(person)
     }
 
+    /// What its browser sends.
+    pub(crate) fn cookie(&self) -> &str {
+        self.0.cookie.as_deref().unwrap_or_default()
+    }
+
     /// Whether the login is still good.
     pub(crate) async fn is_signed_in(&self) -> bool {
         self.get("/api/session").await.status == 200

@@ -3,6 +3,7 @@
 mod actors;
 mod offers;
 mod postgres;
+mod provider;
 mod receiver;
 mod recordings;
 mod s3;
@@ -13,6 +14,7 @@ pub(crate) use actors::{Account, Anonymous, Answer, Encoder, Player, Program};
 pub(crate) use offers::{publish_offer, simulcast_offer, view_offer};
 pub(crate) use postgres::OwnPostgres;
 pub(crate) use postgres::new_database as new_postgres;
+pub(crate) use provider::Provider;
 pub(crate) use receiver::{Follower, Planned, Receiver};
 pub(crate) use recordings::Kept;
 pub(crate) use s3::{Fault, S3};

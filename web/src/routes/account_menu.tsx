@@ -1,7 +1,7 @@
 import { Menu } from '@base-ui/react/menu';
 import { useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
-import { ChevronDown, LogOut, Settings } from 'lucide-react';
+import { ChevronDown, LogOut, Settings, Wrench } from 'lucide-react';
 import { api } from '../api/client';
 import type { AccountSession } from '../api/types';
 import { buttonClass } from '../ui/button';
@@ -53,6 +53,12 @@ export default function AccountMenu({ account }: { account: AccountSession }) {
               <Settings aria-hidden size={18} className="text-ink-2" />
               Settings
             </Menu.Item>
+            {account.account.role === 'admin' && (
+              <Menu.Item className={item} onClick={() => void navigate({ to: '/admin' })}>
+                <Wrench aria-hidden size={18} className="text-ink-2" />
+                Administration
+              </Menu.Item>
+            )}
             <Menu.Item className={item} onClick={() => void signOut()}>
               <LogOut aria-hidden size={18} className="text-ink-2" />
               Sign out

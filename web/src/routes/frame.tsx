@@ -5,6 +5,8 @@ import { lazy, type ReactNode, Suspense } from 'react';
 import { buttonClass } from '../ui/button';
 import { Logo } from '../ui/logo';
 import { useAccount } from './account';
+import { Announcement } from './announcement';
+import { HouseLinks } from './house_links';
 import { PLACES } from './places';
 
 /** Its menu library is for whoever is signed in; viewers do not wait for it. */
@@ -30,6 +32,7 @@ export function Frame({
       >
         Skip to the page
       </a>
+      {!bare && <Announcement />}
       {!bare && (
         <header className="sticky top-0 z-30 border-b border-line bg-surface-0/90 backdrop-blur">
           <div className="mx-auto flex h-14 max-w-[1680px] items-center gap-2 px-4 sm:gap-6 sm:px-6">
@@ -72,6 +75,7 @@ export function Frame({
       <main id="main" className="flex w-full flex-1 flex-col">
         {children}
       </main>
+      {!bare && <HouseLinks />}
     </>
   );
 }

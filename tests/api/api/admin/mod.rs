@@ -1,3 +1,5 @@
 //! `/api/admin`, by admins and by others.
 
+mod accounts;
+mod rest;
 mod settings;

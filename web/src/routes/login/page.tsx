@@ -9,6 +9,8 @@ import { Notice } from '../../ui/notice';
 import { sessionQuery } from '../account';
 import { GatePage, gateLink } from '../gate';
 import { useTitle } from '../title';
+import { takeChallenge } from './challenge';
+import { ProviderProblem, Providers } from './providers';
 
 const TITLES = { password: 'Sign in', code: 'Confirm that it is you' };
 
@@ -16,8 +18,8 @@ export function LoginPage() {
   const queries = useQueryClient();
   const navigate = useNavigate();
   const router = useRouter();
-  const { next } = useSearch({ from: '/login' });
-  const [challenge, setChallenge] = useState<string | null>(null);
+  const { next, problem } = useSearch({ from: '/login' });
+  const [challenge, setChallenge] = useState(takeChallenge);
   const [password, setPassword] = useState('');
   const enter = async (session: Session) => {
     queries.setQueryData(sessionQuery.queryKey, session);
@@ -30,15 +32,19 @@ export function LoginPage() {
   return (
     <GatePage title={title}>
       {challenge === null ? (
-        <PasswordForm
-          password={password}
-          setPassword={setPassword}
-          onIn={enter}
-          onCode={(given) => {
-            setPassword('');
-            setChallenge(given);
-          }}
-        />
+        <>
+          {problem !== undefined && <ProviderProblem code={problem} />}
+          <Providers next={next} />
+          <PasswordForm
+            password={password}
+            setPassword={setPassword}
+            onIn={enter}
+            onCode={(given) => {
+              setPassword('');
+              setChallenge(given);
+            }}
+          />
+        </>
       ) : (
         <CodeForm challenge={challenge} onIn={enter} onBack={() => setChallenge(null)} />
       )}

@@ -12,6 +12,7 @@ import { ago, useNow } from '../../ui/time';
 import { isTooShort, SHORTEST_PASSWORD } from '../password_rules';
 import { browserName } from './browser_name';
 import { accountQuery, SettingsFrame } from './frame';
+import { ProvidersCard } from './providers_card';
 import { SecondStepCard } from './second_step_card';
 
 export function SecurityPage() {
@@ -21,6 +22,7 @@ export function SecurityPage() {
         <>
           <PasswordCard />
           <SecondStepCard account={account} />
+          <ProvidersCard />
           <SessionsCard />
         </>
       )}
