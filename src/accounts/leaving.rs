@@ -65,6 +65,16 @@ impl Accounts {
     /// # Errors
     /// When it is the last admin.
     pub async fn leave(&self, account: &Account) -> Result<(), ApiError> {
+        self.delete_as(account, account, &json!({})).await
+    }
+
+    /// [`Accounts::leave`], where somebody does it who may be another.
+    pub(super) async fn delete_as(
+        &self,
+        actor: &Account,
+        account: &Account,
+        detail: &Value,
+    ) -> Result<(), ApiError> {
         let mut tx = self.db.begin().await?;
         self.require_another_admin(&mut tx, account).await?;
         store::suspend_for_leaving(&mut tx, account.id, self.clock.now()).await?;
@@ -74,12 +84,12 @@ impl Accounts {
         }
         let mut tx = self.db.begin().await?;
         store::delete_account(&mut tx, account.id).await?;
-        let (actor, target) = (Some(account.id.0), account.id.to_string());
+        let (actor, target) = (Some(actor.id.0), account.id.to_string());
         self.audit
-            .note(&mut tx, actor, "account.deleted", &target, &json!({}))
+            .note(&mut tx, actor, "account.deleted", &target, detail)
             .await?;
         tx.commit().await?;
-        tracing::info!(account.id = %account.id, "Account {} left", account.id);
+        tracing::info!(account.id = %account.id, "Account {} is gone", account.id);
         Ok(())
     }
 

@@ -136,7 +136,7 @@ async fn edit_channel(
         audit.note(&mut tx, actor, action, &target, &detail).await?;
     }
     tx.commit().await?;
-    channels.tell_of_change(channel.id);
     let record = channels.record(channel.id).await?;
+    channels.tell_of_change(record.channel.clone()).await;
     Ok(Json(record.into()))
 }

@@ -19,7 +19,7 @@ pub(super) fn routes() -> OpenApiRouter<Offices> {
 
 /// All settings, and where they come from.
 #[derive(Debug, Serialize, ToSchema)]
-struct SettingsBody {
+struct InstanceSettings {
     values: SettingValues,
     /// What the configuration fixes.
     fixed: Vec<FixedSetting>,
@@ -27,8 +27,8 @@ struct SettingsBody {
     changed: Vec<ChangedSetting>,
 }
 
-async fn shown(settings: &Settings) -> Result<Json<SettingsBody>, ApiError> {
-    Ok(Json(SettingsBody {
+async fn shown(settings: &Settings) -> Result<Json<InstanceSettings>, ApiError> {
+    Ok(Json(InstanceSettings {
         changed: settings.changed().await?,
         fixed: settings.fixed(),
         values: (*settings.now()).clone(),
@@ -39,14 +39,14 @@ async fn shown(settings: &Settings) -> Result<Json<SettingsBody>, ApiError> {
 #[utoipa::path(
     get, path = "/api/admin/settings", tag = "admin",
     responses(
-        (status = 200, body = SettingsBody),
+        (status = 200, body = InstanceSettings),
         (status = 401, body = Problem), (status = 403, body = Problem),
     ),
 )]
 async fn show_settings(
     State(settings): State<Settings>,
     _admin: IsAdmin,
-) -> Result<Json<SettingsBody>, ApiError> {
+) -> Result<Json<InstanceSettings>, ApiError> {
     shown(&settings).await
 }
 
@@ -54,7 +54,7 @@ async fn show_settings(
 #[utoipa::path(
     patch, path = "/api/admin/settings", tag = "admin", request_body = SettingsEdit,
     responses(
-        (status = 200, body = SettingsBody),
+        (status = 200, body = InstanceSettings),
         (status = 401, body = Problem), (status = 403, body = Problem),
         (status = 422, body = Problem),
     ),
@@ -63,7 +63,7 @@ async fn edit_settings(
     State(settings): State<Settings>,
     IsAdmin(admin): IsAdmin,
     ApiJson(edit): ApiJson<SettingsEdit>,
-) -> Result<Json<SettingsBody>, ApiError> {
+) -> Result<Json<InstanceSettings>, ApiError> {
     settings.change(admin.id.0, edit).await?;
     shown(&settings).await
 }

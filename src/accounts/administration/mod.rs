@@ -202,11 +202,9 @@ impl Accounts {
         let account = self.record(id).await?.account;
         let mut tx = self.db.begin().await?;
         self.keep_an_admin(&mut tx, &account).await?;
+        drop(tx);
         let detail = json!({ "name": account.name });
-        self.note_about(&mut tx, admin, "account.removed", id, &detail)
-            .await?;
-        tx.commit().await?;
-        self.leave(&account).await
+        self.delete_as(admin, &account, &detail).await
     }
 
     /// Refuses what would leave the server without an admin who can sign in.

@@ -2,6 +2,8 @@
 
 mod store;
 
+use std::sync::Arc;
+
 use super::{Channel, ChannelEvent, ChannelId, Channels, no_such_channel};
 use crate::db::{StoreError, Tx};
 use crate::error::ApiError;
@@ -69,7 +71,8 @@ impl Channels {
     }
 
     /// Tells that [`Channels::set_hidden`] is committed.
-    pub fn tell_of_change(&self, channel: ChannelId) {
-        self.tell(ChannelEvent::Updated { channel });
+    pub async fn tell_of_change(&self, channel: Channel) {
+        let channel = Arc::new(channel);
+        self.tell_streams(ChannelEvent::Updated { channel }).await;
     }
 }

@@ -11,12 +11,12 @@ export type AuditEntry = Schemas['AuditEntry'];
 export type FailedJob = Schemas['FailedJobBody'];
 export type Invite = Schemas['InviteBody'];
 export type Role = Schemas['Role'];
-export type SettingsBody = Schemas['SettingsBody'];
+export type SettingsBody = Schemas['InstanceSettings'];
 export type SettingValues = Schemas['SettingValues'];
 
 const of = (id: string) => ({ params: { path: { id } } });
 /** Without what is empty: an absent filter is no filter. */
-const query = <T extends Record<string, unknown>>(filters: T): Partial<T> =>
+const query = <T extends object>(filters: T): Partial<T> =>
   Object.fromEntries(
     Object.entries(filters).filter(([, value]) => value !== '' && value !== undefined),
   ) as Partial<T>;

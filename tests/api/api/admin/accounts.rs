@@ -41,8 +41,8 @@ on_both_databases! {
         };
         assert_eq!(names(admin.get(PATH).await.json()), ["bobby", "bob_1", "eve", "ada"]);
         // An underscore is no wildcard.
-        assert_eq!(names(admin.get(&format!("{PATH}?q=B_1")).await.json()), Vec::<String>::new());
-        assert_eq!(names(admin.get(&format!("{PATH}?q=B_1").replace("B_1", "BOB_")).await.json()), ["bob_1"]);
+        assert_eq!(names(admin.get(&format!("{PATH}?q=b_b")).await.json()), Vec::<String>::new());
+        assert_eq!(names(admin.get(&format!("{PATH}?q=BOB_")).await.json()), ["bob_1"]);
         assert_eq!(names(admin.get(&format!("{PATH}?role=admin")).await.json()), ["ada"]);
         let eve = find(&admin, "eve").await;
         admin.post(&path_of(&eve, "/suspend"), json!({ "reason": "spam" })).await;
@@ -108,7 +108,7 @@ on_both_databases! {
         assert_eq!(admin.get(&path_of(&found, "")).await.code(), "account_not_found");
         assert_eq!(admin.get("/api/channels/eve").await.status, 404);
         let log = server.app.services.audit.page(None, 5).await.unwrap();
-        assert!(log.iter().any(|entry| entry.action == "account.removed" && entry.detail["name"] == "eve"));
+        assert!(log.iter().any(|entry| entry.action == "account.deleted" && entry.detail["name"] == "eve"));
     }
 
     async fn a_link_sets_a_new_password_once(server) {

@@ -67,13 +67,13 @@ on_both_databases! {
 
     async fn a_job_that_was_given_up_is_tried_again(server) {
         let admin = server.creator().await;
-        // No worker knows this kind.
-        server.app.services.jobs.enqueue_now("unheard_of", &json!({})).await.unwrap();
+        // A request that no worker can read.
+        server.app.services.jobs.enqueue_now("password_reset", &json!({})).await.unwrap();
         let failed = server.wait_for("the job to be given up", || async {
             let jobs = admin.get("/api/admin/jobs").await.json();
             jobs["items"].as_array().unwrap().first().cloned()
         }).await;
-        assert_eq!(failed["kind"], "unheard_of");
+        assert_eq!(failed["kind"], "password_reset");
         let path = format!("/api/admin/jobs/{}/retry", failed["id"].as_str().unwrap());
         assert_eq!(admin.send("POST", &path, &[]).await.status, 204);
         let log = server.app.services.audit.page(None, 1).await.unwrap();
