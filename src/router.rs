@@ -226,7 +226,6 @@ fn described(services: &Services) -> (Router, Description) {
         .merge(discovery::routes(services.discovery.clone()))
         .merge(services.analytics.routes())
         .merge(feeds(services).routes())
-        .merge(instance::routes(services.settings.clone()))
         .merge(instance::routes(
             services.settings.clone(),
             services.oidc.choices(),

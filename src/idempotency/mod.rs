@@ -265,10 +265,6 @@ mod tests {
         let db = Db::open("", 1, folder).await.unwrap();
         db.migrate().await.unwrap();
         let config = Config::default();
-        let jobs = Jobs::new(db.clone(), clock.clone());
-        let mail = Mail::new(&config.mail, &config.http, jobs.clone()).unwrap();
-        let audit = Audit::new(db.clone(), clock.clone());
-        let accounts = Accounts::new(db.clone(), clock.clone(), &config, audit, jobs, mail);
         let audit = Audit::new(db.clone(), clock.clone());
         let jobs = Jobs::new(db.clone(), clock.clone());
         let mail = Mail::new(&config.mail, &config.http, jobs.clone()).unwrap();
