@@ -68,13 +68,16 @@ const BELOW_CHANNELS: [(&str, &str); 8] = [
 ];
 
 /// Reading these is for everybody, so that any token does.
-const PUBLIC: [&str; 8] = [
+const PUBLIC: &[&str] = &[
+    "browse",
     "categories",
     "docs",
     "home",
+    "instance",
     "languages",
     "oembed",
     "openapi.json",
+    "push",
     "search",
     "tags",
 ];
@@ -113,8 +116,8 @@ pub fn need(method: &Method, pattern: &str) -> Need {
 /// Of the own account, tokens may see and set what is no matter of safety.
 fn is_for_tokens(method: &Method, pattern: &str) -> bool {
     match pattern {
-        "/api/account" | "/api/account/export" => method.is_safe(),
-        "/api/account/avatar" => true,
+        "/api/account" | "/api/account/export" | "/api/account/follows" => method.is_safe(),
+        "/api/account/avatar" | "/api/account/muted-channels/{handle}" => true,
         _ => pattern.starts_with("/api/account/notification"),
     }
 }

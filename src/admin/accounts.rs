@@ -25,7 +25,7 @@ use crate::streams::Streams;
 pub(super) fn routes() -> OpenApiRouter<Offices> {
     OpenApiRouter::new()
         .routes(routes!(list_accounts))
-        .routes(routes!(show_account, edit_account, remove_account))
+        .routes(routes!(show_any_account, edit_any_account, remove_account))
         .routes(routes!(suspend_account))
         .routes(routes!(restore_account))
         .routes(routes!(reset_second_step))
@@ -152,7 +152,7 @@ async fn list_accounts(
         (status = 404, body = Problem),
     ),
 )]
-async fn show_account(
+async fn show_any_account(
     State(accounts): State<Accounts>,
     _admin: IsAdmin,
     ApiPath(id): ApiPath<Uuid>,
@@ -171,7 +171,7 @@ async fn show_account(
         (status = 422, body = Problem),
     ),
 )]
-async fn edit_account(
+async fn edit_any_account(
     State(accounts): State<Accounts>,
     IsAdmin(admin): IsAdmin,
     ApiPath(id): ApiPath<Uuid>,

@@ -24,8 +24,8 @@ use crate::request::{ApiJson, ApiPath, ApiQuery};
 
 pub(super) fn routes() -> OpenApiRouter<Offices> {
     OpenApiRouter::new()
-        .routes(routes!(list_channels))
-        .routes(routes!(edit_channel))
+        .routes(routes!(list_all_channels))
+        .routes(routes!(hide_channel))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -91,7 +91,7 @@ impl From<ChannelRecord> for AdminChannel {
         (status = 422, body = Problem),
     ),
 )]
-async fn list_channels(
+async fn list_all_channels(
     State(channels): State<Channels>,
     _admin: IsAdmin,
     ApiQuery(query): ApiQuery<ChannelQuery>,
@@ -114,7 +114,7 @@ async fn list_channels(
         (status = 404, body = Problem), (status = 422, body = Problem),
     ),
 )]
-async fn edit_channel(
+async fn hide_channel(
     State(channels): State<Channels>,
     State(audit): State<Audit>,
     IsAdmin(admin): IsAdmin,

@@ -14,7 +14,7 @@ use crate::request::ApiJson;
 use crate::settings::{ChangedSetting, FixedSetting, SettingValues, Settings, SettingsEdit};
 
 pub(super) fn routes() -> OpenApiRouter<Offices> {
-    OpenApiRouter::new().routes(routes!(show_settings, edit_settings))
+    OpenApiRouter::new().routes(routes!(show_instance_settings, edit_instance_settings))
 }
 
 /// All settings, and where they come from.
@@ -43,7 +43,7 @@ async fn shown(settings: &Settings) -> Result<Json<InstanceSettings>, ApiError> 
         (status = 401, body = Problem), (status = 403, body = Problem),
     ),
 )]
-async fn show_settings(
+async fn show_instance_settings(
     State(settings): State<Settings>,
     _admin: IsAdmin,
 ) -> Result<Json<InstanceSettings>, ApiError> {
@@ -59,7 +59,7 @@ async fn show_settings(
         (status = 422, body = Problem),
     ),
 )]
-async fn edit_settings(
+async fn edit_instance_settings(
     State(settings): State<Settings>,
     IsAdmin(admin): IsAdmin,
     ApiJson(edit): ApiJson<SettingsEdit>,

@@ -21,7 +21,7 @@ use crate::secret::same;
 
 pub(super) fn routes(notifications: Notifications) -> OpenApiRouter {
     OpenApiRouter::new()
-        .routes(routes!(show_subscription, unsubscribe))
+        .routes(routes!(show_subscription, unsubscribe_from_mail))
         .with_state(notifications)
 }
 
@@ -100,7 +100,7 @@ async fn show_subscription(
     params(("token" = String, Path, description = "From the mail")),
     responses((status = 204), (status = 404, body = Problem)),
 )]
-async fn unsubscribe(
+async fn unsubscribe_from_mail(
     State(notifications): State<Notifications>,
     ApiPath(token): ApiPath<String>,
 ) -> Result<StatusCode, ApiError> {

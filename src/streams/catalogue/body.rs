@@ -79,8 +79,10 @@ impl StreamBody {
         channel: &Channel,
         live: Option<&LiveChannel>,
     ) -> Self {
-        let (details, settings) = (stream.details.clone(), stream.settings);
         let live = live.filter(|live| live.stream == stream.id);
+        // What is on air knows more than its row, which is written behind it.
+        let stream = live.map_or(stream, |live| &live.about);
+        let (details, settings) = (stream.details.clone(), stream.settings);
         Self {
             id: stream_uuid(stream.id),
             channel: channel.handle.clone(),

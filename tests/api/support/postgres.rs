@@ -19,7 +19,7 @@ const SCRIPT: &str = r#"
 set -eu
 bin=$1 dir=$2
 "$bin/initdb" -D "$dir/db" -U tally -A trust -E UTF8 --locale=C --no-sync >"$dir/log" 2>&1
-"$bin/postgres" -D "$dir/db" -k "$dir" -c listen_addresses= -c fsync=off >>"$dir/log" 2>&1 &
+"$bin/postgres" -D "$dir/db" -k "$dir" -c listen_addresses= -c fsync=off -c max_connections=1000 >>"$dir/log" 2>&1 &
 server=$!
 tries=0
 until "$bin/pg_isready" -q -h "$dir" -U tally; do
@@ -64,7 +64,7 @@ const OWN_SCRIPT: &str = r#"
 set -eu
 bin=$1 dir=$2
 up() {
-  "$bin/postgres" -D "$dir/db" -k "$dir" -c listen_addresses= -c fsync=off >>"$dir/log" 2>&1 &
+  "$bin/postgres" -D "$dir/db" -k "$dir" -c listen_addresses= -c fsync=off -c max_connections=1000 >>"$dir/log" 2>&1 &
   server=$!
   tries=0
   until "$bin/pg_isready" -q -h "$dir" -U tally; do
