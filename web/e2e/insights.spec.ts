@@ -19,8 +19,13 @@ test('viewers count once whichever way they watch, and the figures stay', async 
 
   const studio = await people.creator();
   await goLive(studio, channel.handle);
-  const insights = await site.api<{ items: { id: string }[] }>('GET', `/channels/${channel.handle}/insights`);
-  const id = insights.items[0]?.id;
+  let id = '';
+  const find = async () => {
+    const list = await site.api<{ items: { id: string }[] }>('GET', `/channels/${channel.handle}/insights`);
+    id = list.items[0]?.id ?? '';
+    return id;
+  };
+  await expect.poll(find).not.toBe('');
   const viewers = () => site.api<Viewers>('GET', `/streams/${id}/viewers`);
 
   const [one, two, owner] = [await people.stranger(), await people.stranger(), await people.creator()];

@@ -114,8 +114,11 @@ struct Viewer {
     is_here: bool,
     /// Sessions of it, the newest last.
     named: Vec<SessionId>,
-    /// Readers of playlists are guessed at with a delay: one of them is still its own until then.
-    reads_until_ms: i64,
+    /// Readers of playlists are guessed at with a delay: after a change of its own, two of them are
+    /// its until then, one that ceases and one that begins.
+    changes_until_ms: i64,
+    /// It reads, or did before its last change.
+    has_read: bool,
 }
 
 #[derive(Debug)]
@@ -263,7 +266,8 @@ impl Presence {
                     last_beat_ms: now_ms,
                     is_here: true,
                     named: Vec::new(),
-                    reads_until_ms: i64::MIN,
+                    changes_until_ms: now_ms + guess::DELAY_MS,
+                    has_read: transport != Transport::Webrtc,
                 })
             }
         };
@@ -308,7 +312,9 @@ impl Presence {
         }
         let strangers = self.strangers_by_hls(now_ms);
         self.watched.add_guessed(strangers, now_ms, &mut self.guess);
-        self.peak = self.peak.max(self.count(now_ms).all());
+        // Who has only connected may yet turn out to be a viewer that counts already, or the owner.
+        let settled = self.count(now_ms).all() - self.new_strangers(now_ms);
+        self.peak = self.peak.max(settled);
     }
 
     /// How many watch now.
@@ -402,10 +408,21 @@ impl Presence {
         }
     }
 
+    fn new_strangers(&self, now_ms: i64) -> i64 {
+        let is_new = |session: &&Session| match session {
+            Session::Stranger(watch) => watch.is_new(now_ms),
+            Session::Of(_) => false,
+        };
+        let new = self.sessions.values().filter(is_new).count();
+        i64::try_from(new).unwrap_or(i64::MAX)
+    }
+
     fn strangers_by_hls(&self, now_ms: i64) -> i64 {
-        let reads = |viewer: &&Viewer| viewer.reads(now_ms);
-        let known = self.viewers.values().filter(reads).count();
-        let known = i64::try_from(known).unwrap_or(i64::MAX);
+        let known: i64 = self
+            .viewers
+            .values()
+            .map(|viewer| viewer.readers(now_ms))
+            .sum();
         (self.guess.readers() - known).max(0)
     }
 }
@@ -424,8 +441,10 @@ impl Viewer {
         } else {
             self.watch.counted_ms = now_ms;
         }
-        if self.reads(now_ms) {
-            self.reads_until_ms = now_ms + guess::DELAY_MS;
+        let was = (self.is_here, self.watch.watching.transport);
+        if was != (!is_leaving, transport) {
+            self.has_read = self.readers(now_ms) > 0 || transport != Transport::Webrtc;
+            self.changes_until_ms = now_ms + guess::DELAY_MS;
         }
         let watching = &mut self.watch.watching;
         if !is_leaving {
@@ -449,9 +468,13 @@ impl Viewer {
         (self.named.len() > MOST_NAMED).then(|| self.named.remove(0))
     }
 
-    fn reads(&self, now_ms: i64) -> bool {
-        let by_hls = self.watch.watching.transport != Transport::Webrtc;
-        (self.is_here && by_hls) || now_ms < self.reads_until_ms
+    /// How many of those who read playlists it may be.
+    fn readers(&self, now_ms: i64) -> i64 {
+        let reads = self.is_here && self.watch.watching.transport != Transport::Webrtc;
+        match now_ms < self.changes_until_ms && self.has_read {
+            true => 2,
+            false => i64::from(reads),
+        }
     }
 }
 
@@ -489,7 +512,11 @@ impl Watch {
     }
 
     fn is_due_of_stranger(&self, now_ms: i64) -> bool {
-        now_ms - self.watching.started_ms >= STRANGER_AFTER_MS && self.is_due(now_ms)
+        !self.is_new(now_ms) && self.is_due(now_ms)
+    }
+
+    fn is_new(&self, now_ms: i64) -> bool {
+        now_ms - self.watching.started_ms < STRANGER_AFTER_MS
     }
 
     fn tell(&mut self, now_ms: i64) -> Watching {

@@ -245,6 +245,7 @@ export class Player {
         this.#picture();
         break;
       case 'connected':
+        this.#tellPresence();
         if (this.#phase === 'reconnecting' && this.#wasLive)
           this.#setPhase({ name: 'connecting', since: Date.now() });
         break;
@@ -418,8 +419,10 @@ export class Player {
   get #watching(): Watching | null {
     const carrier = this.#carrier;
     const phase = this.#phase;
-    if (!carrier || (phase !== 'live' && phase !== 'host_reconnecting')) return null;
-    if (this.store.get().paused) return null;
+    if (!carrier || this.store.get().paused) return null;
+    // The server counts a session from its connection on, be there a picture or not.
+    const connects = carrier instanceof Instant && carrier.connected;
+    if (!connects && phase !== 'live' && phase !== 'host_reconnecting') return null;
     return { transport: carrier.transport, session: carrier instanceof Instant ? carrier.session : null };
   }
 

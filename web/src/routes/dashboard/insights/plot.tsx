@@ -7,7 +7,7 @@ import { type Plotted, plotWords, type Shade } from './series';
 /** Colours of tokens.css, in the order of the series; lines also differ in how they are dashed. */
 const LINES = [
   { token: '--ink', dash: [] },
-  { token: '--preview', dash: [6, 4] },
+  { token: '--ink-3', dash: [6, 4] },
 ] as const;
 const HEIGHT = 200;
 
