@@ -418,12 +418,11 @@ impl Presence {
     }
 
     fn strangers_by_hls(&self, now_ms: i64) -> i64 {
-        let known: i64 = self
-            .viewers
-            .values()
-            .map(|viewer| viewer.readers(now_ms))
-            .sum();
-        (self.guess.readers() - known).max(0)
+        let readers = self.viewers.values().map(|viewer| viewer.readers(now_ms));
+        let known: i64 = readers.sum();
+        // A player may seem two for a while, as when it asks late: better a stranger too few.
+        let doubtful = if known > 0 { 1 + known / 10 } else { 0 };
+        (self.guess.readers() - known - doubtful).max(0)
     }
 }
 
