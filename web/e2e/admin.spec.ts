@@ -5,6 +5,8 @@ import { expect, hlsReady, look, People, Site, test } from './harness';
 const PASSWORD = 'correct horse battery';
 
 test('an admin invites, changes a role, ends a live stream, and sees it in the log', async ({ browser }) => {
+  // Every page of the administration, each looked at three times.
+  test.slow();
   const site = await Site.setUp('\n[instance]\nrules_url = "https://example.org/rules"\n');
   const people = new People(browser, site);
   const page = await people.creator();
@@ -12,7 +14,7 @@ test('an admin invites, changes a role, ends a live stream, and sees it in the l
   await page.getByRole('button', { name: 'Ada' }).click();
   await page.getByRole('menuitem', { name: 'Administration' }).click();
   await expect(page.getByRole('heading', { name: 'Overview' })).toBeVisible();
-  await expect(page.getByText('1 admin, 0 creator, 0 viewer')).toBeVisible();
+  await expect(page.getByText('1 admin, 0 creators, 0 viewers')).toBeVisible();
   await look(page, 'admin-overview');
   const sections = page.getByRole('navigation', { name: 'Administration' });
 

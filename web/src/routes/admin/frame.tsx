@@ -1,6 +1,6 @@
 /** What stands around every page of admins: the ways to the others, and a word for who is none. */
 import { Link } from '@tanstack/react-router';
-import type { ReactNode } from 'react';
+import { type ReactNode, useEffect, useRef } from 'react';
 import { Notice } from '../../ui/notice';
 import { useRequiredAccount } from '../account';
 import { Frame } from '../frame';
@@ -12,10 +12,17 @@ export function AdminFrame({ title, children }: { title: string; children: React
   useTitle(`${title} · Administration`);
   const session = useRequiredAccount();
   const isAdmin = session.data?.account.role === 'admin';
+  const nav = useRef<HTMLElement>(null);
+  useEffect(() => {
+    // On a phone the way to this page may lie beyond the edge.
+    const here = nav.current?.querySelector('[aria-current=page]');
+    here?.scrollIntoView({ inline: 'center', block: 'nearest' });
+  }, []);
   return (
     <Frame>
       <div className="mx-auto grid w-full max-w-6xl gap-x-8 p-4 sm:p-6 lg:grid-cols-[12rem_minmax(0,1fr)]">
         <nav
+          ref={nav}
           aria-label="Administration"
           className="mb-5 flex gap-1 overflow-x-auto border-b border-line lg:sticky lg:top-20 lg:mb-0 lg:flex-col lg:self-start lg:overflow-visible lg:border-0"
         >

@@ -42,7 +42,9 @@ function Overview() {
           to="/admin/accounts"
           label="Accounts"
           value={people}
-          more={`${now.admins} admin, ${now.creators} creator, ${now.viewers} viewer`}
+          more={[many(now.admins, 'admin'), many(now.creators, 'creator'), many(now.viewers, 'viewer')].join(
+            ', ',
+          )}
         />
         <Figure to="/admin/accounts" label="Suspended" value={now.suspended} />
         <Figure to="/admin/jobs" label="Jobs waiting" value={now.jobs_waiting} />
@@ -54,6 +56,10 @@ function Overview() {
       </p>
     </>
   );
+}
+
+function many(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
 
 function Figure({
