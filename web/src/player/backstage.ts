@@ -48,6 +48,10 @@ export class Backstage {
     return this.#next?.why ?? null;
   }
 
+  get carrier(): Carrier | null {
+    return this.#next?.carrier ?? null;
+  }
+
   /** In place of what was there. */
   open(next: Next): void {
     this.drop();

@@ -239,13 +239,13 @@ export class Player {
 
   #heard(carrier: Carrier, event: CarrierEvent): void {
     this.#backstage.heard(carrier, event);
+    if (event.name === 'connected') this.#tellPresence();
     if (carrier !== this.#carrier) return;
     switch (event.name) {
       case 'flows':
         this.#picture();
         break;
       case 'connected':
-        this.#tellPresence();
         if (this.#phase === 'reconnecting' && this.#wasLive)
           this.#setPhase({ name: 'connecting', since: Date.now() });
         break;
@@ -423,7 +423,11 @@ export class Player {
     // The server counts a session from its connection on, be there a picture or not.
     const connects = carrier instanceof Instant && carrier.connected;
     if (!connects && phase !== 'live' && phase !== 'host_reconnecting') return null;
-    return { transport: carrier.transport, session: carrier instanceof Instant ? carrier.session : null };
+    // What gets ready behind the picture is no other viewer.
+    const both = [carrier, this.#backstage.carrier];
+    const direct = both.find((each) => each instanceof Instant);
+    const delayed = both.find((each) => each instanceof Delayed);
+    return { transport: (delayed ?? carrier).transport, session: direct?.session ?? null };
   }
 
   #publisher(active: boolean): void {
