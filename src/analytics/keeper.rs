@@ -73,7 +73,7 @@ impl Keeper {
                 _ = sample.tick() => self.sample().await,
                 _ = write.tick() => {
                     self.writes += 1;
-                    self.write(self.writes % WRITES_A_MINUTE == 0).await;
+                    self.write(self.writes.is_multiple_of(WRITES_A_MINUTE)).await;
                 }
                 _ = thin.tick() => report(self.thin().await),
             }

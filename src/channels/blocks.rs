@@ -1,6 +1,11 @@
 //! Markdown as a small tree of blocks, which pages draw piece by piece: no text of anybody's becomes
 //! HTML. What has no place in the tree, such as HTML or pictures, is shown as the text that it is.
 
+#![allow(
+    clippy::use_self,
+    reason = "the API's description is made of the types' names"
+)]
+
 use std::iter::Peekable;
 
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag};

@@ -54,9 +54,12 @@ pub struct Try {
 
 type Working = Pin<Box<dyn Future<Output = Result<(), JobError>> + Send>>;
 
+/// Begins the work on a payload.
+type Work = dyn Fn(&str, Try) -> Working + Send + Sync;
+
 /// How one kind of job is done.
 struct Kind {
-    work: Box<dyn Fn(&str, Try) -> Working + Send + Sync>,
+    work: Box<Work>,
     patience: Duration,
 }
 

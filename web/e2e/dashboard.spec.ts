@@ -113,13 +113,13 @@ test('pages that wait for a first answer say when none comes', async ({ people }
   for (const [path, opened] of [
     ['/studio', 'Studio'],
     ['/dashboard', 'Dashboard'],
-    ['/', 'Live now'],
+    ['/', 'Nobody is live right now'],
   ] as const) {
-    await page.route(/\/api\/(session|channels)\b/, (route) => route.abort());
+    await page.route(/\/api\/(session|channels|home)\b/, (route) => route.abort());
     await page.goto(path);
     await expect(page.getByText('The server does not answer')).toBeVisible();
     await look(page, `no-answer-${opened.toLowerCase().replace(' ', '-')}`);
-    await page.unroute(/\/api\/(session|channels)\b/);
+    await page.unroute(/\/api\/(session|channels|home)\b/);
     const again = page.getByRole('button', { name: 'Try again' });
     // Home also asks by itself, and then the button is gone before it can be pressed.
     await expect(async () => {

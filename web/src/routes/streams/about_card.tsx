@@ -88,7 +88,8 @@ function About({ handle, standing }: { handle: string; standing: Standing }) {
 function State({ stream }: { stream: Stream | null }) {
   if (!stream) return null;
   if (stream.state === 'live')
-    return stream.is_preview ? <Pill tone="preview">Preview</Pill> : <Pill tone="live">Live</Pill>;
+    // That it is live stands on the page already, where it is known to be so still.
+    return stream.is_preview ? <Pill tone="preview">Preview</Pill> : null;
   return <Pill tone="preview">{stream.state === 'preparing' ? 'Prepared' : 'Scheduled'}</Pill>;
 }
 
