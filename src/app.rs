@@ -225,6 +225,15 @@ impl App {
         parts: Parts,
         public: TcpListener,
     ) -> Result<Self, StartError> {
+        // What is half put together is large: whoever waits for the whole must not carry it.
+        Box::pin(Self::put_together(config, parts, public)).await
+    }
+
+    async fn put_together(
+        config: Config,
+        parts: Parts,
+        public: TcpListener,
+    ) -> Result<Self, StartError> {
         let Parts {
             clock,
             passwords,

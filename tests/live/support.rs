@@ -72,7 +72,7 @@ impl Server {
             program: env!("CARGO_BIN_EXE_tallylight").into(),
         };
         let listener = app::listen("the HTTP port", config.http.listen, "--http").await;
-        let app = Box::pin(App::assemble(config, parts, listener.unwrap()))
+        let app = App::assemble(config, parts, listener.unwrap())
             .await
             .unwrap();
         let services = &app.services;
