@@ -195,7 +195,7 @@ mod tests {
         ] {
             let upload = file(&halves(300, 200), format);
             let picture = drawn(&upload, Shape::Thumbnail, None);
-            assert_eq!(picture.dimensions(), (298, 168), "{format:?}");
+            assert_eq!(picture.dimensions(), (300, 168), "{format:?}");
             let (_, kind) = draw(&upload, Shape::Avatar, None).unwrap();
             assert_eq!(kind, "jpg", "{format:?}");
         }

@@ -58,6 +58,9 @@ pub struct PushKeyError {
     source: io::Error,
 }
 
+/// Length of the private half.
+const KEY_BYTES: usize = 32;
+
 impl PushKey {
     /// Reads the key from the data folder, or makes it. `origin` is where push services find who runs
     /// this.
@@ -71,6 +74,11 @@ impl PushKey {
             source,
         };
         let pair = match std::fs::read(&path) {
+            // Other lengths make the reader panic.
+            Ok(bytes) if bytes.len() != KEY_BYTES => Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "it holds no key",
+            )),
             Ok(bytes) => ES256KeyPair::from_bytes(&bytes).map_err(io::Error::other),
             Err(error) if error.kind() == io::ErrorKind::NotFound => create(&path),
             Err(error) => Err(error),
@@ -203,11 +211,12 @@ fn builder(subscription: &Subscription) -> Result<WebPushBuilder, serde_json::Er
 
 /// Whether the keys of a browser can be used.
 pub(super) fn check(subscription: &Subscription) -> Result<(), ApiError> {
-    // The secret has 16 bytes; the builder takes other lengths for a mistake of ours.
-    let has_secret = subscription.auth.len() == 22;
-    match builder(subscription) {
-        Ok(_) if has_secret => Ok(()),
-        _ => Err(ApiError::Invalid {
+    // A point of 65 bytes and a secret of 16, in base 64: the builder takes other lengths for a mistake
+    // of ours, and panics.
+    let has_lengths = subscription.p256dh.len() == 87 && subscription.auth.len() == 22;
+    match has_lengths && builder(subscription).is_ok() {
+        true => Ok(()),
+        false => Err(ApiError::Invalid {
             code: "push_keys_invalid",
             detail: "give the keys that the browser's subscription has".to_owned(),
         }),

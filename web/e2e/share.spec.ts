@@ -140,8 +140,10 @@ test('pages tell what they show, and programs how to embed them', async ({
 
   const studio = await people.creator();
   await goLive(studio, channel.handle, '&codec=h264');
+  const isLive = `property="og:title" content="${channel.name} is live"`;
+  // The studio knows it a moment before the page's card does.
+  await expect.poll(() => page(`/@${channel.handle}`)).toContain(isLive);
   const live = await page(`/@${channel.handle}`);
-  expect(live).toContain(`property="og:title" content="${channel.name} is live"`);
   expect(live).toMatch(/property="og:image" content="[^"]*\?at=\d+"/);
   const found = /type="application\/json\+oembed" href="([^"]+)"/.exec(live)?.[1]?.replaceAll('&amp;', '&');
   const answer = await (await fetch(found ?? '')).json();
