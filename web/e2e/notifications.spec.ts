@@ -41,7 +41,9 @@ test('a push is shown, and its click opens the page', async ({ people, site }) =
   await page.context().grantPermissions(['notifications'], { origin: site.url });
   await page.goto('/');
   const scope = await page.evaluate(async () => {
-    const registration = await navigator.serviceWorker.register('/sw.js');
+    const types = (window as unknown as { trustedTypes: { createPolicy: CallableFunction } }).trustedTypes;
+    const policy = types.createPolicy('test', { createScriptURL: (url: string) => url });
+    const registration = await navigator.serviceWorker.register(policy.createScriptURL('/sw.js'));
     await navigator.serviceWorker.ready;
     return registration.scope;
   });

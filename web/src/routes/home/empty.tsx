@@ -54,11 +54,13 @@ export function Empty() {
 /** Over what is planned and recorded, while nothing is on air. */
 export function NobodyLive({ next }: { next: StreamCard | null }) {
   return (
-    <p className="mb-8 rounded-card border border-line bg-surface-1 px-5 py-4 text-ink-2">
-      <strong className="font-semibold text-ink">Nobody is live right now.</strong>{' '}
-      {next
-        ? `${next.name} is next. Streams appear here the moment they start.`
-        : 'Streams appear here the moment they start; until then there are recordings.'}
-    </p>
+    <div className="mb-8 rounded-card border border-line bg-surface-1 px-5 py-4">
+      <h2 className="font-semibold">Nobody is live right now</h2>
+      <p className="mt-1 text-ink-2">
+        {next
+          ? `${next.name} is next. Streams appear here the moment they start.`
+          : 'Streams appear here the moment they start; until then there are recordings.'}
+      </p>
+    </div>
   );
 }

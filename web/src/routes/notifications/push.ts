@@ -20,7 +20,7 @@ export async function switchPushOn(): Promise<void> {
   if ((await Notification.requestPermission()) !== 'granted') {
     throw new Error('Your browser does not allow notifications of this site. Allow them in its settings.');
   }
-  const registration = await navigator.serviceWorker.register('/sw.js');
+  const registration = await navigator.serviceWorker.register(worker());
   await navigator.serviceWorker.ready;
   const { key } = await notifications.pushKey();
   // A subscription with an older key of the server gets nothing any more.
@@ -43,4 +43,18 @@ export async function switchPushOff(): Promise<void> {
   localStorage.removeItem(KEPT);
   // The server may have forgotten it already.
   if (id) await notifications.removePush(id).catch(() => undefined);
+}
+
+/** The pages' policy takes no plain text as the address of a script (Trusted Types). */
+function worker(): string {
+  const types = (window as unknown as { trustedTypes?: TrustedTypes }).trustedTypes;
+  const policy = types?.createPolicy('service-worker', { createScriptURL: (url) => url });
+  return policy ? policy.createScriptURL('/sw.js') : '/sw.js';
+}
+
+interface TrustedTypes {
+  createPolicy(
+    name: string,
+    rules: { createScriptURL: (url: string) => string },
+  ): { createScriptURL(url: string): string };
 }
