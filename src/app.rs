@@ -5,6 +5,7 @@ mod work;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 
 use jiff::Timestamp;
 use sfu::Sfu;
@@ -45,8 +46,9 @@ use crate::webhooks::{self, Webhooks};
 /// A running server.
 #[derive(Debug)]
 pub struct App {
-    /// What the routes stand on.
-    pub services: Services,
+    /// What the routes stand on. Boxed, as the configuration is: futures that hold the server, and move
+    /// it on, would be as large several times over.
+    pub services: Box<Services>,
     /// Where pages, API and signalling are.
     pub http: SocketAddr,
     /// Where they are over TLS, if they are.
@@ -59,7 +61,7 @@ pub struct App {
     pub rtmps: Option<SocketAddr>,
     /// Token of the one-time set-up link, while there is no account.
     pub setup: Option<Secret>,
-    config: Config,
+    config: Box<Config>,
     streams: Tasks,
     recordings: recordings::Tasks,
     events: events::Tasks,
@@ -220,13 +222,13 @@ impl App {
     ///
     /// # Errors
     /// As [`App::start`].
-    pub async fn assemble(
+    pub fn assemble(
         config: Config,
         parts: Parts,
         public: TcpListener,
-    ) -> Result<Self, StartError> {
+    ) -> Pin<Box<impl Future<Output = Result<Self, StartError>>>> {
         // What is half put together is large: whoever waits for the whole must not carry it.
-        Box::pin(Self::put_together(config, parts, public)).await
+        Box::pin(Self::put_together(config, parts, public))
     }
 
     async fn put_together(
@@ -350,7 +352,7 @@ impl App {
             pepper,
         });
         let discovery = Discovery::new(db.clone(), clock.clone(), streams.clone());
-        let services = Services {
+        let services = Box::new(Services {
             discovery,
             db,
             audit,
@@ -375,14 +377,14 @@ impl App {
             idempotency,
             clock,
             policies: spa::Policies::new(&config, settings),
-        };
+        });
         let sources = Sources {
             streams: services.streams.clone(),
             recordings: services.recordings.clone(),
             accounts: services.accounts.clone(),
         };
         let listening = services.events.listen(sources, stop.clone());
-        let passing_on = tokio::spawn(work::pass_on(services.clone(), stop.clone()));
+        let passing_on = tokio::spawn(work::pass_on(Services::clone(&services), stop.clone()));
         let worker = tokio::spawn(work::worker(&services).run(stop.clone()));
         let fresh = tokio::spawn(services.settings.clone().keep_fresh(stop.clone()));
         let mut app = Self {
@@ -405,7 +407,7 @@ impl App {
             listeners: Vec::new(),
             stop_listening: CancellationToken::new(),
             stop,
-            config,
+            config: Box::new(config),
         };
         app.open(public, https, operators);
         Ok(app)
