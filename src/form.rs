@@ -110,7 +110,8 @@ pub fn paragraph(code: &'static str, text: &str, most: usize) -> Result<String, 
 
 /// Control characters, and what Unicode has to steer the direction of text or to stand unseen. The
 /// joiners U+200C and U+200D belong to scripts and emoji and stay.
-fn is_hidden(c: char) -> bool {
+#[must_use]
+pub fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}'
             | '\u{061C}' | '\u{00AD}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}')

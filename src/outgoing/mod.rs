@@ -5,6 +5,7 @@
 //! before; it follows no redirect, uses no proxy, and is bound in time and in what it reads.
 
 mod places;
+mod signature;
 
 use std::error::Error as _;
 use std::io;
@@ -19,6 +20,7 @@ use tokio::net::lookup_host;
 use tokio::time::timeout;
 
 pub use places::PlaceError;
+pub use signature::{SIGNATURE, sign};
 
 use places::Rules;
 

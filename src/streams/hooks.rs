@@ -11,18 +11,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde::{Deserialize, Serialize};
-use sha2::Sha256;
 use tokio::time::timeout;
 
 use crate::clock::Clock;
 use crate::config;
 use crate::config::OnFailure;
 use crate::error::Problem;
-use crate::outgoing::Outgoing;
-use crate::secret::{Secret, hex};
+use crate::form::is_hidden;
+use crate::outgoing::{Outgoing, SIGNATURE, sign};
+use crate::secret::Secret;
 
 /// The operator's endpoints: cheap to clone, all clones are one.
 #[derive(Debug, Clone)]
@@ -89,8 +88,6 @@ const REFUSED: &str = "the operator of this server does not allow it";
 const SAID_FOR: Duration = Duration::from_secs(60);
 /// Readers of whom something is remembered, at most; of further ones it is asked each time.
 const MOST_READERS: usize = 20_000;
-
-static SIGNATURE: HeaderName = HeaderName::from_static("tallylight-signature");
 
 impl HookRefusal {
     pub(super) fn problem(&self) -> Problem {
@@ -172,8 +169,7 @@ impl Hooks {
     fn headers(&self, body: &[u8]) -> HeaderMap {
         let json = HeaderValue::from_static("application/json");
         let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, json)]);
-        let at = self.0.clock.now().as_second();
-        let signature = signature(&self.0.secret, at, body);
+        let signature = sign(&self.0.secret, self.0.clock.now(), body);
         if let Ok(mut value) = HeaderValue::from_str(&signature)
             && !self.0.config.secret.is_empty()
         {
@@ -222,31 +218,13 @@ fn verdict(status: u16, body: &[u8]) -> Option<Result<(), HookRefusal>> {
 /// What the endpoint says, as one line of plain text.
 fn detail(body: &[u8]) -> String {
     let said = serde_json::from_slice::<Refusal>(body).map(|refusal| refusal.detail);
-    let is_shown = |c: &char| !c.is_control() && !is_hidden(*c);
+    let is_shown = |c: &char| !is_hidden(*c);
     let said: String = said.unwrap_or_default().chars().filter(is_shown).collect();
     let said: String = said.trim().chars().take(MOST_DETAIL).collect();
     match said.is_empty() {
         true => REFUSED.to_owned(),
         false => said,
     }
-}
-
-/// Marks that turn text around or cannot be seen.
-fn is_hidden(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-}
-
-/// `t=…,v1=…`, as webhooks have it: HMAC-SHA-256 of the time in Unix seconds, a dot and the body.
-fn signature(secret: &Secret, at: i64, body: &[u8]) -> String {
-    #[expect(
-        clippy::expect_used,
-        reason = "HMAC takes keys of any length (RFC 2104 §2)"
-    )]
-    let mut mac =
-        Hmac::<Sha256>::new_from_slice(secret.reveal().as_bytes()).expect("any length fits");
-    mac.update(format!("{at}.").as_bytes());
-    mac.update(body);
-    format!("t={at},v1={}", hex(&mac.finalize().into_bytes()))
 }
 
 #[cfg(test)]
@@ -273,12 +251,5 @@ mod tests {
             [verdict(302, b""), verdict(500, b""), verdict(101, b"")],
             [None, None, None]
         );
-    }
-
-    #[test]
-    fn the_signature_is_that_of_webhooks() {
-        let signed = signature(&Secret::new("hush"), 1_700_000_000, b"{}");
-        assert!(signed.starts_with("t=1700000000,v1="), "{signed}");
-        assert_eq!(signed.len(), "t=1700000000,v1=".len() + 64);
     }
 }

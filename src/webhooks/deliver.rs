@@ -5,16 +5,16 @@ use std::time::Duration;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{Delivery, DeliveryState, Hook, KIND, Outcome, PING, Webhooks, Work, signature, store};
+use super::{Delivery, DeliveryState, Hook, KIND, Outcome, PING, Webhooks, Work, store};
 use crate::db::StoreError;
 use crate::jobs::{JobError, Try, Worker};
+use crate::outgoing::{SIGNATURE, sign};
 
 /// A receiver that is away for longer is given up.
 const PATIENCE: Duration = Duration::from_secs(3 * 24 * 3600);
 /// What the log keeps of an answer.
 const MOST_KEPT: usize = 1024;
 
-static SIGNATURE: HeaderName = HeaderName::from_static("tallylight-signature");
 static EVENT: HeaderName = HeaderName::from_static("tallylight-event");
 static DELIVERY: HeaderName = HeaderName::from_static("tallylight-delivery");
 
@@ -95,7 +95,7 @@ impl Webhooks {
     fn headers(&self, hook: &Hook, delivery: &Delivery) -> HeaderMap {
         let secret = self.secret(hook.id);
         // Of now, not of the event: receivers refuse what is old.
-        let signature = signature::sign(&secret, self.clock.now(), &delivery.body);
+        let signature = sign(&secret, self.clock.now(), delivery.body.as_bytes());
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let ours = [

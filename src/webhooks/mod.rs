@@ -7,7 +7,6 @@
 
 mod deliver;
 mod routes;
-mod signature;
 mod store;
 
 use jiff::{SignedDuration, Timestamp};

@@ -1,14 +1,19 @@
-//! How deliveries are signed: over the time and the body, so that neither can be changed or replayed
+//! How what we post is signed: over the time and the body, so that neither can be changed or replayed
 //! later. Pure.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::Timestamp;
+use reqwest::header::HeaderName;
 use sha2::Sha256;
 
 use crate::secret::{Secret, hex};
 
-/// The value of `Tallylight-Signature`: `t=<Unix seconds>,v1=<HMAC-SHA-256 of "t.body" in hex>`.
-pub(super) fn sign(secret: &Secret, at: Timestamp, body: &str) -> String {
+/// The header that carries it.
+pub static SIGNATURE: HeaderName = HeaderName::from_static("tallylight-signature");
+
+/// The value of [`SIGNATURE`]: `t=<Unix seconds>,v1=<HMAC-SHA-256 of "t.body" in hex>`.
+#[must_use]
+pub fn sign(secret: &Secret, at: Timestamp, body: &[u8]) -> String {
     let seconds = at.as_second();
     #[expect(
         clippy::expect_used,
@@ -16,7 +21,8 @@ pub(super) fn sign(secret: &Secret, at: Timestamp, body: &str) -> String {
     )]
     let mut mac =
         Hmac::<Sha256>::new_from_slice(secret.reveal().as_bytes()).expect("any length fits");
-    mac.update(format!("{seconds}.{body}").as_bytes());
+    mac.update(format!("{seconds}.").as_bytes());
+    mac.update(body);
     let mac = hex(&mac.finalize().into_bytes());
     format!("t={seconds},v1={mac}")
 }
@@ -32,7 +38,7 @@ mod tests {
         let signature = sign(
             &Secret::new("tlw_test"),
             from_millis(1_700_000_000_123),
-            "{\"id\":\"1\"}",
+            b"{\"id\":\"1\"}",
         );
         assert_eq!(
             signature,
