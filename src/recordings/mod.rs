@@ -37,7 +37,7 @@ pub use archive::ArchiveError;
 
 use archive::Archive;
 
-use crate::accounts::{Account, Accounts};
+use crate::accounts::{Account, Accounts, Role};
 use crate::channels::{Channel, ChannelId, Channels};
 use crate::clock::Clock;
 use crate::config::{Config, NewRecordings};
@@ -365,7 +365,7 @@ impl Recordings {
         cursor: &str,
     ) -> Result<(Vec<Recording>, Option<Cursor>), ApiError> {
         let after = Cursor::read(cursor)?;
-        let everything = asker.is_some_and(|account| account.id == channel.owner);
+        let everything = asker.is_some_and(|account| is_own(channel, account));
         let page = store::page(&self.0.db, channel.id, everything, after, PAGE).await?;
         let is_full = page.len() == usize::from(PAGE);
         let next = page
@@ -385,8 +385,8 @@ impl Recordings {
         let recording = found.ok_or_else(no_such_recording)?;
         let channel = self.0.channels.by_id(recording.channel).await?;
         let channel = channel.ok_or_else(no_such_recording)?;
-        let is_owner = asker.is_some_and(|account| account.id == channel.owner);
-        if recording.visibility == Visibility::Private && !is_owner {
+        let is_own = asker.is_some_and(|account| is_own(&channel, account));
+        if recording.visibility == Visibility::Private && !is_own {
             return Err(no_such_recording());
         }
         Ok((recording, channel))
@@ -399,12 +399,11 @@ impl Recordings {
         account: &Account,
     ) -> Result<(Recording, Channel), ApiError> {
         let (recording, channel) = self.expect(id, Some(account)).await?;
-        if channel.owner == account.id {
-            Ok((recording, channel))
-        } else {
-            Err(ApiError::Forbidden(
+        match is_own(&channel, account) {
+            true => Ok((recording, channel)),
+            false => Err(ApiError::Forbidden(
                 "this recording belongs to somebody else",
-            ))
+            )),
         }
     }
 
@@ -552,6 +551,12 @@ impl Inner {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.remove(&id);
     }
+}
+
+/// Whether an account has the say over what is recorded on a channel: its owner, and admins, as with all
+/// of a channel.
+fn is_own(channel: &Channel, account: &Account) -> bool {
+    account.id == channel.owner || account.role == Role::Admin
 }
 
 fn no_such_recording() -> ApiError {
