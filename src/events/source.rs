@@ -124,7 +124,7 @@ impl Listener {
             | StreamEvent::Published { stream, about, .. } => {
                 (Kind::StreamStarted, stream, Some(about))
             }
-            StreamEvent::Ended { stream, .. } => (Kind::StreamEnded, stream, None),
+            StreamEvent::Ended { stream, about, .. } => (Kind::StreamEnded, stream, Some(about)),
             StreamEvent::Scheduled { stream, .. } => (Kind::StreamScheduled, stream, None),
             StreamEvent::Updated { stream, .. } => (Kind::StreamUpdated, stream, None),
             StreamEvent::Cancelled { stream, .. } => (Kind::StreamCancelled, stream, None),

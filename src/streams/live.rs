@@ -110,11 +110,14 @@ impl LiveChannels {
         }
     }
 
-    /// A channel says something else of itself now.
-    pub(super) fn renew(&mut self, channel: &Channel) {
-        if let Some(live) = self.channels.get_mut(&channel.id) {
-            live.channel = channel.clone();
-        }
+    /// A channel says something else of itself now. True: its door, which stood open, is shut, so that
+    /// who watches has to come in again.
+    pub(super) fn renew(&mut self, channel: &Channel) -> bool {
+        let Some(live) = self.channels.get_mut(&channel.id) else {
+            return false;
+        };
+        let was = std::mem::replace(&mut live.channel, channel.clone());
+        channel.visibility.is_gated() && was.visibility != channel.visibility
     }
 
     pub(super) fn get(&self, channel: ChannelId) -> Option<&Live> {
@@ -354,15 +357,14 @@ impl LiveChannels {
             return Vec::new();
         };
         let mut effects = vec![Effect::EndStream(stream)];
-        let was_live = self
-            .channels
-            .remove(&channel)
-            .is_some_and(|live| live.started_at.is_some());
-        if let (true, Some(at)) = (was_live, at) {
+        let removed = self.channels.remove(&channel);
+        let was_live = removed.filter(|live| live.started_at.is_some());
+        if let (Some(Live { about, .. }), Some(at)) = (was_live, at) {
             effects.push(Effect::Tell(StreamEvent::Ended {
                 stream,
                 channel,
                 at,
+                about,
             }));
         }
         effects

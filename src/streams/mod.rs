@@ -132,6 +132,8 @@ pub enum StreamEvent {
         channel: ChannelId,
         /// When.
         at: Timestamp,
+        /// What was said of it last: a short one may not be written down yet.
+        about: Arc<Stream>,
     },
     /// It is over, and all that is kept of it is on disk. It follows every end, but not always behind
     /// [`StreamEvent::Ended`].

@@ -452,8 +452,24 @@ impl Lifecycle {
             ChannelEvent::Deleted { channel } => {
                 self.end(channel);
             }
-            ChannelEvent::Updated { channel } => self.live.renew(&channel),
+            ChannelEvent::Updated { channel } => {
+                let is_shut = self.live.renew(&channel);
+                if is_shut {
+                    self.close_viewers(channel.id);
+                }
+            }
             _ => {}
+        }
+    }
+
+    fn close_viewers(&mut self, channel: ChannelId) {
+        let is_viewer = |(id, session): (&SessionId, &Session)| {
+            let facts = &session.facts;
+            (facts.channel == channel && facts.role == Role::Viewer).then_some(*id)
+        };
+        let viewers: Vec<SessionId> = self.sessions.iter().filter_map(is_viewer).collect();
+        for session in viewers {
+            self.close(session, CloseReason::Requested);
         }
     }
 
