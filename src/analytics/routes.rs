@@ -516,10 +516,23 @@ async fn list_insights(
 
 impl Analytics {
     async fn expect_stream(&self, id: Uuid) -> Result<StreamRow, ApiError> {
-        let stream = store::stream(&self.db, id).await?;
-        stream.ok_or(ApiError::NotFound {
+        if let Some(stream) = store::stream(&self.db, id).await? {
+            return Ok(stream);
+        }
+        // One that went on air a moment ago may not be written yet.
+        let live = self.streams.live().await.into_iter();
+        let mut live = live.filter(|live| live.stream == id.as_u128().into());
+        let known = live.next().ok_or(ApiError::NotFound {
             code: "stream_not_found",
             detail: "there is no stream of that id",
+        })?;
+        let started_at = known.started_at.unwrap_or(self.clock.now());
+        Ok(StreamRow {
+            id,
+            owner: known.channel.owner,
+            title: known.about.details.title.clone(),
+            started_ms: started_at.as_millisecond(),
+            ended_ms: None,
         })
     }
 

@@ -420,6 +420,8 @@ pub(super) async fn page(
                          AND (NOT publish_at_button OR published_at IS NOT NULL
                              OR state NOT IN ('live', 'ended'))
                          AND (source <> 'none' OR state IN ('scheduled', 'cancelled')))
+                     AND EXISTS (SELECT 1 FROM channel
+                         WHERE channel.id = stream.channel_id AND channel.visibility = 'public')
                  ORDER BY started_at DESC, id DESC LIMIT $5"
             ),
             cursor.at_ms(),
