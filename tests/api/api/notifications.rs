@@ -72,15 +72,19 @@ on_both_databases! {
         assert_eq!(eve.send("PUT", mute, &[]).await.status, 204);
         let settings = eve.get("/api/account/notification-settings").await.json();
         assert_eq!(settings["muted"], json!(["ada"]));
+        let bob = server.account("bob", Role::Creator).await;
+        follow(server, "bob", "ada").await;
         ada.post("/api/channels/ada/end", Value::Null).await;
         server.go_live(&encoder).await;
+        // All followers are told in one: once he is, she would be.
+        told(server, &bob, 1).await;
         assert_eq!(eve.delete(mute).await.status, 204);
         ada.post("/api/channels/ada/end", Value::Null).await;
         server.go_live(&encoder).await;
         assert_eq!(told(server, &eve, 3).await[0]["read_at"], Value::Null);
         assert_eq!(eve.post("/api/notifications/read", json!({})).await.status, 204);
         assert_eq!(eve.get(LIST).await.json()["unread"], 0);
-        assert_eq!(ada.get(LIST).await.json()["unread"], 1, "she got a follower");
+        assert_eq!(ada.get(LIST).await.json()["unread"], 1, "her followers, in one");
     }
 
     async fn an_owner_hears_of_followers_in_one_and_of_recordings(server) {

@@ -5,11 +5,7 @@ import type { components } from './schema';
 type Schemas = components['schemas'];
 
 export type AdminAccount = Schemas['AdminAccount'];
-export type AdminChannel = Schemas['AdminChannel'];
-export type AdminStream = Schemas['AdminStream'];
 export type AuditEntry = Schemas['AuditEntry'];
-export type FailedJob = Schemas['FailedJobBody'];
-export type Invite = Schemas['InviteBody'];
 export type Role = Schemas['Role'];
 export type SettingsBody = Schemas['InstanceSettings'];
 export type SettingValues = Schemas['SettingValues'];

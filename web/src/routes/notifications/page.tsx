@@ -59,7 +59,25 @@ function Choices({ settings }: { settings: NotificationSettings }) {
   const queries = useQueryClient();
   const choose = useMutation({
     mutationFn: notifications.choose,
+    // A box that waits for the server looks broken: it turns at once, and back where that fails.
+    onMutate: (choice) =>
+      queries.setQueryData<NotificationSettings>(
+        KEY,
+        (known) =>
+          known && {
+            ...known,
+            choices: known.choices.map((one) => ({
+              ...one,
+              ...(one.kind === choice.kind && {
+                in_app: choice.in_app ?? one.in_app,
+                email: choice.email ?? one.email,
+                push: choice.push ?? one.push,
+              }),
+            })),
+          },
+      ),
     onSuccess: (changed) => queries.setQueryData(KEY, changed),
+    onError: () => queries.invalidateQueries({ queryKey: KEY }),
   });
   return (
     <Card title="What you are told of">
