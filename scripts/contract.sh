@@ -22,7 +22,8 @@ echo correct-horse | tally account create ada --admin --password-stdin
 echo correct-horse | tally account create vic --role viewer --password-stdin
 tally channel create ada --owner ada
 tally stream-key new ada >/dev/null
-TALLYLIGHT_LIMITS_LOOPBACK_FACTOR=100000 tally serve --http "127.0.0.1:$port" --admin-listen off --rtmp off \
+# Not by tally(), whose shell would be the one that is ended.
+TALLYLIGHT_LIMITS_LOOPBACK_FACTOR=100000 "$program" --data "$folder/data" --log warn serve --http "127.0.0.1:$port" --admin-listen off --rtmp off \
   --media-port 0 >"$folder/log" 2>&1 &
 server=$!
 
