@@ -1,13 +1,13 @@
 //! The composition root: puts the parts together, runs them, and takes them down in order.
 
+mod opening;
 mod work;
 
-use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::pin::Pin;
+use std::sync::Arc;
 
-use jiff::Timestamp;
 use sfu::Sfu;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -15,20 +15,19 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::accounts::oidc::Oidc;
-use crate::accounts::{Accounts, Passwords};
+use crate::accounts::{Accounts, Belongings, Passwords};
 use crate::analytics::{self, Analytics};
 use crate::audit::Audit;
-use crate::channels::{Channels, Pepper, PepperError};
+use crate::channels::{Channels, Pepper, Ties};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::db::{Db, StoreError};
 use crate::discovery::Discovery;
 use crate::events::{self, Events, Sources};
 use crate::idempotency::{Idempotency, Seal};
 use crate::images::Images;
 use crate::jobs::Jobs;
-use crate::mail::{Mail, MailError};
-use crate::notifications::{self, Notifications, PushKey, PushKeyError};
+use crate::mail::Mail;
+use crate::notifications::{self, Notifications, PushKey};
 use crate::outgoing::Outgoing;
 use crate::quota::Quota;
 use crate::recordings::{self, Recordings};
@@ -38,10 +37,13 @@ use crate::secret::Secret;
 use crate::serve::{House, Listener, serve};
 use crate::settings::Settings;
 use crate::spa;
-use crate::streams::{Inputs, RtmpListeners, Streams, Tasks};
+use crate::streams::{Inputs, Streams, Tasks};
 use crate::telemetry::Metrics;
-use crate::tls::{self, Certificate, CertificateError, Protocols};
 use crate::webhooks::{self, Webhooks};
+
+pub use opening::{StartError, listen, make_data_folder, open_database};
+
+use opening::{open_https, open_rtmp, rtmp_is_off};
 
 /// A running server.
 #[derive(Debug)]
@@ -62,6 +64,8 @@ pub struct App {
     /// Token of the one-time set-up link, while there is no account.
     pub setup: Option<Secret>,
     config: Box<Config>,
+    /// Accounts ask for it, and do not keep it.
+    _belongings: Arc<Belongings>,
     streams: Tasks,
     recordings: recordings::Tasks,
     events: events::Tasks,
@@ -73,64 +77,6 @@ pub struct App {
     listeners: Vec<JoinHandle<()>>,
     stop_listening: CancellationToken,
     stop: CancellationToken,
-}
-
-/// Why the server did not start. The text is one line.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StartError {
-    /// The data folder.
-    #[error(
-        "cannot use the data folder {path}: {source}; choose another with --data, or let this user \
-         write there"
-    )]
-    Data {
-        /// The folder.
-        path: String,
-        /// The system's error.
-        source: io::Error,
-    },
-    /// A port.
-    #[error("cannot open {what} {address}: {source}{hint}")]
-    Listen {
-        /// What is to listen there.
-        what: &'static str,
-        /// Where.
-        address: SocketAddr,
-        /// The system's error.
-        source: io::Error,
-        /// What to do.
-        hint: String,
-    },
-    /// The program, whose media-workers are the same program.
-    #[error("cannot find this program's own file: {0}; is /proc mounted?")]
-    Program(io::Error),
-    /// The certificate.
-    #[error("{key} needs a certificate: {source}")]
-    Certificate {
-        /// The key that wants one.
-        key: &'static str,
-        /// What is wrong with it.
-        source: CertificateError,
-    },
-    /// The media port or threads.
-    #[error("{0}{hint}", hint = media_hint(.0))]
-    Media(#[from] sfu::StartError),
-    /// The database.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// Recordings.
-    #[error(transparent)]
-    Recordings(#[from] recordings::StartError),
-    /// The way to the mail server.
-    #[error(transparent)]
-    Mail(#[from] MailError),
-    /// The key of web push.
-    #[error(transparent)]
-    Push(#[from] PushKeyError),
-    /// The secret in the data folder.
-    #[error(transparent)]
-    Pepper(#[from] PepperError),
 }
 
 /// The parts that tests replace.
@@ -177,33 +123,6 @@ pub fn sfu_config(config: &Config) -> sfu::Config {
         },
         ..sfu::Config::default()
     }
-}
-
-/// Makes the data folder, for its owner alone.
-///
-/// # Errors
-/// When it cannot be made.
-pub fn make_data_folder(path: &Path) -> Result<(), StartError> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path).map_err(|source| StartError::Data {
-        path: path.display().to_string(),
-        source,
-    })
-}
-
-/// Opens the database and brings it up to date.
-///
-/// # Errors
-/// When it cannot be opened or brought up to date.
-pub async fn open_database(config: &Config) -> Result<Db, StartError> {
-    make_data_folder(&config.data)?;
-    let database = &config.database;
-    let db = Db::open(&database.url, database.connections, &config.data).await?;
-    db.migrate().await?;
-    Ok(db)
 }
 
 impl App {
@@ -316,11 +235,6 @@ impl App {
             streams.subscribe(),
         )
         .await?;
-        accounts.own(vec![
-            Box::new(channels.clone()),
-            Box::new(streams.clone()),
-            Box::new(recordings.clone()),
-        ]);
         let (analytics, keeping_figures) = Analytics::start(
             db.clone(),
             streams.clone(),
@@ -351,6 +265,16 @@ impl App {
             channels: channels.clone(),
             pepper,
         });
+        let belongings = Arc::new(Belongings(vec![
+            Box::new(channels.clone()),
+            Box::new(Ties(channels.clone())),
+            Box::new(streams.clone()),
+            Box::new(recordings.clone()),
+            Box::new(webhooks.clone()),
+            Box::new(notifications.clone()),
+            Box::new(analytics.clone()),
+        ]));
+        accounts.own(&belongings);
         let discovery = Discovery::new(db.clone(), clock.clone(), streams.clone());
         let services = Box::new(Services {
             discovery,
@@ -396,6 +320,7 @@ impl App {
             rtmp: rtmp_address,
             rtmps: rtmps_address,
             services,
+            _belongings: belongings,
             setup,
             streams: tasks,
             recordings: keeping,
@@ -543,115 +468,11 @@ impl App {
 /// Connections to the operators' listener, at most.
 const ADMIN_CONNECTIONS: usize = 64;
 
-/// Opens a port for HTTP.
-///
-/// # Errors
-/// When it cannot be opened; the text says what to do.
-pub async fn listen(
-    what: &'static str,
-    address: SocketAddr,
-    flag: &str,
-) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|source| StartError::Listen {
-            what,
-            address,
-            hint: match source.kind() {
-                io::ErrorKind::AddrInUse => {
-                    format!(
-                        "; another program has it: stop that one, or choose another with {flag}"
-                    )
-                }
-                io::ErrorKind::PermissionDenied => {
-                    format!("; ports below 1024 need rights: choose another with {flag}")
-                }
-                _ => String::new(),
-            },
-            source,
-        })
-}
-
 /// A port in the clear.
 fn plain(tcp: TcpListener) -> Listener {
     Listener {
         tcp,
         certificate: None,
-    }
-}
-
-/// Opens the port of HTTPS, where one is wanted.
-async fn open_https(config: &Config, clock: &Clock) -> Result<Option<Listener>, StartError> {
-    let Some(address) = config.http.tls_address() else {
-        return Ok(None);
-    };
-    let key = "http.tls_listen";
-    let certificate = open_certificate(config, key, tls::HTTP, clock).await?;
-    Ok(Some(Listener {
-        tcp: listen("the HTTPS port", address, key).await?,
-        certificate: Some(certificate),
-    }))
-}
-
-async fn open_certificate(
-    config: &Config,
-    key: &'static str,
-    protocols: Protocols,
-    clock: &Clock,
-) -> Result<Certificate, StartError> {
-    let certificate = Certificate::open(&config.tls, protocols, clock.instant())
-        .await
-        .map_err(|source| StartError::Certificate { key, source })?;
-    warn_of_expiry(&certificate, clock.now());
-    Ok(certificate)
-}
-
-/// Opens the ports for publishers by RTMP.
-async fn open_rtmp(config: &Config, clock: &Clock) -> Result<RtmpListeners, StartError> {
-    let wish = &config.rtmp;
-    let plain = match wish.address() {
-        Some(address) => match listen("the RTMP port", address, "--rtmp").await {
-            Err(StartError::Listen { source, .. })
-                if !wish.is_chosen && source.kind() == io::ErrorKind::AddrInUse =>
-            {
-                tracing::warn!("{}", rtmp_is_off(address));
-                None
-            }
-            listener => Some(listener?),
-        },
-        None => None,
-    };
-    let tls = match wish.tls_address() {
-        Some(address) => {
-            let key = "rtmp.tls_listen";
-            let certificate = open_certificate(config, key, tls::RTMP, clock).await?;
-            let listener = listen("the RTMPS port", address, key).await?;
-            Some((listener, certificate))
-        }
-        None => None,
-    };
-    Ok(RtmpListeners { plain, tls })
-}
-
-/// Of a port that nobody chose: the server is worth starting without it.
-fn rtmp_is_off(address: SocketAddr) -> String {
-    let port = address.port();
-    format!("RTMP is off: port {port} is taken; set rtmp.listen")
-}
-
-/// An old certificate is better than none for clients that do not look at it.
-fn warn_of_expiry(certificate: &Certificate, now: Timestamp) {
-    if let Some(expires) = certificate.expires().filter(|expires| *expires <= now) {
-        tracing::warn!("The certificate expired at {expires}; clients will refuse it: renew it");
-    }
-}
-
-fn media_hint(error: &sfu::StartError) -> &'static str {
-    match error {
-        sfu::StartError::Bind { source, .. } if source.kind() == io::ErrorKind::AddrInUse => {
-            "; another program has it: stop that one, or choose another with --media-port"
-        }
-        _ => "",
     }
 }
 

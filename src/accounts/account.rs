@@ -88,6 +88,8 @@ pub struct Profile {
     pub is_email_confirmed: bool,
     /// Language of pages and mails (BCP 47); empty: that of the browser.
     pub language: String,
+    /// Whether it can sign in with name and password; else by a provider alone.
+    pub has_password: bool,
     /// Whether it may sign in no more.
     pub is_suspended: bool,
     /// Whether signing in takes a code as well.

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::{Arc, Weak};
 
 use serde_json::Value;
 
@@ -23,12 +24,14 @@ pub trait Belonging: Send + Sync {
     fn export(&self, account: AccountId) -> Working<'_, Value>;
 
     /// Lets go of what the account's rows do not take with them: streams that are live, files. The
-    /// account cannot sign in any more by then, and is still there.
-    fn let_go(&self, account: AccountId) -> Working<'_, ()>;
+    /// account cannot sign in any more by then, and is still there. Most have no more than rows.
+    fn let_go(&self, _account: AccountId) -> Working<'_, ()> {
+        Box::pin(async { Ok(()) })
+    }
 }
 
 /// The list, in the order in which accounts let go.
-pub struct Belongings(Vec<Box<dyn Belonging>>);
+pub struct Belongings(pub Vec<Box<dyn Belonging>>);
 
 impl fmt::Debug for Belongings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -39,15 +42,17 @@ impl fmt::Debug for Belongings {
 }
 
 impl Accounts {
-    /// Tells which domains hold something of accounts. Called once, before requests come.
-    pub fn own(&self, belongings: Vec<Box<dyn Belonging>>) {
-        if self.belongings.set(Belongings(belongings)).is_err() {
+    /// Tells which domains hold something of accounts. Called once, before requests come. The caller
+    /// keeps the list: those domains stand on this one, and the two would keep each other for ever.
+    pub fn own(&self, belongings: &Arc<Belongings>) {
+        if self.belongings.set(Arc::downgrade(belongings)).is_err() {
             tracing::error!("The list of what accounts own was given twice");
         }
     }
 
-    pub(super) fn belongings(&self) -> impl Iterator<Item = &dyn Belonging> {
-        let list = self.belongings.get().into_iter();
-        list.flat_map(|list| list.0.iter().map(AsRef::as_ref))
+    /// The list. It fails once the server has stopped.
+    pub(super) fn belongings(&self) -> Result<Arc<Belongings>, ApiError> {
+        let list = self.belongings.get().and_then(Weak::upgrade);
+        list.ok_or_else(|| ApiError::Internal("the server is stopping".to_owned()))
     }
 }

@@ -2,8 +2,11 @@
 
 use std::net::IpAddr;
 
+use jiff::SignedDuration;
+
 use super::account::{checked_language, checked_name, fold};
 use super::{Account, Accounts, Visitor, name_taken, password, store};
+use crate::db::StoreError;
 use crate::error::ApiError;
 use crate::form::Form;
 use crate::mail;
@@ -30,16 +33,30 @@ impl Change {
     }
 }
 
+/// By what somebody who is signed in proves to be the owner, who may have left the browser open.
+#[derive(Debug, Default)]
+pub struct Proof {
+    /// The password.
+    pub password: Option<Secret>,
+    /// A code of the second step.
+    pub code: Option<String>,
+    /// The token of the login that asks: where there is no password, it is to be a new one.
+    pub login: Option<Secret>,
+}
+
+/// A login that is younger proves who somebody is.
+const NEW_LOGIN: SignedDuration = SignedDuration::from_mins(10);
+
 impl Accounts {
-    /// Lets somebody who is signed in prove to be the owner, by password or by a code.
+    /// Lets somebody who is signed in prove to be the owner, by password or by a code. Who has no
+    /// password signs in anew before.
     ///
     /// # Errors
     /// When what they give is wrong, or there were too many wrong ones.
     pub async fn confirm(
         &self,
         account: &Account,
-        password: Option<&Secret>,
-        code: Option<&str>,
+        proof: &Proof,
         from: IpAddr,
     ) -> Result<(), ApiError> {
         let denied = |detail: &str| ApiError::Denied {
@@ -48,20 +65,37 @@ impl Accounts {
         };
         let name = fold(&account.name);
         self.limits.take(&name, from, self.clock.instant())?;
-        let is_right = match (password, code) {
+        let is_right = match (&proof.password, &proof.code) {
             (Some(password), _) => {
                 let found = store::account_by_name(&self.db, &name).await?;
                 let hash = found.map(|(_, hash)| hash);
                 self.passwords.verify(password, hash).await?
             }
             (None, Some(code)) => self.use_code(account.id, code).await?,
-            (None, None) => return Err(denied("give your password again")),
+            (None, None) if self.profile(account.id).await?.has_password => {
+                return Err(denied("give your password again"));
+            }
+            (None, None) if self.is_new(proof.login.as_ref()).await? => true,
+            (None, None) => {
+                return Err(ApiError::Denied {
+                    code: "sign_in_again",
+                    detail: "sign out and in again, then do this within ten minutes".to_owned(),
+                });
+            }
         };
         if !is_right {
             return Err(denied("the password or the code is wrong"));
         }
         self.limits.forgive(&name, from);
         Ok(())
+    }
+
+    async fn is_new(&self, login: Option<&Secret>) -> Result<bool, StoreError> {
+        let Some(login) = login else {
+            return Ok(false);
+        };
+        let began = store::login_began(&self.db, &login.hash()).await?;
+        Ok(began.is_some_and(|began| self.clock.now().duration_since(began) < NEW_LOGIN))
     }
 
     /// Changes an account. Where the password changes, all logins end, and the token is that of a new

@@ -3,12 +3,13 @@
 //! Where mail is sent, an address belongs to an account only once somebody there has opened the link.
 //! Until then nobody learns whether another account has it, and nobody can take it from them.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::{Account, AccountId, Accounts, account, store};
 use crate::db::{StoreError, Tx};
 use crate::error::ApiError;
-use crate::mail::Letter;
+use crate::mail::{self, Letter};
 use crate::secret::Secret;
 
 /// A one-time permission.
@@ -90,6 +91,40 @@ impl Accounts {
         store::about_ticket(&self.db, account, CONFIRM, self.clock.now()).await
     }
 
+    /// Sends the link once more to somebody who cannot sign in without it, and who may have mistyped
+    /// the address.
+    ///
+    /// # Errors
+    /// When name or password is wrong, there is nothing to confirm, no mail is sent here, or it is
+    /// asked for too often.
+    pub async fn ask_to_confirm(
+        &self,
+        name: &str,
+        password: &Secret,
+        email: &str,
+        from: IpAddr,
+    ) -> Result<(), ApiError> {
+        let email = mail::checked_address(email)?;
+        let account = self
+            .by_password(&account::fold(name), password, from)
+            .await?;
+        if !self.has_mail() {
+            return Err(mail_not_configured());
+        }
+        if self.profile(account.id).await?.is_email_confirmed {
+            return Err(ApiError::Conflict {
+                code: "email_confirmed",
+                detail: "this account has a confirmed address: sign in".to_owned(),
+            });
+        }
+        self.limits.take_mail(from, self.clock.instant())?;
+        let mut tx = self.db.begin().await?;
+        self.set_email(&mut tx, &account, &email).await?;
+        tx.commit().await?;
+        self.jobs.wake();
+        Ok(())
+    }
+
     /// Confirms an address by the token from its mail.
     ///
     /// # Errors
@@ -131,6 +166,13 @@ impl Accounts {
             code: "email_unconfirmed",
             detail: "open the link in the mail that we sent you first".to_owned(),
         })
+    }
+}
+
+pub(super) fn mail_not_configured() -> ApiError {
+    ApiError::Conflict {
+        code: "mail_not_configured",
+        detail: "this server sends no mail; ask whoever runs it".to_owned(),
     }
 }
 

@@ -52,7 +52,8 @@ impl Accounts {
         export.insert("sessions".to_owned(), logins.collect());
         export.insert("tokens".to_owned(), tokens.collect());
         export.insert("audit".to_owned(), acts.collect());
-        for belonging in self.belongings() {
+        let belongings = self.belongings()?;
+        for belonging in &belongings.0 {
             let held = belonging.export(account.id).await?;
             export.insert(belonging.name().to_owned(), held);
         }
@@ -75,11 +76,12 @@ impl Accounts {
         account: &Account,
         detail: &Value,
     ) -> Result<(), ApiError> {
+        let belongings = self.belongings()?;
         let mut tx = self.db.begin().await?;
         self.require_another_admin(&mut tx, account).await?;
         store::suspend_for_leaving(&mut tx, account.id, self.clock.now()).await?;
         tx.commit().await?;
-        for belonging in self.belongings() {
+        for belonging in &belongings.0 {
             belonging.let_go(account.id).await?;
         }
         let mut tx = self.db.begin().await?;

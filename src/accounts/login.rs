@@ -73,18 +73,7 @@ impl Accounts {
         visitor: &Visitor,
     ) -> Result<Welcome, ApiError> {
         let name = fold(name);
-        // Counted before the password is looked at, so that many tries at once are many.
-        self.limits.take(&name, from, self.clock.instant())?;
-        let found = self.find(&name).await?;
-        let (account, hash) = found.unzip();
-        // Who signs in by a provider alone has none.
-        let hash = hash.filter(|hash: &String| !hash.is_empty());
-        // A name that does not exist costs as much time as one that does.
-        let right = self.passwords.verify(password, hash).await?;
-        let Some(account) = account.filter(|_| right) else {
-            tracing::warn!("A sign-in failed");
-            return Err(ApiError::WrongPassword);
-        };
+        let account = self.by_password(&name, password, from).await?;
         self.require_good_standing(&account).await?;
         if self.has_second_step(account.id).await? {
             let ticket = self.ticket(SECOND_STEP, account.id, &name, FOR_THE_CODE);
@@ -94,6 +83,27 @@ impl Accounts {
         let token = self.open_login(&account, visitor).await?;
         tracing::info!(account.id = %account.id, "Account {} signed in", account.id);
         Ok(Welcome::In(account, token))
+    }
+
+    /// The account of a folded name or confirmed address, where the password is right.
+    pub(super) async fn by_password(
+        &self,
+        name: &str,
+        password: &Secret,
+        from: IpAddr,
+    ) -> Result<Account, ApiError> {
+        // Counted before the password is looked at, so that many tries at once are many.
+        self.limits.take(name, from, self.clock.instant())?;
+        let found = self.find(name).await?;
+        let (account, hash) = found.unzip();
+        // Who signs in by a provider alone has none.
+        let hash = hash.filter(|hash: &String| !hash.is_empty());
+        // A name that does not exist costs as much time as one that does.
+        let right = self.passwords.verify(password, hash).await?;
+        account.filter(|_| right).ok_or_else(|| {
+            tracing::warn!("A sign-in failed");
+            ApiError::WrongPassword
+        })
     }
 
     /// The second step: a code of the authenticator app, or a recovery code.

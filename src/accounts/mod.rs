@@ -24,7 +24,7 @@ mod store;
 mod token;
 
 use std::net::IpAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
@@ -36,7 +36,7 @@ pub use asker::{
     Asker, IsAdmin, SignedIn, asking, clear_cookie, identify, identify_by_cookie, login_cookie,
 };
 pub use belongings::{Belonging, Belongings, Working};
-pub use change::Change;
+pub use change::{Change, Proof};
 pub use invite::{Invite, NewInvite};
 pub use login::{Login, LoginId, Visitor, Welcome};
 pub use password::{MAX_PASSWORD, MIN_PASSWORD, Passwords};
@@ -70,7 +70,7 @@ pub struct Accounts {
     /// Hash of the one-time set-up token, while no account exists.
     setup: Arc<Mutex<Option<String>>>,
     limits: Arc<Limits>,
-    belongings: Arc<OnceLock<Belongings>>,
+    belongings: Arc<OnceLock<Weak<Belongings>>>,
 }
 
 #[derive(Debug)]

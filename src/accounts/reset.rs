@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::email::link_over;
+use super::email::{link_over, mail_not_configured};
 use super::{Account, Accounts, Visitor, account, password, store};
 use crate::db::Tx;
 use crate::error::ApiError;
@@ -37,11 +37,7 @@ impl Accounts {
     /// When it is no address, no mail is sent here, or one address asks too often.
     pub async fn ask_for_reset(&self, email: &str, from: IpAddr) -> Result<(), ApiError> {
         if !self.has_mail() {
-            return Err(ApiError::Conflict {
-                code: "mail_not_configured",
-                detail: "this server sends no mail; ask whoever runs it for a new password"
-                    .to_owned(),
-            });
+            return Err(mail_not_configured());
         }
         let email = mail::checked_address(email)?;
         self.limits.take_mail(from, self.clock.instant())?;

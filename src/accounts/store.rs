@@ -133,6 +133,7 @@ struct ProfileRow {
     email: Option<String>,
     email_verified_at: Option<i64>,
     language: String,
+    has_password: bool,
     suspended_at: Option<i64>,
     confirmed_at: Option<i64>,
     recovery_codes: i64,
@@ -144,6 +145,7 @@ impl From<ProfileRow> for Profile {
             is_email_confirmed: row.email_verified_at.is_some(),
             email: row.email,
             language: row.language,
+            has_password: row.has_password,
             is_suspended: row.suspended_at.is_some(),
             has_second_step: row.confirmed_at.is_some(),
             recovery_codes: row.recovery_codes,
@@ -151,7 +153,9 @@ impl From<ProfileRow> for Profile {
     }
 }
 
-const PROFILE: &str = "SELECT email, email_verified_at, language, suspended_at, confirmed_at,
+const PROFILE: &str =
+    "SELECT email, email_verified_at, language, password_hash <> '' AS has_password,
+        suspended_at, confirmed_at,
         (SELECT CAST(COUNT(*) AS BIGINT) FROM recovery_code
          WHERE recovery_code.account_id = account.id) AS recovery_codes
      FROM account LEFT JOIN second_step ON second_step.account_id = account.id
@@ -388,6 +392,20 @@ pub(super) async fn account_by_login(
     let (account, _) = row.account.into_account()?;
     let seen = from_millis(row.last_seen_at);
     Ok(Some((account, LoginId(row.login_id), seen)))
+}
+
+/// When a login began.
+pub(super) async fn login_began(
+    db: &Db,
+    token_hash: &str,
+) -> Result<Option<Timestamp>, StoreError> {
+    let row: Option<(i64,)> = first!(
+        db,
+        "SELECT created_at FROM login WHERE token_hash = $1",
+        token_hash,
+    )
+    .map_err(on("login"))?;
+    Ok(row.map(|row| from_millis(row.0)))
 }
 
 pub(super) async fn touch_login(

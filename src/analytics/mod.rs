@@ -4,6 +4,7 @@
 //! batches. Rows are small and many, so that a database that is away loses some of them rather than
 //! holding anybody up.
 
+mod belonging;
 mod device;
 mod health;
 mod keeper;

@@ -51,6 +51,30 @@ pub(super) async fn stream(db: &Db, id: Uuid) -> Result<Option<StreamRow>, Store
     row.map(stream_of).transpose()
 }
 
+/// One time that an account watched.
+#[derive(Debug, sqlx::FromRow)]
+pub(super) struct Watched {
+    pub(super) handle: String,
+    pub(super) title: String,
+    pub(super) transport: String,
+    pub(super) device: String,
+    pub(super) started_at: i64,
+    pub(super) last_seen_at: i64,
+    pub(super) watch_ms: i64,
+}
+
+/// What an account watched, newest first.
+pub(super) async fn watched_by(db: &Db, account: AccountId) -> Result<Vec<Watched>, StoreError> {
+    all!(
+        db,
+        "SELECT c.handle, s.title, v.transport, v.device, v.started_at, v.last_seen_at, v.watch_ms
+         FROM viewing v JOIN stream s ON s.id = v.stream_id JOIN channel c ON c.id = s.channel_id
+         WHERE v.account_id = $1 ORDER BY v.started_at DESC, v.id DESC LIMIT 10000",
+        account.to_string(),
+    )
+    .map_err(on("viewing"))
+}
+
 /// Streams of a channel that went on air, newest first, behind a place.
 pub(super) async fn streams_before(
     db: &Db,

@@ -27,6 +27,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 pub use administration::ChannelRecord;
+pub use belonging::Ties;
 pub use categories::{CATEGORIES, Category, LANGUAGES};
 pub use gate::{Access, Barred};
 pub use people::{Followed, Follower, Moderator};

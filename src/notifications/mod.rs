@@ -4,6 +4,7 @@
 //! of them holds up nobody; the channel's owner is told at once. Nobody is told twice of the same: the
 //! row in the table is what says so, also where somebody wants no list.
 
+mod belonging;
 mod choices;
 mod fan_out;
 mod push;

@@ -380,6 +380,17 @@ pub(super) async fn subscriptions_of(
     Ok(found)
 }
 
+/// The addresses of the push services of an account's browsers.
+pub(super) async fn endpoints(db: &Db, account: AccountId) -> Result<Vec<String>, StoreError> {
+    let rows: Vec<(String,)> = all!(
+        db,
+        "SELECT endpoint FROM push_subscription WHERE account_id = $1 ORDER BY created_at, id",
+        account.to_string(),
+    )
+    .map_err(on("push_subscription"))?;
+    Ok(rows.into_iter().map(|row| row.0).collect())
+}
+
 pub(super) async fn subscription(db: &Db, id: Uuid) -> Result<Option<Subscription>, StoreError> {
     let row: Option<SubscriptionRow> = first!(
         db,

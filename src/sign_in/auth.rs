@@ -27,6 +27,7 @@ pub(super) fn routes() -> OpenApiRouter<Services> {
         .routes(routes!(log_in_by_code))
         .routes(routes!(log_out))
         .routes(routes!(verify))
+        .routes(routes!(ask_to_confirm))
         .routes(routes!(ask_for_reset))
         .routes(routes!(reset))
 }
@@ -89,6 +90,16 @@ struct SignInCode {
 struct VerifyBody {
     /// From the link in the mail.
     token: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct VerifyRequest {
+    /// The name of the account.
+    name: String,
+    password: String,
+    /// Where the link goes to; it may be another address than before.
+    email: String,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -269,6 +280,28 @@ async fn verify(
 ) -> Result<StatusCode, ApiError> {
     accounts.confirm_email(&Secret::new(body.token)).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Ask once more for the link that confirms an address, where nobody can sign in without it
+/// (`email_unconfirmed`).
+#[utoipa::path(
+    post, path = "/api/auth/verify-requests", tag = "session", request_body = VerifyRequest,
+    responses(
+        (status = 202), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 409, body = Problem), (status = 422, body = Problem),
+        (status = 429, body = Problem),
+    ),
+)]
+async fn ask_to_confirm(
+    State(accounts): State<Accounts>,
+    client: Client,
+    ApiJson(body): ApiJson<VerifyRequest>,
+) -> Result<StatusCode, ApiError> {
+    let password = Secret::new(body.password);
+    accounts
+        .ask_to_confirm(&body.name, &password, &body.email, client.address)
+        .await?;
+    Ok(StatusCode::ACCEPTED)
 }
 
 /// Ask for a link to choose a new password. The answer is the same whether an account has the address.

@@ -5,6 +5,7 @@
 //! in words. The secret that signs deliveries stands nowhere: it is made of the hook's id and the
 //! server's pepper.
 
+mod belonging;
 mod deliver;
 mod routes;
 mod store;

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::cookie_header;
 use crate::accounts::{
-    Account, Accounts, Asker, Change, Role, SignedIn, Visitor, clear_cookie, login_cookie,
+    Account, Accounts, Asker, Change, Proof, Role, SignedIn, Visitor, clear_cookie, login_cookie,
 };
 use crate::error::{ApiError, Problem};
 use crate::request::{ApiJson, Client};
@@ -34,6 +34,8 @@ pub(super) struct AccountBody {
     pending_email: Option<String>,
     /// Language of pages and mails (BCP 47); empty: that of the browser.
     language: String,
+    /// Whether it can sign in with name and password; else by a provider alone.
+    has_password: bool,
     /// Whether signing in takes a code as well.
     has_second_step: bool,
     /// Recovery codes that are left.
@@ -79,6 +81,7 @@ impl AccountBody {
             email: profile.email,
             pending_email: accounts.pending_email(account.id).await?,
             language: profile.language,
+            has_password: profile.has_password,
             has_second_step: profile.has_second_step,
             recovery_codes: profile.recovery_codes,
         })
@@ -91,16 +94,14 @@ impl Confirmation {
         accounts: &Accounts,
         account: &Account,
         client: &Client,
+        login: Option<Secret>,
     ) -> Result<(), ApiError> {
-        let password = self.password.map(Secret::new);
-        accounts
-            .confirm(
-                account,
-                password.as_ref(),
-                self.code.as_deref(),
-                client.address,
-            )
-            .await
+        let proof = Proof {
+            password: self.password.map(Secret::new),
+            code: self.code,
+            login,
+        };
+        accounts.confirm(account, &proof, client.address).await
     }
 }
 
@@ -130,7 +131,7 @@ pub(super) async fn edit_account(
     State(accounts): State<Accounts>,
     client: Client,
     visitor: Visitor,
-    SignedIn(account): SignedIn,
+    asker: Asker,
     ApiJson(edit): ApiJson<AccountEdit>,
 ) -> Result<(HeaderMap, Json<AccountBody>), ApiError> {
     let change = Change {
@@ -139,12 +140,14 @@ pub(super) async fn edit_account(
         language: edit.language,
         password: edit.password.map(Secret::new),
     };
-    let current = edit.current_password.map(Secret::new);
+    let account = asker.account.ok_or(ApiError::NotSignedIn)?;
     if change.is_grave() {
-        let from = client.address;
-        accounts
-            .confirm(&account, current.as_ref(), None, from)
-            .await?;
+        let proof = Proof {
+            password: edit.current_password.map(Secret::new),
+            code: None,
+            login: asker.token,
+        };
+        accounts.confirm(&account, &proof, client.address).await?;
     }
     let (account, login) = accounts.change(&account, change, &visitor).await?;
     let cookie = login.and_then(|login| login_cookie(&login, client.is_secure()));
@@ -165,10 +168,13 @@ pub(super) async fn edit_account(
 pub(super) async fn delete_account(
     State(accounts): State<Accounts>,
     client: Client,
-    SignedIn(account): SignedIn,
+    asker: Asker,
     ApiJson(confirmation): ApiJson<Confirmation>,
 ) -> Result<(StatusCode, HeaderMap), ApiError> {
-    confirmation.check(&accounts, &account, &client).await?;
+    let account = asker.account.ok_or(ApiError::NotSignedIn)?;
+    confirmation
+        .check(&accounts, &account, &client, asker.token)
+        .await?;
     accounts.leave(&account).await?;
     let headers = cookie_header(clear_cookie(client.is_secure()));
     Ok((StatusCode::NO_CONTENT, headers))

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::account::Confirmation;
-use crate::accounts::{Accounts, SignedIn};
+use crate::accounts::{Accounts, Asker, SignedIn};
 use crate::error::{ApiError, Problem};
 use crate::request::{ApiJson, Client};
 use crate::secret::Secret;
@@ -58,10 +58,13 @@ impl From<Vec<Secret>> for RecoveryCodes {
 pub(super) async fn begin_second_step(
     State(accounts): State<Accounts>,
     client: Client,
-    SignedIn(account): SignedIn,
+    asker: Asker,
     ApiJson(confirmation): ApiJson<Confirmation>,
 ) -> Result<(StatusCode, Json<EnrolmentBody>), ApiError> {
-    confirmation.check(&accounts, &account, &client).await?;
+    let account = asker.account.ok_or(ApiError::NotSignedIn)?;
+    confirmation
+        .check(&accounts, &account, &client, asker.token)
+        .await?;
     let enrolment = accounts.begin_second_step(&account).await?;
     let body = EnrolmentBody {
         secret: enrolment.secret.reveal().to_owned(),
@@ -107,10 +110,13 @@ pub(super) async fn confirm_second_step(
 pub(super) async fn renew_recovery_codes(
     State(accounts): State<Accounts>,
     client: Client,
-    SignedIn(account): SignedIn,
+    asker: Asker,
     ApiJson(confirmation): ApiJson<Confirmation>,
 ) -> Result<Json<RecoveryCodes>, ApiError> {
-    confirmation.check(&accounts, &account, &client).await?;
+    let account = asker.account.ok_or(ApiError::NotSignedIn)?;
+    confirmation
+        .check(&accounts, &account, &client, asker.token)
+        .await?;
     let codes = accounts.renew_recovery_codes(&account).await?;
     Ok(Json(codes.into()))
 }
@@ -127,10 +133,13 @@ pub(super) async fn renew_recovery_codes(
 pub(super) async fn end_second_step(
     State(accounts): State<Accounts>,
     client: Client,
-    SignedIn(account): SignedIn,
+    asker: Asker,
     ApiJson(confirmation): ApiJson<Confirmation>,
 ) -> Result<StatusCode, ApiError> {
-    confirmation.check(&accounts, &account, &client).await?;
+    let account = asker.account.ok_or(ApiError::NotSignedIn)?;
+    confirmation
+        .check(&accounts, &account, &client, asker.token)
+        .await?;
     accounts.end_second_step(&account).await?;
     Ok(StatusCode::NO_CONTENT)
 }

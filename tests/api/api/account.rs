@@ -101,6 +101,18 @@ on_both_databases! {
     async fn the_export_holds_what_is_there_and_no_secrets(server) {
         let ada = server.creator().await;
         server.encoder("ada").await;
+        let eve = server.account("eve", Role::Creator).await;
+        let wish = json!({ "handle": "eves", "name": "Eve" });
+        assert_eq!(eve.post("/api/channels", wish).await.status, 201);
+        let moderator = eve.send("PUT", "/api/channels/eves/moderators/ada", &[]).await;
+        assert!(moderator.status.is_success(), "{moderator:?}");
+        let follow = ada.send("PUT", "/api/channels/eves/follow", &[]).await;
+        assert!(follow.status.is_success(), "{follow:?}");
+        let mute = ada.send("PUT", "/api/account/muted-channels/eves", &[]).await;
+        assert_eq!(mute.status, 204);
+        let hook = json!({ "url": "https://hooks.example/", "kinds": ["stream.started"] });
+        let hook = ada.post("/api/channels/ada/webhooks", hook).await;
+        assert_eq!(hook.status, 201, "{hook:?}");
         let program = Program::of(server, &ada, &["account:read"]).await;
         let answer = program.get("/api/account/export").await;
         assert_eq!(answer.status, 200, "{answer:?}");
@@ -112,6 +124,11 @@ on_both_databases! {
         assert_eq!(export["tokens"][0]["scopes"], "account:read");
         assert_eq!(export["sessions"].as_array().unwrap().len(), 1);
         assert_eq!((&export["streams"], &export["recordings"]), (&json!([]), &json!([])));
+        assert_eq!(export["ties"]["follows"][0]["channel"], "eves");
+        assert_eq!(export["ties"]["moderates"], json!(["eves"]));
+        assert_eq!(export["webhooks"][0]["url"], "https://hooks.example/");
+        assert_eq!(export["notifications"]["muted"], json!(["eves"]));
+        assert_eq!(export["watched"], json!([]));
         assert!(!answer.text.contains("$argon2") && !answer.text.contains(&program.token));
     }
 

@@ -361,14 +361,24 @@ async fn addresses_are_confirmed_by_a_link_and_sign_in_then(backend: Backend) {
         received.text.contains("https://live.example/verify#"),
         "{received:?}"
     );
-    for wanted in [204, 403] {
+
+    // The address was mistyped: the link goes to the right one, and the other leads nowhere.
+    let again =
+        |password: &str| json!({ "name": "VIC", "password": password, "email": "vic@example.com" });
+    let ask = "/api/auth/verify-requests";
+    assert_eq!(person.post(ask, again("wrong horse")).await.status, 401);
+    assert_eq!(person.post(ask, again(PASSWORD)).await.status, 202);
+    let right = letter(&server, &smtp, "vic@example.com", "/verify").await;
+    for (token, wanted) in [(&token, 403), (&right, 204), (&right, 403)] {
         let answer = person
             .post("/api/auth/verify", json!({ "token": token }))
             .await;
         assert_eq!(answer.status, wanted);
     }
+    let confirmed = person.post(ask, again(PASSWORD)).await;
+    assert_eq!(confirmed.code(), "email_confirmed");
     Account::sign_in(&server, "vic", PASSWORD).await;
-    Account::sign_in(&server, "vic@EXAMPLE.org", PASSWORD).await;
+    Account::sign_in(&server, "vic@EXAMPLE.com", PASSWORD).await;
 }
 
 async fn a_forgotten_password_is_chosen_anew_by_mail(backend: Backend) {

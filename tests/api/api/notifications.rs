@@ -10,7 +10,10 @@ use web_push_native::p256::SecretKey;
 use web_push_native::p256::elliptic_curve::sec1::ToEncodedPoint as _;
 use web_push_native::{Auth, decrypt};
 
-use crate::support::{Account, Backend, Follower, Planned, Receiver, Server, on_both_databases};
+use crate::support::{
+    Account, Backend, Follower, PASSWORD, Planned, Received, Receiver, Server, Smtp,
+    on_both_databases,
+};
 
 const LIST: &str = "/api/notifications";
 
@@ -256,6 +259,78 @@ async fn more_followers_than_a_batch_are_all_told_once() {
             (count == (450, 450)).then_some(())
         })
         .await;
+}
+
+/// Gives an account an address, and confirms it.
+async fn confirm(server: &Server, smtp: &Smtp, person: &Account, email: &str) {
+    let edit = json!({ "email": email, "current_password": PASSWORD });
+    assert_eq!(person.patch("/api/account", edit).await.status, 200);
+    let token = server
+        .wait_for("the letter", || async {
+            smtp.letters(email)
+                .first()
+                .map(|letter| letter.token("/verify"))
+        })
+        .await;
+    let verify = json!({ "token": token });
+    assert_eq!(person.post("/api/auth/verify", verify).await.status, 204);
+}
+
+/// Letters that came to an address behind the one that confirmed it.
+async fn mailed(server: &Server, smtp: &Smtp, email: &str, count: usize) -> Vec<Received> {
+    server
+        .wait_for("letters", || async {
+            let letters = smtp.letters(email).split_off(1);
+            (letters.len() == count).then_some(letters)
+        })
+        .await
+}
+
+#[tokio::test]
+async fn a_follower_who_wants_mail_gets_it_and_calls_it_off_from_the_mail() {
+    let smtp = Smtp::start().await;
+    let server = Server::start_with(Backend::Sqlite, |config| smtp.configure(config)).await;
+    let ada = server.creator().await;
+    for name in ["eve", "bob"] {
+        let person = server.account(name, Role::Viewer).await;
+        confirm(&server, &smtp, &person, &format!("{name}@example.org")).await;
+        let choice = json!({ "choices": [{ "kind": "live", "email": true }] });
+        let settings = person
+            .patch("/api/account/notification-settings", choice)
+            .await;
+        assert_eq!(settings.json()["email_works"], true);
+        follow(&server, name, "ada").await;
+    }
+    let encoder = server.encoder("ada").await;
+    server.go_live(&encoder).await;
+    let letter = mailed(&server, &smtp, "eve@example.org", 1).await.remove(0);
+    assert!(letter.text.contains("ada is live"), "{letter:?}");
+    assert!(
+        letter.text.contains("https://live.example/@ada"),
+        "{letter:?}"
+    );
+    assert!(
+        letter
+            .text
+            .contains("List-Unsubscribe-Post: List-Unsubscribe=One-Click")
+    );
+    let link = letter.text.split_once("/api/unsubscribe/").unwrap().1;
+    let token = link
+        .split(|c: char| c == '>' || c.is_whitespace())
+        .next()
+        .unwrap();
+
+    // A mail program's button: from no page, signed in nowhere.
+    let nobody = server.anonymous().of_origin(None);
+    let path = format!("/api/unsubscribe/{token}");
+    assert_eq!(nobody.get(&path).await.json()["subscribed"], true);
+    assert!(nobody.post(&path, Value::Null).await.status.is_success());
+    assert_eq!(nobody.get(&path).await.json()["subscribed"], false);
+    ada.post("/api/channels/ada/end", Value::Null).await;
+    server.go_live(&encoder).await;
+    // All followers are told in one: once he has his, hers would be there.
+    mailed(&server, &smtp, "bob@example.org", 2).await;
+    mailed(&server, &smtp, "eve@example.org", 1).await;
 }
 
 #[tokio::test]

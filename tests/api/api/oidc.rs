@@ -314,6 +314,34 @@ async fn an_account_is_linked_and_unlinked_but_never_locked_out() {
 }
 
 #[tokio::test]
+async fn who_has_no_password_proves_to_be_the_owner_by_a_new_sign_in() {
+    let provider = Provider::start().await;
+    let server = server(Backend::Sqlite, &provider).await;
+    let person = server.anonymous();
+    let leave = async |answer: &Answer| {
+        let login = cookie_of(answer, "tallylight").unwrap();
+        let headers = [("cookie", login.as_str())];
+        let account = person.send("GET", "/api/account", &headers).await.json();
+        assert_eq!(account["has_password"], false);
+        let headers = [
+            ("cookie", login.as_str()),
+            ("content-type", "application/json"),
+        ];
+        person
+            .send_body("DELETE", "/api/account", &headers, "{}")
+            .await
+    };
+    let old = sign_in(&server).await;
+    server.clock.advance(Duration::from_secs(601));
+    let refused = leave(&old).await;
+    assert_eq!(
+        (refused.status.as_u16(), refused.code().as_str()),
+        (403, "sign_in_again")
+    );
+    assert_eq!(leave(&sign_in(&server).await).await.status, 204);
+}
+
+#[tokio::test]
 async fn a_provider_that_is_away_is_told_in_words() {
     let provider = Provider::start().await;
     let mut config = provider.config();

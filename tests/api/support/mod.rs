@@ -19,7 +19,7 @@ pub(crate) use receiver::{Follower, Planned, Receiver};
 pub(crate) use recordings::Kept;
 pub(crate) use s3::{Fault, S3};
 pub(crate) use server::{Backend, PASSWORD, Server};
-pub(crate) use smtp::{Mood, Smtp};
+pub(crate) use smtp::{Mood, Received, Smtp};
 
 /// Runs an async test on SQLite and on PostgreSQL.
 macro_rules! on_both_databases {

@@ -1,0 +1,211 @@
+//! What a server needs before it starts: its folder, its database, its ports; and why it did not start.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use jiff::Timestamp;
+use tokio::net::TcpListener;
+
+use crate::channels::PepperError;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::db::{Db, StoreError};
+use crate::mail::MailError;
+use crate::notifications::PushKeyError;
+use crate::recordings;
+use crate::serve::Listener;
+use crate::streams::RtmpListeners;
+use crate::tls::{self, Certificate, CertificateError, Protocols};
+
+/// Why the server did not start. The text is one line.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The data folder.
+    #[error(
+        "cannot use the data folder {path}: {source}; choose another with --data, or let this user \
+         write there"
+    )]
+    Data {
+        /// The folder.
+        path: String,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// A port.
+    #[error("cannot open {what} {address}: {source}{hint}")]
+    Listen {
+        /// What is to listen there.
+        what: &'static str,
+        /// Where.
+        address: SocketAddr,
+        /// The system's error.
+        source: io::Error,
+        /// What to do.
+        hint: String,
+    },
+    /// The program, whose media-workers are the same program.
+    #[error("cannot find this program's own file: {0}; is /proc mounted?")]
+    Program(io::Error),
+    /// The certificate.
+    #[error("{key} needs a certificate: {source}")]
+    Certificate {
+        /// The key that wants one.
+        key: &'static str,
+        /// What is wrong with it.
+        source: CertificateError,
+    },
+    /// The media port or threads.
+    #[error("{0}{hint}", hint = media_hint(.0))]
+    Media(#[from] sfu::StartError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Recordings.
+    #[error(transparent)]
+    Recordings(#[from] recordings::StartError),
+    /// The way to the mail server.
+    #[error(transparent)]
+    Mail(#[from] MailError),
+    /// The key of web push.
+    #[error(transparent)]
+    Push(#[from] PushKeyError),
+    /// The secret in the data folder.
+    #[error(transparent)]
+    Pepper(#[from] PepperError),
+}
+
+/// Makes the data folder, for its owner alone.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn make_data_folder(path: &Path) -> Result<(), StartError> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path).map_err(|source| StartError::Data {
+        path: path.display().to_string(),
+        source,
+    })
+}
+
+/// Opens the database and brings it up to date.
+///
+/// # Errors
+/// When it cannot be opened or brought up to date.
+pub async fn open_database(config: &Config) -> Result<Db, StartError> {
+    make_data_folder(&config.data)?;
+    let database = &config.database;
+    let db = Db::open(&database.url, database.connections, &config.data).await?;
+    db.migrate().await?;
+    Ok(db)
+}
+
+/// Opens a port for HTTP.
+///
+/// # Errors
+/// When it cannot be opened; the text says what to do.
+pub async fn listen(
+    what: &'static str,
+    address: SocketAddr,
+    flag: &str,
+) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| StartError::Listen {
+            what,
+            address,
+            hint: match source.kind() {
+                io::ErrorKind::AddrInUse => {
+                    format!(
+                        "; another program has it: stop that one, or choose another with {flag}"
+                    )
+                }
+                io::ErrorKind::PermissionDenied => {
+                    format!("; ports below 1024 need rights: choose another with {flag}")
+                }
+                _ => String::new(),
+            },
+            source,
+        })
+}
+
+/// Opens the port of HTTPS, where one is wanted.
+pub(super) async fn open_https(
+    config: &Config,
+    clock: &Clock,
+) -> Result<Option<Listener>, StartError> {
+    let Some(address) = config.http.tls_address() else {
+        return Ok(None);
+    };
+    let key = "http.tls_listen";
+    let certificate = open_certificate(config, key, tls::HTTP, clock).await?;
+    Ok(Some(Listener {
+        tcp: listen("the HTTPS port", address, key).await?,
+        certificate: Some(certificate),
+    }))
+}
+
+async fn open_certificate(
+    config: &Config,
+    key: &'static str,
+    protocols: Protocols,
+    clock: &Clock,
+) -> Result<Certificate, StartError> {
+    let certificate = Certificate::open(&config.tls, protocols, clock.instant())
+        .await
+        .map_err(|source| StartError::Certificate { key, source })?;
+    warn_of_expiry(&certificate, clock.now());
+    Ok(certificate)
+}
+
+/// Opens the ports for publishers by RTMP.
+pub(super) async fn open_rtmp(config: &Config, clock: &Clock) -> Result<RtmpListeners, StartError> {
+    let wish = &config.rtmp;
+    let plain = match wish.address() {
+        Some(address) => match listen("the RTMP port", address, "--rtmp").await {
+            Err(StartError::Listen { source, .. })
+                if !wish.is_chosen && source.kind() == io::ErrorKind::AddrInUse =>
+            {
+                tracing::warn!("{}", rtmp_is_off(address));
+                None
+            }
+            listener => Some(listener?),
+        },
+        None => None,
+    };
+    let tls = match wish.tls_address() {
+        Some(address) => {
+            let key = "rtmp.tls_listen";
+            let certificate = open_certificate(config, key, tls::RTMP, clock).await?;
+            let listener = listen("the RTMPS port", address, key).await?;
+            Some((listener, certificate))
+        }
+        None => None,
+    };
+    Ok(RtmpListeners { plain, tls })
+}
+
+/// Of a port that nobody chose: the server is worth starting without it.
+pub(super) fn rtmp_is_off(address: SocketAddr) -> String {
+    let port = address.port();
+    format!("RTMP is off: port {port} is taken; set rtmp.listen")
+}
+
+/// An old certificate is better than none for clients that do not look at it.
+fn warn_of_expiry(certificate: &Certificate, now: Timestamp) {
+    if let Some(expires) = certificate.expires().filter(|expires| *expires <= now) {
+        tracing::warn!("The certificate expired at {expires}; clients will refuse it: renew it");
+    }
+}
+
+fn media_hint(error: &sfu::StartError) -> &'static str {
+    match error {
+        sfu::StartError::Bind { source, .. } if source.kind() == io::ErrorKind::AddrInUse => {
+            "; another program has it: stop that one, or choose another with --media-port"
+        }
+        _ => "",
+    }
+}
