@@ -131,6 +131,7 @@ pub(super) async fn edit_account(
     State(accounts): State<Accounts>,
     client: Client,
     visitor: Visitor,
+    SignedIn(account): SignedIn,
     asker: Asker,
     ApiJson(edit): ApiJson<AccountEdit>,
 ) -> Result<(HeaderMap, Json<AccountBody>), ApiError> {
@@ -140,7 +141,6 @@ pub(super) async fn edit_account(
         language: edit.language,
         password: edit.password.map(Secret::new),
     };
-    let account = asker.account.ok_or(ApiError::NotSignedIn)?;
     if change.is_grave() {
         let proof = Proof {
             password: edit.current_password.map(Secret::new),
@@ -168,10 +168,10 @@ pub(super) async fn edit_account(
 pub(super) async fn delete_account(
     State(accounts): State<Accounts>,
     client: Client,
+    SignedIn(account): SignedIn,
     asker: Asker,
     ApiJson(confirmation): ApiJson<Confirmation>,
 ) -> Result<(StatusCode, HeaderMap), ApiError> {
-    let account = asker.account.ok_or(ApiError::NotSignedIn)?;
     confirmation
         .check(&accounts, &account, &client, asker.token)
         .await?;

@@ -58,10 +58,10 @@ impl From<Vec<Secret>> for RecoveryCodes {
 pub(super) async fn begin_second_step(
     State(accounts): State<Accounts>,
     client: Client,
+    SignedIn(account): SignedIn,
     asker: Asker,
     ApiJson(confirmation): ApiJson<Confirmation>,
 ) -> Result<(StatusCode, Json<EnrolmentBody>), ApiError> {
-    let account = asker.account.ok_or(ApiError::NotSignedIn)?;
     confirmation
         .check(&accounts, &account, &client, asker.token)
         .await?;
@@ -110,10 +110,10 @@ pub(super) async fn confirm_second_step(
 pub(super) async fn renew_recovery_codes(
     State(accounts): State<Accounts>,
     client: Client,
+    SignedIn(account): SignedIn,
     asker: Asker,
     ApiJson(confirmation): ApiJson<Confirmation>,
 ) -> Result<Json<RecoveryCodes>, ApiError> {
-    let account = asker.account.ok_or(ApiError::NotSignedIn)?;
     confirmation
         .check(&accounts, &account, &client, asker.token)
         .await?;
@@ -133,10 +133,10 @@ pub(super) async fn renew_recovery_codes(
 pub(super) async fn end_second_step(
     State(accounts): State<Accounts>,
     client: Client,
+    SignedIn(account): SignedIn,
     asker: Asker,
     ApiJson(confirmation): ApiJson<Confirmation>,
 ) -> Result<StatusCode, ApiError> {
-    let account = asker.account.ok_or(ApiError::NotSignedIn)?;
     confirmation
         .check(&accounts, &account, &client, asker.token)
         .await?;

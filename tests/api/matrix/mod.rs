@@ -8,13 +8,20 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tallylight::accounts::Role;
+use tallylight::accounts::{Need, Role, need};
 use tallylight::secret::Secret;
 
-use crate::support::{Account, Anonymous, PASSWORD, Server};
+use crate::support::{Account, Anonymous, PASSWORD, Program, Server};
 
 /// In the order of the table's columns.
-const ACTORS: [&str; 5] = ["anonymous", "viewer", "another", "owner", "admin"];
+const ACTORS: [&str; 6] = [
+    "anonymous",
+    "viewer",
+    "another",
+    "moderator",
+    "owner",
+    "admin",
+];
 const TABLE: &str = "tests/api/matrix/table.txt";
 
 /// What an operation is asked with, and what each gets.
@@ -51,6 +58,7 @@ fn table() -> BTreeMap<String, Line> {
 struct House {
     server: Server,
     owner: Account,
+    admin: Account,
     actors: Vec<Anonymous>,
     recording: String,
 }
@@ -68,12 +76,18 @@ impl House {
             .unwrap();
         let viewer = Account::sign_in(&server, "vic", PASSWORD).await;
         let another = server.account("eve", Role::Creator).await;
+        let moderator = server.account("mo", Role::Creator).await;
+        let made = owner
+            .send("PUT", "/api/channels/ada/moderators/mo", &[])
+            .await;
+        assert!(made.status.is_success(), "{made:?}");
         let admin = server.account("root", Role::Admin).await;
-        let accounts = [&viewer, &another, &owner, &admin];
+        let accounts = [&viewer, &another, &moderator, &owner, &admin];
         let mut actors = vec![server.anonymous()];
         actors.extend(accounts.map(|account| account.0.clone()));
         Self {
             owner,
+            admin,
             actors,
             recording: kept.id,
             server,
@@ -192,4 +206,43 @@ async fn everybody_may_do_what_the_table_says_and_no_more() {
         ACTORS.join(" "),
         wrong.join("\n")
     );
+}
+
+#[tokio::test]
+async fn a_token_does_no_more_than_its_scopes_and_nothing_once_it_has_expired() {
+    let house = House::new().await;
+    let (server, root) = (&house.server, &house.admin);
+    let expired = Program::lasting(server, root, &["admin:write"], 1).await;
+    server.clock.advance(Duration::from_secs(2 * 24 * 3600));
+    let (reader, writer) = (
+        Program::of(server, root, &["follows:read"]).await,
+        Program::of(server, root, &["webhooks:read"]).await,
+    );
+    let description = server.anonymous().get("/api/openapi.json").await.json();
+    let mut wrong = Vec::new();
+    for operation in operations(&description) {
+        let (method, path) = operation.split_once(' ').unwrap();
+        // These ask nobody who they are.
+        if path == "/api/oembed" || path.starts_with("/api/unsubscribe/") {
+            continue;
+        }
+        let need = need(&method.parse().unwrap(), path);
+        let path = house.filled(path).await;
+        let late = expired.send(method, &path, &Value::Null).await;
+        if (late.status.as_u16(), late.code().as_str()) != (401, "token_expired") {
+            wrong.push(format!("{operation}: {} of an expired token", late.status));
+        }
+        let (wanted, lacking) = match need {
+            Need::Nothing => continue,
+            Need::Never => ("token_refused", &reader),
+            // The one of the two that lacks it.
+            Need::Scope(scope) if scope.resource == "follows" => ("scope_missing", &writer),
+            Need::Scope(_) => ("scope_missing", &reader),
+        };
+        let answer = lacking.send(method, &path, &Value::Null).await;
+        if (answer.status.as_u16(), answer.code().as_str()) != (403, wanted) {
+            wrong.push(format!("{operation}: {answer:?}, not {wanted}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -216,7 +216,17 @@ impl Program {
 
     /// Somebody's token with these scopes.
     pub(crate) async fn of(server: &Server, owner: &Account, scopes: &[&str]) -> Self {
-        let wish = serde_json::json!({ "name": "program", "scopes": scopes });
+        Self::lasting(server, owner, scopes, 365).await
+    }
+
+    /// The same for so many days.
+    pub(crate) async fn lasting(
+        server: &Server,
+        owner: &Account,
+        scopes: &[&str],
+        days: i64,
+    ) -> Self {
+        let wish = serde_json::json!({ "name": "program", "scopes": scopes, "days": days });
         let answer = owner.post("/api/account/tokens", wish).await;
         assert_eq!(answer.status, 201, "{answer:?}");
         Self::new(server, answer.json()["token"].as_str().unwrap())
