@@ -20,7 +20,7 @@ const ARROWS: [(&str, &[&str]); 6] = [
             "tallylight-hls",
             "tallylight-media",
             "tallylight-rtmp",
-            // For `tallylight bench`, in main.rs alone.
+            // For `tallylight bench`, in src/bin alone.
             "tallylight-loadtest",
         ],
     ),

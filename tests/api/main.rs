@@ -20,6 +20,7 @@ mod support;
 mod api;
 mod audit;
 mod contract;
+mod examples;
 mod hooks;
 mod https;
 mod matrix;

@@ -235,6 +235,14 @@ fn a_server_is_set_up_by_a_script() {
     assert!(made.status.success(), "{}", text(&made.stderr));
     let key = text(&run(data.path(), &["stream-key", "new", "ada"]).stdout);
     assert!(key.starts_with("tl_") && key.lines().count() == 1, "{key}");
+    let create = ["token", "create", "ada", "--scopes"];
+    let token = run(
+        data.path(),
+        &[&create[..], &["streams:read,streams:write"]].concat(),
+    );
+    assert!(text(&token.stdout).starts_with("tlp_"), "{token:?}");
+    let wrong = run(data.path(), &[&create[..], &["cakes:read"]].concat());
+    assert!(text(&wrong.stderr).contains("streams:read"), "{wrong:?}");
     let unknown = run(data.path(), &["stream-key", "new", "nobody"]);
     assert!(!unknown.status.success());
     let error = text(&unknown.stderr);

@@ -1,25 +1,20 @@
 //! The commands. `serve` is the one without a name.
 
-use std::io::{self, Read as _, Write as _};
+mod scripted;
+
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, anyhow, bail};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use loadtest::bench::Benchmark;
-use tallylight::accounts::{Accounts, Passwords, Role};
 use tallylight::app::{self, App};
-use tallylight::audit::Audit;
 use tallylight::backup;
-use tallylight::channels::{Channels, Pepper};
 use tallylight::clock::Clock;
 use tallylight::config::{self, Config, Override, Sources};
 use tallylight::db::{self, Copied, Db};
 use tallylight::doctor::{self, Verdict};
-use tallylight::error::ApiError;
-use tallylight::jobs::Jobs;
-use tallylight::mail::Mail;
-use tallylight::secret::Secret;
 use tallylight::telemetry;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -106,15 +101,8 @@ enum Command {
     /// The configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Accounts.
-    #[command(subcommand)]
-    Account(AccountCommand),
-    /// Channels.
-    #[command(subcommand)]
-    Channel(ChannelCommand),
-    /// Stream keys.
-    #[command(subcommand)]
-    StreamKey(StreamKeyCommand),
+    #[command(flatten)]
+    Scripted(scripted::Command),
     /// Load a WHIP, WHEP, HLS or RTMP server and say what a viewer or a publisher costs it.
     // Boxed: its options are many, and every command would be as large.
     #[command(subcommand)]
@@ -142,62 +130,6 @@ enum ConfigCommand {
     Print,
     /// Print a commented file with every key at its default.
     Example,
-}
-
-#[derive(Debug, Subcommand)]
-enum AccountCommand {
-    /// Make an account. Without --password-stdin it prints the password that it made.
-    Create {
-        /// Name to sign in with.
-        name: String,
-        /// What it may do.
-        #[arg(long, value_enum, default_value = "creator")]
-        role: NewRole,
-        /// The same as --role admin.
-        #[arg(long, conflicts_with = "role")]
-        admin: bool,
-        /// Read the password from standard input.
-        #[arg(long)]
-        password_stdin: bool,
-    },
-}
-
-/// [`Role`] on the command line.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum NewRole {
-    /// Runs the server.
-    Admin,
-    /// Owns channels.
-    Creator,
-    /// Watches and follows.
-    Viewer,
-}
-
-#[derive(Debug, Subcommand)]
-enum ChannelCommand {
-    /// Make a channel.
-    Create {
-        /// What stands after @ in its address.
-        handle: String,
-        /// Name of the account that owns it.
-        #[arg(long)]
-        owner: String,
-        /// Name for people; without it, the handle.
-        #[arg(long)]
-        name: Option<String>,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-enum StreamKeyCommand {
-    /// Make a stream key and print it, alone, on standard output.
-    New {
-        /// Handle of the channel.
-        handle: String,
-        /// To tell it from others.
-        #[arg(long, default_value = "command line")]
-        name: String,
-    },
 }
 
 fn main() -> ExitCode {
@@ -265,9 +197,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Backup { file, recordings } => make_backup(&config, &file, recordings).await,
             Command::Restore { file } => restore(&config, &file).await,
             Command::Config(command) => show_config(&config, loaded.file.as_deref(), &command),
-            Command::Account(command) => account(&config, command).await,
-            Command::Channel(command) => channel(&config, command).await,
-            Command::StreamKey(command) => stream_key(&config, command).await,
+            Command::Scripted(command) => command.run(&config).await,
             Command::Bench(_) | Command::MediaWorker { .. } => {
                 bail!("this command reads no configuration")
             }
@@ -476,103 +406,6 @@ fn show_config(
         ConfigCommand::Example => say(config::EXAMPLE)?,
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// What the scripted commands need, without a server.
-struct Services {
-    accounts: Accounts,
-    channels: Channels,
-}
-
-async fn services(config: &Config) -> anyhow::Result<Services> {
-    let db = app::open_database(config).await?;
-    let clock = Clock::system();
-    let pepper = Pepper::open(&config.data, &db).await?;
-    let audit = Audit::new(db.clone(), clock.clone());
-    let jobs = Jobs::new(db.clone(), clock.clone());
-    let mail = Mail::new(&config.mail, &config.http, jobs.clone())?;
-    let settings =
-        tallylight::settings::Settings::open(config, db.clone(), clock.clone(), audit.clone())
-            .await?;
-    let accounts = Accounts::new(
-        db.clone(),
-        clock.clone(),
-        config,
-        audit,
-        jobs,
-        mail,
-        settings,
-    );
-    let (channels, _) = Channels::new(db, clock, pepper, Passwords::new(), accounts.clone());
-    Ok(Services { accounts, channels })
-}
-
-async fn account(config: &Config, command: AccountCommand) -> anyhow::Result<ExitCode> {
-    let AccountCommand::Create {
-        name,
-        role,
-        admin,
-        password_stdin,
-    } = command;
-    let password = if password_stdin {
-        let mut text = String::new();
-        io::stdin()
-            .read_to_string(&mut text)
-            .context("cannot read the password from standard input")?;
-        Secret::new(text.trim_end_matches(['\r', '\n']))
-    } else {
-        Secret::random::<10>()
-    };
-    let role = match role {
-        _ if admin => Role::Admin,
-        NewRole::Admin => Role::Admin,
-        NewRole::Creator => Role::Creator,
-        NewRole::Viewer => Role::Viewer,
-    };
-    let services = services(config).await?;
-    let account = services.accounts.create(&name, &password, role).await;
-    let account = account.map_err(in_words)?;
-    if !password_stdin {
-        say(&format!("{}\n", password.reveal()))?;
-    }
-    tracing::info!(account.id = %account.id, "Made the account {}", account.name);
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn channel(config: &Config, command: ChannelCommand) -> anyhow::Result<ExitCode> {
-    let ChannelCommand::Create {
-        handle,
-        owner,
-        name,
-    } = command;
-    let services = services(config).await?;
-    let Some(account) = services.accounts.by_name(&owner).await? else {
-        bail!("there is no account named {owner}; make it with `tallylight account create`");
-    };
-    let name = name.unwrap_or_else(|| handle.clone());
-    let channel = services.channels.create(&account, &handle, &name).await;
-    let channel = channel.map_err(in_words)?;
-    tracing::info!(channel.handle = %channel.handle, "Made the channel @{}", channel.handle);
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn stream_key(config: &Config, command: StreamKeyCommand) -> anyhow::Result<ExitCode> {
-    let StreamKeyCommand::New { handle, name } = command;
-    let services = services(config).await?;
-    let Some(channel) = services.channels.by_handle(&handle).await? else {
-        bail!("there is no channel @{handle}; make it with `tallylight channel create {handle}`");
-    };
-    let made = services.channels.create_stream_key(channel.id, &name).await;
-    let (_, key) = made.map_err(in_words)?;
-    say(&format!("{}\n", key.reveal()))?;
-    Ok(ExitCode::SUCCESS)
-}
-
-fn in_words(error: ApiError) -> anyhow::Error {
-    match error {
-        ApiError::Store(error) => anyhow!(error),
-        other => anyhow!("{other}"),
-    }
 }
 
 /// Writes to standard output. A reader that went away is no failure.
