@@ -15,7 +15,7 @@
 use std::time::Instant;
 
 use sqlx::AssertSqlSafe;
-use tallylight::app::App;
+use tallylight::app::{self, App, Parts};
 use tallylight::config::Config;
 use tallylight::db::Db;
 
@@ -43,7 +43,14 @@ async fn main() {
     config.media.port = 0;
     config.limits.loopback_factor = 1_000_000;
     config.database.url = std::env::var("DATABASE_URL").unwrap_or_default();
-    let app = App::start(config).await.unwrap();
+    let public = app::listen("the HTTP port", config.http.listen, "--http");
+    let parts = Parts {
+        // The server starts itself as its media-workers: this program must not be what it finds.
+        program: env!("CARGO_BIN_EXE_tallylight").into(),
+        ..Parts::real(&config).unwrap()
+    };
+    let app = App::assemble(config, parts, public.await.unwrap());
+    let app = app.await.unwrap();
     println!("{}", app.services.db.describe());
     fill(&app.services.db).await;
     let base = format!("http://{}", app.http);

@@ -109,6 +109,14 @@ impl Discovery {
         store::newest_recordings(&self.db, narrowed, before, most).await
     }
 
+    /// Whether there is a channel that everybody may see.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn has_channels(&self) -> Result<bool, StoreError> {
+        store::has_channels(&self.db).await
+    }
+
     /// Channels, those with the most followers first.
     ///
     /// # Errors

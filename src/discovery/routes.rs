@@ -200,7 +200,7 @@ async fn home(State(discovery): State<Discovery>, asker: Asker) -> Result<Json<H
     let live = discovery.live(account, &all).await?;
     let upcoming = discovery.upcoming(&all, FEW).await?;
     let recordings = discovery.recordings(&all, Timestamp::MAX, FEW).await?;
-    let has_channels = !live.is_empty() || !discovery.channels(&all, 1).await?.is_empty();
+    let has_channels = !live.is_empty() || discovery.has_channels().await?;
     let mut categories = categories(&discovery).await;
     categories.sort_by_key(|card| std::cmp::Reverse((card.viewers, card.live)));
     Ok(Json(Home {
@@ -292,9 +292,11 @@ async fn search(
     let words = Words::read(&query.q)?;
     let Some(kind) = query.kind else {
         let on_air = discovery.on_air().await;
-        let channels = discovery.find_channels(&words, 0, FEW).await?;
-        let streams = discovery.find_streams(&words, 0, FEW).await?;
-        let recordings = discovery.find_recordings(&words, 0, FEW).await?;
+        let (channels, streams, recordings) = tokio::try_join!(
+            discovery.find_channels(&words, 0, FEW),
+            discovery.find_streams(&words, 0, FEW),
+            discovery.find_recordings(&words, 0, FEW),
+        )?;
         return Ok(Json(SearchResults {
             channels: channel_cards(channels, &on_air),
             streams: streams.into_iter().map(StreamCard::from).collect(),

@@ -10,7 +10,7 @@ use super::words::Words;
 use crate::accounts::AccountId;
 use crate::channels::ChannelId;
 use crate::clock::from_millis;
-use crate::db::{Db, StoreError, all, on};
+use crate::db::{Db, StoreError, all, first, on};
 
 /// A channel in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,10 +111,6 @@ struct RecordingRow {
     avatar: Option<String>,
 }
 
-/// Rows that match, before they are held against who may see them: a common word must not have the
-/// whole library sorted for each search.
-const MOST_LOOKED_AT: i64 = 1_000;
-
 macro_rules! channel {
     ($rest:literal) => {
         concat!(
@@ -159,6 +155,15 @@ pub(super) async fn followed(
     rows.iter()
         .map(|(id,)| uuid("follow", id).map(ChannelId))
         .collect()
+}
+
+pub(super) async fn has_channels(db: &Db) -> Result<bool, StoreError> {
+    let row: Option<(i64,)> = first!(
+        db,
+        "SELECT CAST(1 AS BIGINT) FROM channel WHERE visibility = 'public' LIMIT 1",
+    )
+    .map_err(on("channel"))?;
+    Ok(row.is_some())
 }
 
 /// Those that should have begun up to an hour ago stand there as well: people are late.
@@ -238,15 +243,29 @@ pub(super) async fn channels(
     rows.into_iter().map(ChannelRow::into_channel).collect()
 }
 
-/// The rows that match, with `best` the smaller the better.
+/// The newest 400 rows that match: a common word must not have the whole library sorted for each
+/// search. `best` is 0 where the title alone matches, else 1. FTS5's own rank would look at every row
+/// that has one of the words.
 macro_rules! matching {
-    (sqlite, $rest:expr) => {
+    (sqlite, with_text, $rest:expr) => {
         concat!(
             "WITH hit AS (
-                 SELECT d.id AS id, t.rank AS best FROM (
-                     SELECT rowid, bm25(search_text, 0.0, 8.0, 1.0) AS rank FROM search_text
-                     WHERE search_text MATCH $1 ORDER BY rowid DESC LIMIT $2
-                 ) t JOIN search_doc d ON d.n = t.rowid
+                 SELECT d.id AS id, min(t.best) AS best FROM (
+                     SELECT * FROM (SELECT rowid, 0 AS best FROM search_text
+                         WHERE search_text MATCH $1 ORDER BY rowid DESC LIMIT 400)
+                     UNION ALL SELECT * FROM (SELECT rowid, 1 AS best FROM search_text
+                         WHERE search_text MATCH $2 ORDER BY rowid DESC LIMIT 400)
+                 ) t JOIN search_doc d ON d.n = t.rowid GROUP BY d.id
+             ) ",
+            $rest
+        )
+    };
+    (sqlite, title_alone, $rest:expr) => {
+        concat!(
+            "WITH hit AS (
+                 SELECT d.id AS id, 0 AS best FROM (SELECT rowid FROM search_text
+                     WHERE search_text MATCH $1 ORDER BY rowid DESC LIMIT 400
+                 ) t JOIN search_doc d ON d.n = t.rowid WHERE $2 <> ''
              ) ",
             $rest
         )
@@ -254,10 +273,10 @@ macro_rules! matching {
     (postgres, $kind:literal, $rest:expr) => {
         concat!(
             "WITH hit AS (
-                 SELECT d.id, -ts_rank(d.words, q) AS best FROM search_query($1) q, search_doc d
-                 WHERE d.kind = '",
+                 SELECT d.id, CASE WHEN d.words @@ search_query($2, ':A') THEN 0 ELSE 1 END AS best
+                 FROM search_doc d WHERE d.kind = '",
             $kind,
-            "' AND d.words @@ q LIMIT $2
+            "' AND d.words @@ search_query($1, ':') ORDER BY d.n DESC LIMIT 400
              ) ",
             $rest
         )
@@ -265,16 +284,17 @@ macro_rules! matching {
 }
 
 macro_rules! found {
-    ($db:expr, $words:expr, $kind:literal, $rest:expr $(, $value:expr)* $(,)?) => {
+    ($db:expr, $words:expr, $kind:literal, $text:ident, $rest:expr $(, $value:expr)* $(,)?) => {
         match $db {
             Db::Sqlite { readers, .. } => {
-                sqlx::query_as(matching!(sqlite, $rest))
-                    .bind($words.for_sqlite($kind)).bind(MOST_LOOKED_AT)$(.bind($value))*
+                sqlx::query_as(matching!(sqlite, $text, $rest))
+                    .bind($words.for_sqlite($kind, "title"))
+                    .bind($words.for_sqlite($kind, "title body"))$(.bind($value))*
                     .fetch_all(readers).await
             }
             Db::Postgres(pool) => {
                 sqlx::query_as(matching!(postgres, $kind, $rest))
-                    .bind($words.for_postgres()).bind(MOST_LOOKED_AT)$(.bind($value))*
+                    .bind($words.for_postgres()).bind($words.for_postgres())$(.bind($value))*
                     .fetch_all(pool).await
             }
         }
@@ -293,9 +313,11 @@ pub(super) async fn find_channels(
         db,
         words,
         "channel",
+        with_text,
         channel!(
             "FROM hit JOIN channel c ON c.id = hit.id WHERE c.visibility = 'public'
-             ORDER BY CASE WHEN c.handle = $3 THEN 0 ELSE 1 END, hit.best, c.handle
+             ORDER BY CASE WHEN c.handle = $3 THEN 0 ELSE 1 END, hit.best,
+                      followers DESC, c.handle
              LIMIT $4 OFFSET $5"
         ),
         words.handle().unwrap_or_default(),
@@ -315,6 +337,7 @@ pub(super) async fn find_streams(
         db,
         words,
         "stream",
+        with_text,
         stream!(
             "FROM hit JOIN stream s ON s.id = hit.id JOIN channel c ON c.id = s.channel_id
              WHERE s.state IN ('scheduled', 'live') AND c.visibility = 'public'
@@ -339,6 +362,7 @@ pub(super) async fn find_recordings(
         db,
         words,
         "recording",
+        title_alone,
         recording!(
             "FROM hit JOIN recording r ON r.id = hit.id JOIN channel c ON c.id = r.channel_id
              WHERE r.visibility = 'public' AND r.state = 'ready' AND r.deleted_at IS NULL

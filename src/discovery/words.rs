@@ -41,12 +41,12 @@ impl Words {
         Ok(Self(words))
     }
 
-    /// As FTS5 matches them (its section 3): all of them, each as the beginning of a word, among rows of
-    /// one kind.
-    pub(super) fn for_sqlite(&self, kind: &str) -> String {
+    /// As FTS5 matches them (its section 3): all of them, each as the beginning of a word in one of the
+    /// columns, among rows of one kind.
+    pub(super) fn for_sqlite(&self, kind: &str, columns: &str) -> String {
         let words = self.0.iter().map(|word| format!("\"{word}\"*"));
         let words = words.collect::<Vec<_>>().join(" AND ");
-        format!("kind : \"{kind}\" AND {{title body}} : ({words})")
+        format!("kind : \"{kind}\" AND {{{columns}}} : ({words})")
     }
 
     /// For the function `search_query`.
@@ -71,7 +71,7 @@ mod tests {
     fn nothing_in_a_search_steers_the_query() {
         let words = Words::read("\"Ada\" OR title:* NEAR(x, 2) -- '; DROP").unwrap();
         assert_eq!(words.for_postgres(), "ada or title near x 2 drop");
-        let query = words.for_sqlite("channel");
+        let query = words.for_sqlite("channel", "title");
         assert!(query.ends_with("(\"ada\"* AND \"or\"* AND \"title\"* AND \"near\"* AND \"x\"* AND \"2\"* AND \"drop\"*)"), "{query}");
     }
 

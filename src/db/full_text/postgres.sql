@@ -1,5 +1,5 @@
 -- What can be searched for, and what it is found by. Triggers keep it as the tables are, in whatever
--- way these change.
+-- way these change. Streams that are over are found as recordings.
 
 -- A text as words in lower case without accents, as SQLite's tokenizer has them. The collation is
 -- named, because that of the database may know ASCII alone.
@@ -10,9 +10,9 @@ CREATE FUNCTION search_plain(words text) RETURNS text LANGUAGE sql IMMUTABLE AS 
         'àáâãäåāăąçćčĉċďèéêëēĕėęěĝğġģĥìíîïĩīĭįıĵķłĺļľñńņňòóôõöøōŏőŕŗřśŝşšţťùúûüũūŭůűųŵýÿŷźżž',
         'aaaaaaaaacccccdeeeeeeeeegggghiiiiiiiiijkllllnnnnooooooooorrrssssttuuuuuuuuuuwyyyzzz')
 $$;
--- All of the words, each as the beginning of one.
-CREATE FUNCTION search_query(words text) RETURNS tsquery LANGUAGE sql IMMUTABLE AS $$
-    SELECT coalesce(to_tsquery('simple', string_agg(quote_literal(word) || ':*', ' & ')), ''::tsquery)
+-- All of the words, each as the beginning of one; in titles alone with ':A', else with ':'.
+CREATE FUNCTION search_query(words text, place text) RETURNS tsquery LANGUAGE sql IMMUTABLE AS $$
+    SELECT coalesce(to_tsquery('simple', string_agg(quote_literal(word) || place || '*', ' & ')), ''::tsquery)
     FROM regexp_split_to_table(search_plain(words), ' +') AS word WHERE word <> ''
 $$;
 
@@ -32,6 +32,7 @@ CREATE VIEW search_source (kind, id, title, body) AS
         (SELECT string_agg(tag, ' ') FROM channel_tag WHERE channel_id = channel.id), '')
     FROM channel
     UNION ALL SELECT 'stream', id, title, description || ' ' || tags FROM stream
+        WHERE state IN ('scheduled', 'preparing', 'live')
     UNION ALL SELECT 'recording', id, title, '' FROM recording;
 
 CREATE FUNCTION search_words(title text, body text) RETURNS tsvector LANGUAGE sql IMMUTABLE AS $$
@@ -39,6 +40,7 @@ CREATE FUNCTION search_words(title text, body text) RETURNS tsvector LANGUAGE sq
         || setweight(to_tsvector('simple', search_plain(body)), 'B')
 $$;
 CREATE FUNCTION search_renew(of_kind text, of_id text) RETURNS void LANGUAGE sql AS $$
+    DELETE FROM search_doc WHERE kind = of_kind AND id = of_id;
     INSERT INTO search_doc (kind, id, words)
     SELECT kind, id, search_words(title, body) FROM search_source WHERE kind = of_kind AND id = of_id
     ON CONFLICT (kind, id) DO UPDATE SET words = excluded.words
@@ -61,7 +63,7 @@ CREATE TRIGGER search_channel AFTER INSERT OR DELETE OR UPDATE OF handle, name, 
     FOR EACH ROW EXECUTE FUNCTION search_changed('channel');
 CREATE TRIGGER search_tag AFTER INSERT OR DELETE ON channel_tag
     FOR EACH ROW EXECUTE FUNCTION search_changed('channel');
-CREATE TRIGGER search_stream AFTER INSERT OR DELETE OR UPDATE OF title, description, tags ON stream
+CREATE TRIGGER search_stream AFTER INSERT OR DELETE OR UPDATE OF title, description, tags, state ON stream
     FOR EACH ROW EXECUTE FUNCTION search_changed('stream');
 CREATE TRIGGER search_recording AFTER INSERT OR DELETE OR UPDATE OF title ON recording
     FOR EACH ROW EXECUTE FUNCTION search_changed('recording');

@@ -1,5 +1,5 @@
 -- What can be searched for, and what it is found by. Triggers keep it as the tables are, in whatever
--- way these change.
+-- way these change. Streams that are over are found as recordings.
 CREATE TABLE search_doc (
     n INTEGER PRIMARY KEY,
     kind TEXT NOT NULL,
@@ -25,6 +25,7 @@ CREATE VIEW search_source (kind, id, title, body) AS
         (SELECT group_concat(tag, ' ') FROM channel_tag WHERE channel_id = channel.id), '')
     FROM channel
     UNION ALL SELECT 'stream', id, title, description || ' ' || tags FROM stream
+        WHERE state IN ('scheduled', 'preparing', 'live')
     UNION ALL SELECT 'recording', id, title, '' FROM recording;
 
 CREATE TRIGGER search_channel_inserted AFTER INSERT ON channel BEGIN
@@ -53,7 +54,7 @@ CREATE TRIGGER search_stream_inserted AFTER INSERT ON stream BEGIN
     INSERT INTO search_doc (kind, id, title, body)
     SELECT kind, id, title, body FROM search_source WHERE kind = 'stream' AND id = new.id;
 END;
-CREATE TRIGGER search_stream_updated AFTER UPDATE OF title, description, tags ON stream BEGIN
+CREATE TRIGGER search_stream_updated AFTER UPDATE OF title, description, tags, state ON stream BEGIN
     DELETE FROM search_doc WHERE kind = 'stream' AND id = new.id;
     INSERT INTO search_doc (kind, id, title, body)
     SELECT kind, id, title, body FROM search_source WHERE kind = 'stream' AND id = new.id;
