@@ -83,10 +83,18 @@ test('an admin invites, changes a role, ends a live stream, and sees it in the l
   await page.getByRole('button', { name: 'Save the settings' }).click();
   await expect(page.getByRole('alert')).toContainText('address such as');
   await page.getByLabel('Imprint').fill('https://example.org/imprint');
+  await page.getByLabel('Name', { exact: true }).fill('Radio Ada');
+  await page.getByLabel('Accent colour').fill('#ff6a3d');
   await page.getByRole('button', { name: 'Save the settings' }).click();
   await expect(page.getByText('Saved', { exact: true })).toBeVisible();
   await expect(page.getByRole('note')).toHaveText('Back at noon');
   await expect(page.getByRole('link', { name: 'Imprint' })).toBeVisible();
+  await expect(page.getByRole('link', { name: 'Radio Ada, home' })).toBeVisible();
+  await expect(page).toHaveTitle('Settings · Administration · Radio Ada');
+  await expect(sections.getByRole('link', { name: 'Settings' })).toHaveCSS(
+    'border-bottom-color',
+    'rgb(240, 99, 57)',
+  );
   await look(page, 'admin-settings');
 
   await sections.getByRole('link', { name: 'Audit log' }).click();

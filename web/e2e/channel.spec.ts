@@ -1,41 +1,6 @@
 import { Buffer } from 'node:buffer';
-import { deflateSync } from 'node:zlib';
 import { expect, look, test } from './harness';
-
-/** A PNG of two colours, large enough to be cut. */
-function png(width: number, height: number): Buffer {
-  const row = Buffer.concat([
-    Buffer.from([0]),
-    ...Array.from({ length: width }, (_, x) => Buffer.from(x < width / 2 ? [60, 90, 200] : [210, 120, 40])),
-  ]);
-  const chunk = (kind: string, data: Buffer) => {
-    const body = Buffer.concat([Buffer.from(kind, 'latin1'), data]);
-    const length = Buffer.alloc(4);
-    length.writeUInt32BE(data.length);
-    const crc = Buffer.alloc(4);
-    crc.writeUInt32BE(crc32(body));
-    return Buffer.concat([length, body, crc]);
-  };
-  const head = Buffer.alloc(13);
-  head.writeUInt32BE(width, 0);
-  head.writeUInt32BE(height, 4);
-  head.set([8, 2, 0, 0, 0], 8);
-  return Buffer.concat([
-    Buffer.from('89504e470d0a1a0a', 'hex'),
-    chunk('IHDR', head),
-    chunk('IDAT', deflateSync(Buffer.concat(Array.from({ length: height }, () => row)))),
-    chunk('IEND', Buffer.alloc(0)),
-  ]);
-}
-
-function crc32(bytes: Buffer): number {
-  let crc = 0xffffffff;
-  for (const byte of bytes) {
-    crc ^= byte;
-    for (let bit = 0; bit < 8; bit += 1) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;
-  }
-  return (crc ^ 0xffffffff) >>> 0;
-}
+import { png } from './png';
 
 const HOSTILE = `# Rules
 
@@ -150,6 +115,12 @@ test('a channel with a password asks for it, and lets in who knows it', async ({
   await viewer.goto(`/@${channel.handle}`);
   await expect(viewer.getByText('This channel asks for a password')).toBeVisible();
   await look(viewer, 'channel-password');
+  const framed = await people.stranger();
+  await framed.goto(`/embed/${channel.handle}`);
+  await expect(framed.getByText('This channel asks for a password')).toBeVisible();
+  const way = framed.getByRole('link', { name: `Watch on ${new URL(site.url).host}` });
+  await expect(way).toHaveAttribute('href', `${site.url}/@${channel.handle}`);
+  await look(framed, 'embed-password');
   await viewer.getByLabel('Password of the channel').fill('wrong');
   await viewer.getByRole('button', { name: 'Watch' }).click();
   await expect(viewer.getByText("This is not the channel's password")).toBeVisible();
@@ -160,7 +131,10 @@ test('a channel with a password asks for it, and lets in who knows it', async ({
   expect((await viewer.request.get(`${site.url}/hls/${channel.handle}/index.m3u8`)).status()).toBe(404);
 });
 
-test('following asks a stranger to sign in, and counts', async ({ people, ownChannel: channel }) => {
+test('following asks a stranger to sign in, counts, and can be silent', async ({
+  people,
+  ownChannel: channel,
+}) => {
   const viewer = await people.stranger();
   await viewer.goto(`/@${channel.handle}`);
   await viewer.getByRole('button', { name: 'Follow' }).click();
@@ -170,6 +144,22 @@ test('following asks a stranger to sign in, and counts', async ({ people, ownCha
   await page.getByRole('button', { name: 'Follow' }).click();
   await expect(page.getByRole('button', { name: 'Following' })).toBeVisible();
   await expect(page.getByText('1 follower', { exact: true }).first()).toBeVisible();
+
+  const bell = page.getByRole('button', { name: 'Mute notifications' });
+  await expect(bell).toHaveAttribute('aria-pressed', 'false');
+  await look(page, 'channel-following');
+  const name = page.getByRole('heading', { name: channel.name });
+  await page.setViewportSize({ width: 390, height: 844 });
+  expect(await name.evaluate(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)).toBe(0);
+  const muted = page.waitForResponse((answer) => answer.url().endsWith(`/muted-channels/${channel.handle}`));
+  await bell.click();
+  await expect(bell).toHaveAttribute('aria-pressed', 'true');
+  expect((await muted).status()).toBe(204);
+  await page.goto('/settings/notifications');
+  await expect(page.getByText(`@${channel.handle}`)).toBeVisible();
+  await look(page, 'notification-muted');
+  await page.getByRole('button', { name: 'Tell me again' }).click();
+  await expect(page.getByText(`@${channel.handle}`)).toHaveCount(0);
 });
 
 test('moderators are named and dismissed, and a channel is deleted by typing its handle', async ({

@@ -22,6 +22,10 @@ test('a notification comes to the bell at once, and is read there', async ({ peo
   await expect(page.getByRole('heading', { name: 'Notifications', level: 1 })).toBeVisible();
   await expect(page.getByRole('button', { name: 'Notifications, nothing new' })).toBeVisible();
   await look(page, 'notification-settings');
+  await page.goto('/unsubscribe#nonsense');
+  await expect(page.getByRole('alert')).toContainText('This link does not work');
+  await look(page, 'unsubscribe-over');
+  await page.goto('/settings/notifications');
   await page.getByRole('checkbox', { name: 'A stream is planned: E-mail' }).uncheck();
   await page.reload();
   await expect(page.getByRole('checkbox', { name: 'A stream is planned: E-mail' })).not.toBeChecked();
@@ -69,7 +73,11 @@ test('a push is shown, and its click opens the page', async ({ people, site }) =
   await expect.poll(shown).toEqual([{ title: 'Ada is live', body: 'Engines', link: '/@ada' }]);
 });
 
-test('a webhook is made, tested, and its delivery replayed', async ({ people, ownChannel: channel }) => {
+test('a webhook is made, tested, and its delivery replayed', async ({
+  people,
+  ownChannel: channel,
+  site,
+}) => {
   const got: string[] = [];
   const receiver = createServer((request, response) => {
     got.push(String(request.headers['tallylight-event']));
@@ -82,6 +90,10 @@ test('a webhook is made, tested, and its delivery replayed', async ({ people, ow
     await page.goto(`/dashboard/webhooks?channel=${channel.handle}`);
     await expect(page.getByText('No webhooks yet')).toBeVisible();
     await look(page, 'webhooks-empty');
+    await page.setViewportSize({ width: 390, height: 844 });
+    await page.reload();
+    const tabs = page.getByRole('navigation', { name: 'Dashboard' });
+    await expect(tabs.getByRole('link', { name: 'Webhooks' })).toBeInViewport({ ratio: 0.9 });
     await page.getByRole('button', { name: 'New webhook' }).click();
     await page.getByLabel('Address').fill('http://10.0.0.1/hook');
     await page.getByRole('button', { name: 'Make webhook' }).click();
@@ -95,6 +107,16 @@ test('a webhook is made, tested, and its delivery replayed', async ({ people, ow
     await look(page, 'webhooks');
     await page.getByRole('button', { name: 'Replay ping' }).click();
     await expect.poll(() => got).toEqual(['ping', 'ping']);
+
+    const hooks = `/channels/${channel.handle}/webhooks`;
+    const { items } = await site.api<{ items: { id: string }[] }>('GET', hooks);
+    for (let tests = 0; tests < 25; tests += 1) await site.api('POST', `${hooks}/${items[0]?.id}/test`);
+    await page.reload();
+    const replays = page.getByRole('button', { name: 'Replay ping' });
+    await expect(replays).toHaveCount(25);
+    await page.getByRole('button', { name: 'Show more' }).click();
+    await expect(replays).toHaveCount(27);
+    await expect(page.getByRole('button', { name: 'Show more' })).toHaveCount(0);
   } finally {
     receiver.close();
   }

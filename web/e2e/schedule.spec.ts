@@ -1,4 +1,5 @@
 import { endStream, expect, expectMovingPicture, goLive, look, test } from './harness';
+import { png } from './png';
 
 test('a stream is planned, counted down to, taken by the studio, renamed on air, and past', async ({
   people,
@@ -14,6 +15,7 @@ test('a stream is planned, counted down to, taken by the studio, renamed on air,
   const form = creator.getByRole('dialog', { name: 'Plan a stream' });
   await form.getByLabel('Title').fill('Evening talk 🎙️');
   await form.getByLabel('Description').fill('Questions and answers about the new season.');
+  await form.getByLabel('Language').selectOption('en');
   await form.getByLabel('Tags').fill('Talk, q&a');
   await form.getByLabel('Time zone').selectOption('UTC');
   const soon = new Date(Date.now() + 30 * 60_000).toISOString().slice(0, 16);
@@ -36,6 +38,10 @@ test('a stream is planned, counted down to, taken by the studio, renamed on air,
   await viewer.goto(`/@${channel.handle}`);
   await expect(viewer.getByText('Evening talk 🎙️').first()).toBeVisible();
   await expect(viewer.getByText(/^Starts in /)).toBeVisible();
+  const stage = viewer.getByRole('region', { name: /^Live video/ });
+  await expect(stage.getByRole('button', { name: 'Follow' })).toBeVisible();
+  await expect(viewer.getByRole('tab', { name: 'Schedule' })).toHaveAttribute('aria-selected', 'true');
+  await expect(viewer.getByRole('link', { name: 'Follow in your calendar' })).toBeVisible();
   const calendar = viewer.getByRole('link', { name: 'Add to calendar' });
   const address = await calendar.getAttribute('href');
   const text = await (await fetch(`${site.url}${address}`)).text();
@@ -46,18 +52,27 @@ test('a stream is planned, counted down to, taken by the studio, renamed on air,
   await goLive(creator, channel.handle);
   await expectMovingPicture(viewer);
   await expect(viewer.getByRole('heading', { name: 'Evening talk 🎙️' })).toBeVisible();
-  const live = await site.api<{ title: string; scheduled_at: string }>(
+  const live = await site.api<{ title: string; scheduled_at: string; language: string }>(
     'GET',
     `/channels/${channel.handle}/live`,
   );
   expect(live.title).toBe('Evening talk 🎙️');
   expect(live.scheduled_at).not.toBeNull();
+  expect(live.language).toBe('en');
 
   const about = creator.getByRole('form', { name: 'About this stream' });
   await about.getByLabel('Title').fill('Now: your questions');
   await about.getByRole('button', { name: 'Update' }).click();
   await expect(about.getByText('Viewers see it now.')).toBeVisible();
   await expect(viewer.getByRole('heading', { name: 'Now: your questions' })).toBeVisible({ timeout: 3000 });
+  await about
+    .getByLabel('Choose a picture')
+    .setInputFiles({ name: 'talk.png', mimeType: 'image/png', buffer: png(900, 900) });
+  const crop = creator.getByRole('dialog');
+  await expect(crop.getByRole('slider', { name: 'Zoom' })).toBeVisible();
+  await look(creator, 'studio-crop');
+  await crop.getByRole('button', { name: 'Use this part' }).click();
+  await expect(about.getByRole('button', { name: 'Change the picture' })).toBeVisible();
   await look(creator, 'studio-about');
   await look(viewer, 'watch-titled');
 
@@ -66,7 +81,11 @@ test('a stream is planned, counted down to, taken by the studio, renamed on air,
   await creator.goto(`/dashboard/streams?channel=${channel.handle}`);
   await expect(creator.getByText('Now: your questions')).toBeVisible();
   await expect(creator.getByText(/on air, by WHIP/)).toBeVisible();
+  await expect(creator.getByText(/at its peak, .+ watched/)).toBeVisible();
   await look(creator, 'schedule-past');
+  await creator.getByRole('link', { name: 'Insights of Now: your questions' }).click();
+  await expect(creator).toHaveURL(/\/dashboard\/insights\?.*stream=[\w-]{36}/);
+  await expect(creator.getByRole('heading', { name: 'Now: your questions' })).toBeVisible();
 });
 
 test('a cancelled stream is said to be cancelled', async ({ people, ownChannel: channel, site }) => {

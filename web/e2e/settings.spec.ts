@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { expect, look, test } from './harness';
+import { png } from './png';
 
 /** A code of RFC 6238, as an authenticator app makes it. */
 function appCode(secret: string, at = Date.now()): string {
@@ -43,11 +44,19 @@ test('an invite makes an account, which is kept safe, used by programs, and left
   await page.getByRole('button', { name: 'Save the profile' }).click();
   await expect(page.getByText('Saved')).toBeVisible();
   await expect(page.getByRole('button', { name: 'Victor' })).toBeVisible();
+  await page
+    .getByLabel('Choose a picture')
+    .setInputFiles({ name: 'me.png', mimeType: 'image/png', buffer: png(600, 400) });
+  await page.getByRole('dialog').getByRole('button', { name: 'Use this part' }).click();
+  await expect(page.getByRole('button', { name: 'Change the picture' })).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Victor' }).locator('img')).toBeVisible();
   await page.getByLabel('Address').fill('vic@example.org');
   await page.getByLabel('Your password').fill(PASSWORD);
   await look(page, 'settings-profile');
   await page.getByRole('button', { name: 'Change the address' }).click();
   await expect(page.getByText('Not confirmed')).toBeVisible();
+  await page.getByRole('button', { name: 'Remove the picture' }).click();
+  await expect(page.getByRole('button', { name: 'Upload a picture' })).toBeVisible();
 
   await page.getByRole('link', { name: 'Security' }).click();
   await page.getByRole('button', { name: 'Set up an app' }).click();
@@ -70,6 +79,7 @@ test('an invite makes an account, which is kept safe, used by programs, and left
   await look(page, 'settings-security');
 
   await page.getByRole('link', { name: 'Tokens' }).click();
+  await expect(page.getByRole('link', { name: 'API reference' })).toHaveAttribute('href', '/api/docs');
   await page.getByLabel('Name').fill('Stream deck');
   await page.getByLabel('Streams: change').check();
   await page.getByRole('button', { name: 'Make the token' }).click();

@@ -203,8 +203,10 @@ const routes = [
   createRoute({
     getParentRoute: () => root,
     path: '/dashboard/insights',
-    validateSearch: (search: Record<string, unknown>): { channel?: string } =>
-      typeof search.channel === 'string' ? { channel: search.channel } : {},
+    validateSearch: (search: Record<string, unknown>): { channel?: string; stream?: string } => ({
+      ...(typeof search.channel === 'string' ? { channel: search.channel } : {}),
+      ...(typeof search.stream === 'string' ? { stream: search.stream } : {}),
+    }),
     component: lazyRouteComponent(() => import('./routes/dashboard/insights/page'), 'InsightsPage'),
   }),
   createRoute({

@@ -1,5 +1,6 @@
 /** Requests about signing up and in, and about the own account. */
 import { answer, http } from './client';
+import { type Crop, uploadPicture } from './pictures';
 import type { components, paths } from './schema';
 
 type Schemas = components['schemas'];
@@ -28,6 +29,7 @@ export const authApi = {
   signInByCode: (body: { challenge: string; code: string }) =>
     answer<Session>(http.POST('/api/auth/login/code', { body })),
   verify: (token: string) => answer(http.POST('/api/auth/verify', { body: { token } })),
+  askToConfirm: (body: Schemas['VerifyRequest']) => answer(http.POST('/api/auth/verify-requests', { body })),
   askForReset: (email: string) => answer(http.POST('/api/auth/reset-requests', { body: { email } })),
   reset: (body: { token: string; password: string }) => answer(http.POST('/api/auth/reset', { body })),
 };
@@ -35,6 +37,8 @@ export const authApi = {
 export const accountApi = {
   show: () => answer<Account>(http.GET('/api/account')),
   edit: (body: AccountEdit) => answer<Account>(http.PATCH('/api/account', { body })),
+  setPicture: (file: File, crop: Crop) => uploadPicture('/api/account/avatar', file, crop),
+  removePicture: () => answer(http.DELETE('/api/account/avatar')),
   leave: (body: Confirmation) => answer(http.DELETE('/api/account', { body })),
   sessions: () => answer(http.GET('/api/account/sessions')),
   endSession: (id: string) => answer(http.DELETE('/api/account/sessions/{id}', { params: { path: { id } } })),

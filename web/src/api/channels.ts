@@ -1,5 +1,6 @@
 /** Channels: what they say of themselves, who follows and looks after them, who may watch. */
 import { answer, http } from './client';
+import { type Crop, uploadPicture } from './pictures';
 import type { components } from './schema';
 
 type Schemas = components['schemas'];
@@ -11,31 +12,8 @@ export type ShownLink = Schemas['ShownLink'];
 export type Block = Schemas['Block'];
 export type Inline = Schemas['Inline'];
 
-/** A part of a picture, in its own pixels. */
-export interface Crop {
-  x: number;
-  y: number;
-  width: number;
-  height: number;
-}
-
 const of = (handle: string) => ({ params: { path: { handle } } });
 const ofPerson = (handle: string, name: string) => ({ params: { path: { handle, name } } });
-
-/** A picture may take long on its way, so that it has no time limit of ours. */
-async function upload(handle: string, shape: 'avatar' | 'banner', file: File, crop: Crop): Promise<void> {
-  const query = new URLSearchParams(Object.entries(crop).map(([name, value]) => [name, String(value)]));
-  const request = fetch(`/api/channels/${encodeURIComponent(handle)}/${shape}?${query}`, {
-    method: 'PUT',
-    headers: { 'Content-Type': file.type || 'application/octet-stream' },
-    body: file,
-  });
-  const read = async (response: Response) => ({
-    response,
-    error: response.ok ? undefined : await response.json().catch(() => undefined),
-  });
-  await answer(request.then(read));
-}
 
 export const channelsApi = {
   show: (handle: string) => answer(http.GET('/api/channels/{handle}', of(handle))),
@@ -45,7 +23,6 @@ export const channelsApi = {
     answer(
       http.DELETE('/api/channels/{handle}', { params: { path: { handle }, query: { confirm: handle } } }),
     ),
-  categories: () => answer(http.GET('/api/categories')),
   languages: () => answer(http.GET('/api/languages')),
   follow: (handle: string, follow: boolean) =>
     follow
@@ -58,7 +35,8 @@ export const channelsApi = {
     answer(http.DELETE('/api/channels/{handle}/moderators/{name}', ofPerson(handle, name))),
   enter: (handle: string, password: string) =>
     answer(http.POST('/api/channels/{handle}/access', { ...of(handle), body: { password } })),
-  upload,
+  setPicture: (handle: string, shape: 'avatar' | 'banner') => (file: File, crop: Crop) =>
+    uploadPicture(`/api/channels/${encodeURIComponent(handle)}/${shape}`, file, crop),
   removePicture: (handle: string, shape: 'avatar' | 'banner') =>
     answer(
       shape === 'avatar'

@@ -16,8 +16,11 @@ export const notifications = {
   settings: () => answer(http.GET('/api/account/notification-settings')),
   choose: (choice: ChoiceEdit) =>
     answer(http.PATCH('/api/account/notification-settings', { body: { choices: [choice] } })),
-  unmute: (handle: string) =>
-    answer(http.DELETE('/api/account/muted-channels/{handle}', { params: { path: { handle } } })),
+  /** Muted, a channel that is followed is told of no more. */
+  mute: (handle: string, mute: boolean) =>
+    mute
+      ? answer(http.PUT('/api/account/muted-channels/{handle}', { params: { path: { handle } } }))
+      : answer(http.DELETE('/api/account/muted-channels/{handle}', { params: { path: { handle } } })),
   pushKey: () => answer(http.GET('/api/push/key')),
   addPush: (body: { endpoint: string; keys: { p256dh: string; auth: string } }) =>
     answer(http.POST('/api/account/push-subscriptions', { body })),

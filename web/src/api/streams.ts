@@ -1,5 +1,6 @@
 /** Streams: what is planned, on air and over, and what is done with it. */
 import { answer, http } from './client';
+import { type Crop, uploadPicture } from './pictures';
 import type { components } from './schema';
 
 type Schemas = components['schemas'];
@@ -26,16 +27,8 @@ export const streamsApi = {
   cancel: (id: string) => answer(http.DELETE('/api/streams/{id}', ofStream(id))),
   start: (id: string) => answer(http.POST('/api/streams/{id}/start', ofStream(id))),
   end: (id: string) => answer(http.POST('/api/streams/{id}/end', ofStream(id))),
-  /** The picture itself is the body. */
-  setThumbnail: (id: string, picture: File) =>
-    answer(
-      http.PUT('/api/streams/{id}/thumbnail', {
-        ...ofStream(id),
-        body: picture as unknown as number[],
-        bodySerializer: (body) => body as unknown as BodyInit,
-        headers: { 'Content-Type': 'application/octet-stream' },
-      }),
-    ),
+  setThumbnail: (id: string, picture: File, crop: Crop) =>
+    uploadPicture(`/api/streams/${id}/thumbnail`, picture, crop),
   removeThumbnail: (id: string) => answer(http.DELETE('/api/streams/{id}/thumbnail', ofStream(id))),
   publish: (id: string) => answer(http.POST('/api/streams/{id}/publish', ofStream(id))),
 };

@@ -23,8 +23,12 @@ export const webhooks = {
     answer(http.DELETE('/api/channels/{handle}/webhooks/{id}', ofHook(handle, id))),
   test: (handle: string, id: string) =>
     answer(http.POST('/api/channels/{handle}/webhooks/{id}/test', ofHook(handle, id))),
-  deliveries: (handle: string, id: string) =>
-    answer(http.GET('/api/channels/{handle}/webhooks/{id}/deliveries', ofHook(handle, id))),
+  deliveries: (handle: string, id: string, cursor?: string) =>
+    answer(
+      http.GET('/api/channels/{handle}/webhooks/{id}/deliveries', {
+        params: { path: { handle, id }, query: cursor === undefined ? {} : { cursor } },
+      }),
+    ),
   replay: (handle: string, id: string, delivery: string) =>
     answer(
       http.POST(

@@ -35,6 +35,15 @@ test('every state that is not the picture has words', () => {
   expect(words?.text).toMatch(/^Next: Friday in the lab, .*\(in 2 h 5 min\)\.$/);
 });
 
+test('what is not open to whoever watches says where it is', () => {
+  for (const barredBy of ['password', 'members'] as const) {
+    const words = wordsFor({ ...NOTHING, state: 'failed', barredBy }, true, 0);
+    expect(words?.title).toContain(barredBy);
+    expect(words?.action).toBe('watch');
+    expect(wordsFor({ ...NOTHING, state: 'playing', barredBy }, true, 0)).toBeNull();
+  }
+});
+
 test('how long it takes is told in few words', () => {
   const minute = 60_000;
   expect([10, minute * 59, minute * 120, minute * 125, minute * 60 * 72].map(untilWords)).toEqual([

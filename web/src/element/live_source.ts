@@ -36,11 +36,13 @@ export class LiveSource implements Source {
     const state = this.#player.store.get();
     const { timeline, rewound } = state;
     const channel = state.channel ?? (this.#known === 'missing' ? null : this.#known);
+    const access = channel?.access ?? 'granted';
     const behind = timeline && rewound ? (timeline.positionMs - timeline.endMs) / 1000 : 0;
     return {
       ...NOTHING,
       state: this.#started ? stateOf(state.phase) : this.#idleState(),
       reason: 'reason' in state.phase ? state.phase.reason : '',
+      barredBy: access === 'granted' ? null : access,
       title: channel?.name ?? '',
       about: channel?.said?.title ?? '',
       paused: !this.#started || state.paused,
@@ -104,6 +106,7 @@ export class LiveSource implements Source {
 
   #idleState(): StateName {
     if (this.#known === 'missing') return 'not_found';
+    if (this.#known && this.#known.access !== 'granted') return 'failed';
     return this.#known?.state === 'offline' ? 'offline' : 'idle';
   }
 

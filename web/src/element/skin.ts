@@ -178,12 +178,16 @@ export class Skin {
       again.textContent = 'Try now';
       on(again, 'click', () => this.#source.retry());
       this.#say.append(again);
-    } else if (words.action === 'page') {
+    } else if (words.action) {
+      const { page } = this.#source;
       const link = make('a', 'do');
-      link.href = this.#source.page;
+      link.href = page;
       link.target = '_blank';
       link.rel = 'noopener';
-      link.append('Open its page', icon('out', 16));
+      link.append(
+        words.action === 'watch' ? `Watch on ${new URL(page).host}` : 'Open its page',
+        icon('out', 16),
+      );
       this.#say.append(link);
     }
   }

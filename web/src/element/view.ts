@@ -19,6 +19,8 @@ export interface View {
   state: StateName;
   /** Why, in words; empty where the state says it all. */
   reason: string;
+  /** What stands before a channel that is not open to whoever watches. */
+  barredBy: 'password' | 'members' | null;
   /** Of the channel or the recording; empty until known. */
   title: string;
   /** What its stream is called; empty where nobody said. */
@@ -69,6 +71,7 @@ export interface Source {
 export const NOTHING: View = {
   state: 'idle',
   reason: '',
+  barredBy: null,
   title: '',
   about: '',
   paused: true,

@@ -7,10 +7,11 @@ export interface Words {
   title: string;
   text: string;
   /** What can be done about it by hand. */
-  action: 'retry' | 'page' | null;
+  action: 'retry' | 'page' | 'watch' | null;
 }
 
 export function wordsFor(view: View, isLive: boolean, now: number): Words | null {
+  if (view.barredBy && view.state !== 'playing') return BARRED[view.barredBy];
   const name = view.title || (isLive ? 'This channel' : 'This video');
   const words: Record<StateName, Words | null> = {
     idle: null,
@@ -51,6 +52,22 @@ export function wordsFor(view: View, isLive: boolean, now: number): Words | null
   };
   return words[view.state];
 }
+
+/** The cookie of whoever gave the password does not come along into frames of other sites. */
+const BARRED: Record<NonNullable<View['barredBy']>, Words> = {
+  password: {
+    icon: 'lock',
+    title: 'This channel asks for a password',
+    text: 'Give it on its own page: the stream plays there.',
+    action: 'watch',
+  },
+  members: {
+    icon: 'lock',
+    title: 'This channel is for members',
+    text: 'Whoever is one can watch it on its own page.',
+    action: 'watch',
+  },
+};
 
 const WHEN = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'short' });
 

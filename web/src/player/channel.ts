@@ -38,6 +38,8 @@ export interface ChannelFacts {
   endedAt: string | null;
   viewers: number;
   owner: boolean;
+  /** What stands before whoever asks. */
+  access: 'granted' | 'password' | 'members';
   /** `null` off air. */
   hls: HlsOffer | null;
   /** `null` off air. */
@@ -72,6 +74,7 @@ export async function fetchChannel(handle: string, server = ''): Promise<Channel
     endedAt: body.ended_at ?? null,
     viewers: body.viewers ?? 0,
     owner: body.owner ?? false,
+    access: body.access ?? 'granted',
     hls: hlsOffer(body.hls, server),
     said: saidOf(body.stream),
     next: planned(body.next_stream),

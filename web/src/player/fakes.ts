@@ -277,6 +277,9 @@ export function stubWorld(): World {
     'MediaStream',
     class {
       addTrack(): void {}
+      getTracks() {
+        return [{}];
+      }
     },
   );
   vi.stubGlobal('addEventListener', () => undefined);

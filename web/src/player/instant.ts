@@ -31,6 +31,7 @@ export class Instant implements Carrier {
   #wish: Wish | null;
   #choosing = 0;
   #closed = false;
+  #video: HTMLVideoElement | null = null;
 
   constructor(
     handle: string,
@@ -50,6 +51,7 @@ export class Instant implements Carrier {
       `${options.server ?? ''}/whep/${encodeURIComponent(handle)}`,
       {
         connection: (state) => this.#connection(state),
+        track: () => this.#fill(),
         layers: (layers) => this.#layers(layers),
         viewers: (count) => this.#tell({ name: 'viewers', count }),
         publisher: (active) => {
@@ -62,12 +64,13 @@ export class Instant implements Carrier {
       },
       this.#soundOnly,
     );
-    const { stream } = this.#session;
     this.picture = {
       attach: (video) => {
-        video.srcObject = stream;
+        this.#video = video;
+        this.#fill();
       },
       detach: (video) => {
+        this.#video = null;
         video.srcObject = null;
       },
     };
@@ -83,6 +86,13 @@ export class Instant implements Carrier {
 
   open(): void {
     void this.#open();
+  }
+
+  /** A stream without tracks would hold up the page's `load` for as long as nobody is live. */
+  #fill(): void {
+    const { stream } = this.#session;
+    if (!this.#video || this.#video.srcObject === stream || stream.getTracks().length === 0) return;
+    this.#video.srcObject = stream;
   }
 
   close(): void {

@@ -51,3 +51,12 @@ export function phaseAfter(error: unknown, now: number, attempt: number, wasLive
         : { name: 'failed', reason: error.message };
   }
 }
+
+/** Whether pictures come in an order that only HLS has. */
+export function isOrder(error: unknown): boolean {
+  return error instanceof SignallingError && error.code === 'b_frames';
+}
+
+export function isForbidden(error: unknown): boolean {
+  return error instanceof SignallingError && (error.status === 401 || error.status === 403);
+}

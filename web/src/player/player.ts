@@ -1,29 +1,27 @@
 /**
  * The watch page's state machine: joins a channel, tries again, and says in one store what a person sees.
- * Owns what plays, what gets ready behind it, the retry timer and the polling of a channel that is not
- * live. By which transport is the fallback's to decide, at which moment of the stream the rewind's.
+ * Owns what plays, what gets ready behind it and the retry timer. By which transport is the fallback's to
+ * decide, at which moment of the stream the rewind's; the lookout asks for the channel.
  *
  * Invariants: every event names its carrier, and one that is no longer ours is not heard; what gets
  * ready takes over only when it plays.
  */
-import { SignallingError } from '../session/signalling';
 import { Store } from '../store';
 import { Backstage, type Next } from './backstage';
 import type { Carrier, CarrierEvent } from './carrier';
-import { type ChannelFacts, fetchChannel, offered } from './channel';
 import { Delayed } from './delayed';
 import { Fallback } from './fallback';
 import { fetchHls } from './hls_js';
 import { Instant } from './instant';
-import { type Phase, phaseAfter, retryDelay } from './phase';
+import { Lookout } from './lookout';
+import { isForbidden, isOrder, type Phase, phaseAfter, retryDelay } from './phase';
 import type { Start } from './playback';
 import type { Playing } from './playing';
-import { Presence, type Watching } from './presence';
+import { Presence, watching } from './presence';
 import { SOUND, type Wish, wishFor } from './quality';
 import { Rewind } from './rewind';
 import { Screen, type ScreenState } from './screen';
 import { initialState, type PlayerState } from './state';
-import type { PlayerStats } from './stats';
 import {
   type ChangeReason,
   type Choice,
@@ -32,7 +30,6 @@ import {
   type Transport,
   wishedTransport,
 } from './transport';
-import { fetchVariants } from './variants';
 
 export class Player {
   readonly handle: string;
@@ -42,25 +39,19 @@ export class Player {
   readonly screen: Screen;
   readonly rewind: Rewind;
 
+  readonly #playing: Playing;
   #carrier: Carrier | null = null;
   readonly #backstage: Backstage;
   readonly #fallback: Fallback;
   readonly #presence: Presence;
+  readonly #lookout: Lookout;
   /** The quality that the viewer wants, kept across sessions and while the host does not send it. */
   #wish: Wish | null = null;
   #attempt = 0;
   #wasLive = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
-  #tick: ReturnType<typeof setInterval> | undefined;
-  #ticks = 0;
   #startedAt = 0;
   #mediaAt = 0;
-  #endedStream: string | null = null;
-  /** The list of renditions as last seen, and how many playback was begun anew for. */
-  #variants: string[] | null = null;
-  #grownTo = 0;
-  /** The way that the creator prefers was taken, or tried. */
-  #preferred = false;
   /** Where to go on when playback of the past breaks. */
   #resume: { transport: Transport; wallMs: number } | null = null;
 
@@ -74,7 +65,7 @@ export class Player {
       ready: (next) => this.#promote(next),
       failed: (next) => this.#nextFailed(next),
     });
-    const playing: Playing = {
+    this.#playing = {
       handle,
       server,
       store: this.store,
@@ -85,24 +76,36 @@ export class Player {
       setPhase: (phase) => this.#setPhase(phase),
       silentFor: () => this.#silentFor(),
     };
-    this.#fallback = new Fallback(playing);
-    this.rewind = new Rewind(playing, this.#fallback);
+    this.#fallback = new Fallback(this.#playing);
+    this.rewind = new Rewind(this.#playing, this.#fallback);
+    this.#lookout = new Lookout(this.#playing, this.#fallback, this.rewind, {
+      join: () => this.#join(),
+      joinAnew: () => this.#joinAnew(),
+      joinable: () => this.#joinable(),
+      renew: () => this.#renew(),
+      reconnect: (reason) => this.#reconnect(reason),
+      gone: () => this.#gone(),
+      missing: () => this.#missing(),
+      standsStill: () => {
+        this.#mediaAt = performance.now();
+      },
+      tellPresence: () => this.#tellPresence(),
+    });
   }
 
   /** Joins at once; a second call does nothing. */
   start(): void {
-    if (this.#tick !== undefined) return;
-    this.#tick = setInterval(() => void this.#everySecond(), 1000);
+    if (this.#lookout.isOn) return;
+    this.#lookout.start();
     addEventListener('online', this.#online);
     addEventListener('pagehide', this.#leave);
     addEventListener('pageshow', this.#comeBack);
     this.#join();
-    void this.#askChannel();
+    void this.#lookout.askChannel();
   }
 
   stop(): void {
-    clearInterval(this.#tick);
-    this.#tick = undefined;
+    this.#lookout.stop();
     removeEventListener('online', this.#online);
     removeEventListener('pagehide', this.#leave);
     removeEventListener('pageshow', this.#comeBack);
@@ -161,11 +164,6 @@ export class Player {
     this.store.set({ notice: null });
   }
 
-  /** Something gets ready behind the picture. */
-  get #isBusy(): boolean {
-    return this.#backstage.why !== null;
-  }
-
   get #phase(): Phase['name'] {
     return this.store.get().phase.name;
   }
@@ -204,6 +202,12 @@ export class Player {
     carrier.open();
   }
 
+  #joinAnew(): void {
+    this.#wasLive = false;
+    this.#fallback.ascent.forget();
+    this.#join();
+  }
+
   /** What to join by; `null` while it is not known yet. */
   #joinable(): Transport | null {
     const { channel } = this.store.get();
@@ -227,7 +231,7 @@ export class Player {
 
   #show(carrier: Carrier): void {
     this.#carrier = carrier;
-    this.#variants = null;
+    this.#lookout.forgetVariants();
     this.#fallback.loss.forget();
     this.store.set({
       transport: carrier.transport,
@@ -277,7 +281,7 @@ export class Player {
         this.store.set({ qualities: carrier.qualities, pinned: carrier.pinned });
         break;
       case 'updated':
-        void this.#askChannel();
+        void this.#lookout.askChannel();
         break;
       case 'ended':
         this.#ended();
@@ -338,12 +342,12 @@ export class Player {
   #refused(error: unknown): void {
     this.#closeCarrier();
     const phase = phaseAfter(error, Date.now(), this.#attempt, this.#wasLive);
-    if (phase.name === 'ended') this.#endedStream = this.store.get().channel?.startedAt ?? null;
+    if (phase.name === 'ended') this.#lookout.noteEnd();
     this.#setPhase(phase);
     if ('retryAt' in phase && phase.retryAt !== null) this.#retryAt(phase.retryAt);
     if (phase.name === 'offline' || phase.name === 'ended') {
       this.#fallback.dropNext();
-      void this.#askChannel();
+      void this.#lookout.askChannel();
     } else if (phase.name === 'server_full') this.#fallback.fall('server_full', 'fall');
     else if (phase.name === 'unsupported') this.#fallback.fall(isOrder(error) ? 'b_frames' : 'codec', 'fall');
     // Who may not watch may not watch by HLS either.
@@ -408,26 +412,11 @@ export class Player {
     this.#wasLive = true;
     this.#setPhase({ name: 'live' });
     this.#tellPresence();
-    void this.#askChannel();
+    void this.#lookout.askChannel();
   }
 
   #tellPresence(): void {
-    this.#presence.see(this.#watching, performance.now());
-  }
-
-  /** A viewer who waits for the host watches, and one who paused does not. */
-  get #watching(): Watching | null {
-    const carrier = this.#carrier;
-    const phase = this.#phase;
-    if (!carrier || this.store.get().paused) return null;
-    // The server counts a session from its connection on, be there a picture or not.
-    const connects = carrier instanceof Instant && carrier.connected;
-    if (!connects && phase !== 'live' && phase !== 'host_reconnecting') return null;
-    // What gets ready behind the picture is no other viewer.
-    const both = [carrier, this.#backstage.carrier];
-    const direct = both.find((each) => each instanceof Instant);
-    const delayed = both.find((each) => each instanceof Delayed);
-    return { transport: (delayed ?? carrier).transport, session: direct?.session ?? null };
+    this.#presence.see(watching(this.#playing), performance.now());
   }
 
   #publisher(active: boolean): void {
@@ -436,6 +425,11 @@ export class Player {
       this.#setPhase({ name: 'host_reconnecting' });
     }
     // Back on air is shown by pictures, not by the announcement of them.
+  }
+
+  #missing(): void {
+    this.#drop();
+    this.#setPhase({ name: 'not_found' });
   }
 
   /** No `ended` was heard, and yet it is over. */
@@ -453,124 +447,17 @@ export class Player {
   }
 
   #ended(): void {
-    this.#endedStream = this.store.get().channel?.startedAt ?? null;
+    this.#lookout.noteEnd();
     this.#drop();
-    this.#preferred = false;
+    this.#lookout.forgetPreference();
     this.#wasLive = true;
     this.store.set({ viewers: null });
     this.#setPhase({ name: 'ended' });
-    void this.#askChannel();
-  }
-
-  async #everySecond(): Promise<void> {
-    this.#ticks += 1;
-    const carrier = this.#carrier;
-    if (carrier) {
-      const stats = await carrier.sample();
-      if (stats && carrier === this.#carrier) this.#sampled(carrier, stats);
-    }
-    this.#tellPresence();
-    await this.#backstage.look();
-    this.rewind.watchPause();
-    this.#fallback.climbIfDue();
-    if (this.#ticks % VARIANTS_EVERY === 0) await this.#lookForVariants();
-    if (this.#ticks % this.#askEvery === 0 && this.#phase !== 'not_found') await this.#askChannel();
-  }
-
-  /** Seconds between questions for the channel. */
-  get #askEvery(): number {
-    const hls = this.store.get().channel?.hls;
-    const comes = this.#fallback.isFalling && (!this.store.get().channel || hls?.state === 'preparing');
-    if (comes || (this.#carrier === null && this.#phase === 'connecting')) return 1;
-    const waiting = this.#phase === 'offline' || this.#phase === 'ended';
-    const doubtful =
-      this.#phase === 'host_reconnecting' || (this.#carrier !== null && this.#silentFor() > SILENCE_MS);
-    if (waiting || doubtful) return 2;
-    // Without a direct connection nobody tells how many watch.
-    return this.#carrier instanceof Delayed ? 5 : 15;
-  }
-
-  #sampled(carrier: Carrier, stats: PlayerStats): void {
-    this.store.set({ stats, latencyMs: stats.latencyMs, timeline: this.rewind.timeline(carrier, stats) });
-    if (carrier instanceof Delayed && this.store.get().paused) this.#mediaAt = performance.now();
-    else {
-      this.#fallback.judge(carrier, stats);
-      if (carrier instanceof Delayed) this.rewind.follow(carrier, stats);
-    }
-    if (this.#phase === 'connecting' && this.#silentFor() > STUCK_MS) {
-      this.#reconnect('The connection stands, but no picture arrives.');
-    }
-  }
-
-  /** The layers of a simulcast come up one after another: a player reads their list once. */
-  async #lookForVariants(): Promise<void> {
-    const carrier = this.#carrier;
-    const offer = offered(this.store.get().channel);
-    if (!(carrier instanceof Delayed) || !offer || this.#isBusy || this.#phase !== 'live') return;
-    if (carrier.pinned === SOUND || this.store.get().paused) return;
-    const variants = await fetchVariants(offer.url);
-    if (variants === null || carrier !== this.#carrier || this.#isBusy) return;
-    const known = this.#variants;
-    this.#variants = variants;
-    const shown = carrier.qualities.length - 1;
-    const grew = known
-      ? variants.some((variant) => !known.includes(variant))
-      : shown > 0 && variants.length > shown;
-    // What hls.js leaves out, because the browser cannot play it, is no reason to begin anew for ever.
-    if (!grew || this.#grownTo === variants.length) return;
-    this.#grownTo = variants.length;
-    this.#renew();
+    void this.#lookout.askChannel();
   }
 
   #silentFor(): number {
     return performance.now() - this.#mediaAt;
-  }
-
-  async #askChannel(): Promise<void> {
-    const channel = await fetchChannel(this.handle, this.server);
-    if (channel === null || this.#tick === undefined) return;
-    if (channel === 'missing') {
-      this.#drop();
-      this.#setPhase({ name: 'not_found' });
-      return;
-    }
-    const { viewers } = this.store.get();
-    const told = this.#carrier instanceof Instant && this.#phase === 'live' && viewers !== null;
-    this.store.set({ channel, ...(told ? {} : { viewers: channel.viewers }) });
-    this.#compare(channel);
-  }
-
-  /** Holds what the server says against what is seen. */
-  #compare(channel: ChannelFacts): void {
-    this.#prefer(channel);
-    const phase = this.#phase;
-    const on = channel.state !== 'offline';
-    this.#fallback.fallIfOffered();
-    if (phase === 'offline' && on) this.#join();
-    else if (phase === 'ended' && on && channel.startedAt !== this.#endedStream) {
-      this.#wasLive = false;
-      this.#fallback.ascent.forget();
-      this.#join();
-    } else if (phase === 'connecting' && this.#carrier === null && !this.#isBusy) {
-      if (!on) this.#gone();
-      else if (!this.#fallback.isFalling && this.#joinable() !== null) this.#join();
-    } else if (this.#carrier && this.#silentFor() > SILENCE_MS) {
-      if (channel.state === 'reconnecting') this.#setPhase({ name: 'host_reconnecting' });
-      else if (channel.state === 'offline') this.#gone();
-      else if (this.#carrier instanceof Delayed && this.#silentFor() > STUCK_MS)
-        this.#reconnect('The stream stopped arriving.');
-    }
-  }
-
-  /** Once a stream: the fastest way is joined by first, because nothing is known of the channel then. */
-  #prefer(channel: ChannelFacts): void {
-    const { choice, rewound, paused } = this.store.get();
-    const wished = this.#fallback.wished;
-    if (this.#preferred || choice !== 'auto' || wished === 'webrtc' || this.#isBusy) return;
-    if (!(this.#carrier instanceof Instant) || this.#phase !== 'live' || rewound || paused) return;
-    if (channel.hls?.state !== 'ready') return;
-    this.#preferred = true;
-    this.#fallback.leaveInstant(wished);
   }
 
   #closeCarrier(): void {
@@ -602,18 +489,6 @@ export class Player {
   };
 }
 
-/** Whether pictures come in an order that only HLS has. */
-function isOrder(error: unknown): boolean {
-  return error instanceof SignallingError && error.code === 'b_frames';
-}
-
-function isForbidden(error: unknown): boolean {
-  return error instanceof SignallingError && (error.status === 401 || error.status === 403);
-}
-
 const BLOCKED =
   'The page reached the server, but the video connection did not come up. A firewall, VPN or proxy may block it: try another network, or ask the owner which media port to open.';
 const STILL_SLOWER = 'Instant does not work yet. It is tried again by itself.';
-const SILENCE_MS = 2500;
-const STUCK_MS = 12_000;
-const VARIANTS_EVERY = 15;

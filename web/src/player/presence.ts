@@ -3,6 +3,9 @@
  * counts a viewer once, however often its session or its way of watching changes; that nobody hears of
  * it does no harm.
  */
+import { Delayed } from './delayed';
+import { Instant } from './instant';
+import type { Playing } from './playing';
 import type { Transport } from './transport';
 
 /** What plays, as the server counts it. */
@@ -10,6 +13,21 @@ export interface Watching {
   transport: Transport;
   /** The id of the session by WHEP, where there is one. */
   session: string | null;
+}
+
+/** A viewer who waits for the host watches, and one who paused does not. */
+export function watching(playing: Playing): Watching | null {
+  const carrier = playing.carrier();
+  const { phase, paused } = playing.store.get();
+  if (!carrier || paused) return null;
+  // The server counts a session from its connection on, be there a picture or not.
+  const connects = carrier instanceof Instant && carrier.connected;
+  if (!connects && phase.name !== 'live' && phase.name !== 'host_reconnecting') return null;
+  // What gets ready behind the picture is no other viewer.
+  const both = [carrier, playing.backstage.carrier];
+  const direct = both.find((each) => each instanceof Instant);
+  const delayed = both.find((each) => each instanceof Delayed);
+  return { transport: (delayed ?? carrier).transport, session: direct?.session ?? null };
 }
 
 export class Presence {

@@ -12,6 +12,8 @@ const LAYER = 'urn:ietf:params:whep:ext:core:layer';
 
 export interface WhepListener {
   connection(state: RTCPeerConnectionState): void;
+  /** The stream has one more track. */
+  track(): void;
   layers(set: LayerSet): void;
   viewers(count: number): void;
   /** The publisher's media flows (again), or stopped. */
@@ -39,6 +41,7 @@ export class WhepSession {
     this.pc.ontrack = ({ track, receiver }) => {
       playAtOnce(receiver);
       this.stream.addTrack(track);
+      this.#listener.track();
     };
     this.pc.onconnectionstatechange = () => {
       if (!this.#closed) this.#listener.connection(this.pc.connectionState);

@@ -4,6 +4,7 @@ import { useNavigate } from '@tanstack/react-router';
 import { ChevronDown, LogOut, Settings, Wrench } from 'lucide-react';
 import { api } from '../api/client';
 import type { AccountSession } from '../api/types';
+import { Avatar } from '../ui/avatar';
 import { buttonClass } from '../ui/button';
 import { sessionQuery } from './account';
 import { mayLeave } from './leaving';
@@ -12,6 +13,7 @@ import { PLACES } from './places';
 export default function AccountMenu({ account }: { account: AccountSession }) {
   const queries = useQueryClient();
   const navigate = useNavigate();
+  const { name, avatar } = account.account;
   const signOut = async () => {
     if (!(await mayLeave())) return;
     await api.signOut().catch(() => undefined);
@@ -24,7 +26,8 @@ export default function AccountMenu({ account }: { account: AccountSession }) {
   return (
     <Menu.Root>
       <Menu.Trigger className={buttonClass('ghost')}>
-        <span className="max-w-32 truncate">{account.account.name}</span>
+        {avatar && <Avatar name={name} url={`/images/${avatar}`} size="sm" />}
+        <span className="max-w-32 truncate">{name}</span>
         <ChevronDown aria-hidden size={16} />
       </Menu.Trigger>
       <Menu.Portal>

@@ -1,4 +1,5 @@
 /** What stands around every page: the lamp, the ways to the other pages, the account. */
+import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { Search } from 'lucide-react';
 import { lazy, type ReactNode, Suspense } from 'react';
@@ -6,7 +7,9 @@ import { buttonClass } from '../ui/button';
 import { Logo } from '../ui/logo';
 import { useAccount } from './account';
 import { Announcement } from './announcement';
+import { useHouseColour } from './house_colour';
 import { HouseLinks } from './house_links';
+import { instanceQuery } from './instance';
 import { PLACES } from './places';
 
 /** Its menu library is for whoever is signed in; viewers do not wait for it. */
@@ -24,6 +27,8 @@ export function Frame({
   bare?: boolean;
 }) {
   const account = useAccount();
+  const house = useQuery(instanceQuery).data;
+  useHouseColour(house?.accent);
   return (
     <>
       <a
@@ -36,11 +41,15 @@ export function Frame({
       {!bare && (
         <header className="sticky top-0 z-30 border-b border-line bg-surface-0/90 backdrop-blur">
           <div className="mx-auto flex h-14 max-w-[1680px] items-center gap-2 px-4 sm:gap-6 sm:px-6">
-            <Link to="/" aria-label="Tallylight, home" className="rounded-md py-2">
-              <Logo live={live} />
+            <Link
+              to="/"
+              aria-label={`${house?.name ?? 'Tallylight'}, home`}
+              className="min-w-0 rounded-md py-2"
+            >
+              <Logo name={house?.name ?? ''} live={live} />
             </Link>
             {account && (
-              <nav aria-label="Main" className="ml-2 hidden gap-1 sm:flex">
+              <nav aria-label="Main" className="ml-2 hidden shrink-0 gap-1 sm:flex">
                 {PLACES.map(({ to, label }) => (
                   <Link
                     key={to}
@@ -53,7 +62,7 @@ export function Frame({
                 ))}
               </nav>
             )}
-            <div className="ml-auto flex items-center gap-1">
+            <div className="ml-auto flex shrink-0 items-center gap-1">
               <Link to="/search" aria-label="Search" className={buttonClass('ghost')}>
                 <Search aria-hidden size={18} />
               </Link>

@@ -1,6 +1,6 @@
-const SIZES = { md: 'size-12 text-lg', lg: 'size-24 text-4xl' };
+const SIZES = { sm: 'size-7 text-sm', md: 'size-12 text-lg', lg: 'size-24 text-4xl' };
 
-/** A channel's picture, or its initial where it has none. */
+/** The picture of a channel or an account, or its initial where it has none. */
 export function Avatar({
   name,
   url = null,
@@ -10,7 +10,7 @@ export function Avatar({
   name: string;
   url?: string | null;
   live?: boolean;
-  size?: 'md' | 'lg';
+  size?: keyof typeof SIZES;
 }) {
   const look = `shrink-0 rounded-full ${SIZES[size]} ${live ? 'outline-2 outline-offset-2 outline-live' : ''}`;
   if (url) return <img src={url} alt="" className={`object-cover ${look}`} />;

@@ -1,9 +1,10 @@
 /** What stands around every page of admins: the ways to the others, and a word for who is none. */
 import { Link } from '@tanstack/react-router';
-import { type ReactNode, useEffect, useRef } from 'react';
+import type { ReactNode } from 'react';
 import { Notice } from '../../ui/notice';
 import { useRequiredAccount } from '../account';
 import { Frame } from '../frame';
+import { useHereInView } from '../here_in_view';
 import { Opening } from '../no_answer';
 import { useTitle } from '../title';
 import { SECTIONS } from './sections';
@@ -12,12 +13,7 @@ export function AdminFrame({ title, children }: { title: string; children: React
   useTitle(`${title} · Administration`);
   const session = useRequiredAccount();
   const isAdmin = session.data?.account.role === 'admin';
-  const nav = useRef<HTMLElement>(null);
-  useEffect(() => {
-    // On a phone the way to this page may lie beyond the edge.
-    const here = nav.current?.querySelector('[aria-current=page]');
-    here?.scrollIntoView({ inline: 'center', block: 'nearest' });
-  }, []);
+  const nav = useHereInView();
   return (
     <Frame>
       <div className="mx-auto grid w-full max-w-6xl gap-x-8 p-4 sm:p-6 lg:grid-cols-[12rem_minmax(0,1fr)]">
@@ -31,7 +27,7 @@ export function AdminFrame({ title, children }: { title: string; children: React
               key={to}
               to={to}
               activeOptions={{ exact: true, includeSearch: false }}
-              className="-mb-px inline-flex min-h-11 shrink-0 items-center gap-2.5 border-b-2 border-transparent px-3 text-sm font-medium text-ink-2 hover:text-ink aria-[current=page]:border-ink aria-[current=page]:text-ink lg:mb-0 lg:rounded-control lg:border-0 lg:aria-[current=page]:bg-surface-2"
+              className="-mb-px inline-flex min-h-11 shrink-0 items-center gap-2.5 border-b-2 border-transparent px-3 text-sm font-medium text-ink-2 hover:text-ink aria-[current=page]:border-accent aria-[current=page]:text-ink lg:mb-0 lg:rounded-control lg:border-0 lg:aria-[current=page]:bg-surface-2"
             >
               <Icon aria-hidden size={16} />
               {label}

@@ -10,6 +10,7 @@ import { RecordingCard } from '../cards/recording_card';
 import { GRID, Section } from '../cards/shell';
 import { StreamCard } from '../cards/stream_card';
 import { Frame } from '../frame';
+import { languageName } from '../languages';
 import { Opening } from '../no_answer';
 import { useTitle } from '../title';
 
@@ -94,7 +95,7 @@ function useName({ category, tag, language }: Narrowed): string {
     enabled: category !== undefined,
   });
   const found = known.data?.items.find(({ slug }) => slug === category)?.name ?? category;
-  const spoken = language && (new Intl.DisplayNames('en', { type: 'language' }).of(language) ?? language);
+  const spoken = language && languageName(language);
   return [found, tag && `#${tag}`, spoken].filter(Boolean).join(' · ') || 'Browse';
 }
 

@@ -4,6 +4,7 @@ import type { ReactNode } from 'react';
 import type { OwnChannel } from '../../api/types';
 import { useRequiredAccount } from '../account';
 import { Frame } from '../frame';
+import { useHereInView } from '../here_in_view';
 import { NewChannel } from '../new_channel';
 import { Opening } from '../no_answer';
 import { useTitle } from '../title';
@@ -53,6 +54,7 @@ function Heading({
   channels: OwnChannel[];
 }) {
   const navigate = useNavigate();
+  const nav = useHereInView();
   return (
     <>
       <div className="mb-5 flex min-h-11 flex-wrap items-center gap-x-4 gap-y-2">
@@ -75,14 +77,18 @@ function Heading({
         )}
       </div>
       {SECTIONS.length > 1 && (
-        <nav aria-label="Dashboard" className="mb-5 flex gap-1 overflow-x-auto border-b border-line sm:mb-6">
+        <nav
+          ref={nav}
+          aria-label="Dashboard"
+          className="mb-5 flex gap-1 overflow-x-auto border-b border-line sm:mb-6"
+        >
           {SECTIONS.map(({ to, label, icon: Icon }) => (
             <Link
               key={to}
               to={to}
               search={channels.length > 1 ? { channel: channel.handle } : {}}
               activeOptions={{ exact: true, includeSearch: false }}
-              className="-mb-px inline-flex min-h-11 shrink-0 items-center gap-2 border-b-2 border-transparent px-3 text-sm font-medium text-ink-2 hover:text-ink aria-[current=page]:border-ink aria-[current=page]:text-ink"
+              className="-mb-px inline-flex min-h-11 shrink-0 items-center gap-2 border-b-2 border-transparent px-3 text-sm font-medium text-ink-2 hover:text-ink aria-[current=page]:border-accent aria-[current=page]:text-ink"
             >
               <Icon aria-hidden size={16} />
               {label}

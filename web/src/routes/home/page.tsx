@@ -16,7 +16,7 @@ import { Empty, NobodyLive } from './empty';
 const SILENCE_MS = 12_000;
 
 export function HomePage() {
-  useTitle('Tallylight');
+  useTitle(null);
   const home = useQuery({ queryKey: ['home'], queryFn: discovery.home, refetchInterval: 5000 });
   const silentMs = useSilence(home.dataUpdatedAt, SILENCE_MS);
   return (

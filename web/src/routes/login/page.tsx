@@ -7,6 +7,7 @@ import { Button } from '../../ui/button';
 import { TextField } from '../../ui/field';
 import { Notice } from '../../ui/notice';
 import { sessionQuery } from '../account';
+import { ConfirmAgain } from '../confirm_again';
 import { GatePage, gateLink } from '../gate';
 import { useTitle } from '../title';
 import { takeChallenge } from './challenge';
@@ -63,18 +64,20 @@ function PasswordForm({ password, setPassword, onIn, onCode }: PasswordFormProps
   const [name, setName] = useState('');
   const rules = useQuery({ queryKey: ['registration'], queryFn: authApi.registration });
   const signIn = useMutation({
-    mutationFn: () => authApi.signIn({ name: name.trim(), password }),
+    mutationFn: authApi.signIn,
     onSuccess: (body) => (isNextStep(body) ? onCode(body.challenge ?? '') : onIn(body)),
     onError: () => setPassword(''),
   });
-  const wrong = signIn.error instanceof ApiError && signIn.error.status === 401;
+  const refusal = signIn.error instanceof ApiError ? signIn.error : null;
+  const wrong = refusal?.status === 401;
+  const unconfirmed = refusal?.code === 'email_unconfirmed' ? signIn.variables : undefined;
   return (
     <>
       <form
         className="mt-6 flex flex-col gap-5"
         onSubmit={(event) => {
           event.preventDefault();
-          signIn.mutate();
+          signIn.mutate({ name: name.trim(), password });
         }}
       >
         <TextField
@@ -94,7 +97,15 @@ function PasswordForm({ password, setPassword, onIn, onCode }: PasswordFormProps
           onChange={(event) => setPassword(event.target.value)}
         />
         {signIn.error && (
-          <Notice title={wrong ? 'Name or password is wrong' : 'Signing in did not work'}>
+          <Notice
+            title={
+              wrong
+                ? 'Name or password is wrong'
+                : unconfirmed
+                  ? 'Your address is not confirmed yet'
+                  : 'Signing in did not work'
+            }
+          >
             {wrong ? 'Check both, also capital letters, and try again.' : signIn.error.message}
           </Notice>
         )}
@@ -102,6 +113,9 @@ function PasswordForm({ password, setPassword, onIn, onCode }: PasswordFormProps
           {signIn.isPending ? 'Signing in' : 'Sign in'}
         </Button>
       </form>
+      {unconfirmed && (
+        <ConfirmAgain {...unconfirmed} address={unconfirmed.name.includes('@') ? unconfirmed.name : ''} />
+      )}
       <div className="mt-6 flex flex-wrap justify-between gap-x-6 gap-y-2 border-t border-line pt-5 text-sm">
         <Link to="/forgot" className={gateLink}>
           Forgot your password?

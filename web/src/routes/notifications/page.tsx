@@ -1,5 +1,5 @@
 /** What somebody is told of, and by which ways. */
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { type NotificationSettings, notifications } from '../../api/notifications';
 import { Button } from '../../ui/button';
@@ -10,9 +10,9 @@ import { Frame } from '../frame';
 import { Opening } from '../no_answer';
 import { useTitle } from '../title';
 import { PushCard } from './push_card';
+import { SETTINGS, useNotificationSettings } from './use_settings';
 
 type Choice = NotificationSettings['choices'][number];
-const KEY = ['notification_settings'];
 
 const KINDS: Record<string, [string, string]> = {
   live: ['A channel goes live', 'One that you follow.'],
@@ -29,11 +29,7 @@ const WAYS = [
 export function NotificationsPage() {
   useTitle('Notifications');
   const account = useRequiredAccount();
-  const settings = useQuery({
-    queryKey: KEY,
-    queryFn: notifications.settings,
-    enabled: Boolean(account.data),
-  });
+  const settings = useNotificationSettings(Boolean(account.data));
   return (
     <Frame>
       {settings.data ? (
@@ -62,7 +58,7 @@ function Choices({ settings }: { settings: NotificationSettings }) {
     // A box that waits for the server looks broken: it turns at once, and back where that fails.
     onMutate: (choice) =>
       queries.setQueryData<NotificationSettings>(
-        KEY,
+        SETTINGS,
         (known) =>
           known && {
             ...known,
@@ -76,8 +72,8 @@ function Choices({ settings }: { settings: NotificationSettings }) {
             })),
           },
       ),
-    onSuccess: (changed) => queries.setQueryData(KEY, changed),
-    onError: () => queries.invalidateQueries({ queryKey: KEY }),
+    onSuccess: (changed) => queries.setQueryData(SETTINGS, changed),
+    onError: () => queries.invalidateQueries({ queryKey: SETTINGS }),
   });
   return (
     <Card title="What you are told of">
@@ -174,8 +170,8 @@ function TestCard() {
 function Muted({ handles }: { handles: string[] }) {
   const queries = useQueryClient();
   const unmute = useMutation({
-    mutationFn: notifications.unmute,
-    onSuccess: () => queries.invalidateQueries({ queryKey: KEY }),
+    mutationFn: (handle: string) => notifications.mute(handle, false),
+    onSuccess: () => queries.invalidateQueries({ queryKey: SETTINGS }),
   });
   return (
     <Card title="Muted channels">

@@ -1,13 +1,15 @@
-/** The settings' first page: name, address, language. */
+/** The settings' first page: name, picture, address, language. */
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { type Account, type AccountEdit, accountApi } from '../../api/account';
+import { Avatar } from '../../ui/avatar';
 import { Button } from '../../ui/button';
 import { Card } from '../../ui/card';
 import { SelectField, TextField } from '../../ui/field';
 import { Notice } from '../../ui/notice';
 import { Pill } from '../../ui/pill';
 import { sessionQuery } from '../account';
+import { PictureUpload } from '../upload/picture_upload';
 import { accountQuery, SettingsFrame } from './frame';
 
 export function ProfilePage() {
@@ -16,6 +18,7 @@ export function ProfilePage() {
       {(account) => (
         <>
           <ProfileCard account={account} />
+          <PictureCard account={account} />
           <AddressCard account={account} />
         </>
       )}
@@ -89,6 +92,27 @@ function ProfileCard({ account }: { account: Account }) {
           Save the profile
         </Saving>
       </form>
+    </Card>
+  );
+}
+
+function PictureCard({ account }: { account: Account }) {
+  const queries = useQueryClient();
+  const show = () =>
+    Promise.all([accountQuery, sessionQuery].map(({ queryKey }) => queries.invalidateQueries({ queryKey })));
+  const url = account.avatar ? `/images/${account.avatar}` : null;
+  return (
+    <Card title="Your picture">
+      <PictureUpload
+        name="picture"
+        ratio={1}
+        has={url !== null}
+        upload={accountApi.setPicture}
+        remove={accountApi.removePicture}
+        onChanged={show}
+      >
+        <Avatar name={account.name} url={url} size="lg" />
+      </PictureUpload>
     </Card>
   );
 }

@@ -8,6 +8,7 @@ import { CopyRow } from '../../ui/copy';
 import { SelectField, TextField } from '../../ui/field';
 import { Notice } from '../../ui/notice';
 import { ago, useNow } from '../../ui/time';
+import { gateLink } from '../gate';
 import { SettingsFrame } from './frame';
 
 const tokensKey = ['account', 'tokens'];
@@ -95,7 +96,11 @@ function NewTokenCard({ isAdmin }: { isAdmin: boolean }) {
       >
         <p className="text-sm text-ink-2">
           With a token a program does over the API what you allow it. It never sees your password and cannot
-          change it.
+          change it. All that can be asked is in the{' '}
+          <a href="/api/docs" className={gateLink}>
+            API reference
+          </a>
+          .
         </p>
         <TextField
           label="Name"

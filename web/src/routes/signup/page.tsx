@@ -7,6 +7,7 @@ import { Button, buttonClass } from '../../ui/button';
 import { TextField } from '../../ui/field';
 import { Notice } from '../../ui/notice';
 import { sessionQuery } from '../account';
+import { ConfirmAgain } from '../confirm_again';
 import { GatePage, gateLink } from '../gate';
 import { isTooShort, SHORTEST_PASSWORD } from '../password_rules';
 import { useTitle } from '../title';
@@ -16,8 +17,8 @@ export function SignUpPage() {
   useTitle('Make an account');
   const invite = useLinkSecret();
   const rules = useQuery({ queryKey: ['registration'], queryFn: authApi.registration });
-  const [sentTo, setSentTo] = useState<string | null>(null);
-  if (sentTo !== null) return <LinkSent address={sentTo} />;
+  const [waiting, setWaiting] = useState<Waiting | null>(null);
+  if (waiting) return <LinkSent {...waiting} />;
   return (
     <GatePage title="Make an account">
       {rules.isPending && (
@@ -39,7 +40,7 @@ export function SignUpPage() {
         </Shut>
       )}
       {rules.data && (rules.data.mode === 'open' || (rules.data.mode === 'invite' && invite !== '')) && (
-        <SignUpForm rules={rules.data} invite={invite} onLinkSent={setSentTo} />
+        <SignUpForm rules={rules.data} invite={invite} onLinkSent={setWaiting} />
       )}
       <p className="mt-6 border-t border-line pt-5 text-sm text-ink-2">
         Have an account?{' '}
@@ -61,16 +62,24 @@ function Shut({ children }: { children: string }) {
   );
 }
 
-function LinkSent({ address }: { address: string }) {
+/** Somebody whose address is to be confirmed. */
+interface Waiting {
+  name: string;
+  password: string;
+  address: string;
+}
+
+function LinkSent(waiting: Waiting) {
   return (
     <GatePage title="Open the link in your mail">
       <p className="mt-3 text-sm text-ink-2">
-        We sent a link to <strong className="text-ink">{address}</strong>. Open it to confirm that the address
-        is yours; then you can sign in. It works for a day.
+        We sent a link to <strong className="text-ink">{waiting.address}</strong>. Open it to confirm that the
+        address is yours; then you can sign in. It works for a day.
       </p>
       <Link to="/login" className={`${buttonClass('primary')} mt-6 w-full`}>
         To the sign-in page
       </Link>
+      <ConfirmAgain {...waiting} />
     </GatePage>
   );
 }
@@ -78,7 +87,7 @@ function LinkSent({ address }: { address: string }) {
 interface SignUpFormProps {
   rules: Registration;
   invite: string;
-  onLinkSent: (address: string) => void;
+  onLinkSent: (waiting: Waiting) => void;
 }
 
 function SignUpForm({ rules, invite, onLinkSent }: SignUpFormProps) {
@@ -98,7 +107,7 @@ function SignUpForm({ rules, invite, onLinkSent }: SignUpFormProps) {
       }),
     onSuccess: async (body) => {
       if (isNextStep(body)) {
-        onLinkSent(email.trim());
+        onLinkSent({ name: name.trim(), password, address: email.trim() });
         return;
       }
       queries.setQueryData(sessionQuery.queryKey, body);

@@ -62,7 +62,7 @@ function About({ handle, standing }: { handle: string; standing: Standing }) {
         <Which live={live} awaited={awaited} />
         {live?.is_preview && <Publish stream={live} onDone={() => void refresh()} />}
         <DetailsFields details={details} onChange={change} />
-        {stream && <ThumbnailField stream={stream} onDone={() => void refresh()} />}
+        {stream && <ThumbnailField stream={stream} onChanged={refresh} />}
         {!live && (
           <Toggle
             label="Preview, then publish"

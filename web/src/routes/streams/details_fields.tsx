@@ -1,6 +1,7 @@
 import type { Stream, StreamEdit } from '../../api/streams';
 import { SelectField, TextField } from '../../ui/field';
 import { TextArea } from '../../ui/text_area';
+import { LanguageField } from '../language_field';
 import { useCategories } from './use_categories';
 
 /** What viewers are told of a stream, as a form holds it. */
@@ -8,17 +9,20 @@ export interface Details {
   title: string;
   description: string;
   category: string;
+  /** Empty: as the channel. */
+  language: string;
   /** With commas between. */
   tags: string;
 }
 
-export const NO_DETAILS: Details = { title: '', description: '', category: '', tags: '' };
+export const NO_DETAILS: Details = { title: '', description: '', category: '', language: '', tags: '' };
 
 export function detailsOf(stream: Stream): Details {
   return {
     title: stream.title,
     description: stream.description,
     category: stream.category ?? '',
+    language: stream.language ?? '',
     tags: stream.tags.join(', '),
   };
 }
@@ -29,6 +33,7 @@ export function detailsEdit(details: Details): StreamEdit {
     title: details.title,
     description: details.description,
     category: details.category || null,
+    language: details.language || null,
     tags: tags.filter((tag) => tag !== ''),
   };
 }
@@ -75,13 +80,18 @@ export function DetailsFields({
             </option>
           ))}
         </SelectField>
-        <TextField
-          label="Tags"
-          value={details.tags}
-          placeholder="chess, beginners"
-          onChange={(event) => change({ tags: event.target.value })}
+        <LanguageField
+          value={details.language}
+          none="As my channel"
+          onChange={(language) => change({ language })}
         />
       </div>
+      <TextField
+        label="Tags"
+        value={details.tags}
+        placeholder="chess, beginners"
+        onChange={(event) => change({ tags: event.target.value })}
+      />
     </>
   );
 }

@@ -2,6 +2,7 @@
 import { ExternalLink, Link2 } from 'lucide-react';
 import type { ChannelPage, ShownLink } from '../../api/channels';
 import { COUNT } from '../../ui/time';
+import { languageName } from '../languages';
 import { RichText } from '../rich_text';
 
 export function AboutTab({ channel }: { channel: ChannelPage }) {
@@ -75,8 +76,4 @@ function WayOut({ link }: { link: ShownLink }) {
       <span className="truncate text-xs font-normal text-ink-3">{link.site ?? new URL(link.url).host}</span>
     </a>
   );
-}
-
-function languageName(tag: string): string {
-  return new Intl.DisplayNames(['en'], { type: 'language' }).of(tag) ?? tag;
 }

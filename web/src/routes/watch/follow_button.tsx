@@ -6,6 +6,7 @@ import { type ChannelPage, channelsApi } from '../../api/channels';
 import { Button } from '../../ui/button';
 import { COUNT } from '../../ui/time';
 import { useAccount } from '../account';
+import { MuteButton } from './mute_button';
 import { channelKey } from './use_channel';
 
 export function FollowButton({ channel }: { channel: ChannelPage }) {
@@ -34,7 +35,7 @@ export function FollowButton({ channel }: { channel: ChannelPage }) {
     else void navigate({ to: '/login', search: { next: location.pathname } });
   };
   return (
-    <div className="flex items-center gap-3">
+    <>
       <Button
         look={following ? 'secondary' : 'primary'}
         aria-pressed={following}
@@ -45,14 +46,24 @@ export function FollowButton({ channel }: { channel: ChannelPage }) {
         {following ? <Check aria-hidden size={16} /> : <Heart aria-hidden size={16} />}
         {following ? 'Following' : 'Follow'}
       </Button>
-      <span className="hidden text-sm whitespace-nowrap text-ink-3 tabular-nums sm:inline">
-        {COUNT.format(channel.followers)} {channel.followers === 1 ? 'follower' : 'followers'}
-      </span>
       {change.error && (
         <span role="alert" className="text-sm text-warn-text">
           {change.error.message}
         </span>
       )}
+    </>
+  );
+}
+
+/** The button, whether its news is told, and how many follow. */
+export function Following({ channel }: { channel: ChannelPage }) {
+  return (
+    <div className="flex items-center gap-1">
+      <FollowButton channel={channel} />
+      {channel.following && <MuteButton handle={channel.handle} />}
+      <span className="ml-2 hidden text-sm whitespace-nowrap text-ink-3 tabular-nums sm:inline">
+        {COUNT.format(channel.followers)} {channel.followers === 1 ? 'follower' : 'followers'}
+      </span>
     </div>
   );
 }

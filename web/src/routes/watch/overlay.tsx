@@ -41,14 +41,16 @@ export function Overlay({
   state,
   name,
   last,
+  follow,
 }: {
   player: Player;
   state: PlayerState;
   name: string;
   last: Recording | null;
+  follow: ReactNode;
 }) {
   const now = useNow(state.phase.name !== 'live');
-  const message = messageFor(player, state, name, last, now);
+  const message = messageFor(player, state, name, last, follow, now);
   return (
     <div
       className={message ? 'absolute inset-0 flex items-center justify-center bg-black/70 p-4' : 'sr-only'}
@@ -91,6 +93,7 @@ function messageFor(
   state: PlayerState,
   name: string,
   last: Recording | null,
+  follow: ReactNode,
   now: number,
 ): Message | null {
   const { phase, channel } = state;
@@ -105,7 +108,11 @@ function messageFor(
     </Link>
   );
   const again = last && (
-    <Link to="/videos/$id" params={{ id: last.id }} className={buttonClass('primary')}>
+    <Link
+      to="/videos/$id"
+      params={{ id: last.id }}
+      className={buttonClass(channel?.next ? 'secondary' : 'primary')}
+    >
       Watch the last stream
     </Link>
   );
@@ -165,7 +172,7 @@ function messageFor(
         action: home,
       };
     case 'offline':
-      if (channel?.next) return comes(channel.next, now, again || home);
+      if (channel?.next) return comes(channel.next, now, follow, again || home);
       if (channel?.cancelled) {
         return {
           icon: <CalendarX2 size={28} />,
@@ -182,7 +189,7 @@ function messageFor(
         action: studio || again || home,
       };
     case 'ended':
-      if (channel?.next) return comes(channel.next, now, again || home);
+      if (channel?.next) return comes(channel.next, now, follow, again || home);
       return {
         icon: <Flag size={28} />,
         title: 'The stream has ended',
@@ -222,7 +229,7 @@ function messageFor(
 }
 
 /** The countdown: the next stream, when that is here, and what to do until then. */
-function comes(next: Planned, now: number, otherwise: ReactNode): Message {
+function comes(next: Planned, now: number, follow: ReactNode, otherwise: ReactNode): Message {
   return {
     icon: <CalendarClock size={28} className="text-preview-text" />,
     title: next.title || 'The next stream',
@@ -231,8 +238,10 @@ function comes(next: Planned, now: number, otherwise: ReactNode): Message {
     loud: Date.parse(next.at) > now,
     action: (
       <>
+        {follow}
         <AddToCalendar planned={next} />
-        {otherwise}
+        {/* On a phone a third does not fit, and what it leads to is near. */}
+        {follow ? <span className="max-sm:hidden">{otherwise}</span> : otherwise}
       </>
     ),
   };

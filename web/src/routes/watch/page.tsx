@@ -13,10 +13,9 @@ import { usePastStreams } from '../recordings/past_streams';
 import { ShareButton } from '../share/button';
 import { sharedChannel } from '../share/codes';
 import { useTitle } from '../title';
-import { FollowButton } from './follow_button';
+import { FollowButton, Following } from './follow_button';
 import { Locked } from './locked';
 import { StreamTitle } from './said';
-import { Schedule } from './schedule';
 import { Stage } from './stage';
 import { ChannelTabs } from './tabs';
 import { useChannel } from './use_channel';
@@ -60,6 +59,7 @@ function Watch({ handle }: { handle: string }) {
             state={state}
             name={name}
             last={past.items[0] ?? null}
+            follow={shown && !shown.owner && <FollowButton channel={shown} />}
             theater={theater}
             onTheater={setTheater}
           />
@@ -67,7 +67,6 @@ function Watch({ handle }: { handle: string }) {
       </div>
       {!theater && <StreamTitle said={onAir ? (state.channel?.said ?? null) : null} />}
       {!theater && <About handle={handle} name={name} state={state} onAir={onAir} shown={shown} />}
-      {!theater && <Schedule handle={handle} />}
       {!theater && shown && <ChannelTabs channel={shown} offAir={offAir} />}
     </Frame>
   );
@@ -91,12 +90,14 @@ function About({
   if (phase.name === 'not_found') return <h1 className="sr-only">No channel named {handle}</h1>;
   return (
     <div className="mx-auto flex w-full max-w-[calc((100dvh-11.5rem)*16/9)] min-w-0 flex-wrap items-center gap-x-4 gap-y-3 px-4 py-4 sm:min-w-[min(100%,36rem)] sm:px-6">
-      <Avatar name={name} url={shown?.avatar_url ?? null} live={onAir} />
-      <div className="min-w-0 flex-1">
-        <h1 className="truncate text-lg leading-tight font-semibold tracking-tight">{name}</h1>
-        <p className="mt-0.5 truncate text-sm text-ink-3">@{handle}</p>
+      <div className="flex min-w-0 flex-1 basis-full items-center gap-4 sm:basis-0">
+        <Avatar name={name} url={shown?.avatar_url ?? null} live={onAir} />
+        <div className="min-w-0">
+          <h1 className="truncate text-lg leading-tight font-semibold tracking-tight">{name}</h1>
+          <p className="mt-0.5 truncate text-sm text-ink-3">@{handle}</p>
+        </div>
       </div>
-      <div className="order-last flex basis-full items-center gap-3 text-sm text-ink-2 tabular-nums empty:hidden sm:order-none sm:basis-auto">
+      <div className="flex basis-full items-center gap-3 text-sm text-ink-2 tabular-nums empty:hidden sm:basis-auto">
         {onAir ? (
           <>
             <Pill tone="live" dot>
@@ -119,7 +120,7 @@ function About({
           channel?.endedAt && <span>Last live {ago(channel.endedAt, now)}</span>
         )}
       </div>
-      {shown && <FollowButton channel={shown} />}
+      {shown && <Following channel={shown} />}
       <ShareButton shared={sharedChannel(handle, name)} />
     </div>
   );

@@ -1,32 +1,18 @@
 import { CalendarDays } from 'lucide-react';
+import type { Stream } from '../../api/streams';
 import { buttonClass } from '../../ui/button';
 import { Pill } from '../../ui/pill';
 import { useNow } from '../../ui/time';
-import { useSchedule } from '../streams/use_streams';
 import { untilWords, whenWords, zoneWords } from '../streams/words';
 
-/** What is ahead on a channel. Nothing where nothing is. */
-export function Schedule({ handle }: { handle: string }) {
-  const items = useSchedule(handle).data?.items ?? [];
-  const now = useNow(items.length > 0);
-  if (items.length === 0) return null;
+/** What is ahead on a channel, and how a calendar follows it. */
+export function Schedule({ handle, items }: { handle: string; items: Stream[] }) {
+  const now = useNow();
   return (
-    <section
-      aria-labelledby="schedule"
-      className="mx-auto w-full max-w-[calc((100dvh-11.5rem)*16/9)] min-w-0 px-4 pt-2 pb-8 sm:min-w-[min(100%,36rem)] sm:px-6"
-    >
-      <div className="mb-4 flex flex-wrap items-center justify-between gap-3">
-        <h2 id="schedule" className="text-base font-semibold">
-          Schedule
-        </h2>
-        <a
-          href={`/api/channels/${encodeURIComponent(handle)}/schedule.ics`}
-          className={buttonClass('ghost', 'sm')}
-        >
-          <CalendarDays aria-hidden size={16} />
-          Follow in your calendar
-        </a>
-      </div>
+    <section aria-labelledby="schedule">
+      <h2 id="schedule" className="sr-only">
+        Schedule
+      </h2>
       <ul className="grid gap-3 sm:grid-cols-2">
         {items.map(({ id, title, state, scheduled_at }) => {
           const at = scheduled_at ?? '';
@@ -50,6 +36,13 @@ export function Schedule({ handle }: { handle: string }) {
           );
         })}
       </ul>
+      <a
+        href={`/api/channels/${encodeURIComponent(handle)}/schedule.ics`}
+        className={`${buttonClass('ghost', 'sm')} mt-4 -ml-3`}
+      >
+        <CalendarDays aria-hidden size={16} />
+        Follow in your calendar
+      </a>
     </section>
   );
 }

@@ -1,6 +1,6 @@
 /** The picture with everything that lies on it. The player decides; this only shows and asks. */
 import { Play } from 'lucide-react';
-import { lazy, Suspense, useRef, useState } from 'react';
+import { lazy, type ReactNode, Suspense, useRef, useState } from 'react';
 import type { Recording } from '../../api/types';
 import type { Player } from '../../player/player';
 import type { PlayerState } from '../../player/state';
@@ -21,6 +21,7 @@ export function Stage({
   state,
   name,
   last,
+  follow,
   theater,
   onTheater,
 }: {
@@ -29,6 +30,8 @@ export function Stage({
   name: string;
   /** What can be watched instead while the channel is off air. */
   last: Recording | null;
+  /** How to hear of the next stream. */
+  follow: ReactNode;
   theater: boolean;
   onTheater: (theater: boolean) => void;
 }) {
@@ -75,7 +78,7 @@ export function Stage({
         toggleFullScreen={act.toggleFullScreen}
       />
 
-      <Overlay player={player} state={state} name={name} last={last} />
+      <Overlay player={player} state={state} name={name} last={last} follow={follow} />
 
       {phase.name === 'live' && state.needsTap && (
         <button

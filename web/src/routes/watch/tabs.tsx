@@ -1,9 +1,11 @@
-/** What else there is of a channel, below the picture: its recordings, and what it says of itself. */
+/** What else there is of a channel, below the picture: its recordings, its plans, and what it says of itself. */
 import { Tabs } from '@base-ui/react/tabs';
 import { type CSSProperties, type ReactNode, useState } from 'react';
 import type { ChannelPage } from '../../api/channels';
 import { PastStreams, usePastStreams } from '../recordings/past_streams';
+import { useSchedule } from '../streams/use_streams';
 import { AboutTab } from './about_tab';
+import { Schedule } from './schedule';
 
 export function ChannelTabs({ channel, offAir }: { channel: ChannelPage; offAir: boolean }) {
   const [chosen, setChosen] = useState<string | null>(null);
@@ -11,9 +13,14 @@ export function ChannelTabs({ channel, offAir }: { channel: ChannelPage; offAir:
   const past = usePastStreams(channel.handle, offAir || chosen === 'recordings');
   const accent = channel.accent ? ({ '--accent': channel.accent } as CSSProperties) : {};
   const hasPast = past.items.length > 0;
+  const planned = useSchedule(channel.handle).data?.items ?? [];
+  const isPlanned = planned.length > 0;
+  const first = hasPast ? 'recordings' : isPlanned ? 'schedule' : 'about';
+  // What was planned may be over while it is looked at.
+  const open = chosen === 'schedule' && !isPlanned ? null : chosen;
   return (
     <Tabs.Root
-      value={chosen ?? (hasPast ? 'recordings' : 'about')}
+      value={open ?? first}
       onValueChange={(value) => setChosen(String(value))}
       style={accent}
       className="mx-auto w-full max-w-[calc((100dvh-11.5rem)*16/9)] min-w-0 px-4 pb-10 sm:min-w-[min(100%,36rem)] sm:px-6"
@@ -28,6 +35,7 @@ export function ChannelTabs({ channel, offAir }: { channel: ChannelPage; offAir:
       )}
       <Tabs.List className="mb-5 flex gap-1 overflow-x-auto border-b border-line">
         <Tab value="recordings">Recordings</Tab>
+        {isPlanned && <Tab value="schedule">Schedule</Tab>}
         <Tab value="about">About</Tab>
       </Tabs.List>
       <Tabs.Panel value="recordings">
@@ -38,6 +46,11 @@ export function ChannelTabs({ channel, offAir }: { channel: ChannelPage; offAir:
           </p>
         )}
       </Tabs.Panel>
+      {isPlanned && (
+        <Tabs.Panel value="schedule">
+          <Schedule handle={channel.handle} items={planned} />
+        </Tabs.Panel>
+      )}
       <Tabs.Panel value="about">
         <AboutTab channel={channel} />
       </Tabs.Panel>
@@ -49,7 +62,7 @@ function Tab({ value, children }: { value: string; children: ReactNode }) {
   return (
     <Tabs.Tab
       value={value}
-      className="-mb-px inline-flex min-h-11 shrink-0 items-center border-b-2 border-transparent px-3 text-sm font-medium text-ink-2 hover:text-ink data-active:border-(--accent,var(--ink)) data-active:text-ink"
+      className="-mb-px inline-flex min-h-11 shrink-0 items-center border-b-2 border-transparent px-3 text-sm font-medium text-ink-2 hover:text-ink data-active:border-accent data-active:text-ink"
     >
       {children}
     </Tabs.Tab>

@@ -1,4 +1,4 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-query';
 import { CircleCheck, Clock, RotateCw, TriangleAlert } from 'lucide-react';
 import { type Delivery, webhooks } from '../../api/webhooks';
 import { Button } from '../../ui/button';
@@ -16,17 +16,21 @@ const STATES = {
 export function Deliveries({ handle, hook }: { handle: string; hook: string }) {
   const queries = useQueryClient();
   const queryKey = ['deliveries', hook];
-  const log = useQuery({
+  const log = useInfiniteQuery({
     queryKey,
-    queryFn: () => webhooks.deliveries(handle, hook),
+    queryFn: ({ pageParam }) => webhooks.deliveries(handle, hook, pageParam),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: ({ next_cursor }) => next_cursor ?? undefined,
     refetchInterval: ({ state }) =>
-      state.data?.items.some((delivery) => delivery.state === 'waiting') ? 2000 : 15_000,
+      state.data?.pages.some(({ items }) => items.some((delivery) => delivery.state === 'waiting'))
+        ? 2000
+        : 15_000,
   });
   const replay = useMutation({
     mutationFn: (delivery: string) => webhooks.replay(handle, hook, delivery),
     onSuccess: () => queries.invalidateQueries({ queryKey }),
   });
-  const items = log.data?.items ?? [];
+  const items = log.data?.pages.flatMap((page) => page.items) ?? [];
   const failure = replay.error ?? log.error;
   return (
     <div>
@@ -49,6 +53,16 @@ export function Deliveries({ handle, hook }: { handle: string; hook: string }) {
           />
         ))}
       </ul>
+      {log.hasNextPage && (
+        <Button
+          size="sm"
+          className="mt-2"
+          disabled={log.isFetchingNextPage}
+          onClick={() => void log.fetchNextPage()}
+        >
+          Show more
+        </Button>
+      )}
     </div>
   );
 }

@@ -1,26 +1,21 @@
 /** Name, description, category, language, tags, colour. */
-import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
-import { type ChannelPage, type ChannelProfile, channelsApi } from '../../../api/channels';
+import type { ChannelPage, ChannelProfile } from '../../../api/channels';
 import { Card } from '../../../ui/card';
 import { SelectField, TextField } from '../../../ui/field';
 import { TextArea } from '../../../ui/text_area';
+import { LanguageField } from '../../language_field';
+import { useCategories } from '../../streams/use_categories';
 import { AccentField } from './accent_field';
 import { SaveRow } from './save_row';
 import { useEdit } from './use_edit';
-
-const LANGUAGE_NAMES = new Intl.DisplayNames(['en'], { type: 'language' });
 
 export function ProfileCard({ channel }: { channel: ChannelPage }) {
   const start = said(channel);
   const [form, setForm] = useState(start);
   const edit = useEdit(channel.handle);
-  const lists = { staleTime: Number.POSITIVE_INFINITY };
-  const categories = useQuery({ queryKey: ['categories'], queryFn: channelsApi.categories, ...lists });
-  const languages = useQuery({ queryKey: ['languages'], queryFn: channelsApi.languages, ...lists });
+  const categories = useCategories();
   const set = (change: Partial<typeof form>) => setForm({ ...form, ...change });
-  const named = (languages.data?.items ?? []).map((tag) => ({ tag, name: LANGUAGE_NAMES.of(tag) ?? tag }));
-  named.sort((a, b) => a.name.localeCompare(b.name));
   return (
     <Card title="Profile">
       <form
@@ -61,24 +56,13 @@ export function ProfileCard({ channel }: { channel: ChannelPage }) {
             onChange={(event) => set({ category: event.target.value })}
           >
             <option value="">None</option>
-            {categories.data?.items.map(({ slug, name }) => (
+            {categories.map(({ slug, name }) => (
               <option key={slug} value={slug}>
                 {name}
               </option>
             ))}
           </SelectField>
-          <SelectField
-            label="Language"
-            value={form.language}
-            onChange={(event) => set({ language: event.target.value })}
-          >
-            <option value="">Not told</option>
-            {named.map(({ tag, name }) => (
-              <option key={tag} value={tag}>
-                {name}
-              </option>
-            ))}
-          </SelectField>
+          <LanguageField value={form.language} none="Not told" onChange={(language) => set({ language })} />
         </div>
         <TextField
           label="Tags"

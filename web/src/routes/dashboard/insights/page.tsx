@@ -1,8 +1,7 @@
 /** How streams arrive and who watches them: of the one on air, and of all before it. */
-import { useInfiniteQuery } from '@tanstack/react-query';
+import { useNavigate, useSearch } from '@tanstack/react-router';
 import { ChartLine } from 'lucide-react';
-import { useState } from 'react';
-import { insightsApi, type StreamInsights } from '../../../api/insights';
+import type { StreamInsights } from '../../../api/insights';
 import { Button } from '../../../ui/button';
 import { Card } from '../../../ui/card';
 import { Pill } from '../../../ui/pill';
@@ -11,7 +10,7 @@ import { NoAnswer } from '../../no_answer';
 import { DashboardFrame } from '../frame';
 import { HealthCard } from './health_card';
 import { StreamTable } from './stream_table';
-import { LIVE_EVERY_MS } from './use_figures';
+import { useInsights } from './use_insights';
 import { ViewersCard } from './viewers_card';
 import { streamName } from './words';
 
@@ -23,23 +22,13 @@ export function InsightsPage() {
   );
 }
 
-const IDLE_EVERY_MS = 15_000;
-
 function Insights({ handle }: { handle: string }) {
-  const [chosen, setChosen] = useState<string | null>(null);
-  const query = useInfiniteQuery({
-    queryKey: ['insights', handle],
-    queryFn: ({ pageParam }) => insightsApi.streams(handle, pageParam),
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: ({ next_cursor }) => next_cursor ?? undefined,
-    refetchInterval: ({ state }) => {
-      const newest = state.data?.pages[0]?.items[0];
-      return newest && !newest.ended_at ? LIVE_EVERY_MS : IDLE_EVERY_MS;
-    },
-  });
-  const streams = query.data?.pages.flatMap(({ items }) => items) ?? [];
+  const { stream: chosen = null } = useSearch({ from: '/dashboard/insights' });
+  const navigate = useNavigate({ from: '/dashboard/insights' });
+  const query = useInsights(handle, chosen);
+  const { items: streams, isFurther } = query;
   const stream = streams.find(({ id }) => id === chosen) ?? streams[0];
-  if (!query.data) {
+  if (!query.data || isFurther) {
     return query.failureReason ? (
       <NoAnswer reason={query.failureReason.message} onRetry={() => void query.refetch()} />
     ) : (
@@ -54,7 +43,11 @@ function Insights({ handle }: { handle: string }) {
       <Heading stream={stream} />
       <HealthCard key={`health-${stream.id}`} stream={stream} />
       <ViewersCard key={`viewers-${stream.id}`} stream={stream} />
-      <StreamTable streams={streams} chosen={stream.id} onChoose={setChosen} />
+      <StreamTable
+        streams={streams}
+        chosen={stream.id}
+        onChoose={(id) => void navigate({ search: (now) => ({ ...now, stream: id }), resetScroll: false })}
+      />
       {query.hasNextPage && (
         <Button
           className="self-center"

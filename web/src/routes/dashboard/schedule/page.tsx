@@ -1,20 +1,24 @@
 /** What is planned, what is over, and planning more. */
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { CalendarPlus, CalendarX2, Pencil, Trash2 } from 'lucide-react';
+import { Link } from '@tanstack/react-router';
+import { CalendarPlus, CalendarX2, ChartLine, Pencil, Trash2 } from 'lucide-react';
 import { lazy, Suspense, useState } from 'react';
+import type { StreamInsights } from '../../../api/insights';
 import { type Stream, streamsApi } from '../../../api/streams';
-import { Button } from '../../../ui/button';
+import { Button, buttonClass } from '../../../ui/button';
 import { Card } from '../../../ui/card';
 import { CopyRow } from '../../../ui/copy';
 import { Dialog } from '../../../ui/dialog';
 import { Notice } from '../../../ui/notice';
 import { Pill } from '../../../ui/pill';
 import { Spinner } from '../../../ui/spinner';
-import { clock, useNow } from '../../../ui/time';
+import { COUNT, clock, useNow } from '../../../ui/time';
 import { NoAnswer } from '../../no_answer';
 import { streamsKey, usePast, useSchedule } from '../../streams/use_streams';
 import { untilWords, whenWords, zoneWords } from '../../streams/words';
 import { DashboardFrame } from '../frame';
+import { useInsights } from '../insights/use_insights';
+import { watchWords } from '../insights/words';
 
 const PlanDialog = lazy(() => import('../../streams/plan_dialog'));
 
@@ -171,6 +175,8 @@ function Day({ at }: { at: string }) {
 
 function Past({ handle }: { handle: string }) {
   const past = usePast(handle);
+  const oldest = past.items.findLast(({ started_at }) => started_at != null);
+  const { items: insights } = useInsights(handle, oldest?.id ?? null);
   return (
     <Card title="Past streams">
       {!past.data && <Asking reason={past.failureReason} onRetry={() => void past.refetch()} />}
@@ -180,7 +186,7 @@ function Past({ handle }: { handle: string }) {
       {past.items.length > 0 && (
         <ul>
           {past.items.map((stream) => (
-            <Over key={stream.id} stream={stream} />
+            <Over key={stream.id} stream={stream} came={insights.find(({ id }) => id === stream.id)} />
           ))}
         </ul>
       )}
@@ -193,15 +199,17 @@ function Past({ handle }: { handle: string }) {
   );
 }
 
-function Over({ stream }: { stream: Stream }) {
-  const { title, started_at, ended_at, scheduled_at, source } = stream;
+/** A stream that is over, and what it came to, where that is known. */
+function Over({ stream, came }: { stream: Stream; came: StreamInsights | undefined }) {
+  const { started_at, ended_at, scheduled_at, source } = stream;
   const length = started_at && ended_at ? Date.parse(ended_at) - Date.parse(started_at) : null;
   const at = started_at ?? scheduled_at ?? ended_at ?? '';
+  const title = stream.title || 'Untitled stream';
   return (
     <li className="flex flex-wrap items-center gap-x-4 gap-y-3 border-t border-line py-4 first:border-t-0 first:pt-0 last:pb-0">
       <Day at={at} />
       <div className="min-w-0 flex-1 basis-48">
-        <p className="font-medium break-words">{title || 'Untitled stream'}</p>
+        <p className="font-medium break-words">{title}</p>
         <p className="mt-1 flex flex-wrap items-center gap-x-2 gap-y-1 text-sm text-ink-3 tabular-nums">
           <time dateTime={at}>{whenWords(at)}</time>
           {length === null ? (
@@ -211,9 +219,25 @@ function Over({ stream }: { stream: Stream }) {
               · {clock(length)} on air{source && `, by ${source.toUpperCase()}`}
             </span>
           )}
+          {came && (
+            <span>
+              · {COUNT.format(came.peak)} at its peak, {watchWords(came.watch_seconds)} watched
+            </span>
+          )}
           {stream.is_preview && <Pill tone="neutral">Never published</Pill>}
         </p>
       </div>
+      {length !== null && (
+        <Link
+          to="/dashboard/insights"
+          search={{ channel: stream.channel, stream: stream.id }}
+          aria-label={`Insights of ${title}`}
+          className={buttonClass('secondary', 'sm')}
+        >
+          <ChartLine aria-hidden size={16} />
+          Insights
+        </Link>
+      )}
     </li>
   );
 }

@@ -1,10 +1,10 @@
 /** Chooses the part of a picture that is kept: moved by pointer or arrow keys, with a slider for its size. */
 import { useMutation } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
-import type { Crop } from '../../../api/channels';
-import { Button } from '../../../ui/button';
-import { Dialog } from '../../../ui/dialog';
-import { Notice } from '../../../ui/notice';
+import type { Crop } from '../../api/pictures';
+import { Button } from '../../ui/button';
+import { Dialog } from '../../ui/dialog';
+import { Notice } from '../../ui/notice';
 import { cropOf, moved, type View } from './crop';
 
 export function CropDialog({
@@ -18,8 +18,8 @@ export function CropDialog({
   file: File;
   ratio: number;
   title: string;
-  upload: (crop: Crop) => Promise<void>;
-  onUploaded: () => Promise<void>;
+  upload: (crop: Crop) => Promise<unknown>;
+  onUploaded: () => Promise<unknown>;
   onClose: () => void;
 }) {
   const [url, setUrl] = useState<string>();

@@ -1,5 +1,5 @@
 /** Which part of a picture a view of it means. */
-import type { Crop } from '../../../api/channels';
+import type { Crop } from '../../api/pictures';
 
 interface Size {
   width: number;
