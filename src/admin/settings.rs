@@ -10,11 +10,15 @@ use utoipa_axum::routes;
 use super::Offices;
 use crate::accounts::IsAdmin;
 use crate::error::{ApiError, Problem};
-use crate::request::ApiJson;
-use crate::settings::{ChangedSetting, FixedSetting, SettingValues, Settings, SettingsEdit};
+use crate::request::{ApiJson, ApiPath};
+use crate::settings::{
+    ChangedSetting, FixedSetting, InstanceSettingsEdit, SettingValues, Settings,
+};
 
 pub(super) fn routes() -> OpenApiRouter<Offices> {
-    OpenApiRouter::new().routes(routes!(show_instance_settings, edit_instance_settings))
+    OpenApiRouter::new()
+        .routes(routes!(show_instance_settings, edit_instance_settings))
+        .routes(routes!(reset_instance_setting))
 }
 
 /// All settings, and where they come from.
@@ -52,7 +56,7 @@ async fn show_instance_settings(
 
 /// Change settings of the server; what is left out stays.
 #[utoipa::path(
-    patch, path = "/api/admin/settings", tag = "admin", request_body = SettingsEdit,
+    patch, path = "/api/admin/settings", tag = "admin", request_body = InstanceSettingsEdit,
     responses(
         (status = 200, body = InstanceSettings),
         (status = 401, body = Problem), (status = 403, body = Problem),
@@ -62,8 +66,27 @@ async fn show_instance_settings(
 async fn edit_instance_settings(
     State(settings): State<Settings>,
     IsAdmin(admin): IsAdmin,
-    ApiJson(edit): ApiJson<SettingsEdit>,
+    ApiJson(edit): ApiJson<InstanceSettingsEdit>,
 ) -> Result<Json<InstanceSettings>, ApiError> {
     settings.change(admin.id.0, edit).await?;
+    shown(&settings).await
+}
+
+/// Put a setting of the server back to what the configuration has, or its default.
+#[utoipa::path(
+    delete, path = "/api/admin/settings/{field}", tag = "admin",
+    params(("field" = String, Path, description = "Its name, such as `accent`")),
+    responses(
+        (status = 200, body = InstanceSettings),
+        (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem),
+    ),
+)]
+async fn reset_instance_setting(
+    State(settings): State<Settings>,
+    IsAdmin(admin): IsAdmin,
+    ApiPath(field): ApiPath<String>,
+) -> Result<Json<InstanceSettings>, ApiError> {
+    settings.reset(admin.id.0, &field).await?;
     shown(&settings).await
 }

@@ -36,10 +36,9 @@ impl Head<'_> {
     fn lines(&self) -> String {
         let card = self.card;
         let title = escaped(&card.title);
-        let suffix = if card.path == "/" {
-            ""
-        } else {
-            " · Tallylight"
+        let suffix = match card.path.as_str() {
+            "/" => String::new(),
+            _ => format!(" · {}", escaped(&card.site)),
         };
         let mut lines = format!("<title>{title}{suffix}</title>");
         lines += &meta("name", "description", &card.description);
@@ -94,7 +93,7 @@ impl Head<'_> {
             "website"
         };
         let mut lines = vec![
-            ("og:site_name", "Tallylight".to_owned()),
+            ("og:site_name", card.site.clone()),
             ("og:type", kind.to_owned()),
             ("og:title", card.title.clone()),
             ("og:description", card.description.clone()),
@@ -173,6 +172,7 @@ mod tests {
 
     fn card(title: &str) -> Card {
         Card {
+            site: "Radio Ada".to_owned(),
             title: title.to_owned(),
             description: "About it.".to_owned(),
             path: "/@ada".to_owned(),
@@ -209,7 +209,7 @@ mod tests {
             .head("https://live.example")
             .within(BUILT, false);
         for line in [
-            "<title>Ada is live · Tallylight</title>",
+            "<title>Ada is live · Radio Ada</title>",
             "<meta name=\"description\" content=\"About it.\" />",
             "<link rel=\"canonical\" href=\"https://live.example/@ada\" />",
             "href=\"https://live.example/api/oembed?url=https%3A%2F%2Flive.example%2F%40ada&amp;format=json\"",

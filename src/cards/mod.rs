@@ -33,6 +33,8 @@ pub struct Cards {
 /// A page in short.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Card {
+    /// What the server calls itself.
+    site: String,
     /// What it is called.
     title: String,
     /// A sentence about it.
@@ -174,7 +176,7 @@ impl Cards {
 
     async fn card(&self, subject: Subject<'_>) -> Result<Found, StoreError> {
         match subject {
-            Subject::Home => Ok(Found::card(home())),
+            Subject::Home => Ok(Found::card(home(self.site()))),
             Subject::Channel(handle) => self.channel(handle).await,
             Subject::Recording(id) => self.recording(id).await,
             Subject::Nothing => Ok(Found::Nothing),
@@ -212,6 +214,7 @@ impl Cards {
             (None, None) => (name.clone(), about(&handle, &channel.description)),
         };
         Ok(Found::card(Card {
+            site: self.site(),
             title,
             description,
             image,
@@ -262,6 +265,7 @@ impl Cards {
             false => emblem(),
         };
         Ok(Found::card(Card {
+            site: self.site(),
             description: format!(
                 "{} by {}, streamed on {}.",
                 length(seconds),
@@ -280,6 +284,10 @@ impl Cards {
             }),
             is_listed: recording.visibility == Visibility::Public,
         }))
+    }
+
+    fn site(&self) -> String {
+        self.settings.now().name.clone()
     }
 
     fn frame(&self, of: String) -> Option<String> {
@@ -303,9 +311,10 @@ fn path_at<'a>(url: &'a Uri, origins: [&str; 2]) -> Option<&'a str> {
     at_ours.then(|| url.path().trim_start_matches('/'))
 }
 
-fn home() -> Card {
+fn home(site: String) -> Card {
     Card {
-        title: "Tallylight".to_owned(),
+        title: site.clone(),
+        site,
         description: "Live video in under a second, from your own server.".to_owned(),
         path: "/".to_owned(),
         image: emblem(),

@@ -49,7 +49,7 @@ struct Choice {
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct SettingsEdit {
+struct NotificationSettingsEdit {
     /// What is left out stays.
     choices: Vec<ChoiceEdit>,
 }
@@ -129,7 +129,7 @@ async fn show_settings(
 /// Choose what the account wants to be told of.
 #[utoipa::path(
     patch, path = "/api/account/notification-settings", tag = "notifications",
-    request_body = SettingsEdit,
+    request_body = NotificationSettingsEdit,
     responses(
         (status = 200, body = NotificationSettings),
         (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
@@ -139,7 +139,7 @@ async fn show_settings(
 async fn edit_settings(
     State(notifications): State<Notifications>,
     SignedIn(account): SignedIn,
-    ApiJson(edit): ApiJson<SettingsEdit>,
+    ApiJson(edit): ApiJson<NotificationSettingsEdit>,
 ) -> Result<Json<NotificationSettings>, ApiError> {
     if edit.choices.len() > Kind::CHOSEN.len() {
         let mut form = Form::new();

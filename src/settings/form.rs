@@ -10,8 +10,8 @@ use crate::form::{Form, line, paragraph};
 
 /// Settings to change; what is left out stays.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct SettingsEdit {
+#[serde(deny_unknown_fields)]
+pub struct InstanceSettingsEdit {
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,7 +47,7 @@ const MOST_DAYS: u32 = 36_500;
 /// An exabyte, which JSON's numbers still hold.
 const MOST_MB: u64 = 1_000_000_000_000;
 
-impl SettingsEdit {
+impl InstanceSettingsEdit {
     /// The fields that it has, as they are kept.
     pub(super) fn checked(
         mut self,
@@ -156,7 +156,7 @@ mod tests {
     use serde_json::json;
 
     fn rules(edit: Value) -> Vec<&'static str> {
-        let edit: SettingsEdit = serde_json::from_value(edit).unwrap();
+        let edit: InstanceSettingsEdit = serde_json::from_value(edit).unwrap();
         let fixed = |field: &str| (field == "keep_days").then_some("recordings.keep_days");
         match edit.checked(false, fixed) {
             Ok(_) => Vec::new(),

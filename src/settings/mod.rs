@@ -13,13 +13,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-pub use form::SettingsEdit;
+pub use form::InstanceSettingsEdit;
 
 use crate::audit::Audit;
 use crate::clock::Clock;
@@ -247,7 +247,7 @@ impl Settings {
     ///
     /// # Errors
     /// When a value does not fit, its setting is fixed, or the database fails.
-    pub async fn change(&self, actor: Uuid, edit: SettingsEdit) -> Result<(), ApiError> {
+    pub async fn change(&self, actor: Uuid, edit: InstanceSettingsEdit) -> Result<(), ApiError> {
         let inner = &self.0;
         let edit = edit.checked(inner.has_mail, |field| self.key_that_fixes(field))?;
         let (before, now) = (self.now().as_map(), inner.clock.now());
@@ -271,6 +271,32 @@ impl Settings {
                 "settings",
                 &changes,
             )
+            .await?;
+        tx.commit().await?;
+        Ok(self.renew().await?)
+    }
+
+    /// Forgets what admins set for one, so that it is as the configuration has it. Once more changes
+    /// nothing.
+    ///
+    /// # Errors
+    /// When there is no such setting, or the database fails.
+    pub async fn reset(&self, actor: Uuid, field: &str) -> Result<(), ApiError> {
+        if key_of(field).is_none() {
+            return Err(ApiError::NotFound {
+                code: "setting_not_found",
+                detail: "there is no such setting",
+            });
+        }
+        let inner = &self.0;
+        let mut tx = inner.db.begin().await?;
+        if !store::delete(&mut tx, field).await? {
+            return Ok(());
+        }
+        let was = json!({ field: "as configured" });
+        let audit = &inner.audit;
+        audit
+            .note(&mut tx, Some(actor), "settings.changed", "settings", &was)
             .await?;
         tx.commit().await?;
         Ok(self.renew().await?)
@@ -307,7 +333,6 @@ fn key_of(field: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn every_setting_has_a_key_and_every_key_a_setting() {

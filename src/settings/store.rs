@@ -34,6 +34,13 @@ pub(super) async fn all_of(db: &Db) -> Result<Vec<Row>, StoreError> {
     .map_err(on("setting"))
 }
 
+/// Forgets what admins set. False: they did not.
+pub(super) async fn delete(tx: &mut Tx, key: &str) -> Result<bool, StoreError> {
+    let changed =
+        tx_change!(tx, "DELETE FROM setting WHERE key = $1", key).map_err(on("setting"))?;
+    Ok(changed == 1)
+}
+
 pub(super) async fn set(
     tx: &mut Tx,
     key: &str,

@@ -96,6 +96,8 @@ test('an admin invites, changes a role, ends a live stream, and sees it in the l
     'rgb(240, 99, 57)',
   );
   await look(page, 'admin-settings');
+  await page.getByRole('button', { name: 'Put back: Announcement' }).click();
+  await expect(page.getByRole('note')).toBeHidden();
 
   await sections.getByRole('link', { name: 'Audit log' }).click();
   for (const act of ['settings.changed', 'channel.hidden', 'stream.ended', 'account.role_changed']) {

@@ -19,7 +19,7 @@ const test = base.extend<object, { site: Site }>({
 test('a notification comes to the bell at once, and is read there', async ({ people }) => {
   const page = await people.creator();
   await page.goto('/settings/notifications');
-  await expect(page.getByRole('heading', { name: 'Notifications', level: 1 })).toBeVisible();
+  await expect(page.getByRole('heading', { name: 'What you are told of' })).toBeVisible();
   await expect(page.getByRole('button', { name: 'Notifications, nothing new' })).toBeVisible();
   await look(page, 'notification-settings');
   await page.goto('/unsubscribe#nonsense');

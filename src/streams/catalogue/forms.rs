@@ -41,7 +41,7 @@ pub(super) struct NewStream {
     /// Such as `Europe/Berlin`; UTC where it is left out.
     pub(super) time_zone: Option<String>,
     #[serde(default)]
-    pub(super) settings: SettingsEdit,
+    pub(super) settings: StreamSettingsEdit,
 }
 
 /// What is to change of a stream; what is left out stays.
@@ -73,13 +73,13 @@ pub(super) struct StreamEdit {
     /// Such as `Europe/Berlin`.
     pub(super) time_zone: Option<String>,
     #[serde(default)]
-    pub(super) settings: SettingsEdit,
+    pub(super) settings: StreamSettingsEdit,
 }
 
 /// What is to change of how a stream is made and watched; what is left out stays.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct SettingsEdit {
+pub(super) struct StreamSettingsEdit {
     /// Whether it is recorded; null: as the channel has it.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<bool>)]
@@ -194,7 +194,7 @@ impl StreamEdit {
     }
 }
 
-impl SettingsEdit {
+impl StreamSettingsEdit {
     fn is_empty(&self) -> bool {
         let Self {
             record,

@@ -26,6 +26,44 @@ async fn the_snapshot_in_docs_is_current() {
     );
 }
 
+/// Of two types of one name, the description would hold one for both.
+#[test]
+fn no_two_types_of_the_description_have_one_name() {
+    let mut names: Vec<String> = Vec::new();
+    for file in sources(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))) {
+        let text = std::fs::read_to_string(file).unwrap();
+        for described in text.split("ToSchema)]").skip(1) {
+            let (attributes, rest) = ["struct ", "enum "]
+                .into_iter()
+                .filter_map(|word| described.split_once(word))
+                .min_by_key(|(before, _)| before.len())
+                .unwrap();
+            let renamed = attributes.split_once("schema(as = ").map(|(_, name)| name);
+            let name = renamed.unwrap_or(rest);
+            let name = name.split(|c: char| !c.is_alphanumeric()).next().unwrap();
+            names.push(name.to_owned());
+        }
+    }
+    assert!(names.len() > 100, "{names:?}");
+    names.sort();
+    let twice = names.windows(2).filter(|pair| pair[0] == pair[1]);
+    let twice: Vec<&String> = twice.map(|pair| &pair[0]).collect();
+    assert!(twice.is_empty(), "{twice:?}");
+}
+
+fn sources(folder: &Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut files = Vec::new();
+    for path in entries.map(|entry| entry.unwrap().path()) {
+        match path.is_dir() {
+            true => files.extend(sources(&path)),
+            false if path.extension().is_some_and(|kind| kind == "rs") => files.push(path),
+            false => {}
+        }
+    }
+    files
+}
+
 #[tokio::test]
 async fn it_is_3_1_and_lists_what_there_is() {
     let server = Server::plain().await;

@@ -62,6 +62,8 @@ export const adminApi = {
   testMail: () => answer(http.POST('/api/admin/mail_test')),
   settings: () => answer(http.GET('/api/admin/settings')),
   editSettings: (body: Partial<SettingValues>) => answer(http.PATCH('/api/admin/settings', { body })),
+  resetSetting: (field: string) =>
+    answer(http.DELETE('/api/admin/settings/{field}', { params: { path: { field } } })),
   audit: (filters: AuditFilters) =>
     answer(http.GET('/api/admin/audit', { params: { query: query(filters) } })),
   checkAudit: () => answer(http.GET('/api/admin/audit/check')),

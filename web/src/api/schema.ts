@@ -982,7 +982,7 @@ export interface paths {
             };
             requestBody: {
                 content: {
-                    "application/json": components["schemas"]["SettingsEdit"];
+                    "application/json": components["schemas"]["NotificationSettingsEdit"];
                 };
             };
             responses: {
@@ -3776,7 +3776,7 @@ export interface paths {
             };
             requestBody: {
                 content: {
-                    "application/json": components["schemas"]["SettingsEdit"];
+                    "application/json": components["schemas"]["InstanceSettingsEdit"];
                 };
             };
             responses: {
@@ -3855,6 +3855,83 @@ export interface paths {
                 };
             };
         };
+        trace?: never;
+    };
+    "/api/admin/settings/{field}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    field: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["InstanceSettings"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                429: {
+                    headers: {
+                        "Retry-After"?: number;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/admin/storage": {
@@ -11815,6 +11892,24 @@ export interface components {
             fixed: components["schemas"]["FixedSetting"][];
             values: components["schemas"]["SettingValues"];
         };
+        InstanceSettingsEdit: {
+            accent?: string | null;
+            announcement?: string | null;
+            description?: string | null;
+            embed_ancestors?: string | null;
+            imprint_url?: string | null;
+            /** Format: int32 */
+            keep_days?: number | null;
+            name?: string | null;
+            new_accounts?: components["schemas"]["NewAccounts"] | null;
+            privacy_url?: string | null;
+            /** Format: int64 */
+            quota_mb?: number | null;
+            recording_visibility?: components["schemas"]["NewRecordings"] | null;
+            registration?: components["schemas"]["Registration"] | null;
+            require_email?: boolean | null;
+            rules_url?: string | null;
+        };
         InviteBody: {
             /** Format: date-time */
             created_at: string;
@@ -11976,7 +12071,7 @@ export interface components {
             language?: string | null;
             publish_at_button?: boolean;
             scheduled_at?: string | null;
-            settings?: components["schemas"]["SettingsEdit"];
+            settings?: components["schemas"]["StreamSettingsEdit"];
             tags?: string[];
             time_zone?: string | null;
             title?: string;
@@ -12009,6 +12104,9 @@ export interface components {
             choices: components["schemas"]["Choice"][];
             email_works: boolean;
             muted: string[];
+        };
+        NotificationSettingsEdit: {
+            choices: components["schemas"]["ChoiceEdit"][];
         };
         Oembed: {
             author_name: string;
@@ -12442,15 +12540,6 @@ export interface components {
             max_layers?: number | null;
             record?: boolean | null;
         };
-        SettingsEdit: {
-            chat?: components["schemas"]["ChatMode"] | null;
-            latency?: components["schemas"]["Latency"] | null;
-            /** Format: int32 */
-            max_bitrate_kbps?: number | null;
-            /** Format: int32 */
-            max_layers?: number | null;
-            record?: boolean | null;
-        };
         Setup: {
             handle: string;
             name: string;
@@ -12547,7 +12636,7 @@ export interface components {
             language?: string | null;
             publish_at_button?: boolean | null;
             scheduled_at?: string | null;
-            settings?: components["schemas"]["SettingsEdit"];
+            settings?: components["schemas"]["StreamSettingsEdit"];
             tags?: string[] | null;
             time_zone?: string | null;
             title?: string | null;
@@ -12590,6 +12679,15 @@ export interface components {
         };
         StreamKeyWithText: components["schemas"]["StreamKeyBody"] & {
             key: string;
+        };
+        StreamSettingsEdit: {
+            chat?: components["schemas"]["ChatMode"] | null;
+            latency?: components["schemas"]["Latency"] | null;
+            /** Format: int32 */
+            max_bitrate_kbps?: number | null;
+            /** Format: int32 */
+            max_layers?: number | null;
+            record?: boolean | null;
         };
         /** @enum {string} */
         StreamState: "scheduled" | "preparing" | "live" | "ended" | "cancelled";

@@ -28,6 +28,18 @@ on_both_databases! {
         let entry = &server.app.services.audit.page(None, 1).await.unwrap()[0];
         assert_eq!(entry.action, "settings.changed");
         assert_eq!(entry.detail, json!({ "keep_days": 30, "registration": "open" }));
+
+        // One is put back; once more changes nothing, and one that is not there is told.
+        for _ in 0..2 {
+            let body = admin.delete(&format!("{PATH}/registration")).await.json();
+            assert_eq!(body["values"]["registration"], "invite");
+            assert_eq!(body["changed"].as_array().unwrap().len(), 1);
+        }
+        assert_eq!(server.app.services.settings.now().registration, Registration::Invite);
+        let log = server.app.services.audit.page(None, 10).await.unwrap();
+        let changes = log.iter().filter(|entry| entry.action == "settings.changed");
+        assert_eq!(changes.count(), 2);
+        assert_eq!(admin.delete(&format!("{PATH}/colour")).await.code(), "setting_not_found");
     }
 
     async fn only_admins_see_and_change_settings(server) {

@@ -5,10 +5,8 @@ import { type NotificationSettings, notifications } from '../../api/notification
 import { Button } from '../../ui/button';
 import { Card } from '../../ui/card';
 import { Notice } from '../../ui/notice';
-import { useRequiredAccount } from '../account';
-import { Frame } from '../frame';
 import { Opening } from '../no_answer';
-import { useTitle } from '../title';
+import { SettingsFrame } from '../settings/frame';
 import { PushCard } from './push_card';
 import { SETTINGS, useNotificationSettings } from './use_settings';
 
@@ -27,27 +25,27 @@ const WAYS = [
 ] as const;
 
 export function NotificationsPage() {
-  useTitle('Notifications');
-  const account = useRequiredAccount();
-  const settings = useNotificationSettings(Boolean(account.data));
+  return <SettingsFrame>{() => <Notifications />}</SettingsFrame>;
+}
+
+function Notifications() {
+  const settings = useNotificationSettings(true);
+  if (!settings.data) {
+    return (
+      <Opening
+        what="your notifications"
+        error={settings.failureReason}
+        onRetry={() => void settings.refetch()}
+      />
+    );
+  }
   return (
-    <Frame>
-      {settings.data ? (
-        <div className="mx-auto flex w-full max-w-3xl flex-col gap-4 p-4 sm:p-6 lg:gap-6">
-          <h1 className="text-2xl font-semibold tracking-tight">Notifications</h1>
-          <Choices settings={settings.data} />
-          <PushCard />
-          <TestCard />
-          {settings.data.muted.length > 0 && <Muted handles={settings.data.muted} />}
-        </div>
-      ) : (
-        <Opening
-          what="your notifications"
-          error={settings.failureReason ?? account.failureReason}
-          onRetry={() => void settings.refetch()}
-        />
-      )}
-    </Frame>
+    <>
+      <Choices settings={settings.data} />
+      <PushCard />
+      <TestCard />
+      {settings.data.muted.length > 0 && <Muted handles={settings.data.muted} />}
+    </>
   );
 }
 

@@ -1,9 +1,11 @@
-/** Asks for the password again before something grave. */
+/** Asks for the password again before something grave; who has none signs in anew before. */
+import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { Button } from '../../ui/button';
 import { Dialog } from '../../ui/dialog';
 import { TextField } from '../../ui/field';
 import { Notice } from '../../ui/notice';
+import { accountQuery } from './frame';
 
 export function ConfirmDialog({
   open,
@@ -28,6 +30,7 @@ export function ConfirmDialog({
   onClose: () => void;
 }) {
   const [password, setPassword] = useState('');
+  const hasPassword = useQuery(accountQuery).data?.has_password ?? true;
   return (
     <Dialog open={open} onClose={onClose} title={title}>
       <form
@@ -39,21 +42,23 @@ export function ConfirmDialog({
         }}
       >
         <p>{children}</p>
-        <TextField
-          label="Your password"
-          type="password"
-          value={password}
-          required
-          autoFocus
-          autoComplete="current-password"
-          onChange={(event) => setPassword(event.target.value)}
-        />
+        {hasPassword && (
+          <TextField
+            label="Your password"
+            type="password"
+            value={password}
+            required
+            autoFocus
+            autoComplete="current-password"
+            onChange={(event) => setPassword(event.target.value)}
+          />
+        )}
         {error && <Notice title="That did not work">{error.message}</Notice>}
         <div className="mt-2 flex flex-wrap justify-end gap-2">
           <Button look="ghost" onClick={onClose}>
             Leave it
           </Button>
-          <Button type="submit" look={look} disabled={pending || password === ''}>
+          <Button type="submit" look={look} disabled={pending || (hasPassword && password === '')}>
             {act}
           </Button>
         </div>

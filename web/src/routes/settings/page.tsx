@@ -161,7 +161,7 @@ function AddressCard({ account }: { account: Account }) {
           hint="For news that you ask for, and for a new password when you forget yours. Others do not see it."
           onChange={(event) => setEmail(event.target.value)}
         />
-        {changed && (
+        {changed && account.has_password && (
           <TextField
             label="Your password"
             type="password"

@@ -2,7 +2,7 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { MonitorSmartphone } from 'lucide-react';
 import { useState } from 'react';
-import { accountApi, type OwnSession } from '../../api/account';
+import { type Account, accountApi, type OwnSession } from '../../api/account';
 import { Button } from '../../ui/button';
 import { Card } from '../../ui/card';
 import { TextField } from '../../ui/field';
@@ -20,7 +20,7 @@ export function SecurityPage() {
     <SettingsFrame>
       {(account) => (
         <>
-          <PasswordCard />
+          <PasswordCard account={account} />
           <SecondStepCard account={account} />
           <ProvidersCard />
           <SessionsCard />
@@ -32,7 +32,7 @@ export function SecurityPage() {
 
 const sessionsKey = ['account', 'sessions'];
 
-function PasswordCard() {
+function PasswordCard({ account }: { account: Account }) {
   const queries = useQueryClient();
   const [current, setCurrent] = useState('');
   const [next, setNext] = useState('');
@@ -55,14 +55,20 @@ function PasswordCard() {
           change.mutate();
         }}
       >
-        <TextField
-          label="Present password"
-          type="password"
-          value={current}
-          required
-          autoComplete="current-password"
-          onChange={(event) => setCurrent(event.target.value)}
-        />
+        {account.has_password ? (
+          <TextField
+            label="Present password"
+            type="password"
+            value={current}
+            required
+            autoComplete="current-password"
+            onChange={(event) => setCurrent(event.target.value)}
+          />
+        ) : (
+          <p className="text-sm text-ink-2">
+            You sign in by a provider. With a password you can sign in by your name, too.
+          </p>
+        )}
         <TextField
           label="New password"
           type="password"
@@ -78,9 +84,9 @@ function PasswordCard() {
           <Button
             type="submit"
             look="primary"
-            disabled={change.isPending || short || current === '' || next === ''}
+            disabled={change.isPending || short || (account.has_password && current === '') || next === ''}
           >
-            Change the password
+            {account.has_password ? 'Change the password' : 'Set a password'}
           </Button>
           <span role="status" className="text-sm text-ink-2">
             {change.isSuccess && next === '' ? 'Changed' : ''}
