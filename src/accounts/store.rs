@@ -1,12 +1,15 @@
-//! All SQL about accounts, logins and tickets.
+//! All SQL about accounts and logins; that about tickets is below.
+
+mod tickets;
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::email::Ticket;
 use super::{Account, AccountId, Login, LoginId, Profile, Role};
 use crate::clock::from_millis;
 use crate::db::{Db, StoreError, Tx, all, change, first, on, tx_change, tx_first};
+
+pub(super) use tickets::*;
 
 #[derive(sqlx::FromRow)]
 pub(super) struct AccountRow {
@@ -479,134 +482,5 @@ pub(super) async fn delete_expired(db: &Db, now: Timestamp) -> Result<(), StoreE
     let now = now.as_millisecond();
     change!(db, "DELETE FROM login WHERE expires_at <= $1", now).map_err(on("login"))?;
     change!(db, "DELETE FROM ticket WHERE expires_at <= $1", now).map_err(on("ticket"))?;
-    Ok(())
-}
-
-#[derive(sqlx::FromRow)]
-struct TicketRow {
-    account_id: String,
-    about: String,
-    tries: i64,
-}
-
-impl TicketRow {
-    fn into_ticket(self) -> Result<Ticket, StoreError> {
-        Ok(Ticket {
-            account: AccountId(uuid("ticket", &self.account_id)?),
-            about: self.about,
-            tries: self.tries,
-        })
-    }
-}
-
-pub(super) async fn insert_ticket(
-    tx: &mut Tx,
-    token_hash: &str,
-    purpose: &str,
-    account: AccountId,
-    about: &str,
-    expires: Timestamp,
-) -> Result<(), StoreError> {
-    tx_change!(
-        tx,
-        "INSERT INTO ticket (token_hash, purpose, account_id, about, expires_at)
-         VALUES ($1, $2, $3, $4, $5)",
-        token_hash,
-        purpose,
-        account.to_string(),
-        about,
-        expires.as_millisecond(),
-    )
-    .map_err(on("ticket"))?;
-    Ok(())
-}
-
-/// Counts a try on a ticket, and gives it.
-pub(super) async fn try_ticket(
-    db: &Db,
-    token_hash: &str,
-    purpose: &str,
-    now: Timestamp,
-) -> Result<Option<Ticket>, StoreError> {
-    let mut tx = db.begin().await?;
-    let row: Option<TicketRow> = tx_first!(
-        &mut tx,
-        "UPDATE ticket SET tries = tries + 1
-         WHERE token_hash = $1 AND purpose = $2 AND expires_at > $3
-         RETURNING account_id, about, tries",
-        token_hash,
-        purpose,
-        now.as_millisecond(),
-    )
-    .map_err(on("ticket"))?;
-    tx.commit().await?;
-    row.map(TicketRow::into_ticket).transpose()
-}
-
-/// What the newest ticket of an account for a purpose is about.
-pub(super) async fn about_ticket(
-    db: &Db,
-    account: AccountId,
-    purpose: &str,
-    now: Timestamp,
-) -> Result<Option<String>, StoreError> {
-    let row: Option<(String,)> = first!(
-        db,
-        "SELECT about FROM ticket WHERE account_id = $1 AND purpose = $2 AND expires_at > $3
-         ORDER BY expires_at DESC LIMIT 1",
-        account.to_string(),
-        purpose,
-        now.as_millisecond(),
-    )
-    .map_err(on("ticket"))?;
-    Ok(row.map(|row| row.0))
-}
-
-/// Uses a ticket up.
-pub(super) async fn take_ticket(
-    tx: &mut Tx,
-    token_hash: &str,
-    purpose: &str,
-    now: Timestamp,
-) -> Result<Option<Ticket>, StoreError> {
-    let row: Option<TicketRow> = tx_first!(
-        tx,
-        "DELETE FROM ticket WHERE token_hash = $1 AND purpose = $2 AND expires_at > $3
-         RETURNING account_id, about, tries",
-        token_hash,
-        purpose,
-        now.as_millisecond(),
-    )
-    .map_err(on("ticket"))?;
-    row.map(TicketRow::into_ticket).transpose()
-}
-
-pub(super) async fn delete_ticket(db: &Db, token_hash: &str) -> Result<(), StoreError> {
-    change!(db, "DELETE FROM ticket WHERE token_hash = $1", token_hash).map_err(on("ticket"))?;
-    Ok(())
-}
-
-pub(super) async fn delete_tickets_for(
-    tx: &mut Tx,
-    account: AccountId,
-    purpose: &str,
-) -> Result<(), StoreError> {
-    tx_change!(
-        tx,
-        "DELETE FROM ticket WHERE account_id = $1 AND purpose = $2",
-        account.to_string(),
-        purpose,
-    )
-    .map_err(on("ticket"))?;
-    Ok(())
-}
-
-pub(super) async fn delete_tickets(tx: &mut Tx, account: AccountId) -> Result<(), StoreError> {
-    tx_change!(
-        tx,
-        "DELETE FROM ticket WHERE account_id = $1",
-        account.to_string(),
-    )
-    .map_err(on("ticket"))?;
     Ok(())
 }

@@ -15,6 +15,7 @@ use crate::error::ApiError;
 /// The page's routes.
 pub fn routes() -> Router {
     let config = Config::from("/api/openapi.json")
+        .use_base_layout()
         .deep_linking(true)
         .display_request_duration(true)
         .default_models_expand_depth(0)
