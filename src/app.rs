@@ -285,7 +285,7 @@ impl App {
             data: config.data.clone(),
             accounts,
             channels,
-            images: Images::new(&config.data),
+            images: Images::new(&config.data, clock.clone()),
             streams,
             recordings,
             events,

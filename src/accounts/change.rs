@@ -64,9 +64,11 @@ impl Accounts {
             detail: detail.to_owned(),
         };
         let name = fold(&account.name);
-        self.limits.take(&name, from, self.clock.instant())?;
         let password = proof.password.as_ref();
         let password = password.filter(|password| !password.reveal().is_empty());
+        if password.is_some() || proof.code.is_some() {
+            self.limits.take(&name, from, self.clock.instant())?;
+        }
         let is_right = match (password, &proof.code) {
             (Some(password), _) => {
                 let found = store::account_by_name(&self.db, &name).await?;

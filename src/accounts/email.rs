@@ -25,6 +25,8 @@ pub(super) struct Ticket {
 
 /// Purpose of tickets that confirm an address.
 const CONFIRM: &str = "confirm_email";
+/// Who must confirm an address first is refused with this code.
+const UNCONFIRMED: &str = "email_unconfirmed";
 /// Time to open the link.
 const TO_CONFIRM: Duration = Duration::from_secs(24 * 3600);
 
@@ -105,16 +107,31 @@ impl Accounts {
         from: IpAddr,
     ) -> Result<(), ApiError> {
         let email = mail::checked_address(email)?;
-        let account = self
-            .by_password(&account::fold(name), password, from)
-            .await?;
+        let name = account::fold(name);
+        let account = self.by_password(&name, password, from).await?;
+        self.limits.forgive(&name, from);
         if !self.has_mail() {
             return Err(mail_not_configured());
         }
-        if self.profile(account.id).await?.is_email_confirmed {
-            return Err(ApiError::Conflict {
-                code: "email_confirmed",
-                detail: "this account has a confirmed address: sign in".to_owned(),
+        match self.require_good_standing(&account).await {
+            Err(ApiError::Denied {
+                code: UNCONFIRMED, ..
+            }) => {}
+            Err(error) => return Err(error),
+            Ok(()) => {
+                return Err(ApiError::Conflict {
+                    code: "nothing_to_confirm",
+                    detail: "this account can sign in; its address is changed in its settings"
+                        .to_owned(),
+                });
+            }
+        }
+        // The address would lead to a new password, and the password alone is not enough here.
+        if self.has_second_step(account.id).await? {
+            return Err(ApiError::Denied {
+                code: "code_needed",
+                detail: "signing in to this account takes a code; ask whoever runs this server"
+                    .to_owned(),
             });
         }
         self.limits.take_mail(from, self.clock.instant())?;
@@ -163,7 +180,7 @@ impl Accounts {
             return Ok(());
         }
         Err(ApiError::Denied {
-            code: "email_unconfirmed",
+            code: UNCONFIRMED,
             detail: "open the link in the mail that we sent you first".to_owned(),
         })
     }

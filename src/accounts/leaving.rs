@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::token::joined;
-use super::{Account, Accounts, store};
+use super::{Account, AccountId, Accounts, store};
 use crate::error::ApiError;
 
 /// Entries of the audit log in an export.
@@ -81,17 +81,33 @@ impl Accounts {
         self.require_another_admin(&mut tx, account).await?;
         store::suspend_for_leaving(&mut tx, account.id, self.clock.now()).await?;
         tx.commit().await?;
-        for belonging in &belongings.0 {
-            belonging.let_go(account.id).await?;
-        }
+        let (accounts, actor, account) = (self.clone(), actor.id, account.id);
+        let detail = detail.clone();
+        // Whoever asked may hang up, which must not leave half an account.
+        let rest = tokio::spawn(async move {
+            for belonging in &belongings.0 {
+                belonging.let_go(account).await?;
+            }
+            accounts.delete_rows(actor, account, &detail).await
+        });
+        rest.await
+            .map_err(|error| ApiError::Internal(error.to_string()))?
+    }
+
+    async fn delete_rows(
+        &self,
+        actor: AccountId,
+        account: AccountId,
+        detail: &Value,
+    ) -> Result<(), ApiError> {
         let mut tx = self.db.begin().await?;
-        store::delete_account(&mut tx, account.id).await?;
-        let (actor, target) = (Some(actor.id.0), account.id.to_string());
+        store::delete_account(&mut tx, account).await?;
+        let (actor, target) = (Some(actor.0), account.to_string());
         self.audit
             .note(&mut tx, actor, "account.deleted", &target, detail)
             .await?;
         tx.commit().await?;
-        tracing::info!(account.id = %account.id, "Account {} is gone", account.id);
+        tracing::info!(account.id = %account, "Account {account} is gone");
         Ok(())
     }
 

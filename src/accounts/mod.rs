@@ -129,6 +129,14 @@ impl Accounts {
         }
     }
 
+    /// The pictures of all accounts, by name.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn pictures(&self) -> Result<Vec<String>, StoreError> {
+        store::avatars(&self.db).await
+    }
+
     /// Uses cheap password hashes, so that tests do not wait for the dear ones.
     #[must_use]
     pub fn with_passwords(self, passwords: Passwords) -> Self {

@@ -206,6 +206,12 @@ pub(super) async fn set_language(
     Ok(())
 }
 
+pub(super) async fn avatars(db: &Db) -> Result<Vec<String>, StoreError> {
+    let rows: Vec<(String,)> =
+        all!(db, "SELECT avatar FROM account WHERE avatar IS NOT NULL").map_err(on("account"))?;
+    Ok(rows.into_iter().map(|row| row.0).collect())
+}
+
 pub(super) async fn set_avatar(
     db: &Db,
     id: AccountId,

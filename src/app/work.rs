@@ -1,11 +1,13 @@
 //! Who does which kind of job, and who is told of events: the one place where both are put together.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
 
+use crate::db::StoreError;
 use crate::error::log_store_error;
 use crate::events::Event;
 use crate::jobs::Worker;
@@ -47,9 +49,23 @@ async fn sweep(services: &Services, stop: CancellationToken) {
         let swept = [
             services.webhooks.sweep().await,
             services.notifications.sweep().await,
+            sweep_pictures(services).await,
         ];
         for error in swept.into_iter().filter_map(Result::err) {
             log_store_error(&error);
         }
     }
+}
+
+/// Deletes pictures that were replaced.
+async fn sweep_pictures(services: &Services) -> Result<(), StoreError> {
+    let mut named: HashSet<String> = services.accounts.pictures().await?.into_iter().collect();
+    named.extend(services.channels.pictures().await?);
+    named.extend(services.streams.pictures().await?);
+    match services.images.sweep(named).await {
+        Ok(0) => {}
+        Ok(deleted) => tracing::info!("Deleted {deleted} pictures that nobody shows any more"),
+        Err(error) => tracing::warn!(%error, "Pictures cannot be swept: {error}"),
+    }
+    Ok(())
 }

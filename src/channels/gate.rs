@@ -156,9 +156,11 @@ impl Channels {
         Ok(())
     }
 
-    pub(super) fn set_gate(&self, channel: Channel, password_hash: Option<String>) {
+    /// True: there is a gate, and it is another than before.
+    pub(super) fn set_gate(&self, channel: Channel, password_hash: Option<String>) -> bool {
         if !channel.visibility.is_gated() {
-            return self.gates.remove(&channel.handle);
+            self.gates.remove(&channel.handle);
+            return false;
         }
         let text = format!(
             "watch {} {}",
@@ -177,7 +179,9 @@ impl Channels {
             .by_handle
             .write()
             .unwrap_or_else(PoisonError::into_inner);
-        gates.insert(handle, Arc::new(gate));
+        let ticket = gate.ticket.clone();
+        let before = gates.insert(handle, Arc::new(gate));
+        before.is_none_or(|before| before.ticket != ticket)
     }
 
     /// Whether not everybody may watch the channel of that handle.

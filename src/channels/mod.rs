@@ -195,6 +195,11 @@ pub enum ChannelEvent {
         /// As it is now.
         channel: Arc<Channel>,
     },
+    /// It is not open to all, and who may watch is different now: all have to come in anew.
+    DoorChanged {
+        /// Which.
+        channel: ChannelId,
+    },
     /// Somebody follows it now.
     Followed {
         /// Which.
@@ -270,6 +275,14 @@ impl Channels {
         (channels, receiver)
     }
 
+    /// The pictures of all channels, by name.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn pictures(&self) -> Result<Vec<String>, StoreError> {
+        store::pictures(&self.db).await
+    }
+
     /// What happens from now on. Who lags misses the oldest: not for what must not be missed.
     #[must_use]
     pub fn subscribe(&self) -> broadcast::Receiver<ChannelEvent> {
@@ -296,6 +309,8 @@ impl Channels {
         }
         let channel = self.insert(&mut tx, owner, handle, name).await?;
         tx.commit().await?;
+        // Of whoever had the handle before, and left with the account.
+        self.gates.remove(&channel.handle);
         Ok(channel)
     }
 

@@ -177,8 +177,11 @@ impl Channels {
             form.done()?;
         }
         tx.commit().await?;
-        self.set_gate(channel.clone(), password_hash);
+        let is_changed = self.set_gate(channel.clone(), password_hash);
         self.tell_updated(&channel).await;
+        if is_changed {
+            self.tell_of_door(id).await;
+        }
         Ok(channel)
     }
 
@@ -186,6 +189,12 @@ impl Channels {
     pub(super) async fn tell_updated(&self, channel: &Channel) {
         let channel = Arc::new(channel.clone());
         self.tell_streams(ChannelEvent::Updated { channel }).await;
+    }
+
+    /// Who watches a channel that is not open to all has to come in anew.
+    pub(super) async fn tell_of_door(&self, channel: ChannelId) {
+        self.tell_streams(ChannelEvent::DoorChanged { channel })
+            .await;
     }
 
     /// Counts an upload of a picture.

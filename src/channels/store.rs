@@ -112,6 +112,17 @@ pub(super) fn uuid(table: &'static str, key: &str, text: &str) -> Result<Uuid, S
     })
 }
 
+/// The names of all pictures of channels.
+pub(super) async fn pictures(db: &Db) -> Result<Vec<String>, StoreError> {
+    let rows: Vec<(String,)> = all!(
+        db,
+        "SELECT avatar FROM channel WHERE avatar IS NOT NULL
+         UNION SELECT banner FROM channel WHERE banner IS NOT NULL",
+    )
+    .map_err(on("channel"))?;
+    Ok(rows.into_iter().map(|row| row.0).collect())
+}
+
 pub(super) async fn insert_channel(tx: &mut Tx, channel: &Channel) -> Result<(), StoreError> {
     tx_change!(
         tx,

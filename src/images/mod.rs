@@ -2,17 +2,18 @@
 //! that is the hash of their content.
 //!
 //! Nothing of an upload is served: what goes out was drawn by us, without the notes that cameras leave
-//! in files. A picture that nobody shows any more stays in the data folder.
+//! in files. A picture that nobody shows any more is deleted after a day.
 
 mod decode;
 mod folder;
 mod routes;
 mod upload;
 
-use std::fmt;
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
+use std::{fmt, io};
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, StatusCode};
@@ -21,6 +22,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 use utoipa::IntoParams;
 
+use crate::clock::Clock;
 use crate::error::ApiError;
 use crate::secret::hex;
 
@@ -172,6 +174,7 @@ pub struct Images(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
+    clock: Clock,
     folder: Folder,
     /// Each upload lies in memory while it is read.
     uploads: Semaphore,
@@ -183,12 +186,14 @@ const HASH_DIGITS: usize = 40;
 const KINDS: [&str; 2] = ["jpg", "png"];
 const UPLOADS_AT_ONCE: usize = 8;
 const DECODED_AT_ONCE: usize = 2;
+const UNNAMED_FOR: Duration = Duration::from_secs(24 * 3600);
 
 impl Images {
     /// On the pictures in this data folder.
     #[must_use]
-    pub fn new(data: &Path) -> Self {
+    pub fn new(data: &Path, clock: Clock) -> Self {
         Self(Arc::new(Inner {
+            clock,
             folder: Folder::new(data.join("images")),
             uploads: Semaphore::new(UPLOADS_AT_ONCE),
             decoding: Arc::new(Semaphore::new(DECODED_AT_ONCE)),
@@ -200,6 +205,20 @@ impl Images {
         let root = self.0.folder.root.clone();
         let sized = tokio::task::spawn_blocking(move || folder::size_of(&root)).await;
         sized.unwrap_or_default()
+    }
+
+    /// Deletes pictures that nobody names and that are older than a day: whoever uploads one names it
+    /// in the next moment.
+    ///
+    /// # Errors
+    /// When the folder cannot be read, or a file not be deleted.
+    pub async fn sweep(&self, named: HashSet<String>) -> io::Result<u64> {
+        let root = self.0.folder.root.clone();
+        let before = self.0.now() - UNNAMED_FOR;
+        let swept = tokio::task::spawn_blocking(move || {
+            folder::sweep(&root, before, |name| named.contains(name))
+        });
+        swept.await.map_err(io::Error::other)?
     }
 
     /// Takes an uploaded picture: what it becomes can be had by its id from then on. The headers are
@@ -220,7 +239,7 @@ impl Images {
         let id = ImageId::of(&content, kind);
         self.0
             .folder
-            .write(&id, &content)
+            .write(&id, &content, self.0.now())
             .await
             .map_err(|error| ImageError::Failed(format!("a picture cannot be kept: {error}")))?;
         Ok(id)
@@ -242,6 +261,12 @@ impl Images {
         });
         // A decoder that panics has met a file that was made to hurt it.
         drawn.await.unwrap_or(Err(ImageError::Damaged))
+    }
+}
+
+impl Inner {
+    fn now(&self) -> SystemTime {
+        SystemTime::from(self.clock.now())
     }
 }
 

@@ -14,6 +14,7 @@ mod store;
 mod unsubscribe;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -35,6 +36,7 @@ use crate::events::{Audience, Event, Kind as EventKind};
 use crate::jobs::{Jobs, Worker};
 use crate::mail::Mail;
 use crate::outgoing::Outgoing;
+use crate::rate::Rate;
 
 /// What somebody was told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,8 +109,13 @@ struct Inner {
     grounds: Grounds,
     /// Whose list changed.
     changed: broadcast::Sender<Arc<[AccountId]>>,
+    /// Each asks push services and a mail server, which may be slow.
+    tests: Rate<AccountId>,
 }
 
+/// Tests of one account within that time.
+const MOST_TESTS: u32 = 20;
+const TESTS_WITHIN: Duration = Duration::from_secs(3600);
 /// Changes that a slow reader may be behind.
 const CHANGES: usize = 256;
 /// Nobody wants to be told that somebody was live yesterday.
@@ -121,7 +128,11 @@ impl Notifications {
     #[must_use]
     pub fn new(grounds: Grounds) -> Self {
         let (changed, _) = broadcast::channel(CHANGES);
-        Self(Arc::new(Inner { grounds, changed }))
+        Self(Arc::new(Inner {
+            grounds,
+            changed,
+            tests: Rate::new(TESTS_WITHIN),
+        }))
     }
 
     /// The routes under `/api` of this domain.

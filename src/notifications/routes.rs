@@ -23,7 +23,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::{Kind, News, Notification, Notifications, store, title_of};
+use super::{Kind, MOST_TESTS, News, Notification, Notifications, store, title_of};
 use crate::accounts::{AccountId, SignedIn};
 use crate::error::{ApiError, Problem};
 use crate::page::{Cursor, Page};
@@ -150,6 +150,11 @@ async fn test_notification(
     State(notifications): State<Notifications>,
     SignedIn(account): SignedIn,
 ) -> Result<StatusCode, ApiError> {
+    let now = notifications.0.grounds.clock.instant();
+    let tests = &notifications.0.tests;
+    tests
+        .take(&account.id, MOST_TESTS, now)
+        .map_err(ApiError::TooMany)?;
     let news = News {
         kind: Kind::Test,
         channel: None,

@@ -78,7 +78,8 @@ async fn show_subscription(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let accepts = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
-    if accepts.is_some_and(|accept| accept.contains("text/html")) {
+    let is_plain = token.bytes().all(|byte| byte.is_ascii_graphic());
+    if is_plain && accepts.is_some_and(|accept| accept.contains("text/html")) {
         return Ok(Redirect::to(&format!("/unsubscribe#{token}")).into_response());
     }
     let grounds = &notifications.0.grounds;

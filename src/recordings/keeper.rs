@@ -114,6 +114,17 @@ impl Followed {
                 };
                 self.opening.insert(stream, tokio::spawn(publish));
             }
+            StreamEvent::Updated { stream, about, .. } if !about.is_listed() => {
+                // It is on air, and recorded.
+                if let Some(opening) = self.opening.remove(&stream) {
+                    let inner = Arc::clone(&self.inner);
+                    let unlist = async move {
+                        report_panic(opening.await);
+                        insist(|| store::unlist(&inner.db, stream)).await;
+                    };
+                    self.opening.insert(stream, tokio::spawn(unlist));
+                }
+            }
             StreamEvent::Ended { stream, at, .. } => {
                 if self.packaged.remove(&stream) {
                     self.finish(stream, at);

@@ -257,6 +257,18 @@ pub(super) async fn publish(db: &Db, stream: StreamId) -> Result<(), StoreError>
     Ok(())
 }
 
+/// What is still being recorded is not listed any more, as its stream is not.
+pub(super) async fn unlist(db: &Db, stream: StreamId) -> Result<(), StoreError> {
+    change!(
+        db,
+        "UPDATE recording SET visibility = 'unlisted'
+         WHERE stream_id = $1 AND state = 'recording' AND visibility = 'public'",
+        stream_text(stream),
+    )
+    .map_err(on("recording"))?;
+    Ok(())
+}
+
 /// Streams whose recordings are marked as deleted and whose files may be there still.
 pub(super) async fn deleted(db: &Db) -> Result<Vec<StreamId>, StoreError> {
     let rows: Vec<(String,)> = all!(

@@ -110,14 +110,11 @@ impl LiveChannels {
         }
     }
 
-    /// A channel says something else of itself now. True: its door, which stood open, is shut, so that
-    /// who watches has to come in again.
-    pub(super) fn renew(&mut self, channel: &Channel) -> bool {
-        let Some(live) = self.channels.get_mut(&channel.id) else {
-            return false;
-        };
-        let was = std::mem::replace(&mut live.channel, channel.clone());
-        channel.visibility.is_gated() && was.visibility != channel.visibility
+    /// A channel says something else of itself now.
+    pub(super) fn renew(&mut self, channel: &Channel) {
+        if let Some(live) = self.channels.get_mut(&channel.id) {
+            live.channel = channel.clone();
+        }
     }
 
     pub(super) fn get(&self, channel: ChannelId) -> Option<&Live> {

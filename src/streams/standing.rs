@@ -25,6 +25,8 @@ pub enum StreamEvent {
         stream: StreamId,
         /// Its channel.
         channel: ChannelId,
+        /// What is said of it now.
+        about: Arc<Stream>,
     },
     /// It will not take place.
     Cancelled {

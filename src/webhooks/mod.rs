@@ -10,6 +10,9 @@ mod deliver;
 mod routes;
 mod store;
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -25,6 +28,7 @@ use crate::events::{Event, EventBody, Kind};
 use crate::form::Form;
 use crate::jobs::Jobs;
 use crate::outgoing::Outgoing;
+use crate::rate::Rate;
 use crate::secret::Secret;
 
 /// Where a channel's events go.
@@ -109,7 +113,13 @@ pub struct Webhooks {
     outgoing: Outgoing,
     channels: Channels,
     pepper: Pepper,
+    /// Tests and replays: each asks a server that may be slow.
+    by_hand: Arc<Rate<ChannelId>>,
 }
+
+/// Tests and replays of one channel within that time.
+const MOST_BY_HAND: u32 = 60;
+const BY_HAND_WITHIN: Duration = Duration::from_secs(3600);
 
 /// What [`Webhooks::new`] stands on.
 #[derive(Debug, Clone)]
@@ -156,6 +166,7 @@ impl Webhooks {
             outgoing,
             channels,
             pepper,
+            by_hand: Arc::new(Rate::new(BY_HAND_WITHIN)),
         }
     }
 
@@ -260,6 +271,7 @@ impl Webhooks {
 
     /// Posts something to see whether it arrives, also to a hook that is switched off.
     async fn test(&self, channel: &Channel, hook: &Hook) -> Result<Delivery, ApiError> {
+        self.note_by_hand(hook)?;
         let id = Uuid::now_v7();
         let body = in_json(&serde_json::json!({
             "id": format!("test-{id}"),
@@ -273,8 +285,16 @@ impl Webhooks {
         self.send_now(delivery).await
     }
 
+    fn note_by_hand(&self, hook: &Hook) -> Result<(), ApiError> {
+        let taken = self
+            .by_hand
+            .take(&hook.channel, MOST_BY_HAND, self.clock.instant());
+        taken.map_err(ApiError::TooMany)
+    }
+
     /// Delivers something once more.
     async fn replay(&self, hook: &Hook, delivery: Uuid) -> Result<Delivery, ApiError> {
+        self.note_by_hand(hook)?;
         let old = store::delivery(&self.db, delivery).await?;
         let old = old.filter(|old| old.hook == hook.id);
         let old = old.ok_or(ApiError::NotFound {

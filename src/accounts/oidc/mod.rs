@@ -77,6 +77,8 @@ enum OidcError {
     Provider(#[from] ProviderError),
     #[error("nobody may sign up here that way")]
     NoSignUp,
+    #[error("signing up needs an address that is confirmed and that nobody has here")]
+    NoAddress,
     #[error("this provider's account belongs to somebody else here")]
     Taken,
     #[error(transparent)]
@@ -107,6 +109,7 @@ impl OidcError {
             Self::Provider(ProviderError::Unreachable(_)) => "oidc_unreachable",
             Self::Provider(_) => "oidc_refused",
             Self::NoSignUp => "oidc_no_sign_up",
+            Self::NoAddress => "oidc_no_address",
             Self::Taken => "oidc_taken",
             Self::Refused(error) => error.problem().code(),
         }
@@ -252,6 +255,10 @@ impl Oidc {
         if !is_open || accounts.is_setup_needed().await? {
             return Err(OidcError::NoSignUp);
         }
+        let email = self.confirmed_email(person).await?;
+        if rules.require_email && email.is_none() {
+            return Err(OidcError::NoAddress);
+        }
         let account = Account {
             id: AccountId(Uuid::now_v7()),
             name: self.free_name(person).await?,
@@ -262,7 +269,7 @@ impl Oidc {
         let mut tx = accounts.db.begin().await?;
         // No password fits an empty hash.
         Accounts::insert(&mut tx, &account, "").await?;
-        if let Some(email) = self.confirmed_email(person).await? {
+        if let Some(email) = email {
             let now = accounts.clock.now();
             super::store::set_email(&mut tx, account.id, email, &fold(email), now).await?;
         }

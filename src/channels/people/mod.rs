@@ -205,6 +205,9 @@ impl Channels {
             });
         }
         self.tell(ChannelEvent::ModeratorRemoved { channel, account });
+        if self.gated_handle(channel).is_some() {
+            self.tell_of_door(channel).await;
+        }
         Ok(())
     }
 }

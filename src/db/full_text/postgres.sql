@@ -1,5 +1,6 @@
 -- What can be searched for, and what it is found by. Triggers keep it as the tables are, in whatever
--- way these change. Streams that are over are found as recordings.
+-- way these change. Streams that are over are found as recordings; what its owner does not list is not
+-- here, so that it cannot stand in the way of what is.
 
 -- A text as words in lower case without accents, as SQLite's tokenizer has them. The collation is
 -- named, because that of the database may know ASCII alone.
@@ -30,10 +31,11 @@ CREATE INDEX search_recordings ON search_doc USING gin (words) WHERE kind = 'rec
 CREATE VIEW search_source (kind, id, title, body) AS
     SELECT 'channel', id, name || ' ' || handle, description || ' ' || coalesce(
         (SELECT string_agg(tag, ' ') FROM channel_tag WHERE channel_id = channel.id), '')
-    FROM channel
+    FROM channel WHERE visibility = 'public'
     UNION ALL SELECT 'stream', id, title, description || ' ' || tags FROM stream
-        WHERE state IN ('scheduled', 'preparing', 'live')
-    UNION ALL SELECT 'recording', id, title, '' FROM recording;
+        WHERE state IN ('scheduled', 'preparing', 'live') AND coalesce(visibility, 'public') = 'public'
+    UNION ALL SELECT 'recording', id, title, '' FROM recording
+        WHERE visibility = 'public' AND deleted_at IS NULL;
 
 CREATE FUNCTION search_words(title text, body text) RETURNS tsvector LANGUAGE sql IMMUTABLE AS $$
     SELECT setweight(to_tsvector('simple', search_plain(title)), 'A')
@@ -59,13 +61,13 @@ BEGIN
     RETURN NULL;
 END
 $$;
-CREATE TRIGGER search_channel AFTER INSERT OR DELETE OR UPDATE OF handle, name, description ON channel
+CREATE TRIGGER search_channel AFTER INSERT OR DELETE OR UPDATE OF handle, name, description, visibility ON channel
     FOR EACH ROW EXECUTE FUNCTION search_changed('channel');
 CREATE TRIGGER search_tag AFTER INSERT OR DELETE ON channel_tag
     FOR EACH ROW EXECUTE FUNCTION search_changed('channel');
-CREATE TRIGGER search_stream AFTER INSERT OR DELETE OR UPDATE OF title, description, tags, state ON stream
+CREATE TRIGGER search_stream AFTER INSERT OR DELETE OR UPDATE OF title, description, tags, state, visibility ON stream
     FOR EACH ROW EXECUTE FUNCTION search_changed('stream');
-CREATE TRIGGER search_recording AFTER INSERT OR DELETE OR UPDATE OF title ON recording
+CREATE TRIGGER search_recording AFTER INSERT OR DELETE OR UPDATE OF title, visibility, deleted_at ON recording
     FOR EACH ROW EXECUTE FUNCTION search_changed('recording');
 
 INSERT INTO search_doc (kind, id, words)

@@ -1,5 +1,6 @@
 -- What can be searched for, and what it is found by. Triggers keep it as the tables are, in whatever
--- way these change. Streams that are over are found as recordings.
+-- way these change. Streams that are over are found as recordings; what its owner does not list is not
+-- here, so that it cannot stand in the way of what is.
 CREATE TABLE search_doc (
     n INTEGER PRIMARY KEY,
     kind TEXT NOT NULL,
@@ -23,16 +24,17 @@ END;
 CREATE VIEW search_source (kind, id, title, body) AS
     SELECT 'channel', id, name || ' ' || handle, description || ' ' || coalesce(
         (SELECT group_concat(tag, ' ') FROM channel_tag WHERE channel_id = channel.id), '')
-    FROM channel
+    FROM channel WHERE visibility = 'public'
     UNION ALL SELECT 'stream', id, title, description || ' ' || tags FROM stream
-        WHERE state IN ('scheduled', 'preparing', 'live')
-    UNION ALL SELECT 'recording', id, title, '' FROM recording;
+        WHERE state IN ('scheduled', 'preparing', 'live') AND coalesce(visibility, 'public') = 'public'
+    UNION ALL SELECT 'recording', id, title, '' FROM recording
+        WHERE visibility = 'public' AND deleted_at IS NULL;
 
 CREATE TRIGGER search_channel_inserted AFTER INSERT ON channel BEGIN
     INSERT INTO search_doc (kind, id, title, body)
     SELECT kind, id, title, body FROM search_source WHERE kind = 'channel' AND id = new.id;
 END;
-CREATE TRIGGER search_channel_updated AFTER UPDATE OF handle, name, description ON channel BEGIN
+CREATE TRIGGER search_channel_updated AFTER UPDATE OF handle, name, description, visibility ON channel BEGIN
     DELETE FROM search_doc WHERE kind = 'channel' AND id = new.id;
     INSERT INTO search_doc (kind, id, title, body)
     SELECT kind, id, title, body FROM search_source WHERE kind = 'channel' AND id = new.id;
@@ -54,7 +56,7 @@ CREATE TRIGGER search_stream_inserted AFTER INSERT ON stream BEGIN
     INSERT INTO search_doc (kind, id, title, body)
     SELECT kind, id, title, body FROM search_source WHERE kind = 'stream' AND id = new.id;
 END;
-CREATE TRIGGER search_stream_updated AFTER UPDATE OF title, description, tags, state ON stream BEGIN
+CREATE TRIGGER search_stream_updated AFTER UPDATE OF title, description, tags, state, visibility ON stream BEGIN
     DELETE FROM search_doc WHERE kind = 'stream' AND id = new.id;
     INSERT INTO search_doc (kind, id, title, body)
     SELECT kind, id, title, body FROM search_source WHERE kind = 'stream' AND id = new.id;
@@ -66,7 +68,7 @@ CREATE TRIGGER search_recording_inserted AFTER INSERT ON recording BEGIN
     INSERT INTO search_doc (kind, id, title, body)
     SELECT kind, id, title, body FROM search_source WHERE kind = 'recording' AND id = new.id;
 END;
-CREATE TRIGGER search_recording_updated AFTER UPDATE OF title ON recording BEGIN
+CREATE TRIGGER search_recording_updated AFTER UPDATE OF title, visibility, deleted_at ON recording BEGIN
     DELETE FROM search_doc WHERE kind = 'recording' AND id = new.id;
     INSERT INTO search_doc (kind, id, title, body)
     SELECT kind, id, title, body FROM search_source WHERE kind = 'recording' AND id = new.id;

@@ -196,6 +196,7 @@ impl Streams {
         self.tell(StreamEvent::Updated {
             stream: stream.id,
             channel: stream.channel,
+            about: Arc::new(stream.clone()),
         });
     }
 

@@ -281,6 +281,14 @@ impl Streams {
         Ok(live.map(|live| live.about).find(|about| about.id == id))
     }
 
+    /// The pictures of all streams, by name.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn pictures(&self) -> Result<Vec<String>, StoreError> {
+        store::pictures(&self.db).await
+    }
+
     /// The stream that somebody who publishes on a channel now gets, unless the channel is live: the
     /// one that was started by hand, or one that is planned for about now, or a new one, of which the
     /// same is said as of the last. A database that is away stops nobody.

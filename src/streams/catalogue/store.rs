@@ -485,6 +485,16 @@ pub(crate) struct OfAccount {
     pub(crate) ended_at: Option<i64>,
 }
 
+/// The names of all pictures of streams.
+pub(super) async fn pictures(db: &Db) -> Result<Vec<String>, StoreError> {
+    let rows: Vec<(String,)> = all!(
+        db,
+        "SELECT DISTINCT thumbnail_id FROM stream WHERE thumbnail_id IS NOT NULL",
+    )
+    .map_err(on("stream"))?;
+    Ok(rows.into_iter().map(|row| row.0).collect())
+}
+
 /// All streams of an account's channels, newest first.
 pub(crate) async fn of_account(db: &Db, account: AccountId) -> Result<Vec<OfAccount>, StoreError> {
     all!(

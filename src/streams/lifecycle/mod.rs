@@ -452,12 +452,8 @@ impl Lifecycle {
             ChannelEvent::Deleted { channel } => {
                 self.end(channel);
             }
-            ChannelEvent::Updated { channel } => {
-                let is_shut = self.live.renew(&channel);
-                if is_shut {
-                    self.close_viewers(channel.id);
-                }
-            }
+            ChannelEvent::Updated { channel } => self.live.renew(&channel),
+            ChannelEvent::DoorChanged { channel } => self.close_viewers(channel),
             _ => {}
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Path, RawPathParams, Request, State};
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
@@ -103,16 +103,18 @@ pub(in super::super) struct Gates {
 /// they get.
 async fn pass_gate(
     State(gates): State<Gates>,
+    names: RawPathParams,
     client: Client,
     request: Request,
     next: Next,
 ) -> Response {
-    let mut path = request.uri().path().split('/').skip(2);
-    let handle = path.next().unwrap_or_default();
+    // As the routes have them, without escapes.
+    let named = |wanted| names.iter().find(|(name, _)| *name == wanted);
+    let handle = named("handle").map_or("", |(_, handle)| handle);
     if !gates.channels.is_gated(handle) {
         return next.run(request).await;
     }
-    let is_file = path.nth(2).is_some_and(|name| name != "index.m3u8");
+    let is_file = named("name").is_some();
     if !(is_file && gates.files_are_open) {
         let admitted = gates
             .channels

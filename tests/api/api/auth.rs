@@ -376,7 +376,7 @@ async fn addresses_are_confirmed_by_a_link_and_sign_in_then(backend: Backend) {
         assert_eq!(answer.status, wanted);
     }
     let confirmed = person.post(ask, again(PASSWORD)).await;
-    assert_eq!(confirmed.code(), "email_confirmed");
+    assert_eq!(confirmed.code(), "nothing_to_confirm");
     Account::sign_in(&server, "vic", PASSWORD).await;
     Account::sign_in(&server, "vic@EXAMPLE.com", PASSWORD).await;
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tallylight::accounts::Role;
 use tallylight::channels::ChannelEvent;
 
-use crate::support::{Account, Anonymous, Answer, Server, on_both_databases, view_offer};
+use crate::support::{Account, Anonymous, Answer, PASSWORD, Server, on_both_databases, view_offer};
 
 const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
 
@@ -212,10 +212,66 @@ async fn refusals(person: &Anonymous) -> String {
         "/hls/ada/storyboard.json",
         "/hls/ada/token/v0/index.m3u8",
         "/hls/ada/token/v0/1.0.m4s",
+        // The same in escapes.
+        "/hls/%61da/index.m3u8",
+        "/hls/%61da/token/v0/index.m3u8",
+        "/hls/a%64a/token/v0/1.0.m4s",
     ] {
         assert_eq!(person.get(path).await.code(), code, "{path}");
     }
     code
+}
+
+#[tokio::test]
+async fn another_password_lets_go_of_whoever_watches() {
+    let server = Server::plain().await;
+    let ada = server.creator().await;
+    let edit = json!({ "visibility": "password", "password": "sesame" });
+    ada.patch("/api/channels/ada", edit).await;
+    let encoder = server.encoder("ada").await;
+    server.go_live(&encoder).await;
+    let person = server.anonymous();
+    let headers = [
+        ("content-type", "application/sdp"),
+        ("authorization", "Bearer sesame"),
+    ];
+    let answer = person
+        .send_body("POST", "/whep/ada", &headers, view_offer())
+        .await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+    let session = format!("{}/layer", answer.header("location"));
+    let is_there = async || person.send_body("POST", &session, &JSON, "{}").await.status != 404;
+    assert!(is_there().await);
+    // What has nothing to do with the door lets go of nobody.
+    ada.patch("/api/channels/ada", json!({ "name": "Ada" }))
+        .await;
+    assert!(is_there().await);
+    ada.patch("/api/channels/ada", json!({ "password": "another" }))
+        .await;
+    server
+        .wait_for("the end of the session", || async {
+            (!is_there().await).then_some(())
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_handle_that_is_free_again_has_no_door_of_before() {
+    let server = Server::plain().await;
+    server.creator().await;
+    let eve = server.account("eve", Role::Creator).await;
+    let wish = json!({ "handle": "eves", "name": "Eve" });
+    eve.post("/api/channels", wish.clone()).await;
+    let edit = json!({ "visibility": "members" });
+    assert_eq!(eve.patch("/api/channels/eves", edit).await.status, 200);
+    let person = server.anonymous();
+    let playlist = "/hls/eves/index.m3u8";
+    assert_eq!(person.get(playlist).await.code(), "members_only");
+    let leave = json!({ "password": PASSWORD });
+    assert_eq!(eve.delete_with("/api/account", leave).await.status, 204);
+    let bob = server.account("bob", Role::Creator).await;
+    assert_eq!(bob.post("/api/channels", wish).await.status, 201);
+    assert_eq!(person.get(playlist).await.code(), "not_live");
 }
 
 #[tokio::test]

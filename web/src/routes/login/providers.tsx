@@ -46,6 +46,8 @@ const WORDS: Record<string, string> = {
   oidc_refused: 'What the provider said could not be trusted. Tell whoever runs this server.',
   oidc_no_sign_up:
     'You have no account here, and nobody may make one that way. Sign in with a password and link the provider in your settings, or ask for an invite.',
+  oidc_no_address:
+    'Signing up here needs an address that your provider has confirmed and that no account here has. If you have an account, sign in with your password and link the provider in your settings.',
   oidc_taken: 'That account at the provider belongs to another account here.',
   account_suspended: 'This account was suspended. Ask whoever runs this server.',
   email_unconfirmed: 'Open the link in the mail that we sent you first.',
