@@ -75,6 +75,8 @@ pub enum BackupError {
 
 const MANIFEST: &str = "backup.json";
 const DATABASE: &str = "tallylight.sqlite";
+/// What files of SQLite begin with.
+const SQLITE: &[u8; 16] = b"SQLite format 3\0";
 /// Where recordings and the window of live streams lie.
 const MEDIA: &str = "media";
 /// Longest manifest.
@@ -216,10 +218,9 @@ fn pack(
         .map_err(of(database))?;
     let mut files = 0;
     for name in names(data)? {
-        let is_database = name.starts_with(DATABASE);
         let is_left_out = name == MEDIA && !manifest.recordings;
         // Dot files are work in progress.
-        if is_database || is_left_out || name.starts_with('.') {
+        if is_database(data, &name) || is_left_out || name.starts_with('.') {
             continue;
         }
         files += append(&mut tar, &data.join(&name), Path::new(&name))?;
@@ -229,6 +230,15 @@ fn pack(
         .and_then(|()| out.sync_all())
         .map_err(of(file))?;
     Ok(files)
+}
+
+/// The database may lie in the data folder by any name that its URL gives it, with its journals beside
+/// it; a copy of it is in the backup already.
+fn is_database(data: &Path, name: &str) -> bool {
+    let base = name.trim_end_matches("-wal").trim_end_matches("-shm");
+    let mut head = [0; SQLITE.len()];
+    let read = File::open(data.join(base)).and_then(|mut file| file.read_exact(&mut head));
+    read.is_ok() && head == *SQLITE
 }
 
 /// Files come and go while a server runs: one that is gone when its turn comes is left out, one that

@@ -19,6 +19,7 @@ use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::time::{Instant, sleep_until};
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -36,6 +37,8 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Browsers come back after this time.
 const COME_BACK: Duration = Duration::from_secs(3);
 const BATCH: i64 = 100;
+/// Who sees more than everybody comes back after this time, and may have lost the right meanwhile.
+const RIGHTS_LAST: Duration = Duration::from_secs(300);
 
 pub(super) fn routes(events: Events) -> OpenApiRouter {
     OpenApiRouter::new()
@@ -60,7 +63,8 @@ struct EventsQuery {
 ///
 /// Each event has its `id`, its kind as `event`, and an `EventBody` as `data`. Comments keep the
 /// connection open. Events are kept for seven days: behind an older id there is no way on, which is
-/// answered 410.
+/// answered 410. A stream that shows what only those who run a channel see ends after five minutes;
+/// come back with `Last-Event-ID`, as browsers do by themselves.
 #[utoipa::path(
     get, path = "/api/events", tag = "events", params(EventsQuery),
     responses(
@@ -119,6 +123,7 @@ async fn follow_events(
         channel,
         kinds,
         sees_all,
+        until: Instant::now() + RIGHTS_LAST,
         _permit: permit,
     };
     let keep_alive = KeepAlive::new().interval(HEARTBEAT);
@@ -164,6 +169,8 @@ struct Reader {
     channel: Option<ChannelId>,
     kinds: Vec<Kind>,
     sees_all: bool,
+    /// The end for whoever sees more than everybody.
+    until: Instant,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -210,6 +217,7 @@ impl Reader {
     async fn wait(&mut self) -> Option<()> {
         tokio::select! {
             () = self.events.0.closing.cancelled() => return None,
+            () = sleep_until(self.until), if self.sees_all => return None,
             event = self.live.recv() => match event {
                 Ok(event) if event.seq > self.after => self.ready.push_back(event),
                 Ok(_) => {}

@@ -47,7 +47,7 @@ pub(super) async fn insert(tx: &mut Tx, job: &Job, run_at: Timestamp) -> Result<
     Ok(())
 }
 
-/// Takes the job that is due for the longest, until `until`.
+/// Takes the job that is due for the longest, until `until`; none of the kinds in `busy`.
 ///
 /// Of two workers that choose the same row the second finds it put off: the outer condition is looked
 /// at again once the first has committed.
@@ -55,17 +55,20 @@ pub(super) async fn take(
     db: &Db,
     now: Timestamp,
     until: Timestamp,
+    busy: &[&str],
 ) -> Result<Option<Job>, StoreError> {
+    let busy: String = busy.iter().map(|kind| format!(" {kind} ")).collect();
     let mut tx = db.begin().await?;
     let row: Option<Row> = tx_first!(
         &mut tx,
         "UPDATE job SET run_at = $2, attempts = attempts + 1
          WHERE id = (SELECT id FROM job WHERE failed_at IS NULL AND run_at <= $1
-                     ORDER BY run_at, id LIMIT 1)
+                       AND $3 NOT LIKE '% ' || kind || ' %' ORDER BY run_at, id LIMIT 1)
            AND failed_at IS NULL AND run_at <= $1
          RETURNING id, kind, payload, created_at, attempts",
         now.as_millisecond(),
         until.as_millisecond(),
+        busy,
     )
     .map_err(on("job"))?;
     tx.commit().await?;

@@ -21,6 +21,8 @@ use crate::error::log_store_error;
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Jobs that run at once.
 const AT_ONCE: usize = 8;
+/// Of them of one kind: receivers of pushes or webhooks that are slow hold up each other, and no mail.
+const AT_ONCE_OF_A_KIND: usize = 4;
 /// A job that takes longer is stopped and tried again.
 const LONGEST: Duration = Duration::from_secs(60);
 /// How long a taken job is out of reach of other workers.
@@ -114,32 +116,38 @@ impl Worker {
 
     /// Runs until the token is cancelled; what runs then is finished.
     pub async fn run(self, stop: CancellationToken) {
-        let mut running = JoinSet::new();
+        let mut running: JoinSet<String> = JoinSet::new();
+        let mut counts: HashMap<String, usize> = HashMap::new();
         let mut swept = None;
         while !stop.is_cancelled() {
             self.sweep(&mut swept).await;
             let full = running.len() >= AT_ONCE;
             let taken = match full {
                 true => None,
-                false => self.take().await,
+                false => self.take(&busy(&counts)).await,
             };
             if let Some(job) = taken {
+                *counts.entry(job.kind.clone()).or_default() += 1;
                 running.spawn(self.doing(job));
                 continue;
             }
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = self.jobs.wake.notified(), if !full => {}
-                Some(_) = running.join_next() => {}
+                Some(ended) = running.join_next() => {
+                    if let Some(count) = ended.ok().and_then(|kind| counts.get_mut(&kind)) {
+                        *count = count.saturating_sub(1);
+                    }
+                }
                 () = sleep(LOOK_EVERY), if !full => {}
             }
         }
         while running.join_next().await.is_some() {}
     }
 
-    async fn take(&self) -> Option<Job> {
+    async fn take(&self, busy: &[&str]) -> Option<Job> {
         let now = self.jobs.clock.now();
-        match store::take(&self.jobs.db, now, now + LEASE).await {
+        match store::take(&self.jobs.db, now, now + LEASE, busy).await {
             Ok(job) => job,
             Err(error) => {
                 log_store_error(&error);
@@ -159,7 +167,8 @@ impl Worker {
         }
     }
 
-    fn doing(&self, job: Job) -> impl Future<Output = ()> + Send + 'static {
+    /// Does a job, and gives its kind.
+    fn doing(&self, job: Job) -> impl Future<Output = String> + Send + 'static {
         let kind = self.kinds.get(job.kind.as_str()).cloned();
         let jobs = self.jobs.clone();
         async move {
@@ -179,8 +188,17 @@ impl Worker {
             let patience = kind.map_or(LONGEST_PAUSE, |kind| kind.patience);
             let is_over = age + pause > patience;
             jobs.settle(&job, result, is_over, pause).await;
+            job.kind
         }
     }
+}
+
+/// Kinds of which no more may run.
+fn busy(counts: &HashMap<String, usize>) -> Vec<&str> {
+    let full = counts
+        .iter()
+        .filter(|(_, count)| **count >= AT_ONCE_OF_A_KIND);
+    full.map(|(kind, _)| kind.as_str()).collect()
 }
 
 /// A job's work, in time and whatever happens.
@@ -309,11 +327,39 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn slow_jobs_of_one_kind_hold_up_no_other() {
+        let (jobs, _data) = jobs().await;
+        let (began, mut beginnings) = mpsc::unbounded_channel();
+        let (told, mut mails) = mpsc::unbounded_channel();
+        let worker = Worker::new(jobs.clone())
+            .on("push", DAY, move |(): (), _| {
+                began.send(()).unwrap();
+                std::future::pending()
+            })
+            .on("mail", DAY, move |(): (), _| {
+                told.send(()).unwrap();
+                async { Ok(()) }
+            });
+        for _ in 0..AT_ONCE {
+            jobs.enqueue_now("push", &()).await.unwrap();
+        }
+        jobs.enqueue_now("mail", &()).await.unwrap();
+        let running = tokio::spawn(worker.run(CancellationToken::new()));
+        mails.recv().await.unwrap();
+        let mut pushes = 0;
+        while beginnings.try_recv().is_ok() {
+            pushes += 1;
+        }
+        assert_eq!(pushes, AT_ONCE_OF_A_KIND);
+        running.abort();
+    }
+
+    #[tokio::test]
     async fn a_job_is_taken_once_until_its_lease_ends() {
         let (jobs, _data) = jobs().await;
         jobs.enqueue_now("greet", &"Ada").await.unwrap();
         let now = jobs.clock.now();
-        let take = |at: Timestamp| store::take(&jobs.db, at, at + LEASE);
+        let take = |at: Timestamp| store::take(&jobs.db, at, at + LEASE, &[]);
         assert!(take(now).await.unwrap().is_some());
         assert!(take(now).await.unwrap().is_none());
         let again = take(now + LEASE).await.unwrap().unwrap();

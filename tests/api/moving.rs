@@ -149,6 +149,14 @@ fn a_backup_is_restored_elsewhere_and_on_the_other_database() {
         fs::read(at("third/media/stream/1.m4s")).unwrap(),
         b"segment"
     );
+
+    // The database lies in the data folder by another name.
+    let named = |folder: &str| format!("sqlite:{}", at(folder).join("live.db").display());
+    fill(&at("fourth"), &named("fourth"));
+    let other = at("other.tar").display().to_string();
+    succeed(&run(&at("fourth"), &named("fourth"), &["backup", &other]));
+    succeed(&run(&at("fifth"), &named("fifth"), &["restore", &other]));
+    expect_filled(&at("fifth"), &named("fifth"));
 }
 
 #[test]
