@@ -170,16 +170,30 @@ fn thin_link_gets_the_made_layer_and_a_thick_one_the_original_both_ways() {
     for (weak, strong) in [(first, second), (second, first)] {
         world.set_down_link(weak, thin());
         world.set_down_link(strong, PERFECT());
-        world.run_made(&mut ladder, SECOND * 15);
-        let late = world.elapsed();
-        world.run_made(&mut ladder, SECOND * 4);
-        for (viewer, layer) in [(weak, MADE), (strong, 0)] {
-            let player = world.player(viewer);
-            let shown = player.shown_between(late, world.elapsed());
-            // A player shows what is whole, and follows what it has shown.
-            let right = shown.filter(|shown| shown.layer == layer).count();
-            assert!(right > 110, "{right} frames of layer {layer} in 4 s");
+        world.run_made(&mut ladder, SECOND * 11);
+        // Keys and with them what is lost differ from run to run: some climb a probe later.
+        let mut shown = Vec::new();
+        for _ in 0..6 {
+            let late = world.elapsed();
+            world.run_made(&mut ladder, SECOND * 4);
+            let right = |(viewer, layer)| {
+                // A player shows what is whole, and follows what it has shown.
+                let shown = world.player(viewer).shown_between(late, world.elapsed());
+                shown.filter(|shown| shown.layer == layer).count()
+            };
+            shown.push([(weak, MADE), (strong, 0)].map(right));
+            if shown
+                .last()
+                .is_some_and(|right| right.iter().all(|&right| right > 110))
+            {
+                break;
+            }
         }
+        let last = shown.last().expect("it was looked at");
+        assert!(
+            last.iter().all(|&right| right > 110),
+            "{shown:?} frames, each in 4 s"
+        );
     }
     assert_eq!(ladder.refused, 0);
 }
