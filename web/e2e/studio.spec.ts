@@ -45,6 +45,10 @@ test('a sign-in that runs out takes nobody off air', async ({ people, ownChannel
   const studio = await people.creator();
   await studio.clock.install();
   await goLive(studio, channel.handle);
+  const isLive = () =>
+    expect.poll(() => site.api('GET', `/channels/${channel.handle}`)).toMatchObject({ state: 'live' });
+  // A minute that is skipped while media are about to come up would be too long for them.
+  await isLive();
   await studio.route('**/api/session', (route) => route.fulfill({ status: 401, json: { status: 401 } }));
   const asked = studio.waitForResponse('**/api/session');
   await studio.clock.fastForward(61_000);
