@@ -140,6 +140,12 @@ impl Account {
         }
     }
 
+    /// Whether it has the say over what belongs to an account: over its own, and admins over all.
+    #[must_use]
+    pub fn has_say_over(&self, owner: AccountId) -> bool {
+        self.id == owner || self.is_admin()
+    }
+
     /// Whether it runs the server.
     #[must_use]
     pub fn is_admin(&self) -> bool {

@@ -35,7 +35,7 @@ pub(super) struct Numbers {
 impl StreamRow {
     /// Whether an account sees all of it: its owner does, and whoever runs the server.
     pub(super) fn is_of(&self, account: &Account) -> bool {
-        account.id == self.owner || account.is_admin()
+        account.has_say_over(self.owner)
     }
 }
 

@@ -39,7 +39,7 @@ pub use stream_key::{StreamKey, StreamKeyId};
 
 use gate::Gates;
 
-use crate::accounts::{Account, AccountId, Accounts, Passwords, Role};
+use crate::accounts::{Account, AccountId, Accounts, Passwords};
 use crate::clock::Clock;
 use crate::db::{Db, StoreError, Tx};
 use crate::error::ApiError;
@@ -367,7 +367,7 @@ impl Channels {
     /// When there is none, it is another's, or the database fails.
     pub async fn expect_own(&self, handle: &str, account: &Account) -> Result<Channel, ApiError> {
         let channel = self.expect(handle).await?;
-        if channel.owner == account.id || account.role == Role::Admin {
+        if account.has_say_over(channel.owner) {
             Ok(channel)
         } else {
             Err(ApiError::Forbidden("this channel belongs to somebody else"))
@@ -388,7 +388,7 @@ impl Channels {
         };
         Ok(Rights {
             owner: channel.owner == account.id,
-            admin: account.role == Role::Admin,
+            admin: account.is_admin(),
             moderator: self.is_moderator(channel.id, account.id).await?,
         })
     }

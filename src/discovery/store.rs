@@ -245,7 +245,8 @@ pub(super) async fn channels(
 
 /// The newest 400 rows that match: a common word must not have the whole library sorted for each
 /// search. `best` is 0 where the title alone matches, else 1. FTS5's own rank would look at every row
-/// that has one of the words.
+/// that has one of the words. Of recordings the title is all there is: one look does, and what is bound for
+/// a text is not used.
 macro_rules! matching {
     (sqlite, with_text, $rest:expr) => {
         concat!(

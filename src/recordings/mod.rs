@@ -37,7 +37,7 @@ pub use archive::ArchiveError;
 
 use archive::Archive;
 
-use crate::accounts::{Account, Accounts, Role};
+use crate::accounts::{Account, Accounts};
 use crate::channels::{Channel, ChannelId, Channels};
 use crate::clock::Clock;
 use crate::config::{Config, NewRecordings};
@@ -365,7 +365,7 @@ impl Recordings {
         cursor: &str,
     ) -> Result<(Vec<Recording>, Option<Cursor>), ApiError> {
         let after = Cursor::read(cursor)?;
-        let everything = asker.is_some_and(|account| is_own(channel, account));
+        let everything = asker.is_some_and(|account| account.has_say_over(channel.owner));
         let page = store::page(&self.0.db, channel.id, everything, after, PAGE).await?;
         let is_full = page.len() == usize::from(PAGE);
         let next = page
@@ -385,7 +385,7 @@ impl Recordings {
         let recording = found.ok_or_else(no_such_recording)?;
         let channel = self.0.channels.by_id(recording.channel).await?;
         let channel = channel.ok_or_else(no_such_recording)?;
-        let is_own = asker.is_some_and(|account| is_own(&channel, account));
+        let is_own = asker.is_some_and(|account| account.has_say_over(channel.owner));
         if recording.visibility == Visibility::Private && !is_own {
             return Err(no_such_recording());
         }
@@ -399,7 +399,7 @@ impl Recordings {
         account: &Account,
     ) -> Result<(Recording, Channel), ApiError> {
         let (recording, channel) = self.expect(id, Some(account)).await?;
-        match is_own(&channel, account) {
+        match account.has_say_over(channel.owner) {
             true => Ok((recording, channel)),
             false => Err(ApiError::Forbidden(
                 "this recording belongs to somebody else",
@@ -551,12 +551,6 @@ impl Inner {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.remove(&id);
     }
-}
-
-/// Whether an account has the say over what is recorded on a channel: its owner, and admins, as with all
-/// of a channel.
-fn is_own(channel: &Channel, account: &Account) -> bool {
-    account.id == channel.owner || account.role == Role::Admin
 }
 
 fn no_such_recording() -> ApiError {

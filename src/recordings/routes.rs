@@ -18,8 +18,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::{
-    MP4_NAME, Mp4State, Recording, Recordings, State as RecordingState, Visibility, is_own,
-    mp4_path,
+    MP4_NAME, Mp4State, Recording, Recordings, State as RecordingState, Visibility, mp4_path,
 };
 use crate::accounts::{Account, Asker, SignedIn};
 use crate::answer::{Caching, Content};
@@ -102,7 +101,7 @@ struct RecordingEdit {
 
 impl RecordingBody {
     fn new(recording: Recording, channel: &Channel, asker: Option<&Account>) -> Self {
-        let owner = asker.is_some_and(|account| is_own(channel, account));
+        let owner = asker.is_some_and(|account| account.has_say_over(channel.owner));
         let id = recording.id.0;
         let is_ready = recording.state == RecordingState::Ready;
         let at = |name: &str| format!("/vod/{id}/{name}");

@@ -110,8 +110,7 @@ impl FromRequestParts<Rooms> for Watched {
         let id = id.ok_or(VodError::Unknown)?;
         let found = rooms.recordings.0.look_up(RecordingId(id)).await?;
         let recording = found.ok_or(VodError::Unknown)?;
-        if recording.visibility == Visibility::Private
-            && !is_owner(parts, rooms, &recording).await?
+        if recording.visibility == Visibility::Private && !has_say(parts, rooms, &recording).await?
         {
             return Err(VodError::Unknown);
         }
@@ -145,7 +144,7 @@ async fn pass_gate(
     Ok(true)
 }
 
-async fn is_owner(
+async fn has_say(
     parts: &mut Parts,
     rooms: &Rooms,
     recording: &Recording,
@@ -156,7 +155,7 @@ async fn is_owner(
     let channel = rooms.recordings.0.channels.by_id(recording.channel).await?;
     Ok(account
         .zip(channel)
-        .is_some_and(|(account, channel)| account.id == channel.owner))
+        .is_some_and(|(account, channel)| account.has_say_over(channel.owner)))
 }
 
 impl Watched {

@@ -1,6 +1,7 @@
 //! `/vod/{id}`: what players ask for.
 
 use serde_json::{Value, json};
+use tallylight::accounts::Role;
 
 use crate::support::{Backend, Server};
 
@@ -167,6 +168,7 @@ async fn what_is_private_is_kept_by_no_cache_between() {
     let kept = server.record(&ada).await;
     let path = format!("/api/recordings/{}", kept.id);
     ada.patch(&path, json!({ "visibility": "private" })).await;
+    let root = server.account("root", Role::Admin).await;
     for name in [
         "index.m3u8",
         "v0/index.m3u8",
@@ -180,12 +182,38 @@ async fn what_is_private_is_kept_by_no_cache_between() {
             mine.header("cache-control").starts_with("private, "),
             "{name}"
         );
+        let admins = root.get(&format!("/vod/{}/{name}", kept.id)).await;
+        assert_eq!(admins.status, 200, "{name}");
         let theirs = server
             .anonymous()
             .get(&format!("/vod/{}/{name}", kept.id))
             .await;
         assert_eq!(theirs.code(), "recording_not_found", "{name}");
     }
+}
+
+#[tokio::test]
+async fn a_stream_that_is_unlisted_on_air_has_an_unlisted_recording() {
+    let server = Server::plain().await;
+    let ada = server.creator().await;
+    let encoder = server.encoder("ada").await;
+    server.go_live(&encoder).await;
+    let visibility = async || {
+        let all = ada.get("/api/channels/ada/recordings").await.json();
+        all["items"][0]["visibility"].as_str().map(str::to_owned)
+    };
+    let first = server.wait_for("its row", visibility).await;
+    assert_eq!(first, "public");
+    let live = ada.get("/api/channels/ada/live").await.json();
+    let stream = format!("/api/streams/{}", live["id"].as_str().unwrap());
+    let edit = json!({ "visibility": "unlisted" });
+    let answer = ada.patch(&stream, edit).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    server
+        .wait_for("the recording to be unlisted", async || {
+            (visibility().await? == "unlisted").then_some(())
+        })
+        .await;
 }
 
 #[tokio::test]

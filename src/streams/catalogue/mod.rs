@@ -28,7 +28,7 @@ pub(super) use routes::routes;
 pub(super) use store::{end_all_open, end_stream, last_end, of_account, write_start};
 
 use super::{IngestSource, LiveChannel, Streams};
-use crate::accounts::{Account, Role};
+use crate::accounts::Account;
 use crate::channels::{Channel, ChannelId};
 use crate::db::StoreError;
 use crate::error::log_store_error;
@@ -252,8 +252,7 @@ impl LiveChannel {
     /// Whether somebody sees that it is on air: a preview is there for those who make it.
     #[must_use]
     pub fn is_shown_to(&self, account: Option<&Account>) -> bool {
-        let makes_it =
-            |account: &Account| account.id == self.channel.owner || account.role == Role::Admin;
+        let makes_it = |account: &Account| account.has_say_over(self.channel.owner);
         !self.about.is_preview() || account.is_some_and(makes_it)
     }
 }

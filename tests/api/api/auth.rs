@@ -381,6 +381,26 @@ async fn addresses_are_confirmed_by_a_link_and_sign_in_then(backend: Backend) {
     Account::sign_in(&server, "vic@EXAMPLE.com", PASSWORD).await;
 }
 
+/// The address leads to a new password: it takes what signing in takes.
+#[tokio::test]
+async fn a_password_alone_sends_no_link_where_signing_in_takes_a_code() {
+    let smtp = Smtp::start().await;
+    let server = with_mail(Backend::Sqlite, &smtp, false).await;
+    let ada = Account::sign_in(&server, "ada", PASSWORD).await;
+    let vic = server.account("vic", Role::Viewer).await;
+    let ask = async |name: &str| {
+        let body = json!({ "name": name, "password": PASSWORD, "email": "eve@example.org" });
+        let nobody = server.anonymous();
+        nobody.post("/api/auth/verify-requests", body).await
+    };
+    assert_eq!(ask("vic").await.code(), "nothing_to_confirm");
+    enrol(&server, &vic).await;
+    let edit = json!({ "require_email": true });
+    assert_eq!(ada.patch("/api/admin/settings", edit).await.status, 200);
+    assert_eq!(ask("vic").await.code(), "code_needed");
+    assert!(smtp.letters("eve@example.org").is_empty());
+}
+
 async fn a_forgotten_password_is_chosen_anew_by_mail(backend: Backend) {
     let smtp = Smtp::start().await;
     let server = with_mail(backend, &smtp, false).await;

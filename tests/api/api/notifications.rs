@@ -342,4 +342,20 @@ async fn links_that_call_mails_off_must_be_whole() {
         assert_eq!(nobody.get(&path).await.code(), "link_invalid");
         assert_eq!(nobody.post(&path, Value::Null).await.code(), "link_invalid");
     }
+    let page = [("accept", "text/html")];
+    let broken = nobody.send("GET", "/api/unsubscribe/%0A", &page).await;
+    assert_eq!(broken.code(), "link_invalid");
+}
+
+#[tokio::test]
+async fn tests_of_notifications_are_bounded() {
+    let server = Server::plain().await;
+    let ada = server.creator().await;
+    for _ in 0..20 {
+        let answer = ada.post("/api/notifications/test", Value::Null).await;
+        assert_eq!(answer.status, 202);
+    }
+    let refused = ada.post("/api/notifications/test", Value::Null).await;
+    assert_eq!(refused.status, 429);
+    assert_ne!(refused.header("retry-after"), "");
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tallylight::accounts::Role;
 use tallylight::config::Registration;
 
-use crate::support::{Account, Anonymous, Answer, Backend, Provider, Server};
+use crate::support::{Account, Anonymous, Answer, Backend, Provider, Server, Smtp};
 
 async fn server(backend: Backend, provider: &Provider) -> Server {
     let server = Server::start_with(backend, |config| {
@@ -256,6 +256,25 @@ async fn an_address_never_leads_to_an_account_and_sign_up_keeps_to_its_rules() {
         whoami(&server, &sign_in(&server).await).await["id"],
         first["id"]
     );
+}
+
+#[tokio::test]
+async fn nobody_gets_an_account_that_could_never_sign_in() {
+    let provider = Provider::start().await;
+    let smtp = Smtp::start().await;
+    let server = Server::start_with(Backend::Sqlite, |config| {
+        smtp.configure(config);
+        config.oidc.providers.push(provider.config());
+        config.accounts.registration = Registration::Open;
+        config.accounts.require_email = true;
+    })
+    .await;
+    server.creator().await;
+    provider.say(json!({ "email": "ada@example.org", "email_verified": false }));
+    assert!(is_refused(&sign_in(&server).await, "oidc_no_address"));
+    // Nothing was made that would be in the way once the address is confirmed.
+    provider.say(json!({ "email": "ada@example.org", "email_verified": true }));
+    whoami(&server, &sign_in(&server).await).await;
 }
 
 #[tokio::test]
