@@ -6,6 +6,7 @@
 mod attempts;
 mod publishing;
 mod reports;
+mod viewing;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -22,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use attempts::Attempts;
 
 use super::audience::{Audiences, Changed};
-use super::live::{Effect, LiveChannels, Phase, Rules};
+use super::live::{Effect, LiveChannels, Rules};
 use super::playback::Playback;
 use super::presence::{Beat, ByTransport, Who};
 use super::{
@@ -231,26 +232,6 @@ impl Lifecycle {
         }
     }
 
-    fn start_view(&mut self, view: View, reply: oneshot::Sender<Result<Answer, Refused>>) {
-        if let Err(refused) = self.check_room(view.address) {
-            return answer(reply, Err(refused));
-        }
-        let live = self.live.get(view.channel);
-        let Some(live) = live.filter(|live| live.phase != Phase::Preparing) else {
-            return answer(reply, Err(Refused::NotLive));
-        };
-        let (stream, sfu) = (live.stream, self.sfu.clone());
-        self.calls.spawn(async move {
-            let result = in_time(sfu.view(stream, &view.offer)).await;
-            Done::Viewed {
-                view,
-                stream,
-                result,
-                reply,
-            }
-        });
-    }
-
     /// Refuses an address that leaves too many sessions unconnected, and everybody while draining.
     fn check_room(&self, address: IpAddr) -> Result<(), Refused> {
         if self.draining.is_cancelled() {
@@ -298,35 +279,6 @@ impl Lifecycle {
             Ok(Done::Stats(stream, Some(stats))) => self.audiences.take_stats(stream, stats),
             Ok(Done::Stats(_, None) | Done::Nothing) => {}
             Err(error) => tracing::error!(%error, "A call to the SFU failed: {error}"),
-        }
-    }
-
-    fn viewed(
-        &mut self,
-        view: View,
-        stream: StreamId,
-        result: Result<Answer, OfferError>,
-        reply: oneshot::Sender<Result<Answer, Refused>>,
-    ) {
-        let given = match result {
-            Ok(given) => given,
-            Err(OfferError::NotLive) => return answer(reply, Err(Refused::NotLive)),
-            Err(error) => return answer(reply, Err(Refused::Offer(error))),
-        };
-        let session = given.session;
-        let mut facts = facts(Role::Viewer, view.channel, stream, &given, &view.offer);
-        facts.credential = view.credential;
-        self.remember(session, facts, None, view.address);
-        if let Some(known) = self.sessions.get_mut(&session) {
-            known.viewer = Some(Who {
-                account: None,
-                address: view.address,
-                agent: view.agent,
-                is_owner: false,
-            });
-        }
-        if reply.send(Ok(given)).is_err() {
-            self.close(session, CloseReason::Requested);
         }
     }
 
@@ -458,17 +410,6 @@ impl Lifecycle {
         }
     }
 
-    fn close_viewers(&mut self, channel: ChannelId) {
-        let is_viewer = |(id, session): (&SessionId, &Session)| {
-            let facts = &session.facts;
-            (facts.channel == channel && facts.role == Role::Viewer).then_some(*id)
-        };
-        let viewers: Vec<SessionId> = self.sessions.iter().filter_map(is_viewer).collect();
-        for session in viewers {
-            self.close(session, CloseReason::Requested);
-        }
-    }
-
     fn carry_out(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
@@ -534,20 +475,6 @@ impl Lifecycle {
         for stream in self.audiences.tell_numbers(self.now_ms()) {
             self.fetch_stats(stream);
         }
-    }
-
-    /// Takes note of a viewer, as a player tells. Its owner makes no audience.
-    fn beat(&mut self, handle: &str, mut beat: Beat) -> bool {
-        let is_seen = |phase| phase != Phase::Preparing;
-        let mut all = self.live.iter();
-        let on_air = all.find(|live| live.channel.handle == handle && is_seen(live.phase));
-        let Some(live) = on_air else {
-            return false;
-        };
-        beat.who.is_owner = beat.who.account == Some(live.channel.owner);
-        let (stream, now_ms) = (live.stream, self.now_ms());
-        self.audiences.beat(stream, beat, now_ms);
-        true
     }
 
     fn now_ms(&self) -> i64 {

@@ -1,0 +1,90 @@
+//! From the wish to watch to a session in the books, and what viewers tell.
+
+use sfu::{Answer, CloseReason, OfferError, Role, SessionId, StreamId};
+use tokio::sync::oneshot;
+
+use super::super::live::Phase;
+use super::super::presence::{Beat, Who};
+use super::super::{Refused, View};
+use super::{Done, Lifecycle, Session, answer, facts, in_time};
+use crate::channels::ChannelId;
+
+impl Lifecycle {
+    pub(super) fn start_view(
+        &mut self,
+        view: View,
+        reply: oneshot::Sender<Result<Answer, Refused>>,
+    ) {
+        if let Err(refused) = self.check_room(view.address) {
+            return answer(reply, Err(refused));
+        }
+        let live = self.live.get(view.channel);
+        let Some(live) = live.filter(|live| live.phase != Phase::Preparing) else {
+            return answer(reply, Err(Refused::NotLive));
+        };
+        let (stream, sfu) = (live.stream, self.sfu.clone());
+        self.calls.spawn(async move {
+            let result = in_time(sfu.view(stream, &view.offer)).await;
+            Done::Viewed {
+                view,
+                stream,
+                result,
+                reply,
+            }
+        });
+    }
+
+    pub(super) fn viewed(
+        &mut self,
+        view: View,
+        stream: StreamId,
+        result: Result<Answer, OfferError>,
+        reply: oneshot::Sender<Result<Answer, Refused>>,
+    ) {
+        let given = match result {
+            Ok(given) => given,
+            Err(OfferError::NotLive) => return answer(reply, Err(Refused::NotLive)),
+            Err(error) => return answer(reply, Err(Refused::Offer(error))),
+        };
+        let session = given.session;
+        let mut facts = facts(Role::Viewer, view.channel, stream, &given, &view.offer);
+        facts.credential = view.credential;
+        self.remember(session, facts, None, view.address);
+        if let Some(known) = self.sessions.get_mut(&session) {
+            known.viewer = Some(Who {
+                account: None,
+                address: view.address,
+                agent: view.agent,
+                is_owner: false,
+            });
+        }
+        if reply.send(Ok(given)).is_err() {
+            self.close(session, CloseReason::Requested);
+        }
+    }
+
+    /// Takes note of a viewer, as a player tells. Its owner makes no audience.
+    pub(super) fn beat(&mut self, handle: &str, mut beat: Beat) -> bool {
+        let is_seen = |phase| phase != Phase::Preparing;
+        let mut all = self.live.iter();
+        let on_air = all.find(|live| live.channel.handle == handle && is_seen(live.phase));
+        let Some(live) = on_air else {
+            return false;
+        };
+        beat.who.is_owner = beat.who.account == Some(live.channel.owner);
+        let (stream, now_ms) = (live.stream, self.now_ms());
+        self.audiences.beat(stream, beat, now_ms);
+        true
+    }
+
+    pub(super) fn close_viewers(&mut self, channel: ChannelId) {
+        let is_viewer = |(id, session): (&SessionId, &Session)| {
+            let facts = &session.facts;
+            (facts.channel == channel && facts.role == Role::Viewer).then_some(*id)
+        };
+        let viewers: Vec<SessionId> = self.sessions.iter().filter_map(is_viewer).collect();
+        for session in viewers {
+            self.close(session, CloseReason::Requested);
+        }
+    }
+}
