@@ -52,7 +52,7 @@ ask() {
     --include-path-regex '^/api/' \
     --exclude-path-regex '/events$|^/api/oembed|^/api/session|^/api/auth|^/api/account$|^/api/account/(password|logins)' \
     --checks not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance \
-    --phases examples,coverage,fuzzing --max-time "$seconds" --seed 1 --workers 2 \
+    --phases examples,coverage,fuzzing --max-time "$seconds" --seed 1 --workers 1 \
     --request-timeout 10 --continue-on-failure --warnings off --no-color
 }
 
