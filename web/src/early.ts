@@ -6,11 +6,14 @@ import { Player } from './player/player';
 
 let early: Player | null = null;
 
+/** Chat stands beside the picture, and goes its way. */
+const WITH_DATA = true;
+
 /** Whether this is a watch page, whose session has now begun. */
 export function startEarly(pathname: string): boolean {
   const handle = decoded(/^\/@([^/]+)\/?$/.exec(pathname)?.[1] ?? '');
   if (!handle) return false;
-  early = new Player(handle);
+  early = new Player(handle, '', WITH_DATA);
   early.start();
   return true;
 }
@@ -30,5 +33,5 @@ export function playerFor(handle: string): Player {
   early = null;
   if (waiting?.handle === handle) return waiting;
   waiting?.stop();
-  return new Player(handle);
+  return new Player(handle, '', WITH_DATA);
 }

@@ -112,6 +112,11 @@ export class Delayed implements Carrier {
     return startMs === null || endMs === null || positionMs === null ? null : { startMs, endMs, positionMs };
   }
 
+  /** When what is on the screen happened, by the clock of the playlist. */
+  shownMs(): number | null {
+    return this.#video && this.#began ? this.wallTime(this.#video.currentTime) : null;
+  }
+
   /** When what plays at this second happened. */
   wallTime(seconds: number): number | null {
     return this.#playback?.wall(seconds) ?? null;

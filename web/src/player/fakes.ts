@@ -62,7 +62,17 @@ export class FakePeer {
 
   loss = 0;
 
-  addTransceiver = () => ({});
+  /** What was asked for, media and data, in order. */
+  readonly sections: string[] = [];
+
+  addTransceiver = (kind: string) => {
+    this.sections.push(kind);
+    return {};
+  };
+  createDataChannel = (label: string, options: RTCDataChannelInit = {}) => {
+    this.sections.push(label);
+    return { label, ...options };
+  };
   getTransceivers = () => [];
   getReceivers = () => [];
   getConfiguration = () => ({});

@@ -8,7 +8,7 @@ import { fulfils, type Quality, SOUND, SOUND_ONLY, type Wish } from './quality';
 import type { Picture } from './screen';
 import { type PlayerStats, StatsSampler } from './stats';
 import type { ChangeReason } from './transport';
-import { WhepSession } from './whep';
+import { type DataPair, WhepSession } from './whep';
 
 export class Instant implements Carrier {
   readonly transport = 'webrtc';
@@ -40,6 +40,8 @@ export class Instant implements Carrier {
       tell: (carrier: Carrier, event: CarrierEvent) => void;
       /** Origin of the server; empty where the page is its own. */
       server?: string;
+      /** With channels for data beside the picture. */
+      withData?: boolean;
     },
   ) {
     this.#wish = options.wish;
@@ -62,7 +64,7 @@ export class Instant implements Carrier {
         ended: () => this.#tell({ name: 'ended' }),
         moved: () => this.#tell({ name: 'moved' }),
       },
-      this.#soundOnly,
+      { soundOnly: this.#soundOnly, withData: options.withData ?? false },
     );
     this.picture = {
       attach: (video) => {
@@ -78,6 +80,10 @@ export class Instant implements Carrier {
       this.qualities = [SOUND_ONLY];
       this.pinned = SOUND;
     }
+  }
+
+  get data(): DataPair | null {
+    return this.#session.data;
   }
 
   get session(): string | null {

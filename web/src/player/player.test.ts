@@ -37,6 +37,21 @@ test('a picture makes it live', async () => {
   expect(player.store.get().channel?.name).toBe('Ada');
 });
 
+test('whoever wants data beside the picture is handed its channels, behind the media', async () => {
+  player = new Player('ada', '', true);
+  const peer = await live();
+  expect(peer.sections).toEqual(['video', 'audio', 'chat', 'reactions']);
+  expect(player.store.get().data?.reactions).toMatchObject({ ordered: false, maxRetransmits: 0 });
+  player.stop();
+  expect(player.store.get().data).toBeNull();
+});
+
+test('a player elsewhere asks for no data', async () => {
+  const peer = await live();
+  expect(peer.sections).toEqual(['video', 'audio']);
+  expect(player.store.get().data).toBeNull();
+});
+
 test('the server hears who watches by which session, until the page closes', async () => {
   await live();
   await pass(31);

@@ -40,6 +40,7 @@ export class Player {
   readonly rewind: Rewind;
 
   readonly #playing: Playing;
+  readonly #withData: boolean;
   #carrier: Carrier | null = null;
   readonly #backstage: Backstage;
   readonly #fallback: Fallback;
@@ -55,9 +56,11 @@ export class Player {
   /** Where to go on when playback of the past breaks. */
   #resume: { transport: Transport; wallMs: number } | null = null;
 
-  constructor(handle: string, server = '') {
+  /** `withData` asks for data channels beside the picture, for whoever takes them from the store. */
+  constructor(handle: string, server = '', withData = false) {
     this.handle = handle;
     this.server = server;
+    this.#withData = withData;
     this.#presence = new Presence(handle, server);
     this.store = new Store(initialState());
     this.screen = new Screen(this.store as unknown as Store<ScreenState>);
@@ -222,7 +225,12 @@ export class Player {
   #make(transport: Transport, at: Start): Carrier {
     const tell = (carrier: Carrier, event: CarrierEvent) => this.#heard(carrier, event);
     if (transport === 'webrtc')
-      return new Instant(this.handle, { wish: this.#wish, tell, server: this.server });
+      return new Instant(this.handle, {
+        wish: this.#wish,
+        tell,
+        server: this.server,
+        withData: this.#withData,
+      });
     const guess = `${this.server}/hls/${encodeURIComponent(this.handle)}/index.m3u8`;
     const url = this.store.get().channel?.hls?.url ?? guess;
     const pace = transport === 'll_hls' ? 'low' : 'stable';
@@ -238,6 +246,7 @@ export class Player {
       qualities: carrier.qualities,
       pinned: carrier.pinned,
       stats: null,
+      data: carrier instanceof Instant ? carrier.data : null,
     });
   }
 
@@ -464,7 +473,7 @@ export class Player {
     clearTimeout(this.#retry);
     this.#carrier?.close();
     this.#carrier = null;
-    this.store.set({ stats: null, latencyMs: null, timeline: null, qualities: [], pinned: null });
+    this.store.set({ stats: null, latencyMs: null, timeline: null, qualities: [], pinned: null, data: null });
   }
 
   #drop(): void {

@@ -124,6 +124,21 @@ export class Rewind {
     return { startMs, endMs, positionMs: Math.max(startMs, this.#seekingTo ?? shown) };
   }
 
+  /**
+   * What is on the screen now: when it happened, by the server's clock, or how far it lies behind what
+   * happens; `null` where nothing plays.
+   */
+  shown(): { wallMs: number } | { behindMs: number } | null {
+    const { phase, latencyMs } = this.#playing.store.get();
+    const carrier = this.#playing.carrier();
+    if (!carrier || phase.name !== 'live') return null;
+    if (carrier instanceof Delayed) {
+      const wallMs = carrier.shownMs();
+      return wallMs === null ? null : { wallMs };
+    }
+    return this.#pausedAt ? { wallMs: this.#pausedAt.wallMs } : { behindMs: latencyMs ?? 0 };
+  }
+
   /** The moment that is on its way to the screen. */
   get #seekingTo(): number | null {
     return this.#playing.backstage.why === 'seek' ? this.#target : null;

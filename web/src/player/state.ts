@@ -6,6 +6,7 @@ import { rememberedVolume, type ScreenState } from './screen';
 import type { PlayerStats } from './stats';
 import type { Timeline } from './timeline';
 import { type Change, type Choice, rememberedChoice, type Transport } from './transport';
+import type { DataPair } from './whep';
 
 /** What a viewer is told when it is not the transport that was wished for. */
 export interface Notice {
@@ -40,6 +41,8 @@ export interface PlayerState extends ScreenState {
   rewound: boolean;
   /** From the start of the join to its first picture. */
   joinMs: number | null;
+  /** The data channels of the session that plays or is being joined, where it has any. */
+  data: DataPair | null;
 }
 
 /** Before anything is known but what this browser remembers. */
@@ -60,6 +63,7 @@ export function initialState(): PlayerState {
     timeline: null,
     rewound: false,
     joinMs: null,
+    data: null,
     muted: true,
     volume: rememberedVolume(),
     paused: false,

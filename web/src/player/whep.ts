@@ -25,8 +25,17 @@ export interface WhepListener {
   moved(): void;
 }
 
+/** What goes along with the picture and is not the player's: whoever is given it reads and writes it. */
+export interface DataPair {
+  chat: RTCDataChannel;
+  /** Unordered, and never sent again: for what is soon forgotten. */
+  reactions: RTCDataChannel;
+}
+
 export class WhepSession {
   readonly pc: RTCPeerConnection;
+  /** `null` where nobody wanted it. */
+  readonly data: DataPair | null;
   readonly stream = new MediaStream();
   readonly #endpoint: string;
   readonly #listener: WhepListener;
@@ -34,7 +43,11 @@ export class WhepSession {
   #events: EventSource | null = null;
   #closed = false;
 
-  constructor(endpoint: string, listener: WhepListener, soundOnly = false) {
+  constructor(
+    endpoint: string,
+    listener: WhepListener,
+    { soundOnly = false, withData = false }: { soundOnly?: boolean; withData?: boolean } = {},
+  ) {
     this.#endpoint = endpoint;
     this.#listener = listener;
     this.pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
@@ -48,6 +61,8 @@ export class WhepSession {
     };
     if (!soundOnly) negotiateCaptureTime(this.pc.addTransceiver('video', { direction: 'recvonly' }));
     this.pc.addTransceiver('audio', { direction: 'recvonly' });
+    // The section of the offer for them comes behind those of the media, whenever they are made.
+    this.data = withData ? openData(this.pc) : null;
   }
 
   /** Resolves when the answer is applied; media may still be on its way. */
@@ -112,6 +127,13 @@ export class WhepSession {
     on('updated', () => this.#listener.updated());
     on('ended', () => this.#listener.ended());
   }
+}
+
+function openData(pc: RTCPeerConnection): DataPair {
+  return {
+    chat: pc.createDataChannel('chat'),
+    reactions: pc.createDataChannel('reactions', { ordered: false, maxRetransmits: 0 }),
+  };
 }
 
 /** Live means now: no buffer beyond what the network's jitter forces. */

@@ -1,0 +1,80 @@
+/** Why one may not write just now, in words, and what would help. */
+import type { Modes, You } from './protocol';
+
+export interface Standing {
+  words: string;
+  /** What one can do about it; `wait` counts down by itself. */
+  action: 'sign_in' | 'name' | 'follow' | 'wait' | 'none';
+  /** When it is over, on the Date.now() clock. */
+  until: number | null;
+}
+
+/** `null`: go ahead. `waitUntil` is the slow mode's own countdown. */
+export function standingOf(
+  you: You,
+  modes: Modes,
+  waitUntil: number | null,
+  guestName: string | null,
+  now: number,
+): Standing | null {
+  const { restraint } = you;
+  if (restraint?.kind === 'ban') return say(`You are banned from this chat.${because(restraint.reason)}`);
+  const silentUntil = Date.parse(restraint?.until ?? '');
+  if (restraint && !(silentUntil <= now))
+    return say(`You are timed out.${because(restraint.reason)}`, 'wait', silentUntil);
+  if (you.role === 'reader' || you.role === 'guest') {
+    const stranger = strangers(modes, guestName);
+    if (stranger) return stranger;
+  }
+  if (!you.may_write) return byMode(modes);
+  return waitUntil !== null && waitUntil > now ? say('Slow mode.', 'wait', waitUntil) : null;
+}
+
+function strangers(modes: Modes, guestName: string | null): Standing | null {
+  if (!modes.guests) return say('Sign in to write.', 'sign_in');
+  if (modes.followers_minutes !== null) return say('Only followers may write. Sign in to follow.', 'sign_in');
+  if (modes.members_only) return say('Only members may write. If you are one, sign in.', 'sign_in');
+  return guestName === null ? say('Choose a name to write as a guest, or sign in.', 'name') : null;
+}
+
+function byMode(modes: Modes): Standing {
+  if (modes.members_only) return say('Only members may write right now.');
+  const minutes = modes.followers_minutes;
+  if (minutes === 0) return say('Only followers may write.', 'follow');
+  if (minutes !== null) return say(`Only who has followed for ${minutesWords(minutes)} may write.`, 'follow');
+  return say('You cannot write here right now.');
+}
+
+function say(words: string, action: Standing['action'] = 'none', until: number | null = null): Standing {
+  return { words, action, until: until !== null && Number.isNaN(until) ? null : until };
+}
+
+const because = (reason: string | null): string => (reason ? ` Reason: ${reason}` : '');
+
+/** "10 minutes", "2 hours", "3 days". */
+export function minutesWords(minutes: number): string {
+  const [count, unit] =
+    minutes >= 1440 && minutes % 1440 === 0
+      ? [minutes / 1440, 'day']
+      : minutes >= 60 && minutes % 60 === 0
+        ? [minutes / 60, 'hour']
+        : [minutes, 'minute'];
+  return `${count} ${unit}${count === 1 ? '' : 's'}`;
+}
+
+/** What is different from an ordinary room: label, and what it means. */
+export function modeChips(modes: Modes): { label: string; means: string }[] {
+  const { slow_seconds: slow, followers_minutes: minutes } = modes;
+  const followers =
+    minutes === 0 ? 'Only followers may write.' : `Only who has followed for ${minutesWords(minutes ?? 0)}.`;
+  const chips: [boolean, string, string][] = [
+    [modes.shield, 'Shield', 'All guards are up.'],
+    [slow > 0, `Slow ${slow} s`, `One message in ${slow} seconds.`],
+    [minutes !== null, minutes ? `Followers ${minutesWords(minutes)}` : 'Followers', followers],
+    [modes.members_only, 'Members', 'Only members may write.'],
+    [modes.emote_only, 'Emotes only', 'Only emotes and emoji may be said.'],
+    [modes.unique_only, 'Unique', 'Nothing may be said twice.'],
+    [modes.links_blocked, 'No links', 'Links are not let through.'],
+  ];
+  return chips.filter(([on]) => on).map(([, label, means]) => ({ label, means }));
+}

@@ -1,0 +1,81 @@
+/** What a person sees of a room, as one value. */
+import {
+  type Emote,
+  type Message,
+  type Modes,
+  NO_MODES,
+  type Poll,
+  type Question,
+  type Raid,
+  type StreamFacts,
+  type You,
+} from './protocol';
+import type { Row } from './rows';
+
+export type Link =
+  | { name: 'connecting' }
+  | { name: 'open'; by: 'data' | 'socket' }
+  /** On the Date.now() clock. */
+  | { name: 'reconnecting'; retryAt: number }
+  | { name: 'closed'; words: string };
+
+export interface ChatState {
+  link: Link;
+  you: You | null;
+  /** What the guest of this browser is called; `null` until there is a name. */
+  guestName: string | null;
+  stream: StreamFacts | null;
+  /** Shown, oldest first. */
+  rows: readonly Row[];
+  /** There may be more before the first. */
+  hasOlder: boolean;
+  /** How many wait for the picture. */
+  heldBack: number;
+  modes: Modes;
+  pinned: Message | null;
+  poll: Poll | null;
+  questions: readonly Question[];
+  emotes: readonly Emote[];
+  /** What one may react with. */
+  reactions: readonly string[];
+  raid: (Raid & { at: number }) | null;
+  /** To moderators: what waits for them. */
+  holds: readonly Message[];
+  /** Until when the slow mode, or haste, keeps one from writing; on the Date.now() clock. */
+  waitUntil: number | null;
+  /** What a moderator told one, until it is read. */
+  warned: string | null;
+  /** What became of a reaction or of something else that is no message. */
+  refused: { words: string; at: number } | null;
+}
+
+export function initialState(guestName: string | null): ChatState {
+  return {
+    link: { name: 'connecting' },
+    you: null,
+    guestName,
+    stream: null,
+    rows: [],
+    hasOlder: false,
+    heldBack: 0,
+    modes: NO_MODES,
+    pinned: null,
+    poll: null,
+    questions: [],
+    emotes: [],
+    reactions: [],
+    raid: null,
+    holds: [],
+    waitUntil: null,
+    warned: null,
+    refused: null,
+  };
+}
+
+/** With a question in its place, or behind the others. */
+export function withQuestion(questions: readonly Question[], question: Question): readonly Question[] {
+  const known = questions.some(({ id }) => id === question.id);
+  return known
+    ? questions.map((other) => (other.id === question.id ? question : other))
+    : [...questions, question];
+}
