@@ -34,6 +34,9 @@ const LOADED_AS_STUDIO = /^\/studio\/?$/.test(location.pathname);
 const isKind = (kind: unknown): kind is SearchKind =>
   kind === 'channels' || kind === 'streams' || kind === 'recordings';
 
+/** `?dock` alone says yes as well. */
+const isSet = (value: unknown): boolean => value !== undefined && value !== false && value !== 0;
+
 const root = createRootRoute({
   component: () => (
     <QueryClientProvider client={queries}>
@@ -239,6 +242,30 @@ const routes = [
     validateSearch: (search: Record<string, unknown>): { t?: string | number } =>
       typeof search.t === 'string' || typeof search.t === 'number' ? { t: search.t } : {},
     component: lazyRouteComponent(() => import('./routes/video/page'), 'VideoPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/chat/$handle',
+    validateSearch: (
+      search: Record<string, unknown>,
+    ): { dock?: boolean; overlay?: boolean; fade?: number } => ({
+      ...(isSet(search.dock) ? { dock: true } : {}),
+      ...(isSet(search.overlay) ? { overlay: true } : {}),
+      ...(typeof search.fade === 'number' && search.fade > 0 ? { fade: search.fade } : {}),
+    }),
+    component: lazyRouteComponent(() => import('./routes/chat/page'), 'ChatPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/moderate/$handle',
+    component: lazyRouteComponent(() => import('./routes/moderate/page'), 'ModeratePage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/dashboard/chat',
+    validateSearch: (search: Record<string, unknown>): { channel?: string } =>
+      typeof search.channel === 'string' ? { channel: search.channel } : {},
+    component: lazyRouteComponent(() => import('./routes/dashboard/chat/page'), 'ChatSettingsPage'),
   }),
   createRoute({
     getParentRoute: () => root,

@@ -1,12 +1,13 @@
 /** Green room and on air, one room: what changes is the colour of the lamp. */
 import { useQuery } from '@tanstack/react-query';
 import { Square } from 'lucide-react';
-import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from 'react';
+import { lazy, Suspense, useCallback, useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import { api } from '../../api/client';
 import type { OwnChannel } from '../../api/types';
 import { Publisher } from '../../publisher/publisher';
 import { Sources } from '../../publisher/sources';
 import { Button } from '../../ui/button';
+import { useChat } from '../chat/use_chat';
 import { Frame } from '../frame';
 import { useSilence } from '../silence';
 import { AboutCard } from '../streams/about_card';
@@ -21,6 +22,9 @@ import { HealthCard } from './health_card';
 import { Pickers } from './pickers';
 import { Preview } from './preview';
 import { airOptions, onAirNote, type Settings, useSettings } from './settings';
+
+/** Devices and picture come first. */
+const ChatPanel = lazy(() => import('../chat/panel'));
 
 export function Room({
   channel,
@@ -166,6 +170,7 @@ export function Room({
           />
         </div>
         <div className="flex min-w-0 flex-col gap-4">
+          <StudioChat handle={channel.handle} onAir={onAir} />
           <AboutCard handle={channel.handle} />
           {onAir && <HealthCard air={air} settings={settings} media={media} checks={ingest?.checks ?? []} />}
           <Pickers
@@ -195,6 +200,20 @@ export function Room({
         }}
       />
     </Frame>
+  );
+}
+
+/** Beside the preview, so that the host need not look away; on air it has the room of a whole column. */
+function StudioChat({ handle, onAir }: { handle: string; onAir: boolean }) {
+  const chat = useChat(handle);
+  return (
+    <div
+      className={`overflow-hidden rounded-card border border-line ${onAir ? 'h-[min(42rem,75dvh)]' : 'h-96'}`}
+    >
+      <Suspense fallback={<p className="p-4 text-sm text-ink-3">Opening the chat</p>}>
+        <ChatPanel chat={chat} popOut className="h-full" />
+      </Suspense>
+    </div>
   );
 }
 

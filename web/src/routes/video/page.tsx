@@ -1,14 +1,16 @@
 /** A recording's page: the picture, and under it what it is and whose. */
 import { useQuery } from '@tanstack/react-query';
 import { Link, useParams, useSearch } from '@tanstack/react-router';
-import { CircleHelp, Download, Hourglass, TriangleAlert } from 'lucide-react';
-import { type ReactNode, useEffect, useState, useSyncExternalStore } from 'react';
+import { CircleHelp, Download, Hourglass, MessagesSquare, TriangleAlert } from 'lucide-react';
+import { lazy, type ReactNode, Suspense, useEffect, useState, useSyncExternalStore } from 'react';
 import { ApiError, api } from '../../api/client';
 import type { Recording } from '../../api/types';
+import { prefer } from '../../chat/preferences';
 import { RecordingPlayer } from '../../player/recording';
 import { parseMoment } from '../../player/resume';
-import { buttonClass } from '../../ui/button';
+import { Button, buttonClass } from '../../ui/button';
 import { Pill } from '../../ui/pill';
+import { usePreferences } from '../chat/use_chat';
 import { Frame } from '../frame';
 import { Opening } from '../no_answer';
 import { dayWords } from '../recordings/words';
@@ -16,6 +18,9 @@ import { ShareButton } from '../share/button';
 import { sharedVideo } from '../share/codes';
 import { useTitle } from '../title';
 import { RecordingStage } from './stage';
+
+/** The video does not wait for it. */
+const ReplayPane = lazy(() => import('./replay'));
 
 const WIDTH = 'mx-auto w-full max-w-[calc((100dvh-11.5rem)*16/9)] min-w-0 sm:min-w-[min(100%,36rem)] sm:px-6';
 
@@ -58,19 +63,65 @@ function Video({ recording, url }: { recording: Recording; url: string }) {
   }, [player]);
   return (
     <Frame bare={theater}>
-      <div className={theater ? 'flex h-dvh bg-black' : `${WIDTH} sm:pt-5`}>
-        <RecordingStage
-          player={player}
-          state={state}
-          title={recording.title}
-          poster={recording.thumbnail_url ?? null}
-          storyboardUrl={recording.storyboard_url ?? null}
-          theater={theater}
-          onTheater={setTheater}
-        />
+      <div className={theater ? 'flex h-dvh bg-black' : 'flex w-full flex-1 max-lg:flex-col'}>
+        <div className={theater ? 'flex min-w-0 flex-1' : 'min-w-0 flex-1'}>
+          <div className={theater ? 'flex min-w-0 flex-1' : `${WIDTH} sm:pt-5`}>
+            <RecordingStage
+              player={player}
+              state={state}
+              title={recording.title}
+              poster={recording.thumbnail_url ?? null}
+              storyboardUrl={recording.storyboard_url ?? null}
+              theater={theater}
+              onTheater={setTheater}
+            />
+          </div>
+          {!theater && <About recording={recording} positionMs={state.positionMs} />}
+        </div>
+        <ChatReplay recording={recording} player={player} theater={theater} />
       </div>
-      {!theater && <About recording={recording} positionMs={state.positionMs} />}
     </Frame>
+  );
+}
+
+function ChatReplay({
+  recording,
+  player,
+  theater,
+}: {
+  recording: Recording;
+  player: RecordingPlayer;
+  theater: boolean;
+}) {
+  const { open } = usePreferences();
+  const { stream } = recording as Recording & { stream?: string | null };
+  if (!stream) return null;
+  if (!open) {
+    return theater ? null : (
+      <div className="px-4 pt-3 sm:px-6 lg:px-2 lg:pt-5">
+        <Button size="sm" className="max-lg:w-full" onClick={() => prefer({ open: true })}>
+          <MessagesSquare aria-hidden size={16} />
+          <span className="lg:sr-only">Show the chat</span>
+        </Button>
+      </div>
+    );
+  }
+  return (
+    <aside
+      aria-label="Chat replay"
+      className={`h-96 shrink-0 border-line max-lg:border-y lg:w-[21rem] lg:border-l xl:w-96 ${
+        theater ? 'max-lg:hidden lg:h-dvh' : 'lg:sticky lg:top-14 lg:h-[calc(100dvh-3.5rem)]'
+      }`}
+    >
+      <Suspense fallback={<p className="p-4 text-sm text-ink-3">Opening the chat</p>}>
+        <ReplayPane
+          stream={stream}
+          handle={recording.channel}
+          startedAt={recording.started_at}
+          player={player}
+        />
+      </Suspense>
+    </aside>
   );
 }
 

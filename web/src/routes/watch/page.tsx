@@ -1,24 +1,30 @@
 /** A channel's page: the picture, and under it who is on air. */
 import { useParams } from '@tanstack/react-router';
 import { Eye } from 'lucide-react';
-import { useEffect, useState, useSyncExternalStore } from 'react';
+import { lazy, Suspense, useEffect, useState, useSyncExternalStore } from 'react';
 import type { ChannelPage } from '../../api/channels';
 import { playerFor } from '../../early';
 import type { PlayerState } from '../../player/state';
 import { Avatar } from '../../ui/avatar';
 import { Pill } from '../../ui/pill';
 import { ago, COUNT, clock, useNow } from '../../ui/time';
+import { useChat, useChatState } from '../chat/use_chat';
 import { Frame } from '../frame';
 import { usePastStreams } from '../recordings/past_streams';
 import { ShareButton } from '../share/button';
 import { sharedChannel } from '../share/codes';
 import { useTitle } from '../title';
+import { ChatSide } from './chat_side';
 import { FollowButton, Following } from './follow_button';
 import { Locked } from './locked';
 import { StreamTitle } from './said';
 import { Stage } from './stage';
 import { ChannelTabs } from './tabs';
 import { useChannel } from './use_channel';
+
+/** What lies on the picture of it comes when the picture is there. */
+const Bursts = lazy(() => import('../chat/bursts'));
+const OnScreen = lazy(() => import('../chat/on_screen'));
 
 export function WatchPage() {
   const { handle } = useParams({ from: '/@{$handle}' });
@@ -41,33 +47,59 @@ function Watch({ handle }: { handle: string }) {
   const shown = useChannel(handle).data ?? null;
   const barred = shown && shown.access !== 'granted' ? shown.access : null;
   useTitle(onAir ? `${name} is live` : name, onAir);
+  const withChat = !barred && state.phase.name !== 'not_found';
+  const chat = useChat(handle, player, withChat);
+  const room = useChatState(chat);
+  const onScreen = onAir && (
+    <Suspense fallback={null}>
+      <OnScreen state={room} over={theater} />
+    </Suspense>
+  );
 
   return (
     <Frame live={onAir} bare={theater}>
-      <div
-        className={
-          theater
-            ? 'flex h-dvh bg-black'
-            : 'mx-auto w-full max-w-[calc((100dvh-11.5rem)*16/9)] min-w-0 sm:min-w-[min(100%,36rem)] sm:px-6 sm:pt-5'
-        }
-      >
-        {barred ? (
-          <Locked handle={handle} by={barred} />
-        ) : (
-          <Stage
-            player={player}
-            state={state}
-            name={name}
-            last={past.items[0] ?? null}
-            follow={shown && !shown.owner && <FollowButton channel={shown} />}
-            theater={theater}
-            onTheater={setTheater}
-          />
-        )}
+      <div className={theater ? 'flex h-dvh bg-black' : 'flex w-full flex-1 max-lg:flex-col'}>
+        <div className={theater ? 'flex min-w-0 flex-1' : 'min-w-0 flex-1 max-lg:contents'}>
+          <div
+            className={
+              theater
+                ? 'flex min-w-0 flex-1'
+                : 'watch-stage order-1 mx-auto w-full max-w-[calc((100dvh-11.5rem)*16/9)] min-w-0 max-lg:sticky max-lg:top-14 max-lg:z-20 sm:min-w-[min(100%,36rem)] sm:px-6 sm:pt-5'
+            }
+          >
+            {barred ? (
+              <Locked handle={handle} by={barred} />
+            ) : (
+              <Stage
+                player={player}
+                state={state}
+                name={name}
+                last={past.items[0] ?? null}
+                follow={shown && !shown.owner && <FollowButton channel={shown} />}
+                theater={theater}
+                onTheater={setTheater}
+                over={
+                  <>
+                    <Suspense fallback={null}>
+                      <Bursts chat={chat} />
+                    </Suspense>
+                    {theater && onScreen}
+                  </>
+                }
+              />
+            )}
+          </div>
+          {!theater && (
+            <div className="order-3 min-w-0">
+              {onScreen}
+              <StreamTitle said={onAir ? (state.channel?.said ?? null) : null} />
+              <About handle={handle} name={name} state={state} onAir={onAir} shown={shown} />
+              {shown && <ChannelTabs channel={shown} offAir={offAir} />}
+            </div>
+          )}
+        </div>
+        {withChat && <ChatSide chat={chat} theater={theater} />}
       </div>
-      {!theater && <StreamTitle said={onAir ? (state.channel?.said ?? null) : null} />}
-      {!theater && <About handle={handle} name={name} state={state} onAir={onAir} shown={shown} />}
-      {!theater && shown && <ChannelTabs channel={shown} offAir={offAir} />}
     </Frame>
   );
 }

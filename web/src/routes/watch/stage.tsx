@@ -24,6 +24,7 @@ export function Stage({
   follow,
   theater,
   onTheater,
+  over,
 }: {
   player: Player;
   state: PlayerState;
@@ -34,6 +35,8 @@ export function Stage({
   follow: ReactNode;
   theater: boolean;
   onTheater: (theater: boolean) => void;
+  /** What else lies on the picture, below the controls. */
+  over: ReactNode;
 }) {
   const stage = useRef<HTMLDivElement>(null);
   const [statsShown, setStatsShown] = useState(false);
@@ -78,6 +81,7 @@ export function Stage({
         toggleFullScreen={act.toggleFullScreen}
       />
 
+      {over}
       <Overlay player={player} state={state} name={name} last={last} follow={follow} />
 
       {phase.name === 'live' && state.needsTap && (

@@ -1,0 +1,115 @@
+/** Below the messages: how one may write, why one may not and what to do about it, and the field. */
+import { Link } from '@tanstack/react-router';
+import { useState } from 'react';
+import { modeChips, type Standing, standingOf } from '../../chat/standing';
+import type { ChatState } from '../../chat/state';
+import { Button, buttonClass } from '../../ui/button';
+import { clock, useNow } from '../../ui/time';
+import { FollowButton } from '../watch/follow_button';
+import { useChannel } from '../watch/use_channel';
+import { useActs } from './acts';
+import { Composer } from './composer';
+import { NoteLine } from './note_line';
+import { ReactionBar } from './reaction_bar';
+
+export function Foot({ state, reactions }: { state: ChatState; reactions: boolean }) {
+  const { chat } = useActs();
+  const { you, modes, waitUntil, guestName, link, warned, refused } = state;
+  const waits = waitUntil !== null || you?.restraint != null;
+  const now = useNow(waits || refused !== null);
+  const standing = you && standingOf(you, modes, waitUntil, guestName, now);
+  const chips = modeChips(modes);
+  return (
+    <div className="border-t border-line p-2.5 pb-[max(0.625rem,env(safe-area-inset-bottom))]">
+      {warned !== null && (
+        <div role="alert" className="mb-2 rounded-control border border-warn-line bg-warn-soft p-3 text-sm">
+          <p className="font-semibold">A moderator warns you</p>
+          <p className="mt-0.5 break-words text-ink-2">{warned}</p>
+          <Button size="sm" className="mt-2" onClick={() => chat.dismissWarning()}>
+            I have read it
+          </Button>
+        </div>
+      )}
+      <NoteLine />
+      {refused && now - refused.at < REFUSED_MS && (
+        <p role="status" className="mb-2 text-sm text-warn-text">
+          {refused.words}
+        </p>
+      )}
+      {chips.length > 0 && (
+        <ul aria-label="How one may write" className="mb-2 flex flex-wrap gap-1">
+          {chips.map(({ label, means }) => (
+            <li
+              key={label}
+              title={means}
+              className="rounded-md border border-line bg-surface-2 px-1.5 py-0.5 text-xs font-medium text-ink-2"
+            >
+              {label}
+            </li>
+          ))}
+        </ul>
+      )}
+      {reactions && you && <ReactionBar state={state} />}
+      {standing && <WhyNot standing={standing} now={now} />}
+      {you && (standing === null || standing.action === 'wait') && (
+        <Composer state={state} disabled={link.name === 'closed' || standing !== null} />
+      )}
+    </div>
+  );
+}
+
+function WhyNot({ standing, now }: { standing: Standing; now: number }) {
+  const { words, action, until } = standing;
+  return (
+    <div className="mb-2 flex flex-wrap items-center gap-x-3 gap-y-2 text-sm text-ink-2">
+      <p role="status" className="min-w-0 flex-1 basis-40">
+        {words}
+      </p>
+      {until !== null && (
+        <span className="font-semibold text-ink tabular-nums">{clock(until - now + 999)}</span>
+      )}
+      {(action === 'sign_in' || action === 'name') && (
+        <Link to="/login" search={{ next: location.pathname }} className={buttonClass('secondary', 'sm')}>
+          Sign in
+        </Link>
+      )}
+      {action === 'name' && <GuestName />}
+      {action === 'follow' && <Follow />}
+    </div>
+  );
+}
+
+function Follow() {
+  const { handle } = useActs();
+  const channel = useChannel(handle).data;
+  return channel && !channel.following ? <FollowButton channel={channel} /> : null;
+}
+
+function GuestName() {
+  const { chat } = useActs();
+  const [name, setName] = useState('');
+  return (
+    <form
+      className="flex w-full gap-2"
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (name.trim()) chat.setGuestName(name.trim());
+      }}
+    >
+      <input
+        aria-label="Your name as a guest"
+        placeholder="Your name"
+        value={name}
+        maxLength={30}
+        autoComplete="nickname"
+        onChange={({ target }) => setName(target.value)}
+        className="min-h-11 min-w-0 flex-1 rounded-control border border-line-strong/60 bg-surface-0 px-3 text-base text-ink sm:text-sm"
+      />
+      <Button type="submit" look="primary" disabled={name.trim() === ''}>
+        Join in
+      </Button>
+    </form>
+  );
+}
+
+const REFUSED_MS = 6000;

@@ -1,0 +1,95 @@
+/** The poll: bars that move, one vote each, the time that is left. */
+import { BarChart3, Check } from 'lucide-react';
+import { useState } from 'react';
+import { chatApi } from '../../api/chat';
+import type { Poll } from '../../chat/protocol';
+import type { ChatState } from '../../chat/state';
+import { rememberVote, voteOf } from '../../chat/votes';
+import { Button } from '../../ui/button';
+import { COUNT, clock, useNow } from '../../ui/time';
+import { useActs } from './acts';
+
+export function PollCard({ state, readOnly = false }: { state: ChatState; readOnly?: boolean }) {
+  const { poll } = state;
+  return poll && <Shown key={poll.id} poll={poll} state={state} readOnly={readOnly} />;
+}
+
+function Shown({ poll, state, readOnly }: { poll: Poll; state: ChatState; readOnly: boolean }) {
+  const { chat, handle, act } = useActs();
+  const [voted, setVoted] = useState(() => voteOf(poll.id));
+  const isOpen = poll.state === 'open';
+  useNow(isOpen);
+  const leftMs = chat.leftMs(poll);
+  const total = poll.options.reduce((sum, { votes }) => sum + votes, 0);
+  const mayVote = isOpen && voted === null && !readOnly && state.you !== null && !state.you.restraint;
+  const vote = async (option: number) => {
+    setVoted(option);
+    const counted = await act(() => chatApi.vote(handle, poll.id, option, chat.seenMs()), '');
+    if (counted) rememberVote(poll.id, option);
+    else setVoted(null);
+  };
+  return (
+    <section aria-label="Poll" className="rounded-card border border-line bg-surface-2 p-3 text-sm">
+      <div className="flex items-start gap-2">
+        <BarChart3 aria-hidden size={16} className="mt-0.5 shrink-0 text-ink-2" />
+        <h3 className="min-w-0 flex-1 font-semibold break-words">
+          <bdi>{poll.question}</bdi>
+        </h3>
+        <span className="shrink-0 text-xs text-ink-3 tabular-nums">
+          {isOpen && leftMs > 0 ? clock(leftMs + 999) : 'Ended'}
+        </span>
+      </div>
+      <ul className="mt-2 flex flex-col gap-1.5">
+        {poll.options.map(({ text, votes }, at) => {
+          const share = total > 0 ? votes / total : 0;
+          const bar = (
+            <>
+              <span
+                aria-hidden
+                className="absolute inset-y-0 left-0 bg-surface-3 transition-[width] duration-150"
+                style={{ width: `${share * 100}%` }}
+              />
+              <span className="relative flex min-w-0 flex-1 items-center gap-1.5">
+                {voted === at && <Check aria-label="Your vote" size={14} className="shrink-0" />}
+                <bdi className="min-w-0 break-words">{text}</bdi>
+              </span>
+              <span className="relative shrink-0 text-xs text-ink-2 tabular-nums">
+                {Math.round(share * 100)} % · {COUNT.format(votes)}
+              </span>
+            </>
+          );
+          const look =
+            'relative flex min-h-11 w-full items-center gap-2 overflow-hidden rounded-control border border-line-strong/60 px-3 py-1.5 text-left';
+          return (
+            // biome-ignore lint/suspicious/noArrayIndexKey: an option is named by its place
+            <li key={at}>
+              {mayVote ? (
+                <button type="button" onClick={() => void vote(at)} className={`${look} hover:border-ink`}>
+                  {bar}
+                </button>
+              ) : (
+                <div className={look}>{bar}</div>
+              )}
+            </li>
+          );
+        })}
+      </ul>
+      <p className="mt-2 text-xs text-ink-3">
+        {total === 1 ? '1 vote' : `${COUNT.format(total)} votes`}
+        {voted !== null && isOpen && ' · Your vote is in and cannot be changed'}
+      </p>
+      {state.you?.may_moderate && !readOnly && (
+        <div className="mt-2 flex gap-2">
+          {isOpen && (
+            <Button size="sm" onClick={() => void act(() => chatApi.endPoll(handle, poll.id), '')}>
+              End now
+            </Button>
+          )}
+          <Button size="sm" look="ghost" onClick={() => void act(() => chatApi.putAwayPoll(handle), '')}>
+            Put away
+          </Button>
+        </div>
+      )}
+    </section>
+  );
+}

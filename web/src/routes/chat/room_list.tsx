@@ -1,0 +1,59 @@
+/** The messages of a room with all that can be done with them. */
+import { useCallback } from 'react';
+import { chatApi } from '../../api/chat';
+import type { Row } from '../../chat/rows';
+import { subjectOf } from '../../chat/sender';
+import type { ChatState } from '../../chat/state';
+import { useActs } from './acts';
+import { List } from './list';
+import { MessageTools } from './message_tools';
+
+export function RoomList({ state }: { state: ChatState }) {
+  const { chat, handle, act, reply, showCard, selected, insert } = useActs();
+  const { rows, you, emotes, link } = state;
+  const named = useCallback(
+    ({ message }: Row) => {
+      if (chat.store.get().you?.may_moderate) showCard(subjectOf(message.from));
+      else insert.current(`@${message.from.name} `);
+    },
+    [chat, showCard, insert],
+  );
+  const again = useCallback((key: string) => chat.tryAgain(key), [chat]);
+  const discard = useCallback((key: string) => chat.discard(key), [chat]);
+  const keys = ({ message }: Row, element: HTMLElement) => {
+    const moderates = you?.may_moderate === true;
+    const mine = message.from.id === you?.id;
+    return {
+      reply: you?.may_write ? () => reply(message) : null,
+      pin: moderates ? () => void act(() => chatApi.pin(handle, message.id), 'Pinned.') : null,
+      restrain: moderates ? () => element.querySelector<HTMLElement>('[data-restrain]')?.click() : null,
+      remove:
+        moderates || mine
+          ? () => void act(() => chatApi.deleteMessage(handle, message.id), 'Deleted.')
+          : null,
+      leave: () => insert.current(''),
+    };
+  };
+  return (
+    <List
+      rows={rows}
+      emotes={emotes}
+      own={you?.name ?? null}
+      empty={link.name === 'open' ? 'Nothing said yet. Say hello.' : ''}
+      timeWords={clockWords}
+      onTop={() => void chat.loadOlder()}
+      onPoint={({ message }) => {
+        selected.current = message;
+      }}
+      onName={named}
+      onTryAgain={again}
+      onDiscard={discard}
+      keys={keys}
+      tools={({ message }, hold) => you && <MessageTools message={message} you={you} onHold={hold} />}
+    />
+  );
+}
+
+function clockWords({ message }: Row): string {
+  return new Date(message.at).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
+}

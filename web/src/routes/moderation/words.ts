@@ -1,0 +1,31 @@
+import type { ModAction } from '../../api/chat';
+import { readable } from '../../chat/text';
+
+const VERBS: Record<string, string> = {
+  ban: 'banned',
+  unban: 'unbanned',
+  timeout: 'timed out',
+  untimeout: 'ended the time-out of',
+  release: 'let write again',
+  warn: 'warned',
+  delete: 'deleted a message of',
+  clear: 'cleared the chat',
+  approve: 'approved a message of',
+  deny: 'denied a message of',
+  pin: 'pinned a message of',
+  unpin: 'unpinned a message of',
+  modes: 'changed how one may write',
+  shield: 'raised the shield',
+  unshield: 'lowered the shield',
+};
+
+/** "ada timed out bob: too loud", and of kinds that are new here their own name. */
+export function actionWords({ by, kind, subject, message, reason }: ModAction): string {
+  const verb = VERBS[kind] ?? kind.replaceAll('_', ' ');
+  const who = [by ?? 'The server', verb, subject].filter(Boolean).join(' ');
+  const about = [message && `“${readable(message)}”`, reason].filter(Boolean).join(', ');
+  return about ? `${who}: ${about}` : who;
+}
+
+/** Whether there is something to take back. */
+export const isRestraint = ({ kind }: ModAction): boolean => kind === 'ban' || kind === 'timeout';
