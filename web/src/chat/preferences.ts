@@ -14,6 +14,9 @@ export interface Preferences {
 
 const USUAL: Preferences = { sync: true, announce: 'mentions', times: false, size: 'medium', open: true };
 
+/** Above the store, which reads it as soon as it is made. */
+const KEY = 'tallylight.chat';
+
 export const preferences = new Store<Preferences>(remembered());
 
 export function prefer(patch: Partial<Preferences>): void {
@@ -44,5 +47,3 @@ export function readPreferences(kept: Partial<Record<keyof Preferences, unknown>
     open: open !== false,
   };
 }
-
-const KEY = 'tallylight.chat';

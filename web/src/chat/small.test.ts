@@ -81,6 +81,14 @@ test('guests are moderated by their id, accounts by their name', () => {
   expect(subjectByName('stranger', [account, guest])).toBe('stranger');
 });
 
+test('the next page remembers what was preferred', async () => {
+  vi.stubGlobal('localStorage', { getItem: () => '{"open":false,"size":"large"}' });
+  vi.resetModules();
+  const { preferences } = await import('./preferences');
+  expect(preferences.get()).toMatchObject({ open: false, size: 'large', sync: true });
+  vi.unstubAllGlobals();
+});
+
 test('preferences that were kept are taken as far as they make sense', () => {
   expect(readPreferences({ sync: false, size: 'huge', announce: 'all', times: 'yes' })).toEqual({
     sync: false,

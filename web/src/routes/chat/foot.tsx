@@ -69,7 +69,11 @@ function WhyNot({ standing, now }: { standing: Standing; now: number }) {
         <span className="font-semibold text-ink tabular-nums">{clock(until - now + 999)}</span>
       )}
       {(action === 'sign_in' || action === 'name') && (
-        <Link to="/login" search={{ next: location.pathname }} className={buttonClass('secondary', 'sm')}>
+        <Link
+          to="/login"
+          search={{ next: location.pathname + location.search }}
+          className={buttonClass('secondary', 'sm')}
+        >
           Sign in
         </Link>
       )}

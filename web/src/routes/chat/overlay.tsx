@@ -23,7 +23,7 @@ export function Overlay({ handle, fadeS }: { handle: string; fadeS: number | nul
   useNothingBehind();
   return (
     <ChatActs chat={chat}>
-      <main id="main" className="on-video flex h-dvh flex-col justify-end gap-4 overflow-hidden p-6 text-ink">
+      <main id="main" className="on-video flex h-dvh flex-col gap-4 overflow-hidden p-6 text-ink">
         <h1 className="sr-only">Chat of {handle}</h1>
         <OnScreenQuestion state={state} look="max-w-xl text-2xl" />
         <div className="max-w-xl text-xl empty:hidden">
@@ -32,7 +32,7 @@ export function Overlay({ handle, fadeS }: { handle: string; fadeS: number | nul
         <div
           role="log"
           aria-label="Chat messages"
-          className="flex flex-col gap-2 text-2xl leading-snug font-medium"
+          className="flex min-h-0 flex-1 flex-col justify-end gap-2 overflow-hidden text-2xl leading-snug font-medium"
           style={SHADOW}
         >
           {rows.map(({ row, fades }) => (
@@ -77,10 +77,12 @@ function useFresh(all: readonly Row[], fadeS: number | null): { row: Row; fades:
 function useNothingBehind(): void {
   useEffect(() => {
     const { style } = document.documentElement;
-    const before = style.background;
+    const { background, colorScheme } = style;
     style.background = 'transparent';
+    // A dark scheme has a dark canvas behind everything.
+    style.colorScheme = 'normal';
     return () => {
-      style.background = before;
+      Object.assign(style, { background, colorScheme });
     };
   }, []);
 }

@@ -1,6 +1,6 @@
 /** A channel's chat as it stands beside a picture, in a window of its own, or in an OBS dock. */
 import { ExternalLink, PanelRightClose } from 'lucide-react';
-import { lazy, Suspense, useState } from 'react';
+import { lazy, type ReactNode, Suspense, useState } from 'react';
 import type { Chat } from '../../chat/chat';
 import type { ChatState } from '../../chat/state';
 import { ChatActs, useActs } from './acts';
@@ -33,6 +33,8 @@ interface PanelProps {
   follows?: boolean;
   /** What waits is shown elsewhere on this page. */
   noQueue?: boolean;
+  /** What stands beside the tabs. */
+  aside?: ReactNode;
   className?: string;
 }
 
@@ -52,6 +54,7 @@ export function Panel({
   reactions = false,
   follows = false,
   noQueue = false,
+  aside = null,
   className = '',
 }: PanelProps) {
   const state = useChatState(chat);
@@ -63,7 +66,8 @@ export function Panel({
     <section aria-label="Chat" className={`flex min-h-0 min-w-0 flex-col bg-surface-1 ${className}`}>
       <header className="flex min-h-12 items-center gap-0.5 border-b border-line pr-1.5 pl-2">
         <Tabs tab={shown} state={state} withQueue={moderates && !noQueue} onTab={setTab} />
-        <div className="ml-auto flex">
+        <div className="ml-auto flex items-center">
+          {aside}
           <SettingsMenu />
           {popOut && (
             <button
@@ -93,7 +97,7 @@ export function Panel({
       </header>
       {moderates && (
         <Suspense fallback={<div className="h-11 border-b border-line" />}>
-          <ModBar state={state} />
+          <ModBar state={state} here={noQueue} />
         </Suspense>
       )}
       <LinkNotice state={state} />

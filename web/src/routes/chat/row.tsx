@@ -36,12 +36,12 @@ export const Row = memo(function Row({
   const spoken = own !== null && (mentions(text, own) || reply_to?.name.toLowerCase() === own.toLowerCase());
   const look =
     message.kind === 'announcement'
-      ? 'my-1 rounded-control border border-line-strong/60 bg-surface-2 py-2'
+      ? 'mx-2 my-1 rounded-control border border-line-strong/60 bg-surface-2 py-2'
       : spoken
         ? 'border-l-2 border-ink bg-surface-2 py-1'
         : 'border-l-2 border-transparent py-1';
   return (
-    <div className={`relative px-3 leading-relaxed ${look} ${state === 'sending' ? 'opacity-60' : ''}`}>
+    <div className={`px-3 leading-relaxed ${look} ${state === 'sending' ? 'opacity-60' : ''}`}>
       {message.kind === 'announcement' && (
         <p className="mb-0.5 flex items-center gap-1.5 text-xs font-semibold text-ink-2">
           <Megaphone aria-hidden size={13} /> Announcement

@@ -13,7 +13,10 @@ export function useUnread(
   const last = useRef<string | null>(null);
   const isThere = useRef(true);
   const look = () => {
-    const there = virtual.isAtEnd(NEAR_PX);
+    const element = scroller.current;
+    if (!element) return;
+    // Asked of the element itself: the list hears of a scroll after its page.
+    const there = element.scrollHeight - element.scrollTop - element.clientHeight <= NEAR_PX;
     if (there === isThere.current) return;
     isThere.current = there;
     setSeen(there ? null : last.current);

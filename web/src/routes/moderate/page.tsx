@@ -82,7 +82,10 @@ function Moderate({ handle }: { handle: string }) {
             <div className="grid min-h-0 flex-1 grid-cols-[minmax(0,1fr)_minmax(20rem,26rem)_minmax(18rem,24rem)] gap-3">
               <div className="flex min-h-0 flex-col gap-3">
                 {withPicture && <Picture player={player} />}
-                <Box label="Log">{rest.log}</Box>
+                <Box label="Log">
+                  <h2 className="border-b border-line px-3 py-3 text-sm font-semibold">Log</h2>
+                  {rest.log}
+                </Box>
               </div>
               {chatPane}
               <Box label="Queue, people and words">

@@ -12,7 +12,8 @@ import { ShieldButton } from './shield_button';
 
 const PollDialog = lazy(() => import('../chat/poll_dialog'));
 
-export default function ModBar({ state }: { state: ChatState }) {
+/** `here`: the moderator's view is this page. */
+export default function ModBar({ state, here }: { state: ChatState; here: boolean }) {
   const { handle } = useActs();
   const [asking, setAsking] = useState(false);
   return (
@@ -45,16 +46,18 @@ export default function ModBar({ state }: { state: ChatState }) {
       >
         <BarChart3 aria-hidden size={16} />
       </button>
-      <Link
-        to="/moderate/$handle"
-        params={{ handle }}
-        target="_blank"
-        aria-label="Moderator view"
-        title="Moderator view"
-        className={HEAD_BUTTON}
-      >
-        <Gavel aria-hidden size={16} />
-      </Link>
+      {!here && (
+        <Link
+          to="/moderate/$handle"
+          params={{ handle }}
+          target="_blank"
+          aria-label="Moderator view"
+          title="Moderator view"
+          className={HEAD_BUTTON}
+        >
+          <Gavel aria-hidden size={16} />
+        </Link>
+      )}
       {asking && (
         <Suspense fallback={null}>
           <PollDialog onClose={() => setAsking(false)} />

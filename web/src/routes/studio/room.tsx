@@ -1,6 +1,6 @@
 /** Green room and on air, one room: what changes is the colour of the lamp. */
 import { useQuery } from '@tanstack/react-query';
-import { Square } from 'lucide-react';
+import { Eye, Square } from 'lucide-react';
 import { lazy, Suspense, useCallback, useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import { api } from '../../api/client';
 import type { OwnChannel } from '../../api/types';
@@ -170,7 +170,7 @@ export function Room({
           />
         </div>
         <div className="flex min-w-0 flex-col gap-4">
-          <StudioChat handle={channel.handle} onAir={onAir} />
+          <StudioChat handle={channel.handle} onAir={onAir} viewers={ingest?.viewers ?? 0} />
           <AboutCard handle={channel.handle} />
           {onAir && <HealthCard air={air} settings={settings} media={media} checks={ingest?.checks ?? []} />}
           <Pickers
@@ -204,14 +204,27 @@ export function Room({
 }
 
 /** Beside the preview, so that the host need not look away; on air it has the room of a whole column. */
-function StudioChat({ handle, onAir }: { handle: string; onAir: boolean }) {
+function StudioChat({ handle, onAir, viewers }: { handle: string; onAir: boolean; viewers: number }) {
   const chat = useChat(handle);
   return (
     <div
       className={`overflow-hidden rounded-card border border-line ${onAir ? 'h-[min(42rem,75dvh)]' : 'h-96'}`}
     >
       <Suspense fallback={<p className="p-4 text-sm text-ink-3">Opening the chat</p>}>
-        <ChatPanel chat={chat} popOut className="h-full" />
+        <ChatPanel
+          chat={chat}
+          popOut
+          aside={
+            onAir && (
+              <span className="mr-1 inline-flex items-center gap-1.5 text-sm text-ink-2 tabular-nums">
+                <Eye aria-hidden size={15} />
+                {viewers}
+                <span className="sr-only">watching</span>
+              </span>
+            )
+          }
+          className="h-full"
+        />
       </Suspense>
     </div>
   );
