@@ -178,3 +178,42 @@ export function measureJoin(): void {
     watch();
   });
 }
+
+/**
+ * The 16 bits of the clock in the picture that is seen in the moment in which a chat's message with this
+ * text comes into the page; `null` when that picture could not be read.
+ */
+export async function pictureAtMessage(text: string): Promise<number | null> {
+  const CELLS = 19;
+  const canvas = document.createElement('canvas');
+  const context = canvas.getContext('2d', { willReadFrequently: true });
+  if (!context) throw new Error('no canvas');
+  const read = (): number | null => {
+    const video = document.querySelector<HTMLVideoElement>('video:not([data-behind])');
+    if (!video || video.videoWidth === 0) return null;
+    canvas.width = video.videoWidth;
+    canvas.height = Math.max(1, Math.round(video.videoHeight / 8));
+    context.drawImage(video, 0, 0, video.videoWidth, video.videoHeight);
+    const row = context.getImageData(0, Math.floor(canvas.height / 2), canvas.width, 1).data;
+    const cells: number[] = Array.from({ length: CELLS }, (_, index) => {
+      const value = row[Math.floor(((index + 0.5) * canvas.width) / CELLS) * 4 + 1] ?? 128;
+      return value > 160 ? 1 : value < 95 ? 0 : -1;
+    });
+    const bits = cells.slice(1, 17);
+    const parity = bits.reduce((sum, bit) => sum ^ bit, 0);
+    const readable = !cells.includes(-1) && cells[0] === 1 && cells[18] === 0 && parity === cells[17];
+    return readable ? bits.reduce((sum, bit, index) => sum | (bit << index), 0) : null;
+  };
+  const isThere = () =>
+    [...document.querySelectorAll('[role="log"] [data-message] bdi')].some(
+      (element) => element.textContent === text,
+    );
+  while (!isThere()) await new Promise((next) => requestAnimationFrame(next));
+  // One of the next frames will be whole.
+  for (let tries = 0; tries < 6; tries += 1) {
+    const time = read();
+    if (time !== null) return time;
+    await new Promise((next) => requestAnimationFrame(next));
+  }
+  return null;
+}

@@ -23,8 +23,10 @@ export interface ModAction {
   at: string;
   by: string | null;
   kind: string;
+  /** The id of an account or of a guest. */
   subject: string | null;
-  message: string | null;
+  subject_name: string | null;
+  message: number | null;
   reason: string | null;
   until: string | null;
 }
@@ -111,7 +113,7 @@ export const chatApi = {
   actions: (handle: string, cursor?: string) =>
     ask<Page<ModAction> & { next_cursor: string | null }>(
       'GET',
-      room(handle, `/actions${query({ cursor, limit: 50 })}`),
+      room(handle, `/actions${query({ cursor })}`),
     ),
   makePoll: (handle: string, poll: { question: string; options: string[]; seconds: number }) =>
     ask<Poll>('POST', room(handle, '/polls'), poll),
@@ -138,8 +140,8 @@ export const chatApi = {
     ),
   raid: (handle: string, to: string) => ask<void>('PUT', room(handle, '/raid'), { to }),
   cancelRaid: (handle: string) => ask<void>('DELETE', room(handle, '/raid')),
-  replay: (stream: string, fromMs: number, toMs: number, after: number | null) =>
-    ask<Page<Message> & { next_after: number | null }>(
+  replay: (stream: string, fromMs: number, toMs: number, after: string | number | null) =>
+    ask<Page<Message> & { next_after: string | number | null }>(
       'GET',
       `/streams/${part(stream)}/chat${query({ from_ms: fromMs, to_ms: toMs, after, limit: 200 })}`,
     ),

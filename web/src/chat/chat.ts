@@ -252,7 +252,7 @@ export class Chat {
         store.set({ holds: store.get().holds.filter(({ id }) => id !== frame.id) });
         break;
       case 'modes':
-        store.set({ modes: frame.modes });
+        store.set({ modes: frame.modes, barred: null });
         break;
       case 'emotes':
         store.set({ emotes: frame.emotes });
@@ -275,7 +275,7 @@ export class Chat {
     const { you, stream, reactions } = frame;
     // Not resumed: too much was missed, and what was deleted meanwhile is not known.
     if (!frame.resumed) this.#forget();
-    this.store.set({ you, stream, reactions, modes, pinned, emotes });
+    this.store.set({ you, stream, reactions, modes, pinned, emotes, barred: null });
     this.store.set({ raid: raid && { ...raid, at: Date.now() + raid.in_seconds * 1000 } });
     if (!frame.resumed) this.store.set({ hasOlder: frame.messages.length >= FIRST_PAGE });
     this.#sync.drop((item) => item.kind !== 'message');
@@ -348,6 +348,7 @@ export class Chat {
   #refused({ ref, detail, code, wait_ms }: Extract<ServerFrame, { type: 'refused' }>): void {
     const words = sentence(detail || code);
     if (wait_ms !== null) this.store.set({ waitUntil: Date.now() + wait_ms });
+    if (code === 'followers_only' || code === 'members_only') this.store.set({ barred: code });
     if (ref === null) this.store.set({ refused: { words, at: Date.now() } });
     else this.#fail(ref, words);
   }

@@ -209,7 +209,7 @@ export class Connection {
 }
 
 /** Said by the server where coming back would end the same way. */
-const FINAL = new Set(['not_found', 'forbidden', 'channel_deleted', 'disabled']);
+const FINAL = new Set(['channel_gone', 'too_many_connections', 'not_found', 'forbidden']);
 const DATA_LIMIT_MS = 4000;
 const SOCKET_LIMIT_MS = 12_000;
 const BEAT_MS = 5000;

@@ -12,8 +12,14 @@ const you = (patch: Partial<You> = {}): You => ({
   ...patch,
 });
 const NOW = 1_000_000;
+const standing = (who: You, modes = {}, patch = {}, now = NOW) =>
+  standingOf(
+    who,
+    { ...NO_MODES, ...modes },
+    { waitUntil: null, barred: null, guestName: null, follows: null, now, ...patch },
+  );
 const action = (who: You, modes = {}, wait: number | null = null, guest: string | null = null) =>
-  standingOf(who, { ...NO_MODES, ...modes }, wait, guest, NOW)?.action ?? 'write';
+  standing(who, modes, { waitUntil: wait, guestName: guest })?.action ?? 'write';
 
 test('whoever may write, writes', () => {
   expect(action(you())).toBe('write');
@@ -22,10 +28,10 @@ test('whoever may write, writes', () => {
 test('a ban lasts, a time-out counts down and ends by itself', () => {
   expect(action(you({ restraint: { kind: 'ban', until: null, reason: null } }))).toBe('none');
   const restraint = { kind: 'timeout' as const, until: new Date(NOW + 5000).toISOString(), reason: 'spam' };
-  const standing = standingOf(you({ restraint }), NO_MODES, null, null, NOW);
-  expect(standing).toMatchObject({ action: 'wait', until: NOW + 5000 });
-  expect(standing?.words).toContain('spam');
-  expect(standingOf(you({ restraint }), NO_MODES, null, null, NOW + 6000)).toBeNull();
+  const now = standing(you({ restraint }));
+  expect(now).toMatchObject({ action: 'wait', until: NOW + 5000 });
+  expect(now?.words).toContain('spam');
+  expect(standing(you({ restraint }), {}, {}, NOW + 6000)).toBeNull();
 });
 
 test('strangers sign in, or choose a name where guests are let in', () => {
@@ -37,8 +43,14 @@ test('strangers sign in, or choose a name where guests are let in', () => {
 });
 
 test('modes that keep one out say what would help', () => {
-  expect(action(you({ may_write: false }), { followers_minutes: 10 })).toBe('follow');
-  expect(action(you({ may_write: false }), { members_only: true })).toBe('none');
+  expect(standing(you(), { followers_minutes: 10 }, { follows: false })?.action).toBe('follow');
+  expect(standing(you(), { followers_minutes: 10 }, { follows: true })).toBeNull();
+  const tooNew = standing(you(), { followers_minutes: 10 }, { follows: true, barred: 'followers_only' });
+  expect(tooNew).toMatchObject({ action: 'none', words: expect.stringContaining('10 minutes') });
+  expect(standing(you(), { members_only: true }, { barred: 'members_only' })?.action).toBe('none');
+  expect(standing(you(), { members_only: true })).toBeNull();
+  const moderator = you({ role: 'moderator', may_moderate: true });
+  expect(standing(moderator, { followers_minutes: 0 }, { follows: false })).toBeNull();
   expect(action(you(), { slow_seconds: 10 }, NOW + 4000)).toBe('wait');
 });
 

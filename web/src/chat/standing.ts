@@ -9,13 +9,22 @@ export interface Standing {
   until: number | null;
 }
 
-/** `null`: go ahead. `waitUntil` is the slow mode's own countdown. */
+interface Circumstances {
+  /** The slow mode's own countdown, or what the server said to wait. */
+  waitUntil: number | null;
+  /** What was refused last time under these modes. */
+  barred: string | null;
+  guestName: string | null;
+  /** `null` while it is not known. */
+  follows: boolean | null;
+  now: number;
+}
+
+/** `null`: go ahead. */
 export function standingOf(
   you: You,
   modes: Modes,
-  waitUntil: number | null,
-  guestName: string | null,
-  now: number,
+  { waitUntil, barred, guestName, follows, now }: Circumstances,
 ): Standing | null {
   const { restraint } = you;
   if (restraint?.kind === 'ban') return say(`You are banned from this chat.${because(restraint.reason)}`);
@@ -26,8 +35,12 @@ export function standingOf(
     const stranger = strangers(modes, guestName);
     if (stranger) return stranger;
   }
-  if (!you.may_write) return byMode(modes);
-  return waitUntil !== null && waitUntil > now ? say('Slow mode.', 'wait', waitUntil) : null;
+  if (!you.may_write) return say('You cannot write here right now.');
+  if (!you.may_moderate) {
+    const kept = byMode(modes, barred, follows);
+    if (kept) return kept;
+  }
+  return waitUntil !== null && waitUntil > now ? say(waiting(modes), 'wait', waitUntil) : null;
 }
 
 function strangers(modes: Modes, guestName: string | null): Standing | null {
@@ -37,13 +50,18 @@ function strangers(modes: Modes, guestName: string | null): Standing | null {
   return guestName === null ? say('Choose a name to write as a guest, or sign in.', 'name') : null;
 }
 
-function byMode(modes: Modes): Standing {
-  if (modes.members_only) return say('Only members may write right now.');
+/** Who is a member, and for how long one has followed, the server alone knows: it says so once. */
+function byMode(modes: Modes, barred: string | null, follows: boolean | null): Standing | null {
+  if (modes.members_only && barred === 'members_only') return say('Only members may write right now.');
   const minutes = modes.followers_minutes;
-  if (minutes === 0) return say('Only followers may write.', 'follow');
-  if (minutes !== null) return say(`Only who has followed for ${minutesWords(minutes)} may write.`, 'follow');
-  return say('You cannot write here right now.');
+  if (minutes === null || (follows !== false && barred !== 'followers_only')) return null;
+  const action = follows ? 'none' : 'follow';
+  return minutes === 0
+    ? say('Only followers may write.', action)
+    : say(`Only who has followed for ${minutesWords(minutes)} may write.`, action);
 }
+
+const waiting = (modes: Modes): string => (modes.slow_seconds > 0 ? 'Slow mode.' : 'A moment, please.');
 
 function say(words: string, action: Standing['action'] = 'none', until: number | null = null): Standing {
   return { words, action, until: until !== null && Number.isNaN(until) ? null : until };

@@ -43,6 +43,8 @@ export interface ChatState {
   holds: readonly Message[];
   /** Until when the slow mode, or haste, keeps one from writing; on the Date.now() clock. */
   waitUntil: number | null;
+  /** The mode that kept one from writing, until modes change. */
+  barred: string | null;
   /** What a moderator told one, until it is read. */
   warned: string | null;
   /** What became of a reaction or of something else that is no message. */
@@ -67,6 +69,7 @@ export function initialState(guestName: string | null): ChatState {
     raid: null,
     holds: [],
     waitUntil: null,
+    barred: null,
     warned: null,
     refused: null,
   };

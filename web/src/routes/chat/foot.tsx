@@ -14,10 +14,11 @@ import { ReactionBar } from './reaction_bar';
 
 export function Foot({ state, reactions }: { state: ChatState; reactions: boolean }) {
   const { chat } = useActs();
-  const { you, modes, waitUntil, guestName, link, warned, refused } = state;
+  const { you, modes, waitUntil, barred, guestName, link, warned, refused } = state;
+  const follows = useFollows(modes.followers_minutes !== null);
   const waits = waitUntil !== null || you?.restraint != null;
   const now = useNow(waits || refused !== null);
-  const standing = you && standingOf(you, modes, waitUntil, guestName, now);
+  const standing = you && standingOf(you, modes, { waitUntil, barred, guestName, follows, now });
   const chips = modeChips(modes);
   return (
     <div className="border-t border-line p-2.5 pb-[max(0.625rem,env(safe-area-inset-bottom))]">
@@ -56,6 +57,13 @@ export function Foot({ state, reactions }: { state: ChatState; reactions: boolea
       )}
     </div>
   );
+}
+
+/** Whether one follows the channel, where that matters; the owner need not. */
+function useFollows(matters: boolean): boolean | null {
+  const { handle } = useActs();
+  const channel = useChannel(handle).data;
+  return matters && channel ? channel.following || channel.owner : null;
 }
 
 function WhyNot({ standing, now }: { standing: Standing; now: number }) {

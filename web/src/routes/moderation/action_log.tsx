@@ -42,7 +42,8 @@ export function ActionLog() {
                 aria-label={`Take back: ${actionWords(action)}`}
                 onClick={async () => {
                   const subject = action.subject ?? '';
-                  await act(() => chatApi.release(handle, subject), `${subject} may write again.`);
+                  const name = action.subject_name ?? subject;
+                  await act(() => chatApi.release(handle, subject), `${name} may write again.`);
                   await log.refetch();
                 }}
               >

@@ -20,11 +20,12 @@ const VERBS: Record<string, string> = {
 };
 
 /** "ada timed out bob: too loud", and of kinds that are new here their own name. */
-export function actionWords({ by, kind, subject, message, reason }: ModAction): string {
+export function actionWords({ by, kind, subject, subject_name, reason }: ModAction): string {
   const verb = VERBS[kind] ?? kind.replaceAll('_', ' ');
-  const who = [by ?? 'The server', verb, subject].filter(Boolean).join(' ');
-  const about = [message && `“${readable(message)}”`, reason].filter(Boolean).join(', ');
-  return about ? `${who}: ${about}` : who;
+  const whom = readable(subject_name ?? subject ?? '');
+  // Of kinds such as `delete` it is about a message of somebody, who may not be known any more.
+  const said = [by ?? 'The server', whom ? verb : verb.replace(/ of$/, ''), whom].filter(Boolean).join(' ');
+  return reason ? `${said}: ${readable(reason)}` : said;
 }
 
 /** Whether there is something to take back. */

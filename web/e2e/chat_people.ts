@@ -1,0 +1,48 @@
+/** People who chat: accounts of their own, what they write, and what they read. */
+import { expect, type Locator, type Page } from '@playwright/test';
+import type { People, Site } from './harness';
+
+let made = 0;
+
+export interface Member {
+  page: Page;
+  name: string;
+}
+
+/** Somebody with an account, made by an invite and signed in. */
+export async function member(people: People, site: Site, as = 'vic'): Promise<Member> {
+  made += 1;
+  const name = `${as}${made}`;
+  const { code } = await site.api<{ code: string }>('POST', '/admin/invites', { note: name });
+  const page = await people.stranger();
+  const response = await page.request.post(`${site.url}/api/auth/register`, {
+    headers: { Origin: site.url },
+    data: { name, password: 'correct horse battery', invite: code },
+  });
+  expect(response.ok(), await response.text()).toBe(true);
+  return { page, name };
+}
+
+export const log = (page: Page): Locator => page.getByRole('log', { name: 'Chat messages' });
+
+export const said = (page: Page, text: string): Locator => log(page).getByText(text, { exact: true });
+
+export const field = (page: Page): Locator => page.getByRole('combobox', { name: 'Message' });
+
+export async function say(page: Page, text: string): Promise<void> {
+  await field(page).fill(text);
+  // A list of suggestions would take the key.
+  await field(page).press('Escape');
+  await field(page).press('Enter');
+}
+
+/** The chat is joined, and one may write in it. */
+export async function joined(page: Page): Promise<void> {
+  await expect(field(page)).toBeEnabled();
+}
+
+/** Opens the tools of a message, as a mouse does. */
+export async function pointAt(page: Page, text: string): Promise<void> {
+  await said(page, text).hover();
+  await expect(page.getByRole('button', { name: 'Reply' })).toBeVisible();
+}
