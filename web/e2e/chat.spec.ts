@@ -71,7 +71,9 @@ test('what is said is seen beside the picture that it is about, instantly and si
       far.page.evaluate(pictureAtMessage, text),
     ];
     await say(near.page, text);
-    const off = apart(await there, await later);
+    const [here, behind] = [await there, await later];
+    const off = apart(here, behind);
+    console.log(`pictures: ${here} and ${behind}`);
     console.log(`a message of the instant viewer: ${off} ms from its picture at the stable one`);
     expect(off).toBeLessThan(500);
   }

@@ -38,6 +38,7 @@ test('two clicks: delete, time out and ban, seen by all at once and taken back f
   await expect(said(moderator, 'once more')).toBeVisible();
   await log(moderator).getByRole('region', { name: 'Messages' }).focus();
   await moderator.keyboard.press('ArrowUp');
+  await expect(log(moderator).locator('[data-message]').last()).toBeFocused();
   await moderator.keyboard.press('t');
   await expect(moderator.getByRole('button', { name: 'Ban for good' })).toBeVisible();
   await moderator.keyboard.press('Escape');

@@ -1,154 +1,142 @@
 /** Chat: what is said, how it is kept clean, polls and questions. */
-import type { Emote, Message, Modes, Poll, Question, RoomFacts, You } from '../chat/protocol';
-import { answer } from './client';
+import { type Emote, type Message, type Modes, readMessage } from '../chat/protocol';
+import { answer, http } from './client';
+import type { components } from './schema';
 
-export interface Restrained {
-  subject: string;
-  name: string;
-  kind: 'ban' | 'timeout';
-  until: string | null;
-  reason: string | null;
-  by: string | null;
-  at: string;
-}
-
-export interface Term {
-  id: string | number;
-  term: string;
-  kind: 'blocked' | 'allowed' | 'held';
-}
-
-export interface ModAction {
-  id: string | number;
-  at: string;
-  by: string | null;
-  kind: string;
-  /** The id of an account or of a guest. */
-  subject: string | null;
-  subject_name: string | null;
-  message: number | null;
-  reason: string | null;
-  until: string | null;
-}
-
-export interface UserCard {
-  subject: string;
-  name: string;
-  account_created_at: string | null;
-  follows_since: string | null;
-  messages: number;
-  recent: Message[];
-  actions: ModAction[];
-  restraint: { kind: 'ban' | 'timeout'; until: string | null; reason: string | null } | null;
-  notes: string;
-}
+type Schemas = components['schemas'];
 
 export type Restraining = { kind: 'ban' | 'timeout'; seconds?: number; reason?: string };
+export type ModAction = Schemas['ChatAction'];
+export type UserCard = Schemas['ChatUser'];
+export type Term = Schemas['ChatTerm'];
 
-interface Page<T> {
-  items: T[];
-}
+const of = (handle: string) => ({ params: { path: { handle } } });
+const ofMessage = (handle: string, message: number) => ({ params: { path: { handle, message } } });
+const ofSubject = (handle: string, subject: string) => ({ params: { path: { handle, subject } } });
+const ofId = (handle: string, id: string | number) => ({ params: { path: { handle, id: String(id) } } });
+const ofCode = (handle: string, code: string) => ({ params: { path: { handle, code } } });
 
-/** As the generated client asks, until the schema has these paths. */
-async function ask<T>(method: string, path: string, body?: unknown): Promise<T> {
-  const request = fetch(`/api${path}`, {
-    method,
-    cache: 'no-store',
-    signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
-    ...(body === undefined
-      ? {}
-      : { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) }),
-  });
-  return answer<T>(request.then(read<T>));
-}
+/** As frames bring them, so that all that is shown was read in one place. */
+const messagesOf = (items: readonly Schemas['ChatMessage'][]): Message[] =>
+  items.map(readMessage).filter((message) => message !== null);
 
-async function read<T>(response: Response): Promise<{ data?: T; error?: unknown; response: Response }> {
-  const body = response.status === 204 ? undefined : await response.json().catch(() => undefined);
-  return response.ok ? { data: body as T, response } : { error: body, response };
-}
-
-const query = (values: Record<string, string | number | null | undefined>): string => {
-  const given = Object.entries(values).filter(([, value]) => value !== null && value !== undefined);
-  return given.length > 0
-    ? `?${new URLSearchParams(given.map(([name, value]) => [name, String(value)]))}`
-    : '';
-};
-
-const room = (handle: string, path = ''): string => `/channels/${encodeURIComponent(handle)}/chat${path}`;
-const part = encodeURIComponent;
+const seen = (seenMs: number | null) => (seenMs === null ? {} : { seen_ms: seenMs });
 
 export const chatApi = {
-  room: (handle: string) => ask<RoomFacts & { you: You }>('GET', room(handle)),
-  setModes: (handle: string, modes: Partial<Modes>) => ask<Modes>('PATCH', room(handle), modes),
-  token: (handle: string) => ask<{ token: string; expires_at: string }>('POST', room(handle, '/tokens')),
-  messages: (handle: string, before: number) =>
-    ask<Page<Message> & { next_before: number | null }>(
-      'GET',
-      room(handle, `/messages${query({ before, limit: 100 })}`),
-    ),
+  room: (handle: string) => answer(http.GET('/api/channels/{handle}/chat', of(handle))),
+  setModes: (handle: string, body: Partial<Omit<Modes, 'shield'>>) =>
+    answer<Schemas['ChatModes']>(http.PATCH('/api/channels/{handle}/chat', { ...of(handle), body })),
+  token: (handle: string) => answer(http.POST('/api/channels/{handle}/chat/tokens', of(handle))),
+  messages: async (handle: string, before: number) => {
+    const query = { before, limit: 100 };
+    const page = await answer<Schemas['ChatMessages']>(
+      http.GET('/api/channels/{handle}/chat/messages', { params: { path: { handle }, query } }),
+    );
+    return { items: messagesOf(page.items), next_before: page.next_before ?? null };
+  },
   announce: (handle: string, text: string) =>
-    ask<Message>('POST', room(handle, '/messages'), { text, kind: 'announcement' }),
-  deleteMessage: (handle: string, id: number) => ask<void>('DELETE', room(handle, `/messages/${id}`)),
-  clear: (handle: string) => ask<void>('DELETE', room(handle, '/messages')),
-  pin: (handle: string, message: number) => ask<void>('PUT', room(handle, '/pin'), { message }),
-  unpin: (handle: string) => ask<void>('DELETE', room(handle, '/pin')),
-  restraints: (handle: string) => ask<Page<Restrained>>('GET', room(handle, '/restraints')),
-  restrain: (handle: string, subject: string, how: Restraining) =>
-    ask<void>('PUT', room(handle, `/restraints/${part(subject)}`), how),
+    answer(
+      http.POST('/api/channels/{handle}/chat/messages', {
+        ...of(handle),
+        body: { text, kind: 'announcement' },
+      }),
+    ),
+  deleteMessage: (handle: string, id: number) =>
+    answer(http.DELETE('/api/channels/{handle}/chat/messages/{message}', ofMessage(handle, id))),
+  clear: (handle: string) => answer(http.DELETE('/api/channels/{handle}/chat/messages', of(handle))),
+  pin: (handle: string, message: number) =>
+    answer(http.PUT('/api/channels/{handle}/chat/pin', { ...of(handle), body: { message } })),
+  unpin: (handle: string) => answer(http.DELETE('/api/channels/{handle}/chat/pin', of(handle))),
+  restraints: (handle: string) => answer(http.GET('/api/channels/{handle}/chat/restraints', of(handle))),
+  restrain: (handle: string, subject: string, body: Restraining) =>
+    answer(
+      http.PUT('/api/channels/{handle}/chat/restraints/{subject}', { ...ofSubject(handle, subject), body }),
+    ),
   release: (handle: string, subject: string) =>
-    ask<void>('DELETE', room(handle, `/restraints/${part(subject)}`)),
+    answer(http.DELETE('/api/channels/{handle}/chat/restraints/{subject}', ofSubject(handle, subject))),
   warn: (handle: string, subject: string, reason: string) =>
-    ask<void>('POST', room(handle, '/warnings'), { subject, reason }),
-  terms: (handle: string) => ask<Page<Term>>('GET', room(handle, '/terms')),
+    answer(http.POST('/api/channels/{handle}/chat/warnings', { ...of(handle), body: { subject, reason } })),
+  terms: (handle: string) => answer(http.GET('/api/channels/{handle}/chat/terms', of(handle))),
   addTerm: (handle: string, term: string, kind: Term['kind']) =>
-    ask<Term>('POST', room(handle, '/terms'), { term, kind }),
-  removeTerm: (handle: string, id: Term['id']) => ask<void>('DELETE', room(handle, `/terms/${id}`)),
-  holds: (handle: string) => ask<Page<Message>>('GET', room(handle, '/holds')),
+    answer(http.POST('/api/channels/{handle}/chat/terms', { ...of(handle), body: { term, kind } })),
+  removeTerm: (handle: string, id: string) =>
+    answer(http.DELETE('/api/channels/{handle}/chat/terms/{id}', ofId(handle, id))),
+  holds: async (handle: string) => {
+    const page = await answer<Schemas['ChatHolds']>(
+      http.GET('/api/channels/{handle}/chat/holds', of(handle)),
+    );
+    return { items: messagesOf(page.items) };
+  },
   settleHold: (handle: string, id: number, approve: boolean) =>
-    ask<void>('POST', room(handle, `/holds/${id}/${approve ? 'approve' : 'deny'}`)),
-  shield: (handle: string, on: boolean) => ask<Modes>(on ? 'PUT' : 'DELETE', room(handle, '/shield')),
-  user: (handle: string, subject: string) => ask<UserCard>('GET', room(handle, `/users/${part(subject)}`)),
+    approve
+      ? answer(http.POST('/api/channels/{handle}/chat/holds/{message}/approve', ofMessage(handle, id)))
+      : answer(http.POST('/api/channels/{handle}/chat/holds/{message}/deny', ofMessage(handle, id))),
+  shield: (handle: string, on: boolean) =>
+    on
+      ? answer(http.PUT('/api/channels/{handle}/chat/shield', of(handle)))
+      : answer(http.DELETE('/api/channels/{handle}/chat/shield', of(handle))),
+  user: (handle: string, subject: string) =>
+    answer<UserCard>(http.GET('/api/channels/{handle}/chat/users/{subject}', ofSubject(handle, subject))),
   setNotes: (handle: string, subject: string, text: string) =>
-    ask<void>('PUT', room(handle, `/users/${part(subject)}/notes`), { text }),
+    answer(
+      http.PUT('/api/channels/{handle}/chat/users/{subject}/notes', {
+        ...ofSubject(handle, subject),
+        body: { text },
+      }),
+    ),
   actions: (handle: string, cursor?: string) =>
-    ask<Page<ModAction> & { next_cursor: string | null }>(
-      'GET',
-      room(handle, `/actions${query({ cursor })}`),
+    answer<Schemas['Page_ChatAction']>(
+      http.GET('/api/channels/{handle}/chat/actions', {
+        params: { path: { handle }, query: cursor === undefined ? {} : { cursor } },
+      }),
     ),
-  makePoll: (handle: string, poll: { question: string; options: string[]; seconds: number }) =>
-    ask<Poll>('POST', room(handle, '/polls'), poll),
-  endPoll: (handle: string, id: Poll['id']) => ask<Poll>('POST', room(handle, `/polls/${id}/end`)),
-  putAwayPoll: (handle: string) => ask<void>('DELETE', room(handle, '/polls/current')),
-  vote: (handle: string, id: Poll['id'], option: number, seenMs: number | null) =>
-    ask<void>('PUT', room(handle, `/polls/${id}/vote`), seen({ option }, seenMs)),
+  makePoll: (handle: string, body: { question: string; options: string[]; seconds: number }) =>
+    answer(http.POST('/api/channels/{handle}/chat/polls', { ...of(handle), body })),
+  endPoll: (handle: string, id: string | number) =>
+    answer(http.POST('/api/channels/{handle}/chat/polls/{id}/end', ofId(handle, id))),
+  putAwayPoll: (handle: string) =>
+    answer(http.DELETE('/api/channels/{handle}/chat/polls/current', of(handle))),
+  vote: (handle: string, id: string | number, option: number, seenMs: number | null) =>
+    answer(
+      http.PUT('/api/channels/{handle}/chat/polls/{id}/vote', {
+        ...ofId(handle, id),
+        body: { option, ...seen(seenMs) },
+      }),
+    ),
   askQuestion: (handle: string, text: string, seenMs: number | null) =>
-    ask<Question>('POST', room(handle, '/questions'), seen({ text }, seenMs)),
-  upvote: (handle: string, id: Question['id'], on: boolean) =>
-    ask<void>(on ? 'PUT' : 'DELETE', room(handle, `/questions/${id}/vote`)),
-  editQuestion: (handle: string, id: Question['id'], edit: Partial<Pick<Question, 'state' | 'on_screen'>>) =>
-    ask<Question>('PATCH', room(handle, `/questions/${id}`), edit),
-  emotes: (handle: string) => ask<Page<Emote>>('GET', room(handle, '/emotes')),
-  removeEmote: (handle: string, code: string) => ask<void>('DELETE', room(handle, `/emotes/${part(code)}`)),
-  /** It may take long on its way, so that it has no time limit of ours. */
-  setEmote: (handle: string, code: string, picture: File) =>
-    answer<Emote>(
-      fetch(`/api${room(handle, `/emotes/${part(code)}`)}`, {
-        method: 'PUT',
-        headers: { 'Content-Type': picture.type },
-        body: picture,
-      }).then(read<Emote>),
+    answer(
+      http.POST('/api/channels/{handle}/chat/questions', { ...of(handle), body: { text, ...seen(seenMs) } }),
     ),
-  raid: (handle: string, to: string) => ask<void>('PUT', room(handle, '/raid'), { to }),
-  cancelRaid: (handle: string) => ask<void>('DELETE', room(handle, '/raid')),
-  replay: (stream: string, fromMs: number, toMs: number, after: string | number | null) =>
-    ask<Page<Message> & { next_after: string | number | null }>(
-      'GET',
-      `/streams/${part(stream)}/chat${query({ from_ms: fromMs, to_ms: toMs, after, limit: 200 })}`,
-    ),
+  upvote: (handle: string, id: string | number, on: boolean) =>
+    on
+      ? answer(http.PUT('/api/channels/{handle}/chat/questions/{id}/vote', ofId(handle, id)))
+      : answer(http.DELETE('/api/channels/{handle}/chat/questions/{id}/vote', ofId(handle, id))),
+  editQuestion: (handle: string, id: string | number, body: Schemas['QuestionEdit']) =>
+    answer(http.PATCH('/api/channels/{handle}/chat/questions/{id}', { ...ofId(handle, id), body })),
+  emotes: (handle: string) =>
+    answer<{ items: Emote[] }>(http.GET('/api/channels/{handle}/chat/emotes', of(handle))),
+  removeEmote: (handle: string, code: string) =>
+    answer(http.DELETE('/api/channels/{handle}/chat/emotes/{code}', ofCode(handle, code))),
+  /** The body is the picture as it is, and it may take long on its way. */
+  setEmote: async (handle: string, code: string, picture: File) => {
+    const request = fetch(
+      `/api/channels/${encodeURIComponent(handle)}/chat/emotes/${encodeURIComponent(code)}`,
+      { method: 'PUT', headers: { 'Content-Type': picture.type }, body: picture },
+    );
+    const read = async (response: Response) => ({
+      response,
+      error: response.ok ? undefined : await response.json().catch(() => undefined),
+    });
+    await answer(request.then(read));
+  },
+  raid: (handle: string, to: string) =>
+    answer(http.PUT('/api/channels/{handle}/chat/raid', { ...of(handle), body: { to } })),
+  cancelRaid: (handle: string) => answer(http.DELETE('/api/channels/{handle}/chat/raid', of(handle))),
+  replay: async (id: string, fromMs: number, toMs: number, after: string | null) => {
+    const query = { from_ms: fromMs, to_ms: toMs, limit: 200, ...(after === null ? {} : { after }) };
+    const page = await answer<Schemas['StreamChat']>(
+      http.GET('/api/streams/{id}/chat', { params: { path: { id }, query } }),
+    );
+    return { items: messagesOf(page.items), next_after: page.next_after ?? null };
+  },
 };
-
-const seen = <T extends object>(body: T, seenMs: number | null) =>
-  seenMs === null ? body : { ...body, seen_ms: seenMs };
-
-/** A server that takes a request and says nothing counts as not reached after this. */
-const ANSWER_WITHIN_MS = 8000;

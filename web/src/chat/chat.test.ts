@@ -83,6 +83,15 @@ test('a refused message says why and can be said again', async () => {
   expect(texts()).toEqual(['hi']);
 });
 
+test('a message that was held is let through where it stands', async () => {
+  const socket = await joined();
+  chat.say('perhaps');
+  socket.say({ type: 'held', ref: sent(socket, 'send')[0]?.ref, id: 9 });
+  expect(state().rows[0]?.state).toBe('held');
+  socket.say({ type: 'message', message: message(9, { text: 'perhaps', from: me() }) });
+  expect(state().rows.map((row) => row.state)).toEqual(['said']);
+});
+
 test('a message without an answer is tried again under its own ref', async () => {
   const socket = await joined();
   chat.say('hi');

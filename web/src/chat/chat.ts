@@ -208,8 +208,7 @@ export class Chat {
         this.#accepted(frame.ref, frame.id);
         break;
       case 'held':
-        this.#outbox.settle(frame.ref);
-        store.set({ rows: changed(store.get().rows, frame.ref, { state: 'held' }) });
+        this.#held(frame.ref, frame.id);
         break;
       case 'refused':
         this.#refused(frame);
@@ -318,13 +317,19 @@ export class Chat {
     return you?.id != null && from.id === you.id;
   }
 
-  /** It stands in the list already, as what one is saying. */
+  /** It stands in the list already, as what one is saying, or as what waited for a moderator. */
   #settle(message: Message): boolean {
     const pending = this.#outbox.saying(message.text);
-    if (!pending) return false;
-    this.#outbox.settle(pending.ref);
-    this.store.set({ rows: settled(this.store.get().rows, pending.ref, message) });
-    this.#slowDown();
+    const { rows } = this.store.get();
+    const key =
+      pending?.ref ??
+      rows.find(
+        (row) => row.state === 'held' && (row.message.id === message.id || row.message.text === message.text),
+      )?.key;
+    if (key === undefined) return false;
+    this.#outbox.settle(key);
+    this.store.set({ rows: settled(rows, key, message) });
+    if (pending) this.#slowDown();
     return true;
   }
 
@@ -336,6 +341,16 @@ export class Chat {
     this.#newest = Math.max(this.#newest, id);
     this.store.set({ rows: settled(this.store.get().rows, ref, { ...row.message, id }) });
     this.#slowDown();
+  }
+
+  #held(ref: string, id: number | null): void {
+    this.#outbox.settle(ref);
+    const { rows } = this.store.get();
+    const message = rows.find(({ key }) => key === ref)?.message;
+    if (!message) return;
+    this.store.set({
+      rows: changed(rows, ref, { state: 'held', message: { ...message, id: id ?? message.id } }),
+    });
   }
 
   /** The slow mode's own countdown. */
@@ -363,7 +378,7 @@ export class Chat {
     const { rows, pinned } = this.store.get();
     const isGone = pinned !== null && gone(pinned);
     this.store.set({
-      rows: without(rows, ({ state, message }) => state === 'said' && gone(message)),
+      rows: without(rows, ({ state, message }) => (state === 'said' || state === 'held') && gone(message)),
       ...(isGone ? { pinned: null } : {}),
       heldBack: this.#sync.size,
     });

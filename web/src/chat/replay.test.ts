@@ -12,13 +12,13 @@ const said: Message[] = Array.from({ length: 60 }, (_, at) =>
 );
 
 function replayOf(pageSize = 100) {
-  const load = vi.fn(async (fromMs: number, toMs: number, after: string | number | null) => {
+  const load = vi.fn(async (fromMs: number, toMs: number, after: string | null) => {
     const within = said.filter(
       ({ id, stream_time_ms }) =>
         (stream_time_ms ?? 0) >= fromMs && (stream_time_ms ?? 0) < toMs && id > Number(after ?? 0),
     );
     const items = within.slice(0, pageSize);
-    return { items, next_after: within.length > pageSize ? (items.at(-1)?.id ?? null) : null };
+    return { items, next_after: within.length > pageSize ? String(items.at(-1)?.id) : null };
   });
   return { replay: new Replay(load), load };
 }

@@ -9,7 +9,7 @@ import { MOST_ROWS, type Row, rowOf } from './rows';
 export interface ReplayPage {
   items: Message[];
   /** Where the next page of the same window begins. */
-  next_after: string | number | null;
+  next_after: string | null;
 }
 
 export interface ReplayState {
@@ -19,7 +19,7 @@ export interface ReplayState {
   isQuiet: boolean;
 }
 
-type Load = (fromMs: number, toMs: number, after: string | number | null) => Promise<ReplayPage>;
+type Load = (fromMs: number, toMs: number, after: string | null) => Promise<ReplayPage>;
 
 export class Replay {
   readonly store = new Store<ReplayState>({ rows: [], state: 'loading', isQuiet: true });
@@ -60,7 +60,7 @@ export class Replay {
   async #fetch(window: number): Promise<void> {
     try {
       const messages: Message[] = [];
-      let after: string | number | null = null;
+      let after: string | null = null;
       for (let page = 0; page < MOST_PAGES; page += 1) {
         const answer: ReplayPage = await this.#load(window * WINDOW_MS, (window + 1) * WINDOW_MS, after);
         messages.push(...answer.items);

@@ -43,9 +43,13 @@ export function Composer({ state, disabled }: { state: ChatState; disabled: bool
   }, [replyTo]);
   useGrowth(field, text);
 
-  const look = (next: string, caret: number, tab = false) => {
-    const known = { you: state.you, emotes: state.emotes, names: namesIn(state.rows) };
-    setFound(complete(next, caret, known, tab));
+  const begun = (next: string, caret: number, tab = false) => {
+    const { you, emotes, rows } = state;
+    const names = namesIn(rows).filter((name) => name !== you?.name);
+    return complete(next, caret, { you, emotes, names }, tab);
+  };
+  const look = (next: string, caret: number) => {
+    setFound(begun(next, caret));
     setChosen(0);
   };
   const take = (at: number) => {
@@ -94,12 +98,11 @@ export function Composer({ state, disabled }: { state: ChatState; disabled: bool
   const keysOfField = (event: KeyboardEvent<HTMLTextAreaElement>): (() => void) | null => {
     const { key, shiftKey, currentTarget } = event;
     const { selectionStart: caret } = currentTarget;
-    const { you, emotes, rows } = state;
     if (key === 'Enter' && !shiftKey) return send;
     if (key === 'Escape' && replyTo) return () => reply(null);
     if (key === 'Tab' && !shiftKey) {
-      const begun = complete(text, caret, { you, emotes, names: namesIn(rows) }, true);
-      return begun ? () => setFound(begun) : null;
+      const found = begun(text, caret, true);
+      return found ? () => setFound(found) : null;
     }
     if (key === 'ArrowUp' && caret === 0) return () => put(history.back(text) ?? text, 0);
     if (key === 'ArrowUp' && !text.includes('\n')) return () => put(history.back(text) ?? text);

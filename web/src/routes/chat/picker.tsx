@@ -27,7 +27,14 @@ export default function Picker({
         <Smile aria-hidden size={19} />
       </Popover.Trigger>
       <Popover.Portal>
-        <Popover.Positioner side="top" align="end" sideOffset={8} collisionPadding={8} className="z-50">
+        <Popover.Positioner
+          positionMethod="fixed"
+          side="top"
+          align="end"
+          sideOffset={8}
+          collisionPadding={8}
+          className="z-50"
+        >
           <Popover.Popup
             aria-label="Emotes and emoji"
             className="flex max-h-[min(22rem,60dvh)] w-80 max-w-[calc(100vw-1rem)] flex-col rounded-card border border-line bg-surface-1 text-ink shadow-panel outline-none"

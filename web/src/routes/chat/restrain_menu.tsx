@@ -56,7 +56,14 @@ export function RestrainMenu({
         {trigger}
       </Popover.Trigger>
       <Popover.Portal>
-        <Popover.Positioner side="bottom" align="end" sideOffset={6} collisionPadding={8} className="z-50">
+        <Popover.Positioner
+          positionMethod="fixed"
+          side="bottom"
+          align="end"
+          sideOffset={6}
+          collisionPadding={8}
+          className="z-50"
+        >
           <Popover.Popup className="w-64 rounded-card border border-line bg-surface-1 p-3 text-ink shadow-panel outline-none">
             <Popover.Title className="mb-2 truncate text-sm font-semibold">Time out {name}</Popover.Title>
             <div className="grid grid-cols-3 gap-1.5">

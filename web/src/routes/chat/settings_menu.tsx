@@ -14,7 +14,14 @@ export default function SettingsMenu() {
         <Settings2 aria-hidden size={17} />
       </Popover.Trigger>
       <Popover.Portal>
-        <Popover.Positioner side="bottom" align="end" sideOffset={6} collisionPadding={8} className="z-50">
+        <Popover.Positioner
+          positionMethod="fixed"
+          side="bottom"
+          align="end"
+          sideOffset={6}
+          collisionPadding={8}
+          className="z-50"
+        >
           <Popover.Popup className="flex w-72 flex-col gap-3 rounded-card border border-line bg-surface-1 p-4 text-ink shadow-panel outline-none">
             <Popover.Title className="text-sm font-semibold">Chat settings</Popover.Title>
             <Toggle

@@ -51,7 +51,7 @@ export function ActionLog() {
               </Button>
             )}
             {!isRestraint(action) && action.subject && (
-              <Button size="sm" look="ghost" onClick={() => showCard(action.subject)}>
+              <Button size="sm" look="ghost" onClick={() => showCard(action.subject ?? null)}>
                 Card
               </Button>
             )}

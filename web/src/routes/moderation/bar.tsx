@@ -29,7 +29,14 @@ export default function ModBar({ state, here }: { state: ChatState; here: boolea
           <SlidersHorizontal aria-hidden size={16} />
         </Popover.Trigger>
         <Popover.Portal>
-          <Popover.Positioner side="bottom" align="end" sideOffset={6} collisionPadding={8} className="z-50">
+          <Popover.Positioner
+            positionMethod="fixed"
+            side="bottom"
+            align="end"
+            sideOffset={6}
+            collisionPadding={8}
+            className="z-50"
+          >
             <Popover.Popup className="max-h-[min(36rem,80dvh)] w-80 max-w-[calc(100vw-1rem)] overflow-y-auto rounded-card border border-line bg-surface-1 p-4 text-ink shadow-panel outline-none">
               <Popover.Title className="mb-2 text-sm font-semibold">How one may write</Popover.Title>
               <ModesEditor handle={handle} modes={state.modes} />

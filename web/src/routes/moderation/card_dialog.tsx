@@ -87,10 +87,8 @@ function Facts({ card }: { card: UserCard }) {
   );
 }
 
-const timeWords = (at: string | null): string =>
-  at === null
-    ? 'further notice'
-    : new Date(at).toLocaleString([], { dateStyle: 'short', timeStyle: 'short' });
+const timeWords = (at: string | null | undefined): string =>
+  at == null ? 'further notice' : new Date(at).toLocaleString([], { dateStyle: 'short', timeStyle: 'short' });
 
 function WarnButton({ subject, name }: { subject: string; name: string }) {
   const { handle, act } = useActs();

@@ -50,5 +50,5 @@ export function RestrainedList({ handle }: { handle: string }) {
   );
 }
 
-const untilWords = (at: string | null): string =>
-  at === null ? '' : ` until ${new Date(at).toLocaleString([], { dateStyle: 'short', timeStyle: 'short' })}`;
+const untilWords = (at: string | null | undefined): string =>
+  at == null ? '' : ` until ${new Date(at).toLocaleString([], { dateStyle: 'short', timeStyle: 'short' })}`;
