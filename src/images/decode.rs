@@ -37,7 +37,7 @@ pub(super) fn draw(
     encode(&cut.resize_exact(width, height, FilterType::CatmullRom))
 }
 
-fn decode(upload: &[u8]) -> Result<DynamicImage, ImageError> {
+pub(super) fn decode(upload: &[u8]) -> Result<DynamicImage, ImageError> {
     let format = image::guess_format(upload).map_err(|_| unknown(upload))?;
     let is_taken = matches!(
         format,
@@ -78,7 +78,7 @@ fn unknown(upload: &[u8]) -> ImageError {
     }
 }
 
-fn problem(error: Decoding) -> ImageError {
+pub(super) fn problem(error: Decoding) -> ImageError {
     match error {
         Decoding::Limits(_) => ImageError::TooLarge,
         Decoding::Unsupported(_) => ImageError::Kind,

@@ -5,6 +5,7 @@
 //! in files. A picture that nobody shows any more is deleted after a day.
 
 mod decode;
+mod emote;
 mod folder;
 mod routes;
 mod upload;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use std::{fmt, io};
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
@@ -88,6 +89,19 @@ impl Shape {
             Self::Thumbnail => (1280, 720),
         }
     }
+}
+
+/// An emote that was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EmoteImage {
+    /// Its name.
+    pub id: ImageId,
+    /// In pixels.
+    pub width: u32,
+    /// In pixels.
+    pub height: u32,
+    /// Whether it has more than one frame.
+    pub moves: bool,
 }
 
 /// The part that is wanted, in pixels of the picture as it is shown. Without one it is the middle.
@@ -183,7 +197,7 @@ struct Inner {
 }
 
 const HASH_DIGITS: usize = 40;
-const KINDS: [&str; 2] = ["jpg", "png"];
+const KINDS: [&str; 3] = ["gif", "jpg", "png"];
 const UPLOADS_AT_ONCE: usize = 8;
 const DECODED_AT_ONCE: usize = 2;
 const UNNAMED_FOR: Duration = Duration::from_secs(24 * 3600);
@@ -235,29 +249,50 @@ impl Images {
     ) -> Result<ImageId, ImageError> {
         let _place = self.0.uploads.try_acquire().map_err(|_| ImageError::Busy)?;
         let upload = upload::read(headers, body).await?;
-        let (content, kind) = self.draw(upload, shape, crop).await?;
-        let id = ImageId::of(&content, kind);
-        self.0
-            .folder
-            .write(&id, &content, self.0.now())
-            .await
-            .map_err(|error| ImageError::Failed(format!("a picture cannot be kept: {error}")))?;
-        Ok(id)
+        let drawn = self.draw(move || decode::draw(&upload, shape, crop));
+        let (content, kind) = drawn.await?;
+        self.keep(&content, kind).await
     }
 
-    async fn draw(
+    /// Takes an uploaded emote, which may move, as [`Images::take`] takes pictures.
+    ///
+    /// # Errors
+    /// When it is none that is taken; the words are for whoever uploads it.
+    pub async fn take_emote(
         &self,
-        upload: Bytes,
-        shape: Shape,
-        crop: Option<Crop>,
-    ) -> Result<(Vec<u8>, &'static str), ImageError> {
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<EmoteImage, ImageError> {
+        let _place = self.0.uploads.try_acquire().map_err(|_| ImageError::Busy)?;
+        let upload = upload::read(headers, body).await?;
+        let drawn = self.draw(move || emote::draw(&upload)).await?;
+        let (width, height) = drawn.size;
+        Ok(EmoteImage {
+            id: self.keep(&drawn.file, drawn.kind).await?,
+            width,
+            height,
+            moves: drawn.moves,
+        })
+    }
+
+    async fn keep(&self, content: &[u8], kind: &'static str) -> Result<ImageId, ImageError> {
+        let id = ImageId::of(content, kind);
+        let written = self.0.folder.write(&id, content, self.0.now()).await;
+        let failed = |error| ImageError::Failed(format!("a picture cannot be kept: {error}"));
+        written.map_err(failed).map(|()| id)
+    }
+
+    async fn draw<T: Send + 'static>(
+        &self,
+        draw: impl FnOnce() -> Result<T, ImageError> + Send + 'static,
+    ) -> Result<T, ImageError> {
         let failed = |error: String| ImageError::Failed(format!("drawing a picture: {error}"));
         let turn = Arc::clone(&self.0.decoding).acquire_owned().await;
         let turn = turn.map_err(|error| failed(error.to_string()))?;
         let drawn = tokio::task::spawn_blocking(move || {
             // The work keeps the turn: whoever asked may hang up, which does not stop the work.
             let _turn = turn;
-            decode::draw(&upload, shape, crop)
+            draw()
         });
         // A decoder that panics has met a file that was made to hurt it.
         drawn.await.unwrap_or(Err(ImageError::Damaged))

@@ -39,10 +39,10 @@ async fn show(
     let id = ImageId::parse(&id).ok_or_else(missing)?;
     let (tag, kind) = id.as_str().split_once('.').unwrap_or((id.as_str(), "jpg"));
     let content = Content {
-        kind: if kind == "png" {
-            "image/png"
-        } else {
-            "image/jpeg"
+        kind: match kind {
+            "png" => "image/png",
+            "gif" => "image/gif",
+            _ => "image/jpeg",
         },
         tag,
         caching: Caching::Immutable,
