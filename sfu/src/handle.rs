@@ -289,12 +289,18 @@ impl Sfu {
         .unwrap_or(Err(LayerError::UnknownSession))
     }
 
-    /// Sends a message on a session's data channel `chat`. Returns whether it was taken.
-    pub async fn send_data(&self, session: SessionId, payload: Bytes, binary: bool) -> bool {
+    /// Sends a text on the first data channel of a session that has one of these labels. Returns whether
+    /// it was taken: none may be open, or its buffer be full.
+    pub async fn send_data(
+        &self,
+        session: SessionId,
+        labels: &'static [&'static str],
+        text: Bytes,
+    ) -> bool {
         self.ask_owner(session, |reply| Command::SendData {
             session,
-            payload,
-            binary,
+            labels,
+            text,
             reply,
         })
         .await

@@ -23,6 +23,17 @@ pub struct Asker {
     pub token: Option<Secret>,
     /// The login.
     pub login: Option<LoginId>,
+    /// What it may do, where a personal token asks.
+    pub scopes: Option<Vec<Scope>>,
+}
+
+impl Asker {
+    /// Whether a route that needs one scope may do what needs this one as well. People may.
+    #[must_use]
+    pub fn has_scope(&self, scope: Scope) -> bool {
+        let scopes = self.scopes.as_ref();
+        scopes.is_none_or(|scopes| scopes.contains(&scope))
+    }
 }
 
 /// Whoever sent the request, who must be signed in.
@@ -156,6 +167,7 @@ async fn by_cookie(accounts: &Accounts, token: Option<Secret>) -> Result<(Asker,
         account,
         token,
         login,
+        scopes: None,
     };
     Ok((asker, false))
 }
@@ -169,6 +181,7 @@ async fn by_token(
     require_scope(need, &scopes)?;
     let asker = Asker {
         account: Some(account),
+        scopes: Some(scopes),
         ..Asker::default()
     };
     Ok((asker, true))

@@ -17,7 +17,7 @@ mod password;
 mod registration;
 mod reset;
 mod routes;
-mod scope;
+pub(crate) mod scope;
 mod second_step;
 mod set_up;
 mod store;

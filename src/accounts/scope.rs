@@ -28,10 +28,11 @@ pub enum Need {
 }
 
 /// All that tokens can be about.
-const RESOURCES: [&str; 8] = [
+const RESOURCES: [&str; 9] = [
     "account",
     "admin",
     "channels",
+    "chat",
     "follows",
     "notifications",
     "recordings",
@@ -56,7 +57,8 @@ const WORDS: [(&str, &str); 12] = [
 ];
 
 /// A word below `/api/channels/{handle}/`, and what it is about, where that is not the channel.
-const BELOW_CHANNELS: [(&str, &str); 8] = [
+const BELOW_CHANNELS: [(&str, &str); 9] = [
+    ("chat", "chat"),
     ("end", "streams"),
     ("follow", "follows"),
     ("followers", "follows"),
@@ -66,6 +68,9 @@ const BELOW_CHANNELS: [(&str, &str); 8] = [
     ("streams", "streams"),
     ("webhooks", "webhooks"),
 ];
+
+/// The same below `/api/streams/{id}/`.
+const BELOW_STREAMS: [(&str, &str); 1] = [("chat", "chat")];
 
 /// Reading these is for everybody, so that any token does.
 const PUBLIC: &[&str] = &[
@@ -104,7 +109,12 @@ pub fn need(method: &Method, pattern: &str) -> Need {
     let below = BELOW_CHANNELS
         .iter()
         .find(|(word, _)| first == "channels" && third == Some(word));
-    let named = below.or_else(|| WORDS.iter().find(|(word, _)| *word == first));
+    let of_stream = BELOW_STREAMS
+        .iter()
+        .find(|(word, _)| first == "streams" && third == Some(word));
+    let named = below
+        .or(of_stream)
+        .or_else(|| WORDS.iter().find(|(word, _)| *word == first));
     named.map_or(Need::Never, |&(_, resource)| {
         Need::Scope(Scope {
             resource,
@@ -171,6 +181,8 @@ mod tests {
                 "/api/channels/{handle}/recordings",
                 "recordings:read",
             ),
+            (Method::POST, "/api/streams/{id}/chat", "chat:write"),
+            (Method::GET, "/api/channels/{handle}/chat/ws", "chat:read"),
             (Method::DELETE, "/api/admin/invites/{id}", "admin:write"),
             (Method::GET, "/api/account", "account:read"),
             (Method::PUT, "/api/account/avatar", "account:write"),

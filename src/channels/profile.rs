@@ -198,7 +198,10 @@ impl Channels {
     }
 
     /// Counts an upload of a picture.
-    pub(super) fn note_upload(&self, account: &Account) -> Result<(), ApiError> {
+    ///
+    /// # Errors
+    /// When there were too many within the hour.
+    pub fn note_upload(&self, account: &Account) -> Result<(), ApiError> {
         let now = self.clock.instant();
         let taken = self.uploads.take(&account.id, MOST_UPLOADS_AN_HOUR, now);
         taken.map_err(ApiError::TooMany)

@@ -33,6 +33,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::response::Response;
+use bytes::Bytes;
 use jiff::Timestamp;
 use sfu::{OfferError, SessionId, Sfu, StreamId, StreamStats};
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -94,7 +95,40 @@ pub struct Inputs {
     pub program: PathBuf,
     /// Where publishers by RTMP come.
     pub rtmp: RtmpListeners,
+    /// Who hears what peers send on data channels. What finds no room there is lost.
+    pub peers: mpsc::Sender<PeerData>,
 }
+
+/// What a peer did with a data channel.
+#[derive(Debug)]
+pub enum PeerData {
+    /// One is open.
+    Opened {
+        /// The peer's session.
+        session: SessionId,
+        /// The channel whose stream it is about.
+        channel: ChannelId,
+        /// The network it came from.
+        address: IpAddr,
+        /// The data channel's label.
+        label: String,
+    },
+    /// A message came on the one with the label `chat`.
+    Came {
+        /// The peer's session.
+        session: SessionId,
+        /// What.
+        payload: Bytes,
+    },
+    /// The session is over.
+    Closed {
+        /// The peer's session.
+        session: SessionId,
+    },
+}
+
+/// The label of the data channel that messages are taken from.
+const CHAT_LABEL: &str = "chat";
 
 /// Tasks that [`Streams::start`] started; they end after the token is cancelled.
 #[derive(Debug)]
@@ -313,7 +347,10 @@ impl Streams {
         let listeners = std::mem::take(&mut inputs.rtmp);
         let rtmp = tokio::spawn(rtmp::run(tools, listeners, stop.clone()));
         let (playback, draining) = (streams.playback.clone(), streams.draining.clone());
-        let lifecycle = Lifecycle::new(config, sfu, clock, playback, events, draining);
+        let lifecycle = {
+            let peers = inputs.peers.clone();
+            Lifecycle::new(config, sfu, clock, playback, events, draining, peers)
+        };
         let lifecycle = tokio::spawn(lifecycle.run(receiver, inputs, stop));
         let tasks = Tasks {
             lifecycle,

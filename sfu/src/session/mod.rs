@@ -546,19 +546,20 @@ impl Link {
         self.connected_at.is_some()
     }
 
-    /// Sends on the channel `chat`, else on the first. Returns whether the peer's buffer had room.
-    pub(crate) fn send_data(&mut self, payload: &[u8], binary: bool) -> bool {
-        let chat = self.channels.iter().find(|(_, label)| label == "chat");
-        let Some((id, _)) = chat.or_else(|| self.channels.first()) else {
+    /// Sends a text on the first channel that has one of these labels. Returns whether the peer's buffer
+    /// had room.
+    pub(crate) fn send_data(&mut self, labels: &[&str], text: &[u8]) -> bool {
+        let of = |wanted: &&str| self.channels.iter().find(|(_, label)| label == wanted);
+        let Some((id, _)) = labels.iter().find_map(of) else {
             return false;
         };
         let Some(mut channel) = self.rtc.channel(*id) else {
             return false;
         };
-        if channel.buffered_amount() + payload.len() > MOST_CHANNEL_BUFFER {
+        if channel.buffered_amount() + text.len() > MOST_CHANNEL_BUFFER {
             return false;
         }
-        channel.write(binary, payload).unwrap_or(false)
+        channel.write(false, text).unwrap_or(false)
     }
 
     /// Handles what both sides have in common; gives back the rest.

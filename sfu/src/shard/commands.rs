@@ -57,8 +57,8 @@ pub(crate) enum Command {
     },
     SendData {
         session: SessionId,
-        payload: Bytes,
-        binary: bool,
+        labels: &'static [&'static str],
+        text: Bytes,
         reply: oneshot::Sender<bool>,
     },
     StreamStats {
@@ -126,11 +126,11 @@ impl Shard {
             }
             Command::SendData {
                 session,
-                payload,
-                binary,
+                labels,
+                text,
                 reply,
             } => {
-                let _ = reply.send(self.send_data(now, session, &payload, binary));
+                let _ = reply.send(self.send_data(now, session, labels, &text));
             }
             Command::StreamStats { stream, reply } => {
                 let _ = reply.send(self.stream_stats(now, stream));
@@ -239,15 +239,15 @@ impl Shard {
         &mut self,
         now: Instant,
         session: SessionId,
-        payload: &[u8],
-        binary: bool,
+        labels: &[&str],
+        text: &[u8],
     ) -> bool {
         let Some(key) = self.by_id.get(&session).copied() else {
             return false;
         };
         let mut is_sent = false;
         self.with_session(now, key, |session, outbox| {
-            is_sent = session.link.send_data(payload, binary);
+            is_sent = session.link.send_data(labels, text);
             session.flush(now, outbox);
         });
         is_sent

@@ -117,7 +117,19 @@ impl Channels {
         channel: ChannelId,
         account: AccountId,
     ) -> Result<bool, StoreError> {
-        store::is_following(&self.db, channel, account).await
+        Ok(self.follows_since(channel, account).await?.is_some())
+    }
+
+    /// Since when an account follows a channel, if it does.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn follows_since(
+        &self,
+        channel: ChannelId,
+        account: AccountId,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        store::follows_since(&self.db, channel, account).await
     }
 
     /// How many follow a channel.

@@ -67,11 +67,11 @@ pub(super) async fn follows(
     Ok(row.is_some())
 }
 
-pub(super) async fn is_following(
+pub(super) async fn follows_since(
     db: &Db,
     channel: ChannelId,
     account: AccountId,
-) -> Result<bool, StoreError> {
+) -> Result<Option<Timestamp>, StoreError> {
     let row: Option<(i64,)> = first!(
         db,
         "SELECT created_at FROM follow WHERE channel_id = $1 AND account_id = $2",
@@ -79,7 +79,7 @@ pub(super) async fn is_following(
         account.to_string(),
     )
     .map_err(on("follow"))?;
-    Ok(row.is_some())
+    Ok(row.map(|row| from_millis(row.0)))
 }
 
 /// Removes a follow. False: there was none.

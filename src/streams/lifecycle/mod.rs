@@ -8,7 +8,7 @@ mod publishing;
 mod reports;
 mod viewing;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,8 +27,8 @@ use super::live::{Effect, LiveChannels, Rules};
 use super::playback::Playback;
 use super::presence::{Beat, ByTransport, Who};
 use super::{
-    Ingest, Inputs, LiveChannel, Publish, Receive, Refused, SessionFacts, Stream, StreamEvent,
-    View, ViewerEvent, Watch, signalling,
+    CHAT_LABEL, Ingest, Inputs, LiveChannel, PeerData, Publish, Receive, Refused, SessionFacts,
+    Stream, StreamEvent, View, ViewerEvent, Watch, signalling,
 };
 use crate::channels::{ChannelEvent, ChannelId, StreamKeyId};
 use crate::clock::Clock;
@@ -119,6 +119,9 @@ pub(super) struct Lifecycle {
     calls: JoinSet<Done>,
     events: broadcast::Sender<StreamEvent>,
     draining: CancellationToken,
+    peers: mpsc::Sender<PeerData>,
+    /// Sessions that have a data channel, whose end must be told.
+    peered: HashSet<SessionId>,
 }
 
 /// An offer is answered within this time, else the SFU counts as full.
@@ -136,6 +139,7 @@ impl Lifecycle {
         playback: Playback,
         events: broadcast::Sender<StreamEvent>,
         draining: CancellationToken,
+        peers: mpsc::Sender<PeerData>,
     ) -> Self {
         let media_port = sfu
             .media_addresses()
@@ -154,6 +158,18 @@ impl Lifecycle {
             calls: JoinSet::new(),
             events,
             draining,
+            peers,
+            peered: HashSet::new(),
+        }
+    }
+
+    /// Chat that does not read must not hold up who watches: what finds no room is lost.
+    fn tell_of_peer(&mut self, data: PeerData) {
+        if let PeerData::Opened { session, .. } = &data {
+            self.peered.insert(*session);
+        }
+        if self.peers.try_send(data).is_err() {
+            metrics::counter!("tallylight_chat_data_lost_total").increment(1);
         }
     }
 
@@ -332,7 +348,29 @@ impl Lifecycle {
                     Role::Viewer => Vec::new(),
                 }
             }
-            // Data channels get their use with chat.
+            Event::DataOpened { session, label, .. } => {
+                if let Some(known) = self.sessions.get(&session) {
+                    let (channel, address) = (known.facts.channel, known.address);
+                    self.tell_of_peer(PeerData::Opened {
+                        session,
+                        channel,
+                        address,
+                        label,
+                    });
+                }
+                Vec::new()
+            }
+            Event::Data {
+                session,
+                label,
+                payload,
+                ..
+            } => {
+                if label == CHAT_LABEL {
+                    self.tell_of_peer(PeerData::Came { session, payload });
+                }
+                Vec::new()
+            }
             _ => Vec::new(),
         };
         self.carry_out(effects);
@@ -370,6 +408,9 @@ impl Lifecycle {
             return;
         };
         session.facts.over.cancel();
+        if self.peered.remove(&id) {
+            self.tell_of_peer(PeerData::Closed { session: id });
+        }
         tracing::info!(
             stream.id = %stream, session.id = %id, reason = ?reason,
             "Session {id} is over"
