@@ -19,6 +19,7 @@ use crate::accounts::{Accounts, Belongings, Passwords};
 use crate::analytics::{self, Analytics};
 use crate::audit::Audit;
 use crate::channels::{Channels, Pepper, Ties};
+use crate::chat::{self, Chat};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::discovery::Discovery;
@@ -68,6 +69,7 @@ pub struct App {
     _belongings: Arc<Belongings>,
     streams: Tasks,
     recordings: recordings::Tasks,
+    chat: chat::Tasks,
     events: events::Tasks,
     passing_on: JoinHandle<()>,
     worker: JoinHandle<()>,
@@ -211,11 +213,13 @@ impl App {
         );
         channels.learn_gates().await?;
         let stop = CancellationToken::new();
+        let (peers, data_of_peers) = mpsc::channel(DATA_OF_PEERS);
         let inputs = Inputs {
             sfu: sfu_events,
             channels: channel_events,
             program,
             rtmp,
+            peers,
         };
         let (streams, tasks) = Streams::start(
             &config,
@@ -242,6 +246,22 @@ impl App {
             clock.clone(),
             pepper.clone(),
             &config.limits,
+        );
+        let images = Images::new(&config.data, clock.clone());
+        let (chat, talking) = Chat::start(
+            chat::Grounds {
+                db: db.clone(),
+                clock: clock.clone(),
+                accounts: accounts.clone(),
+                channels: channels.clone(),
+                streams: streams.clone(),
+                images: images.clone(),
+                pepper: pepper.clone(),
+                sfu: sfu.clone(),
+                peers: data_of_peers,
+                limits: config.limits.clone(),
+            },
+            stop.clone(),
         );
         let setup = accounts.arm_setup().await?;
         let outgoing = Outgoing::new(&config.outgoing, clock.clone());
@@ -270,6 +290,7 @@ impl App {
             Box::new(Ties(channels.clone())),
             Box::new(streams.clone()),
             Box::new(recordings.clone()),
+            Box::new(chat.clone()),
             Box::new(webhooks.clone()),
             Box::new(notifications.clone()),
             Box::new(analytics.clone()),
@@ -285,7 +306,8 @@ impl App {
             data: config.data.clone(),
             accounts,
             channels,
-            images: Images::new(&config.data, clock.clone()),
+            images,
+            chat,
             streams,
             recordings,
             events,
@@ -324,6 +346,7 @@ impl App {
             setup,
             streams: tasks,
             recordings: keeping,
+            chat: talking,
             events: listening,
             passing_on,
             worker,
@@ -455,6 +478,7 @@ impl App {
         self.analytics.join().await;
         self.stop.cancel();
         self.streams.join().await;
+        self.chat.join().await;
         self.recordings.join().await;
         self.events.join().await;
         // These, too, fail only by a panic.
@@ -467,6 +491,8 @@ impl App {
 
 /// Connections to the operators' listener, at most.
 const ADMIN_CONNECTIONS: usize = 64;
+/// Messages on data channels that wait to be read.
+const DATA_OF_PEERS: usize = 4_096;
 
 /// A port in the clear.
 fn plain(tcp: TcpListener) -> Listener {

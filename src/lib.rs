@@ -27,6 +27,7 @@ pub mod settings;
 
 pub mod accounts;
 pub mod channels;
+pub mod chat;
 pub mod sign_in;
 pub mod streams;
 

@@ -30,6 +30,7 @@ use crate::analytics::Analytics;
 use crate::audit::Audit;
 use crate::cards::Cards;
 use crate::channels::{self, Channels};
+use crate::chat::Chat;
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::discovery::{self, Discovery};
@@ -84,6 +85,8 @@ pub struct Services {
     pub notifications: Notifications,
     /// Where events are posted to.
     pub webhooks: Webhooks,
+    /// What is said.
+    pub chat: Chat,
     /// What there is to watch.
     pub discovery: Discovery,
     /// Work that outlives its request.
@@ -182,9 +185,13 @@ impl Answers for Public {
 /// Everything on the operators' listener.
 pub fn admin(services: &Services, metrics: Metrics) -> Router {
     let (sfu, streams) = (services.sfu.clone(), services.streams.clone());
+    let chat = services.chat.clone();
     let show = move || {
         let (sfu, streams, metrics) = (sfu.clone(), streams.clone(), metrics.clone());
+        let readers = chat.readers();
         async move {
+            metrics::gauge!("tallylight_chat_readers")
+                .set(u32::try_from(readers).unwrap_or(u32::MAX));
             show_numbers("tallylight_sfu", &sfu.totals(), &SFU_GAUGES);
             let tasks = Handle::current().metrics().num_alive_tasks();
             metrics::gauge!("tallylight_tasks").set(u32::try_from(tasks).unwrap_or(u32::MAX));
@@ -220,6 +227,7 @@ fn described(services: &Services) -> (Router, Description) {
         ))
         .merge(services.streams.routes(services.images.clone()))
         .merge(services.recordings.routes())
+        .merge(services.chat.routes())
         .merge(services.events.routes())
         .merge(services.notifications.routes())
         .merge(services.webhooks.routes())

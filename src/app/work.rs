@@ -62,6 +62,7 @@ async fn sweep_pictures(services: &Services) -> Result<(), StoreError> {
     let mut named: HashSet<String> = services.accounts.pictures().await?.into_iter().collect();
     named.extend(services.channels.pictures().await?);
     named.extend(services.streams.pictures().await?);
+    named.extend(services.chat.pictures().await?);
     match services.images.sweep(named).await {
         Ok(0) => {}
         Ok(deleted) => tracing::info!("Deleted {deleted} pictures that nobody shows any more"),

@@ -45,6 +45,7 @@ use crate::error::Problem;
         (name = "session", description = "Signing in and out, and the first account."),
         (name = "account", description = "One's own account: name, picture, logins, tokens, data."),
         (name = "channels", description = "Where one goes live: names, looks, stream keys."),
+        (name = "chat", description = "Talking on channels, and keeping that in order (docs/CHAT.md)."),
         (name = "images", description = "Pictures of accounts and channels."),
         (name = "streams", description = "What is live, was live or will be."),
         (name = "instance", description = "How the server introduces itself."),

@@ -5,6 +5,7 @@ mod admin;
 mod auth;
 mod channel_profile;
 mod channels;
+mod chat;
 mod discovery;
 mod events;
 mod feeds;

@@ -61,6 +61,8 @@ struct House {
     admin: Account,
     actors: Vec<Anonymous>,
     recording: String,
+    /// A stream that is planned.
+    planned: String,
 }
 
 impl House {
@@ -85,18 +87,25 @@ impl House {
         let accounts = [&viewer, &another, &moderator, &owner, &admin];
         let mut actors = vec![server.anonymous()];
         actors.extend(accounts.map(|account| account.0.clone()));
-        Self {
+        let mut house = Self {
             owner,
             admin,
             actors,
             recording: kept.id,
+            planned: String::new(),
             server,
-        }
+        };
+        house.planned = house.plan().await["id"].as_str().unwrap().to_owned();
+        house
     }
 
     /// The address with things of the owner in it, made anew where they can be used up.
     async fn filled(&self, path: &str) -> String {
-        let path = path.replace("{handle}", "ada");
+        let path = path
+            .replace("{handle}", "ada")
+            .replace("{subject}", "vic")
+            .replace("{message}", "1")
+            .replace("{code}", "wave");
         if !path.contains("{id}") {
             return path;
         }
@@ -108,13 +117,9 @@ impl House {
                     .await
                     .json()
             }
-            path if path.starts_with("/api/streams/") => {
-                let body = json!({
-                    "channel": "ada", "title": "Later",
-                    "scheduled_at": self.tomorrow(), "time_zone": "UTC",
-                });
-                self.owner.post("/api/streams", body).await.json()
-            }
+            // Nothing there uses a stream up, and a channel has only so many ahead.
+            path if path.starts_with("/api/streams/{id}/chat") => json!({ "id": self.planned }),
+            path if path.starts_with("/api/streams/") => self.plan().await,
             path if path.starts_with("/api/recordings/") => json!({ "id": self.recording }),
             _ => json!({ "id": "00000000-0000-7000-8000-000000000000" }),
         };
@@ -122,6 +127,14 @@ impl House {
             .as_str()
             .unwrap_or_else(|| panic!("{path}: {made}"));
         path.replace("{id}", id)
+    }
+
+    async fn plan(&self) -> Value {
+        let body = json!({
+            "channel": "ada", "title": "Later",
+            "scheduled_at": self.tomorrow(), "time_zone": "UTC",
+        });
+        self.owner.post("/api/streams", body).await.json()
     }
 
     fn tomorrow(&self) -> String {

@@ -9,6 +9,7 @@ mod recordings;
 mod s3;
 mod server;
 mod smtp;
+mod talker;
 
 pub(crate) use actors::{Account, Anonymous, Answer, Encoder, Player, Program};
 pub(crate) use offers::{publish_offer, simulcast_offer, view_offer};
@@ -20,6 +21,7 @@ pub(crate) use recordings::Kept;
 pub(crate) use s3::{Fault, S3};
 pub(crate) use server::{Backend, PASSWORD, Server};
 pub(crate) use smtp::{Mood, Received, Smtp};
+pub(crate) use talker::Talker;
 
 /// Runs an async test on SQLite and on PostgreSQL.
 macro_rules! on_both_databases {

@@ -1,0 +1,94 @@
+//! A channel's own emotes.
+
+use axum::body::Body;
+use axum::http::HeaderMap;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::protocol::Event;
+use super::{Chat, store};
+use crate::channels::Channel;
+use crate::error::ApiError;
+use crate::form::Form;
+
+/// A small picture with a code, such as `:wave:`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ChatEmote)]
+pub(crate) struct Emote {
+    /// Without the colons.
+    pub(crate) code: String,
+    pub(crate) url: String,
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    pub(crate) animated: bool,
+}
+
+/// Emotes of one channel.
+const MOST: i64 = 200;
+
+impl Chat {
+    /// Adds an emote, or gives it another picture.
+    pub(super) async fn put_emote(
+        &self,
+        channel: &Channel,
+        code: &str,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<Emote, ApiError> {
+        let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        if !(2..=32).contains(&code.len()) || !code.chars().all(is_plain) {
+            let mut form = Form::new();
+            let words = "2 to 32 small letters, digits and _";
+            form.add("code", "code_invalid", words);
+            form.done()?;
+        }
+        let known = store::emotes(&self.0.db, channel.id).await?;
+        let is_known = known.iter().any(|emote| emote.code == code);
+        if !is_known && store::count_emotes(&self.0.db, channel.id).await? >= MOST {
+            return Err(ApiError::Conflict {
+                code: "too_many_emotes",
+                detail: format!("a channel has at most {MOST} emotes"),
+            });
+        }
+        let image = self.0.images.take_emote(headers, body).await?;
+        let emote = Emote {
+            code: code.to_owned(),
+            url: image.id.url(),
+            width: image.width,
+            height: image.height,
+            animated: image.moves,
+        };
+        let now = self.0.clock.now().as_millisecond();
+        store::put_emote(&self.0.db, channel.id, &emote, image.id.as_str(), now).await?;
+        self.renew_emotes(channel).await?;
+        Ok(emote)
+    }
+
+    pub(super) async fn take_emote_away(
+        &self,
+        channel: &Channel,
+        code: &str,
+    ) -> Result<(), ApiError> {
+        if !store::delete_emote(&self.0.db, channel.id, code).await? {
+            return Err(ApiError::NotFound {
+                code: "emote_not_found",
+                detail: "the channel has no such emote",
+            });
+        }
+        self.renew_emotes(channel).await
+    }
+
+    async fn renew_emotes(&self, channel: &Channel) -> Result<(), ApiError> {
+        let emotes = store::emotes(&self.0.db, channel.id).await?;
+        let hall = self.hall(channel).await?;
+        hall.change(|floor| {
+            let event = Event::Emotes {
+                emotes: emotes.iter().collect(),
+            };
+            floor.queue(event.encode());
+            let by_code = emotes.into_iter().map(|emote| (emote.code.clone(), emote));
+            floor.room.emotes = by_code.collect();
+        });
+        Ok(())
+    }
+}

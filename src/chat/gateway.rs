@@ -1,0 +1,204 @@
+//! Chat over data channels: who sends what on a session of the SFU, and what goes out there.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use sfu::SessionId;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::Chat;
+use super::message::Person;
+use super::outbox::Outbox;
+use super::refusal::Refusal;
+use super::visit::{JOIN_WITHIN, RENEW, Visit, closing, read_join, refusing};
+use crate::channels::{Channel, ChannelId};
+use crate::error::ApiError;
+use crate::streams::PeerData;
+
+/// The label of the channel that carries what must arrive.
+const CHAT: &str = "chat";
+/// What may be lost has a channel of its own, where the client opened one.
+const MAY_BE_LOST: &[&str] = &["reactions", CHAT];
+const MUST_ARRIVE: &[&str] = &[CHAT];
+
+/// Frames of one session that wait to be read.
+const WAITING: usize = 64;
+/// A peer takes what it is sent within this time.
+const TAKEN_WITHIN: Duration = Duration::from_secs(10);
+/// Its buffer is full: it is tried again after this time.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// A session with a data channel for chat.
+struct Peer {
+    frames: mpsc::Sender<Bytes>,
+}
+
+/// Reads what peers send until the token is cancelled.
+pub(super) async fn run(chat: Chat, mut data: mpsc::Receiver<PeerData>, stop: CancellationToken) {
+    let mut peers: HashMap<SessionId, Peer> = HashMap::new();
+    loop {
+        let came = tokio::select! {
+            came = data.recv() => came,
+            () = stop.cancelled() => return,
+        };
+        match came {
+            Some(PeerData::Opened {
+                session,
+                channel,
+                address,
+                label,
+            }) if label == CHAT => {
+                let (frames, waiting) = mpsc::channel(WAITING);
+                let line = Line {
+                    chat: chat.clone(),
+                    session,
+                };
+                tokio::spawn(line.run(channel, address, waiting));
+                peers.insert(session, Peer { frames });
+            }
+            Some(PeerData::Opened { .. }) => {}
+            Some(PeerData::Came { session, payload }) => {
+                if let Some(peer) = peers.get(&session) {
+                    // Who sends faster than it is read loses what it sends.
+                    let _ = peer.frames.try_send(payload);
+                }
+            }
+            Some(PeerData::Closed { session }) => {
+                peers.remove(&session);
+            }
+            None => return,
+        }
+    }
+}
+
+/// One session's chat.
+struct Line {
+    chat: Chat,
+    session: SessionId,
+}
+
+impl Line {
+    async fn run(self, channel: ChannelId, address: IpAddr, mut frames: mpsc::Receiver<Bytes>) {
+        let entered = tokio::select! {
+            entered = Box::pin(self.enter(channel, address, &mut frames)) => entered,
+            () = self.chat.0.stop.cancelled() => return,
+        };
+        match entered {
+            Ok(Some(visit)) => self.converse(visit, frames).await,
+            Ok(None) => {}
+            Err(refusal) => {
+                self.send(MUST_ARRIVE, refusing(&refusal)).await;
+            }
+        }
+    }
+
+    /// Waits for `join`. None: the session is over.
+    async fn enter(
+        &self,
+        channel: ChannelId,
+        address: IpAddr,
+        frames: &mut mpsc::Receiver<Bytes>,
+    ) -> Result<Option<Visit>, Refusal> {
+        let late = || Refusal::new("join_missing", "send `join` within ten seconds");
+        let first = timeout(JOIN_WITHIN, frames.recv()).await;
+        let Some(first) = first.map_err(|_| late())? else {
+            return Ok(None);
+        };
+        let malformed = || Refusal::new("malformed", "frames are JSON in UTF-8");
+        let join = read_join(std::str::from_utf8(&first).map_err(|_| malformed())?)?;
+        let found = self.chat.0.channels.by_id(channel).await;
+        let found = found.map_err(|error| Refusal::from(ApiError::from(error)))?;
+        let Some(channel) = found else {
+            return Ok(None);
+        };
+        let person = match &join.token {
+            Some(token) => self.chat.by_token(&channel, token, address).await?,
+            None => self.chat.stranger(&join, address).await?,
+        };
+        let outbox = Arc::new(Outbox::default());
+        let visit = self
+            .chat
+            .visit(Arc::new(channel), person, join.after, outbox);
+        visit.await.map(Some)
+    }
+
+    async fn converse(self, mut visit: Visit, mut frames: mpsc::Receiver<Bytes>) {
+        let outbox = Arc::clone(&visit.outbox);
+        let mut renew = tokio::time::interval(RENEW);
+        renew.reset();
+        let why = loop {
+            tokio::select! {
+                biased;
+                came = frames.recv() => match came {
+                    Some(frame) => match std::str::from_utf8(&frame) {
+                        Ok(text) => visit.take(text),
+                        Err(_) => visit.take(""),
+                    },
+                    None => return,
+                },
+                ready = outbox.take() => match ready {
+                    Ok(ready) => {
+                        for frame in ready {
+                            let labels = match frame.is_droppable {
+                                true => MAY_BE_LOST,
+                                false => MUST_ARRIVE,
+                            };
+                            if !self.send(labels, frame.text).await && !frame.is_droppable {
+                                return;
+                            }
+                        }
+                    }
+                    Err(closed) => break closed,
+                },
+                _ = renew.tick() => {
+                    // The database may be away: next time, then.
+                    let _ = Box::pin(visit.renew()).await;
+                }
+            }
+        };
+        drop(visit);
+        self.send(MUST_ARRIVE, closing(why)).await;
+    }
+
+    /// Sends a frame. What may be lost is tried once.
+    async fn send(&self, labels: &'static [&'static str], frame: Bytes) -> bool {
+        let sfu = &self.chat.0.sfu;
+        let sent = async {
+            while !sfu.send_data(self.session, labels, frame.clone()).await {
+                if labels == MAY_BE_LOST {
+                    return false;
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+            true
+        };
+        timeout(TAKEN_WITHIN, sent).await.unwrap_or(false)
+    }
+}
+
+impl Chat {
+    /// Whom a token names.
+    pub(super) async fn by_token(
+        &self,
+        channel: &Channel,
+        token: &str,
+        address: IpAddr,
+    ) -> Result<Person, Refusal> {
+        let account = self.0.tokens.take(token, channel.id, self.0.clock.now())?;
+        let found = async {
+            let account = self.0.accounts.by_id(account).await?;
+            match account {
+                Some(account) => self.member(channel, &account, address).await.map(Some),
+                None => Ok(None),
+            }
+        };
+        let found = found.await;
+        let found = found.map_err(|error| Refusal::from(ApiError::from(error)))?;
+        found.ok_or_else(|| Refusal::new("token_invalid", "this account is no more"))
+    }
+}

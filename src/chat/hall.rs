@@ -1,0 +1,493 @@
+//! [`Hall`]: a room with its readers.
+//!
+//! An event is written once, however many read it. The first of a quiet room goes out at once; what follows
+//! within 50 ms goes out together, so that a busy room costs each reader twenty frames a second at most.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::ledger::{Entry, Ledger, Reacted};
+use super::message::{Message, Person, Subject};
+use super::outbox::{Closed, Outbox};
+use super::protocol::{
+    ChannelName, Event, Part, REACTIONS, RestraintKind, RoomNow, VERSION, You, YourRestraint,
+    in_one_frame,
+};
+use super::refusal::Refusal;
+use super::room::{Draft, Given, Moment, OnAir, Room, Said};
+use crate::channels::{Channel, ChannelId};
+use crate::clock::Clock;
+
+/// A room with its readers. It lives as long as somebody is in it, and some minutes longer.
+#[derive(Debug)]
+pub(crate) struct Hall {
+    pub(crate) channel: ChannelId,
+    clock: Clock,
+    ledger: Ledger,
+    floor: Mutex<Floor>,
+}
+
+/// What is behind the lock, which is never held across a wait.
+#[derive(Debug)]
+pub(crate) struct Floor {
+    pub(crate) room: Room,
+    handle: String,
+    name: String,
+    readers: HashMap<ReaderId, Reader>,
+    next_reader: u64,
+    /// Events that go out together.
+    pending: Vec<Bytes>,
+    sent_at: Option<Instant>,
+    is_due: bool,
+    reactions: Reactions,
+    /// Votes came that were not told yet.
+    pub(crate) has_votes: bool,
+    left_at: Instant,
+}
+
+/// Reactions of one tick.
+#[derive(Debug, Default)]
+struct Reactions {
+    counts: BTreeMap<&'static str, u32>,
+    /// For the middle of the times that they are about.
+    stream_times: i64,
+    timed: i64,
+    kept: BTreeMap<(Uuid, i64, &'static str), u32>,
+    is_due: bool,
+}
+
+/// Somebody who reads.
+#[derive(Debug, Clone)]
+pub(crate) struct Reader {
+    pub(crate) person: Arc<Person>,
+    pub(crate) outbox: Arc<Outbox>,
+}
+
+/// Names a reader within a hall.
+pub(crate) type ReaderId = u64;
+
+/// Events of a busy room go out this often.
+const TOGETHER: Duration = Duration::from_millis(50);
+/// Reactions are counted over this time.
+const TICK: Duration = Duration::from_millis(250);
+/// Bytes of events that go out together at most.
+const MOST_TOGETHER: usize = 48 * 1024;
+/// Bytes of history that a newcomer gets: a message on a data channel may have 64 KiB.
+const MOST_HISTORY: usize = 40 * 1024;
+
+impl Hall {
+    pub(crate) fn new(channel: &Channel, room: Room, clock: Clock, ledger: Ledger) -> Arc<Self> {
+        let floor = Floor {
+            room,
+            handle: channel.handle.clone(),
+            name: channel.name.clone(),
+            readers: HashMap::new(),
+            next_reader: 1,
+            pending: Vec::new(),
+            sent_at: None,
+            is_due: false,
+            reactions: Reactions::default(),
+            has_votes: false,
+            left_at: clock.instant(),
+        };
+        Arc::new(Self {
+            channel: channel.id,
+            clock,
+            ledger,
+            floor: Mutex::new(floor),
+        })
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Floor> {
+        self.floor.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn now(&self) -> Moment {
+        Moment {
+            instant: self.clock.instant(),
+            at: self.clock.now(),
+        }
+    }
+
+    /// Lets somebody in, who gets how the room stands and what was said, or what was said behind `after`.
+    pub(crate) fn enter(
+        &self,
+        person: Person,
+        after: Option<i64>,
+        outbox: Arc<Outbox>,
+    ) -> ReaderId {
+        let now = self.now();
+        let mut floor = self.lock();
+        // What waits is part of what was said.
+        floor.send_pending(now.instant);
+        outbox.push(floor.hello(now.at, &person, after), false);
+        if person.may_moderate() {
+            for held in floor.room.held() {
+                outbox.push(Event::Hold { message: held }.encode(), false);
+            }
+        }
+        let id = floor.next_reader;
+        floor.next_reader += 1;
+        let person = Arc::new(person);
+        floor.readers.insert(id, Reader { person, outbox });
+        id
+    }
+
+    pub(crate) fn leave(&self, reader: ReaderId) {
+        let now = self.clock.instant();
+        let mut floor = self.lock();
+        floor.readers.remove(&reader);
+        floor.left_at = now;
+    }
+
+    /// As whom somebody is here.
+    pub(crate) fn person(&self, reader: ReaderId) -> Option<Arc<Person>> {
+        let floor = self.lock();
+        floor
+            .readers
+            .get(&reader)
+            .map(|reader| Arc::clone(&reader.person))
+    }
+
+    /// Whether nobody has been here for so long.
+    pub(crate) fn is_deserted(&self, for_long: Duration) -> bool {
+        let now = self.clock.instant();
+        let floor = self.lock();
+        floor.readers.is_empty() && now.saturating_duration_since(floor.left_at) > for_long
+    }
+
+    /// Says something: all read it, and it is written down.
+    ///
+    /// # Errors
+    /// With the reason why not.
+    pub(crate) fn say(
+        self: &Arc<Self>,
+        who: &Person,
+        draft: Draft,
+    ) -> Result<(Given, Option<Arc<Message>>), Refusal> {
+        let place = self.ledger.reserve()?;
+        let now = self.now();
+        let mut floor = self.lock();
+        let (message, given) = match floor.room.say(now, who, draft)? {
+            Said::Again(given) => {
+                let (Given::Shown(id) | Given::Held(id)) = given;
+                return Ok((given, floor.room.find(id).map(Arc::clone)));
+            }
+            Said::Shown(message) => {
+                let event = Event::Message { message: &message }.encode();
+                floor.queue(event);
+                self.send_soon(&mut floor, now.instant);
+                let given = Given::Shown(message.id);
+                (message, given)
+            }
+            Said::Held(message) => {
+                let event = Event::Hold { message: &message }.encode();
+                floor.tell_moderators(&event);
+                let given = Given::Held(message.id);
+                (message, given)
+            }
+        };
+        place.write(Entry::Message {
+            channel: self.channel,
+            message: Arc::clone(&message),
+            is_held: matches!(given, Given::Held(_)),
+        });
+        metrics::counter!("tallylight_chat_messages_total").increment(1);
+        Ok((given, Some(message)))
+    }
+
+    /// Counts a reaction.
+    ///
+    /// # Errors
+    /// When it does not count.
+    pub(crate) fn react(
+        self: &Arc<Self>,
+        who: &Person,
+        emoji: &str,
+        seen_ms: Option<i64>,
+    ) -> Result<(), Refusal> {
+        let known = REACTIONS.into_iter().find(|known| *known == emoji);
+        let Some(emoji) = known else {
+            let words = format!("react with one of {}", REACTIONS.join(" "));
+            return Err(Refusal::new("emoji_unknown", words));
+        };
+        let now = self.now();
+        let mut floor = self.lock();
+        floor.room.react(now, who)?;
+        let time = floor.room.stream_time(now.at, seen_ms);
+        let stream = floor.room.on_air.map(|on_air| on_air.id);
+        floor.reactions.add(emoji, stream.zip(time));
+        if !std::mem::replace(&mut floor.reactions.is_due, true) {
+            let hall = Arc::clone(self);
+            tokio::spawn(async move {
+                tokio::time::sleep(TICK).await;
+                hall.send_reactions();
+            });
+        }
+        Ok(())
+    }
+
+    fn send_reactions(&self) {
+        let mut floor = self.lock();
+        let reactions = std::mem::take(&mut floor.reactions);
+        let stream_time_ms = reactions.stream_times.checked_div(reactions.timed);
+        let event = Event::Reactions {
+            stream_time_ms,
+            counts: &reactions.counts,
+        };
+        let frame = event.encode();
+        for reader in floor.readers.values() {
+            reader.outbox.push(frame.clone(), true);
+        }
+        drop(floor);
+        let kept = reactions.kept.into_iter();
+        let kept: Vec<Reacted> = kept
+            .map(|((stream, stream_time_ms, emoji), amount)| Reacted {
+                stream,
+                stream_time_ms,
+                emoji,
+                amount,
+            })
+            .collect();
+        if !kept.is_empty() {
+            self.ledger.try_write(Entry::Reactions(kept));
+        }
+    }
+
+    /// Changes the room and tells of it.
+    pub(crate) fn change<T>(self: &Arc<Self>, change: impl FnOnce(&mut Floor) -> T) -> T {
+        let now = self.clock.instant();
+        let mut floor = self.lock();
+        let changed = change(&mut floor);
+        self.send_soon(&mut floor, now);
+        changed
+    }
+
+    /// Somebody may do other things than before, wherever they read.
+    pub(crate) fn renew(&self, subject: &Subject, change: impl Fn(&mut Person)) {
+        let is_meant = |person: &Person| person.subject.as_ref() == Some(subject);
+        self.renew_those(is_meant, change);
+    }
+
+    /// Guests may write now, or not any more.
+    pub(crate) fn renew_guests(&self) {
+        self.renew_those(Person::is_guest, |_| {});
+    }
+
+    fn renew_those(&self, are_meant: impl Fn(&Person) -> bool, change: impl Fn(&mut Person)) {
+        let now = self.clock.now();
+        let mut floor = self.lock();
+        let Floor { room, readers, .. } = &mut *floor;
+        for reader in readers.values_mut() {
+            if !are_meant(&reader.person) {
+                continue;
+            }
+            let mut person = (*reader.person).clone();
+            change(&mut person);
+            let you = you(room, now, &person);
+            reader.person = Arc::new(person);
+            reader.outbox.push(Event::You { you: &you }.encode(), false);
+        }
+    }
+
+    /// Ends all connections.
+    pub(crate) fn close(&self, why: Closed) {
+        for reader in self.lock().readers.values() {
+            reader.outbox.close(why);
+        }
+    }
+
+    /// Sends what waits, now or a moment later.
+    fn send_soon(self: &Arc<Self>, floor: &mut Floor, now: Instant) {
+        if floor.pending.is_empty() || floor.is_due {
+            return;
+        }
+        let since = floor
+            .sent_at
+            .map(|sent| now.saturating_duration_since(sent));
+        match since.filter(|since| *since < TOGETHER) {
+            None => floor.send_pending(now),
+            Some(since) => {
+                floor.is_due = true;
+                let hall = Arc::clone(self);
+                tokio::spawn(async move {
+                    tokio::time::sleep(TOGETHER.saturating_sub(since)).await;
+                    let now = hall.clock.instant();
+                    hall.lock().send_pending(now);
+                });
+            }
+        }
+    }
+}
+
+impl Reactions {
+    fn add(&mut self, emoji: &'static str, at: Option<(Uuid, i64)>) {
+        *self.counts.entry(emoji).or_default() += 1;
+        let Some((stream, time)) = at else {
+            return;
+        };
+        self.stream_times += time;
+        self.timed += 1;
+        let second = time - time.rem_euclid(1_000);
+        *self.kept.entry((stream, second, emoji)).or_default() += 1;
+    }
+}
+
+impl Floor {
+    /// Puts an event among those that go out next.
+    pub(crate) fn queue(&mut self, event: Bytes) {
+        self.pending.push(event);
+        let bytes: usize = self.pending.iter().map(Bytes::len).sum();
+        if bytes > MOST_TOGETHER {
+            self.send_together();
+        }
+    }
+
+    fn send_pending(&mut self, now: Instant) {
+        self.is_due = false;
+        if self.pending.is_empty() {
+            return;
+        }
+        self.sent_at = Some(now);
+        self.send_together();
+    }
+
+    fn send_together(&mut self) {
+        let frame = in_one_frame(&std::mem::take(&mut self.pending));
+        for reader in self.readers.values() {
+            reader.outbox.push(frame.clone(), false);
+        }
+        let delivered = u64::try_from(self.readers.len()).unwrap_or_default();
+        metrics::counter!("tallylight_chat_frames_total").increment(delivered);
+    }
+
+    pub(crate) fn tell_moderators(&self, event: &Bytes) {
+        for reader in self.readers.values() {
+            if reader.person.may_moderate() {
+                reader.outbox.push(event.clone(), false);
+            }
+        }
+    }
+
+    pub(crate) fn tell_subject(&self, subject: &Subject, event: &Bytes) {
+        for reader in self.readers.values() {
+            if reader.person.subject.as_ref() == Some(subject) {
+                reader.outbox.push(event.clone(), false);
+            }
+        }
+    }
+
+    /// The networks that somebody reads from.
+    pub(crate) fn networks_of(&self, subject: &Subject) -> Option<Arc<str>> {
+        let mut readers = self.readers.values();
+        let reader = readers.find(|reader| reader.person.subject.as_ref() == Some(subject))?;
+        Some(Arc::clone(&reader.person.network))
+    }
+
+    /// The name of somebody who is here.
+    pub(crate) fn name_of(&self, subject: &Subject) -> Option<String> {
+        let mut readers = self.readers.values();
+        let reader = readers.find(|reader| reader.person.subject.as_ref() == Some(subject))?;
+        Some(reader.person.name.clone())
+    }
+
+    pub(crate) fn readers(&self) -> usize {
+        self.readers.len()
+    }
+
+    /// Who reads, each once a connection.
+    pub(crate) fn people(&self) -> impl Iterator<Item = (&ReaderId, &Reader)> {
+        self.readers.iter()
+    }
+
+    pub(crate) fn rename(&mut self, channel: &Channel) {
+        self.handle.clone_from(&channel.handle);
+        self.name.clone_from(&channel.name);
+    }
+
+    pub(crate) fn go_on_air(&mut self, on_air: Option<OnAir>) {
+        if self.room.on_air != on_air {
+            self.room.on_air = on_air;
+            self.queue(Event::Stream { stream: on_air }.encode());
+        }
+    }
+
+    fn hello(&self, now: Timestamp, person: &Person, after: Option<i64>) -> Bytes {
+        let room = &self.room;
+        let after = after.filter(|after| room.remembers(*after));
+        let mut bytes = 0;
+        let mut messages: Vec<&Message> = Vec::new();
+        let known: Vec<&Arc<Message>> = room.since(after).collect();
+        for message in known.into_iter().rev() {
+            bytes += message.text.len() + 320;
+            if bytes > MOST_HISTORY && after.is_none() {
+                break;
+            }
+            messages.push(message);
+        }
+        messages.reverse();
+        let hello = Event::Hello {
+            v: VERSION,
+            now,
+            channel: ChannelName {
+                handle: &self.handle,
+                name: &self.name,
+            },
+            stream: room.on_air,
+            you: &you(room, now, person),
+            room: room_now(room),
+            reactions: REACTIONS,
+            messages,
+            resumed: after.is_some(),
+        };
+        hello.encode()
+    }
+}
+
+/// How a room stands.
+pub(crate) fn room_now(room: &Room) -> RoomNow<'_> {
+    RoomNow {
+        modes: &room.modes,
+        pinned: room.pinned.as_deref(),
+        poll: room.poll.as_ref(),
+        questions: room.questions.values().collect(),
+        emotes: room.emotes.values().collect(),
+        raid: room.raid.as_ref(),
+    }
+}
+
+/// What somebody may do in a room.
+pub(crate) fn you(room: &Room, now: Timestamp, person: &Person) -> You {
+    let rights = person.rights;
+    let role = match &person.subject {
+        None => Part::Reader,
+        Some(Subject::Guest(_)) if room.modes.guests => Part::Guest,
+        Some(Subject::Guest(_)) => Part::Reader,
+        Some(_) if rights.owner => Part::Owner,
+        Some(_) if rights.moderator => Part::Moderator,
+        Some(_) if rights.admin => Part::Admin,
+        Some(_) => Part::Viewer,
+    };
+    let restraint = room.restraint(now, person).map(|restraint| YourRestraint {
+        kind: match restraint.until {
+            None => RestraintKind::Ban,
+            Some(_) => RestraintKind::Timeout,
+        },
+        until: restraint.until,
+        reason: restraint.reason.clone(),
+    });
+    let is_known = role != Part::Reader;
+    You {
+        id: person.subject.as_ref().map(ToString::to_string),
+        name: is_known.then(|| person.name.clone()),
+        role,
+        may_write: is_known && person.may_write && restraint.is_none(),
+        may_moderate: person.may_moderate(),
+        restraint,
+    }
+}

@@ -1,0 +1,241 @@
+//! What others tell that matters to rooms, and what is due in them.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::OnceCell;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use super::Chat;
+use super::hall::Hall;
+use super::message::{Message, Subject};
+use super::outbox::Closed;
+use super::polls::Poll;
+use super::room::OnAir;
+use crate::channels::{ChannelEvent, ChannelId};
+use crate::error::log_store_error;
+use crate::streams::{StreamEvent, stream_uuid};
+
+/// What happened in a room.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum ChatEvent {
+    /// Somebody said something that all see.
+    Said {
+        /// Where.
+        channel: ChannelId,
+        /// What, as JSON has it in docs/CHAT.md.
+        message: Arc<serde_json::Value>,
+    },
+    /// A moderator did something.
+    Moderated {
+        /// Where.
+        channel: ChannelId,
+        /// What.
+        action: Arc<serde_json::Value>,
+    },
+    /// A poll is over.
+    PollEnded {
+        /// Where.
+        channel: ChannelId,
+        /// With its votes.
+        poll: Arc<serde_json::Value>,
+    },
+}
+
+impl ChatEvent {
+    pub(super) fn said(channel: ChannelId, message: &Message) -> Self {
+        Self::Said {
+            channel,
+            message: in_json(message),
+        }
+    }
+
+    pub(super) fn poll_ended(channel: ChannelId, poll: &Poll) -> Self {
+        Self::PollEnded {
+            channel,
+            poll: in_json(poll),
+        }
+    }
+}
+
+pub(super) fn in_json(value: &impl serde::Serialize) -> Arc<serde_json::Value> {
+    Arc::new(serde_json::to_value(value).unwrap_or_default())
+}
+
+/// How often what is due is looked for.
+const TICK: Duration = Duration::from_secs(1);
+/// A room that nobody is in is closed after this time.
+const KEPT_OPEN: Duration = Duration::from_secs(600);
+/// Rooms are looked at for that once in so many ticks.
+const SWEEP_EVERY: u32 = 60;
+
+pub(super) async fn run(
+    chat: Chat,
+    mut of_streams: Receiver<StreamEvent>,
+    mut of_channels: Receiver<ChannelEvent>,
+    stop: CancellationToken,
+) {
+    let mut tick = interval(TICK);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut until_sweep = SWEEP_EVERY;
+    loop {
+        tokio::select! {
+            event = of_streams.recv() => match event {
+                Ok(event) => chat.hear_stream(event),
+                Err(RecvError::Lagged(_)) => chat.look_what_is_on_air().await,
+                Err(RecvError::Closed) => return,
+            },
+            event = of_channels.recv() => match event {
+                Ok(event) => chat.hear_channel(event),
+                Err(RecvError::Lagged(lost)) => {
+                    tracing::warn!(lost, "Chat lost {lost} events of channels");
+                }
+                Err(RecvError::Closed) => return,
+            },
+            _ = tick.tick() => {
+                chat.end_due_polls().await;
+                until_sweep -= 1;
+                if until_sweep == 0 {
+                    until_sweep = SWEEP_EVERY;
+                    chat.close_deserted();
+                }
+            }
+            () = stop.cancelled() => break,
+        }
+    }
+    for hall in chat.open_halls() {
+        hall.close(Closed::Stopping);
+    }
+}
+
+impl Chat {
+    fn hear_stream(&self, event: StreamEvent) {
+        match event {
+            StreamEvent::Started {
+                stream,
+                channel,
+                at,
+                about,
+            } if !about.is_preview() => {
+                let on_air = OnAir {
+                    id: stream_uuid(stream),
+                    started_at: at,
+                };
+                self.set_on_air(channel, Some(on_air));
+            }
+            StreamEvent::Published {
+                stream,
+                channel,
+                at,
+                about,
+            } => {
+                let on_air = OnAir {
+                    id: stream_uuid(stream),
+                    started_at: about.started_at().unwrap_or(at),
+                };
+                self.set_on_air(channel, Some(on_air));
+            }
+            StreamEvent::Ended { channel, .. } => self.set_on_air(channel, None),
+            _ => {}
+        }
+    }
+
+    fn set_on_air(&self, channel: ChannelId, on_air: Option<OnAir>) {
+        if let Some(hall) = self.open_hall(channel) {
+            hall.change(|floor| floor.go_on_air(on_air));
+        }
+    }
+
+    async fn look_what_is_on_air(&self) {
+        for hall in self.open_halls() {
+            let on_air = self.on_air(hall.channel).await;
+            hall.change(|floor| floor.go_on_air(on_air));
+        }
+    }
+
+    fn hear_channel(&self, event: ChannelEvent) {
+        match event {
+            ChannelEvent::Deleted { channel } => {
+                if let Some(hall) = self.forget_hall(channel) {
+                    hall.close(Closed::Gone);
+                }
+            }
+            ChannelEvent::DoorChanged { channel } => {
+                if let Some(hall) = self.open_hall(channel) {
+                    hall.close(Closed::Door);
+                }
+            }
+            ChannelEvent::Updated { channel } => {
+                if let Some(hall) = self.open_hall(channel.id) {
+                    hall.lock().rename(&channel);
+                }
+            }
+            ChannelEvent::Followed { channel, account } => {
+                if let Some(hall) = self.open_hall(channel) {
+                    let now = self.0.clock.now();
+                    hall.renew(&Subject::Account(account), |person| {
+                        person.follows_since.get_or_insert(now);
+                    });
+                }
+            }
+            ChannelEvent::Unfollowed { channel, account } => {
+                if let Some(hall) = self.open_hall(channel) {
+                    let who = Subject::Account(account);
+                    hall.renew(&who, |person| person.follows_since = None);
+                }
+            }
+            ChannelEvent::ModeratorAdded { channel, account } => {
+                if let Some(hall) = self.open_hall(channel) {
+                    let who = Subject::Account(account);
+                    hall.renew(&who, |person| person.rights.moderator = true);
+                }
+            }
+            ChannelEvent::ModeratorRemoved { channel, account } => {
+                if let Some(hall) = self.open_hall(channel) {
+                    let who = Subject::Account(account);
+                    hall.renew(&who, |person| person.rights.moderator = false);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    async fn end_due_polls(&self) {
+        let now = self.0.clock.now();
+        for hall in self.open_halls() {
+            let due = {
+                let floor = hall.lock();
+                let poll = floor.room.poll.as_ref();
+                poll.filter(|poll| poll.is_due(now)).map(|poll| poll.id)
+            };
+            let Some(id) = due else {
+                continue;
+            };
+            match self.0.channels.by_id(hall.channel).await {
+                Ok(Some(channel)) => {
+                    if let Err(error) = self.end_poll(&channel, id, None).await {
+                        tracing::warn!(%error, "A poll could not be ended yet: {error}");
+                    }
+                }
+                Ok(None) => {}
+                Err(error) => log_store_error(&error),
+            }
+        }
+    }
+
+    fn close_deserted(&self) {
+        let mut halls = self.0.halls.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever is about to come in holds the room, or waits for it.
+        let is_held = |cell: &Arc<OnceCell<Arc<Hall>>>| {
+            let hall = cell.get();
+            Arc::strong_count(cell) > 1 || hall.is_none_or(|hall| Arc::strong_count(hall) > 1)
+        };
+        halls.retain(|_, cell| {
+            is_held(cell) || cell.get().is_none_or(|hall| !hall.is_deserted(KEPT_OPEN))
+        });
+    }
+}

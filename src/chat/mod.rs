@@ -1,0 +1,310 @@
+//! Chat: a room for each channel, reached by data channel and WebSocket with one protocol (docs/CHAT.md).
+//!
+//! A [`Hall`] is a room with its readers, in memory while somebody is there: what is said is numbered,
+//! delivered at once and written down in batches by the [`Ledger`]. The rules of a room are pure
+//! (`room.rs`); moderation, polls and questions change the database first and then tell the hall.
+
+mod belonging;
+mod connections;
+mod emotes;
+mod gateway;
+mod hall;
+mod ledger;
+mod listener;
+mod message;
+mod moderation;
+mod modes;
+mod outbox;
+mod people;
+mod polls;
+pub mod protocol;
+mod questions;
+mod raids;
+mod refusal;
+mod room;
+mod routes;
+mod screening;
+mod store;
+mod terms;
+mod text;
+mod tokens;
+mod visit;
+mod websocket;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sfu::Sfu;
+use tokio::sync::{OnceCell, broadcast, mpsc};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use utoipa_axum::router::OpenApiRouter;
+
+use connections::Connections;
+use hall::Hall;
+use ledger::Ledger;
+use message::Subject;
+use modes::Modes;
+use room::{HISTORY, OnAir, Restraint, Room};
+use terms::Terms;
+use tokens::Tokens;
+
+use crate::accounts::Accounts;
+use crate::channels::{Channel, ChannelId, Channels, Pepper};
+use crate::clock::{Clock, from_millis};
+use crate::config::Limits;
+use crate::db::{Db, StoreError};
+use crate::images::Images;
+use crate::streams::{PeerData, Streams, stream_uuid};
+
+pub use listener::ChatEvent;
+
+/// What chat stands on.
+#[derive(Debug)]
+pub struct Grounds {
+    /// The database.
+    pub db: Db,
+    /// Time.
+    pub clock: Clock,
+    /// Who there is.
+    pub accounts: Accounts,
+    /// Whose rooms they are.
+    pub channels: Channels,
+    /// What is on air.
+    pub streams: Streams,
+    /// Emotes.
+    pub images: Images,
+    /// The secret of tokens.
+    pub pepper: Pepper,
+    /// The way out by data channels.
+    pub sfu: Sfu,
+    /// The way in by data channels.
+    pub peers: mpsc::Receiver<PeerData>,
+    /// Bounds.
+    pub limits: Limits,
+}
+
+/// The service: cheap to clone, all clones are one.
+#[derive(Debug, Clone)]
+pub struct Chat(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    db: Db,
+    clock: Clock,
+    accounts: Accounts,
+    channels: Channels,
+    streams: Streams,
+    images: Images,
+    pepper: Pepper,
+    sfu: Sfu,
+    ledger: Ledger,
+    tokens: Tokens,
+    connections: Connections,
+    halls: Mutex<HashMap<ChannelId, Arc<OnceCell<Arc<Hall>>>>>,
+    events: broadcast::Sender<ChatEvent>,
+    stop: CancellationToken,
+}
+
+/// What runs beside the requests. It ends with the token that [`Chat::start`] was given.
+#[derive(Debug)]
+pub struct Tasks {
+    listener: JoinHandle<()>,
+    gateway: JoinHandle<()>,
+    ledger: JoinHandle<()>,
+    stop_ledger: CancellationToken,
+}
+
+/// Events that a slow subscriber may be behind before it loses some.
+const EVENTS: usize = 1_024;
+/// Messages that wait for a moderator, as many as a room remembers.
+const MOST_HELD: i64 = 500;
+/// Questions that a room shows.
+const MOST_QUESTIONS: i64 = 200;
+
+impl Chat {
+    /// Opens the doors.
+    #[must_use]
+    pub fn start(grounds: Grounds, stop: CancellationToken) -> (Self, Tasks) {
+        let stop_ledger = CancellationToken::new();
+        let (ledger, writing) = Ledger::start(grounds.db.clone(), stop_ledger.clone());
+        let (events, _) = broadcast::channel(EVENTS);
+        let (of_streams, of_channels) = (grounds.streams.subscribe(), grounds.channels.subscribe());
+        let chat = Self(Arc::new(Inner {
+            tokens: Tokens::new(grounds.pepper.clone()),
+            connections: Connections::new(&grounds.limits),
+            db: grounds.db,
+            clock: grounds.clock,
+            accounts: grounds.accounts,
+            channels: grounds.channels,
+            streams: grounds.streams,
+            images: grounds.images,
+            pepper: grounds.pepper,
+            sfu: grounds.sfu,
+            ledger,
+            halls: Mutex::default(),
+            events,
+            stop: stop.clone(),
+        }));
+        let listener = listener::run(chat.clone(), of_streams, of_channels, stop.clone());
+        let gateway = gateway::run(chat.clone(), grounds.peers, stop);
+        let tasks = Tasks {
+            listener: tokio::spawn(listener),
+            gateway: tokio::spawn(gateway),
+            ledger: writing,
+            stop_ledger,
+        };
+        (chat, tasks)
+    }
+
+    /// The routes under `/api` of this domain.
+    pub fn routes(&self) -> OpenApiRouter {
+        routes::routes(self.clone())
+    }
+
+    /// What happens in all rooms, from now on. A subscriber that lags loses the oldest.
+    #[must_use]
+    pub fn subscribe(&self) -> broadcast::Receiver<ChatEvent> {
+        self.0.events.subscribe()
+    }
+
+    /// The pictures of all emotes: they are shown somewhere.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn pictures(&self) -> Result<Vec<String>, StoreError> {
+        store::emote_images(&self.0.db).await
+    }
+
+    /// How many read the chats of this server now.
+    #[must_use]
+    pub fn readers(&self) -> usize {
+        self.open_halls()
+            .iter()
+            .map(|hall| hall.lock().readers())
+            .sum()
+    }
+
+    fn tell(&self, event: ChatEvent) {
+        // Without a reader there is nobody to tell.
+        let _ = self.0.events.send(event);
+    }
+
+    /// The room of a channel, with what is known of it.
+    async fn hall(&self, channel: &Channel) -> Result<Arc<Hall>, StoreError> {
+        let cell = {
+            let mut halls = self.0.halls.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(halls.entry(channel.id).or_default())
+        };
+        let hall = cell.get_or_try_init(|| self.open(channel)).await?;
+        Ok(Arc::clone(hall))
+    }
+
+    /// The room of a channel, while it is open.
+    fn open_hall(&self, channel: ChannelId) -> Option<Arc<Hall>> {
+        let halls = self.0.halls.lock().unwrap_or_else(PoisonError::into_inner);
+        halls.get(&channel)?.get().map(Arc::clone)
+    }
+
+    fn forget_hall(&self, channel: ChannelId) -> Option<Arc<Hall>> {
+        let mut halls = self.0.halls.lock().unwrap_or_else(PoisonError::into_inner);
+        halls.remove(&channel)?.get().map(Arc::clone)
+    }
+
+    fn open_halls(&self) -> Vec<Arc<Hall>> {
+        let halls = self.0.halls.lock().unwrap_or_else(PoisonError::into_inner);
+        halls
+            .values()
+            .filter_map(|cell| cell.get().map(Arc::clone))
+            .collect()
+    }
+
+    async fn open(&self, channel: &Channel) -> Result<Arc<Hall>, StoreError> {
+        let (db, id) = (&self.0.db, channel.id);
+        let now = self.0.clock.now();
+        // What was said a moment ago, before the room was closed, may be on its way.
+        self.0.ledger.settle().await;
+        let mut room = Room::default();
+        if let Some((modes, before_shield, pinned)) = store::settings(db, id).await? {
+            room.modes = read_modes(&modes);
+            room.before_shield = before_shield.as_deref().map(read_modes);
+            if let Some(pinned) = pinned {
+                room.pinned = store::by_id(db, id, pinned).await?;
+            }
+        }
+        let recent = i64::try_from(HISTORY).unwrap_or(i64::MAX);
+        room.recall(
+            store::recent(db, id, recent).await?,
+            store::held(db, id, MOST_HELD).await?,
+        );
+        room.terms = self.read_terms(id).await?;
+        for emote in store::emotes(db, id).await? {
+            room.emotes.insert(emote.code.clone(), emote);
+        }
+        for row in store::restraints(db, id, now.as_millisecond()).await? {
+            if let Some(subject) = Subject::parse(&row.subject) {
+                let restraint = Restraint {
+                    name: row.name,
+                    until: row.until.map(from_millis),
+                    reason: row.reason,
+                    network: row.network,
+                };
+                room.restraints.insert(subject, restraint);
+            }
+        }
+        room.poll = store::shown_poll(db, id).await?;
+        for question in store::questions(db, id, MOST_QUESTIONS).await? {
+            room.questions.insert(question.id, question);
+        }
+        room.on_air = self.on_air(id).await;
+        Ok(Hall::new(
+            channel,
+            room,
+            self.0.clock.clone(),
+            self.0.ledger.clone(),
+        ))
+    }
+
+    async fn read_terms(&self, channel: ChannelId) -> Result<Terms, StoreError> {
+        let terms = store::terms(&self.0.db, channel).await?;
+        Ok(Terms::new(
+            terms.iter().map(|term| (term.term.as_str(), term.kind)),
+        ))
+    }
+
+    /// What the channel's viewers see: nobody is told of a preview.
+    async fn on_air(&self, channel: ChannelId) -> Option<OnAir> {
+        let live = self.0.streams.live_on(channel).await?;
+        if live.about.is_preview() {
+            return None;
+        }
+        Some(OnAir {
+            id: stream_uuid(live.stream),
+            started_at: live.started_at?,
+        })
+    }
+}
+
+impl Tasks {
+    /// Waits until all have ended, and what was said is written down.
+    pub async fn join(self) {
+        for ended in [self.listener.await, self.gateway.await] {
+            report(ended);
+        }
+        self.stop_ledger.cancel();
+        report(self.ledger.await);
+    }
+}
+
+fn report(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "A task of chat failed: {error}");
+    }
+}
+
+fn read_modes(json: &str) -> Modes {
+    serde_json::from_str(json).unwrap_or_else(|error| {
+        tracing::warn!(%error, "A room's modes cannot be read: {error}");
+        Modes::default()
+    })
+}

@@ -1,0 +1,242 @@
+//! [`Visit`]: somebody in a room, by whatever way they came.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::Chat;
+use super::connections::Seat;
+use super::hall::{Hall, ReaderId};
+use super::listener::ChatEvent;
+use super::message::{Message, Person, Subject};
+use super::outbox::{Closed, Outbox};
+use super::protocol::{ClientFrame, Event, Join, VERSION, read};
+use super::refusal::Refusal;
+use super::room::{Draft, Given};
+use crate::accounts::AccountId;
+use crate::channels::Channel;
+use crate::db::StoreError;
+use crate::error::ApiError;
+
+/// Somebody in a room. Dropped, they have left.
+#[derive(Debug)]
+pub(super) struct Visit {
+    chat: Chat,
+    channel: Arc<Channel>,
+    hall: Arc<Hall>,
+    reader: ReaderId,
+    pub(super) outbox: Arc<Outbox>,
+    strikes: u8,
+    /// Frames of the present second.
+    frames: (Instant, u32),
+    _seat: Seat,
+}
+
+/// Malformed frames of one connection.
+const MOST_STRIKES: u8 = 3;
+/// Frames of one connection in a second, whatever they are.
+const MOST_FRAMES: u32 = 100;
+/// Who somebody is, and whether they still may, is looked up anew this often.
+pub(super) const RENEW: Duration = Duration::from_secs(300);
+/// Somebody who came in says who they are within this time.
+pub(super) const JOIN_WITHIN: Duration = Duration::from_secs(10);
+
+/// Reads the first frame.
+///
+/// # Errors
+/// When it is no `join` of our version.
+pub(super) fn read_join(text: &str) -> Result<Join, Refusal> {
+    match read(text) {
+        Ok(ClientFrame::Join(join)) if join.v == VERSION => Ok(join),
+        Ok(ClientFrame::Join(_)) => {
+            let words = format!("this server speaks version {VERSION}");
+            Err(Refusal::new("version_unknown", words))
+        }
+        Ok(_) => Err(Refusal::new("malformed", "the first frame is `join`")),
+        Err((code, words)) => Err(Refusal::new(code, words)),
+    }
+}
+
+impl Chat {
+    /// Lets somebody in.
+    ///
+    /// # Errors
+    /// When they have too many connections, or the database fails.
+    pub(super) async fn visit(
+        &self,
+        channel: Arc<Channel>,
+        person: Person,
+        after: Option<i64>,
+        outbox: Arc<Outbox>,
+    ) -> Result<Visit, Refusal> {
+        let seat = self.0.connections.seat(&person).ok_or_else(|| {
+            let (code, words) = Closed::TooMany.words();
+            Refusal::new(code, words)
+        })?;
+        let hall = self.hall(&channel).await;
+        let hall = hall.map_err(|error| Refusal::from(ApiError::from(error)))?;
+        let reader = hall.enter(person, after, Arc::clone(&outbox));
+        Ok(Visit {
+            chat: self.clone(),
+            channel,
+            hall,
+            reader,
+            outbox,
+            strikes: 0,
+            frames: (self.0.clock.instant(), 0),
+            _seat: seat,
+        })
+    }
+
+    /// Says something in a room; others hear of it.
+    pub(super) fn say(
+        &self,
+        hall: &Arc<Hall>,
+        who: &Person,
+        draft: Draft,
+    ) -> Result<(Given, Option<Arc<Message>>), Refusal> {
+        let said = hall.say(who, draft)?;
+        if let (Given::Shown(_), Some(message)) = &said
+            && self.0.events.receiver_count() > 0
+        {
+            self.tell(ChatEvent::said(hall.channel, message));
+        }
+        Ok(said)
+    }
+}
+
+impl Visit {
+    /// Takes a frame; what there is to say to it goes into the outbox, as does the end of the visit.
+    pub(super) fn take(&mut self, text: &str) {
+        let now = self.chat.0.clock.instant();
+        if now.saturating_duration_since(self.frames.0) >= Duration::from_secs(1) {
+            self.frames = (now, 0);
+        }
+        self.frames.1 += 1;
+        if self.frames.1 > MOST_FRAMES {
+            return self.outbox.close(Closed::Malformed);
+        }
+        match read(text) {
+            Ok(frame) => self.act(frame),
+            Err(("too_large", _)) => self.outbox.close(Closed::TooLarge),
+            Err((code, words)) => {
+                self.answer(&Event::refused(None, &Refusal::new(code, words)));
+                self.strikes += 1;
+                if self.strikes >= MOST_STRIKES {
+                    self.outbox.close(Closed::Malformed);
+                }
+            }
+        }
+    }
+
+    fn act(&self, frame: ClientFrame) {
+        let Some(person) = self.hall.person(self.reader) else {
+            return;
+        };
+        match frame {
+            ClientFrame::Join(_) => {
+                let refusal = Refusal::new("malformed", "you have come in already");
+                self.answer(&Event::refused(None, &refusal));
+            }
+            ClientFrame::Send {
+                reference,
+                text,
+                reply_to,
+                seen_ms,
+            } => {
+                let draft = Draft {
+                    reference: Some(reference.clone()),
+                    text,
+                    reply_to,
+                    seen_ms,
+                    ..Draft::default()
+                };
+                self.say(&person, draft, &reference);
+            }
+            ClientFrame::React { emoji, seen_ms } => {
+                if let Err(refusal) = self.hall.react(&person, &emoji, seen_ms) {
+                    self.answer(&Event::refused(None, &refusal));
+                }
+            }
+            ClientFrame::Ping => self.answer(&Event::Pong),
+        }
+    }
+
+    fn say(&self, person: &Person, draft: Draft, reference: &str) {
+        match self.chat.say(&self.hall, person, draft) {
+            Ok((Given::Shown(id), _)) => self.answer(&Event::Accepted { reference, id }),
+            Ok((Given::Held(id), _)) => self.answer(&Event::Held { reference, id }),
+            Err(refusal) => self.answer(&Event::refused(Some(reference), &refusal)),
+        }
+    }
+
+    fn answer(&self, event: &Event<'_>) {
+        self.outbox.push(event.encode(), false);
+    }
+
+    /// Looks up who they are anew, as an account that was suspended is nobody any more.
+    ///
+    /// # Errors
+    /// When the database fails: then they stay who they were.
+    pub(super) async fn renew(&self) -> Result<(), StoreError> {
+        let Some(person) = self.hall.person(self.reader) else {
+            return Ok(());
+        };
+        let Some(Subject::Account(id)) = person.subject else {
+            return Ok(());
+        };
+        let fresh = self.fresh(id, person.address).await?;
+        let Some(fresh) = fresh else {
+            self.outbox.close(Closed::Door);
+            return Ok(());
+        };
+        let may_write = person.may_write;
+        if fresh != *person {
+            self.hall.renew(&Subject::Account(id), |known| {
+                *known = Person {
+                    may_write: known.may_write && may_write,
+                    address: known.address,
+                    network: Arc::clone(&known.network),
+                    ..fresh.clone()
+                };
+            });
+        }
+        Ok(())
+    }
+
+    async fn fresh(&self, id: AccountId, address: IpAddr) -> Result<Option<Person>, StoreError> {
+        let accounts = &self.chat.0.accounts;
+        let Some(account) = accounts.by_id(id).await? else {
+            return Ok(None);
+        };
+        match accounts.profile(id).await {
+            Ok(profile) if !profile.is_suspended => {}
+            Ok(_) | Err(ApiError::NotFound { .. }) => return Ok(None),
+            Err(ApiError::Store(error)) => return Err(error),
+            Err(_) => return Ok(None),
+        }
+        let person = self.chat.member(&self.channel, &account, address).await?;
+        Ok(Some(person))
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        self.hall.leave(self.reader);
+    }
+}
+
+/// The last frame of a connection.
+pub(super) fn closing(why: Closed) -> bytes::Bytes {
+    let (code, detail) = why.words();
+    Event::Closed { code, detail }.encode()
+}
+
+/// The last frame of a connection that was not let in.
+pub(super) fn refusing(refusal: &Refusal) -> bytes::Bytes {
+    Event::Closed {
+        code: refusal.code,
+        detail: &refusal.detail,
+    }
+    .encode()
+}

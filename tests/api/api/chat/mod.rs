@@ -1,0 +1,7 @@
+//! `/api/channels/{handle}/chat` and `/api/streams/{id}/chat`: asked, and heard by WebSocket.
+
+mod entering;
+mod interaction;
+mod moderation;
+mod talking;
+mod times;
