@@ -76,6 +76,8 @@ struct Seen {
     gathered: Notify,
     connected: Notify,
     codec: VideoCodec,
+    /// Texts that came on the data channel.
+    texts: Mutex<Vec<String>>,
 }
 
 struct Handler(Arc<Seen>);
@@ -149,7 +151,7 @@ pub async fn watch(
     let mut chat = None;
     if with_chat {
         let channel = connection.create_data_channel("chat", None).await?;
-        tokio::spawn(note_opening(Arc::clone(&channel), Arc::clone(&seen)));
+        tokio::spawn(listen(Arc::clone(&channel), Arc::clone(&seen)));
         chat = Some(channel);
     }
     let session = negotiate(connection.as_ref(), &seen, endpoint).await?;
@@ -215,6 +217,12 @@ impl Watching {
         }
     }
 
+    /// What came on the data channel so far, oldest first.
+    #[must_use]
+    pub fn heard(&self) -> Vec<String> {
+        lock(&self.seen.texts).clone()
+    }
+
     /// Closes the connection.
     ///
     /// # Errors
@@ -232,6 +240,7 @@ impl Seen {
             gathered: Notify::new(),
             connected: Notify::new(),
             codec,
+            texts: Mutex::default(),
         })
     }
 
@@ -329,11 +338,18 @@ fn part_of(codec: VideoCodec, payload: &[u8]) -> Part {
     }
 }
 
-async fn note_opening(channel: Arc<dyn DataChannel>, seen: Arc<Seen>) {
+async fn listen(channel: Arc<dyn DataChannel>, seen: Arc<Seen>) {
     while let Some(event) = channel.poll().await {
-        if matches!(event, DataChannelEvent::OnOpen) {
-            let label = channel.label().await.unwrap_or_default();
-            lock(&seen.counter).report_mut().channels.push(label);
+        match event {
+            DataChannelEvent::OnOpen => {
+                let label = channel.label().await.unwrap_or_default();
+                lock(&seen.counter).report_mut().channels.push(label);
+            }
+            DataChannelEvent::OnMessage(message) => {
+                let text = String::from_utf8_lossy(&message.data).into_owned();
+                lock(&seen.texts).push(text);
+            }
+            _ => {}
         }
     }
 }

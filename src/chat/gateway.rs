@@ -26,6 +26,9 @@ const CHAT: &str = "chat";
 const MAY_BE_LOST: &[&str] = &["reactions", CHAT];
 const MUST_ARRIVE: &[&str] = &[CHAT];
 
+/// Bytes of what was said that a newcomer gets in one frame: not all clients take messages on data
+/// channels above 16 KiB, and ours take 64.
+const HISTORY_BYTES: usize = 8 * 1024;
 /// Frames of one session that wait to be read.
 const WAITING: usize = 64;
 /// A peer takes what it is sent within this time.
@@ -123,7 +126,7 @@ impl Line {
         let outbox = Arc::new(Outbox::default());
         let visit = self
             .chat
-            .visit(Arc::new(channel), person, join.after, outbox);
+            .visit(Arc::new(channel), person, join.after, outbox, HISTORY_BYTES);
         visit.await.map(Some)
     }
 

@@ -76,9 +76,9 @@ const TOGETHER: Duration = Duration::from_millis(50);
 /// Reactions are counted over this time.
 const TICK: Duration = Duration::from_millis(250);
 /// Bytes of events that go out together at most.
-const MOST_TOGETHER: usize = 48 * 1024;
-/// Bytes of history that a newcomer gets: a message on a data channel may have 64 KiB.
-const MOST_HISTORY: usize = 40 * 1024;
+const MOST_TOGETHER: usize = 12 * 1024;
+/// Questions that stand in `hello`; the others follow it.
+const QUESTIONS_AT_ONCE: usize = 20;
 
 impl Hall {
     pub(crate) fn new(channel: &Channel, room: Room, clock: Clock, ledger: Ledger) -> Arc<Self> {
@@ -114,18 +114,22 @@ impl Hall {
         }
     }
 
-    /// Lets somebody in, who gets how the room stands and what was said, or what was said behind `after`.
+    /// Lets somebody in, who gets how the room stands and what was said, or what was said behind `after`:
+    /// in frames with `most_history` bytes of it at most.
     pub(crate) fn enter(
         &self,
         person: Person,
         after: Option<i64>,
         outbox: Arc<Outbox>,
+        most_history: usize,
     ) -> ReaderId {
         let now = self.now();
         let mut floor = self.lock();
         // What waits is part of what was said.
         floor.send_pending(now.instant);
-        outbox.push(floor.hello(now.at, &person, after), false);
+        for frame in floor.welcome(now.at, &person, after, most_history) {
+            outbox.push(frame, false);
+        }
         if person.may_moderate() {
             for held in floor.room.held() {
                 outbox.push(Event::Hold { message: held }.encode(), false);
@@ -417,20 +421,29 @@ impl Floor {
         }
     }
 
-    fn hello(&self, now: Timestamp, person: &Person, after: Option<i64>) -> Bytes {
+    /// `hello`, and behind it what is too much for one frame.
+    fn welcome(
+        &self,
+        now: Timestamp,
+        person: &Person,
+        after: Option<i64>,
+        most_history: usize,
+    ) -> Vec<Bytes> {
         let room = &self.room;
         let after = after.filter(|after| room.remembers(*after));
-        let mut bytes = 0;
-        let mut messages: Vec<&Message> = Vec::new();
-        let known: Vec<&Arc<Message>> = room.since(after).collect();
-        for message in known.into_iter().rev() {
-            bytes += message.text.len() + 320;
-            if bytes > MOST_HISTORY && after.is_none() {
-                break;
+        let (mut bytes, mut messages, mut rest) = (0, Vec::new(), Vec::new());
+        for message in room.since(after) {
+            bytes += message.text.len() + MESSAGE_FRAME;
+            match bytes <= most_history {
+                true => messages.push(&**message),
+                false => rest.push(Event::Message { message }.encode()),
             }
-            messages.push(message);
         }
-        messages.reverse();
+        let mut room_now = room_now(room);
+        let more = QUESTIONS_AT_ONCE.min(room_now.questions.len());
+        for question in room_now.questions.split_off(more) {
+            rest.push(Event::Question { question }.encode());
+        }
         let hello = Event::Hello {
             v: VERSION,
             now,
@@ -440,13 +453,35 @@ impl Floor {
             },
             stream: room.on_air,
             you: &you(room, now, person),
-            room: room_now(room),
+            room: room_now,
             reactions: REACTIONS,
             messages,
             resumed: after.is_some(),
         };
-        hello.encode()
+        let mut frames = vec![hello.encode()];
+        frames.extend(in_frames(rest, most_history));
+        frames
     }
+}
+
+/// Bytes of a message beside its text, about.
+const MESSAGE_FRAME: usize = 400;
+
+/// Events in as few frames of that size as there can be.
+fn in_frames(events: Vec<Bytes>, most: usize) -> Vec<Bytes> {
+    let (mut frames, mut together, mut bytes) = (Vec::new(), Vec::new(), 0);
+    for event in events {
+        if bytes + event.len() > most && !together.is_empty() {
+            frames.push(in_one_frame(&std::mem::take(&mut together)));
+            bytes = 0;
+        }
+        bytes += event.len();
+        together.push(event);
+    }
+    if !together.is_empty() {
+        frames.push(in_one_frame(&together));
+    }
+    frames
 }
 
 /// How a room stands.

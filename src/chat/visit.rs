@@ -68,6 +68,7 @@ impl Chat {
         person: Person,
         after: Option<i64>,
         outbox: Arc<Outbox>,
+        most_history: usize,
     ) -> Result<Visit, Refusal> {
         let seat = self.0.connections.seat(&person).ok_or_else(|| {
             let (code, words) = Closed::TooMany.words();
@@ -75,7 +76,7 @@ impl Chat {
         })?;
         let hall = self.hall(&channel).await;
         let hall = hall.map_err(|error| Refusal::from(ApiError::from(error)))?;
-        let reader = hall.enter(person, after, Arc::clone(&outbox));
+        let reader = hall.enter(person, after, Arc::clone(&outbox), most_history);
         Ok(Visit {
             chat: self.clone(),
             channel,

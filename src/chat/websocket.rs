@@ -33,6 +33,8 @@ const PING: Duration = Duration::from_secs(25);
 const SILENCE: Duration = Duration::from_secs(60);
 /// A client takes what it is sent within this time.
 const TAKEN_WITHIN: Duration = Duration::from_secs(10);
+/// Bytes of what was said that a newcomer gets in one frame.
+const HISTORY_BYTES: usize = 64 * 1024;
 /// Most that is read at once: frames are small, and most connections are idle.
 const READ_BUFFER: usize = 4 * 1024;
 
@@ -96,7 +98,8 @@ impl Chat {
             },
         };
         let outbox = Arc::new(Outbox::default());
-        self.visit(Arc::new(channel), person, join.after, outbox)
+        let channel = Arc::new(channel);
+        self.visit(channel, person, join.after, outbox, HISTORY_BYTES)
             .await
     }
 }

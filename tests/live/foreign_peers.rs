@@ -44,7 +44,7 @@ async fn see_and_hear(source: Source) {
     assert_eq!(seen.channels, ["chat"]);
     assert_eq!(seen.lost, 0);
     assert!(!publisher.report().closed);
-    // Nobody listens yet; the session must not fall over it.
+    // It is no frame of chat; the session must not fall over it.
     viewer.say("hello").await.unwrap();
     until("more video", || async {
         viewer.report().whole_frames > seen.whole_frames + 10

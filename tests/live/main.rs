@@ -16,6 +16,7 @@ mod support;
 
 mod b_frames;
 mod bench;
+mod chat;
 mod encoder;
 mod encoders;
 mod ffmpeg_9;
