@@ -209,10 +209,11 @@ export async function pictureAtMessage(text: string): Promise<number | null> {
       (element) => element.textContent === text,
     );
   while (!isThere()) await new Promise((next) => requestAnimationFrame(next));
-  // One of the next frames will be whole.
-  for (let tries = 0; tries < 6; tries += 1) {
+  const came = performance.now();
+  // One of the next frames can be read; it is as much later as it took until then.
+  while (performance.now() - came < 2000) {
     const time = read();
-    if (time !== null) return time;
+    if (time !== null) return (time - Math.round(performance.now() - came)) & 0xffff;
     await new Promise((next) => requestAnimationFrame(next));
   }
   return null;

@@ -78,6 +78,8 @@ export class Chat {
     if (this.#tick !== undefined) return;
     this.#tick = setInterval(() => this.#look(), LOOK_MS);
     addEventListener('online', this.#online);
+    addEventListener('pagehide', this.#leave);
+    addEventListener('pageshow', this.#comeBack);
     this.#connection.start();
   }
 
@@ -85,6 +87,8 @@ export class Chat {
     clearInterval(this.#tick);
     this.#tick = undefined;
     removeEventListener('online', this.#online);
+    removeEventListener('pagehide', this.#leave);
+    removeEventListener('pageshow', this.#comeBack);
     this.#connection.stop();
     this.applause.stop();
   }
@@ -470,6 +474,13 @@ export class Chat {
   }
 
   readonly #online = () => this.#connection.retryNow();
+
+  /** With an open socket the page could not rest in the back/forward cache. */
+  readonly #leave = () => this.#connection.stop();
+
+  readonly #comeBack = (event: PageTransitionEvent) => {
+    if (event.persisted) this.#connection.start();
+  };
 }
 
 const isPoll = (poll: Poll) => (item: Held) => item.kind === 'poll' && item.poll.id === poll.id;

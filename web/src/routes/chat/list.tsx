@@ -53,6 +53,8 @@ export function List(props: ListProps) {
     followOnAppend: true,
     scrollEndThreshold: NEAR_PX,
     overscan: 8,
+    // What is offered on the first one needs room above it.
+    paddingStart: 16,
     useFlushSync: false,
   });
   const { unread, look, toEnd } = useUnread(rows, virtual, scroller);
@@ -106,9 +108,9 @@ export function List(props: ListProps) {
         onScroll={scrolled}
         onPointerLeave={() => point(null)}
         onKeyDown={(event) => keyed(event, rows.length)}
-        className="min-h-0 flex-1 overflow-y-auto overscroll-contain focus-visible:-outline-offset-2"
+        className="flex min-h-0 flex-1 flex-col overflow-y-auto overscroll-contain focus-visible:-outline-offset-2"
       >
-        <div className="relative w-full" style={{ height: virtual.getTotalSize() }}>
+        <div className="relative mt-auto w-full shrink-0" style={{ height: virtual.getTotalSize() }}>
           {virtual.getVirtualItems().map(({ key, index, start }) => {
             const row = rows[index];
             if (!row) return null;

@@ -6,7 +6,7 @@ const VERBS: Record<string, string> = {
   unban: 'unbanned',
   timeout: 'timed out',
   untimeout: 'ended the time-out of',
-  release: 'let write again',
+  release: 'released',
   warn: 'warned',
   delete: 'deleted a message of',
   clear: 'cleared the chat',
