@@ -53,7 +53,7 @@ test('what is said is seen beside the picture that it is about, instantly and si
   await publisher.evaluate(publishBarcode, { endpoint: '/whip', key, codec: 'H264', simulcast: false });
   await hlsReady(site, channel.handle);
 
-  const [near, far] = [await member(people, site, 'near'), await member(people, site, 'far')];
+  const [near, far] = [await member(people, site), await member(people, site)];
   const [nearSockets, farSockets] = [sockets(near.page), sockets(far.page)];
   await Promise.all([near.page.goto(`/@${channel.handle}`), far.page.goto(`/@${channel.handle}`)]);
   await Promise.all([expectMovingPicture(near.page), expectMovingPicture(far.page)]);

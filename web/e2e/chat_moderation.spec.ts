@@ -8,7 +8,7 @@ test('two clicks: delete, time out and ban, seen by all at once and taken back f
   site,
 }) => {
   test.slow();
-  const [bad, other] = [await member(people, site, 'bad'), await member(people, site, 'other')];
+  const [bad, other] = [await member(people, site), await member(people, site)];
   const moderator = await people.creator();
   for (const page of [bad.page, other.page, moderator]) {
     await page.goto(`/@${channel.handle}`);

@@ -148,7 +148,7 @@ export async function openStudio(page: Page, handle: string, search = ''): Promi
 export async function goLive(page: Page, handle: string, search = ''): Promise<void> {
   await openStudio(page, handle, search);
   await page.getByRole('button', { name: 'Go live' }).click();
-  await expect(page.getByText(/^On air/)).toBeVisible();
+  await expect(page.getByText(/^On air \d/)).toBeVisible();
 }
 
 export async function endStream(page: Page): Promise<void> {

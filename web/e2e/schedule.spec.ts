@@ -122,7 +122,7 @@ test('a preview is seen by its maker alone until it is published', async ({
   await expect(viewer.getByText(`${channel.name} is offline`)).toBeVisible();
   await look(creator, 'studio-preview');
   await about.getByRole('button', { name: 'Publish' }).click();
-  await expect(creator.getByText(/^On air/)).toBeVisible();
+  await expect(creator.getByText(/^On air \d/)).toBeVisible();
   await expectMovingPicture(viewer);
   await expect(viewer.getByRole('heading', { name: 'First show' })).toBeVisible();
   await endStream(creator);

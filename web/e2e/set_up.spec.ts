@@ -51,7 +51,7 @@ test('from the printed link to on air without typing an address', async ({ page,
   }).toPass();
   await expect(page.getByText('blocked for this page')).toHaveCount(0);
   await goLive.click();
-  await expect(page.getByText(/^On air/)).toBeVisible();
+  await expect(page.getByText(/^On air \d/)).toBeVisible();
   await expect(page.getByRole('button', { name: 'Camera off' })).toBeEnabled();
   await expect(page.getByRole('button', { name: 'Mute microphone' })).toBeEnabled();
 });
