@@ -262,7 +262,8 @@ impl App {
                 limits: config.limits.clone(),
             },
             stop.clone(),
-        );
+        )
+        .map_err(StartError::Threads)?;
         let setup = accounts.arm_setup().await?;
         let outgoing = Outgoing::new(&config.outgoing, clock.clone());
         let events = Events::new(db.clone(), clock.clone(), channels.clone());
@@ -328,6 +329,8 @@ impl App {
             streams: services.streams.clone(),
             recordings: services.recordings.clone(),
             accounts: services.accounts.clone(),
+            chat: services.chat.clone(),
+            wants: Arc::new(services.webhooks.clone()),
         };
         let listening = services.events.listen(sources, stop.clone());
         let passing_on = tokio::spawn(work::pass_on(Services::clone(&services), stop.clone()));

@@ -47,6 +47,8 @@ const PAGES: &[&str] = &[
     "videos",
     "browse",
     "search",
+    "chat",
+    "moderate",
     "unsubscribe",
 ];
 

@@ -11,7 +11,11 @@
 #[macro_use]
 mod replay;
 
-use tallylight::streams::fuzzing;
+/// All entries, whichever domain they are of.
+mod fuzzing {
+    pub(crate) use tallylight::chat::fuzzing::chat_frames;
+    pub(crate) use tallylight::streams::fuzzing::http_headers;
+}
 
 /// Damaged and random inputs for one entry.
 const CASES: u32 = 256;
@@ -19,5 +23,6 @@ const CASES: u32 = 256;
 const BITS: u32 = 7;
 
 targets! {
+    chat_frames: CASES;
     http_headers: CASES;
 }

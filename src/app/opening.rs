@@ -48,6 +48,9 @@ pub enum StartError {
     /// The program, whose media-workers are the same program.
     #[error("cannot find this program's own file: {0}; is /proc mounted?")]
     Program(io::Error),
+    /// Threads of chat's own.
+    #[error("cannot start another thread: {0}; raise the limit of processes (ulimit -u)")]
+    Threads(io::Error),
     /// The certificate.
     #[error("{key} needs a certificate: {source}")]
     Certificate {

@@ -35,7 +35,7 @@ impl Belonging for Chat {
             for hall in self.open_halls() {
                 hall.change(|floor| {
                     floor.room.forget(|message| message.from.id == from);
-                    floor.queue(Event::Silenced { from: &from }.encode());
+                    floor.queue_afterthought(Event::Silenced { from: &from }.encode());
                     for (_, reader) in floor.people() {
                         if reader.person.subject.as_ref() == Some(&subject) {
                             reader.outbox.close(Closed::Door);

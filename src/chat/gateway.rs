@@ -92,7 +92,10 @@ impl Line {
             () = self.chat.0.stop.cancelled() => return,
         };
         match entered {
-            Ok(Some(visit)) => self.converse(visit, frames).await,
+            Ok(Some(visit)) => {
+                let chat = self.chat.clone();
+                chat.0.threads.spawn(self.converse(visit, frames));
+            }
             Ok(None) => {}
             Err(refusal) => {
                 self.send(MUST_ARRIVE, refusing(&refusal)).await;
@@ -158,10 +161,7 @@ impl Line {
                     }
                     Err(closed) => break closed,
                 },
-                _ = renew.tick() => {
-                    // The database may be away: next time, then.
-                    let _ = Box::pin(visit.renew()).await;
-                }
+                _ = renew.tick() => visit.renew(),
             }
         };
         drop(visit);

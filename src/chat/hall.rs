@@ -3,7 +3,7 @@
 //! An event is written once, however many read it. The first of a quiet room goes out at once; what follows
 //! within 50 ms goes out together, so that a busy room costs each reader twenty frames a second at most.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -45,6 +45,10 @@ pub(crate) struct Floor {
     sent_at: Option<Instant>,
     is_due: bool,
     reactions: Reactions,
+    /// What came out of the order of ids: with the newest id that there was then.
+    afterthoughts: VecDeque<(i64, Bytes)>,
+    /// Up to this id some are forgotten.
+    forgotten: i64,
     /// Votes came that were not told yet.
     pub(crate) has_votes: bool,
     left_at: Instant,
@@ -77,6 +81,8 @@ const TOGETHER: Duration = Duration::from_millis(50);
 const TICK: Duration = Duration::from_millis(250);
 /// Bytes of events that go out together at most.
 const MOST_TOGETHER: usize = 12 * 1024;
+/// What is remembered for who comes back.
+const AFTERTHOUGHTS: usize = 200;
 /// Questions that stand in `hello`; the others follow it.
 const QUESTIONS_AT_ONCE: usize = 20;
 
@@ -92,6 +98,8 @@ impl Hall {
             sent_at: None,
             is_due: false,
             reactions: Reactions::default(),
+            afterthoughts: VecDeque::new(),
+            forgotten: 0,
             has_votes: false,
             left_at: clock.instant(),
         };
@@ -352,6 +360,19 @@ impl Floor {
         }
     }
 
+    /// The same of what is not in the order of ids, such as that a message is gone: who comes back later
+    /// must hear of it, too.
+    pub(crate) fn queue_afterthought(&mut self, event: Bytes) {
+        let newest = self.room.newest();
+        self.afterthoughts.push_back((newest, event.clone()));
+        if self.afterthoughts.len() > AFTERTHOUGHTS
+            && let Some((at, _)) = self.afterthoughts.pop_front()
+        {
+            self.forgotten = at;
+        }
+        self.queue(event);
+    }
+
     fn send_pending(&mut self, now: Instant) {
         self.is_due = false;
         if self.pending.is_empty() {
@@ -430,7 +451,7 @@ impl Floor {
         most_history: usize,
     ) -> Vec<Bytes> {
         let room = &self.room;
-        let after = after.filter(|after| room.remembers(*after));
+        let after = after.filter(|after| room.remembers(*after) && *after > self.forgotten);
         let (mut bytes, mut messages, mut rest) = (0, Vec::new(), Vec::new());
         for message in room.since(after) {
             bytes += message.text.len() + MESSAGE_FRAME;
@@ -458,6 +479,10 @@ impl Floor {
             messages,
             resumed: after.is_some(),
         };
+        if let Some(after) = after {
+            let missed = self.afterthoughts.iter().filter(|(at, _)| *at >= after);
+            rest.extend(missed.map(|(_, event)| event.clone()));
+        }
         let mut frames = vec![hello.encode()];
         frames.extend(in_frames(rest, most_history));
         frames

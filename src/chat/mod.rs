@@ -7,6 +7,8 @@
 mod belonging;
 mod connections;
 mod emotes;
+#[doc(hidden)]
+pub mod fuzzing;
 mod gateway;
 mod hall;
 mod ledger;
@@ -17,7 +19,7 @@ mod modes;
 mod outbox;
 mod people;
 mod polls;
-pub mod protocol;
+mod protocol;
 mod questions;
 mod raids;
 mod refusal;
@@ -27,11 +29,13 @@ mod screening;
 mod store;
 mod terms;
 mod text;
+mod threads;
 mod tokens;
 mod visit;
 mod websocket;
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sfu::Sfu;
@@ -47,6 +51,7 @@ use message::Subject;
 use modes::Modes;
 use room::{HISTORY, OnAir, Restraint, Room};
 use terms::Terms;
+use threads::Threads;
 use tokens::Tokens;
 
 use crate::accounts::Accounts;
@@ -103,6 +108,7 @@ struct Inner {
     connections: Connections,
     halls: Mutex<HashMap<ChannelId, Arc<OnceCell<Arc<Hall>>>>>,
     events: broadcast::Sender<ChatEvent>,
+    threads: Threads,
     stop: CancellationToken,
 }
 
@@ -124,8 +130,11 @@ const MOST_QUESTIONS: i64 = 200;
 
 impl Chat {
     /// Opens the doors.
-    #[must_use]
-    pub fn start(grounds: Grounds, stop: CancellationToken) -> (Self, Tasks) {
+    ///
+    /// # Errors
+    /// When the system has no thread left.
+    pub fn start(grounds: Grounds, stop: CancellationToken) -> io::Result<(Self, Tasks)> {
+        let threads = Threads::start()?;
         let stop_ledger = CancellationToken::new();
         let (ledger, writing) = Ledger::start(grounds.db.clone(), stop_ledger.clone());
         let (events, _) = broadcast::channel(EVENTS);
@@ -144,6 +153,7 @@ impl Chat {
             ledger,
             halls: Mutex::default(),
             events,
+            threads,
             stop: stop.clone(),
         }));
         let listener = listener::run(chat.clone(), of_streams, of_channels, stop.clone());
@@ -154,7 +164,7 @@ impl Chat {
             ledger: writing,
             stop_ledger,
         };
-        (chat, tasks)
+        Ok((chat, tasks))
     }
 
     /// The routes under `/api` of this domain.

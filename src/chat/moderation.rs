@@ -112,7 +112,7 @@ impl Chat {
         hall.change(|floor| {
             let was_pinned = floor.room.pinned.as_ref().is_some_and(|p| p.id == id);
             floor.room.forget(|message| message.id == id);
-            floor.queue(Event::Deleted { ids: &[id] }.encode());
+            floor.queue_afterthought(Event::Deleted { ids: &[id] }.encode());
             if was_pinned {
                 floor.queue(Event::Pinned { message: None }.encode());
             }
@@ -135,7 +135,7 @@ impl Chat {
         self.commit(tx, desk, action).await?;
         hall.change(|floor| {
             floor.room.forget(|message| message.id <= up_to);
-            floor.queue(Event::Cleared { before: up_to }.encode());
+            floor.queue_afterthought(Event::Cleared { before: up_to }.encode());
             floor.queue(Event::Pinned { message: None }.encode());
         });
         Ok(())
@@ -198,7 +198,7 @@ impl Chat {
             floor
                 .room
                 .forget(|message| message.from.id == from && message.id >= since);
-            floor.queue(Event::Silenced { from }.encode());
+            floor.queue_afterthought(Event::Silenced { from }.encode());
             if had_pin {
                 floor.queue(Event::Pinned { message: None }.encode());
             }
@@ -405,8 +405,15 @@ impl Chat {
         let shown = hall.change(|floor| {
             let settled = Event::HoldSettled { id, approved }.encode();
             floor.tell_moderators(&settled);
-            let message = floor.room.settle(id).filter(|_| approved)?;
-            floor.queue(Event::Message { message: &message }.encode());
+            let message = floor.room.settle(id)?;
+            if !approved {
+                if let Some(author) = Subject::parse(&message.from.id) {
+                    let gone = Event::Deleted { ids: &[id] }.encode();
+                    floor.tell_subject(&author, &gone);
+                }
+                return None;
+            }
+            floor.queue_afterthought(Event::Message { message: &message }.encode());
             floor.room.admit(Arc::clone(&message));
             Some(message)
         });

@@ -29,7 +29,7 @@ pub(crate) const REACTIONS: [&str; 8] = ["❤️", "👍", "😂", "🎉", "😮
 /// What a client sends.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub enum ClientFrame {
+pub(crate) enum ClientFrame {
     /// Comes in.
     Join(Join),
     /// Says something.
@@ -60,7 +60,7 @@ pub enum ClientFrame {
 
 /// The first frame.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-pub struct Join {
+pub(crate) struct Join {
     /// The version that the client speaks.
     pub(crate) v: u32,
     /// Who comes, by data channel.
@@ -89,7 +89,7 @@ const KINDS: [&str; 4] = ["join", "send", "react", "ping"];
 ///
 /// # Errors
 /// With what is wrong with it.
-pub fn read(text: &str) -> Result<ClientFrame, (&'static str, String)> {
+pub(crate) fn read(text: &str) -> Result<ClientFrame, (&'static str, String)> {
     if text.len() > MOST_FRAME {
         let words = format!("a frame has at most {MOST_FRAME} bytes");
         return Err(("too_large", words));

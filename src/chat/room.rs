@@ -394,6 +394,11 @@ impl Room {
         Some(seen_ms.map_or(now_ms, |seen| seen.clamp(earliest, now_ms)))
     }
 
+    /// The newest number.
+    pub(crate) fn newest(&self) -> i64 {
+        self.last_id
+    }
+
     fn remember(&mut self, message: Arc<Message>) {
         self.recent.push_back(message);
         while self.recent.len() > HISTORY {

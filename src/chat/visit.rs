@@ -1,6 +1,5 @@
 //! [`Visit`]: somebody in a room, by whatever way they came.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,10 +12,10 @@ use super::outbox::{Closed, Outbox};
 use super::protocol::{ClientFrame, Event, Join, VERSION, read};
 use super::refusal::Refusal;
 use super::room::{Draft, Given};
-use crate::accounts::AccountId;
+use crate::accounts::{Account, AccountId};
 use crate::channels::Channel;
 use crate::db::StoreError;
-use crate::error::ApiError;
+use crate::error::{ApiError, log_store_error};
 
 /// Somebody in a room. Dropped, they have left.
 #[derive(Debug)]
@@ -175,49 +174,57 @@ impl Visit {
         self.outbox.push(event.encode(), false);
     }
 
-    /// Looks up who they are anew, as an account that was suspended is nobody any more.
-    ///
-    /// # Errors
-    /// When the database fails: then they stay who they were.
-    pub(super) async fn renew(&self) -> Result<(), StoreError> {
+    /// Looks up who they are anew, as an account that was suspended is nobody any more. While the database
+    /// is away they stay who they were.
+    pub(super) fn renew(&self) {
         let Some(person) = self.hall.person(self.reader) else {
-            return Ok(());
+            return;
         };
+        let (chat, channel) = (self.chat.clone(), Arc::clone(&self.channel));
+        let (hall, outbox) = (Arc::clone(&self.hall), Arc::clone(&self.outbox));
+        let renewed = async move {
+            if let Err(error) = chat.renew(&channel, &hall, &person, &outbox).await {
+                log_store_error(&error);
+            }
+        };
+        self.chat.0.threads.others().spawn(renewed);
+    }
+}
+
+impl Chat {
+    async fn renew(
+        &self,
+        channel: &Channel,
+        hall: &Hall,
+        person: &Person,
+        outbox: &Outbox,
+    ) -> Result<(), StoreError> {
         let Some(Subject::Account(id)) = person.subject else {
             return Ok(());
         };
-        let fresh = self.fresh(id, person.address).await?;
-        let Some(fresh) = fresh else {
-            self.outbox.close(Closed::Door);
+        let Some(account) = self.unsuspended(id).await? else {
+            outbox.close(Closed::Door);
             return Ok(());
         };
-        let may_write = person.may_write;
-        if fresh != *person {
-            self.hall.renew(&Subject::Account(id), |known| {
-                *known = Person {
-                    may_write: known.may_write && may_write,
-                    address: known.address,
-                    network: Arc::clone(&known.network),
-                    ..fresh.clone()
-                };
-            });
-        }
+        let fresh = self.member(channel, &account, person.address).await?;
+        hall.renew(&Subject::Account(id), |known| {
+            *known = Person {
+                may_write: known.may_write,
+                address: known.address,
+                network: Arc::clone(&known.network),
+                ..fresh.clone()
+            };
+        });
         Ok(())
     }
 
-    async fn fresh(&self, id: AccountId, address: IpAddr) -> Result<Option<Person>, StoreError> {
-        let accounts = &self.chat.0.accounts;
-        let Some(account) = accounts.by_id(id).await? else {
-            return Ok(None);
-        };
-        match accounts.profile(id).await {
-            Ok(profile) if !profile.is_suspended => {}
-            Ok(_) | Err(ApiError::NotFound { .. }) => return Ok(None),
-            Err(ApiError::Store(error)) => return Err(error),
-            Err(_) => return Ok(None),
+    async fn unsuspended(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
+        let account = self.0.accounts.by_id(id).await?;
+        match self.0.accounts.profile(id).await {
+            Ok(profile) if !profile.is_suspended => Ok(account),
+            Err(ApiError::Store(error)) => Err(error),
+            Ok(_) | Err(_) => Ok(None),
         }
-        let person = self.chat.member(&self.channel, &account, address).await?;
-        Ok(Some(person))
     }
 }
 

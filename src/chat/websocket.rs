@@ -52,16 +52,15 @@ impl Chat {
             .read_buffer_size(READ_BUFFER)
             .write_buffer_size(0)
             .on_upgrade(move |socket| async move {
-                // What a connection waits with is small; what lets it in is not, and is gone by then.
-                let visit = Box::pin(self.welcome(socket, channel, opener)).await;
-                if let Some((visit, socket)) = visit {
-                    converse(visit, socket).await;
+                let entered = self.welcome(socket, channel, opener).await;
+                if let Some((visit, socket)) = entered {
+                    self.0.threads.spawn(converse(visit, socket));
                 }
             })
     }
 
     async fn welcome(
-        self,
+        &self,
         mut socket: WebSocket,
         channel: Channel,
         opener: Opener,
@@ -155,8 +154,7 @@ async fn converse(mut visit: Visit, socket: WebSocket) {
                 }
                 if renewed.elapsed() > RENEW {
                     renewed = Instant::now();
-                    // The database may be away: next time, then.
-                    let _ = Box::pin(visit.renew()).await;
+                    visit.renew();
                 }
                 if !matches!(timeout(TAKEN_WITHIN, sink.send(Frame::Ping(Bytes::new()))).await, Ok(Ok(()))) {
                     break None;

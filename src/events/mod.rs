@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
-pub use source::{Sources, Tasks, count_viewers};
+pub use source::{Sources, Tasks, Wants, Wish, count_viewers};
 
 use crate::channels::{Channel, ChannelId, Channels};
 use crate::clock::Clock;
@@ -53,11 +53,20 @@ pub enum Kind {
     /// Somebody follows a channel.
     #[serde(rename = "channel.followed")]
     ChannelFollowed,
+    /// Somebody said something in a channel's chat; only while a webhook of the channel wants it.
+    #[serde(rename = "chat.message")]
+    ChatMessage,
+    /// A moderator did something in a channel's chat.
+    #[serde(rename = "chat.moderated")]
+    ChatModerated,
+    /// A poll is over.
+    #[serde(rename = "poll.ended")]
+    PollEnded,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::StreamScheduled,
         Self::StreamStarted,
         Self::StreamUpdated,
@@ -66,6 +75,9 @@ impl Kind {
         Self::RecordingReady,
         Self::ViewerCount,
         Self::ChannelFollowed,
+        Self::ChatMessage,
+        Self::ChatModerated,
+        Self::PollEnded,
     ];
 
     /// Its name.
@@ -80,6 +92,9 @@ impl Kind {
             Self::RecordingReady => "recording.ready",
             Self::ViewerCount => "viewer.count",
             Self::ChannelFollowed => "channel.followed",
+            Self::ChatMessage => "chat.message",
+            Self::ChatModerated => "chat.moderated",
+            Self::PollEnded => "poll.ended",
         }
     }
 

@@ -1,6 +1,8 @@
-//! Where events come from: the one task that hears what streams, channels and recordings tell, and
+//! Where events come from: the one task that hears what streams, channels, recordings and chat tell, and
 //! counts viewers once a minute.
 
+use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +17,7 @@ use uuid::Uuid;
 use super::{Audience, Content, EventStream, Events, Kind};
 use crate::accounts::{AccountId, Accounts};
 use crate::channels::{Channel, ChannelEvent, ChannelId};
+use crate::chat::{Chat, ChatEvent};
 use crate::db::StoreError;
 use crate::error::log_store_error;
 use crate::recordings::{Recording, RecordingEvent, Recordings, Visibility};
@@ -34,7 +37,20 @@ pub struct Sources {
     pub recordings: Recordings,
     /// Who follows.
     pub accounts: Accounts,
+    /// What is said.
+    pub chat: Chat,
+    /// Whether anybody wants what there is too much of to be written down for nobody.
+    pub wants: Arc<dyn Wants>,
 }
+
+/// Knows what is wanted of a channel.
+pub trait Wants: fmt::Debug + Send + Sync {
+    /// Whether anybody wants such events of that channel.
+    fn wants(&self, channel: ChannelId, kind: Kind) -> Wish<'_>;
+}
+
+/// Whether somebody wants something, once that is known.
+pub type Wish<'a> = Pin<Box<dyn Future<Output = Result<bool, StoreError>> + Send + 'a>>;
 
 /// The task that [`Events::listen`] started.
 #[derive(Debug)]
@@ -59,6 +75,8 @@ impl Events {
             of_streams: sources.streams.subscribe(),
             of_recordings: sources.recordings.subscribe(),
             of_channels: self.0.channels.subscribe(),
+            of_chat: sources.chat.subscribe(),
+            wants: sources.wants,
             streams: sources.streams,
             accounts: sources.accounts,
         };
@@ -75,6 +93,8 @@ struct Listener {
     of_streams: Receiver<StreamEvent>,
     of_recordings: Receiver<RecordingEvent>,
     of_channels: Receiver<ChannelEvent>,
+    of_chat: Receiver<ChatEvent>,
+    wants: Arc<dyn Wants>,
 }
 
 impl Listener {
@@ -99,6 +119,11 @@ impl Listener {
                         self.followed(channel, account).await
                     }
                     Heard::Event(_) | Heard::Nothing => Ok(()),
+                    Heard::End => return,
+                },
+                event = self.of_chat.recv() => match heard(event) {
+                    Heard::Event(event) => self.chat(event).await,
+                    Heard::Nothing => Ok(()),
                     Heard::End => return,
                 },
                 _ = count.tick() => {
@@ -156,6 +181,31 @@ impl Listener {
             // Whom somebody follows is nobody's business but the channel's.
             is_public: false,
             data: map(json!({ "account": { "id": account.id.0, "name": account.name } })),
+        };
+        self.tell(channel, told).await
+    }
+
+    async fn chat(&self, event: ChatEvent) -> Result<(), StoreError> {
+        let (kind, channel, name, about) = match event {
+            ChatEvent::Said { channel, message } => {
+                if !self.wants.wants(channel, Kind::ChatMessage).await? {
+                    return Ok(());
+                }
+                (Kind::ChatMessage, channel, "message", message)
+            }
+            ChatEvent::Moderated { channel, action } => {
+                (Kind::ChatModerated, channel, "action", action)
+            }
+            ChatEvent::PollEnded { channel, poll } => (Kind::PollEnded, channel, "poll", poll),
+        };
+        let mut data = Map::new();
+        data.insert(name.to_owned(), (*about).clone());
+        let told = Told {
+            kind,
+            stream: None,
+            title: String::new(),
+            is_public: kind == Kind::PollEnded,
+            data,
         };
         self.tell(channel, told).await
     }

@@ -25,6 +25,7 @@ use crate::answer::{Caching, Content};
 use crate::channels::{Access, Channel};
 use crate::error::{ApiError, Problem};
 use crate::request::{ApiJson, ApiPath, ApiQuery, Client};
+use crate::streams::stream_uuid;
 
 pub(super) fn routes(recordings: Recordings) -> OpenApiRouter {
     OpenApiRouter::new()
@@ -54,6 +55,8 @@ struct RecordingList {
 #[derive(Debug, Serialize, ToSchema)]
 struct RecordingBody {
     id: Uuid,
+    /// The stream that it is of.
+    stream: Uuid,
     /// Handle of its channel.
     channel: String,
     title: String,
@@ -108,6 +111,7 @@ impl RecordingBody {
         let has_pictures = is_ready && recording.has_thumbnail;
         Self {
             id,
+            stream: stream_uuid(recording.stream),
             channel: channel.handle.clone(),
             mp4: owner.then(|| Mp4Body::new(&recording)),
             title: recording.title,

@@ -113,7 +113,7 @@ pub enum PeerData {
         /// The data channel's label.
         label: String,
     },
-    /// A message came on the one with the label `chat`.
+    /// A message came on one with a label of chat's.
     Came {
         /// The peer's session.
         session: SessionId,
@@ -127,8 +127,8 @@ pub enum PeerData {
     },
 }
 
-/// The label of the data channel that messages are taken from.
-const CHAT_LABEL: &str = "chat";
+/// Labels of the data channels that messages are taken from.
+const CHAT_LABELS: [&str; 2] = ["chat", "reactions"];
 
 /// Tasks that [`Streams::start`] started; they end after the token is cancelled.
 #[derive(Debug)]

@@ -10,8 +10,9 @@ mod deliver;
 mod routes;
 mod store;
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -24,7 +25,7 @@ use crate::channels::{Channel, ChannelId, Channels, Pepper};
 use crate::clock::Clock;
 use crate::db::{Db, StoreError, Tx};
 use crate::error::ApiError;
-use crate::events::{Event, EventBody, Kind};
+use crate::events::{Event, EventBody, Kind, Wants, Wish};
 use crate::form::Form;
 use crate::jobs::Jobs;
 use crate::outgoing::Outgoing;
@@ -115,6 +116,8 @@ pub struct Webhooks {
     pepper: Pepper,
     /// Tests and replays: each asks a server that may be slow.
     by_hand: Arc<Rate<ChannelId>>,
+    /// Whether a hook of a channel wants what, as it was a moment ago.
+    wanted: Arc<Mutex<HashMap<ChannelId, (Instant, Vec<Kind>)>>>,
 }
 
 /// Tests and replays of one channel within that time.
@@ -144,6 +147,8 @@ const KIND: &str = "webhook";
 const PING: &str = "ping";
 /// Hooks of a channel, at most.
 const MOST: i64 = 10;
+/// What hooks want is looked up this often; a new hook gets its first chat message as much later.
+const REMEMBERED: Duration = Duration::from_secs(2);
 /// The log is kept so long.
 const KEEP: SignedDuration = SignedDuration::from_hours(30 * 24);
 
@@ -167,6 +172,7 @@ impl Webhooks {
             channels,
             pepper,
             by_hand: Arc::new(Rate::new(BY_HAND_WITHIN)),
+            wanted: Arc::default(),
         }
     }
 
@@ -346,6 +352,32 @@ impl Webhooks {
             self.jobs.enqueue(tx, KIND, &work).await?;
         }
         Ok(())
+    }
+}
+
+impl Wants for Webhooks {
+    fn wants(&self, channel: ChannelId, kind: Kind) -> Wish<'_> {
+        Box::pin(async move {
+            let now = self.clock.instant();
+            let is_fresh = |at: Instant| now.saturating_duration_since(at) < REMEMBERED;
+            let known = {
+                let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+                wanted.retain(|_, (at, _)| is_fresh(*at));
+                wanted.get(&channel).map(|(_, kinds)| kinds.contains(&kind))
+            };
+            if let Some(known) = known {
+                return Ok(known);
+            }
+            let hooks = store::of_channel(&self.db, channel).await?.into_iter();
+            let kinds: Vec<Kind> = hooks
+                .filter(|hook| hook.is_enabled)
+                .flat_map(|hook| hook.kinds)
+                .collect();
+            let is_wanted = kinds.contains(&kind);
+            let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+            wanted.insert(channel, (now, kinds));
+            Ok(is_wanted)
+        })
     }
 }
 

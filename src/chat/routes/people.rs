@@ -64,6 +64,8 @@ struct ChatAction {
     subject: Option<String>,
     subject_name: Option<String>,
     message: Option<i64>,
+    /// What that message said.
+    text: Option<String>,
     reason: String,
     until: Option<Timestamp>,
 }
@@ -78,6 +80,7 @@ impl From<Action> for ChatAction {
             subject: action.subject,
             subject_name: action.subject_name,
             message: action.message,
+            text: action.text,
             reason: action.reason,
             until: action.until,
         }

@@ -19,6 +19,8 @@ pub(in crate::chat) struct Action {
     pub(in crate::chat) subject: Option<String>,
     pub(in crate::chat) subject_name: Option<String>,
     pub(in crate::chat) message: Option<i64>,
+    /// What it said.
+    pub(in crate::chat) text: Option<String>,
     pub(in crate::chat) reason: String,
     pub(in crate::chat) until: Option<Timestamp>,
 }
@@ -43,8 +45,22 @@ struct Row {
     subject: Option<String>,
     subject_name: Option<String>,
     message_id: Option<i64>,
+    text: Option<String>,
     reason: String,
     until: Option<i64>,
+}
+
+/// An action's columns, with what the message said that it was about.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT c.id, c.at, c.by_name, c.kind, c.subject, c.subject_name, c.message_id, m.text,
+                 c.reason, c.until
+             FROM chat_action c
+             LEFT JOIN chat_message m ON m.channel_id = c.channel_id AND m.id = c.message_id ",
+            $rest
+        )
+    };
 }
 
 impl From<Row> for Action {
@@ -57,6 +73,7 @@ impl From<Row> for Action {
             subject: row.subject,
             subject_name: row.subject_name,
             message: row.message_id,
+            text: row.text,
             reason: row.reason,
             until: row.until.map(from_millis),
         }
@@ -99,10 +116,10 @@ pub(in crate::chat) async fn page_of_actions(
 ) -> Result<Vec<Action>, StoreError> {
     let rows: Vec<Row> = all!(
         db,
-        "SELECT id, at, by_name, kind, subject, subject_name, message_id, reason, until
-         FROM chat_action
-         WHERE channel_id = $1 AND (at < $2 OR (at = $2 AND id < $3))
-         ORDER BY at DESC, id DESC LIMIT $4",
+        select!(
+            "WHERE c.channel_id = $1 AND (c.at < $2 OR (c.at = $2 AND c.id < $3))
+             ORDER BY c.at DESC, c.id DESC LIMIT $4"
+        ),
         channel.to_string(),
         after.at_ms(),
         after.id(),
@@ -121,9 +138,9 @@ pub(in crate::chat) async fn actions_of(
 ) -> Result<Vec<Action>, StoreError> {
     let rows: Vec<Row> = all!(
         db,
-        "SELECT id, at, by_name, kind, subject, subject_name, message_id, reason, until
-         FROM chat_action WHERE channel_id = $1 AND subject = $2
-         ORDER BY at DESC, id DESC LIMIT $3",
+        select!(
+            "WHERE c.channel_id = $1 AND c.subject = $2 ORDER BY c.at DESC, c.id DESC LIMIT $3"
+        ),
         channel.to_string(),
         subject,
         most,

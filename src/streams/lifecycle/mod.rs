@@ -27,7 +27,7 @@ use super::live::{Effect, LiveChannels, Rules};
 use super::playback::Playback;
 use super::presence::{Beat, ByTransport, Who};
 use super::{
-    CHAT_LABEL, Ingest, Inputs, LiveChannel, PeerData, Publish, Receive, Refused, SessionFacts,
+    CHAT_LABELS, Ingest, Inputs, LiveChannel, PeerData, Publish, Receive, Refused, SessionFacts,
     Stream, StreamEvent, View, ViewerEvent, Watch, signalling,
 };
 use crate::channels::{ChannelEvent, ChannelId, StreamKeyId};
@@ -366,7 +366,7 @@ impl Lifecycle {
                 payload,
                 ..
             } => {
-                if label == CHAT_LABEL {
+                if CHAT_LABELS.contains(&label.as_str()) {
                     self.tell_of_peer(PeerData::Came { session, payload });
                 }
                 Vec::new()

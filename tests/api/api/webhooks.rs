@@ -266,3 +266,50 @@ async fn webhooks_are_their_owners_alone_and_not_without_number() {
     assert_eq!(ada.delete(&path).await.status, 204);
     assert_eq!(ada.delete(&path).await.code(), "webhook_not_found");
 }
+
+#[tokio::test]
+async fn what_is_said_and_done_in_chat_arrives_where_it_is_wanted() {
+    let server = Server::start_with(Backend::Sqlite, open).await;
+    let ada = server.creator().await;
+    server.account("vic", Role::Viewer).await;
+    let receiver = Receiver::start().await;
+    let chat = "/api/channels/ada/chat";
+    // Nobody wants it yet.
+    ada.post(&format!("{chat}/messages"), json!({ "text": "before" }))
+        .await;
+    server.clock.advance(Duration::from_secs(3));
+    let kinds = json!(["chat.message", "chat.moderated", "poll.ended"]);
+    hook(&ada, &receiver.url(), kinds).await;
+    let said = ada
+        .post(&format!("{chat}/messages"), json!({ "text": "after" }))
+        .await;
+    assert_eq!(said.status, 201);
+    let json_type = [("content-type", "application/json")];
+    let ban = format!("{chat}/restraints/vic");
+    let banned = ada.send_body("PUT", &ban, &json_type, r#"{"kind":"ban"}"#);
+    assert_eq!(banned.await.status, 204);
+    let poll = json!({ "question": "q", "options": ["a", "b"], "seconds": 60 });
+    let poll = ada.post(&format!("{chat}/polls"), poll).await.json();
+    let end = format!("{chat}/polls/{}/end", poll["id"].as_str().unwrap());
+    assert_eq!(ada.post(&end, json!({})).await.status, 200);
+    let got = server
+        .wait_for("three deliveries", || async {
+            let got = receiver.got();
+            (got.len() == 3).then_some(got)
+        })
+        .await;
+    let mut kinds: Vec<String> = got
+        .iter()
+        .map(|got| got.header("tallylight-event").to_owned())
+        .collect();
+    kinds.sort();
+    assert_eq!(kinds, ["chat.message", "chat.moderated", "poll.ended"]);
+    for got in &got {
+        let data = got.json()["data"].clone();
+        match got.header("tallylight-event") {
+            "chat.message" => assert_eq!(data["message"]["text"], "after"),
+            "chat.moderated" => assert_eq!(data["action"]["subject"], "vic"),
+            _ => assert_eq!(data["poll"]["state"], "ended"),
+        }
+    }
+}

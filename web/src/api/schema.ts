@@ -16977,6 +16977,7 @@ export interface components {
             reason: string;
             subject?: string | null;
             subject_name?: string | null;
+            text?: string | null;
             /** Format: date-time */
             until?: string | null;
         };
@@ -17522,7 +17523,7 @@ export interface components {
             waiting: number;
         };
         /** @enum {string} */
-        Kind: "stream.scheduled" | "stream.started" | "stream.updated" | "stream.ended" | "stream.cancelled" | "recording.ready" | "viewer.count" | "channel.followed";
+        Kind: "stream.scheduled" | "stream.started" | "stream.updated" | "stream.ended" | "stream.cancelled" | "recording.ready" | "viewer.count" | "channel.followed" | "chat.message" | "chat.moderated" | "poll.ended";
         LanguageList: {
             items: string[];
         };
@@ -17845,6 +17846,7 @@ export interface components {
                 reason: string;
                 subject?: string | null;
                 subject_name?: string | null;
+                text?: string | null;
                 /** Format: date-time */
                 until?: string | null;
             }[];
@@ -18074,6 +18076,8 @@ export interface components {
             started_at: string;
             state: components["schemas"]["State"];
             storyboard_url?: string | null;
+            /** Format: uuid */
+            stream: string;
             thumbnail_url?: string | null;
             title: string;
             visibility: components["schemas"]["Visibility"];

@@ -127,6 +127,7 @@ on_both_databases! {
         talks.say("oddly").await;
         let id = talks.next("held").await["id"].as_i64().unwrap();
         assert_eq!(post(&ada, &format!("holds/{id}/deny"), json!({})).await.status, 204);
+        assert_eq!(talks.next("deleted").await["ids"], json!([id]));
         assert_eq!(history(server).await, ["an oddity"]);
         let gone = format!("/api/channels/ada/chat/terms/{}", blocked["id"].as_str().unwrap());
         assert_eq!(ada.delete(&gone).await.status, 204);
@@ -223,4 +224,27 @@ async fn a_raid_names_a_channel_that_is_open_to_all() {
     assert_eq!(talks.next("raid").await["raid"]["handle"], "eve");
     assert_eq!(ada.delete("/api/channels/ada/chat/raid").await.status, 204);
     assert_eq!(talks.next("raid").await["raid"], json!(null));
+}
+
+#[tokio::test]
+async fn who_comes_back_hears_what_was_taken_away_and_let_through_meanwhile() {
+    let server = Server::plain().await;
+    let ada = server.creator().await;
+    let vic = server.account("vic", Role::Viewer).await;
+    post(&ada, "terms", json!({ "term": "odd", "kind": "held" })).await;
+    let mut talks = Talker::of(&vic, "ada").await;
+    let first = talks.said("first").await;
+    talks.say("odd").await;
+    let held = talks.next("held").await["id"].as_i64().unwrap();
+    let last = talks.said("last").await;
+    ada.delete(&format!("/api/channels/ada/chat/messages/{first}"))
+        .await;
+    post(&ada, &format!("holds/{held}/approve"), json!({})).await;
+    let back = json!({ "after": last });
+    let mut back = Talker::stranger(&server.anonymous(), "ada", back).await;
+    assert_eq!(back.hello["resumed"], true);
+    assert_eq!(back.hello["messages"], json!([]));
+    assert_eq!(back.next("deleted").await["ids"], json!([first]));
+    assert_eq!(back.next("message").await["message"]["id"], held);
+    assert!(back.settled().await.is_empty());
 }

@@ -94,8 +94,7 @@ function ChatReplay({
   theater: boolean;
 }) {
   const { open } = usePreferences();
-  const { stream } = recording as Recording & { stream?: string | null };
-  if (!stream) return null;
+  const { stream } = recording;
   if (!open) {
     return theater ? null : (
       <div className="px-4 pt-3 sm:px-6 lg:px-2 lg:pt-5">
