@@ -56,6 +56,12 @@ for number in $(seq 10); do
   configured stream-key new "bench$number"
 done >"$data/keys"
 
+# Those who write in the chat: who moderates may say more, and admins do everywhere.
+[ -n "$webrtc_only" ] || for number in $(seq 30); do
+  configured account create "writer$number" --admin >/dev/null
+  configured token create "writer$number" --scopes chat:read,chat:write
+done >"$data/tokens"
+
 # Not through the function: the id must be the server's own.
 "$tallylight" --data "$data" --http 127.0.0.1:0 --admin-listen 127.0.0.1:0 \
   --rtmp 127.0.0.1:0 --media-port 0 --public-ip 127.0.0.1 --log warn serve >"$data/greeting" &
@@ -117,6 +123,9 @@ measure Tallylight capacity --whip "$whip" --whep "$whep" --server-pid "$server"
 
 set --
 if [ -z "$webrtc_only" ]; then
+  # A full chat (RELIABILITY F18), with a little video for those who read by data channel.
+  measure Tallylight chat --server "${whip%/whip}" --channel bench --tokens-file "$data/tokens" \
+    --sockets 2000 --data-channels 200 --seconds "$seconds" --server-pid "$server"
   # An audience by LL-HLS, then joins (RELIABILITY F16).
   measure Tallylight hls --whip "$whip" --url "${whip%/whip}/hls/bench/index.m3u8" \
     --viewers 2000 --duration "$seconds" --joins 10000 --server-pid "$server"

@@ -5,13 +5,14 @@
 //! remembers when each frame left, so that a viewer can say how long it was on its way. [`foreign`]
 //! holds the same two on webrtc-rs, an implementation that shares no code with the server.
 //!
-//! [`rtmp`] holds publishers by RTMP, [`hls`] an audience. [`bench`] is the command that loads a
+//! [`rtmp`] holds publishers by RTMP, [`hls`] an audience, [`chat`] people who chat. [`bench`] is the command that loads a
 //! server with all of them.
 //!
 //! Clients talk to no address but the endpoint that they are given and the media address that it
 //! answers with.
 
 pub mod bench;
+pub mod chat;
 pub mod clip;
 pub mod clock;
 pub mod flv;

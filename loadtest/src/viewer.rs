@@ -1,5 +1,6 @@
 //! A client that watches: it counts what a player would show.
 
+use std::fmt;
 use std::time::Duration;
 
 use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid, Pt};
@@ -28,6 +29,17 @@ pub struct Viewer {
     video_pt: Vec<Pt>,
     counter: Counter,
     asked_at: Duration,
+    listener: Option<Listener>,
+}
+
+/// Gets what comes on data channels, and when it came, since 1970.
+struct Listener(Box<Listen>);
+type Listen = dyn FnMut(&[u8], Duration) + Send;
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Listener")
+    }
 }
 
 /// Without a key frame, one is asked for this often.
@@ -60,6 +72,7 @@ impl ViewerSpec {
             video_pt,
             counter: Counter::new(sent),
             asked_at: Duration::ZERO,
+            listener: None,
         };
         let role = Role::Viewer(Box::new(viewer));
         let prepared = Prepared::new(rtc, pending, role, offer.to_sdp_string());
@@ -68,6 +81,11 @@ impl ViewerSpec {
 }
 
 impl Viewer {
+    /// Hands over what comes on data channels from now on, and when it came, since 1970.
+    pub fn listen(&mut self, listener: impl FnMut(&[u8], Duration) + Send + 'static) {
+        self.listener = Some(Listener(Box::new(listener)));
+    }
+
     /// Counts from now on.
     pub fn start_window(&mut self) {
         self.counter.start_window();
@@ -83,6 +101,9 @@ impl Viewer {
     }
 
     pub(crate) fn take(&mut self, rtc: &mut Rtc, event: &Event, since: Duration, at: Duration) {
+        if let (Event::ChannelData(came), Some(listener)) = (event, &mut self.listener) {
+            return listener.0(&came.data, at);
+        }
         let Event::RtpPacket(packet) = event else {
             return;
         };

@@ -293,7 +293,8 @@ impl Crowd {
     }
 }
 
-async fn end_all(sessions: Vec<Session>) {
+/// Ends them, some at once.
+pub(super) async fn end_all(sessions: Vec<Session>) {
     let mut ends = JoinSet::new();
     for session in sessions {
         if ends.len() >= MOST_ENDS {

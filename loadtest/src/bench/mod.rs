@@ -1,4 +1,4 @@
-//! `tallylight bench`: how many viewers and publishers a server holds, and what each costs it.
+//! `tallylight bench`: how many viewers and publishers a server holds, and what each costs it; what a chat bears.
 //!
 //! A command for people, as those of the program's `main.rs`: it prints, and its errors are causes
 //! for one line.
@@ -6,6 +6,7 @@
 mod advice;
 mod audience;
 mod capacity;
+mod chat;
 mod crowd;
 mod encoders;
 mod holding;
@@ -36,6 +37,8 @@ pub enum Benchmark {
     Hls(Hls),
     /// Many publishers over RTMP, and nobody who watches.
     Rtmp(Rtmp),
+    /// Many who read a chat, and some who write.
+    Chat(Chat),
     /// Write what runs printed with --json into a document, as `make bench` does.
     #[command(hide = true)]
     Table(Table),
@@ -229,6 +232,55 @@ pub struct Rtmp {
     json: bool,
 }
 
+/// People in a chat.
+#[derive(Debug, Args)]
+pub struct Chat {
+    /// The server, such as http://127.0.0.1:8080.
+    #[arg(long, value_name = "URL")]
+    server: String,
+    /// Handle of the channel whose chat it is.
+    #[arg(long, value_name = "HANDLE")]
+    channel: String,
+    /// File with a personal token a line, of those who write; each of another account, with the
+    /// scopes chat:read and chat:write. An account may say 5 messages in 5 s, a moderator 20.
+    #[arg(long, value_name = "FILE")]
+    tokens_file: Option<PathBuf>,
+    /// How many read by WebSocket.
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u16).range(1..=20_000))]
+    sockets: u16,
+    /// How many watch, and read by data channel; only with a stream key.
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u16).range(0..=5_000))]
+    data_channels: u16,
+    /// Stream key, by which a small stream is published for those who read by data channel.
+    #[arg(long, env = "TALLYLIGHT_BENCH_KEY", hide_env_values = true)]
+    key: Option<String>,
+    /// How many come in a second.
+    #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u16).range(1..=5_000))]
+    ramp: u16,
+    /// Messages a second that are said, by all writers together.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=2_000))]
+    rate: u16,
+    /// Seconds that are measured, after all have come.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=3_600))]
+    seconds: u16,
+    /// Reactions a second, by all together who may write. Where the channel lets guests write, those
+    /// who read by WebSocket are guests then.
+    #[arg(long, default_value_t = 0, value_name = "RATE")]
+    react: u16,
+    /// So many more connections that say as much as they can while the rest is measured.
+    #[arg(long, default_value_t = 0, value_name = "BOTS", value_parser = clap::value_parser!(u16).range(0..=5_000))]
+    flood: u16,
+    /// Process id of the server, for its CPU time and memory; several are summed.
+    #[arg(long, visible_alias = "pid", value_name = "PID")]
+    server_pid: Vec<u32>,
+    /// Threads that those who watch are dealt out to [default: half of the cores].
+    #[arg(long, default_value_t = half_of_the_cores(), hide_default_value = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    client_threads: u16,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
 /// The table of a document.
 #[derive(Debug, Args)]
 pub struct Table {
@@ -277,6 +329,7 @@ impl Benchmark {
             Self::Joins(options) => joins::run(options).await,
             Self::Hls(options) => audience::run(options).await,
             Self::Rtmp(options) => encoders::run(options).await,
+            Self::Chat(options) => chat::run(options).await,
             Self::Table(options) => table::run(options),
         }
     }

@@ -12,7 +12,7 @@ use anyhow::{Context as _, bail};
 use serde::Deserialize;
 
 use super::capacity::Found;
-use super::{Table, audience, cores, encoders};
+use super::{Table, audience, chat, cores, encoders};
 use crate::report::{Report, float};
 
 /// The line before the table.
@@ -28,6 +28,7 @@ enum Run {
     Capacity(Found),
     Hls(Box<audience::Report>),
     Rtmp(encoders::Report),
+    Chat(Box<chat::Report>),
 }
 
 /// A run and whose it is.
@@ -220,6 +221,7 @@ fn line(run: &Run) -> Option<String> {
         Run::Capacity(found) => Some(format!("`bench capacity`: {}", found.sentence)),
         Run::Hls(report) => Some(report.line()),
         Run::Rtmp(report) => Some(report.line()),
+        Run::Chat(report) => Some(report.line()),
     }
 }
 
@@ -330,6 +332,20 @@ mod tests {
         let error = super::run(&options(format!("A={}", book.display()))).unwrap_err();
         assert!(error.to_string().contains("is nothing that"), "{error}");
         fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_chat_is_a_line() {
+        let report = chat::Report {
+            sentence: "100 messages a second reach 2000 readers".to_owned(),
+            ..chat::Report::default()
+        };
+        let text = serde_json::to_string(&report).unwrap();
+        let line = line(&serde_json::from_str(&text).unwrap()).unwrap();
+        assert_eq!(
+            line,
+            "`bench chat`: 100 messages a second reach 2000 readers."
+        );
     }
 
     #[test]
