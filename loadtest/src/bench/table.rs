@@ -336,10 +336,10 @@ mod tests {
 
     #[test]
     fn a_chat_is_a_line() {
-        let report = chat::Report {
-            sentence: "100 messages a second reach 2000 readers".to_owned(),
-            ..chat::Report::default()
-        };
+        let mut report = chat::Report::default();
+        report
+            .sentence
+            .push_str("100 messages a second reach 2000 readers");
         let text = serde_json::to_string(&report).unwrap();
         let line = line(&serde_json::from_str(&text).unwrap()).unwrap();
         assert_eq!(
