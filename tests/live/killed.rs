@@ -154,3 +154,52 @@ async fn a_server_that_is_killed_plays_what_it_recorded() {
         record_and_be_killed(data.path(), &key).await;
     }
 }
+
+/// How many messages stand in the database, as somebody else sees it.
+async fn written(data: &Path) -> i64 {
+    let path = data.join("data").join("tallylight.sqlite");
+    let options = sqlx::sqlite::SqliteConnectOptions::new()
+        .filename(path)
+        .read_only(true);
+    let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    let count = sqlx::query_scalar("SELECT COUNT(*) FROM chat_message");
+    let count = count.fetch_one(&pool).await.unwrap();
+    pool.close().await;
+    count
+}
+
+#[tokio::test]
+async fn a_server_that_is_killed_knows_what_was_said() {
+    let data = tempfile::tempdir().unwrap();
+    run(data.path(), &["account", "create", "ada", "--admin"]);
+    run(data.path(), &["channel", "create", "ada", "--owner", "ada"]);
+    let scopes = ["--scopes", "chat:read,chat:write"];
+    let token = run(
+        data.path(),
+        &[&["token", "create", "ada"][..], &scopes].concat(),
+    );
+    let mut server = Process::start(data.path());
+    let path = "/api/channels/ada/chat/messages";
+    for n in 0..10 {
+        let said = reqwest::Client::new()
+            .post(format!("{}{path}", server.base))
+            .bearer_auth(&token)
+            .json(&serde_json::json!({ "text": format!("message {n}") }))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(said.status(), 201);
+    }
+    // They are written within 200 ms, in batches; nobody has asked for them.
+    until("all to be written", || async {
+        written(data.path()).await == 10
+    })
+    .await;
+    server.kill();
+    let again = Process::start(data.path());
+    let all: Value = serde_json::from_str(&again.get(path).await.unwrap()).unwrap();
+    let texts = all["items"].as_array().unwrap().iter();
+    let texts: Vec<&str> = texts.map(|item| item["text"].as_str().unwrap()).collect();
+    let wanted: Vec<String> = (0..10).map(|n| format!("message {n}")).collect();
+    assert_eq!(texts, wanted);
+}

@@ -90,9 +90,10 @@ impl Talker {
         let _ = self.socket.send(frame).await;
     }
 
-    /// Says something, by a reference that is the text.
+    /// Says something, by a reference that is the text, or the beginning of it.
     pub(crate) async fn say(&mut self, text: &str) {
-        self.send(json!({ "type": "send", "ref": text, "text": text }))
+        let reference: String = text.chars().take(64).collect();
+        self.send(json!({ "type": "send", "ref": reference, "text": text }))
             .await;
     }
 

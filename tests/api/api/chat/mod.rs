@@ -5,3 +5,4 @@ mod interaction;
 mod moderation;
 mod talking;
 mod times;
+mod trouble;

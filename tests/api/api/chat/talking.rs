@@ -49,14 +49,6 @@ on_both_databases! {
         assert_eq!(page["items"][0]["id"], first);
         assert_eq!(page["next_before"], json!(null));
     }
-
-    async fn what_was_accepted_outlives_a_crash(server) {
-        let ada = server.creator().await;
-        let mut talker = Talker::of(&ada, "ada").await;
-        let id = talker.said("for ever").await;
-        let kept = ada.get("/api/channels/ada/chat/messages").await.json();
-        assert_eq!(kept["items"][0]["id"], id);
-    }
 }
 
 #[tokio::test]
