@@ -4,7 +4,8 @@ CREATE TABLE chat_message (
     -- Rises within the channel: Unix milliseconds times 4096, and one more for each in the same one.
     id BIGINT NOT NULL,
     at BIGINT NOT NULL,
-    stream_id TEXT REFERENCES stream (id) ON DELETE SET NULL,
+    -- No reference: the stream may be written down later than what is said while it is on air.
+    stream_id TEXT,
     -- How far the stream was in the picture that its writer saw.
     stream_time_ms BIGINT,
     kind TEXT NOT NULL,
@@ -94,7 +95,7 @@ CREATE TABLE chat_emote (
 CREATE TABLE chat_poll (
     id TEXT PRIMARY KEY,
     channel_id TEXT NOT NULL REFERENCES channel (id) ON DELETE CASCADE,
-    stream_id TEXT REFERENCES stream (id) ON DELETE SET NULL,
+    stream_id TEXT,
     question TEXT NOT NULL,
     -- A JSON list of texts.
     options TEXT NOT NULL,
@@ -120,7 +121,7 @@ CREATE TABLE chat_vote (
 CREATE TABLE chat_question (
     id TEXT PRIMARY KEY,
     channel_id TEXT NOT NULL REFERENCES channel (id) ON DELETE CASCADE,
-    stream_id TEXT REFERENCES stream (id) ON DELETE SET NULL,
+    stream_id TEXT,
     account_id TEXT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
     text TEXT NOT NULL,
     at BIGINT NOT NULL,
@@ -137,7 +138,8 @@ CREATE TABLE chat_upvote (
 
 -- How many sent which emoji in each second of a stream.
 CREATE TABLE chat_reaction (
-    stream_id TEXT NOT NULL REFERENCES stream (id) ON DELETE CASCADE,
+    channel_id TEXT NOT NULL REFERENCES channel (id) ON DELETE CASCADE,
+    stream_id TEXT NOT NULL,
     -- Its beginning, in the time of the stream.
     stream_time_ms BIGINT NOT NULL,
     emoji TEXT NOT NULL,

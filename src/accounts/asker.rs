@@ -202,8 +202,11 @@ fn require_scope(need: Need, scopes: &[Scope]) -> Result<(), ApiError> {
     }
 }
 
+/// The personal token that a request brings along.
+///
 /// RFC 6750 §2.1; the scheme is read in any case (RFC 9110 §11.1).
-fn bearer(headers: &HeaderMap) -> Option<Secret> {
+#[must_use]
+pub fn bearer(headers: &HeaderMap) -> Option<Secret> {
     let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, text) = value.split_once(' ')?;
     scheme

@@ -33,7 +33,8 @@ use uuid::Uuid;
 pub use account::{Account, AccountId, Face, Profile, Role};
 pub use administration::{AccountRecord, AccountSearch};
 pub use asker::{
-    Asker, IsAdmin, SignedIn, asking, clear_cookie, identify, identify_by_cookie, login_cookie,
+    Asker, IsAdmin, SignedIn, asking, bearer, clear_cookie, identify, identify_by_cookie,
+    login_cookie,
 };
 pub use belongings::{Belonging, Belongings, Working};
 pub use change::{Change, Proof};

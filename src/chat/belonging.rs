@@ -33,6 +33,7 @@ impl Belonging for Chat {
             let subject = Subject::Account(account);
             let from = subject.to_string();
             for hall in self.open_halls() {
+                hall.drop_questions_of(&from);
                 hall.change(|floor| {
                     floor.room.forget(|message| message.from.id == from);
                     floor.queue_afterthought(Event::Silenced { from: &from }.encode());

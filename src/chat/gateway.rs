@@ -15,7 +15,7 @@ use super::Chat;
 use super::message::Person;
 use super::outbox::Outbox;
 use super::refusal::Refusal;
-use super::visit::{JOIN_WITHIN, RENEW, Visit, closing, read_join, refusing};
+use super::visit::{Credential, JOIN_WITHIN, RENEW, Visit, Way, closing, read_join, refusing};
 use crate::channels::{Channel, ChannelId};
 use crate::error::ApiError;
 use crate::streams::PeerData;
@@ -111,6 +111,8 @@ impl Line {
         frames: &mut mpsc::Receiver<Bytes>,
     ) -> Result<Option<Visit>, Refusal> {
         let late = || Refusal::new("join_missing", "send `join` within ten seconds");
+        // Before it is known whose room it is.
+        let doors = self.chat.doors();
         let first = timeout(JOIN_WITHIN, frames.recv()).await;
         let Some(first) = first.map_err(|_| late())? else {
             return Ok(None);
@@ -127,9 +129,14 @@ impl Line {
             None => self.chat.stranger(&join, address).await?,
         };
         let outbox = Arc::new(Outbox::default());
+        let way = Way {
+            credential: Credential::None,
+            doors,
+            most_history: HISTORY_BYTES,
+        };
         let visit = self
             .chat
-            .visit(Arc::new(channel), person, join.after, outbox, HISTORY_BYTES);
+            .visit(Arc::new(channel), person, join.after, outbox, way);
         visit.await.map(Some)
     }
 
@@ -194,7 +201,7 @@ impl Chat {
     ) -> Result<Person, Refusal> {
         let account = self.0.tokens.take(token, channel.id, self.0.clock.now())?;
         let found = async {
-            let account = self.0.accounts.by_id(account).await?;
+            let account = self.unsuspended(account).await?;
             match account {
                 Some(account) => self.member(channel, &account, address).await.map(Some),
                 None => Ok(None),

@@ -19,7 +19,7 @@ use super::protocol::{
     in_one_frame,
 };
 use super::refusal::Refusal;
-use super::room::{Draft, Given, Moment, OnAir, Room, Said};
+use super::room::{Draft, Given, MESSAGE_FRAME, Moment, OnAir, Room, Said};
 use crate::channels::{Channel, ChannelId};
 use crate::clock::Clock;
 
@@ -30,6 +30,8 @@ pub(crate) struct Hall {
     clock: Clock,
     ledger: Ledger,
     floor: Mutex<Floor>,
+    /// Held by whoever changes the database and then the room, so that both tell the same.
+    deed: tokio::sync::Mutex<()>,
 }
 
 /// What is behind the lock, which is never held across a wait.
@@ -70,6 +72,8 @@ struct Reactions {
 pub(crate) struct Reader {
     pub(crate) person: Arc<Person>,
     pub(crate) outbox: Arc<Outbox>,
+    /// So many of those events that go out next are part of what they were told at the door.
+    has: usize,
 }
 
 /// Names a reader within a hall.
@@ -83,11 +87,14 @@ const TICK: Duration = Duration::from_millis(250);
 const MOST_TOGETHER: usize = 12 * 1024;
 /// What is remembered for who comes back.
 const AFTERTHOUGHTS: usize = 200;
+/// Bytes of what was said that a newcomer gets in all: two hundred messages of usual length.
+const MOST_HISTORY: usize = 128 * 1024;
 /// Questions that stand in `hello`; the others follow it.
 const QUESTIONS_AT_ONCE: usize = 20;
 
 impl Hall {
     pub(crate) fn new(channel: &Channel, room: Room, clock: Clock, ledger: Ledger) -> Arc<Self> {
+        let forgotten = room.newest();
         let floor = Floor {
             room,
             handle: channel.handle.clone(),
@@ -99,7 +106,8 @@ impl Hall {
             is_due: false,
             reactions: Reactions::default(),
             afterthoughts: VecDeque::new(),
-            forgotten: 0,
+            // What was taken away before the room was opened is not known.
+            forgotten,
             has_votes: false,
             left_at: clock.instant(),
         };
@@ -108,7 +116,13 @@ impl Hall {
             clock,
             ledger,
             floor: Mutex::new(floor),
+            deed: tokio::sync::Mutex::default(),
         })
+    }
+
+    /// Waits until no other changes the database and the room.
+    pub(crate) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.deed.lock().await
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Floor> {
@@ -133,20 +147,22 @@ impl Hall {
     ) -> ReaderId {
         let now = self.now();
         let mut floor = self.lock();
-        // What waits is part of what was said.
-        floor.send_pending(now.instant);
         for frame in floor.welcome(now.at, &person, after, most_history) {
-            outbox.push(frame, false);
+            outbox.welcome(frame);
         }
         if person.may_moderate() {
             for held in floor.room.held() {
-                outbox.push(Event::Hold { message: held }.encode(), false);
+                outbox.welcome(Event::Hold { message: held }.encode());
             }
         }
         let id = floor.next_reader;
         floor.next_reader += 1;
-        let person = Arc::new(person);
-        floor.readers.insert(id, Reader { person, outbox });
+        let reader = Reader {
+            person: Arc::new(person),
+            outbox,
+            has: floor.pending.len(),
+        };
+        floor.readers.insert(id, reader);
         id
     }
 
@@ -173,7 +189,7 @@ impl Hall {
         floor.readers.is_empty() && now.saturating_duration_since(floor.left_at) > for_long
     }
 
-    /// Says something: all read it, and it is written down.
+    /// Says something: all read it, and it is written down. Without a message it was said before.
     ///
     /// # Errors
     /// With the reason why not.
@@ -186,10 +202,7 @@ impl Hall {
         let now = self.now();
         let mut floor = self.lock();
         let (message, given) = match floor.room.say(now, who, draft)? {
-            Said::Again(given) => {
-                let (Given::Shown(id) | Given::Held(id)) = given;
-                return Ok((given, floor.room.find(id).map(Arc::clone)));
-            }
+            Said::Again(given) => return Ok((given, None)),
             Said::Shown(message) => {
                 let event = Event::Message { message: &message }.encode();
                 floor.queue(event);
@@ -260,6 +273,7 @@ impl Hall {
         let kept = reactions.kept.into_iter();
         let kept: Vec<Reacted> = kept
             .map(|((stream, stream_time_ms, emoji), amount)| Reacted {
+                channel: self.channel,
                 stream,
                 stream_time_ms,
                 emoji,
@@ -383,9 +397,17 @@ impl Floor {
     }
 
     fn send_together(&mut self) {
-        let frame = in_one_frame(&std::mem::take(&mut self.pending));
-        for reader in self.readers.values() {
-            reader.outbox.push(frame.clone(), false);
+        let events = std::mem::take(&mut self.pending);
+        let frame = in_one_frame(&events);
+        for reader in self.readers.values_mut() {
+            match std::mem::take(&mut reader.has) {
+                0 => reader.outbox.push(frame.clone(), false),
+                has => {
+                    if let Some(rest) = events.get(has..).filter(|rest| !rest.is_empty()) {
+                        reader.outbox.push(in_one_frame(rest), false);
+                    }
+                }
+            }
         }
         let delivered = u64::try_from(self.readers.len()).unwrap_or_default();
         metrics::counter!("tallylight_chat_frames_total").increment(delivered);
@@ -407,11 +429,14 @@ impl Floor {
         }
     }
 
-    /// The networks that somebody reads from.
-    pub(crate) fn networks_of(&self, subject: &Subject) -> Option<Arc<str>> {
+    /// The network that somebody reads or wrote from.
+    pub(crate) fn network_of(&self, subject: &Subject) -> Option<Arc<str>> {
         let mut readers = self.readers.values();
-        let reader = readers.find(|reader| reader.person.subject.as_ref() == Some(subject))?;
-        Some(Arc::clone(&reader.person.network))
+        let reader = readers.find(|reader| reader.person.subject.as_ref() == Some(subject));
+        match reader {
+            Some(reader) => Some(Arc::clone(&reader.person.network)),
+            None => self.room.wrote_from(subject),
+        }
     }
 
     /// The name of somebody who is here.
@@ -452,15 +477,24 @@ impl Floor {
     ) -> Vec<Bytes> {
         let room = &self.room;
         let after = after.filter(|after| room.remembers(*after) && *after > self.forgotten);
+        let (after, history) = match (after, room.history(after, MOST_HISTORY)) {
+            // Too much was missed: the newest, then, as for anybody.
+            (Some(_), (_, true)) => (None, room.history(None, MOST_HISTORY).0),
+            (after, (history, _)) => (after, history),
+        };
         let (mut bytes, mut messages, mut rest) = (0, Vec::new(), Vec::new());
-        for message in room.since(after) {
+        for message in history {
             bytes += message.text.len() + MESSAGE_FRAME;
             match bytes <= most_history {
-                true => messages.push(&**message),
+                true => messages.push(message),
                 false => rest.push(Event::Message { message }.encode()),
             }
         }
-        let mut room_now = room_now(room);
+        let raid = room.raid.as_ref().and_then(|raid| raid.left(now));
+        let mut room_now = RoomNow {
+            raid: raid.as_ref(),
+            ..room_now(room)
+        };
         let more = QUESTIONS_AT_ONCE.min(room_now.questions.len());
         for question in room_now.questions.split_off(more) {
             rest.push(Event::Question { question }.encode());
@@ -489,9 +523,6 @@ impl Floor {
     }
 }
 
-/// Bytes of a message beside its text, about.
-const MESSAGE_FRAME: usize = 400;
-
 /// Events in as few frames of that size as there can be.
 fn in_frames(events: Vec<Bytes>, most: usize) -> Vec<Bytes> {
     let (mut frames, mut together, mut bytes) = (Vec::new(), Vec::new(), 0);
@@ -517,7 +548,7 @@ pub(crate) fn room_now(room: &Room) -> RoomNow<'_> {
         poll: room.poll.as_ref(),
         questions: room.questions.values().collect(),
         emotes: room.emotes.values().collect(),
-        raid: room.raid.as_ref(),
+        raid: None,
     }
 }
 

@@ -34,6 +34,7 @@ pub(crate) enum Entry {
 /// So many reacted so within a second of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reacted {
+    pub(crate) channel: ChannelId,
     pub(crate) stream: Uuid,
     pub(crate) stream_time_ms: i64,
     pub(crate) emoji: &'static str,
@@ -59,6 +60,9 @@ const BATCH: usize = 500;
 const TOGETHER: Duration = Duration::from_millis(50);
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// At the end: until those who are speaking have spoken, and until the database is given up.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+const LAST_TRIES: Duration = Duration::from_secs(5);
 /// A request waits this long for what was said before it.
 const SETTLE_WITHIN: Duration = Duration::from_secs(2);
 
@@ -124,11 +128,27 @@ async fn run(db: Db, mut entries: mpsc::Receiver<Entry>, stop: CancellationToken
         write_until_it_works(&db, &mut batch, &stop).await;
     }
     entries.close();
-    while let Ok(entry) = entries.try_recv() {
-        batch.push(entry);
-    }
-    if let Err(error) = write(&db, &batch).await {
-        log_store_error(&error);
+    // Who has a place already may still use it.
+    let rest = async {
+        while let Some(entry) = entries.recv().await {
+            batch.push(entry);
+        }
+    };
+    let _ = tokio::time::timeout(LAST_WORDS, rest).await;
+    let last = async {
+        while let Err(error) = write(&db, &batch).await {
+            if !error.is_unavailable() {
+                return write_one_by_one(&db, &batch).await;
+            }
+            tokio::time::sleep(FIRST_PAUSE).await;
+        }
+    };
+    if tokio::time::timeout(LAST_TRIES, last).await.is_err() {
+        let lost = batch.len();
+        tracing::error!(
+            lost,
+            "The database was away at the end: {lost} entries of the chat are lost"
+        );
     }
 }
 

@@ -1,5 +1,6 @@
 //! What others tell that matters to rooms, and what is due in them.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -97,7 +98,8 @@ pub(super) async fn run(
                 Err(RecvError::Closed) => return,
             },
             _ = tick.tick() => {
-                chat.end_due_polls().await;
+                chat.end_time_outs();
+                chat.end_due_polls();
                 until_sweep -= 1;
                 if until_sweep == 0 {
                     until_sweep = SWEEP_EVERY;
@@ -158,6 +160,15 @@ impl Chat {
     }
 
     fn hear_channel(&self, event: ChannelEvent) {
+        if matches!(
+            event,
+            ChannelEvent::Deleted { .. }
+                | ChannelEvent::DoorChanged { .. }
+                | ChannelEvent::ModeratorRemoved { .. }
+        ) {
+            // Before the readers who are there are let go: whoever comes in later sees it.
+            self.0.doors.fetch_add(1, Ordering::AcqRel);
+        }
         match event {
             ChannelEvent::Deleted { channel } => {
                 if let Some(hall) = self.forget_hall(channel) {
@@ -204,7 +215,33 @@ impl Chat {
         }
     }
 
-    async fn end_due_polls(&self) {
+    /// Who was in a time-out may write again, and hears so.
+    fn end_time_outs(&self) {
+        let now = self.0.clock.now();
+        for hall in self.open_halls() {
+            let over = hall.lock().room.take_over(now);
+            for who in &over {
+                hall.renew(who, |_| {});
+            }
+            if !over.is_empty() {
+                hall.renew_guests();
+            }
+        }
+    }
+
+    /// Beside the listener, which must not wait for the database.
+    fn end_due_polls(&self) {
+        if self.0.is_ending.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let chat = self.clone();
+        tokio::spawn(async move {
+            chat.end_polls_that_are_due().await;
+            chat.0.is_ending.store(false, Ordering::Release);
+        });
+    }
+
+    async fn end_polls_that_are_due(&self) {
         let now = self.0.clock.now();
         for hall in self.open_halls() {
             let due = {

@@ -36,6 +36,7 @@ mod websocket;
 
 use std::collections::HashMap;
 use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sfu::Sfu;
@@ -109,6 +110,10 @@ struct Inner {
     halls: Mutex<HashMap<ChannelId, Arc<OnceCell<Arc<Hall>>>>>,
     events: broadcast::Sender<ChatEvent>,
     threads: Threads,
+    /// Rises when somebody may come in no more, or do less, somewhere.
+    doors: AtomicU64,
+    /// Polls that are due are being ended.
+    is_ending: AtomicBool,
     stop: CancellationToken,
 }
 
@@ -154,6 +159,8 @@ impl Chat {
             halls: Mutex::default(),
             events,
             threads,
+            doors: AtomicU64::new(0),
+            is_ending: AtomicBool::new(false),
             stop: stop.clone(),
         }));
         let listener = listener::run(chat.clone(), of_streams, of_channels, stop.clone());
@@ -193,6 +200,12 @@ impl Chat {
             .iter()
             .map(|hall| hall.lock().readers())
             .sum()
+    }
+
+    /// How many doors were shut so far: whoever was looked at before the last, and comes in behind it, must
+    /// be looked at again.
+    fn doors(&self) -> u64 {
+        self.0.doors.load(Ordering::Acquire)
     }
 
     fn tell(&self, event: ChatEvent) {

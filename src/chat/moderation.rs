@@ -53,7 +53,7 @@ pub(super) struct Desk<'a> {
 
 impl Chat {
     /// Notes a deed, in the transaction of what it changes, and tells of it when that has lasted.
-    async fn commit(
+    pub(super) async fn commit(
         &self,
         mut tx: Tx,
         desk: Desk<'_>,
@@ -83,6 +83,12 @@ impl Chat {
         Ok(self.0.db.begin().await?)
     }
 
+    /// Notes a deed that changes nothing else.
+    pub(super) async fn note(&self, desk: Desk<'_>, action: NewAction<'_>) -> Result<(), ApiError> {
+        let tx = self.0.db.begin().await?;
+        self.commit(tx, desk, action).await
+    }
+
     /// Takes a message away: moderators any, others their own.
     pub(super) async fn delete_message(
         &self,
@@ -90,7 +96,9 @@ impl Chat {
         id: i64,
         may_moderate: bool,
     ) -> Result<(), ApiError> {
-        let mut tx = self.begin().await?;
+        let hall = self.hall(desk.channel).await?;
+        let _turn = hall.turn().await;
+        self.0.ledger.settle().await;
         let author = store::author_of(&self.0.db, desk.channel.id, id).await?;
         let (subject, name) = author.ok_or(no_such_message())?;
         let is_own = subject == desk.by.id.to_string();
@@ -99,16 +107,21 @@ impl Chat {
                 "only moderators take away what others said",
             ));
         }
+        let mut tx = self.0.db.begin().await?;
         store::delete(&mut tx, desk.channel.id, id).await?;
-        let action = NewAction {
-            kind: "delete",
-            subject: Some(&subject),
-            subject_name: Some(&name),
-            message: Some(id),
-            ..NewAction::default()
-        };
-        self.commit(tx, desk, action).await?;
-        let hall = self.hall(desk.channel).await?;
+        if is_own {
+            // No deed of a moderator's.
+            tx.commit().await?;
+        } else {
+            let action = NewAction {
+                kind: "delete",
+                subject: Some(&subject),
+                subject_name: Some(&name),
+                message: Some(id),
+                ..NewAction::default()
+            };
+            self.commit(tx, desk, action).await?;
+        }
         hall.change(|floor| {
             let was_pinned = floor.room.pinned.as_ref().is_some_and(|p| p.id == id);
             floor.room.forget(|message| message.id == id);
@@ -123,6 +136,7 @@ impl Chat {
     /// Takes all away that was said.
     pub(super) async fn clear_messages(&self, desk: Desk<'_>) -> Result<(), ApiError> {
         let hall = self.hall(desk.channel).await?;
+        let _turn = hall.turn().await;
         let now = self.0.clock.now();
         let up_to = hall.lock().room.next_id(now);
         let mut tx = self.begin().await?;
@@ -154,7 +168,8 @@ impl Chat {
         let now = self.0.clock.now();
         let until = until(&sentence, now)?;
         let hall = self.hall(desk.channel).await?;
-        let network = hall.lock().networks_of(&subject);
+        let _turn = hall.turn().await;
+        let network = hall.lock().network_of(&subject);
         let row = RestraintRow {
             subject: subject.to_string(),
             name: name.clone(),
@@ -168,33 +183,29 @@ impl Chat {
             None => 0,
             Some(_) => (now - SILENCED).as_millisecond().saturating_mul(4_096),
         };
-        let mut tx = self.begin().await?;
-        let account = subject.account().map(|account| account.to_string());
-        store::insert_restraint(&mut tx, desk.channel.id, account, &row).await?;
-        store::delete_all_of(&mut tx, desk.channel.id, &subject, since).await?;
-        let kind = match until {
-            None => "ban",
-            Some(_) => "timeout",
-        };
-        let action = NewAction {
-            kind,
-            subject: Some(&row.subject),
-            subject_name: Some(&name),
-            reason: &reason,
-            until: row.until,
-            ..NewAction::default()
-        };
-        self.commit(tx, desk, action).await?;
         let restraint = Restraint {
-            name,
+            name: name.clone(),
             until,
-            reason,
+            reason: reason.clone(),
             network: row.network.clone(),
         };
+        // From now on they say nothing, so that nothing is said behind what is deleted.
+        let before = {
+            let mut floor = hall.lock();
+            floor.room.restraints.insert(subject.clone(), restraint)
+        };
+        let kept = self.keep_restraint(desk, &subject, &row, since).await;
+        if let Err(error) = kept {
+            let mut floor = hall.lock();
+            match before {
+                Some(before) => floor.room.restraints.insert(subject, before),
+                None => floor.room.restraints.remove(&subject),
+            };
+            return Err(error);
+        }
         hall.change(|floor| {
             let from = row.subject.as_str();
             let had_pin = (floor.room.pinned.as_ref()).is_some_and(|p| p.from.id == from);
-            floor.room.restraints.insert(subject.clone(), restraint);
             floor
                 .room
                 .forget(|message| message.from.id == from && message.id >= since);
@@ -204,7 +215,34 @@ impl Chat {
             }
         });
         hall.renew(&subject, |_| {});
+        hall.renew_guests();
         Ok(())
+    }
+
+    async fn keep_restraint(
+        &self,
+        desk: Desk<'_>,
+        subject: &Subject,
+        row: &RestraintRow,
+        since: i64,
+    ) -> Result<(), ApiError> {
+        let mut tx = self.begin().await?;
+        let account = subject.account().map(|account| account.to_string());
+        store::insert_restraint(&mut tx, desk.channel.id, account, row).await?;
+        store::delete_all_of(&mut tx, desk.channel.id, subject, since).await?;
+        let kind = match row.until {
+            None => "ban",
+            Some(_) => "timeout",
+        };
+        let action = NewAction {
+            kind,
+            subject: Some(&row.subject),
+            subject_name: Some(&row.name),
+            reason: &row.reason,
+            until: row.until,
+            ..NewAction::default()
+        };
+        self.commit(tx, desk, action).await
     }
 
     async fn check_restrainable(&self, desk: Desk<'_>, subject: &Subject) -> Result<(), ApiError> {
@@ -232,7 +270,9 @@ impl Chat {
     pub(super) async fn release(&self, desk: Desk<'_>, whom: &str) -> Result<(), ApiError> {
         let (subject, name) = self.find(desk.channel, whom).await?;
         let text = subject.to_string();
-        let mut tx = self.begin().await?;
+        let hall = self.hall(desk.channel).await?;
+        let _turn = hall.turn().await;
+        let mut tx = self.0.db.begin().await?;
         if !store::delete_restraint(&mut tx, desk.channel.id, &text).await? {
             return Err(ApiError::NotFound {
                 code: "restraint_not_found",
@@ -246,9 +286,9 @@ impl Chat {
             ..NewAction::default()
         };
         self.commit(tx, desk, action).await?;
-        let hall = self.hall(desk.channel).await?;
         hall.lock().room.restraints.remove(&subject);
         hall.renew(&subject, |_| {});
+        hall.renew_guests();
         Ok(())
     }
 
@@ -279,7 +319,9 @@ impl Chat {
 
     /// Pins a message, or takes the pin away.
     pub(super) async fn pin(&self, desk: Desk<'_>, message: Option<i64>) -> Result<(), ApiError> {
-        let mut tx = self.begin().await?;
+        let hall = self.hall(desk.channel).await?;
+        let _turn = hall.turn().await;
+        self.0.ledger.settle().await;
         let pinned = match message {
             Some(id) => {
                 let found = store::by_id(&self.0.db, desk.channel.id, id).await?;
@@ -287,6 +329,7 @@ impl Chat {
             }
             None => None,
         };
+        let mut tx = self.0.db.begin().await?;
         store::set_pinned(&mut tx, desk.channel.id, message).await?;
         let action = NewAction {
             kind: if message.is_some() { "pin" } else { "unpin" },
@@ -294,7 +337,6 @@ impl Chat {
             ..NewAction::default()
         };
         self.commit(tx, desk, action).await?;
-        let hall = self.hall(desk.channel).await?;
         hall.change(|floor| {
             let event = Event::Pinned {
                 message: pinned.as_deref(),
@@ -313,6 +355,7 @@ impl Chat {
         edit: ModesEdit,
     ) -> Result<Modes, ApiError> {
         let hall = self.hall(desk.channel).await?;
+        let _turn = hall.turn().await;
         let (modes, before) = {
             let floor = hall.lock();
             (
@@ -326,6 +369,7 @@ impl Chat {
     /// Puts the shield up, or takes it down, after which all is as it was before.
     pub(super) async fn set_shield(&self, desk: Desk<'_>, up: bool) -> Result<Modes, ApiError> {
         let hall = self.hall(desk.channel).await?;
+        let _turn = hall.turn().await;
         let (modes, before) = {
             let floor = hall.lock();
             (floor.room.modes.clone(), floor.room.before_shield.clone())
@@ -384,6 +428,8 @@ impl Chat {
         id: i64,
         approved: bool,
     ) -> Result<(), ApiError> {
+        let hall = self.hall(desk.channel).await?;
+        let _turn = hall.turn().await;
         let mut tx = self.begin().await?;
         let state = if approved { "shown" } else { "denied" };
         if !store::set_state(&mut tx, desk.channel.id, id, state).await? {
@@ -392,7 +438,6 @@ impl Chat {
                 detail: "this message does not wait; another moderator may have been faster",
             });
         }
-        let hall = self.hall(desk.channel).await?;
         let held = hall.lock().room.held().find(|held| held.id == id).cloned();
         let action = NewAction {
             kind: if approved { "approve" } else { "deny" },
@@ -458,23 +503,38 @@ impl Chat {
             kind,
         };
         store::insert_term(&self.0.db, desk.channel.id, &term).await?;
+        let action = NewAction {
+            kind: "term",
+            reason: &term.term,
+            ..NewAction::default()
+        };
+        self.note(desk, action).await?;
         self.renew_terms(desk.channel).await?;
         Ok(term)
     }
 
     pub(super) async fn remove_term(&self, desk: Desk<'_>, id: Uuid) -> Result<(), ApiError> {
-        if !store::delete_term(&self.0.db, desk.channel.id, id).await? {
-            return Err(ApiError::NotFound {
-                code: "term_not_found",
-                detail: "the channel has no such term",
-            });
-        }
+        let terms = store::terms(&self.0.db, desk.channel.id).await?;
+        let term = terms.into_iter().find(|term| term.id == id);
+        let missing = ApiError::NotFound {
+            code: "term_not_found",
+            detail: "the channel has no such term",
+        };
+        let term = term.ok_or(missing)?;
+        store::delete_term(&self.0.db, desk.channel.id, id).await?;
+        let action = NewAction {
+            kind: "unterm",
+            reason: &term.term,
+            ..NewAction::default()
+        };
+        self.note(desk, action).await?;
         self.renew_terms(desk.channel).await
     }
 
     async fn renew_terms(&self, channel: &Channel) -> Result<(), ApiError> {
-        let terms = self.read_terms(channel.id).await?;
         let hall = self.hall(channel).await?;
+        let _turn = hall.turn().await;
+        let terms = self.read_terms(channel.id).await?;
         hall.lock().room.terms = terms;
         Ok(())
     }
@@ -498,6 +558,7 @@ impl Chat {
             handle: target.handle,
             name: target.name,
             in_seconds: RAID_IN,
+            goes_at: self.0.clock.now() + Duration::from_secs(RAID_IN.into()),
         };
         self.set_raid(desk, Some(raid.clone())).await?;
         Ok(raid)
@@ -509,7 +570,9 @@ impl Chat {
         desk: Desk<'_>,
         raid: Option<Raid>,
     ) -> Result<(), ApiError> {
-        let tx = self.begin().await?;
+        let hall = self.hall(desk.channel).await?;
+        let _turn = hall.turn().await;
+        let tx = self.0.db.begin().await?;
         let handle = raid.as_ref().map(|raid| raid.handle.clone());
         let action = NewAction {
             kind: if raid.is_some() { "raid" } else { "unraid" },
@@ -517,7 +580,6 @@ impl Chat {
             ..NewAction::default()
         };
         self.commit(tx, desk, action).await?;
-        let hall = self.hall(desk.channel).await?;
         hall.change(|floor| {
             let event = Event::Raid {
                 raid: raid.as_ref(),
@@ -531,10 +593,12 @@ impl Chat {
             let hall = Arc::clone(&hall);
             tokio::spawn(async move {
                 tokio::time::sleep(Duration::from_secs(u64::from(RAID_IN) + 5)).await;
-                let mut floor = hall.lock();
-                if floor.room.raid == raid {
-                    floor.room.raid = None;
-                }
+                hall.change(|floor| {
+                    if floor.room.raid == raid {
+                        floor.room.raid = None;
+                        floor.queue(Event::Raid { raid: None }.encode());
+                    }
+                });
             });
         }
         Ok(())

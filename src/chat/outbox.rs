@@ -32,6 +32,8 @@ pub(crate) struct Frame {
     pub(crate) text: Bytes,
     /// Left out rather than waited for.
     pub(crate) is_droppable: bool,
+    /// Part of what a newcomer is told, whose bound is another.
+    is_welcome: bool,
 }
 
 /// Why nothing more comes.
@@ -75,6 +77,19 @@ impl Closed {
 }
 
 impl Outbox {
+    /// Adds a frame of what a newcomer is told, which does not count: the room bounds it, and a reader
+    /// who has not begun to read is not slow.
+    pub(crate) fn welcome(&self, text: Bytes) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.frames.push_back(Frame {
+            text,
+            is_droppable: false,
+            is_welcome: true,
+        });
+        drop(waiting);
+        self.ready.notify_one();
+    }
+
     /// Adds a frame, or leaves it out, or closes the box.
     pub(crate) fn push(&self, text: Bytes, is_droppable: bool) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
@@ -92,7 +107,11 @@ impl Outbox {
             waiting.close(Closed::Slow);
         } else {
             waiting.bytes += text.len();
-            waiting.frames.push_back(Frame { text, is_droppable });
+            waiting.frames.push_back(Frame {
+                text,
+                is_droppable,
+                is_welcome: false,
+            });
         }
         drop(waiting);
         self.ready.notify_one();
@@ -134,7 +153,8 @@ impl Waiting {
     fn drop_reactions(&mut self) {
         let before = self.frames.len();
         self.frames.retain(|frame| !frame.is_droppable);
-        self.bytes = self.frames.iter().map(|frame| frame.text.len()).sum();
+        let counted = self.frames.iter().filter(|frame| !frame.is_welcome);
+        self.bytes = counted.map(|frame| frame.text.len()).sum();
         let dropped = u64::try_from(before - self.frames.len()).unwrap_or_default();
         metrics::counter!("tallylight_chat_dropped_total").increment(dropped);
     }

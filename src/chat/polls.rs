@@ -13,13 +13,15 @@ use uuid::Uuid;
 
 use super::hall::Hall;
 use super::listener::ChatEvent;
+use super::message::Person;
 use super::moderation::Desk;
 use super::protocol::Event;
 use super::refusal::Refusal;
+use super::store::NewAction;
 use super::{Chat, store};
 use crate::accounts::AccountId;
-use crate::channels::Channel;
-use crate::error::ApiError;
+use crate::channels::{Channel, ChannelId};
+use crate::error::{ApiError, log_store_error};
 use crate::form::{self, Form};
 
 /// A poll as all see it.
@@ -31,7 +33,9 @@ pub(crate) struct Poll {
     pub(crate) options: Vec<PollOption>,
     pub(crate) opened_at: Timestamp,
     pub(crate) closes_at: Timestamp,
-    /// In the time of the stream, where it began while one was on air.
+    /// The stream that was on air when it began.
+    pub(crate) stream: Option<Uuid>,
+    /// In the time of that stream.
     pub(crate) opened_ms: Option<i64>,
     pub(crate) closes_ms: Option<i64>,
     pub(crate) state: PollState,
@@ -56,6 +60,7 @@ pub(crate) enum PollState {
 
 /// How long after its end votes are taken of pictures that are behind.
 pub(crate) const GRACE_MS: i64 = 30_000;
+const GRACE: Duration = Duration::from_secs(30);
 
 impl Poll {
     /// Whether a vote is in time.
@@ -143,6 +148,7 @@ impl Chat {
     pub(super) async fn open_poll(&self, desk: Desk<'_>, wish: Wish) -> Result<Poll, ApiError> {
         let wish = wish.checked()?;
         let hall = self.hall(desk.channel).await?;
+        let _turn = hall.turn().await;
         let now = self.0.clock.now();
         let (stream, opened_ms, is_busy) = {
             let floor = hall.lock();
@@ -164,14 +170,20 @@ impl Chat {
             options: options.map(|text| PollOption { text, votes: 0 }).collect(),
             opened_at: now,
             closes_at: now + Duration::from_secs(wish.seconds),
+            stream,
             opened_ms,
             closes_ms: opened_ms.map(|opened| opened.saturating_add(lasts_ms)),
             state: PollState::Open,
         };
         let mut tx = self.0.db.begin().await?;
         store::hide_polls(&mut tx, desk.channel.id).await?;
-        store::insert_poll(&mut tx, desk.channel.id, stream, &poll).await?;
-        tx.commit().await?;
+        store::insert_poll(&mut tx, desk.channel.id, &poll).await?;
+        let action = NewAction {
+            kind: "poll",
+            reason: &poll.question,
+            ..NewAction::default()
+        };
+        self.commit(tx, desk, action).await?;
         hall.set_poll(Some(poll.clone()));
         Ok(poll)
     }
@@ -184,27 +196,38 @@ impl Chat {
         at_button: Option<Timestamp>,
     ) -> Result<Poll, ApiError> {
         let hall = self.hall(channel).await?;
-        let found = store::poll(&self.0.db, channel.id, id).await?;
+        let _turn = hall.turn().await;
+        self.end_poll_in(&hall, id, at_button).await
+    }
+
+    /// The caller has the turn.
+    async fn end_poll_in(
+        &self,
+        hall: &Arc<Hall>,
+        id: Uuid,
+        at_button: Option<Timestamp>,
+    ) -> Result<Poll, ApiError> {
+        let found = store::poll(&self.0.db, hall.channel, id).await?;
         let mut poll = found.ok_or(no_such_poll())?;
         if poll.state == PollState::Ended {
             return Ok(poll);
         }
         if let Some(now) = at_button {
-            let time = hall.lock().room.stream_time(now, None);
+            let time = hall.lock().room.time_in(poll.stream, now);
             poll.closes_at = poll.closes_at.min(now);
             poll.closes_ms = poll.closes_ms.zip(time).map(|(end, now)| end.min(now));
         }
         poll.state = PollState::Ended;
         let mut tx = self.0.db.begin().await?;
         let now = self.0.clock.now();
-        let has_ended = store::end_poll(&mut tx, channel.id, &poll, now).await?;
+        let has_ended = store::end_poll(&mut tx, hall.channel, &poll, now).await?;
         tx.commit().await?;
         if has_ended {
             let is_shown = (hall.lock().room.poll.as_ref()).is_some_and(|shown| shown.id == id);
             if is_shown {
                 hall.set_poll(Some(poll.clone()));
             }
-            self.tell(ChatEvent::poll_ended(channel.id, &poll));
+            self.tell_of_end(hall.channel, poll.clone());
         }
         Ok(poll)
     }
@@ -212,10 +235,11 @@ impl Chat {
     /// The room shows no poll any more; one that is open ends.
     pub(super) async fn put_poll_away(&self, desk: Desk<'_>) -> Result<(), ApiError> {
         let hall = self.hall(desk.channel).await?;
+        let _turn = hall.turn().await;
         let shown = hall.lock().room.poll.clone();
         if let Some(poll) = shown.filter(|poll| poll.state == PollState::Open) {
             let now = self.0.clock.now();
-            self.end_poll(desk.channel, poll.id, Some(now)).await?;
+            self.end_poll_in(&hall, poll.id, Some(now)).await?;
         }
         let mut tx = self.0.db.begin().await?;
         store::hide_polls(&mut tx, desk.channel.id).await?;
@@ -228,6 +252,7 @@ impl Chat {
     pub(super) async fn vote(
         &self,
         hall: &Arc<Hall>,
+        who: &Person,
         account: AccountId,
         id: Uuid,
         choice: usize,
@@ -236,19 +261,62 @@ impl Chat {
         let now = self.0.clock.now();
         let time = {
             let floor = hall.lock();
+            floor.room.check_restraint(now, who)?;
             let poll = floor.room.poll.as_ref().filter(|poll| poll.id == id);
             let over = || Refusal::new("poll_ended", "the poll is over");
-            let time = floor.room.stream_time(now, seen_ms);
-            poll.ok_or_else(over)?
-                .check(now, time.filter(|_| seen_ms.is_some()), choice)?;
+            let poll = poll.ok_or_else(over)?;
+            // Of another stream the picture's time says nothing.
+            let is_same = floor.room.on_air.map(|on_air| on_air.id) == poll.stream;
+            let time = floor.room.stream_time(now, seen_ms).filter(|_| is_same);
+            poll.check(now, time.filter(|_| seen_ms.is_some()), choice)?;
             time
         };
         let voted = store::insert_vote(&self.0.db, id, account, choice, now, time).await;
         if !voted.map_err(|error| Refusal::from(ApiError::from(error)))? {
             return Err(Refusal::new("voted_already", "you have voted"));
         }
-        hall.count_vote(id, choice, COUNT_EVERY);
+        self.count_soon(hall, id);
         Ok(())
+    }
+
+    /// Counts anew a moment later, with what comes meanwhile.
+    fn count_soon(&self, hall: &Arc<Hall>, id: Uuid) {
+        if std::mem::replace(&mut hall.lock().has_votes, true) {
+            return;
+        }
+        let (chat, hall) = (self.clone(), Arc::clone(hall));
+        self.0.threads.others().spawn(async move {
+            tokio::time::sleep(COUNT_EVERY).await;
+            hall.lock().has_votes = false;
+            let _turn = hall.turn().await;
+            match store::poll(&chat.0.db, hall.channel, id).await {
+                Ok(Some(counted)) => {
+                    let is_shown = |shown: &Poll| shown.id == id;
+                    if hall.lock().room.poll.as_ref().is_some_and(is_shown) {
+                        hall.set_poll(Some(counted));
+                    }
+                }
+                Ok(None) => {}
+                Err(error) => log_store_error(&error),
+            }
+        });
+    }
+
+    /// Tells programs of a poll's end, once nobody's picture shows it open any more.
+    fn tell_of_end(&self, channel: ChannelId, poll: Poll) {
+        if poll.closes_ms.is_none() {
+            return self.tell(ChatEvent::poll_ended(channel, &poll));
+        }
+        let chat = self.clone();
+        self.0.threads.others().spawn(async move {
+            tokio::select! {
+                () = tokio::time::sleep(GRACE) => {}
+                () = chat.0.stop.cancelled() => {}
+            }
+            let counted = store::poll(&chat.0.db, channel, poll.id).await;
+            let poll = counted.ok().flatten().unwrap_or(poll);
+            chat.tell(ChatEvent::poll_ended(channel, &poll));
+        });
     }
 }
 
@@ -261,35 +329,6 @@ impl Hall {
             let event = event.encode();
             floor.room.poll = poll;
             floor.queue(event);
-        });
-    }
-
-    /// Counts a vote; how it stands is told a moment later, with what comes meanwhile.
-    fn count_vote(self: &Arc<Self>, id: Uuid, choice: usize, told_every: Duration) {
-        let is_first = {
-            let mut floor = self.lock();
-            let Some(poll) = floor.room.poll.as_mut().filter(|poll| poll.id == id) else {
-                return;
-            };
-            if let Some(option) = poll.options.get_mut(choice) {
-                option.votes += 1;
-            }
-            !std::mem::replace(&mut floor.has_votes, true)
-        };
-        if !is_first {
-            return;
-        }
-        let hall = Arc::clone(self);
-        tokio::spawn(async move {
-            tokio::time::sleep(told_every).await;
-            hall.change(|floor| {
-                floor.has_votes = false;
-                let poll = floor.room.poll.as_ref();
-                if let Some(poll) = poll.filter(|poll| poll.id == id) {
-                    let event = Event::Poll { poll: Some(poll) }.encode();
-                    floor.queue(event);
-                }
-            });
         });
     }
 }
@@ -317,6 +356,7 @@ mod tests {
             options: vec![option("a"), option("b")],
             opened_at: from_millis(100_000),
             closes_at: from_millis(160_000),
+            stream: Some(Uuid::nil()),
             opened_ms: Some(10_000),
             closes_ms: Some(70_000),
             state: PollState::Open,

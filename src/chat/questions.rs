@@ -12,10 +12,10 @@ use super::message::{Person, Sender};
 use super::moderation::Desk;
 use super::protocol::Event;
 use super::refusal::Refusal;
+use super::store::NewAction;
 use super::text;
 use super::{Chat, store};
 use crate::accounts::AccountId;
-use crate::channels::Channel;
 use crate::error::ApiError;
 
 /// A question as all see it.
@@ -24,6 +24,8 @@ use crate::error::ApiError;
 pub(crate) struct Question {
     pub(crate) id: Uuid,
     pub(crate) at: Timestamp,
+    /// The stream that was on air.
+    pub(crate) stream: Option<Uuid>,
     pub(crate) stream_time_ms: Option<i64>,
     pub(crate) from: Sender,
     pub(crate) text: String,
@@ -95,6 +97,7 @@ impl Chat {
         let question = Question {
             id: Uuid::now_v7(),
             at: now,
+            stream,
             stream_time_ms: time,
             from: Sender {
                 badges: Vec::new(),
@@ -105,7 +108,7 @@ impl Chat {
             state: QuestionState::Open,
             on_screen: false,
         };
-        let inserted = store::insert_question(&self.0.db, hall.channel, stream, &question).await;
+        let inserted = store::insert_question(&self.0.db, hall.channel, &question).await;
         inserted.map_err(failed)?;
         hall.show_question(question.clone());
         Ok(question)
@@ -114,13 +117,14 @@ impl Chat {
     /// Votes a question up, or takes that back.
     pub(super) async fn upvote(
         &self,
-        channel: &Channel,
+        hall: &Arc<Hall>,
         account: AccountId,
         id: Uuid,
         up: bool,
     ) -> Result<(), ApiError> {
         let db = &self.0.db;
-        let found = store::question(db, channel.id, id).await?;
+        let _turn = hall.turn().await;
+        let found = store::question(db, hall.channel, id).await?;
         let question = found.ok_or(no_such_question())?;
         if question.state != QuestionState::Open {
             return Err(ApiError::Conflict {
@@ -132,7 +136,7 @@ impl Chat {
             true => store::insert_upvote(db, id, account).await?,
             false => store::delete_upvote(db, id, account).await?,
         }
-        self.renew_question(channel, id).await.map(|_| ())
+        self.renew_question(hall, id).await.map(|_| ())
     }
 
     /// Settles a question, or shows it over the picture.
@@ -143,34 +147,64 @@ impl Chat {
         state: Option<QuestionState>,
         on_screen: Option<bool>,
     ) -> Result<Question, ApiError> {
+        let hall = self.hall(desk.channel).await?;
+        let _turn = hall.turn().await;
         let found = store::question(&self.0.db, desk.channel.id, id).await?;
         let question = found.ok_or(no_such_question())?;
         let state = state.unwrap_or(question.state);
         let on_screen = on_screen.unwrap_or(question.on_screen);
         let on_screen = on_screen && state != QuestionState::Dismissed;
-        let hall = self.hall(desk.channel).await?;
         let mut tx = self.0.db.begin().await?;
         if on_screen {
             store::take_off_screen(&mut tx, desk.channel.id).await?;
         }
         store::set_question(&mut tx, desk.channel.id, id, state, on_screen).await?;
-        tx.commit().await?;
+        let action = NewAction {
+            kind: match (state, on_screen) {
+                (_, true) => "question_shown",
+                (QuestionState::Open, false) => "question_open",
+                (QuestionState::Answered, false) => "question_answered",
+                (QuestionState::Dismissed, false) => "question_dismissed",
+            },
+            subject: Some(&question.from.id),
+            subject_name: Some(&question.from.name),
+            reason: &question.text,
+            ..NewAction::default()
+        };
+        self.commit(tx, desk, action).await?;
         if on_screen {
             hall.take_others_off_screen(id);
         }
-        self.renew_question(desk.channel, id).await
+        self.renew_question(&hall, id).await
     }
 
-    async fn renew_question(&self, channel: &Channel, id: Uuid) -> Result<Question, ApiError> {
-        let found = store::question(&self.0.db, channel.id, id).await?;
+    async fn renew_question(&self, hall: &Arc<Hall>, id: Uuid) -> Result<Question, ApiError> {
+        let found = store::question(&self.0.db, hall.channel, id).await?;
         let question = found.ok_or(no_such_question())?;
-        let hall = self.hall(channel).await?;
         hall.show_question(question.clone());
         Ok(question)
     }
 }
 
 impl Hall {
+    /// Takes away what an account asked: it leaves.
+    pub(super) fn drop_questions_of(self: &Arc<Self>, from: &str) {
+        let asked: Vec<Question> = {
+            let floor = self.lock();
+            let all = floor.room.questions.values();
+            all.filter(|question| question.from.id == from)
+                .cloned()
+                .collect()
+        };
+        for question in asked {
+            self.show_question(Question {
+                state: QuestionState::Dismissed,
+                on_screen: false,
+                ..question
+            });
+        }
+    }
+
     fn show_question(self: &Arc<Self>, question: Question) {
         self.change(|floor| {
             let event = Event::Question {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 
-use crate::error::{ApiError, Problem};
+use crate::error::{ApiError, Problem, log_store_error};
 
 /// Why somebody may not say what they want to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub(crate) struct Refusal {
     pub(crate) detail: Cow<'static, str>,
     /// Where waiting helps.
     pub(crate) wait: Option<Duration>,
+    /// Where it is no rule of chat's that refuses.
+    status: Option<StatusCode>,
 }
 
 impl Refusal {
@@ -24,6 +26,7 @@ impl Refusal {
             code,
             detail: detail.into(),
             wait: None,
+            status: None,
         }
     }
 
@@ -39,15 +42,16 @@ impl Refusal {
 
     /// As the API tells it.
     pub(crate) fn problem(&self) -> Problem {
-        let status = match self.code {
+        let by_code = match self.code {
             "not_signed_in" => StatusCode::UNAUTHORIZED,
-            "text_empty" | "text_too_long" | "reply_unknown" | "emoji_unknown" => {
-                StatusCode::UNPROCESSABLE_ENTITY
-            }
+            "text_empty" | "text_too_long" | "reply_unknown" | "emoji_unknown"
+            | "option_unknown" => StatusCode::UNPROCESSABLE_ENTITY,
+            "poll_ended" | "voted_already" | "too_many_questions" => StatusCode::CONFLICT,
             "busy" => StatusCode::SERVICE_UNAVAILABLE,
             "too_fast" | "slow_mode" => StatusCode::TOO_MANY_REQUESTS,
             _ => StatusCode::FORBIDDEN,
         };
+        let status = self.status.unwrap_or(by_code);
         let problem = Problem::new(status, self.code, self.detail.clone());
         match self.wait {
             Some(wait) => problem.retry_after(wait),
@@ -58,7 +62,13 @@ impl Refusal {
 
 impl From<ApiError> for Refusal {
     fn from(error: ApiError) -> Self {
+        if let ApiError::Store(error) = &error {
+            log_store_error(error);
+        }
         let problem = error.problem();
-        Self::new(problem.code(), error.to_string())
+        Self {
+            status: Some(problem.status()),
+            ..Self::new(problem.code(), problem.detail().to_owned())
+        }
     }
 }

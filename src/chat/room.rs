@@ -4,6 +4,7 @@
 //! whoever may not write now is told for how long.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -96,13 +97,19 @@ pub(crate) struct Room {
     /// What waits for a moderator.
     held: BTreeMap<i64, Arc<Message>>,
     last_id: i64,
+    /// All that was said behind this id is remembered.
+    complete_from: i64,
+    /// Hashes of what was said last, folded.
+    said: VecDeque<u64>,
     writers: HashMap<Subject, Writer>,
     networks: HashMap<Arc<str>, Writer>,
+    pruned: Option<Instant>,
 }
 
 /// What one who writes did lately.
 #[derive(Debug, Default)]
 struct Writer {
+    network: Option<Arc<str>>,
     sent: VecDeque<Instant>,
     reacted: Option<Instant>,
     given: VecDeque<(String, Instant, Given)>,
@@ -130,6 +137,10 @@ const MOST_HELD: usize = 500;
 /// Writers remembered; those who said nothing for long are forgotten then.
 const MOST_WRITERS: usize = 20_000;
 const WRITERS_KEPT: Duration = Duration::from_secs(3_600);
+/// And not looked for more often than this.
+const PRUNED_EVERY: Duration = Duration::from_secs(60);
+/// Bytes of a message beside its text, about.
+pub(crate) const MESSAGE_FRAME: usize = 400;
 /// Ids in one millisecond.
 const IDS: i64 = 4_096;
 
@@ -138,6 +149,10 @@ impl Room {
     pub(crate) fn recall(&mut self, recent: Vec<Arc<Message>>, held: Vec<Arc<Message>>) {
         let newest = recent.iter().chain(&held).map(|message| message.id).max();
         self.last_id = self.last_id.max(newest.unwrap_or_default());
+        let is_all = recent.len() < HISTORY;
+        let oldest = recent.first().filter(|_| !is_all);
+        self.complete_from = oldest.map_or(i64::MIN, |oldest| oldest.id - 1);
+        self.said = recent.iter().map(|message| trace(&message.text)).collect();
         self.recent = recent.into();
         self.held = held.into_iter().map(|held| (held.id, held)).collect();
     }
@@ -166,7 +181,7 @@ impl Room {
         self.check_pace(now.instant, who, &subject)?;
         let is_held = match who.may_moderate() {
             true => false,
-            false => self.check_modes(now, who, &subject, &text)?,
+            false => self.check_modes(now, who, &text)?,
         };
         let from = who.as_sender().ok_or_else(not_signed_in)?;
         let message = Arc::new(Message {
@@ -206,6 +221,7 @@ impl Room {
     /// When they may not write.
     pub(crate) fn react(&mut self, now: Moment, who: &Person) -> Result<(), Refusal> {
         let subject = self.writing(now, who)?;
+        self.prune(now.instant);
         let writer = self.writers.entry(subject).or_default();
         let since = writer
             .reacted
@@ -226,7 +242,7 @@ impl Room {
     pub(crate) fn may_ask(&mut self, now: Moment, who: &Person, text: &str) -> Result<(), Refusal> {
         let subject = self.writing(now, who)?;
         self.check_pace(now.instant, who, &subject)?;
-        if !who.may_moderate() && self.check_modes(now, who, &subject, text)? {
+        if !who.may_moderate() && self.check_modes(now, who, text)? {
             let words = "the channel does not allow a word in it";
             return Err(Refusal::new("term_blocked", words));
         }
@@ -292,10 +308,14 @@ impl Room {
             let network = self.networks.entry(Arc::clone(&who.network)).or_default();
             network.check_pace(now, MOST_SENT_BY_GUESTS)?;
         }
-        let last = self
-            .writers
-            .get(subject)
-            .and_then(|writer| writer.sent.back());
+        let own = self.writers.get(subject);
+        // A guest who makes up another secret is the same network still.
+        let network = match who.is_guest() {
+            true => self.networks.get(&who.network),
+            false => None,
+        };
+        let all = own.into_iter().chain(network);
+        let last = all.filter_map(|writer| writer.sent.back()).max();
         let slow = self.modes.slow();
         let since = last.map(|last| now.saturating_duration_since(*last));
         match since.filter(|since| *since < slow && !who.may_moderate()) {
@@ -308,13 +328,7 @@ impl Room {
     }
 
     /// Whether the message is to be held.
-    fn check_modes(
-        &self,
-        now: Moment,
-        who: &Person,
-        subject: &Subject,
-        text: &str,
-    ) -> Result<bool, Refusal> {
+    fn check_modes(&self, now: Moment, who: &Person, text: &str) -> Result<bool, Refusal> {
         let modes = &self.modes;
         if modes.members_only {
             let words = "only members may write now";
@@ -331,7 +345,7 @@ impl Room {
         if modes.links_blocked && text::has_link(text) {
             return Err(Refusal::new("links_blocked", "links are not allowed here"));
         }
-        if modes.unique_only && self.was_said(subject, text) {
+        if modes.unique_only && self.was_said(text) {
             let words = "that was said a moment ago; say something else";
             return Err(Refusal::new("unique_only", words));
         }
@@ -361,22 +375,53 @@ impl Room {
         }
     }
 
-    fn was_said(&self, _by: &Subject, text: &str) -> bool {
-        let text = fold(text);
-        let mut recent = self.recent.iter().chain(self.held.values());
-        recent.any(|message| fold(&message.text) == text)
+    fn was_said(&self, text: &str) -> bool {
+        self.said.contains(&trace(text))
     }
 
     fn note_sent(&mut self, now: Instant, who: &Person, subject: &Subject) {
-        if self.writers.len() >= MOST_WRITERS {
-            self.writers.retain(|_, writer| writer.is_recent(now));
-            self.networks.retain(|_, writer| writer.is_recent(now));
-        }
-        self.writers.entry(subject.clone()).or_default().note(now);
+        self.prune(now);
+        let writer = self.writers.entry(subject.clone()).or_default();
+        writer.note(now);
+        writer.network = Some(Arc::clone(&who.network));
         if who.is_guest() {
             let network = self.networks.entry(Arc::clone(&who.network)).or_default();
             network.note(now);
         }
+    }
+
+    /// Forgets writers who did nothing for long, now and then; and all, when there are too many to tell
+    /// apart, which errs on the side of letting people write.
+    fn prune(&mut self, now: Instant) {
+        let is_due = self
+            .pruned
+            .is_none_or(|at| now.saturating_duration_since(at) > PRUNED_EVERY);
+        if self.writers.len() < MOST_WRITERS || !is_due {
+            return;
+        }
+        self.pruned = Some(now);
+        self.writers.retain(|_, writer| writer.is_recent(now));
+        self.networks.retain(|_, writer| writer.is_recent(now));
+        if self.writers.len() >= MOST_WRITERS {
+            self.writers.clear();
+            self.networks.clear();
+        }
+    }
+
+    /// The network that somebody wrote from.
+    pub(crate) fn wrote_from(&self, subject: &Subject) -> Option<Arc<str>> {
+        self.writers.get(subject)?.network.clone()
+    }
+
+    /// Time-outs that are over, which go.
+    pub(crate) fn take_over(&mut self, now: Timestamp) -> Vec<Subject> {
+        let over =
+            |(who, restraint): (&Subject, &Restraint)| (!restraint.holds(now)).then(|| who.clone());
+        let over: Vec<Subject> = self.restraints.iter().filter_map(over).collect();
+        for who in &over {
+            self.restraints.remove(who);
+        }
+        over
     }
 
     /// A number that none had.
@@ -399,10 +444,37 @@ impl Room {
         self.last_id
     }
 
+    /// How far a stream is that may have been on air before.
+    pub(crate) fn time_in(&self, stream: Option<Uuid>, now: Timestamp) -> Option<i64> {
+        let is_on_air = self.on_air.is_some_and(|on_air| Some(on_air.id) == stream);
+        self.stream_time(now, None).filter(|_| is_on_air)
+    }
+
+    /// Refuses who may not write, in what is no writing.
+    ///
+    /// # Errors
+    /// With the reason.
+    pub(crate) fn check_restraint(&self, now: Timestamp, who: &Person) -> Result<(), Refusal> {
+        match self.restraint(now, who) {
+            Some(restraint) => Err(restraint.refusal(now)),
+            None => Ok(()),
+        }
+    }
+
     fn remember(&mut self, message: Arc<Message>) {
+        self.said.push_back(trace(&message.text));
+        if self.said.len() > HISTORY {
+            self.said.pop_front();
+        }
         self.recent.push_back(message);
+        self.drop_oldest();
+    }
+
+    fn drop_oldest(&mut self) {
         while self.recent.len() > HISTORY {
-            self.recent.pop_front();
+            if let Some(oldest) = self.recent.pop_front() {
+                self.complete_from = self.complete_from.max(oldest.id);
+            }
         }
     }
 
@@ -419,8 +491,24 @@ impl Room {
 
     /// Whether all behind that message is remembered.
     pub(crate) fn remembers(&self, after: i64) -> bool {
-        let oldest = self.recent.front();
-        self.recent.len() < HISTORY || oldest.is_some_and(|oldest| oldest.id <= after)
+        after >= self.complete_from
+    }
+
+    /// The newest of what was said behind a message, oldest first, within so many bytes; and whether there
+    /// was more.
+    pub(crate) fn history(&self, after: Option<i64>, most: usize) -> (Vec<&Message>, bool) {
+        let all: Vec<&Arc<Message>> = self.since(after).collect();
+        let (mut bytes, mut kept) = (0, Vec::new());
+        for message in all.iter().rev() {
+            bytes += message.text.len() + MESSAGE_FRAME;
+            if bytes > most {
+                break;
+            }
+            kept.push(&***message);
+        }
+        let is_cut = kept.len() < all.len();
+        kept.reverse();
+        (kept, is_cut)
     }
 
     /// What waits for a moderator, oldest first.
@@ -437,9 +525,7 @@ impl Room {
     pub(crate) fn admit(&mut self, message: Arc<Message>) {
         let at = self.recent.partition_point(|known| known.id < message.id);
         self.recent.insert(at, message);
-        while self.recent.len() > HISTORY {
-            self.recent.pop_front();
-        }
+        self.drop_oldest();
     }
 
     /// Takes messages away.
@@ -450,6 +536,13 @@ impl Room {
             self.pinned = None;
         }
     }
+}
+
+/// By which the same is known, however it is dressed up.
+fn trace(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    fold(text).hash(&mut hasher);
+    hasher.finish()
 }
 
 fn check_following(now: Timestamp, since: Option<Timestamp>, minutes: u32) -> Result<(), Refusal> {

@@ -16,6 +16,7 @@ use crate::accounts::{Account, AccountId};
 use crate::channels::Channel;
 use crate::db::StoreError;
 use crate::error::{ApiError, log_store_error};
+use crate::secret::Secret;
 
 /// Somebody in a room. Dropped, they have left.
 #[derive(Debug)]
@@ -25,10 +26,33 @@ pub(super) struct Visit {
     hall: Arc<Hall>,
     reader: ReaderId,
     pub(super) outbox: Arc<Outbox>,
+    credential: Credential,
     strikes: u8,
     /// Frames of the present second.
     frames: (Instant, u32),
     _seat: Seat,
+}
+
+/// How somebody came.
+#[derive(Debug)]
+pub(super) struct Way {
+    /// By what they were known.
+    pub(super) credential: Credential,
+    /// How many doors had been shut when they were looked at.
+    pub(super) doors: u64,
+    /// Bytes of what was said that they get in one frame.
+    pub(super) most_history: usize,
+}
+
+/// What must still be good for somebody to stay.
+#[derive(Debug, Clone)]
+pub(super) enum Credential {
+    /// A login's cookie.
+    Login(Secret),
+    /// A personal token.
+    Token(Secret),
+    /// Nothing of the kind: the account itself.
+    None,
 }
 
 /// Malformed frames of one connection.
@@ -36,7 +60,7 @@ const MOST_STRIKES: u8 = 3;
 /// Frames of one connection in a second, whatever they are.
 const MOST_FRAMES: u32 = 100;
 /// Who somebody is, and whether they still may, is looked up anew this often.
-pub(super) const RENEW: Duration = Duration::from_secs(300);
+pub(super) const RENEW: Duration = Duration::from_secs(60);
 /// Somebody who came in says who they are within this time.
 pub(super) const JOIN_WITHIN: Duration = Duration::from_secs(10);
 
@@ -57,7 +81,7 @@ pub(super) fn read_join(text: &str) -> Result<Join, Refusal> {
 }
 
 impl Chat {
-    /// Lets somebody in.
+    /// Lets somebody in, who was looked at when so many doors had been shut.
     ///
     /// # Errors
     /// When they have too many connections, or the database fails.
@@ -67,7 +91,7 @@ impl Chat {
         person: Person,
         after: Option<i64>,
         outbox: Arc<Outbox>,
-        most_history: usize,
+        way: Way,
     ) -> Result<Visit, Refusal> {
         let seat = self.0.connections.seat(&person).ok_or_else(|| {
             let (code, words) = Closed::TooMany.words();
@@ -75,13 +99,18 @@ impl Chat {
         })?;
         let hall = self.hall(&channel).await;
         let hall = hall.map_err(|error| Refusal::from(ApiError::from(error)))?;
-        let reader = hall.enter(person, after, Arc::clone(&outbox), most_history);
+        let reader = hall.enter(person, after, Arc::clone(&outbox), way.most_history);
+        if way.doors != self.doors() {
+            // They may be let in again, as whom they are now.
+            outbox.close(Closed::Door);
+        }
         Ok(Visit {
             chat: self.clone(),
             channel,
             hall,
             reader,
             outbox,
+            credential: way.credential,
             strikes: 0,
             frames: (self.0.clock.instant(), 0),
             _seat: seat,
@@ -182,7 +211,12 @@ impl Visit {
         };
         let (chat, channel) = (self.chat.clone(), Arc::clone(&self.channel));
         let (hall, outbox) = (Arc::clone(&self.hall), Arc::clone(&self.outbox));
+        let credential = self.credential.clone();
         let renewed = async move {
+            let is_good = chat.is_good(&credential).await;
+            if let Ok(false) = is_good {
+                return outbox.close(Closed::Door);
+            }
             if let Err(error) = chat.renew(&channel, &hall, &person, &outbox).await {
                 log_store_error(&error);
             }
@@ -218,7 +252,20 @@ impl Chat {
         Ok(())
     }
 
-    async fn unsuspended(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
+    /// Whether a login or a token still is one. While that cannot be told, it is.
+    async fn is_good(&self, credential: &Credential) -> Result<bool, StoreError> {
+        match credential {
+            Credential::None => Ok(true),
+            Credential::Login(token) => Ok(self.0.accounts.signed_in(token).await?.is_some()),
+            Credential::Token(token) => match self.0.accounts.by_token(token).await {
+                Ok(_) => Ok(true),
+                Err(ApiError::Store(error)) => Err(error),
+                Err(_) => Ok(false),
+            },
+        }
+    }
+
+    pub(super) async fn unsuspended(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
         let account = self.0.accounts.by_id(id).await?;
         match self.0.accounts.profile(id).await {
             Ok(profile) if !profile.is_suspended => Ok(account),

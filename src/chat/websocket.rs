@@ -15,10 +15,19 @@ use super::message::Person;
 use super::outbox::{self, Closed, Outbox};
 use super::protocol::{Join, MOST_FRAME};
 use super::refusal::Refusal;
-use super::visit::{JOIN_WITHIN, RENEW, Visit, closing, read_join, refusing};
+use super::visit::{Credential, JOIN_WITHIN, RENEW, Visit, Way, closing, read_join, refusing};
 use crate::channels::Channel;
 
 /// Who opened it, as far as the request told.
+#[derive(Debug)]
+pub(super) struct Opening {
+    pub(super) opener: Opener,
+    pub(super) credential: Credential,
+    /// How many doors had been shut before they were looked at.
+    pub(super) doors: u64,
+}
+
+/// Somebody with an account, or not.
 #[derive(Debug)]
 pub(super) enum Opener {
     /// Somebody with an account.
@@ -33,8 +42,8 @@ const PING: Duration = Duration::from_secs(25);
 const SILENCE: Duration = Duration::from_secs(60);
 /// A client takes what it is sent within this time.
 const TAKEN_WITHIN: Duration = Duration::from_secs(10);
-/// Bytes of what was said that a newcomer gets in one frame.
-const HISTORY_BYTES: usize = 64 * 1024;
+/// Bytes of what was said that a newcomer gets in one frame: a connection keeps room for its largest.
+const HISTORY_BYTES: usize = 4 * 1024;
 /// Most that is read at once: frames are small, and most connections are idle.
 const READ_BUFFER: usize = 4 * 1024;
 
@@ -44,7 +53,7 @@ impl Chat {
         self,
         upgrade: WebSocketUpgrade,
         channel: Channel,
-        opener: Opener,
+        opening: Opening,
     ) -> axum::response::Response {
         upgrade
             .max_message_size(MOST_FRAME)
@@ -52,7 +61,7 @@ impl Chat {
             .read_buffer_size(READ_BUFFER)
             .write_buffer_size(0)
             .on_upgrade(move |socket| async move {
-                let entered = self.welcome(socket, channel, opener).await;
+                let entered = self.welcome(socket, channel, opening).await;
                 if let Some((visit, socket)) = entered {
                     self.0.threads.spawn(converse(visit, socket));
                 }
@@ -63,10 +72,10 @@ impl Chat {
         &self,
         mut socket: WebSocket,
         channel: Channel,
-        opener: Opener,
+        opening: Opening,
     ) -> Option<(Visit, WebSocket)> {
         let entered = tokio::select! {
-            entered = self.enter(&mut socket, channel, opener) => entered,
+            entered = self.enter(&mut socket, channel, opening) => entered,
             () = self.0.stop.cancelled() => return None,
         };
         match entered {
@@ -86,8 +95,13 @@ impl Chat {
         &self,
         socket: &mut WebSocket,
         channel: Channel,
-        opener: Opener,
+        opening: Opening,
     ) -> Result<Visit, Refusal> {
+        let Opening {
+            opener,
+            credential,
+            doors,
+        } = opening;
         let join = first_frame(socket).await?;
         let person = match opener {
             Opener::Member(person) => person,
@@ -98,8 +112,12 @@ impl Chat {
         };
         let outbox = Arc::new(Outbox::default());
         let channel = Arc::new(channel);
-        self.visit(channel, person, join.after, outbox, HISTORY_BYTES)
-            .await
+        let way = Way {
+            credential,
+            doors,
+            most_history: HISTORY_BYTES,
+        };
+        self.visit(channel, person, join.after, outbox, way).await
     }
 }
 

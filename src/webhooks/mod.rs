@@ -117,8 +117,11 @@ pub struct Webhooks {
     /// Tests and replays: each asks a server that may be slow.
     by_hand: Arc<Rate<ChannelId>>,
     /// Whether a hook of a channel wants what, as it was a moment ago.
-    wanted: Arc<Mutex<HashMap<ChannelId, (Instant, Vec<Kind>)>>>,
+    wanted: Arc<Mutex<Wanted>>,
 }
+
+/// What hooks want, and when that was looked up.
+type Wanted = HashMap<ChannelId, (Instant, Vec<Kind>)>;
 
 /// Tests and replays of one channel within that time.
 const MOST_BY_HAND: u32 = 60;

@@ -171,3 +171,39 @@ fn write_program(path: &Path, text: &str) {
     let mode = std::fs::Permissions::from_mode(0o755);
     std::fs::set_permissions(path, mode).unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everybody_in_a_chat_gets_all_that_is_said_once_and_in_order() {
+    let server = Server::start().await;
+    let tokens = server.data.path().join("tokens");
+    std::fs::write(
+        &tokens,
+        server.personal_token(&["chat:read", "chat:write"]).await,
+    )
+    .unwrap();
+    let http = server.app.http;
+    let run = "bench chat --channel ada --sockets 50 --data-channels 0 --rate 3 --seconds 2 --json";
+    let output = Command::new(PROGRAM)
+        .args(run.split_whitespace())
+        .args(["--server", &format!("http://{http}")])
+        .arg("--tokens-file")
+        .arg(&tokens)
+        .kill_on_drop(true)
+        .output()
+        .await
+        .unwrap();
+    // Beside other tests the machine may be full, which is told in words.
+    let is_full = || error_of(&output).contains("the limit");
+    assert!(output.status.success() || is_full(), "{output:?}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let number = |name: &str| {
+        report[name]
+            .as_u64()
+            .unwrap_or_else(|| panic!("{name}: {report}"))
+    };
+    assert!(number("accepted") > 0, "{report}");
+    assert_eq!(number("delivered"), number("accepted") * 51, "{report}");
+    for wrong in ["lost", "duplicates", "disordered", "gone"] {
+        assert_eq!(number(wrong), 0, "{wrong}: {report}");
+    }
+}

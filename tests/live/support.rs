@@ -7,7 +7,7 @@ use loadtest::source::{MadeUp, Source};
 use loadtest::{Driver, PublisherSpec, Publishing, Sent, ViewerSpec, Watching};
 use sfu::Sfu;
 use str0m::net::Protocol;
-use tallylight::accounts::{Passwords, Role};
+use tallylight::accounts::{NewToken, Passwords, Role};
 use tallylight::app::{self, App, Parts};
 use tallylight::channels::{Channel, StreamKey};
 use tallylight::clock::Clock;
@@ -98,6 +98,19 @@ impl Server {
             key,
             data,
         }
+    }
+
+    /// A personal token of ada's with those scopes.
+    pub(crate) async fn personal_token(&self, scopes: &[&str]) -> String {
+        let accounts = &self.app.services.accounts;
+        let ada = accounts.by_name("ada").await.unwrap().unwrap();
+        let wish = NewToken {
+            name: "test".to_owned(),
+            scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+            days: None,
+        };
+        let (_, token) = accounts.create_token(&ada, wish).await.unwrap();
+        token.reveal().to_owned()
     }
 
     /// The text of the stream key.

@@ -103,7 +103,7 @@ enum Command {
     Config(ConfigCommand),
     #[command(flatten)]
     Scripted(scripted::Command),
-    /// Load a WHIP, WHEP, HLS or RTMP server and say what a viewer or a publisher costs it.
+    /// Load a WHIP, WHEP, HLS, RTMP or chat server and say what a viewer or a publisher costs it.
     // Boxed: its options are many, and every command would be as large.
     #[command(subcommand)]
     Bench(Box<Benchmark>),

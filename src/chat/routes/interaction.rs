@@ -18,7 +18,8 @@ use super::super::polls::{Poll, Wish};
 use super::super::questions::{Question, QuestionState};
 use super::super::store;
 use super::{Chat, Denied, Refusals};
-use crate::accounts::{Asker, SignedIn};
+use crate::accounts::{Account, Asker, SignedIn};
+use crate::channels::Channel;
 use crate::error::ApiError;
 use crate::request::{ApiJson, ApiPath, Client};
 
@@ -181,8 +182,9 @@ async fn vote_in_poll(
     ApiJson(body): ApiJson<NewVote>,
 ) -> Result<StatusCode, Denied> {
     let channel = chat.watched(&handle, &asker, &client, &headers).await?;
+    let person = chat.asking(&channel, &account, &client).await?;
     let hall = chat.hall(&channel).await?;
-    chat.vote(&hall, account.id, id, body.option, body.seen_ms)
+    chat.vote(&hall, &person, account.id, id, body.option, body.seen_ms)
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -266,7 +268,7 @@ async fn upvote_question(
     headers: HeaderMap,
 ) -> Result<StatusCode, Denied> {
     let channel = chat.watched(&handle, &asker, &client, &headers).await?;
-    chat.upvote(&channel, account.id, id, true).await?;
+    upvote(&chat, &channel, &account, &client, id, true).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -285,6 +287,21 @@ async fn take_upvote_back(
     headers: HeaderMap,
 ) -> Result<StatusCode, Denied> {
     let channel = chat.watched(&handle, &asker, &client, &headers).await?;
-    chat.upvote(&channel, account.id, id, false).await?;
+    upvote(&chat, &channel, &account, &client, id, false).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+async fn upvote(
+    chat: &Chat,
+    channel: &Channel,
+    account: &Account,
+    client: &Client,
+    id: Uuid,
+    up: bool,
+) -> Result<(), Denied> {
+    let person = chat.asking(channel, account, client).await?;
+    let hall = chat.hall(channel).await?;
+    let now = chat.0.clock.now();
+    hall.lock().room.check_restraint(now, &person)?;
+    Ok(chat.upvote(&hall, account.id, id, up).await?)
 }

@@ -28,10 +28,11 @@ use super::super::questions::Question;
 use super::super::raids::Raid;
 use super::super::room::OnAir;
 use super::super::tokens::GOOD_FOR;
-use super::super::websocket::Opener;
+use super::super::visit::Credential;
+use super::super::websocket::{Opener, Opening};
 use super::{Chat, Denied, Refusals};
 use crate::accounts::scope::Scope;
-use crate::accounts::{Asker, SignedIn};
+use crate::accounts::{Asker, SignedIn, bearer};
 use crate::error::{ApiError, Problem};
 use crate::request::{ApiJson, ApiPath, Client};
 
@@ -209,6 +210,7 @@ async fn open_chat(
     if headers.contains_key(ORIGIN) && !client.is_own_page(&headers) {
         return Err(ApiError::ForeignOrigin.into());
     }
+    let doors = chat.doors();
     let channel = chat.watched(&handle, &asker, &client, &headers).await?;
     let Ok(upgrade) = upgrade else {
         let words = "this is a WebSocket; ask with `Upgrade: websocket`";
@@ -226,7 +228,17 @@ async fn open_chat(
         }
         None => Opener::Stranger(client.address),
     };
-    Ok(chat.open_socket(upgrade, channel, opener))
+    let credential = match (&asker.token, bearer(&headers)) {
+        (_, Some(token)) if asker.account.is_some() => Credential::Token(token),
+        (Some(token), None) if asker.account.is_some() => Credential::Login(token.clone()),
+        _ => Credential::None,
+    };
+    let opening = Opening {
+        opener,
+        credential,
+        doors,
+    };
+    Ok(chat.open_socket(upgrade, channel, opening))
 }
 
 #[derive(Debug, Deserialize, ToSchema)]

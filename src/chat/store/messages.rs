@@ -112,14 +112,15 @@ pub(in crate::chat) async fn insert_message(
 pub(in crate::chat) async fn add_reactions(tx: &mut Tx, of: &Reacted) -> Result<(), StoreError> {
     tx_change!(
         tx,
-        "INSERT INTO chat_reaction (stream_id, stream_time_ms, emoji, amount)
-         VALUES ($1, $2, $3, $4)
+        "INSERT INTO chat_reaction (stream_id, stream_time_ms, emoji, amount, channel_id)
+         VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (stream_id, stream_time_ms, emoji)
          DO UPDATE SET amount = chat_reaction.amount + EXCLUDED.amount",
         of.stream.to_string(),
         of.stream_time_ms,
         of.emoji,
         i64::from(of.amount),
+        of.channel.to_string(),
     )
     .map_err(on("chat_reaction"))?;
     Ok(())

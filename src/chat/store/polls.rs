@@ -12,6 +12,7 @@ use crate::db::{Db, StoreError, Tx, all, change, first, on, tx_change};
 #[derive(sqlx::FromRow)]
 struct Row {
     id: String,
+    stream_id: Option<String>,
     question: String,
     options: String,
     opened_at: i64,
@@ -46,6 +47,7 @@ impl Row {
             options: options.collect(),
             opened_at: from_millis(self.opened_at),
             closes_at: from_millis(self.closes_at),
+            stream: self.stream_id.and_then(|id| Uuid::parse_str(&id).ok()),
             opened_ms: self.opened_ms,
             closes_ms: self.closes_ms,
             state: match self.ended_at {
@@ -69,7 +71,6 @@ async fn with_votes(db: &Db, row: Row) -> Result<Poll, StoreError> {
 pub(in crate::chat) async fn insert_poll(
     tx: &mut Tx,
     channel: ChannelId,
-    stream: Option<Uuid>,
     poll: &Poll,
 ) -> Result<(), StoreError> {
     let texts: Vec<&str> = poll.options.iter().map(|o| o.text.as_str()).collect();
@@ -80,7 +81,7 @@ pub(in crate::chat) async fn insert_poll(
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, TRUE)",
         poll.id.to_string(),
         channel.to_string(),
-        stream.map(|stream| stream.to_string()),
+        poll.stream.map(|stream| stream.to_string()),
         poll.question.as_str(),
         serde_json::json!(texts).to_string(),
         poll.opened_at.as_millisecond(),
@@ -99,7 +100,7 @@ pub(in crate::chat) async fn shown_poll(
 ) -> Result<Option<Poll>, StoreError> {
     let row: Option<Row> = first!(
         db,
-        "SELECT id, question, options, opened_at, closes_at, opened_ms, closes_ms, ended_at
+        "SELECT id, stream_id, question, options, opened_at, closes_at, opened_ms, closes_ms, ended_at
          FROM chat_poll WHERE channel_id = $1 AND is_shown ORDER BY opened_at DESC LIMIT 1",
         channel.to_string(),
     )
@@ -117,7 +118,7 @@ pub(in crate::chat) async fn poll(
 ) -> Result<Option<Poll>, StoreError> {
     let row: Option<Row> = first!(
         db,
-        "SELECT id, question, options, opened_at, closes_at, opened_ms, closes_ms, ended_at
+        "SELECT id, stream_id, question, options, opened_at, closes_at, opened_ms, closes_ms, ended_at
          FROM chat_poll WHERE channel_id = $1 AND id = $2",
         channel.to_string(),
         id.to_string(),
@@ -137,7 +138,7 @@ pub(in crate::chat) async fn polls(
 ) -> Result<Vec<Poll>, StoreError> {
     let rows: Vec<Row> = all!(
         db,
-        "SELECT id, question, options, opened_at, closes_at, opened_ms, closes_ms, ended_at
+        "SELECT id, stream_id, question, options, opened_at, closes_at, opened_ms, closes_ms, ended_at
          FROM chat_poll WHERE channel_id = $1 ORDER BY opened_at DESC, id DESC LIMIT $2",
         channel.to_string(),
         most,

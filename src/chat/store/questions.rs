@@ -17,6 +17,7 @@ struct Row {
     avatar: Option<String>,
     text: String,
     at: i64,
+    stream_id: Option<String>,
     stream_time_ms: Option<i64>,
     state: String,
     on_screen: bool,
@@ -26,7 +27,7 @@ struct Row {
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT q.id, q.account_id, a.name, a.avatar, q.text, q.at, q.stream_time_ms, q.state,
+            "SELECT q.id, q.account_id, a.name, a.avatar, q.text, q.at, q.stream_id, q.stream_time_ms, q.state,
                  q.on_screen,
                  (SELECT COUNT(*) FROM chat_upvote v WHERE v.question_id = q.id) AS votes
              FROM chat_question q JOIN account a ON a.id = q.account_id ",
@@ -46,6 +47,7 @@ impl Row {
         Ok(Question {
             id: Uuid::parse_str(&self.id).map_err(|_| corrupt("a UUID", &self.id))?,
             at: from_millis(self.at),
+            stream: self.stream_id.and_then(|id| Uuid::parse_str(&id).ok()),
             stream_time_ms: self.stream_time_ms,
             state: QuestionState::parse(&self.state)
                 .ok_or_else(|| corrupt("a state", &self.state))?,
@@ -116,7 +118,6 @@ pub(in crate::chat) async fn count_open_of(
 pub(in crate::chat) async fn insert_question(
     db: &Db,
     channel: ChannelId,
-    stream: Option<Uuid>,
     question: &Question,
 ) -> Result<(), StoreError> {
     let account = Subject::parse(&question.from.id).and_then(|subject| subject.account());
@@ -127,7 +128,7 @@ pub(in crate::chat) async fn insert_question(
          VALUES ($1, $2, $3, $4, $5, $6, $7, 'open', FALSE)",
         question.id.to_string(),
         channel.to_string(),
-        stream.map(|stream| stream.to_string()),
+        question.stream.map(|stream| stream.to_string()),
         account.map(|account| account.to_string()),
         question.text.as_str(),
         question.at.as_millisecond(),

@@ -199,3 +199,34 @@ async fn reader_list(server: &Server) -> serde_json::Value {
         .await;
     page.json()["items"].clone()
 }
+
+#[tokio::test]
+async fn however_long_what_was_said_is_newcomers_come_in() {
+    let server = Server::plain().await;
+    let ada = server.creator().await;
+    let mut talker = Talker::of(&ada, "ada").await;
+    let long = "😀".repeat(480);
+    for burst in 0..11 {
+        server.clock.advance(std::time::Duration::from_secs(5));
+        for n in 0..20 {
+            talker.say(&format!("{burst} {n} {long}")).await;
+        }
+        let last = format!("{burst} 19 ");
+        talker
+            .next_where("message", |event| begins(event, &last))
+            .await;
+    }
+    let mut late = Talker::stranger(&server.anonymous(), "ada", json!({})).await;
+    let events = late.settled().await;
+    let first = late.hello["messages"].as_array().unwrap().len();
+    let rest = events.iter().filter(|event| event["type"] == "message");
+    let known = first + rest.count();
+    assert!((40..200).contains(&known), "the newest that fit: {known}");
+    let last = events.last().unwrap();
+    assert!(begins(last, "10 19 "), "with the last: {last}");
+}
+
+fn begins(event: &serde_json::Value, with: &str) -> bool {
+    let text = event["message"]["text"].as_str();
+    text.is_some_and(|text| text.starts_with(with))
+}
