@@ -234,6 +234,15 @@ test('slow mode counts down after each message, and not for moderators', async (
   expect(state().waitUntil).toBe(Date.now() + 30_000);
 });
 
+test('a time-out ends for all that is shown when it is over', async () => {
+  const until = new Date(Date.now() + 5000).toISOString();
+  const restraint = { kind: 'timeout', until, reason: null };
+  await joined({ you: { ...(hello().you as object), may_write: false, restraint } });
+  expect(state().you).toMatchObject({ may_write: false, restraint: { until } });
+  await pass(5000);
+  expect(state().you).toMatchObject({ may_write: true, restraint: null });
+});
+
 test('a guest joins anew under a chosen name', async () => {
   const socket = await joined();
   chat.setGuestName('Nora');

@@ -16,6 +16,7 @@ import { preferences } from './preferences';
 import type { Message, Poll, Question, ReplyTo, ServerFrame } from './protocol';
 import { changed, rowOf, settled, withAppended, withOlder, without } from './rows';
 import { socketUrl } from './socket';
+import { afterTimeout } from './standing';
 import { type ChatState, initialState, withQuestion } from './state';
 import { pictureMs, type Shown, Sync } from './sync';
 
@@ -428,7 +429,10 @@ export class Chat {
 
   #look(): void {
     this.#sync.reach(this.#picture());
-    const { heldBack } = this.store.get();
+    const { heldBack, you } = this.store.get();
+    // A time-out is over for all that is shown, by the server's clock.
+    const free = you && afterTimeout(you, Date.now() + this.#clockAheadMs);
+    if (free !== you) this.store.set({ you: free });
     if (heldBack !== this.#sync.size) this.store.set({ heldBack: this.#sync.size });
     const now = performance.now();
     for (const pending of this.#outbox.overdue(now)) {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { NO_MODES, type You } from './protocol';
-import { modeChips, standingOf } from './standing';
+import { afterTimeout, modeChips, standingOf } from './standing';
 
 const you = (patch: Partial<You> = {}): You => ({
   id: 'a',
@@ -26,12 +26,18 @@ test('whoever may write, writes', () => {
 });
 
 test('a ban lasts, a time-out counts down and ends by itself', () => {
-  expect(action(you({ restraint: { kind: 'ban', until: null, reason: null } }))).toBe('none');
+  const banned = you({ may_write: false, restraint: { kind: 'ban', until: null, reason: null } });
+  expect(action(banned)).toBe('none');
+  expect(afterTimeout(banned, NOW)).toBe(banned);
   const restraint = { kind: 'timeout' as const, until: new Date(NOW + 5000).toISOString(), reason: 'spam' };
-  const now = standing(you({ restraint }));
+  // As the server says it.
+  const silent = you({ may_write: false, restraint });
+  const now = standing(silent);
   expect(now).toMatchObject({ action: 'wait', until: NOW + 5000 });
   expect(now?.words).toContain('spam');
-  expect(standing(you({ restraint }), {}, {}, NOW + 6000)).toBeNull();
+  expect(standing(silent, {}, {}, NOW + 6000)).toBeNull();
+  expect(afterTimeout(silent, NOW + 4999)).toBe(silent);
+  expect(afterTimeout(silent, NOW + 5000)).toMatchObject({ may_write: true, restraint: null });
 });
 
 test('strangers sign in, or choose a name where guests are let in', () => {

@@ -20,17 +20,24 @@ interface Circumstances {
   now: number;
 }
 
+/** Without a time-out that is over: the server says so as well, a moment later. */
+export function afterTimeout(you: You, now: number): You {
+  const { restraint } = you;
+  const isOver = restraint?.kind === 'timeout' && Date.parse(restraint.until ?? '') <= now;
+  return isOver ? { ...you, restraint: null, may_write: true } : you;
+}
+
 /** `null`: go ahead. */
 export function standingOf(
-  you: You,
+  asked: You,
   modes: Modes,
   { waitUntil, barred, guestName, follows, now }: Circumstances,
 ): Standing | null {
+  const you = afterTimeout(asked, now);
   const { restraint } = you;
   if (restraint?.kind === 'ban') return say(`You are banned from this chat.${because(restraint.reason)}`);
-  const silentUntil = Date.parse(restraint?.until ?? '');
-  if (restraint && !(silentUntil <= now))
-    return say(`You are timed out.${because(restraint.reason)}`, 'wait', silentUntil);
+  if (restraint)
+    return say(`You are timed out.${because(restraint.reason)}`, 'wait', Date.parse(restraint.until ?? ''));
   if (you.role === 'reader' || you.role === 'guest') {
     const stranger = strangers(modes, guestName);
     if (stranger) return stranger;
