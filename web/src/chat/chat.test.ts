@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Chat } from './chat';
 import { FakeSocket, fakePair, hello, message, STREAM, stubWorld } from './fakes';
 import { prefer } from './preferences';
+import type { Poll } from './protocol';
 
 let chat: Chat;
 const older = vi.fn();
@@ -227,6 +228,55 @@ test('a poll waits for its picture, and its numbers do not', async () => {
   expect(state().poll).toBeNull();
 });
 
+test('a poll ends, and tells how, when the picture is as far', async () => {
+  const socket = await joined();
+  let seen = 2000;
+  chat.follow(() => ({ wallMs: Date.parse(STREAM.started_at) + seen }));
+  socket.say({ type: 'poll', poll: poll(3, { closes_ms: 9000 }) });
+  socket.say({ type: 'poll', poll: poll(7, { closes_ms: 8000, state: 'ended' }) });
+  expect(state().poll).toMatchObject({ state: 'open', closes_ms: 8000, options: [{ votes: 3 }] });
+  expect(chat.leftMs(state().poll as Poll)).toBe(6000);
+  seen = 7900;
+  socket.say({ type: 'poll', poll: poll(8, { closes_ms: 8000, state: 'ended' }) });
+  await pass(60);
+  expect(state().poll).toMatchObject({ state: 'open', options: [{ votes: 3 }] });
+  seen = 8000;
+  await pass(60);
+  expect(state().poll).toMatchObject({ state: 'ended', options: [{ votes: 8 }] });
+});
+
+test('who comes between the end of a poll and its picture may vote, and sees no result', async () => {
+  let seen = 2500;
+  chat.follow(() => ({ wallMs: Date.parse(STREAM.started_at) + seen }));
+  const ended = poll(7, { closes_ms: 8000, state: 'ended' });
+  await joined({ room: { poll: ended } });
+  expect(state().poll).toMatchObject({ state: 'open', options: [{ votes: 0 }] });
+  seen = 8000;
+  await pass(60);
+  expect(state().poll).toMatchObject({ state: 'ended', options: [{ votes: 7 }] });
+});
+
+test('polls and questions of another stream wait for no picture of this one', async () => {
+  const socket = await joined();
+  chat.follow(() => ({ wallMs: Date.parse(STREAM.started_at) + 1000 }));
+  const question = { id: 'q', at: '', stream_time_ms: 5000, from: me(), text: 'Why?', state: 'open' };
+  socket.say({ type: 'question', question: { ...question, stream: STREAM.id } });
+  expect(state().questions).toEqual([]);
+  socket.say({ type: 'question', question: { ...question, id: 'old', stream: 's0' } });
+  expect(state().questions.map(({ id }) => id)).toEqual(['old']);
+  socket.say({ type: 'poll', poll: poll(7, { stream: 's0', closes_ms: 9000, state: 'ended' }) });
+  expect(state().poll).toMatchObject({ state: 'ended' });
+});
+
+test('what waited for one stream does not wait for the next', async () => {
+  const socket = await joined();
+  chat.follow(() => ({ wallMs: Date.parse(STREAM.started_at) + 590_000 }));
+  socket.say({ type: 'message', message: message(1, { stream_time_ms: 596_000 }) });
+  expect(texts()).toEqual([]);
+  socket.say({ type: 'stream', stream: { ...STREAM, id: 's2' } });
+  expect(texts()).toEqual(['message 1']);
+});
+
 test('slow mode counts down after each message, and not for moderators', async () => {
   const socket = await joined({ room: { modes: { slow_seconds: 30 } } });
   chat.say('hi');
@@ -260,7 +310,7 @@ test('older messages come before the first', async () => {
 });
 
 const me = () => ({ id: 'a-me', name: 'me', avatar: null, badges: [] });
-const poll = (votes: number) => ({
+const poll = (votes: number, patch: Partial<Poll> = {}) => ({
   id: 'p1',
   question: 'Tea?',
   options: [{ text: 'Yes', votes }],
@@ -268,5 +318,7 @@ const poll = (votes: number) => ({
   closes_ms: null,
   opened_at: '2026-11-26T20:00:02Z',
   closes_at: '2026-11-26T20:02:02Z',
+  stream: STREAM.id,
   state: 'open',
+  ...patch,
 });

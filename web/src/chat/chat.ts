@@ -13,11 +13,11 @@ import { Connection } from './connection';
 import { madeUp, rememberedGuest, rememberGuestName } from './guest';
 import { Outbox, type Pending, REMEMBERED_MS } from './outbox';
 import { preferences } from './preferences';
-import type { Message, Poll, Question, ReplyTo, ServerFrame } from './protocol';
+import type { Message, Poll, Question, ReplyTo, ServerFrame, StreamFacts } from './protocol';
 import { changed, rowOf, settled, withAppended, withOlder, without } from './rows';
 import { socketUrl } from './socket';
 import { afterTimeout } from './standing';
-import { type ChatState, initialState, withQuestion } from './state';
+import { type ChatState, initialState, stillOpen, withQuestion } from './state';
 import { pictureMs, type Shown, Sync } from './sync';
 
 export interface ChatOptions {
@@ -34,6 +34,7 @@ type Held =
   | { kind: 'message'; message: Message }
   | { kind: 'pinned'; message: Message }
   | { kind: 'poll'; poll: Poll }
+  | { kind: 'poll_end'; poll: Poll }
   | { kind: 'question'; question: Question }
   | { kind: 'reactions'; counts: Record<string, number> };
 
@@ -116,9 +117,10 @@ export class Chat {
   }
 
   /** How long one may still vote: by the picture, where there is one, else by the server's clock. */
-  leftMs({ closes_ms, closes_at }: Poll): number {
+  leftMs({ stream, closes_ms, closes_at }: Poll): number {
     const seen = this.#picture();
-    if (closes_ms !== null && seen !== null) return closes_ms - seen;
+    const closesMs = this.#due(stream, closes_ms);
+    if (closesMs !== null && seen !== null) return closesMs - seen;
     return Date.parse(closes_at) - Date.now() - this.#clockAheadMs;
   }
 
@@ -233,7 +235,7 @@ export class Chat {
         if (frame.message === null) {
           this.#sync.drop((item) => item.kind === 'pinned');
           store.set({ pinned: null });
-        } else this.#hold({ kind: 'pinned', message: frame.message }, this.#due(frame.message));
+        } else this.#hold({ kind: 'pinned', message: frame.message }, this.#dueOf(frame.message));
         break;
       case 'poll':
         this.#poll(frame.poll);
@@ -242,10 +244,10 @@ export class Chat {
         this.#question(frame.question);
         break;
       case 'reactions':
-        this.#hold({ kind: 'reactions', counts: frame.counts }, frame.stream_time_ms);
+        this.#hold({ kind: 'reactions', counts: frame.counts }, this.#due(null, frame.stream_time_ms));
         break;
       case 'stream':
-        store.set({ stream: frame.stream });
+        this.#stream(frame.stream);
         break;
       case 'hold':
         store.set({
@@ -279,7 +281,8 @@ export class Chat {
     const { you, stream, reactions } = frame;
     // Not resumed: too much was missed, and what was deleted meanwhile is not known.
     if (!frame.resumed) this.#forget();
-    this.store.set({ you, stream, reactions, modes, pinned, emotes, barred: null });
+    this.#stream(stream);
+    this.store.set({ you, reactions, modes, pinned, emotes, barred: null });
     this.store.set({ raid: raid && { ...raid, at: Date.now() + raid.in_seconds * 1000 } });
     if (!frame.resumed) this.store.set({ hasOlder: frame.messages.length >= FIRST_PAGE });
     this.#sync.drop((item) => item.kind !== 'message');
@@ -288,6 +291,13 @@ export class Chat {
     for (const question of questions) this.#question(question);
     this.#take(frame.messages);
     for (const pending of this.#outbox.toSend(performance.now())) this.#send(pending);
+  }
+
+  /** What waits for a picture of the stream before would wait for the wrong one. */
+  #stream(stream: StreamFacts | null): void {
+    const isOther = stream?.id !== this.store.get().stream?.id;
+    this.store.set({ stream });
+    if (isOther) this.#sync.reach(null);
   }
 
   #forget(): void {
@@ -304,17 +314,21 @@ export class Chat {
       this.#known.add(message.id);
       this.#newest = Math.max(this.#newest, message.id);
       if (this.#isOwn(message) && this.#settle(message)) continue;
-      const dueMs = this.#isOwn(message) ? null : this.#due(message);
+      const dueMs = this.#isOwn(message) ? null : this.#dueOf(message);
       if (dueMs === null || picture === null || dueMs <= picture) shown.push(message);
       else this.#sync.add({ kind: 'message', message }, dueMs, picture);
     }
     this.#show(shown.map((message) => ({ kind: 'message', message })));
   }
 
-  /** What was said during another stream waits for no picture of this one. */
-  #due({ stream, stream_time_ms }: Message): number | null {
+  /** What is of another stream waits for no picture of this one. */
+  #due(stream: string | null, ms: number | null): number | null {
     const now = this.store.get().stream;
-    return now && (stream === null || stream === now.id) ? stream_time_ms : null;
+    return now && (stream === null || stream === now.id) ? ms : null;
+  }
+
+  #dueOf({ stream, stream_time_ms }: Message | Question): number | null {
+    return this.#due(stream, stream_time_ms);
   }
 
   #isOwn({ from }: Message): boolean {
@@ -389,25 +403,47 @@ export class Chat {
     });
   }
 
-  /** A new one waits for its picture; of one that is seen, or waits, the newer numbers count. */
+  /**
+   * A new one waits for its picture; of one that is seen, or waits, the newer numbers count. That it has
+   * ended, and how, waits for the picture in which it does: until then one may vote.
+   */
   #poll(poll: Poll | null): void {
-    const shown = this.store.get().poll;
-    const waits = poll && this.#sync.replace(isPoll(poll), { kind: 'poll', poll });
-    if (waits) return;
-    if (poll === null) this.#sync.drop(({ kind }) => kind === 'poll');
-    if (poll === null || shown?.id === poll.id) this.store.set({ poll });
-    else this.#hold({ kind: 'poll', poll }, poll.opened_ms);
+    if (poll === null) {
+      this.#sync.drop(({ kind }) => kind === 'poll' || kind === 'poll_end');
+      this.store.set({ poll });
+    } else if (poll.state === 'open') this.#openPoll(poll);
+    else this.#endPoll(poll);
+  }
+
+  #openPoll(poll: Poll): void {
+    if (this.#sync.replace(isPoll(poll, 'poll'), { kind: 'poll', poll })) return;
+    if (this.store.get().poll?.id === poll.id) this.store.set({ poll });
+    else this.#hold({ kind: 'poll', poll }, this.#due(poll.stream, poll.opened_ms));
+  }
+
+  #endPoll(poll: Poll): void {
+    const { poll: shown } = this.store.get();
+    const end: Held = { kind: 'poll_end', poll };
+    if (this.#sync.replace(isPoll(poll, 'poll_end'), end)) return;
+    const dueMs = this.#due(poll.stream, poll.closes_ms);
+    const picture = this.#picture();
+    const isKnown = shown?.id === poll.id && shown.state === 'ended';
+    const isSeen = isKnown || dueMs === null || picture === null || dueMs <= picture;
+    // Its end may be another than the one that was meant, as where it is ended by hand.
+    if (isSeen) this.#sync.drop(isPoll(poll, 'poll'));
+    else if (!this.#sync.has(isPoll(poll, 'poll'))) this.#openPoll(stillOpen(poll, shown));
+    this.#hold(end, isSeen ? null : dueMs);
   }
 
   #question(question: Question): void {
     const isKnown = this.store.get().questions.some(({ id }) => id === question.id);
     if (this.#sync.replace(isQuestion(question), { kind: 'question', question })) return;
     if (isKnown) this.#show([{ kind: 'question', question }]);
-    else this.#hold({ kind: 'question', question }, question.stream_time_ms);
+    else this.#hold({ kind: 'question', question }, this.#dueOf(question));
   }
 
   #hold(item: Held, dueMs: number | null): void {
-    this.#sync.add(item, this.store.get().stream ? dueMs : null, this.#picture());
+    this.#sync.add(item, dueMs, this.#picture());
   }
 
   /** `null` as well where one does not want to wait. */
@@ -419,7 +455,7 @@ export class Chat {
     const messages = items.filter((item) => item.kind === 'message').map(({ message }) => rowOf(message));
     this.store.set({ rows: withAppended(this.store.get().rows, messages), heldBack: this.#sync.size });
     for (const item of items) {
-      if (item.kind === 'poll') this.store.set({ poll: item.poll });
+      if (item.kind === 'poll' || item.kind === 'poll_end') this.store.set({ poll: item.poll });
       else if (item.kind === 'pinned') this.store.set({ pinned: item.message });
       else if (item.kind === 'question')
         this.store.set({ questions: withQuestion(this.store.get().questions, item.question) });
@@ -487,7 +523,8 @@ export class Chat {
   };
 }
 
-const isPoll = (poll: Poll) => (item: Held) => item.kind === 'poll' && item.poll.id === poll.id;
+const isPoll = (poll: Poll, kind: 'poll' | 'poll_end') => (item: Held) =>
+  item.kind === kind && item.poll.id === poll.id;
 const isQuestion = (question: Question) => (item: Held) =>
   item.kind === 'question' && item.question.id === question.id;
 

@@ -66,6 +66,8 @@ export interface Poll {
   id: string | number;
   question: string;
   options: { text: string; votes: number }[];
+  /** Whose times those in `_ms` are. */
+  stream: string | null;
   opened_ms: number | null;
   closes_ms: number | null;
   opened_at: string;
@@ -76,6 +78,7 @@ export interface Poll {
 export interface Question {
   id: string | number;
   at: string;
+  stream: string | null;
   stream_time_ms: number | null;
   from: Sender;
   text: string;
@@ -355,6 +358,7 @@ function readPoll(value: unknown): Poll | null {
     options: list(value.options, (option) =>
       isObject(option) ? { text: text(option.text), votes: num(option.votes) ?? 0 } : null,
     ),
+    stream: maybeText(value.stream),
     opened_ms: num(value.opened_ms),
     closes_ms: num(value.closes_ms),
     opened_at: text(value.opened_at),
@@ -371,6 +375,7 @@ function readQuestion(value: unknown): Question | null {
   return {
     id,
     at: text(value.at),
+    stream: maybeText(value.stream),
     stream_time_ms: num(value.stream_time_ms),
     from,
     text: text(value.text),

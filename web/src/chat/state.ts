@@ -75,6 +75,12 @@ export function initialState(guestName: string | null): ChatState {
   };
 }
 
+/** As it was before it ended: what has come out is not told before the picture is as far. */
+export function stillOpen(ended: Poll, shown: Poll | null): Poll {
+  const options = ended.options.map(({ text }) => ({ text, votes: 0 }));
+  return { ...ended, state: 'open', options: shown?.id === ended.id ? shown.options : options };
+}
+
 /** With a question in its place, or behind the others. */
 export function withQuestion(questions: readonly Question[], question: Question): readonly Question[] {
   const known = questions.some(({ id }) => id === question.id);

@@ -48,6 +48,10 @@ export class Sync<T> {
     this.#waiting = this.#waiting.filter(({ item }) => !gone(item));
   }
 
+  has(wanted: (item: T) => boolean): boolean {
+    return this.#waiting.some(({ item }) => wanted(item));
+  }
+
   /** Puts newer words in the place of what waits; says whether something did. */
   replace(same: (item: T) => boolean, item: T): boolean {
     const waiting = this.#waiting.find((other) => same(other.item));

@@ -17,9 +17,9 @@ export function PollCard({ state, readOnly = false }: { state: ChatState; readOn
 function Shown({ poll, state, readOnly }: { poll: Poll; state: ChatState; readOnly: boolean }) {
   const { chat, handle, act } = useActs();
   const [voted, setVoted] = useState(() => voteOf(poll.id));
-  const isOpen = poll.state === 'open';
-  useNow(isOpen);
+  useNow(poll.state === 'open');
   const leftMs = chat.leftMs(poll);
+  const isOpen = poll.state === 'open' && leftMs > 0;
   const total = poll.options.reduce((sum, { votes }) => sum + votes, 0);
   const mayVote = isOpen && voted === null && !readOnly && state.you !== null && !state.you.restraint;
   const vote = async (option: number) => {
@@ -36,7 +36,7 @@ function Shown({ poll, state, readOnly }: { poll: Poll; state: ChatState; readOn
           <bdi>{poll.question}</bdi>
         </h3>
         <span className="shrink-0 text-xs text-ink-3 tabular-nums">
-          {isOpen && leftMs > 0 ? clock(leftMs + 999) : 'Ended'}
+          {isOpen ? clock(leftMs + 999) : 'Ended'}
         </span>
       </div>
       <ul className="mt-2 flex flex-col gap-1.5">
@@ -80,7 +80,7 @@ function Shown({ poll, state, readOnly }: { poll: Poll; state: ChatState; readOn
       </p>
       {state.you?.may_moderate && !readOnly && (
         <div className="mt-2 flex gap-2">
-          {isOpen && (
+          {poll.state === 'open' && (
             <Button size="sm" onClick={() => void act(() => chatApi.endPoll(handle, poll.id), '')}>
               End now
             </Button>
