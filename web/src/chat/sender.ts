@@ -1,11 +1,9 @@
 import type { Sender } from './protocol';
 
-/** How moderation names somebody: an account by its name, a guest by the id. */
-export function subjectOf({ id, name }: Sender): string {
-  return id.startsWith('guest-') ? id : name;
-}
+/** How moderation names somebody: by what stays, whatever one is called. */
+export const subjectOf = ({ id }: Sender): string => id;
 
-/** The subject of a name that was typed: a guest who wrote lately under it, else the account. */
+/** The subject of a name that was typed: who wrote lately under it, else the account that is called so. */
 export function subjectByName(name: string, lately: Iterable<Sender>): string {
   const wanted = name.toLowerCase();
   let found: string | null = null;

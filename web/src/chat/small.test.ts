@@ -73,11 +73,12 @@ test('of a crowd as many are drawn as a screen can hold', () => {
   expect(many.every(({ x }) => x > 0 && x < 1)).toBe(true);
 });
 
-test('guests are moderated by their id, accounts by their name', () => {
+test('guests and accounts are moderated by their id, and by name where one is typed', () => {
   const guest = { id: 'guest-abc', name: 'Nora', avatar: null, badges: [] };
   const account = { id: '0198', name: 'vic', avatar: null, badges: [] };
-  expect([subjectOf(guest), subjectOf(account)]).toEqual(['guest-abc', 'vic']);
+  expect([subjectOf(guest), subjectOf(account)]).toEqual(['guest-abc', '0198']);
   expect(subjectByName('nora', [account, guest])).toBe('guest-abc');
+  expect(subjectByName('VIC', [account, guest])).toBe('0198');
   expect(subjectByName('stranger', [account, guest])).toBe('stranger');
 });
 

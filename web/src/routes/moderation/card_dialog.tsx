@@ -3,6 +3,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Gavel, TriangleAlert } from 'lucide-react';
 import { useState } from 'react';
 import { chatApi, type UserCard } from '../../api/chat';
+import type { ChatState } from '../../chat/state';
 import { readable } from '../../chat/text';
 import { Button, buttonClass } from '../../ui/button';
 import { Dialog } from '../../ui/dialog';
@@ -14,12 +15,12 @@ import { RestrainMenu } from '../chat/restrain_menu';
 import { actionWords } from './words';
 
 export default function CardDialog({ subject, onClose }: { subject: string; onClose: () => void }) {
-  const { handle, act } = useActs();
+  const { chat, handle, act } = useActs();
   const queries = useQueryClient();
   const queryKey = ['chat', handle, 'user', subject];
   const query = useQuery({ queryKey, queryFn: () => chatApi.user(handle, subject) });
   const card = query.data;
-  const name = card?.name ?? subject;
+  const name = card?.name ?? nameOf(chat.store.get(), subject) ?? 'Somebody';
   return (
     <Dialog open onClose={onClose} title={name}>
       {query.error && <Notice title="Nothing could be found out">{query.error.message}</Notice>}
@@ -56,6 +57,12 @@ export default function CardDialog({ subject, onClose }: { subject: string; onCl
       )}
     </Dialog>
   );
+}
+
+/** What is called so in the room, until the card is here. */
+function nameOf({ rows, holds }: ChatState, subject: string): string | undefined {
+  const said = rows.findLast(({ message }) => message.from.id === subject)?.message;
+  return (said ?? holds.find(({ from }) => from.id === subject))?.from.name;
 }
 
 function Facts({ card }: { card: UserCard }) {
