@@ -61,12 +61,6 @@ export const chatApi = {
     answer(http.POST('/api/channels/{handle}/chat/terms', { ...of(handle), body: { term, kind } })),
   removeTerm: (handle: string, id: string) =>
     answer(http.DELETE('/api/channels/{handle}/chat/terms/{id}', ofId(handle, id))),
-  holds: async (handle: string) => {
-    const page = await answer<Schemas['ChatHolds']>(
-      http.GET('/api/channels/{handle}/chat/holds', of(handle)),
-    );
-    return { items: messagesOf(page.items) };
-  },
   settleHold: (handle: string, id: number, approve: boolean) =>
     approve
       ? answer(http.POST('/api/channels/{handle}/chat/holds/{message}/approve', ofMessage(handle, id)))
@@ -133,7 +127,7 @@ export const chatApi = {
     answer(http.PUT('/api/channels/{handle}/chat/raid', { ...of(handle), body: { to } })),
   cancelRaid: (handle: string) => answer(http.DELETE('/api/channels/{handle}/chat/raid', of(handle))),
   replay: async (id: string, fromMs: number, toMs: number, after: string | null) => {
-    const query = { from_ms: fromMs, to_ms: toMs, limit: 200, ...(after === null ? {} : { after }) };
+    const query = { from_ms: fromMs, to_ms: toMs, limit: 500, ...(after === null ? {} : { after }) };
     const page = await answer<Schemas['StreamChat']>(
       http.GET('/api/streams/{id}/chat', { params: { path: { id }, query } }),
     );

@@ -201,6 +201,23 @@ test('deleted, cleared and silenced words are gone, whatever comes behind them',
   expect(texts()).toEqual(['message 4']);
 });
 
+test('what waits for a moderator is what the server says, and no longer than it waits', async () => {
+  const socket = await joined();
+  const hold = (id: number, from = 'bad') => ({
+    type: 'hold',
+    message: message(id, { from: { ...me(), id: from } }),
+  });
+  const waiting = () => state().holds.map(({ id }) => id);
+  socket.say(hold(1), hold(2), hold(3), hold(4, 'worse'), hold(9));
+  socket.say({ type: 'hold_settled', id: 9, approved: true });
+  socket.say({ type: 'cleared', before: 1 }, { type: 'deleted', ids: [2] });
+  expect(waiting()).toEqual([3, 4]);
+  socket.say({ type: 'silenced', from: 'worse' });
+  expect(waiting()).toEqual([3]);
+  socket.say(hello({ resumed: true }), hold(5));
+  expect(waiting()).toEqual([5]);
+});
+
 test('the newest 5,000 rows are kept', async () => {
   const socket = await joined();
   for (let at = 0; at < 52; at += 1) {

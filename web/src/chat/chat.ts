@@ -282,7 +282,7 @@ export class Chat {
     // Not resumed: too much was missed, and what was deleted meanwhile is not known.
     if (!frame.resumed) this.#forget();
     this.#stream(stream);
-    this.store.set({ you, reactions, modes, pinned, emotes, barred: null });
+    this.store.set({ you, reactions, modes, pinned, emotes, holds: [], barred: null });
     this.store.set({ raid: raid && { ...raid, at: Date.now() + raid.in_seconds * 1000 } });
     if (!frame.resumed) this.store.set({ hasOlder: frame.messages.length >= FIRST_PAGE });
     this.#sync.drop((item) => item.kind !== 'message');
@@ -394,11 +394,12 @@ export class Chat {
 
   #remove(gone: (message: Message) => boolean): void {
     this.#sync.drop((item) => item.kind === 'message' && gone(item.message));
-    const { rows, pinned } = this.store.get();
+    const { rows, pinned, holds } = this.store.get();
     const isGone = pinned !== null && gone(pinned);
     this.store.set({
       rows: without(rows, ({ state, message }) => (state === 'said' || state === 'held') && gone(message)),
       ...(isGone ? { pinned: null } : {}),
+      ...(holds.some(gone) ? { holds: holds.filter((message) => !gone(message)) } : {}),
       heldBack: this.#sync.size,
     });
   }

@@ -1,9 +1,6 @@
 /** What waits for a moderator: let through or not, a click each. */
-import { useQuery } from '@tanstack/react-query';
 import { Check, X } from 'lucide-react';
-import { useState } from 'react';
 import { chatApi } from '../../api/chat';
-import type { Message } from '../../chat/protocol';
 import { subjectOf } from '../../chat/sender';
 import type { ChatState } from '../../chat/state';
 import { Button } from '../../ui/button';
@@ -13,28 +10,13 @@ import { Words } from '../chat/words';
 
 export default function Queue({ state }: { state: ChatState }) {
   const { handle, act, showCard } = useActs();
-  const [settled, setSettled] = useState<ReadonlySet<number>>(new Set());
-  // What waited before one came; later ones are told in the room.
-  const before = useQuery({ queryKey: ['chat', handle, 'holds'], queryFn: () => chatApi.holds(handle) });
-  const known = new Map<number, Message>();
-  for (const message of [...(before.data?.items ?? []), ...state.holds]) {
-    if (!settled.has(message.id)) known.set(message.id, message);
-  }
-  const waiting = [...known.values()].sort((a, b) => a.id - b.id);
+  const waiting = [...state.holds].sort((a, b) => a.id - b.id);
   const emotes = new Map(state.emotes.map((emote) => [emote.code, emote]));
-  const settle = async (id: number, approve: boolean) => {
-    const done = await act(() => chatApi.settleHold(handle, id, approve), '');
-    // Somebody else was faster, perhaps: it is asked anew.
-    if (done) setSettled((ids) => new Set(ids).add(id));
-    else void before.refetch();
-  };
+  // What is settled, by whomever, is told in the room.
+  const settle = (id: number, approve: boolean) =>
+    void act(() => chatApi.settleHold(handle, id, approve), '');
   return (
     <div className="min-h-0 flex-1 overflow-y-auto p-3">
-      {before.error && (
-        <p role="alert" className="mb-2 text-sm text-warn-text">
-          {before.error.message}
-        </p>
-      )}
       {waiting.length === 0 && (
         <p className="p-4 text-center text-sm text-ink-3">
           Nothing waits. What the filters hold back stands here until you decide.
@@ -50,14 +32,14 @@ export default function Queue({ state }: { state: ChatState }) {
               : <Words text={text} emotes={emotes} own={null} />
             </p>
             <div className="mt-2 flex gap-2">
-              <Button size="sm" className="pointer-coarse:min-h-11" onClick={() => void settle(id, true)}>
+              <Button size="sm" className="pointer-coarse:min-h-11" onClick={() => settle(id, true)}>
                 <Check aria-hidden size={15} /> Approve
               </Button>
               <Button
                 size="sm"
                 look="ghost"
                 className="pointer-coarse:min-h-11"
-                onClick={() => void settle(id, false)}
+                onClick={() => settle(id, false)}
               >
                 <X aria-hidden size={15} /> Deny
               </Button>
