@@ -514,7 +514,9 @@ export class Chat {
     };
   }
 
-  readonly #online = () => this.#connection.retryNow();
+  readonly #online = () => {
+    if (this.store.get().link.name !== 'closed') this.#connection.retryNow();
+  };
 
   /** With an open socket the page could not rest in the back/forward cache. */
   readonly #leave = () => this.#connection.stop();

@@ -4,7 +4,8 @@
  * room's to know.
  *
  * Invariants: at most one wire is in use and one more gets ready; the one in use is let go only when the
- * other has said `hello`; a data channel that was lost is not tried again.
+ * other has said `hello`; a data channel that was lost, or that the server closed, is not tried again;
+ * where the server says that it is of no use, nothing is tried until somebody asks for it.
  */
 import { backoffMs } from './backoff';
 import { type ChannelPair, openChannel } from './channel';
@@ -31,18 +32,26 @@ export interface ConnectionListener {
   refused(code: string, detail: string): void;
 }
 
+interface Farewell {
+  code: string;
+  detail: string;
+}
+
 export class Connection {
   readonly #options: ConnectionOptions;
   #wire: Wire | null = null;
   /** What gets ready, and what ends its patience. */
-  #next: { wire: Wire; limit: ReturnType<typeof setTimeout> } | null = null;
+  #next: { wire: Wire; limit: ReturnType<typeof setTimeout>; isAgain: boolean } | null = null;
   #pair: ChannelPair | null = null;
+  readonly #pairs = new WeakMap<Wire, ChannelPair>();
+  readonly #spent = new WeakSet<RTCDataChannel>();
   #isOn = false;
   #attempt = 0;
   #retry: ReturnType<typeof setTimeout> | undefined;
   #pulse: ReturnType<typeof setInterval> | undefined;
   #heardAt = 0;
-  #farewell: { code: string; detail: string } | null = null;
+  /** The server will not have it. */
+  #isRefused = false;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
@@ -51,6 +60,7 @@ export class Connection {
   start(): void {
     if (this.#isOn) return;
     this.#isOn = true;
+    this.#isRefused = false;
     this.#pulse = setInterval(() => this.#beat(), BEAT_MS);
     this.#open();
   }
@@ -65,10 +75,11 @@ export class Connection {
   }
 
   /** The channels of the session that plays now, `null` while none does. */
-  offer(pair: ChannelPair | null): void {
+  offer(offered: ChannelPair | null): void {
+    const pair = offered && this.#spent.has(offered.chat) ? null : offered;
     if (pair?.chat === this.#pair?.chat) return;
     this.#pair = pair;
-    if (!this.#isOn) return;
+    if (!this.#isOn || this.#isRefused) return;
     if (pair) {
       clearTimeout(this.#retry);
       this.#openData(pair);
@@ -86,6 +97,7 @@ export class Connection {
   retryNow(): void {
     if (!this.#isOn || this.#wire || this.#next) return;
     clearTimeout(this.#retry);
+    this.#isRefused = false;
     this.#open();
   }
 
@@ -93,6 +105,7 @@ export class Connection {
   rejoin(): void {
     if (!this.#isOn) return;
     clearTimeout(this.#retry);
+    this.#isRefused = false;
     this.#openSocket();
   }
 
@@ -106,16 +119,17 @@ export class Connection {
     const wire: Wire = openChannel(pair, {
       opened: () => void this.#joinData(wire),
       frame: (frame) => this.#heard(wire, frame),
-      lost: () => {
-        this.#spend(pair);
-        this.#lost(wire);
-      },
+      lost: () => this.#end(wire, null),
     });
-    this.#await(wire, DATA_LIMIT_MS, () => this.#spend(pair));
+    this.#pairs.set(wire, pair);
+    this.#await(wire, DATA_LIMIT_MS);
   }
 
-  /** It will not come up any more: the next try is another way. */
-  #spend(pair: ChannelPair): void {
+  /** It will not come up any more, however often it is offered: the next try is another way. */
+  #spend(wire: Wire): void {
+    const pair = this.#pairs.get(wire);
+    if (!pair) return;
+    this.#spent.add(pair.chat);
     if (this.#pair === pair) this.#pair = null;
   }
 
@@ -131,16 +145,12 @@ export class Connection {
       frame: (frame) => this.#heard(wire, frame),
       lost: () => this.#lost(wire),
     });
-    this.#await(wire, SOCKET_LIMIT_MS, () => undefined);
+    this.#await(wire, SOCKET_LIMIT_MS);
   }
 
-  #await(wire: Wire, limitMs: number, tooLate: () => void): void {
-    const limit = setTimeout(() => {
-      tooLate();
-      wire.close();
-      this.#lost(wire);
-    }, limitMs);
-    this.#next = { wire, limit };
+  #await(wire: Wire, limitMs: number, isAgain = false): void {
+    const limit = setTimeout(() => this.#end(wire, null), limitMs);
+    this.#next = { wire, limit, isAgain };
   }
 
   #dropNext(): void {
@@ -151,21 +161,33 @@ export class Connection {
   }
 
   #heard(wire: Wire, frame: ServerFrame): void {
-    if (frame.type === 'closed') this.#farewell = frame;
+    if (frame.type === 'closed') {
+      this.#end(wire, frame);
+      return;
+    }
     if (wire === this.#next?.wire) {
       if (frame.type === 'hello') this.#takeOver(wire);
-      // A token that came too late: by cookie it works.
-      else if (frame.type === 'refused' && wire.kind === 'data') this.#giveUp(wire);
+      else if (frame.type === 'refused' && wire.kind === 'data') this.#refusedData(wire, frame);
     }
     if (wire !== this.#wire) return;
     this.#heardAt = performance.now();
     this.#options.listener.frame(frame);
   }
 
-  #giveUp(wire: Wire): void {
-    this.#pair = null;
+  /** A carrier that the server has closed is over, whether or not it goes away by itself. */
+  #end(wire: Wire, farewell: Farewell | null): void {
+    this.#spend(wire);
     wire.close();
-    this.#lost(wire);
+    this.#lost(wire, farewell);
+  }
+
+  /** Another token, once; then the socket, where the cookie tells who it is. */
+  #refusedData(wire: Wire, refusal: Farewell): void {
+    if (STALE_TOKEN.has(refusal.code) && this.#next && !this.#next.isAgain) {
+      clearTimeout(this.#next.limit);
+      this.#await(wire, AGAIN_LIMIT_MS, true);
+      void this.#joinData(wire);
+    } else this.#end(wire, refusal);
   }
 
   #takeOver(wire: Wire): void {
@@ -174,26 +196,31 @@ export class Connection {
     this.#wire?.close();
     this.#wire = wire;
     this.#attempt = 0;
-    this.#farewell = null;
     this.#options.listener.joined(wire.kind);
   }
 
-  #lost(wire: Wire): void {
+  #lost(wire: Wire, farewell: Farewell | null = null): void {
     if (wire === this.#next?.wire) this.#dropNext();
     else if (wire === this.#wire) this.#wire = null;
     else return;
     if (!this.#isOn || this.#wire || this.#next) return;
-    const said = this.#farewell;
-    this.#farewell = null;
-    if (said && FINAL.has(said.code)) {
-      this.#options.listener.refused(said.code, said.detail);
+    if (farewell && FINAL.has(farewell.code)) {
+      this.#isRefused = true;
+      this.#options.listener.refused(farewell.code, farewell.detail);
       return;
     }
-    // Another way is tried at once; the same one after a pause.
-    const waitMs = wire.kind === 'data' ? 0 : backoffMs(this.#attempt);
-    if (wire.kind === 'socket') this.#attempt += 1;
+    const waitMs = this.#pauseMs(wire, farewell?.code ?? null);
+    if (wire.kind === 'socket' || waitMs > 0) this.#attempt += 1;
     this.#options.listener.lost(Date.now() + waitMs);
     this.#retry = setTimeout(() => this.#open(), waitMs);
+  }
+
+  /** Another way is tried at once, the same one after a pause; but what the server says goes before. */
+  #pauseMs(wire: Wire, code: string | null): number {
+    const isWanted = code !== null && (code === 'door_changed' || STALE_TOKEN.has(code));
+    if (isWanted && this.#attempt === 0) return 0;
+    const isAtOnce = wire.kind === 'data' && (code === null || !PAUSED.has(code));
+    return isAtOnce ? 0 : backoffMs(this.#attempt);
   }
 
   /** A network that went away tells nobody: what answers no ping is dead. */
@@ -201,16 +228,27 @@ export class Connection {
     const wire = this.#wire;
     if (!wire) return;
     const silentMs = performance.now() - this.#heardAt;
-    if (silentMs > DEAD_MS) {
-      wire.close();
-      this.#lost(wire);
-    } else if (silentMs > QUIET_MS) wire.send({ type: 'ping' });
+    if (silentMs > DEAD_MS) this.#end(wire, null);
+    else if (silentMs > QUIET_MS) wire.send({ type: 'ping' });
   }
 }
 
 /** Said by the server where coming back would end the same way. */
-const FINAL = new Set(['channel_gone', 'too_many_connections', 'not_found', 'forbidden']);
+const FINAL = new Set([
+  'channel_gone',
+  'too_many_connections',
+  'malformed',
+  'too_large',
+  'version_unknown',
+  'not_found',
+  'forbidden',
+]);
+/** Said where coming back at once would make it worse. */
+const PAUSED = new Set(['restarting', 'slow_reader', 'busy']);
+const STALE_TOKEN = new Set(['token_invalid', 'token_used']);
 const DATA_LIMIT_MS = 4000;
+/** The channel is up already: all that is waited for is an answer. */
+const AGAIN_LIMIT_MS = 1500;
 const SOCKET_LIMIT_MS = 12_000;
 const BEAT_MS = 5000;
 const QUIET_MS = 20_000;
