@@ -61,6 +61,36 @@ test('a window of many pages is read to its end', async () => {
   expect(load).toHaveBeenCalledTimes(3);
 });
 
+test('a minute of thousands is read whole, the newest 5,000 are kept, and only what is new is added', async () => {
+  const many = Array.from({ length: 12_000 }, (_, at) => message(at + 1, { stream_time_ms: at * 5 }));
+  const load = vi.fn(async (fromMs: number, _toMs: number, after: string | null) => {
+    const from = Number(after ?? 0);
+    const items = fromMs === 0 ? many.slice(from, from + 500) : [];
+    return { items, next_after: items.length === 500 ? String(from + 500) : null };
+  });
+  const replay = new Replay(load);
+  replay.reach(29_000);
+  await settle();
+  replay.reach(59_000);
+  expect(load).toHaveBeenCalledTimes(26);
+  const { rows } = replay.store.get();
+  expect([rows.length, rows[0]?.message.id, rows.at(-1)?.message.id]).toEqual([5000, 6802, 11_801]);
+  replay.reach(59_004);
+  expect(replay.store.get().rows, 'nothing new, nothing made anew').toBe(rows);
+  replay.reach(59_005);
+  expect(shown(replay).at(-1)).toBe(11_802);
+  expect(replay.store.get().rows[0]).toBe(rows[1]);
+});
+
+test('pages that do not go on are not asked for without end', async () => {
+  const load = vi.fn(async () => ({ items: [], next_after: '7' }));
+  const replay = new Replay(load);
+  replay.reach(0);
+  await settle();
+  expect(load).toHaveBeenCalledTimes(2);
+  expect(replay.store.get().state).toBe('failed');
+});
+
 test('a window that cannot be loaded is asked for again after a while', async () => {
   const load = vi
     .fn()

@@ -4,7 +4,7 @@
  */
 import { Store } from '../store';
 import type { Message } from './protocol';
-import { MOST_ROWS, type Row, rowOf } from './rows';
+import { type Row, rowOf, withAppended } from './rows';
 
 export interface ReplayPage {
   items: Message[];
@@ -24,10 +24,10 @@ type Load = (fromMs: number, toMs: number, after: string | null) => Promise<Repl
 export class Replay {
   readonly store = new Store<ReplayState>({ rows: [], state: 'loading', isQuiet: true });
   readonly #load: Load;
-  /** By their number; `null` while one is on its way. */
+  /** By their number; `null` while one is on its way. The oldest are let go of. */
   readonly #windows = new Map<number, readonly Message[] | null>();
-  /** The window that what is shown begins with. */
-  #first = 0;
+  /** What is shown next: the window, and the place in it. */
+  #next = { window: 0, place: 0 };
   #at = -1;
   #failedAt = Number.NEGATIVE_INFINITY;
 
@@ -40,8 +40,8 @@ export class Replay {
     const window = Math.max(0, Math.floor(streamMs / WINDOW_MS));
     const jumped = streamMs < this.#at || streamMs - this.#at > JUMP_MS || this.#at < 0;
     this.#at = streamMs;
-    if (jumped) this.#first = Math.max(0, window - BEFORE);
-    for (let each = this.#first; each <= window; each += 1) this.#want(each);
+    if (jumped) this.#begin(Math.max(0, window - BEFORE));
+    for (let each = this.#next.window; each <= window; each += 1) this.#want(each);
     if (streamMs % WINDOW_MS > WINDOW_MS - AHEAD_MS) this.#want(window + 1);
     this.#show();
   }
@@ -49,6 +49,11 @@ export class Replay {
   retry(): void {
     this.#failedAt = Number.NEGATIVE_INFINITY;
     this.reach(Math.max(0, this.#at));
+  }
+
+  #begin(window: number): void {
+    this.#next = { window, place: 0 };
+    if (this.store.get().rows.length > 0) this.store.set({ rows: [] });
   }
 
   #want(window: number): void {
@@ -61,13 +66,15 @@ export class Replay {
     try {
       const messages: Message[] = [];
       let after: string | null = null;
-      for (let page = 0; page < MOST_PAGES; page += 1) {
-        const answer: ReplayPage = await this.#load(window * WINDOW_MS, (window + 1) * WINDOW_MS, after);
-        messages.push(...answer.items);
-        after = answer.next_after;
-        if (after === null || answer.items.length === 0) break;
-      }
+      do {
+        const page = await this.#load(window * WINDOW_MS, (window + 1) * WINDOW_MS, after);
+        // The same place again would never end.
+        if (page.next_after !== null && page.next_after === after) throw new Error('the pages do not go on');
+        messages.push(...page.items);
+        after = page.next_after;
+      } while (after !== null);
       this.#windows.set(window, messages.sort(inStep));
+      this.#letGo();
     } catch {
       this.#windows.delete(window);
       this.#failedAt = performance.now();
@@ -76,30 +83,42 @@ export class Replay {
     this.#show();
   }
 
-  #show(): void {
-    const until = Math.max(0, Math.floor(this.#at / WINDOW_MS));
-    const rows: Row[] = [];
-    let isWhole = true;
-    for (let window = this.#first; window <= until; window += 1) {
-      const messages = this.#windows.get(window);
-      if (!messages) isWhole = false;
-      for (const message of messages ?? []) {
-        if ((message.stream_time_ms ?? 0) <= this.#at) rows.push(rowOf(message));
-      }
+  /** Whoever goes back so far asks for them again. */
+  #letGo(): void {
+    for (const window of this.#windows.keys()) {
+      if (this.#windows.size <= MOST_WINDOWS) return;
+      if (window < this.#next.window) this.#windows.delete(window);
     }
-    const shown = rows.slice(-MOST_ROWS);
-    if (!sameRows(shown, this.store.get().rows)) this.store.set({ rows: shown });
-    if (isWhole) this.store.set({ state: 'ready', isQuiet: shown.length === 0 });
+  }
+
+  #show(): void {
+    const { fresh, isWhole } = this.#advance();
+    if (fresh.length > 0) this.store.set({ rows: withAppended(this.store.get().rows, fresh) });
+    if (isWhole) this.store.set({ state: 'ready', isQuiet: this.store.get().rows.length === 0 });
     else if (performance.now() - this.#failedAt > PAUSE_MS) this.store.set({ state: 'loading' });
+  }
+
+  /** Goes on from what is shown to where the picture is, as far as it is loaded. */
+  #advance(): { fresh: Row[]; isWhole: boolean } {
+    const until = Math.max(0, Math.floor(this.#at / WINDOW_MS));
+    const fresh: Row[] = [];
+    for (;;) {
+      const { window, place } = this.#next;
+      const messages = this.#windows.get(window);
+      if (!messages) return { fresh, isWhole: false };
+      const later = messages.findIndex((message, at) => at >= place && timeOf(message) > this.#at);
+      const end = later < 0 ? messages.length : later;
+      for (const message of messages.slice(place, end)) fresh.push(rowOf(message));
+      this.#next.place = end;
+      if (window >= until) return { fresh, isWhole: true };
+      this.#next = { window: window + 1, place: 0 };
+    }
   }
 }
 
-const inStep = (a: Message, b: Message): number =>
-  (a.stream_time_ms ?? 0) - (b.stream_time_ms ?? 0) || a.id - b.id;
+const timeOf = ({ stream_time_ms }: Message): number => stream_time_ms ?? 0;
 
-function sameRows(a: readonly Row[], b: readonly Row[]): boolean {
-  return a.length === b.length && a[0]?.key === b[0]?.key && a.at(-1)?.key === b.at(-1)?.key;
-}
+const inStep = (a: Message, b: Message): number => timeOf(a) - timeOf(b) || a.id - b.id;
 
 /** Where the picture of a recording is in its stream: by the times in the playlist, where it has them. */
 export function streamTimeMs(positionMs: number, wallMs: number | null, startedAt: string): number {
@@ -114,6 +133,7 @@ const WINDOW_MS = 60_000;
 const BEFORE = 1;
 const AHEAD_MS = 15_000;
 const JUMP_MS = 30_000;
-const MOST_PAGES = 20;
+/** Half an hour of it. */
+const MOST_WINDOWS = 30;
 const PAUSE_MS = 5000;
 const CLOCK_MS = 2000;
