@@ -3,6 +3,7 @@ import { Chat } from './chat';
 import { FakeSocket, fakePair, hello, message, STREAM, stubWorld } from './fakes';
 import { prefer } from './preferences';
 import type { Poll } from './protocol';
+import { pollNews } from './state';
 
 let chat: Chat;
 const older = vi.fn();
@@ -273,6 +274,14 @@ test('who comes between the end of a poll and its picture may vote, and sees no 
   expect(state().poll).toMatchObject({ state: 'ended', options: [{ votes: 7 }] });
 });
 
+test('that a poll began and ended is said aloud, and its numbers are not', () => {
+  expect(pollNews(null)).toBe('');
+  expect(pollNews(poll(3))).toBe('A poll began: Tea?');
+  expect(pollNews(poll(4))).toBe(pollNews(poll(3)));
+  expect(pollNews(poll(7, { state: 'ended' }))).toBe('The poll ended: Tea? Yes');
+  expect(pollNews(poll(0, { state: 'ended' }))).toBe('The poll ended: Tea? no votes');
+});
+
 test('polls and questions of another stream wait for no picture of this one', async () => {
   const socket = await joined();
   chat.follow(() => ({ wallMs: Date.parse(STREAM.started_at) + 1000 }));
@@ -310,6 +319,14 @@ test('a time-out ends for all that is shown when it is over', async () => {
   expect(state().you).toMatchObject({ may_write: true, restraint: null });
 });
 
+test('a raid is over when the server says so, and a hello tells what is left of it', async () => {
+  const raid = { handle: 'nora', name: 'Nora', in_seconds: 7 };
+  const socket = await joined({ room: { raid } });
+  expect(state().raid).toMatchObject({ handle: 'nora', at: Date.now() - 100 + 7000 });
+  socket.say({ type: 'raid', raid: null });
+  expect(state().raid).toBeNull();
+});
+
 test('a guest joins anew under a chosen name', async () => {
   const socket = await joined();
   chat.setGuestName('Nora');
@@ -327,7 +344,7 @@ test('older messages come before the first', async () => {
 });
 
 const me = () => ({ id: 'a-me', name: 'me', avatar: null, badges: [] });
-const poll = (votes: number, patch: Partial<Poll> = {}) => ({
+const poll = (votes: number, patch: Partial<Poll> = {}): Poll => ({
   id: 'p1',
   question: 'Tea?',
   options: [{ text: 'Yes', votes }],

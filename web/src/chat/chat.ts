@@ -50,7 +50,7 @@ export class Chat {
   /** Perhaps said, perhaps not: under their own ref they are said once. */
   readonly #unanswered = new Map<string, Pending>();
   readonly #guest = rememberedGuest();
-  /** The ids of all that is shown or waits. */
+  /** The ids of what is shown or waits, or was; of the oldest nothing more is heard. */
   readonly #known = new Set<number>();
   #newest = 0;
   #clockAheadMs = 0;
@@ -188,7 +188,7 @@ export class Chat {
     this.#loadingOlder = true;
     try {
       const { items, hasMore } = await this.#options.older(first);
-      for (const { id } of items) this.#known.add(id);
+      for (const { id } of items) this.#know(id);
       this.store.set({ rows: withOlder(this.store.get().rows, items), hasOlder: hasMore });
     } catch {
       // Whoever scrolls up again asks again.
@@ -311,7 +311,7 @@ export class Chat {
     const picture = this.#picture();
     for (const message of messages) {
       if (this.#known.has(message.id)) continue;
-      this.#known.add(message.id);
+      this.#know(message.id);
       this.#newest = Math.max(this.#newest, message.id);
       if (this.#isOwn(message) && this.#settle(message)) continue;
       const dueMs = this.#isOwn(message) ? null : this.#dueOf(message);
@@ -329,6 +329,13 @@ export class Chat {
 
   #dueOf({ stream, stream_time_ms }: Message | Question): number | null {
     return this.#due(stream, stream_time_ms);
+  }
+
+  #know(id: number): void {
+    this.#known.add(id);
+    if (this.#known.size <= MOST_KNOWN) return;
+    const oldest = [...this.#known].sort((a, b) => a - b).slice(0, MOST_KNOWN / 2);
+    for (const each of oldest) this.#known.delete(each);
   }
 
   #isOwn({ from }: Message): boolean {
@@ -356,7 +363,7 @@ export class Chat {
     const pending = this.#outbox.settle(ref);
     const row = this.store.get().rows.find(({ key }) => key === ref);
     if (!pending || !row || id === null) return;
-    this.#known.add(id);
+    this.#know(id);
     this.#newest = Math.max(this.#newest, id);
     this.store.set({ rows: settled(this.store.get().rows, ref, { ...row.message, id }) });
     this.#slowDown();
@@ -533,5 +540,7 @@ const isQuestion = (question: Question) => (item: Held) =>
 
 /** Ten times as fine as a message has to fit its picture. */
 const LOOK_MS = 50;
+/** Far more than come twice: the last ones, over another wire. */
+const MOST_KNOWN = 20_000;
 /** What `hello` brings. */
 const FIRST_PAGE = 200;

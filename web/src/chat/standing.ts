@@ -93,7 +93,11 @@ export function modeChips(modes: Modes): { label: string; means: string }[] {
   const followers =
     minutes === 0 ? 'Only followers may write.' : `Only who has followed for ${minutesWords(minutes ?? 0)}.`;
   const chips: [boolean, string, string][] = [
-    [modes.shield, 'Shield', 'All guards are up.'],
+    [
+      modes.shield,
+      'Shield',
+      'No guests, no links, nothing twice, and what might offend waits for a moderator.',
+    ],
     [slow > 0, `Slow ${slow} s`, `One message in ${slow} seconds.`],
     [minutes !== null, minutes ? `Followers ${minutesWords(minutes)}` : 'Followers', followers],
     [modes.members_only, 'Members', 'Only members may write.'],

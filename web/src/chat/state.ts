@@ -11,6 +11,7 @@ import {
   type You,
 } from './protocol';
 import type { Row } from './rows';
+import { readable } from './text';
 
 export type Link =
   | { name: 'connecting' }
@@ -79,6 +80,17 @@ export function initialState(guestName: string | null): ChatState {
 export function stillOpen(ended: Poll, shown: Poll | null): Poll {
   const options = ended.options.map(({ text }) => ({ text, votes: 0 }));
   return { ...ended, state: 'open', options: shown?.id === ended.id ? shown.options : options };
+}
+
+/** What is to be said aloud of a poll: not its numbers, which change all the time. */
+export function pollNews(poll: Poll | null): string {
+  if (!poll) return '';
+  const about = readable(poll.question);
+  if (poll.state === 'open') return `A poll began: ${about}`;
+  const most = Math.max(0, ...poll.options.map(({ votes }) => votes));
+  const first = poll.options.filter(({ votes }) => most > 0 && votes === most);
+  const result = first.map(({ text }) => readable(text)).join(', ') || 'no votes';
+  return `The poll ended: ${about} ${result}`;
 }
 
 /** With a question in its place, or behind the others. */

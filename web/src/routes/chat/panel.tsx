@@ -9,6 +9,7 @@ import { Cards } from './cards';
 import { Foot } from './foot';
 import { HEAD_BUTTON } from './head_button';
 import { LinkNotice } from './link_notice';
+import { PollNews } from './poll_card';
 import { Questions } from './questions';
 import { RoomList } from './room_list';
 import SettingsMenu from './settings_menu';
@@ -101,6 +102,7 @@ export function Panel({
         </Suspense>
       )}
       <LinkNotice state={state} />
+      <PollNews poll={state.poll} />
       {shown === 'questions' && <Questions state={state} />}
       {shown === 'queue' && (
         <Suspense fallback={null}>

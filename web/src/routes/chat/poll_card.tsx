@@ -3,11 +3,20 @@ import { BarChart3, Check } from 'lucide-react';
 import { useState } from 'react';
 import { chatApi } from '../../api/chat';
 import type { Poll } from '../../chat/protocol';
-import type { ChatState } from '../../chat/state';
+import { type ChatState, pollNews } from '../../chat/state';
 import { rememberVote, voteOf } from '../../chat/votes';
 import { Button } from '../../ui/button';
 import { COUNT, clock, useNow } from '../../ui/time';
 import { useActs } from './acts';
+
+/** Tells who does not see it that a poll began, and that it ended; stands there before there is one. */
+export function PollNews({ poll }: { poll: Poll | null }) {
+  return (
+    <p role="status" className="sr-only">
+      {pollNews(poll)}
+    </p>
+  );
+}
 
 export function PollCard({ state, readOnly = false }: { state: ChatState; readOnly?: boolean }) {
   const { poll } = state;

@@ -54,7 +54,7 @@ export default function PollDialog({ onClose }: { onClose: () => void }) {
               <TextField
                 label={`Answer ${at + 1}`}
                 value={option}
-                maxLength={80}
+                maxLength={60}
                 onChange={({ target }) => change(at, target.value)}
               />
             </div>

@@ -134,7 +134,7 @@ function AskForm() {
         aria-label="Your question"
         placeholder="Ask the host"
         value={text}
-        maxLength={300}
+        maxLength={500}
         onChange={({ target }) => setText(target.value)}
         className="min-h-11 min-w-0 flex-1 rounded-control border border-line-strong/60 bg-surface-0 px-3 text-base text-ink sm:text-sm"
       />

@@ -20,7 +20,9 @@ export function RoomList({ state }: { state: ChatState }) {
   );
   const again = useCallback((key: string) => chat.tryAgain(key), [chat]);
   const discard = useCallback((key: string) => chat.discard(key), [chat]);
-  const keys = ({ message }: Row, element: HTMLElement) => {
+  const keys = ({ message, state: said }: Row, element: HTMLElement) => {
+    // What the server has not taken cannot be answered, pinned or deleted there.
+    if (said === 'sending' || said === 'failed') return { leave: () => insert.current('') };
     const moderates = you?.may_moderate === true;
     const mine = message.from.id === you?.id;
     return {

@@ -10,7 +10,7 @@ export function ShieldButton({ up }: { up: boolean }) {
     <button
       type="button"
       aria-pressed={up}
-      title="Members only, slow mode, and everything waits for you"
+      title="Slow mode of 10 seconds, followers of 10 minutes only, no guests, no links, nothing twice; what might offend is held"
       onClick={() =>
         void act(
           () => chatApi.shield(handle, !up),

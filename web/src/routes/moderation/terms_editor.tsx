@@ -42,7 +42,7 @@ export function TermsEditor({ handle }: { handle: string }) {
             hint="* stands for any letters"
             value={term}
             required
-            maxLength={100}
+            maxLength={80}
             autoComplete="off"
             onChange={({ target }) => setTerm(target.value)}
           />
