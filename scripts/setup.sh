@@ -14,8 +14,8 @@ packages="$packages gstreamer1.0-plugins-good gstreamer1.0-libav"
 if [ "$for_what" = test ]; then
   # Chromium drives the pages, ffmpeg makes media, PostgreSQL is the second database.
   packages="$packages chromium ffmpeg openssl postgresql procps"
-  # Encoders of H.264, for transcoding: x264 and OpenH264.
-  packages="$packages gstreamer1.0-plugins-ugly gstreamer1.0-plugins-bad"
+  # Encoders of H.264, for transcoding: x264 and OpenH264; and GStreamer as a publisher.
+  packages="$packages gstreamer1.0-plugins-ugly gstreamer1.0-plugins-bad gstreamer1.0-tools"
 fi
 
 fail() {

@@ -17080,6 +17080,8 @@ export interface components {
             options: components["schemas"]["ChatPollOption"][];
             question: string;
             state: components["schemas"]["ChatPollState"];
+            /** Format: uuid */
+            stream?: string | null;
         };
         ChatPollOption: {
             text: string;
@@ -17099,6 +17101,8 @@ export interface components {
             id: string;
             on_screen: boolean;
             state: components["schemas"]["ChatQuestionState"];
+            /** Format: uuid */
+            stream?: string | null;
             /** Format: int64 */
             stream_time_ms?: number | null;
             text: string;
