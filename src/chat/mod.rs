@@ -33,6 +33,7 @@ mod threads;
 mod tokens;
 mod visit;
 mod websocket;
+mod writers;
 
 use std::collections::HashMap;
 use std::io;

@@ -13,7 +13,6 @@ use super::listener::{ChatEvent, in_json};
 use super::message::{Message, Subject};
 use super::modes::{Modes, ModesEdit};
 use super::protocol::{Event, RestraintKind};
-use super::raids::Raid;
 use super::room::Restraint;
 use super::store::{self, NewAction, RestraintRow, Term};
 use super::terms::TermKind;
@@ -33,8 +32,6 @@ const MOST_REASON: usize = 200;
 const SILENCED: Duration = Duration::from_secs(24 * 3_600);
 /// Terms of one channel.
 const MOST_TERMS: i64 = 500;
-/// Until a raid goes, it can be called off.
-const RAID_IN: u32 = 10;
 
 /// How somebody is to be kept from writing.
 #[derive(Debug, Clone)]
@@ -536,71 +533,6 @@ impl Chat {
         let _turn = hall.turn().await;
         let terms = self.read_terms(channel.id).await?;
         hall.lock().room.terms = terms;
-        Ok(())
-    }
-
-    /// Lets the room go over to another channel, in ten seconds.
-    pub(super) async fn begin_raid(&self, desk: Desk<'_>, to: &str) -> Result<Raid, ApiError> {
-        let target = self.0.channels.expect(to.trim_start_matches('@')).await?;
-        if target.id == desk.channel.id {
-            return Err(ApiError::Conflict {
-                code: "raid_of_oneself",
-                detail: "name another channel".to_owned(),
-            });
-        }
-        if !target.visibility.is_listed() {
-            return Err(ApiError::Conflict {
-                code: "raid_not_welcome",
-                detail: "that channel is not open to all".to_owned(),
-            });
-        }
-        let raid = Raid {
-            handle: target.handle,
-            name: target.name,
-            in_seconds: RAID_IN,
-            goes_at: self.0.clock.now() + Duration::from_secs(RAID_IN.into()),
-        };
-        self.set_raid(desk, Some(raid.clone())).await?;
-        Ok(raid)
-    }
-
-    /// Calls a raid off, or off the page when it went.
-    pub(super) async fn set_raid(
-        &self,
-        desk: Desk<'_>,
-        raid: Option<Raid>,
-    ) -> Result<(), ApiError> {
-        let hall = self.hall(desk.channel).await?;
-        let _turn = hall.turn().await;
-        let tx = self.0.db.begin().await?;
-        let handle = raid.as_ref().map(|raid| raid.handle.clone());
-        let action = NewAction {
-            kind: if raid.is_some() { "raid" } else { "unraid" },
-            subject_name: handle.as_deref(),
-            ..NewAction::default()
-        };
-        self.commit(tx, desk, action).await?;
-        hall.change(|floor| {
-            let event = Event::Raid {
-                raid: raid.as_ref(),
-            };
-            let event = event.encode();
-            floor.room.raid = raid.clone();
-            floor.queue(event);
-        });
-        if raid.is_some() {
-            // Whoever comes later has not been asked to go.
-            let hall = Arc::clone(&hall);
-            tokio::spawn(async move {
-                tokio::time::sleep(Duration::from_secs(u64::from(RAID_IN) + 5)).await;
-                hall.change(|floor| {
-                    if floor.room.raid == raid {
-                        floor.room.raid = None;
-                        floor.queue(Event::Raid { raid: None }.encode());
-                    }
-                });
-            });
-        }
         Ok(())
     }
 }

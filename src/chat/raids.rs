@@ -1,10 +1,17 @@
-//! The shape of a raid: the room goes over to another channel.
+//! Raids: the room goes over to another channel.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use super::Chat;
+use super::moderation::Desk;
+use super::protocol::Event;
+use super::store::NewAction;
+use crate::error::ApiError;
 
 /// Where a room goes over to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -27,5 +34,75 @@ impl Raid {
             in_seconds,
             ..self.clone()
         })
+    }
+}
+
+/// Until a raid goes, it can be called off.
+const RAID_IN: u32 = 10;
+
+impl Chat {
+    /// Lets the room go over to another channel, in ten seconds.
+    pub(super) async fn begin_raid(&self, desk: Desk<'_>, to: &str) -> Result<Raid, ApiError> {
+        let target = self.0.channels.expect(to.trim_start_matches('@')).await?;
+        if target.id == desk.channel.id {
+            return Err(ApiError::Conflict {
+                code: "raid_of_oneself",
+                detail: "name another channel".to_owned(),
+            });
+        }
+        if !target.visibility.is_listed() {
+            return Err(ApiError::Conflict {
+                code: "raid_not_welcome",
+                detail: "that channel is not open to all".to_owned(),
+            });
+        }
+        let raid = Raid {
+            handle: target.handle,
+            name: target.name,
+            in_seconds: RAID_IN,
+            goes_at: self.0.clock.now() + Duration::from_secs(RAID_IN.into()),
+        };
+        self.set_raid(desk, Some(raid.clone())).await?;
+        Ok(raid)
+    }
+
+    /// Calls a raid off, or off the page when it went.
+    pub(super) async fn set_raid(
+        &self,
+        desk: Desk<'_>,
+        raid: Option<Raid>,
+    ) -> Result<(), ApiError> {
+        let hall = self.hall(desk.channel).await?;
+        let _turn = hall.turn().await;
+        let tx = self.0.db.begin().await?;
+        let handle = raid.as_ref().map(|raid| raid.handle.clone());
+        let action = NewAction {
+            kind: if raid.is_some() { "raid" } else { "unraid" },
+            subject_name: handle.as_deref(),
+            ..NewAction::default()
+        };
+        self.commit(tx, desk, action).await?;
+        hall.change(|floor| {
+            let event = Event::Raid {
+                raid: raid.as_ref(),
+            };
+            let event = event.encode();
+            floor.room.raid = raid.clone();
+            floor.queue(event);
+        });
+        if raid.is_some() {
+            // Whoever comes later has not been asked to go.
+            let hall = Arc::clone(&hall);
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_secs(u64::from(RAID_IN) + 5)).await;
+                hall.change(|floor| {
+                    if floor.room.raid == raid {
+                        floor.room.raid = None;
+                        floor.queue(Event::Raid { raid: None }.encode());
+                    }
+                });
+            });
+        }
+        Ok(())
     }
 }

@@ -23,6 +23,7 @@ use super::refusal::Refusal;
 use super::screening;
 use super::terms::{TermKind, Terms, fold};
 use super::text;
+use super::writers::Writers;
 
 /// Now, by both clocks.
 #[derive(Debug, Clone, Copy)]
@@ -101,44 +102,15 @@ pub(crate) struct Room {
     complete_from: i64,
     /// Hashes of what was said last, folded.
     said: VecDeque<u64>,
-    writers: HashMap<Subject, Writer>,
-    networks: HashMap<Arc<str>, Writer>,
-    pruned: Option<Instant>,
-}
-
-/// What one who writes did lately.
-#[derive(Debug, Default)]
-struct Writer {
-    network: Option<Arc<str>>,
-    sent: VecDeque<Instant>,
-    reacted: Option<Instant>,
-    given: VecDeque<(String, Instant, Given)>,
+    writers: Writers,
 }
 
 /// Messages that a newcomer gets.
 pub(crate) const HISTORY: usize = 200;
-/// Messages of one writer within [`BURST`].
-const MOST_SENT: usize = 5;
-/// The same of a moderator.
-const MOST_SENT_BY_MODERATORS: usize = 20;
-/// The same of all guests of one network.
-const MOST_SENT_BY_GUESTS: usize = 10;
-const BURST: Duration = Duration::from_secs(5);
-/// One reaction of each in this time.
-const REACTION_PAUSE: Duration = Duration::from_millis(100);
-/// A message sent again within this time is the same.
-const SAME: Duration = Duration::from_secs(120);
-/// References remembered of each writer.
-const MOST_GIVEN: usize = 40;
 /// How far behind a picture is believed to be.
 const FARTHEST_BEHIND_MS: i64 = 60_000;
 /// Messages that wait for a moderator.
 const MOST_HELD: usize = 500;
-/// Writers remembered; those who said nothing for long are forgotten then.
-const MOST_WRITERS: usize = 20_000;
-const WRITERS_KEPT: Duration = Duration::from_secs(3_600);
-/// And not looked for more often than this.
-const PRUNED_EVERY: Duration = Duration::from_secs(60);
 /// Bytes of a message beside its text, about.
 pub(crate) const MESSAGE_FRAME: usize = 400;
 /// Ids in one millisecond.
@@ -163,7 +135,7 @@ impl Room {
     /// With the reason why not.
     pub(crate) fn say(&mut self, now: Moment, who: &Person, draft: Draft) -> Result<Said, Refusal> {
         let subject = self.writing(now, who)?;
-        if let Some(given) = self.given_before(&subject, &draft, now.instant) {
+        if let Some(given) = self.writers.given_before(&subject, &draft, now.instant) {
             return Ok(Said::Again(given));
         }
         let text = text::clean(&draft.text)?;
@@ -178,7 +150,8 @@ impl Room {
                 )?),
                 None => None,
             };
-        self.check_pace(now.instant, who, &subject)?;
+        self.writers
+            .check_pace(now.instant, who, &subject, self.modes.slow())?;
         let is_held = match who.may_moderate() {
             true => false,
             false => self.check_modes(now, who, &text)?,
@@ -194,7 +167,7 @@ impl Room {
             text,
             reply_to,
         });
-        self.note_sent(now.instant, who, &subject);
+        self.writers.note(now.instant, who, &subject);
         let (said, given) = match is_held {
             true => {
                 self.held.insert(message.id, Arc::clone(&message));
@@ -206,11 +179,7 @@ impl Room {
             }
         };
         if let Some(reference) = draft.reference {
-            let writer = self.writers.entry(subject).or_default();
-            writer.given.push_back((reference, now.instant, given));
-            if writer.given.len() > MOST_GIVEN {
-                writer.given.pop_front();
-            }
+            self.writers.give(subject, reference, now.instant, given);
         }
         Ok(said)
     }
@@ -221,17 +190,7 @@ impl Room {
     /// When they may not write.
     pub(crate) fn react(&mut self, now: Moment, who: &Person) -> Result<(), Refusal> {
         let subject = self.writing(now, who)?;
-        self.prune(now.instant);
-        let writer = self.writers.entry(subject).or_default();
-        let since = writer
-            .reacted
-            .map(|at| now.instant.saturating_duration_since(at));
-        if let Some(since) = since.filter(|since| *since < REACTION_PAUSE) {
-            let wait = REACTION_PAUSE.saturating_sub(since);
-            return Err(Refusal::new("too_fast", "one reaction in 100 ms").wait(wait));
-        }
-        writer.reacted = Some(now.instant);
-        Ok(())
+        self.writers.react(now.instant, subject)
     }
 
     /// Whether somebody may ask: a question is public at once, so that the rules of messages hold, but for
@@ -241,12 +200,13 @@ impl Room {
     /// When they may not.
     pub(crate) fn may_ask(&mut self, now: Moment, who: &Person, text: &str) -> Result<(), Refusal> {
         let subject = self.writing(now, who)?;
-        self.check_pace(now.instant, who, &subject)?;
+        self.writers
+            .check_pace(now.instant, who, &subject, self.modes.slow())?;
         if !who.may_moderate() && self.check_modes(now, who, text)? {
             let words = "the channel does not allow a word in it";
             return Err(Refusal::new("term_blocked", words));
         }
-        self.note_sent(now.instant, who, &subject);
+        self.writers.note(now.instant, who, &subject);
         Ok(())
     }
 
@@ -283,48 +243,6 @@ impl Room {
         all.find(|restraint| {
             restraint.network.as_deref() == Some(&*who.network) && restraint.holds(now)
         })
-    }
-
-    fn given_before(&mut self, subject: &Subject, draft: &Draft, now: Instant) -> Option<Given> {
-        let reference = draft.reference.as_ref()?;
-        let writer = self.writers.get_mut(subject)?;
-        let is_old = |at: Instant| now.saturating_duration_since(at) > SAME;
-        while writer.given.front().is_some_and(|(_, at, _)| is_old(*at)) {
-            writer.given.pop_front();
-        }
-        let mut all = writer.given.iter();
-        all.find(|(known, ..)| known == reference)
-            .map(|(.., given)| *given)
-    }
-
-    fn check_pace(&mut self, now: Instant, who: &Person, subject: &Subject) -> Result<(), Refusal> {
-        let most = match who.may_moderate() {
-            true => MOST_SENT_BY_MODERATORS,
-            false => MOST_SENT,
-        };
-        let own = self.writers.entry(subject.clone()).or_default();
-        own.check_pace(now, most)?;
-        if who.is_guest() {
-            let network = self.networks.entry(Arc::clone(&who.network)).or_default();
-            network.check_pace(now, MOST_SENT_BY_GUESTS)?;
-        }
-        let own = self.writers.get(subject);
-        // A guest who makes up another secret is the same network still.
-        let network = match who.is_guest() {
-            true => self.networks.get(&who.network),
-            false => None,
-        };
-        let all = own.into_iter().chain(network);
-        let last = all.filter_map(|writer| writer.sent.back()).max();
-        let slow = self.modes.slow();
-        let since = last.map(|last| now.saturating_duration_since(*last));
-        match since.filter(|since| *since < slow && !who.may_moderate()) {
-            None => Ok(()),
-            Some(since) => {
-                let words = format!("slow mode: one message in {} s", slow.as_secs());
-                Err(Refusal::new("slow_mode", words).wait(slow.saturating_sub(since)))
-            }
-        }
     }
 
     /// Whether the message is to be held.
@@ -379,38 +297,9 @@ impl Room {
         self.said.contains(&trace(text))
     }
 
-    fn note_sent(&mut self, now: Instant, who: &Person, subject: &Subject) {
-        self.prune(now);
-        let writer = self.writers.entry(subject.clone()).or_default();
-        writer.note(now);
-        writer.network = Some(Arc::clone(&who.network));
-        if who.is_guest() {
-            let network = self.networks.entry(Arc::clone(&who.network)).or_default();
-            network.note(now);
-        }
-    }
-
-    /// Forgets writers who did nothing for long, now and then; and all, when there are too many to tell
-    /// apart, which errs on the side of letting people write.
-    fn prune(&mut self, now: Instant) {
-        let is_due = self
-            .pruned
-            .is_none_or(|at| now.saturating_duration_since(at) > PRUNED_EVERY);
-        if self.writers.len() < MOST_WRITERS || !is_due {
-            return;
-        }
-        self.pruned = Some(now);
-        self.writers.retain(|_, writer| writer.is_recent(now));
-        self.networks.retain(|_, writer| writer.is_recent(now));
-        if self.writers.len() >= MOST_WRITERS {
-            self.writers.clear();
-            self.networks.clear();
-        }
-    }
-
     /// The network that somebody wrote from.
     pub(crate) fn wrote_from(&self, subject: &Subject) -> Option<Arc<str>> {
-        self.writers.get(subject)?.network.clone()
+        self.writers.network_of(subject)
     }
 
     /// Time-outs that are over, which go.
@@ -583,33 +472,6 @@ impl Restraint {
                 Refusal::new("timed_out", words).wait(wait)
             }
         }
-    }
-}
-
-impl Writer {
-    fn check_pace(&mut self, now: Instant, most: usize) -> Result<(), Refusal> {
-        let in_burst = |at: &&Instant| now.saturating_duration_since(**at) < BURST;
-        if self.sent.iter().filter(in_burst).count() < most {
-            return Ok(());
-        }
-        let nth = self.sent.len().checked_sub(most);
-        let first = nth.and_then(|nth| self.sent.get(nth));
-        let since = first.map(|first| now.saturating_duration_since(*first));
-        let wait = BURST.saturating_sub(since.unwrap_or_default());
-        let words = format!("at most {most} messages in {} s", BURST.as_secs());
-        Err(Refusal::new("too_fast", words).wait(wait))
-    }
-
-    fn note(&mut self, now: Instant) {
-        self.sent.push_back(now);
-        if self.sent.len() > MOST_SENT_BY_MODERATORS {
-            self.sent.pop_front();
-        }
-    }
-
-    fn is_recent(&self, now: Instant) -> bool {
-        let last = self.sent.back().or(self.reacted.as_ref());
-        last.is_some_and(|at| now.saturating_duration_since(*at) < WRITERS_KEPT)
     }
 }
 

@@ -6,6 +6,7 @@ use super::*;
 use crate::accounts::AccountId;
 use crate::channels::Rights;
 use crate::chat::message::Sender;
+use crate::chat::writers::MOST_SENT;
 use crate::clock::{Clock, from_millis};
 
 /// Virtual time.
