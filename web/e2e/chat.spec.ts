@@ -39,6 +39,8 @@ function apart(one: number | null, other: number | null): number {
   return Math.min(ahead, 0x10000 - ahead);
 }
 
+test.use({ house: 'chat' });
+
 test('what is said is seen beside the picture that it is about, instantly and six seconds later', async ({
   people,
   ownChannel: channel,

@@ -2,6 +2,8 @@ import { field, joined, log, member, pointAt, said, say } from './chat_people';
 import { expect, look, test } from './harness';
 import { png } from './png';
 
+test.use({ house: 'chat' });
+
 test('two clicks: delete, time out and ban, seen by all at once and taken back from the log', async ({
   people,
   ownChannel: channel,

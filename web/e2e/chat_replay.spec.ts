@@ -14,6 +14,8 @@ async function seek(page: Page, seconds: number): Promise<void> {
   await expect.poll(() => position(page)).toBeCloseTo(seconds, 0);
 }
 
+test.use({ house: 'chat' });
+
 test('what was said is replayed in step with the recording', async ({
   people,
   ownChannel: channel,

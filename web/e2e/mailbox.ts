@@ -9,7 +9,10 @@ export class Mailbox {
   readonly #server: Server;
 
   private constructor() {
-    this.#server = createServer((socket) => void this.#converse(socket));
+    this.#server = createServer((socket) => {
+      // A sender that ends without a word, as one that is stopped, has sent what it had to.
+      this.#converse(socket).catch(() => socket.destroy());
+    });
   }
 
   static async open(): Promise<Mailbox> {

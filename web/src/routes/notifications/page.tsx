@@ -1,6 +1,6 @@
 /** What somebody is told of, and by which ways. */
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { type NotificationSettings, notifications } from '../../api/notifications';
 import { Button } from '../../ui/button';
 import { Card } from '../../ui/card';
@@ -11,6 +11,7 @@ import { PushCard } from './push_card';
 import { SETTINGS, useNotificationSettings } from './use_settings';
 
 type Choice = NotificationSettings['choices'][number];
+type ChoiceEdit = Parameters<typeof notifications.choose>[0];
 
 const KINDS: Record<string, [string, string]> = {
   live: ['A channel goes live', 'One that you follow.'],
@@ -51,28 +52,27 @@ function Notifications() {
 
 function Choices({ settings }: { settings: NotificationSettings }) {
   const queries = useQueryClient();
+  // A box that waits for the server looks broken: it turns at once, and back where that fails.
+  const [shown, setShown] = useState(settings.choices);
+  useEffect(() => setShown(settings.choices), [settings.choices]);
   const choose = useMutation({
     mutationFn: notifications.choose,
-    // A box that waits for the server looks broken: it turns at once, and back where that fails.
-    onMutate: (choice) =>
-      queries.setQueryData<NotificationSettings>(
-        SETTINGS,
-        (known) =>
-          known && {
-            ...known,
-            choices: known.choices.map((one) => ({
-              ...one,
-              ...(one.kind === choice.kind && {
-                in_app: choice.in_app ?? one.in_app,
-                email: choice.email ?? one.email,
-                push: choice.push ?? one.push,
-              }),
-            })),
-          },
-      ),
     onSuccess: (changed) => queries.setQueryData(SETTINGS, changed),
-    onError: () => queries.invalidateQueries({ queryKey: SETTINGS }),
+    onError: () => setShown(settings.choices),
   });
+  const turn = (choice: ChoiceEdit) => {
+    setShown((known) =>
+      known.map((one) => ({
+        ...one,
+        ...(one.kind === choice.kind && {
+          in_app: choice.in_app ?? one.in_app,
+          email: choice.email ?? one.email,
+          push: choice.push ?? one.push,
+        }),
+      })),
+    );
+    choose.mutate(choice);
+  };
   return (
     <Card title="What you are told of">
       {choose.error && (
@@ -94,8 +94,8 @@ function Choices({ settings }: { settings: NotificationSettings }) {
           </tr>
         </thead>
         <tbody>
-          {settings.choices.map((choice) => (
-            <Row key={choice.kind} choice={choice} onChoose={choose.mutate} />
+          {shown.map((choice) => (
+            <Row key={choice.kind} choice={choice} onChoose={turn} />
           ))}
         </tbody>
       </table>
@@ -108,13 +108,7 @@ function Choices({ settings }: { settings: NotificationSettings }) {
   );
 }
 
-function Row({
-  choice,
-  onChoose,
-}: {
-  choice: Choice;
-  onChoose: (edit: Parameters<typeof notifications.choose>[0]) => void;
-}) {
+function Row({ choice, onChoose }: { choice: Choice; onChoose: (edit: ChoiceEdit) => void }) {
   const [title, hint] = KINDS[choice.kind] ?? [choice.kind, ''];
   return (
     <tr className="border-t border-line">
