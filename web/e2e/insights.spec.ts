@@ -40,6 +40,8 @@ test('viewers count once whichever way they watch, and the figures stay', async 
   await expectMovingPicture(one);
   await one.reload();
   await expectMovingPicture(one);
+  // Who loads the page again is away for a moment.
+  await expect.poll(async () => (await viewers()).now).toBe(2);
   // Long enough that readers of playlists are guessed at, too.
   const counts: number[] = [];
   await expect
