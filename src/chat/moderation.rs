@@ -48,6 +48,12 @@ pub(super) struct Desk<'a> {
     pub(super) by: &'a Account,
 }
 
+impl<'a> Desk<'a> {
+    pub(super) fn of(channel: &'a Channel, by: &'a Account) -> Self {
+        Self { channel, by }
+    }
+}
+
 impl Chat {
     /// Notes a deed, in the transaction of what it changes, and tells of it when that has lasted.
     pub(super) async fn commit(

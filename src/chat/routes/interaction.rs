@@ -117,10 +117,7 @@ async fn open_poll(
     ApiJson(body): ApiJson<NewPoll>,
 ) -> Result<(StatusCode, Json<Poll>), ApiError> {
     let channel = chat.moderated(&handle, &account).await?;
-    let desk = Desk {
-        channel: &channel,
-        by: &account,
-    };
+    let desk = Desk::of(&channel, &account);
     let wish = Wish {
         question: body.question,
         options: body.options,
@@ -158,10 +155,7 @@ async fn put_poll_away(
     ApiPath(handle): ApiPath<String>,
 ) -> Result<StatusCode, ApiError> {
     let channel = chat.moderated(&handle, &account).await?;
-    let desk = Desk {
-        channel: &channel,
-        by: &account,
-    };
+    let desk = Desk::of(&channel, &account);
     chat.put_poll_away(desk).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -244,10 +238,7 @@ async fn settle_question(
     ApiJson(body): ApiJson<QuestionEdit>,
 ) -> Result<Json<Question>, ApiError> {
     let channel = chat.moderated(&handle, &account).await?;
-    let desk = Desk {
-        channel: &channel,
-        by: &account,
-    };
+    let desk = Desk::of(&channel, &account);
     chat.settle_question(desk, id, body.state, body.on_screen)
         .await
         .map(Json)

@@ -154,10 +154,7 @@ async fn clear_chat(
     ApiPath(handle): ApiPath<String>,
 ) -> Result<StatusCode, ApiError> {
     let channel = chat.moderated(&handle, &account).await?;
-    let desk = Desk {
-        channel: &channel,
-        by: &account,
-    };
+    let desk = Desk::of(&channel, &account);
     chat.clear_messages(desk).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -184,10 +181,7 @@ pub(super) async fn delete(
     message: i64,
 ) -> Result<StatusCode, ApiError> {
     let rights = chat.0.channels.rights(channel, Some(account)).await?;
-    let desk = Desk {
-        channel,
-        by: account,
-    };
+    let desk = Desk::of(channel, account);
     chat.delete_message(desk, message, rights.may_moderate())
         .await?;
     Ok(StatusCode::NO_CONTENT)
@@ -230,10 +224,7 @@ pub(super) async fn pin(
     account: &Account,
     message: Option<i64>,
 ) -> Result<StatusCode, ApiError> {
-    let desk = Desk {
-        channel,
-        by: account,
-    };
+    let desk = Desk::of(channel, account);
     chat.pin(desk, message).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -165,10 +165,7 @@ async fn restrain(
     ApiJson(body): ApiJson<NewRestraint>,
 ) -> Result<StatusCode, ApiError> {
     let channel = chat.moderated(&handle, &account).await?;
-    let desk = Desk {
-        channel: &channel,
-        by: &account,
-    };
+    let desk = Desk::of(&channel, &account);
     let sentence = Sentence {
         kind: body.kind,
         seconds: body.seconds,
@@ -193,10 +190,7 @@ async fn release(
     ApiPath((handle, subject)): ApiPath<(String, String)>,
 ) -> Result<StatusCode, ApiError> {
     let channel = chat.moderated(&handle, &account).await?;
-    let desk = Desk {
-        channel: &channel,
-        by: &account,
-    };
+    let desk = Desk::of(&channel, &account);
     chat.release(desk, &subject).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -214,10 +208,7 @@ async fn warn(
     ApiJson(body): ApiJson<NewWarning>,
 ) -> Result<StatusCode, ApiError> {
     let channel = chat.moderated(&handle, &account).await?;
-    let desk = Desk {
-        channel: &channel,
-        by: &account,
-    };
+    let desk = Desk::of(&channel, &account);
     chat.warn(desk, &body.subject, &body.reason).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -252,10 +243,7 @@ async fn add_term(
     ApiJson(body): ApiJson<NewTerm>,
 ) -> Result<(StatusCode, Json<ChatTerm>), ApiError> {
     let channel = chat.moderated(&handle, &account).await?;
-    let desk = Desk {
-        channel: &channel,
-        by: &account,
-    };
+    let desk = Desk::of(&channel, &account);
     let term = chat.add_term(desk, &body.term, body.kind).await?;
     Ok((StatusCode::CREATED, Json(term.into())))
 }
@@ -272,10 +260,7 @@ async fn delete_term(
     ApiPath((handle, id)): ApiPath<(String, Uuid)>,
 ) -> Result<StatusCode, ApiError> {
     let channel = chat.moderated(&handle, &account).await?;
-    let desk = Desk {
-        channel: &channel,
-        by: &account,
-    };
+    let desk = Desk::of(&channel, &account);
     chat.remove_term(desk, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -333,10 +318,7 @@ async fn settle(
     approved: bool,
 ) -> Result<StatusCode, ApiError> {
     let channel = chat.moderated(handle, account).await?;
-    let desk = Desk {
-        channel: &channel,
-        by: account,
-    };
+    let desk = Desk::of(&channel, account);
     chat.settle_hold(desk, message, approved).await?;
     Ok(StatusCode::NO_CONTENT)
 }

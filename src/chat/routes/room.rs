@@ -108,10 +108,7 @@ async fn set_chat_modes(
     ApiJson(edit): ApiJson<ModesEdit>,
 ) -> Result<Json<Modes>, ApiError> {
     let channel = chat.moderated(&handle, &account).await?;
-    let desk = Desk {
-        channel: &channel,
-        by: &account,
-    };
+    let desk = Desk::of(&channel, &account);
     chat.set_modes(desk, edit).await.map(Json)
 }
 
@@ -150,10 +147,7 @@ async fn shield(
     up: bool,
 ) -> Result<Json<Modes>, ApiError> {
     let channel = chat.moderated(handle, account).await?;
-    let desk = Desk {
-        channel: &channel,
-        by: account,
-    };
+    let desk = Desk::of(&channel, account);
     chat.set_shield(desk, up).await.map(Json)
 }
 
@@ -261,10 +255,7 @@ async fn begin_raid(
     ApiJson(body): ApiJson<NewRaid>,
 ) -> Result<Json<Raid>, ApiError> {
     let channel = chat.moderated(&handle, &account).await?;
-    let desk = Desk {
-        channel: &channel,
-        by: &account,
-    };
+    let desk = Desk::of(&channel, &account);
     chat.begin_raid(desk, &body.to).await.map(Json)
 }
 
@@ -280,10 +271,7 @@ async fn call_raid_off(
     ApiPath(handle): ApiPath<String>,
 ) -> Result<StatusCode, ApiError> {
     let channel = chat.moderated(&handle, &account).await?;
-    let desk = Desk {
-        channel: &channel,
-        by: &account,
-    };
+    let desk = Desk::of(&channel, &account);
     chat.set_raid(desk, None).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -4,11 +4,12 @@
 //! [`Done`], so that one slow shard does not hold up the others' channels.
 
 mod attempts;
+mod peers;
 mod publishing;
 mod reports;
 mod viewing;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,14 +22,15 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use attempts::Attempts;
+use peers::Peers;
 
 use super::audience::{Audiences, Changed};
 use super::live::{Effect, LiveChannels, Rules};
 use super::playback::Playback;
 use super::presence::{Beat, ByTransport, Who};
 use super::{
-    CHAT_LABELS, Ingest, Inputs, LiveChannel, PeerData, Publish, Receive, Refused, SessionFacts,
-    Stream, StreamEvent, View, ViewerEvent, Watch, signalling,
+    Ingest, Inputs, LiveChannel, PeerData, Publish, Receive, Refused, SessionFacts, Stream,
+    StreamEvent, View, ViewerEvent, Watch, signalling,
 };
 use crate::channels::{ChannelEvent, ChannelId, StreamKeyId};
 use crate::clock::Clock;
@@ -119,9 +121,7 @@ pub(super) struct Lifecycle {
     calls: JoinSet<Done>,
     events: broadcast::Sender<StreamEvent>,
     draining: CancellationToken,
-    peers: mpsc::Sender<PeerData>,
-    /// Sessions that have a data channel, whose end must be told.
-    peered: HashSet<SessionId>,
+    peers: Peers,
 }
 
 /// An offer is answered within this time, else the SFU counts as full.
@@ -158,18 +158,7 @@ impl Lifecycle {
             calls: JoinSet::new(),
             events,
             draining,
-            peers,
-            peered: HashSet::new(),
-        }
-    }
-
-    /// Chat that does not read must not hold up who watches: what finds no room is lost.
-    fn tell_of_peer(&mut self, data: PeerData) {
-        if let PeerData::Opened { session, .. } = &data {
-            self.peered.insert(*session);
-        }
-        if self.peers.try_send(data).is_err() {
-            metrics::counter!("tallylight_chat_data_lost_total").increment(1);
+            peers: Peers::new(peers),
         }
     }
 
@@ -351,12 +340,7 @@ impl Lifecycle {
             Event::DataOpened { session, label, .. } => {
                 if let Some(known) = self.sessions.get(&session) {
                     let (channel, address) = (known.facts.channel, known.address);
-                    self.tell_of_peer(PeerData::Opened {
-                        session,
-                        channel,
-                        address,
-                        label,
-                    });
+                    self.peers.opened(session, channel, address, label);
                 }
                 Vec::new()
             }
@@ -366,9 +350,7 @@ impl Lifecycle {
                 payload,
                 ..
             } => {
-                if CHAT_LABELS.contains(&label.as_str()) {
-                    self.tell_of_peer(PeerData::Came { session, payload });
-                }
+                self.peers.came(session, &label, payload);
                 Vec::new()
             }
             _ => Vec::new(),
@@ -408,9 +390,7 @@ impl Lifecycle {
             return;
         };
         session.facts.over.cancel();
-        if self.peered.remove(&id) {
-            self.tell_of_peer(PeerData::Closed { session: id });
-        }
+        self.peers.closed(id);
         tracing::info!(
             stream.id = %stream, session.id = %id, reason = ?reason,
             "Session {id} is over"
