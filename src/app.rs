@@ -18,6 +18,7 @@ use crate::accounts::oidc::Oidc;
 use crate::accounts::{Accounts, Belongings, Passwords};
 use crate::analytics::{self, Analytics};
 use crate::audit::Audit;
+use crate::bus::{self, Bus};
 use crate::channels::{Channels, Pepper, Ties};
 use crate::chat::{self, Chat};
 use crate::clock::Clock;
@@ -28,6 +29,7 @@ use crate::idempotency::{Idempotency, Seal};
 use crate::images::Images;
 use crate::jobs::Jobs;
 use crate::mail::Mail;
+use crate::nodes::Node;
 use crate::notifications::{self, Notifications, PushKey};
 use crate::outgoing::Outgoing;
 use crate::quota::Quota;
@@ -76,6 +78,12 @@ pub struct App {
     analytics: analytics::Task,
     /// Reads the settings again and again.
     fresh: JoinHandle<()>,
+    /// Says again and again that this server runs.
+    beat: JoinHandle<()>,
+    /// Hears of channels what other servers do.
+    hearing: JoinHandle<()>,
+    speaking: bus::Tasks,
+    stop_bus: CancellationToken,
     listeners: Vec<JoinHandle<()>>,
     stop_listening: CancellationToken,
     stop: CancellationToken,
@@ -180,7 +188,8 @@ impl App {
         let rtmp_address = rtmp.plain.as_ref().and_then(|l| l.local_addr().ok());
         let rtmps_address = rtmp.tls.as_ref().and_then(|(l, _)| l.local_addr().ok());
         let db = open_database(&config).await?;
-        let unfinished = Streams::close_unfinished(&db, clock.now()).await?;
+        let node = Node::open(&config.data, &db, &clock).await?;
+        let unfinished = Streams::close_unfinished(&db, node, clock.now()).await?;
         if unfinished > 0 {
             tracing::warn!(
                 unfinished,
@@ -213,6 +222,10 @@ impl App {
         );
         channels.learn_gates().await?;
         let stop = CancellationToken::new();
+        // Until all else has ended, which has something to say to the last.
+        let stop_bus = CancellationToken::new();
+        let (bus, speaking) = Bus::start(&config.bus, &stop_bus)?;
+        let (channels, hearing) = channels.with_bus(bus.clone(), stop.clone());
         let (peers, data_of_peers) = mpsc::channel(DATA_OF_PEERS);
         let inputs = Inputs {
             sfu: sfu_events,
@@ -220,6 +233,7 @@ impl App {
             program,
             rtmp,
             peers,
+            node,
         };
         let (streams, tasks) = Streams::start(
             &config,
@@ -236,7 +250,7 @@ impl App {
             channels.clone(),
             clock.clone(),
             settings.clone(),
-            streams.subscribe(),
+            (streams.subscribe(), node),
         )
         .await?;
         let (analytics, keeping_figures) = Analytics::start(
@@ -260,6 +274,8 @@ impl App {
                 sfu: sfu.clone(),
                 peers: data_of_peers,
                 limits: config.limits.clone(),
+                bus: bus.clone(),
+                node,
             },
             stop.clone(),
         )
@@ -336,6 +352,8 @@ impl App {
         let passing_on = tokio::spawn(work::pass_on(Services::clone(&services), stop.clone()));
         let worker = tokio::spawn(work::worker(&services).run(stop.clone()));
         let fresh = tokio::spawn(services.settings.clone().keep_fresh(stop.clone()));
+        let beat = node.beat(services.db.clone(), services.clock.clone(), stop.clone());
+        let beat = tokio::spawn(beat);
         let mut app = Self {
             http: address(&public, config.http.listen),
             https: https_address,
@@ -355,6 +373,10 @@ impl App {
             worker,
             analytics: keeping_figures,
             fresh,
+            beat,
+            hearing,
+            speaking,
+            stop_bus,
             listeners: Vec::new(),
             stop_listening: CancellationToken::new(),
             stop,
@@ -488,6 +510,10 @@ impl App {
         let _ = self.passing_on.await;
         let _ = self.worker.await;
         let _ = self.fresh.await;
+        let _ = self.beat.await;
+        let _ = self.hearing.await;
+        self.stop_bus.cancel();
+        self.speaking.join().await;
         self.services.db.close().await;
     }
 }

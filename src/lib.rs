@@ -11,6 +11,7 @@ pub mod tls;
 
 pub mod analytics;
 pub mod answer;
+pub mod bus;
 pub mod db;
 pub mod error;
 pub mod form;
@@ -22,6 +23,7 @@ pub mod audit;
 pub mod images;
 pub mod jobs;
 pub mod mail;
+pub mod nodes;
 pub mod outgoing;
 pub mod settings;
 

@@ -13,9 +13,11 @@ use std::path::{Path, PathBuf};
 /// The rows, lowest first. Modules of one row may use each other.
 const ROWS: [&[&str]; 13] = [
     &["clock", "config", "rate", "secret", "telemetry", "tls"],
-    &["db"],
+    &["bus", "db"],
     &["answer", "error", "form", "page", "request", "storyboard"],
-    &["audit", "images", "jobs", "mail", "outgoing", "settings"],
+    &[
+        "audit", "images", "jobs", "mail", "nodes", "outgoing", "settings",
+    ],
     &["accounts"],
     &["channels"],
     &["sign_in", "streams"],

@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Db, StoreError};
 use crate::mail::MailError;
+use crate::nodes::NodeError;
 use crate::notifications::PushKeyError;
 use crate::recordings;
 use crate::serve::Listener;
@@ -74,6 +75,12 @@ pub enum StartError {
     /// The key of web push.
     #[error(transparent)]
     Push(#[from] PushKeyError),
+    /// The way to other servers.
+    #[error("bus.url: {0}")]
+    Bus(#[from] redis::RedisError),
+    /// Which of several servers this is.
+    #[error(transparent)]
+    Node(#[from] NodeError),
     /// The secret in the data folder.
     #[error(transparent)]
     Pepper(#[from] PepperError),

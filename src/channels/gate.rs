@@ -142,6 +142,14 @@ impl Gates {
             .unwrap_or_else(PoisonError::into_inner);
         gates.remove(handle);
     }
+
+    pub(super) fn remove_of(&self, channel: ChannelId) {
+        let mut gates = self
+            .by_handle
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        gates.retain(|_, gate| gate.channel.id != channel);
+    }
 }
 
 impl Channels {

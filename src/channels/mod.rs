@@ -5,6 +5,7 @@ mod administration;
 mod belonging;
 mod blocks;
 mod categories;
+mod elsewhere;
 mod gate;
 mod handle;
 mod keys;
@@ -40,6 +41,7 @@ pub use stream_key::{StreamKey, StreamKeyId};
 use gate::Gates;
 
 use crate::accounts::{Account, AccountId, Accounts, Passwords};
+use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::db::{Db, StoreError, Tx};
 use crate::error::ApiError;
@@ -242,6 +244,7 @@ pub struct Channels {
     uploads: Arc<Rate<AccountId>>,
     to_streams: mpsc::Sender<ChannelEvent>,
     to_all: broadcast::Sender<ChannelEvent>,
+    bus: Bus,
 }
 
 /// Events wait here for who reads them. What ends sessions waits for room; of the rest, a reader that
@@ -271,6 +274,7 @@ impl Channels {
             uploads: Arc::new(Rate::new(Duration::from_secs(3600))),
             to_streams,
             to_all: broadcast::Sender::new(EVENTS),
+            bus: Bus::alone(),
         };
         (channels, receiver)
     }
@@ -425,13 +429,23 @@ impl Channels {
 
     /// Tells what must end a session; it waits until there is room.
     async fn tell_streams(&self, event: ChannelEvent) {
-        if self.to_streams.send(event.clone()).await.is_err() {
-            tracing::debug!("Nobody listens for channel events");
-        }
-        self.tell(event);
+        self.tell_elsewhere(&event);
+        self.tell_streams_here(event).await;
     }
 
     fn tell(&self, event: ChannelEvent) {
+        self.tell_elsewhere(&event);
+        self.tell_here(event);
+    }
+
+    async fn tell_streams_here(&self, event: ChannelEvent) {
+        if self.to_streams.send(event.clone()).await.is_err() {
+            tracing::debug!("Nobody listens for channel events");
+        }
+        self.tell_here(event);
+    }
+
+    fn tell_here(&self, event: ChannelEvent) {
         // Without a reader there is nobody to tell.
         let _ = self.to_all.send(event);
     }

@@ -2,9 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::message::Subject;
-use super::outbox::Closed;
-use super::protocol::Event;
+use super::words::{self, Word};
 use super::{Chat, store};
 use crate::accounts::{AccountId, Belonging, Working};
 use crate::clock::from_millis;
@@ -29,20 +27,14 @@ impl Belonging for Chat {
     fn let_go(&self, account: AccountId) -> Working<'_, ()> {
         Box::pin(async move {
             self.0.ledger.settle().await;
+            let rooms = store::rooms_of(&self.0.db, account).await?;
             store::forget_all_of(&self.0.db, account).await?;
-            let subject = Subject::Account(account);
-            let from = subject.to_string();
             for hall in self.open_halls() {
-                hall.drop_questions_of(&from);
-                hall.change(|floor| {
-                    floor.room.forget(|message| message.from.id == from);
-                    floor.queue_afterthought(Event::Silenced { from: &from }.encode());
-                    for (_, reader) in floor.people() {
-                        if reader.person.subject.as_ref() == Some(&subject) {
-                            reader.outbox.close(Closed::Door);
-                        }
-                    }
-                });
+                hall.apply(&Word::Left { account });
+            }
+            // Also of rooms that are open at other servers alone.
+            for channel in rooms {
+                words::tell(&self.0.bus, channel, &Word::Left { account });
             }
             Ok(())
         })

@@ -1,13 +1,17 @@
 //! A channel's own emotes.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::http::HeaderMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::protocol::Event;
+use super::hall::Hall;
+use super::moderation::Desk;
+use super::store::NewAction;
+use super::words::{Part, Word};
 use super::{Chat, store};
-use crate::channels::Channel;
 use crate::error::ApiError;
 use crate::form::Form;
 
@@ -30,7 +34,7 @@ impl Chat {
     /// Adds an emote, or gives it another picture.
     pub(super) async fn put_emote(
         &self,
-        channel: &Channel,
+        desk: Desk<'_>,
         code: &str,
         headers: &HeaderMap,
         body: Body,
@@ -42,6 +46,10 @@ impl Chat {
             form.add("code", "code_invalid", words);
             form.done()?;
         }
+        let channel = desk.channel;
+        let image = self.0.images.take_emote(headers, body).await?;
+        let hall = self.hall(channel).await?;
+        let _turn = hall.turn().await;
         let known = store::emotes(&self.0.db, channel.id).await?;
         let is_known = known.iter().any(|emote| emote.code == code);
         if !is_known && store::count_emotes(&self.0.db, channel.id).await? >= MOST {
@@ -50,7 +58,6 @@ impl Chat {
                 detail: format!("a channel has at most {MOST} emotes"),
             });
         }
-        let image = self.0.images.take_emote(headers, body).await?;
         let emote = Emote {
             code: code.to_owned(),
             url: image.id.url(),
@@ -60,35 +67,37 @@ impl Chat {
         };
         let now = self.0.clock.now().as_millisecond();
         store::put_emote(&self.0.db, channel.id, &emote, image.id.as_str(), now).await?;
-        self.renew_emotes(channel).await?;
+        self.note(desk, about("emote", code)).await?;
+        self.renew_emotes(&hall).await?;
         Ok(emote)
     }
 
-    pub(super) async fn take_emote_away(
-        &self,
-        channel: &Channel,
-        code: &str,
-    ) -> Result<(), ApiError> {
+    pub(super) async fn take_emote_away(&self, desk: Desk<'_>, code: &str) -> Result<(), ApiError> {
+        let channel = desk.channel;
+        let hall = self.hall(channel).await?;
+        let _turn = hall.turn().await;
         if !store::delete_emote(&self.0.db, channel.id, code).await? {
             return Err(ApiError::NotFound {
                 code: "emote_not_found",
                 detail: "the channel has no such emote",
             });
         }
-        self.renew_emotes(channel).await
+        self.note(desk, about("unemote", code)).await?;
+        self.renew_emotes(&hall).await
     }
 
-    async fn renew_emotes(&self, channel: &Channel) -> Result<(), ApiError> {
-        let emotes = store::emotes(&self.0.db, channel.id).await?;
-        let hall = self.hall(channel).await?;
-        hall.change(|floor| {
-            let event = Event::Emotes {
-                emotes: emotes.iter().collect(),
-            };
-            floor.queue(event.encode());
-            let by_code = emotes.into_iter().map(|emote| (emote.code.clone(), emote));
-            floor.room.emotes = by_code.collect();
-        });
+    /// The caller has the turn.
+    async fn renew_emotes(&self, hall: &Arc<Hall>) -> Result<(), ApiError> {
+        self.reread_in_turn(hall, Part::Emotes).await?;
+        hall.tell(&Word::Reset { part: Part::Emotes });
         Ok(())
+    }
+}
+
+fn about<'a>(kind: &'static str, code: &'a str) -> NewAction<'a> {
+    NewAction {
+        kind,
+        reason: code,
+        ..NewAction::default()
     }
 }

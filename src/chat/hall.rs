@@ -20,6 +20,8 @@ use super::protocol::{
 };
 use super::refusal::Refusal;
 use super::room::{Draft, Given, MESSAGE_FRAME, Moment, OnAir, Room, Said};
+use super::words::Word;
+use crate::bus::{Bus, Memory};
 use crate::channels::{Channel, ChannelId};
 use crate::clock::Clock;
 
@@ -29,6 +31,7 @@ pub(crate) struct Hall {
     pub(crate) channel: ChannelId,
     clock: Clock,
     ledger: Ledger,
+    pub(super) bus: Bus,
     floor: Mutex<Floor>,
     /// Held by whoever changes the database and then the room, so that both tell the same.
     deed: tokio::sync::Mutex<()>,
@@ -53,6 +56,10 @@ pub(crate) struct Floor {
     forgotten: i64,
     /// Votes came that were not told yet.
     pub(crate) has_votes: bool,
+    /// What other servers said, so that it counts once.
+    pub(crate) memory: Memory,
+    /// How many read at other servers, and when they said so.
+    elsewhere: HashMap<Uuid, (usize, Instant)>,
     left_at: Instant,
 }
 
@@ -60,6 +67,8 @@ pub(crate) struct Floor {
 #[derive(Debug, Default)]
 struct Reactions {
     counts: BTreeMap<&'static str, u32>,
+    /// Those at other servers.
+    elsewhere: BTreeMap<&'static str, u32>,
     /// For the middle of the times that they are about.
     stream_times: i64,
     timed: i64,
@@ -79,6 +88,8 @@ pub(crate) struct Reader {
 /// Names a reader within a hall.
 pub(crate) type ReaderId = u64;
 
+/// A server that has not said for this long how many read there is not counted.
+const READERS_COUNT_FOR: Duration = Duration::from_secs(15);
 /// Events of a busy room go out this often.
 const TOGETHER: Duration = Duration::from_millis(50);
 /// Reactions are counted over this time.
@@ -93,7 +104,13 @@ const MOST_HISTORY: usize = 128 * 1024;
 const QUESTIONS_AT_ONCE: usize = 20;
 
 impl Hall {
-    pub(crate) fn new(channel: &Channel, room: Room, clock: Clock, ledger: Ledger) -> Arc<Self> {
+    pub(crate) fn new(
+        channel: &Channel,
+        room: Room,
+        clock: Clock,
+        ledger: Ledger,
+        bus: Bus,
+    ) -> Arc<Self> {
         let forgotten = room.newest();
         let floor = Floor {
             room,
@@ -109,12 +126,15 @@ impl Hall {
             // What was taken away before the room was opened is not known.
             forgotten,
             has_votes: false,
+            memory: Memory::default(),
+            elsewhere: HashMap::new(),
             left_at: clock.instant(),
         };
         Arc::new(Self {
             channel: channel.id,
             clock,
             ledger,
+            bus,
             floor: Mutex::new(floor),
             deed: tokio::sync::Mutex::default(),
         })
@@ -200,6 +220,10 @@ impl Hall {
     ) -> Result<(Given, Option<Arc<Message>>), Refusal> {
         let place = self.ledger.reserve()?;
         let now = self.now();
+        let reference = match self.bus.is_shared() {
+            true => draft.reference.clone(),
+            false => None,
+        };
         let mut floor = self.lock();
         let (message, given) = match floor.room.say(now, who, draft)? {
             Said::Again(given) => return Ok((given, None)),
@@ -217,10 +241,20 @@ impl Hall {
                 (message, given)
             }
         };
+        let is_held = matches!(given, Given::Held(_));
+        if self.bus.is_shared() {
+            // Behind the lock, so that others hear it in the order of ids.
+            self.tell(&Word::Said {
+                message: message.as_ref().clone(),
+                network: who.is_guest().then(|| Arc::clone(&who.network)),
+                reference,
+                is_held,
+            });
+        }
         place.write(Entry::Message {
             channel: self.channel,
             message: Arc::clone(&message),
-            is_held: matches!(given, Given::Held(_)),
+            is_held,
         });
         metrics::counter!("tallylight_chat_messages_total").increment(1);
         Ok((given, Some(message)))
@@ -247,6 +281,29 @@ impl Hall {
         let time = floor.room.stream_time(now.at, seen_ms);
         let stream = floor.room.on_air.map(|on_air| on_air.id);
         floor.reactions.add(emoji, stream.zip(time));
+        self.send_reactions_soon(&mut floor);
+        Ok(())
+    }
+
+    /// So many reacted so at another server.
+    pub(crate) fn react_elsewhere(
+        self: &Arc<Self>,
+        stream_time_ms: Option<i64>,
+        counts: impl Iterator<Item = (&'static str, u32)>,
+    ) {
+        let mut floor = self.lock();
+        for (emoji, count) in counts {
+            let known = floor.reactions.elsewhere.entry(emoji).or_default();
+            *known = known.saturating_add(count);
+        }
+        if let Some(time) = stream_time_ms {
+            floor.reactions.stream_times = floor.reactions.stream_times.saturating_add(time);
+            floor.reactions.timed += 1;
+        }
+        self.send_reactions_soon(&mut floor);
+    }
+
+    fn send_reactions_soon(self: &Arc<Self>, floor: &mut Floor) {
         if !std::mem::replace(&mut floor.reactions.is_due, true) {
             let hall = Arc::clone(self);
             tokio::spawn(async move {
@@ -254,16 +311,28 @@ impl Hall {
                 hall.send_reactions();
             });
         }
-        Ok(())
     }
 
     fn send_reactions(&self) {
         let mut floor = self.lock();
         let reactions = std::mem::take(&mut floor.reactions);
         let stream_time_ms = reactions.stream_times.checked_div(reactions.timed);
+        if self.bus.is_shared() && !reactions.counts.is_empty() {
+            let counts = reactions.counts.iter();
+            let counts = counts.map(|(emoji, count)| ((*emoji).to_owned(), *count));
+            self.tell(&Word::Reacted {
+                stream_time_ms,
+                counts: counts.collect(),
+            });
+        }
+        let mut counts = reactions.counts;
+        for (emoji, count) in reactions.elsewhere {
+            let known = counts.entry(emoji).or_default();
+            *known = known.saturating_add(count);
+        }
         let event = Event::Reactions {
             stream_time_ms,
-            counts: &reactions.counts,
+            counts: &counts,
         };
         let frame = event.encode();
         for reader in floor.readers.values() {
@@ -448,6 +517,21 @@ impl Floor {
 
     pub(crate) fn readers(&self) -> usize {
         self.readers.len()
+    }
+
+    /// Another server says how many read there.
+    pub(crate) fn note_readers(&mut self, server: Uuid, readers: usize, now: Instant) {
+        self.elsewhere.insert(server, (readers, now));
+        let is_recent = |at: Instant| now.saturating_duration_since(at) < READERS_COUNT_FOR;
+        self.elsewhere.retain(|_, (_, at)| is_recent(*at));
+    }
+
+    /// How many read, here and at other servers.
+    pub(crate) fn readers_everywhere(&self, now: Instant) -> usize {
+        let is_recent = |at: Instant| now.saturating_duration_since(at) < READERS_COUNT_FOR;
+        let elsewhere = self.elsewhere.values().filter(|(_, at)| is_recent(*at));
+        let elsewhere: usize = elsewhere.map(|(readers, _)| *readers).sum();
+        self.readers.len().saturating_add(elsewhere)
     }
 
     /// Who reads, each once a connection.

@@ -16,6 +16,7 @@ use super::message::{Message, Subject};
 use super::outbox::Closed;
 use super::polls::Poll;
 use super::room::OnAir;
+use super::words;
 use crate::channels::{ChannelEvent, ChannelId};
 use crate::error::log_store_error;
 use crate::streams::{StreamEvent, stream_uuid};
@@ -73,6 +74,8 @@ const TICK: Duration = Duration::from_secs(1);
 const KEPT_OPEN: Duration = Duration::from_secs(600);
 /// Rooms are looked at for that once in so many ticks.
 const SWEEP_EVERY: u32 = 60;
+/// Other servers are told how many read here, and looked after when they cannot be heard, in so many.
+const WORD_EVERY: u32 = 5;
 
 pub(super) async fn run(
     chat: Chat,
@@ -83,8 +86,11 @@ pub(super) async fn run(
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut until_sweep = SWEEP_EVERY;
+    let mut until_word = WORD_EVERY;
+    let mut ear = chat.0.bus.hear();
     loop {
         tokio::select! {
+            heard = ear.next() => chat.hear(heard),
             event = of_streams.recv() => match event {
                 Ok(event) => chat.hear_stream(event),
                 Err(RecvError::Lagged(_)) => chat.look_what_is_on_air().await,
@@ -100,6 +106,14 @@ pub(super) async fn run(
             _ = tick.tick() => {
                 chat.end_time_outs();
                 chat.end_due_polls();
+                until_word -= 1;
+                if until_word == 0 {
+                    until_word = WORD_EVERY;
+                    chat.tell_readers();
+                    if !chat.0.bus.is_there() {
+                        chat.catch_up_everywhere();
+                    }
+                }
                 until_sweep -= 1;
                 if until_sweep == 0 {
                     until_sweep = SWEEP_EVERY;
@@ -147,6 +161,7 @@ impl Chat {
     }
 
     fn set_on_air(&self, channel: ChannelId, on_air: Option<OnAir>) {
+        self.tell_on_air(channel, on_air);
         if let Some(hall) = self.open_hall(channel) {
             hall.change(|floor| floor.go_on_air(on_air));
         }
@@ -271,8 +286,13 @@ impl Chat {
             let hall = cell.get();
             Arc::strong_count(cell) > 1 || hall.is_none_or(|hall| Arc::strong_count(hall) > 1)
         };
-        halls.retain(|_, cell| {
-            is_held(cell) || cell.get().is_none_or(|hall| !hall.is_deserted(KEPT_OPEN))
+        halls.retain(|channel, cell| {
+            let is_kept =
+                is_held(cell) || cell.get().is_none_or(|hall| !hall.is_deserted(KEPT_OPEN));
+            if !is_kept {
+                self.0.bus.leave(&words::topic(*channel));
+            }
+            is_kept
         });
     }
 }

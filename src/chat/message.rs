@@ -13,7 +13,7 @@ use crate::accounts::{Account, AccountId};
 use crate::channels::Rights;
 
 /// What was said.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(as = ChatMessage)]
 pub(crate) struct Message {
     /// Rises within a channel; safe in a JavaScript number.
@@ -44,7 +44,7 @@ pub(crate) enum MessageKind {
 }
 
 /// Who said it, as all see.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = ChatSender)]
 pub(crate) struct Sender {
     /// The account's id, or `guest-` and letters.
@@ -56,7 +56,7 @@ pub(crate) struct Sender {
 }
 
 /// What stands beside a name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = ChatBadge)]
 pub(crate) enum Badge {
@@ -71,7 +71,7 @@ pub(crate) enum Badge {
 }
 
 /// What a message answers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = ChatQuote)]
 pub(crate) struct Quote {
     pub(crate) id: i64,

@@ -6,6 +6,8 @@
 
 mod belonging;
 mod connections;
+mod deeds;
+mod elsewhere;
 mod emotes;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -33,6 +35,7 @@ mod threads;
 mod tokens;
 mod visit;
 mod websocket;
+mod words;
 mod writers;
 
 use std::collections::HashMap;
@@ -49,19 +52,21 @@ use utoipa_axum::router::OpenApiRouter;
 use connections::Connections;
 use hall::Hall;
 use ledger::Ledger;
-use message::Subject;
 use modes::Modes;
-use room::{HISTORY, OnAir, Restraint, Room};
+use room::{HISTORY, OnAir, Room};
 use terms::Terms;
 use threads::Threads;
 use tokens::Tokens;
 
 use crate::accounts::Accounts;
+use crate::bus::Bus;
 use crate::channels::{Channel, ChannelId, Channels, Pepper};
-use crate::clock::{Clock, from_millis};
+use crate::clock::Clock;
 use crate::config::Limits;
 use crate::db::{Db, StoreError};
+use crate::error::log_store_error;
 use crate::images::Images;
+use crate::nodes::Node;
 use crate::streams::{PeerData, Streams, stream_uuid};
 
 pub use listener::ChatEvent;
@@ -89,6 +94,10 @@ pub struct Grounds {
     pub peers: mpsc::Receiver<PeerData>,
     /// Bounds.
     pub limits: Limits,
+    /// The way to other servers.
+    pub bus: Bus,
+    /// Which server this is.
+    pub node: Node,
 }
 
 /// The service: cheap to clone, all clones are one.
@@ -115,6 +124,10 @@ struct Inner {
     doors: AtomicU64,
     /// Polls that are due are being ended.
     is_ending: AtomicBool,
+    bus: Bus,
+    node: Node,
+    /// Rooms are being looked up anew.
+    is_catching_up: AtomicBool,
     stop: CancellationToken,
 }
 
@@ -162,6 +175,9 @@ impl Chat {
             threads,
             doors: AtomicU64::new(0),
             is_ending: AtomicBool::new(false),
+            bus: grounds.bus,
+            node: grounds.node,
+            is_catching_up: AtomicBool::new(false),
             stop: stop.clone(),
         }));
         let listener = listener::run(chat.clone(), of_streams, of_channels, stop.clone());
@@ -220,7 +236,15 @@ impl Chat {
             let mut halls = self.0.halls.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(halls.entry(channel.id).or_default())
         };
-        let hall = cell.get_or_try_init(|| self.open(channel)).await?;
+        let mut is_new = false;
+        let opened = cell.get_or_try_init(|| {
+            is_new = true;
+            self.open(channel)
+        });
+        let hall = opened.await?;
+        if is_new {
+            self.recall(hall).await;
+        }
         Ok(Arc::clone(hall))
     }
 
@@ -232,7 +256,9 @@ impl Chat {
 
     fn forget_hall(&self, channel: ChannelId) -> Option<Arc<Hall>> {
         let mut halls = self.0.halls.lock().unwrap_or_else(PoisonError::into_inner);
-        halls.remove(&channel)?.get().map(Arc::clone)
+        let hall = halls.remove(&channel)?;
+        self.0.bus.leave(&words::topic(channel));
+        hall.get().map(Arc::clone)
     }
 
     fn open_halls(&self) -> Vec<Arc<Hall>> {
@@ -245,47 +271,32 @@ impl Chat {
 
     async fn open(&self, channel: &Channel) -> Result<Arc<Hall>, StoreError> {
         let (db, id) = (&self.0.db, channel.id);
-        let now = self.0.clock.now();
+        // Before it is looked up, so that nothing is missed that happens meanwhile.
+        self.0.bus.follow(&words::topic(id)).await;
         // What was said a moment ago, before the room was closed, may be on its way.
         self.0.ledger.settle().await;
-        let mut room = Room::default();
-        if let Some((modes, before_shield, pinned)) = store::settings(db, id).await? {
-            room.modes = read_modes(&modes);
-            room.before_shield = before_shield.as_deref().map(read_modes);
-            if let Some(pinned) = pinned {
-                room.pinned = store::by_id(db, id, pinned).await?;
-            }
-        }
+        let settings = self.read_settings(id).await?;
+        let mut room = Room::of(self.0.node.slot);
+        room.modes = settings.modes;
+        room.before_shield = settings.before_shield;
+        room.pinned = settings.pinned;
+        room.terms = self.read_terms(id).await?;
+        room.emotes = self.read_emotes(id).await?;
+        room.restraints = self.read_restraints(id).await?;
+        room.poll = store::shown_poll(db, id).await?;
+        room.questions = self.read_questions(id).await?;
+        room.on_air = self.on_air(id).await;
         let recent = i64::try_from(HISTORY).unwrap_or(i64::MAX);
         room.recall(
             store::recent(db, id, recent).await?,
             store::held(db, id, MOST_HELD).await?,
         );
-        room.terms = self.read_terms(id).await?;
-        for emote in store::emotes(db, id).await? {
-            room.emotes.insert(emote.code.clone(), emote);
-        }
-        for row in store::restraints(db, id, now.as_millisecond()).await? {
-            if let Some(subject) = Subject::parse(&row.subject) {
-                let restraint = Restraint {
-                    name: row.name,
-                    until: row.until.map(from_millis),
-                    reason: row.reason,
-                    network: row.network,
-                };
-                room.restraints.insert(subject, restraint);
-            }
-        }
-        room.poll = store::shown_poll(db, id).await?;
-        for question in store::questions(db, id, MOST_QUESTIONS).await? {
-            room.questions.insert(question.id, question);
-        }
-        room.on_air = self.on_air(id).await;
         Ok(Hall::new(
             channel,
             room,
             self.0.clock.clone(),
             self.0.ledger.clone(),
+            self.0.bus.clone(),
         ))
     }
 
@@ -296,15 +307,30 @@ impl Chat {
         ))
     }
 
-    /// What the channel's viewers see: nobody is told of a preview.
+    /// What the channel's viewers see, here or at another server: nobody is told of a preview.
     async fn on_air(&self, channel: ChannelId) -> Option<OnAir> {
-        let live = self.0.streams.live_on(channel).await?;
-        if live.about.is_preview() {
+        let streams = &self.0.streams;
+        let (stream, started_at) = match streams.live_on(channel).await {
+            Some(live) => (live.about, live.started_at),
+            None if self.0.bus.is_shared() => match streams.live_elsewhere(channel).await {
+                Ok(found) => {
+                    let found = Arc::new(found?);
+                    let started_at = found.started_at();
+                    (found, started_at)
+                }
+                Err(error) => {
+                    log_store_error(&error);
+                    return None;
+                }
+            },
+            None => return None,
+        };
+        if stream.is_preview() {
             return None;
         }
         Some(OnAir {
-            id: stream_uuid(live.stream),
-            started_at: live.started_at?,
+            id: stream_uuid(stream.id),
+            started_at: started_at?,
         })
     }
 }

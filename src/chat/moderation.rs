@@ -12,10 +12,11 @@ use super::hall::Hall;
 use super::listener::{ChatEvent, in_json};
 use super::message::{Message, Subject};
 use super::modes::{Modes, ModesEdit};
-use super::protocol::{Event, RestraintKind};
+use super::protocol::RestraintKind;
 use super::room::Restraint;
 use super::store::{self, NewAction, RestraintRow, Term};
 use super::terms::TermKind;
+use super::words::{Part, Word};
 use super::{Chat, terms};
 use crate::accounts::Account;
 use crate::channels::Channel;
@@ -103,6 +104,8 @@ impl Chat {
         let _turn = hall.turn().await;
         self.0.ledger.settle().await;
         let author = store::author_of(&self.0.db, desk.channel.id, id).await?;
+        // What was said at another server a moment ago may not be written yet.
+        let author = author.or_else(|| hall.lock().room.author_of(id));
         let (subject, name) = author.ok_or(no_such_message())?;
         let is_own = subject == desk.by.id.to_string();
         if !may_moderate && !is_own {
@@ -125,14 +128,7 @@ impl Chat {
             };
             self.commit(tx, desk, action).await?;
         }
-        hall.change(|floor| {
-            let was_pinned = floor.room.pinned.as_ref().is_some_and(|p| p.id == id);
-            floor.room.forget(|message| message.id == id);
-            floor.queue_afterthought(Event::Deleted { ids: &[id] }.encode());
-            if was_pinned {
-                floor.queue(Event::Pinned { message: None }.encode());
-            }
-        });
+        hall.perform(&Word::Deleted { ids: vec![id] });
         Ok(())
     }
 
@@ -150,11 +146,7 @@ impl Chat {
             ..NewAction::default()
         };
         self.commit(tx, desk, action).await?;
-        hall.change(|floor| {
-            floor.room.forget(|message| message.id <= up_to);
-            floor.queue_afterthought(Event::Cleared { before: up_to }.encode());
-            floor.queue(Event::Pinned { message: None }.encode());
-        });
+        hall.perform(&Word::Cleared { before: up_to });
         Ok(())
     }
 
@@ -206,16 +198,12 @@ impl Chat {
             };
             return Err(error);
         }
-        hall.change(|floor| {
-            let from = row.subject.as_str();
-            let had_pin = (floor.room.pinned.as_ref()).is_some_and(|p| p.from.id == from);
-            floor
-                .room
-                .forget(|message| message.from.id == from && message.id >= since);
-            floor.queue_afterthought(Event::Silenced { from }.encode());
-            if had_pin {
-                floor.queue(Event::Pinned { message: None }.encode());
-            }
+        hall.perform(&Word::Silenced {
+            from: row.subject,
+            since,
+        });
+        hall.tell(&Word::Reset {
+            part: Part::Restraints,
         });
         hall.renew(&subject, |_| {});
         hall.renew_guests();
@@ -290,6 +278,9 @@ impl Chat {
         };
         self.commit(tx, desk, action).await?;
         hall.lock().room.restraints.remove(&subject);
+        hall.tell(&Word::Reset {
+            part: Part::Restraints,
+        });
         hall.renew(&subject, |_| {});
         hall.renew_guests();
         Ok(())
@@ -315,8 +306,10 @@ impl Chat {
         };
         self.commit(tx, desk, action).await?;
         let hall = self.hall(desk.channel).await?;
-        let event = Event::Warned { reason: &reason }.encode();
-        hall.lock().tell_subject(&subject, &event);
+        hall.perform(&Word::Warned {
+            subject: text,
+            reason,
+        });
         Ok(())
     }
 
@@ -328,6 +321,7 @@ impl Chat {
         let pinned = match message {
             Some(id) => {
                 let found = store::by_id(&self.0.db, desk.channel.id, id).await?;
+                let found = found.or_else(|| hall.lock().room.find(id).map(Arc::clone));
                 Some(found.ok_or(no_such_message())?)
             }
             None => None,
@@ -340,13 +334,9 @@ impl Chat {
             ..NewAction::default()
         };
         self.commit(tx, desk, action).await?;
-        hall.change(|floor| {
-            let event = Event::Pinned {
-                message: pinned.as_deref(),
-            };
-            let event = event.encode();
-            floor.room.pinned = pinned;
-            floor.queue(event);
+        hall.set_pinned(pinned);
+        hall.tell(&Word::Reset {
+            part: Part::Settings,
         });
         Ok(())
     }
@@ -359,6 +349,7 @@ impl Chat {
     ) -> Result<Modes, ApiError> {
         let hall = self.hall(desk.channel).await?;
         let _turn = hall.turn().await;
+        self.refresh_modes(&hall).await?;
         let (modes, before) = {
             let floor = hall.lock();
             (
@@ -373,6 +364,7 @@ impl Chat {
     pub(super) async fn set_shield(&self, desk: Desk<'_>, up: bool) -> Result<Modes, ApiError> {
         let hall = self.hall(desk.channel).await?;
         let _turn = hall.turn().await;
+        self.refresh_modes(&hall).await?;
         let (modes, before) = {
             let floor = hall.lock();
             (floor.room.modes.clone(), floor.room.before_shield.clone())
@@ -411,17 +403,19 @@ impl Chat {
             ..NewAction::default()
         };
         self.commit(tx, desk, action).await?;
-        let guests_changed = hall.change(|floor| {
-            let changed = floor.room.modes.guests != modes.guests;
-            floor.room.modes = modes.clone();
-            floor.room.before_shield = before;
-            floor.queue(Event::Modes { modes: &modes }.encode());
-            changed
+        hall.set_modes(&modes, before);
+        hall.tell(&Word::Reset {
+            part: Part::Settings,
         });
-        if guests_changed {
-            hall.renew_guests();
-        }
         Ok(modes)
+    }
+
+    /// Another server may have set something else meanwhile.
+    async fn refresh_modes(&self, hall: &Arc<Hall>) -> Result<(), ApiError> {
+        if self.0.bus.is_shared() {
+            self.reread_in_turn(hall, Part::Settings).await?;
+        }
+        Ok(())
     }
 
     /// Lets a message through that waited, or not.
@@ -450,22 +444,12 @@ impl Chat {
             ..NewAction::default()
         };
         self.commit(tx, desk, action).await?;
-        let shown = hall.change(|floor| {
-            let settled = Event::HoldSettled { id, approved }.encode();
-            floor.tell_moderators(&settled);
-            let message = floor.room.settle(id)?;
-            if !approved {
-                if let Some(author) = Subject::parse(&message.from.id) {
-                    let gone = Event::Deleted { ids: &[id] }.encode();
-                    floor.tell_subject(&author, &gone);
-                }
-                return None;
-            }
-            floor.queue_afterthought(Event::Message { message: &message }.encode());
-            floor.room.admit(Arc::clone(&message));
-            Some(message)
+        let message = hall.settle_hold(id, approved, None);
+        hall.tell(&Word::HoldSettled {
+            id,
+            message: message.as_deref().cloned(),
         });
-        if let Some(message) = shown {
+        if let Some(message) = message {
             self.tell(ChatEvent::said(desk.channel.id, &message));
         }
         Ok(())
@@ -537,8 +521,8 @@ impl Chat {
     async fn renew_terms(&self, channel: &Channel) -> Result<(), ApiError> {
         let hall = self.hall(channel).await?;
         let _turn = hall.turn().await;
-        let terms = self.read_terms(channel.id).await?;
-        hall.lock().room.terms = terms;
+        self.reread_in_turn(&hall, Part::Terms).await?;
+        hall.tell(&Word::Reset { part: Part::Terms });
         Ok(())
     }
 }

@@ -18,6 +18,7 @@ use super::moderation::Desk;
 use super::protocol::Event;
 use super::refusal::Refusal;
 use super::store::NewAction;
+use super::words::{Part, Word};
 use super::{Chat, store};
 use crate::accounts::AccountId;
 use crate::channels::{Channel, ChannelId};
@@ -184,7 +185,7 @@ impl Chat {
             ..NewAction::default()
         };
         self.commit(tx, desk, action).await?;
-        hall.set_poll(Some(poll.clone()));
+        hall.put_poll(Some(poll.clone()));
         Ok(poll)
     }
 
@@ -210,6 +211,11 @@ impl Chat {
         let found = store::poll(&self.0.db, hall.channel, id).await?;
         let mut poll = found.ok_or(no_such_poll())?;
         if poll.state == PollState::Ended {
+            // At another server, it may be.
+            let is_shown_open = |shown: &Poll| shown.id == id && shown.state == PollState::Open;
+            if hall.lock().room.poll.as_ref().is_some_and(is_shown_open) {
+                hall.set_poll(Some(poll.clone()));
+            }
             return Ok(poll);
         }
         if let Some(now) = at_button {
@@ -225,7 +231,7 @@ impl Chat {
         if has_ended {
             let is_shown = (hall.lock().room.poll.as_ref()).is_some_and(|shown| shown.id == id);
             if is_shown {
-                hall.set_poll(Some(poll.clone()));
+                hall.put_poll(Some(poll.clone()));
             }
             self.tell_of_end(hall.channel, poll.clone());
         }
@@ -244,7 +250,7 @@ impl Chat {
         let mut tx = self.0.db.begin().await?;
         store::hide_polls(&mut tx, desk.channel.id).await?;
         tx.commit().await?;
-        hall.set_poll(None);
+        hall.put_poll(None);
         Ok(())
     }
 
@@ -293,7 +299,7 @@ impl Chat {
                 Ok(Some(counted)) => {
                     let is_shown = |shown: &Poll| shown.id == id;
                     if hall.lock().room.poll.as_ref().is_some_and(is_shown) {
-                        hall.set_poll(Some(counted));
+                        hall.put_poll(Some(counted));
                     }
                 }
                 Ok(None) => {}
@@ -321,7 +327,13 @@ impl Chat {
 }
 
 impl Hall {
-    fn set_poll(self: &Arc<Self>, poll: Option<Poll>) {
+    /// Shows a poll, or none, at all servers.
+    fn put_poll(self: &Arc<Self>, poll: Option<Poll>) {
+        self.set_poll(poll);
+        self.tell(&Word::Reset { part: Part::Poll });
+    }
+
+    pub(super) fn set_poll(self: &Arc<Self>, poll: Option<Poll>) {
         self.change(|floor| {
             let event = Event::Poll {
                 poll: poll.as_ref(),

@@ -14,6 +14,7 @@ use super::protocol::Event;
 use super::refusal::Refusal;
 use super::store::NewAction;
 use super::text;
+use super::words::{Part, Word};
 use super::{Chat, store};
 use crate::accounts::AccountId;
 use crate::error::ApiError;
@@ -111,6 +112,7 @@ impl Chat {
         let inserted = store::insert_question(&self.0.db, hall.channel, &question).await;
         inserted.map_err(failed)?;
         hall.show_question(question.clone());
+        hall.tell_of_questions();
         Ok(question)
     }
 
@@ -182,7 +184,19 @@ impl Chat {
         let found = store::question(&self.0.db, hall.channel, id).await?;
         let question = found.ok_or(no_such_question())?;
         hall.show_question(question.clone());
+        hall.tell_of_questions();
         Ok(question)
+    }
+}
+
+impl Question {
+    /// As it is when nobody sees it any more.
+    pub(super) fn dismissed(self) -> Self {
+        Self {
+            state: QuestionState::Dismissed,
+            on_screen: false,
+            ..self
+        }
     }
 }
 
@@ -197,15 +211,17 @@ impl Hall {
                 .collect()
         };
         for question in asked {
-            self.show_question(Question {
-                state: QuestionState::Dismissed,
-                on_screen: false,
-                ..question
-            });
+            self.show_question(question.dismissed());
         }
     }
 
-    fn show_question(self: &Arc<Self>, question: Question) {
+    fn tell_of_questions(&self) {
+        self.tell(&Word::Reset {
+            part: Part::Questions,
+        });
+    }
+
+    pub(super) fn show_question(self: &Arc<Self>, question: Question) {
         self.change(|floor| {
             let event = Event::Question {
                 question: &question,

@@ -1,20 +1,19 @@
 //! Raids: the room goes over to another channel.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Chat;
 use super::moderation::Desk;
-use super::protocol::Event;
 use super::store::NewAction;
+use super::words::Word;
 use crate::error::ApiError;
 
 /// Where a room goes over to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = ChatRaid)]
 pub(crate) struct Raid {
     pub(crate) handle: String,
@@ -39,6 +38,8 @@ impl Raid {
 
 /// Until a raid goes, it can be called off.
 const RAID_IN: u32 = 10;
+/// Whoever comes later than this after that has not been asked to go.
+pub(super) const RAID_SHOWN: Duration = Duration::from_secs(5);
 
 impl Chat {
     /// Lets the room go over to another channel, in ten seconds.
@@ -82,27 +83,10 @@ impl Chat {
             ..NewAction::default()
         };
         self.commit(tx, desk, action).await?;
-        hall.change(|floor| {
-            let event = Event::Raid {
-                raid: raid.as_ref(),
-            };
-            let event = event.encode();
-            floor.room.raid = raid.clone();
-            floor.queue(event);
+        hall.perform(&Word::Raid {
+            goes_at: raid.as_ref().map(|raid| raid.goes_at),
+            raid,
         });
-        if raid.is_some() {
-            // Whoever comes later has not been asked to go.
-            let hall = Arc::clone(&hall);
-            tokio::spawn(async move {
-                tokio::time::sleep(Duration::from_secs(u64::from(RAID_IN) + 5)).await;
-                hall.change(|floor| {
-                    if floor.room.raid == raid {
-                        floor.room.raid = None;
-                        floor.queue(Event::Raid { raid: None }.encode());
-                    }
-                });
-            });
-        }
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -24,6 +24,7 @@ use super::screening;
 use super::terms::{TermKind, Terms, fold};
 use super::text;
 use super::writers::Writers;
+use crate::nodes::SLOTS;
 
 /// Now, by both clocks.
 #[derive(Debug, Clone, Copy)]
@@ -33,7 +34,7 @@ pub(crate) struct Moment {
 }
 
 /// The stream on air.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = ChatStream)]
 pub(crate) struct OnAir {
     pub(crate) id: Uuid,
@@ -70,6 +71,48 @@ pub(crate) enum Given {
     Held(i64),
 }
 
+/// What somebody said at another server.
+#[derive(Debug, Clone)]
+pub(crate) struct Heard {
+    pub(crate) message: Arc<Message>,
+    pub(crate) network: Option<Arc<str>>,
+    pub(crate) reference: Option<String>,
+    pub(crate) is_held: bool,
+}
+
+/// What is to be done about it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Came {
+    /// Nothing: it is known, or gone, or too old.
+    Known,
+    /// It is the newest.
+    Next(Arc<Message>),
+    /// It stands before others.
+    Late(Arc<Message>),
+    /// A moderator is to look at it.
+    Held(Arc<Message>),
+}
+
+/// What was taken away, for what comes from other servers later.
+#[derive(Debug, Default)]
+struct Gone {
+    ids: VecDeque<i64>,
+    before: i64,
+}
+
+impl Gone {
+    fn note(&mut self, ids: impl Iterator<Item = i64>) {
+        self.ids.extend(ids);
+        while self.ids.len() > MOST_GONE {
+            self.ids.pop_front();
+        }
+    }
+
+    fn has(&self, id: i64) -> bool {
+        id <= self.before || self.ids.contains(&id)
+    }
+}
+
 /// Why somebody may not write, and until when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Restraint {
@@ -98,6 +141,8 @@ pub(crate) struct Room {
     /// What waits for a moderator.
     held: BTreeMap<i64, Arc<Message>>,
     last_id: i64,
+    slot: u8,
+    gone: Gone,
     /// All that was said behind this id is remembered.
     complete_from: i64,
     /// Hashes of what was said last, folded.
@@ -109,14 +154,26 @@ pub(crate) struct Room {
 pub(crate) const HISTORY: usize = 200;
 /// How far behind a picture is believed to be.
 const FARTHEST_BEHIND_MS: i64 = 60_000;
+/// Ids of what was taken away that are remembered.
+const MOST_GONE: usize = 1_000;
 /// Messages that wait for a moderator.
 const MOST_HELD: usize = 500;
 /// Bytes of a message beside its text, about.
 pub(crate) const MESSAGE_FRAME: usize = 400;
-/// Ids in one millisecond.
+/// Ids in one millisecond, of all servers together.
 const IDS: i64 = 4_096;
+/// Of them every so many are of one server.
+const SERVERS: i64 = SLOTS as i64;
 
 impl Room {
+    /// At the server of that slot: no other gives the same ids.
+    pub(crate) fn of(slot: u8) -> Self {
+        Self {
+            slot,
+            ..Self::default()
+        }
+    }
+
     /// With what was said before, oldest first, and what waits.
     pub(crate) fn recall(&mut self, recent: Vec<Arc<Message>>, held: Vec<Arc<Message>>) {
         let newest = recent.iter().chain(&held).map(|message| message.id).max();
@@ -167,7 +224,8 @@ impl Room {
             text,
             reply_to,
         });
-        self.writers.note(now.instant, who, &subject);
+        let network = Some(&who.network);
+        self.writers.note(now.instant, &subject, network);
         let (said, given) = match is_held {
             true => {
                 self.held.insert(message.id, Arc::clone(&message));
@@ -182,6 +240,60 @@ impl Room {
             self.writers.give(subject, reference, now.instant, given);
         }
         Ok(said)
+    }
+
+    /// Takes in what somebody said at another server, where the rules were the same. What they say here
+    /// has to keep its distance from that, too.
+    pub(crate) fn hear(&mut self, now: Moment, heard: Heard) -> Came {
+        let Heard {
+            message,
+            network,
+            reference,
+            is_held,
+        } = heard;
+        let id = message.id;
+        self.last_id = self.last_id.max(id);
+        if self.held.contains_key(&id) || self.find(id).is_some() {
+            return Came::Known;
+        }
+        let author = Subject::parse(&message.from.id);
+        let age = Duration::try_from(now.at.duration_since(message.at)).unwrap_or_default();
+        if let (Some(author), Some(at)) = (&author, now.instant.checked_sub(age)) {
+            self.writers.note(at, author, network.as_ref());
+        }
+        let given = match is_held {
+            true => Given::Held(id),
+            false => Given::Shown(id),
+        };
+        if let Some((author, reference)) = author.clone().zip(reference) {
+            self.writers.give(author, reference, now.instant, given);
+        }
+        let is_silenced = |author: &Subject| {
+            let restraint = self.restraints.get(author);
+            restraint.is_some_and(|restraint| restraint.holds(now.at))
+        };
+        if self.gone.has(id) || author.as_ref().is_some_and(is_silenced) {
+            return Came::Known;
+        }
+        if is_held {
+            self.held.insert(id, Arc::clone(&message));
+            return Came::Held(message);
+        }
+        if id <= self.complete_from {
+            return Came::Known;
+        }
+        if self.recent.back().is_none_or(|newest| newest.id < id) {
+            self.remember(Arc::clone(&message));
+            return Came::Next(message);
+        }
+        self.admit(Arc::clone(&message));
+        Came::Late(message)
+    }
+
+    /// All up to that one is gone, whenever it comes.
+    pub(crate) fn forget_up_to(&mut self, id: i64) {
+        self.gone.before = self.gone.before.max(id);
+        self.forget(|message| message.id <= id);
     }
 
     /// Lets somebody react; the answer is whether it counts.
@@ -206,7 +318,7 @@ impl Room {
             let words = "the channel does not allow a word in it";
             return Err(Refusal::new("term_blocked", words));
         }
-        self.writers.note(now.instant, who, &subject);
+        self.writers.note(now.instant, &subject, Some(&who.network));
         Ok(())
     }
 
@@ -315,8 +427,11 @@ impl Room {
 
     /// A number that none had.
     pub(crate) fn next_id(&mut self, now: Timestamp) -> i64 {
-        let by_clock = now.as_millisecond().saturating_mul(IDS);
-        self.last_id = by_clock.max(self.last_id.saturating_add(1));
+        let slot = i64::from(self.slot);
+        let by_clock = now.as_millisecond().saturating_mul(IDS) + slot;
+        let after = self.last_id.saturating_add(1);
+        let own = after.saturating_add((slot - after).rem_euclid(SERVERS));
+        self.last_id = by_clock.max(own);
         self.last_id
     }
 
@@ -365,6 +480,12 @@ impl Room {
                 self.complete_from = self.complete_from.max(oldest.id);
             }
         }
+    }
+
+    /// Whose message it is, and by what name, while it is remembered.
+    pub(crate) fn author_of(&self, id: i64) -> Option<(String, String)> {
+        let found = self.find(id).or_else(|| self.held.get(&id))?;
+        Some((found.from.id.clone(), found.from.name.clone()))
     }
 
     /// A message that is still remembered.
@@ -417,8 +538,13 @@ impl Room {
         self.drop_oldest();
     }
 
-    /// Takes messages away.
+    /// Takes messages away, also those that come from other servers only later.
     pub(crate) fn forget(&mut self, gone: impl Fn(&Message) -> bool) {
+        let all = self.recent.iter().chain(self.held.values());
+        let ids = all
+            .filter(|message| gone(message))
+            .map(|message| message.id);
+        self.gone.note(ids);
         self.recent.retain(|message| !gone(message));
         self.held.retain(|_, message| !gone(message));
         if self.pinned.as_ref().is_some_and(|pinned| gone(pinned)) {

@@ -83,14 +83,14 @@ impl Writers {
         }
     }
 
-    /// Somebody wrote.
-    pub(super) fn note(&mut self, now: Instant, who: &Person, subject: &Subject) {
+    /// Somebody wrote, here or at another server.
+    pub(super) fn note(&mut self, now: Instant, subject: &Subject, network: Option<&Arc<str>>) {
         self.prune(now);
         let writer = self.by_subject.entry(subject.clone()).or_default();
         writer.note(now);
-        writer.network = Some(Arc::clone(&who.network));
-        if who.is_guest() {
-            let network = self.by_network.entry(Arc::clone(&who.network)).or_default();
+        writer.network = network.cloned().or_else(|| writer.network.take());
+        if let (Subject::Guest(_), Some(network)) = (subject, network) {
+            let network = self.by_network.entry(Arc::clone(network)).or_default();
             network.note(now);
         }
     }

@@ -41,23 +41,34 @@ impl Database {
         Ok(())
     }
 
-    pub(super) fn hide_password(&mut self) {
-        let Some((scheme, rest)) = self.url.split_once("://") else {
-            return;
-        };
-        let (place, query) = match rest.split_once('?') {
-            Some((place, query)) => (place, format!("?{}", hide_in_query(query))),
-            None => (rest, String::new()),
-        };
-        let place = match place.rsplit_once('@') {
-            Some((user, host)) => match user.split_once(':') {
-                Some((user, _)) => format!("{user}:{HIDDEN}@{host}"),
-                None => place.to_owned(),
-            },
-            None => place.to_owned(),
-        };
-        self.url = format!("{scheme}://{place}{query}");
+    /// Whether it is a PostgreSQL.
+    #[must_use]
+    pub fn is_postgres(&self) -> bool {
+        self.url.starts_with("postgres")
     }
+
+    pub(super) fn hide_password(&mut self) {
+        self.url = without_password(&self.url);
+    }
+}
+
+/// An address whose password is replaced by `(hidden)`, wherever it stands.
+pub(super) fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
+    let (place, query) = match rest.split_once('?') {
+        Some((place, query)) => (place, format!("?{}", hide_in_query(query))),
+        None => (rest, String::new()),
+    };
+    let place = match place.rsplit_once('@') {
+        Some((user, host)) => match user.split_once(':') {
+            Some((user, _)) => format!("{user}:{HIDDEN}@{host}"),
+            None => place.to_owned(),
+        },
+        None => place.to_owned(),
+    };
+    format!("{scheme}://{place}{query}")
 }
 
 fn hide_in_query(query: &str) -> String {

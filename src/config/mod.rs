@@ -4,6 +4,7 @@
 //! then flags; see [`load`]. An unknown key is an error that names the nearest known one.
 
 mod accounts;
+mod bus;
 mod database;
 mod hls;
 mod hooks;
@@ -30,6 +31,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use accounts::{Accounts, NewAccounts, Registration};
+pub use bus::Bus;
 pub use database::Database;
 pub use hls::Hls;
 pub use hooks::{Hooks, OnFailure};
@@ -69,6 +71,8 @@ pub struct Config {
     pub tls: Tls,
     /// SQLite or PostgreSQL.
     pub database: Database,
+    /// How servers that share it tell one another what happens.
+    pub bus: Bus,
     /// How a channel goes live and off.
     pub streams: Streams,
     /// Packaging for large audiences.
@@ -109,6 +113,7 @@ impl Default for Config {
             rtmp: Rtmp::default(),
             tls: Tls::default(),
             database: Database::default(),
+            bus: Bus::default(),
             streams: Streams::default(),
             hls: Hls::default(),
             recordings: Recordings::default(),
@@ -138,6 +143,7 @@ impl Config {
         self.rtmp.check(&self.tls)?;
         self.check_ports()?;
         self.database.check()?;
+        self.bus.check(&self.database)?;
         self.streams.check()?;
         self.hls.check()?;
         self.recordings.check()?;
@@ -167,6 +173,7 @@ impl Config {
     pub fn without_secrets(&self) -> Self {
         let mut shown = self.clone();
         shown.database.hide_password();
+        shown.bus.hide_password();
         shown.ice.hide_credentials();
         shown.storage.hide_secret();
         shown.hooks.hide_secret();
@@ -220,6 +227,7 @@ mod tests {
     fn secrets_are_hidden() {
         let mut config = Config::default();
         config.database.url = "postgres://tally:hush@db.example/tally".to_owned();
+        config.bus.url = "redis://:hush@redis.example".to_owned();
         config.ice.servers.push(IceServer {
             urls: vec!["turn:turn.example:3478".to_owned()],
             username: "u".to_owned(),

@@ -22,6 +22,7 @@ use super::{
 };
 use crate::db::StoreError;
 use crate::error::log_store_error;
+use crate::nodes::Node;
 use crate::streams::{Stream, StreamEvent};
 
 /// What is too old or too much goes this often.
@@ -353,14 +354,14 @@ async fn drop_one(inner: &Inner, id: RecordingId, why: &str) -> Result<(), Store
 
 /// Puts in order what the last run left behind, before streams come: recordings that were never
 /// finished, folders that no row tells of, rows whose files were being deleted.
-pub(super) async fn reconcile(inner: &Inner) -> Result<(), StoreError> {
+pub(super) async fn reconcile(inner: &Inner, node: Node) -> Result<(), StoreError> {
     let known: HashSet<StreamId> = store::streams(&inner.db).await?.into_iter().collect();
     for stream in folders(&inner.media).await {
         if !known.contains(&stream) {
             adopt_or_remove(inner, stream).await?;
         }
     }
-    for recording in store::unfinished(&inner.db).await? {
+    for recording in store::unfinished(&inner.db, node, inner.clock.now()).await? {
         let folder = inner.folder(recording.stream);
         let repaired = hls::repair(&folder).await;
         if let Err(error) = repaired

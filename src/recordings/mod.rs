@@ -43,6 +43,7 @@ use crate::clock::Clock;
 use crate::config::{Config, NewRecordings};
 use crate::db::{Db, StoreError};
 use crate::error::ApiError;
+use crate::nodes::Node;
 use crate::page::Cursor;
 use crate::secret::random_bytes;
 use crate::settings::Settings;
@@ -288,7 +289,7 @@ impl Recordings {
         channels: Channels,
         clock: Clock,
         settings: Settings,
-        events: broadcast::Receiver<StreamEvent>,
+        (events, node): (broadcast::Receiver<StreamEvent>, Node),
     ) -> Result<(Self, Tasks), StartError> {
         let recordings = Self(Arc::new(Inner {
             db,
@@ -307,7 +308,7 @@ impl Recordings {
             bringing: tokio::sync::Mutex::new(()),
             events: broadcast::channel(EVENTS).0,
         }));
-        keeper::reconcile(&recordings.0).await?;
+        keeper::reconcile(&recordings.0, node).await?;
         let stop = CancellationToken::new();
         let keeper = keeper::run(recordings.clone(), events, stop.clone());
         let keeper = tokio::spawn(keeper);

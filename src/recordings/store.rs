@@ -8,6 +8,7 @@ use super::{ChannelUsage, Mp4, Mp4State, Recording, RecordingId, State, Visibili
 use crate::channels::ChannelId;
 use crate::clock::from_millis;
 use crate::db::{Db, StoreError, all, change, first, on};
+use crate::nodes::Node;
 use crate::page::Cursor;
 use crate::streams::stream_uuid;
 
@@ -153,10 +154,21 @@ pub(super) async fn page(
     recordings(rows)
 }
 
-pub(super) async fn unfinished(db: &Db) -> Result<Vec<Recording>, StoreError> {
+/// What a crash left unfinished. What comes in at another server is none of ours while that runs.
+pub(super) async fn unfinished(
+    db: &Db,
+    node: Node,
+    now: Timestamp,
+) -> Result<Vec<Recording>, StoreError> {
     let rows: Vec<Row> = all!(
         db,
-        select!("WHERE state = 'recording' AND deleted_at IS NULL"),
+        select!(
+            "WHERE state = 'recording' AND deleted_at IS NULL AND stream_id NOT IN (
+                 SELECT s.id FROM stream s JOIN node n ON n.id = s.node
+                 WHERE n.id <> $1 AND n.seen_at > $2)"
+        ),
+        node.id.to_string(),
+        Node::lost_before(now).as_millisecond(),
     )
     .map_err(on("recording"))?;
     recordings(rows)

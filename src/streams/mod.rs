@@ -48,6 +48,7 @@ use crate::clock::Clock;
 use crate::config::{Config, IceServer, Limits};
 use crate::db::{Db, StoreError};
 use crate::images::Images;
+use crate::nodes::Node;
 use crate::rate::Rate;
 
 pub use catalogue::{
@@ -82,6 +83,7 @@ pub struct Streams {
     reconnect_window: Duration,
     rtmp_ports: RtmpPorts,
     draining: CancellationToken,
+    node: Node,
 }
 
 /// What [`Streams::start`] needs of the outside.
@@ -97,6 +99,8 @@ pub struct Inputs {
     pub rtmp: RtmpListeners,
     /// Who hears what peers send on data channels. What finds no room there is lost.
     pub peers: mpsc::Sender<PeerData>,
+    /// Which server this is.
+    pub node: Node,
 }
 
 /// What a peer did with a data channel.
@@ -328,9 +332,10 @@ impl Streams {
             reconnect_window: config.streams.reconnect_window(),
             rtmp_ports: inputs.rtmp.ports(),
             draining: CancellationToken::new(),
+            node: inputs.node,
         };
         let stop_history = CancellationToken::new();
-        let history = history::run(db, events.subscribe(), stop_history.clone());
+        let history = history::run(db, inputs.node, events.subscribe(), stop_history.clone());
         let history = tokio::spawn(history);
         let watch = tokio::spawn(catalogue::watch(streams.clone(), stop.clone()));
         let packaging = playback::run(
@@ -367,8 +372,8 @@ impl Streams {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn close_unfinished(db: &Db, at: Timestamp) -> Result<u64, StoreError> {
-        catalogue::end_all_open(db, at).await
+    pub async fn close_unfinished(db: &Db, node: Node, at: Timestamp) -> Result<u64, StoreError> {
+        catalogue::end_left_open(db, node, at).await
     }
 
     /// The routes under `/api` of this domain.

@@ -13,6 +13,8 @@
 
 #[path = "../../hls/tests/clip/mod.rs"]
 mod clip;
+#[path = "../process/mod.rs"]
+mod process;
 #[path = "../secure/mod.rs"]
 mod secure;
 mod support;

@@ -1,8 +1,7 @@
 //! `kill -9` of the server while it records (RELIABILITY F6): what was recorded is played.
 
-use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use loadtest::signalling::Endpoint;
@@ -12,79 +11,28 @@ use serde_json::Value;
 use tallylight::secret::random_bytes;
 
 use crate::checker::Playlist;
+use crate::process::{self, Process};
 use crate::support::until;
 
-/// The program, as an operator runs it.
-struct Process {
-    child: Child,
-    base: String,
-}
-
-fn program(data: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tallylight"));
-    command.args(arguments).current_dir(data);
-    command.env("TALLYLIGHT_DATA", data.join("data"));
-    command.env("TALLYLIGHT_HTTP", "127.0.0.1:0");
-    command.env("TALLYLIGHT_MEDIA_BIND", "127.0.0.1");
-    command.env("TALLYLIGHT_MEDIA_PORT", "0");
-    command.env("TALLYLIGHT_ADMIN_LISTEN", "off");
-    command.env("TALLYLIGHT_RTMP_LISTEN", "off");
-    command.env("TALLYLIGHT_LOG", "error");
-    command
-}
-
 fn run(data: &Path, arguments: &[&str]) -> String {
-    let output = program(data, arguments).output().expect("the program runs");
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    process::run(data, arguments, &[], "")
 }
 
-impl Process {
-    /// Starts the server; then its ports are open.
-    fn start(data: &Path) -> Self {
-        let mut child = program(data, &["serve"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the program runs");
-        let out = child.stdout.take().unwrap();
-        let mut lines = BufReader::new(out).lines().map(Result::unwrap);
-        let line = lines.find(|line| line.contains("Pages and API"));
-        let line = line.expect("it says where it is");
-        let base = line.split_whitespace().last().unwrap();
-        Self {
-            base: base.trim_end_matches('/').to_owned(),
-            child,
-        }
-    }
-
-    /// SIGKILL.
-    fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    async fn get(&self, path: &str) -> Option<String> {
-        let response = reqwest::get(format!("{}{path}", self.base)).await.ok()?;
-        let response = response.error_for_status().ok()?;
-        response.text().await.ok()
-    }
-
-    /// How much of the stream HLS viewers have been told of.
-    async fn told(&self) -> Option<f64> {
-        let multivariant = self.get("/hls/ada/index.m3u8").await?;
-        let uri = multivariant.lines().find(|line| !line.starts_with('#'))?;
-        let playlist = self.get(&format!("/hls/ada/{uri}")).await?;
-        let playlist = Playlist::checked(&playlist);
-        let whole: f64 = playlist.segments.iter().map(|s| s.duration).sum();
-        let parts = playlist.trailing.parts.iter();
-        Some(whole + parts.map(|part| part.duration).sum::<f64>())
-    }
+async fn get(server: &Process, path: &str) -> Option<String> {
+    let response = reqwest::get(format!("{}{path}", server.base)).await.ok()?;
+    let response = response.error_for_status().ok()?;
+    response.text().await.ok()
 }
 
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.kill();
-    }
+/// How much of the stream HLS viewers have been told of.
+async fn told(server: &Process) -> Option<f64> {
+    let multivariant = get(server, "/hls/ada/index.m3u8").await?;
+    let uri = multivariant.lines().find(|line| !line.starts_with('#'))?;
+    let playlist = get(server, &format!("/hls/ada/{uri}")).await?;
+    let playlist = Playlist::checked(&playlist);
+    let whole: f64 = playlist.segments.iter().map(|s| s.duration).sum();
+    let parts = playlist.trailing.parts.iter();
+    Some(whole + parts.map(|part| part.duration).sum::<f64>())
 }
 
 /// Somewhere within two seconds.
@@ -107,23 +55,23 @@ fn assert_decodes(url: &str) {
 }
 
 async fn record_and_be_killed(data: &Path, key: &str) {
-    let mut server = Process::start(data);
+    let mut server = Process::start(data, &[]);
     let whip = Endpoint::new(&format!("{}/whip", server.base), Some(key)).unwrap();
     let clients = Driver::start("clients").unwrap();
     let spec = PublisherSpec::browser(Source::clip(1).unwrap());
     let publisher = loadtest::publish(&clients, &whip, &spec, &Sent::default()).await;
     until("two seconds to play", || async {
-        server.told().await.is_some_and(|told| told > 2.0)
+        told(&server).await.is_some_and(|told| told > 2.0)
     })
     .await;
     // Whatever the process is doing then.
     tokio::time::sleep(random_moment()).await;
-    let told = server.told().await.unwrap();
+    let told = told(&server).await.unwrap();
     server.kill();
     drop(publisher);
 
-    let again = Process::start(data);
-    let all = again.get("/api/channels/ada/recordings").await.unwrap();
+    let again = Process::start(data, &[]);
+    let all = get(&again, "/api/channels/ada/recordings").await.unwrap();
     let all: Value = serde_json::from_str(&all).unwrap();
     let recording = &all["items"][0];
     assert_eq!(recording["state"], "ready", "{all}");
@@ -131,9 +79,9 @@ async fn record_and_be_killed(data: &Path, key: &str) {
     // The last part may be lost, and the one that was told of while it was on its way to disk.
     assert!(length.as_secs_f64() > told - 1.0, "{length:?} of {told}");
     let vod = recording["playlist_url"].as_str().unwrap();
-    let multivariant = again.get(vod).await.unwrap();
+    let multivariant = get(&again, vod).await.unwrap();
     for uri in multivariant.lines().filter(|line| !line.starts_with('#')) {
-        let playlist = again.get(&vod.replace("index.m3u8", uri)).await.unwrap();
+        let playlist = get(&again, &vod.replace("index.m3u8", uri)).await.unwrap();
         assert!(Playlist::checked(&playlist).ended);
     }
     let url = format!("{}{vod}", again.base);
@@ -178,7 +126,7 @@ async fn a_server_that_is_killed_knows_what_was_said() {
         data.path(),
         &[&["token", "create", "ada"][..], &scopes].concat(),
     );
-    let mut server = Process::start(data.path());
+    let mut server = Process::start(data.path(), &[]);
     let path = "/api/channels/ada/chat/messages";
     for n in 0..10 {
         let said = reqwest::Client::new()
@@ -196,8 +144,8 @@ async fn a_server_that_is_killed_knows_what_was_said() {
     })
     .await;
     server.kill();
-    let again = Process::start(data.path());
-    let all: Value = serde_json::from_str(&again.get(path).await.unwrap()).unwrap();
+    let again = Process::start(data.path(), &[]);
+    let all: Value = serde_json::from_str(&get(&again, path).await.unwrap()).unwrap();
     let texts = all["items"].as_array().unwrap().iter();
     let texts: Vec<&str> = texts.map(|item| item["text"].as_str().unwrap()).collect();
     let wanted: Vec<String> = (0..10).map(|n| format!("message {n}")).collect();

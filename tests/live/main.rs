@@ -10,6 +10,8 @@
 
 #[path = "../../hls/tests/checker/mod.rs"]
 mod checker;
+#[path = "../process/mod.rs"]
+mod process;
 #[path = "../secure/mod.rs"]
 mod secure;
 mod support;

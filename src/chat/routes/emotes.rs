@@ -14,6 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::super::emotes::Emote;
+use super::super::moderation::Desk;
 use super::super::store;
 use super::{Chat, Denied, Refusals};
 use crate::accounts::{Asker, SignedIn};
@@ -68,7 +69,9 @@ async fn put_emote(
 ) -> Result<(StatusCode, Json<Emote>), ApiError> {
     let channel = chat.0.channels.expect_own(&handle, &account).await?;
     chat.0.channels.note_upload(&account)?;
-    let emote = chat.put_emote(&channel, &code, &headers, body).await?;
+    let emote = chat
+        .put_emote(Desk::of(&channel, &account), &code, &headers, body)
+        .await?;
     Ok((StatusCode::CREATED, Json(emote)))
 }
 
@@ -84,6 +87,7 @@ async fn delete_emote(
     ApiPath((handle, code)): ApiPath<(String, String)>,
 ) -> Result<StatusCode, ApiError> {
     let channel = chat.0.channels.expect_own(&handle, &account).await?;
-    chat.take_emote_away(&channel, &code).await?;
+    chat.take_emote_away(Desk::of(&channel, &account), &code)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -91,7 +91,7 @@ async fn show_chat(
         questions: room.questions.values().cloned().collect(),
         emotes: room.emotes.values().cloned().collect(),
         raid: room.raid.clone(),
-        readers: floor.readers(),
+        readers: floor.readers_everywhere(hall.now().instant),
     }))
 }
 

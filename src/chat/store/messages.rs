@@ -384,6 +384,24 @@ pub(in crate::chat) async fn exported(
     .map_err(on("chat_message"))
 }
 
+/// Where an account said or asked something.
+pub(in crate::chat) async fn rooms_of(
+    db: &Db,
+    account: AccountId,
+) -> Result<Vec<ChannelId>, StoreError> {
+    let rows: Vec<(String,)> = all!(
+        db,
+        "SELECT channel_id FROM chat_message WHERE account_id = $1
+         UNION SELECT channel_id FROM chat_question WHERE account_id = $1",
+        account.to_string(),
+    )
+    .map_err(on("chat_message"))?;
+    let ids = rows
+        .into_iter()
+        .filter_map(|(id,)| Uuid::parse_str(&id).ok());
+    Ok(ids.map(ChannelId).collect())
+}
+
 /// Deletes all that an account said, everywhere.
 pub(in crate::chat) async fn forget_all_of(db: &Db, account: AccountId) -> Result<(), StoreError> {
     change!(

@@ -188,7 +188,7 @@ impl Streams {
             return Ok(found);
         }
         let found = self.find(id).await?.ok_or_else(no_such_stream)?;
-        store::write_start(&self.db, &found).await?;
+        store::write_start(&self.db, &found, self.node).await?;
         Ok(found.as_ref().clone())
     }
 

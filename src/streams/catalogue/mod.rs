@@ -25,7 +25,7 @@ use uuid::Uuid;
 pub(super) use body::StreamBody;
 pub(super) use changes::watch;
 pub(super) use routes::routes;
-pub(super) use store::{end_all_open, end_stream, last_end, of_account, write_start};
+pub(super) use store::{end_left_open, end_stream, last_end, of_account, write_start};
 
 use super::{IngestSource, LiveChannel, Streams};
 use crate::accounts::Account;
@@ -278,6 +278,14 @@ impl Streams {
         // One that went on air a moment ago may not be written yet.
         let live = self.live().await.into_iter();
         Ok(live.map(|live| live.about).find(|about| about.id == id))
+    }
+
+    /// What is on air on a channel at another server of those that share the database.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn live_elsewhere(&self, channel: ChannelId) -> Result<Option<Stream>, StoreError> {
+        store::live_elsewhere(&self.db, channel, self.node, self.clock.now()).await
     }
 
     /// The pictures of all streams, by name.

@@ -13,6 +13,7 @@ use crate::accounts::AccountId;
 use crate::channels::ChannelId;
 use crate::clock::from_millis;
 use crate::db::{Db, StoreError, Tx, all, change, first, on, tx_change, tx_first};
+use crate::nodes::Node;
 use crate::page::Cursor;
 
 #[derive(sqlx::FromRow)]
@@ -237,7 +238,11 @@ pub(super) async fn count_planned(tx: &mut Tx, channel: ChannelId) -> Result<i64
 
 /// A stream is on air: writes it as it is, whether it has a row or not. A channel is live at most
 /// once: what else it has on air ends, and what else it prepared is planned again, or over.
-pub(in super::super) async fn write_start(db: &Db, stream: &Stream) -> Result<(), StoreError> {
+pub(in super::super) async fn write_start(
+    db: &Db,
+    stream: &Stream,
+    node: Node,
+) -> Result<(), StoreError> {
     let mut tx = db.begin().await?;
     tx_change!(
         &mut tx,
@@ -270,6 +275,13 @@ pub(in super::super) async fn write_start(db: &Db, stream: &Stream) -> Result<()
     if updated == 0 {
         insert(&mut tx, stream).await?;
     }
+    tx_change!(
+        &mut tx,
+        "UPDATE stream SET node = $2 WHERE id = $1",
+        text(stream.id),
+        node.id.to_string(),
+    )
+    .map_err(on("stream"))?;
     tx.commit().await
 }
 
@@ -288,22 +300,65 @@ pub(in super::super) async fn end_stream(
     Ok(())
 }
 
-/// Ends what a crash left on air, and what waited for its publisher without a time that it is planned
-/// for; gives how many.
-pub(in super::super) async fn end_all_open(db: &Db, at: Timestamp) -> Result<u64, StoreError> {
+/// Ends what a crash of this server, or of one that does not run any more, left on air; and, when no
+/// other runs, what waited for its publisher without a time that it is planned for. Gives how many.
+pub(in super::super) async fn end_left_open(
+    db: &Db,
+    node: Node,
+    at: Timestamp,
+) -> Result<u64, StoreError> {
+    let (me, lost) = (node.id.to_string(), Node::lost_before(at).as_millisecond());
     change!(
         db,
         "UPDATE stream SET state = 'scheduled', preparing_until = NULL
-         WHERE state = 'preparing' AND scheduled_at IS NOT NULL",
+         WHERE state = 'preparing' AND scheduled_at IS NOT NULL
+           AND NOT EXISTS (SELECT 1 FROM node WHERE id <> $1 AND seen_at > $2)",
+        &me,
+        lost,
     )
     .map_err(on("stream"))?;
-    change!(
+    let waiting = change!(
         db,
         "UPDATE stream SET state = 'ended', ended_at = $1, preparing_until = NULL
-         WHERE state IN ('preparing', 'live')",
+         WHERE state = 'preparing'
+           AND NOT EXISTS (SELECT 1 FROM node WHERE id <> $2 AND seen_at > $3)",
         at.as_millisecond(),
+        &me,
+        lost,
     )
-    .map_err(on("stream"))
+    .map_err(on("stream"))?;
+    let live = change!(
+        db,
+        "UPDATE stream SET state = 'ended', ended_at = $1
+         WHERE state = 'live' AND (node IS NULL OR node = $2
+             OR node NOT IN (SELECT id FROM node WHERE seen_at > $3))",
+        at.as_millisecond(),
+        &me,
+        lost,
+    )
+    .map_err(on("stream"))?;
+    Ok(waiting + live)
+}
+
+/// What is on air on a channel at another server that runs.
+pub(super) async fn live_elsewhere(
+    db: &Db,
+    channel: ChannelId,
+    node: Node,
+    now: Timestamp,
+) -> Result<Option<Stream>, StoreError> {
+    let row: Option<Row> = first!(
+        db,
+        select!(
+            "WHERE channel_id = $1 AND state = 'live' AND node <> $2
+               AND node IN (SELECT id FROM node WHERE seen_at > $3)"
+        ),
+        channel.to_string(),
+        node.id.to_string(),
+        Node::lost_before(now).as_millisecond(),
+    )
+    .map_err(on("stream"))?;
+    row.map(Row::into_stream).transpose()
 }
 
 /// When the channel's last stream ended.

@@ -249,15 +249,14 @@ async fn revoking_a_key_ends_its_session() {
 async fn a_crash_leaves_no_stream_open() {
     let server = Server::start(Backend::Sqlite).await;
     server.on_air().await;
-    let (db, clock) = (&server.app.services.db, &server.clock);
     server
         .wait_for("the start to be written, and to be closed", || async {
-            let closed = tallylight::streams::Streams::close_unfinished(db, clock.now()).await;
-            (closed.unwrap() == 1).then_some(())
+            let closed = server.close_unfinished().await;
+            (closed == 1).then_some(())
         })
         .await;
-    let again = tallylight::streams::Streams::close_unfinished(db, clock.now()).await;
-    assert_eq!(again.unwrap(), 0);
+    let again = server.close_unfinished().await;
+    assert_eq!(again, 0);
 }
 
 #[tokio::test]

@@ -282,14 +282,13 @@ on_both_databases! {
     async fn a_crash_ends_what_was_on_air(server) {
         let ada = server.creator().await;
         let waiting = ada.post("/api/streams", json!({ "channel": "ada" })).await.json();
-        let db = &server.app.services.db;
-        let closed = tallylight::streams::Streams::close_unfinished(db, server.clock.now()).await;
-        assert_eq!(closed.unwrap(), 1);
+        let closed = server.close_unfinished().await;
+        assert_eq!(closed, 1);
         wait_for_state(server, &waiting, "ended").await;
         let planned = plan(server, &ada, "Planned", 10).await;
         ada.post(&format!("{}/start", path(&planned)), json!({})).await;
-        let closed = tallylight::streams::Streams::close_unfinished(db, server.clock.now()).await;
-        assert_eq!(closed.unwrap(), 0);
+        let closed = server.close_unfinished().await;
+        assert_eq!(closed, 0);
         wait_for_state(server, &planned, "scheduled").await;
     }
 }

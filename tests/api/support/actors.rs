@@ -174,7 +174,11 @@ impl std::ops::Deref for Account {
 
 impl Account {
     pub(crate) async fn sign_in(server: &Server, name: &str, password: &str) -> Self {
-        let person = Anonymous::new(server);
+        Self::sign_in_by(Anonymous::new(server), name, password).await
+    }
+
+    /// Whoever it is signs in.
+    pub(crate) async fn sign_in_by(person: Anonymous, name: &str, password: &str) -> Self {
         let body = serde_json::json!({ "name": name, "password": password });
         let answer = person.post("/api/auth/login", body).await;
         assert_eq!(answer.status, 200, "{answer:?}");

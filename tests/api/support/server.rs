@@ -10,8 +10,9 @@ use tallylight::accounts::{Passwords, Role as AccountRole};
 use tallylight::app::{self, App, Parts};
 use tallylight::clock::Clock;
 use tallylight::config::Config;
+use tallylight::nodes::Node;
 use tallylight::secret::Secret;
-use tallylight::streams::{ChannelState, LiveChannel};
+use tallylight::streams::{ChannelState, LiveChannel, Streams};
 use tokio::sync::mpsc;
 
 use super::postgres;
@@ -101,6 +102,15 @@ impl Server {
             streams: Mutex::default(),
             data,
         }
+    }
+
+    /// Ends what a crash left on air, as it would at its next start.
+    pub(crate) async fn close_unfinished(&self) -> u64 {
+        let services = &self.app.services;
+        let node = Node::open(&services.data, &services.db, &self.clock).await;
+        let node = node.unwrap();
+        let closed = Streams::close_unfinished(&services.db, node, self.clock.now()).await;
+        closed.unwrap()
     }
 
     /// Where the media of a stream lies.

@@ -3,6 +3,7 @@
 mod entering;
 mod interaction;
 mod moderation;
+mod servers;
 mod talking;
 mod times;
 mod trouble;

@@ -1,0 +1,157 @@
+//! [`Node`]: which server this is, of those that share a database.
+
+mod store;
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::clock::Clock;
+use crate::db::{Db, StoreError};
+use crate::error::log_store_error;
+use crate::secret::random_bytes;
+
+/// A server among those that share a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Node {
+    /// It stays the same as long as its data folder does.
+    pub id: Uuid,
+    /// Below [`SLOTS`]; no other server has the same.
+    pub slot: u8,
+}
+
+/// Why it is not known which server this is.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NodeError {
+    /// The file that says it.
+    #[error("cannot use {path}: {source}; delete it, and another is made", path = path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// All places are taken.
+    #[error(
+        "{SLOTS} servers share this database already; one that has been stopped for a day makes room"
+    )]
+    Full,
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Servers that can share a database.
+pub const SLOTS: u8 = 32;
+/// A server says so often that it runs.
+const BEAT: Duration = Duration::from_secs(15);
+/// One that has not said so for this long does not.
+const LOST_AFTER: Duration = Duration::from_secs(60);
+/// And after this time others may have its slot.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(24 * 3_600);
+
+impl Node {
+    /// The one that runs in that data folder.
+    ///
+    /// # Errors
+    /// When the folder cannot be used, or too many servers share the database.
+    pub async fn open(data: &Path, db: &Db, clock: &Clock) -> Result<Self, NodeError> {
+        let path = data.join("node");
+        let id = read_or_make(&path).map_err(|source| NodeError::File { path, source })?;
+        let now = clock.now();
+        let slot = store::take_slot(db, id, now, now - FORGOTTEN_AFTER).await?;
+        let slot = slot.and_then(|slot| u8::try_from(slot).ok());
+        let slot = slot.filter(|slot| *slot < SLOTS).ok_or(NodeError::Full)?;
+        Ok(Self { id, slot })
+    }
+
+    /// Says again and again that this server runs, until the token is cancelled.
+    pub async fn beat(self, db: Db, clock: Clock, stop: CancellationToken) {
+        let mut beat = interval(BEAT);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = beat.tick() => {}
+                () = stop.cancelled() => return,
+            }
+            if let Err(error) = store::see(&db, self.id, clock.now()).await {
+                log_store_error(&error);
+            }
+        }
+    }
+
+    /// Servers that have said nothing since then do not run.
+    #[must_use]
+    pub fn lost_before(now: Timestamp) -> Timestamp {
+        now - LOST_AFTER
+    }
+}
+
+fn read_or_make(path: &Path) -> io::Result<Uuid> {
+    match fs::read_to_string(path) {
+        Ok(text) => Uuid::parse_str(text.trim())
+            .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it holds no UUID")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let id = uuid::Builder::from_random_bytes(random_bytes()).into_uuid();
+            let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+            writeln!(file, "{id}")?;
+            file.sync_all()?;
+            Ok(id)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_stays_who_it_is_and_no_two_have_one_slot() {
+        let folders = [(); 3].map(|()| tempfile::tempdir().unwrap());
+        let shared = tempfile::tempdir().unwrap();
+        let db = Db::open("", 1, shared.path()).await.unwrap();
+        db.migrate().await.unwrap();
+        let clock = Clock::system();
+        let mut slots = Vec::new();
+        for folder in &folders {
+            let node = Node::open(folder.path(), &db, &clock).await.unwrap();
+            assert_eq!(Node::open(folder.path(), &db, &clock).await.unwrap(), node);
+            slots.push(node.slot);
+        }
+        assert_eq!(slots, [0, 1, 2]);
+    }
+
+    #[tokio::test]
+    async fn who_has_long_been_gone_makes_room() {
+        let shared = tempfile::tempdir().unwrap();
+        let db = Db::open("", 1, shared.path()).await.unwrap();
+        db.migrate().await.unwrap();
+        let now = Timestamp::now();
+        let id = |n: u128| Uuid::from_u128(n);
+        for n in 0..u128::from(SLOTS) {
+            let forgotten = now - FORGOTTEN_AFTER;
+            let at = if n == 7 { forgotten - BEAT } else { now };
+            store::take_slot(&db, id(n), at, forgotten)
+                .await
+                .unwrap()
+                .unwrap();
+        }
+        let forgotten = now - FORGOTTEN_AFTER;
+        let taken = store::take_slot(&db, id(100), now, forgotten)
+            .await
+            .unwrap();
+        assert_eq!(taken, Some(7));
+        let full = store::take_slot(&db, id(101), now, forgotten)
+            .await
+            .unwrap();
+        assert_eq!(full, None);
+    }
+}
