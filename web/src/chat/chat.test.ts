@@ -62,6 +62,15 @@ test('one’s own message stands there at once, and stays in its place when it i
   ]);
 });
 
+test('a message that another server was told of late stands where it was said', async () => {
+  const socket = await joined({ messages: [message(5), message(9)] });
+  socket.say({ type: 'message', message: message(7) });
+  socket.say({ type: 'message', message: message(3) });
+  socket.say({ type: 'message', message: message(11) });
+  socket.say({ type: 'message', message: message(7) });
+  expect(state().rows.map(({ message: { id } }) => id)).toEqual([3, 5, 7, 9, 11]);
+});
+
 test('a message that is told before it is accepted is not shown twice', async () => {
   const socket = await joined();
   chat.say('hi');

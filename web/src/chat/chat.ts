@@ -14,7 +14,7 @@ import { madeUp, rememberedGuest, rememberGuestName } from './guest';
 import { Outbox, type Pending, REMEMBERED_MS } from './outbox';
 import { preferences } from './preferences';
 import type { Message, Poll, Question, ReplyTo, ServerFrame, StreamFacts } from './protocol';
-import { changed, rowOf, settled, withAppended, withOlder, without } from './rows';
+import { changed, rowOf, settled, withAppended, withOlder, without, withPlaced } from './rows';
 import { socketUrl } from './socket';
 import { afterTimeout } from './standing';
 import { type ChatState, initialState, stillOpen, withQuestion } from './state';
@@ -318,7 +318,8 @@ export class Chat {
       if (dueMs === null || picture === null || dueMs <= picture) shown.push(message);
       else this.#sync.add({ kind: 'message', message }, dueMs, picture);
     }
-    this.#show(shown.map((message) => ({ kind: 'message', message })));
+    const rows = withPlaced(this.store.get().rows, shown.map(rowOf), this.#order());
+    this.store.set({ rows, heldBack: this.#sync.size });
   }
 
   /** What is of another stream waits for no picture of this one. */
@@ -329,6 +330,16 @@ export class Chat {
 
   #dueOf({ stream, stream_time_ms }: Message | Question): number | null {
     return this.#due(stream, stream_time_ms);
+  }
+
+  /** In the time of the stream, where that is what one goes by; else in the order of all that is said. */
+  #order(): (message: Message, other: Message) => boolean {
+    if (this.#picture() === null) return (message, other) => message.id < other.id;
+    return (message, other) => {
+      const [due, otherDue] = [this.#dueOf(message), this.#dueOf(other)];
+      if (due === null && otherDue === null) return message.id < other.id;
+      return due !== null && otherDue !== null && due < otherDue;
+    };
   }
 
   #know(id: number): void {

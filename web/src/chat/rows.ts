@@ -26,6 +26,23 @@ export function withAppended(rows: readonly Row[], more: readonly Row[]): readon
   return all.length > MOST_ROWS ? all.slice(all.length - MOST_ROWS) : all;
 }
 
+/**
+ * What comes, each where it belongs: at the end, but for what another server was told of late. One's own
+ * message that has not been said yet stays where it stands.
+ */
+export function withPlaced(
+  rows: readonly Row[],
+  more: readonly Row[],
+  isBefore: (message: Message, other: Message) => boolean,
+): readonly Row[] {
+  const place = (message: Message, all: readonly Row[]) =>
+    all.findLastIndex((row) => row.state !== 'said' || !isBefore(message, row.message)) + 1;
+  if (more.every(({ message }) => place(message, rows) === rows.length)) return withAppended(rows, more);
+  const all = [...rows];
+  for (const row of more) all.splice(place(row.message, all), 0, row);
+  return all.slice(-MOST_ROWS);
+}
+
 /** What was asked for from before the first; nothing is let go of for it. */
 export function withOlder(rows: readonly Row[], older: readonly Message[]): readonly Row[] {
   const known = new Set(rows.map(({ message }) => message.id));
