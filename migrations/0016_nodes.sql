@@ -4,6 +4,8 @@ CREATE TABLE node (
     id TEXT PRIMARY KEY,
     -- Part of the ids that it gives to messages, so that no two servers give the same.
     slot BIGINT NOT NULL UNIQUE CHECK (slot BETWEEN 0 AND 31),
+    -- The process that runs as this server.
+    run TEXT NOT NULL,
     -- It says so again and again while it runs.
     seen_at BIGINT NOT NULL
 );

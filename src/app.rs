@@ -188,7 +188,10 @@ impl App {
         let rtmp_address = rtmp.plain.as_ref().and_then(|l| l.local_addr().ok());
         let rtmps_address = rtmp.tls.as_ref().and_then(|(l, _)| l.local_addr().ok());
         let db = open_database(&config).await?;
-        let node = Node::open(&config.data, &db, &clock).await?;
+        let node = match config.bus.is_shared() {
+            true => Node::open(&config.data, &db, &clock).await?,
+            false => Node::alone(&config.data)?,
+        };
         let unfinished = Streams::close_unfinished(&db, node, clock.now()).await?;
         if unfinished > 0 {
             tracing::warn!(

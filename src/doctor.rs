@@ -8,6 +8,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
+use crate::bus;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
@@ -71,6 +72,7 @@ pub async fn examine(config: &Config, now: Timestamp) -> Vec<Finding> {
     findings.push(media_addresses(config));
     findings.push(data_folder(&config.data));
     findings.push(database(config).await);
+    findings.extend(redis(config).await);
     findings.push(clock(now));
     findings.push(open_files(config));
     findings.push(udp_buffers());
@@ -216,6 +218,27 @@ async fn database(config: &Config) -> Finding {
         }
         Err(error) => bad(subject, format!("{error}; check database.url")),
     }
+}
+
+/// Redis, where there may be other servers.
+async fn redis(config: &Config) -> Option<Finding> {
+    let subject = "Redis";
+    config.bus.is_shared().then_some(())?;
+    let answer = bus::version(&config.bus).await;
+    Some(match answer {
+        Ok(version) if bus::is_known(&version) => good(subject, format!("{version} answers")),
+        Ok(version) => careful(
+            subject,
+            format!("{version} answers; use 6.2 or newer, others are untried"),
+        ),
+        Err(error) => bad(
+            subject,
+            format!(
+                "it does not answer: {error}; is it running, and are address and password in bus.url \
+                 right? Until it answers, servers learn of one another every five seconds only"
+            ),
+        ),
+    })
 }
 
 fn clock(now: Timestamp) -> Finding {

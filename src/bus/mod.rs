@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::streams::StreamRangeReply;
-use redis::{AsyncConnectionConfig, AsyncTypedCommands as _, Client};
+use redis::{AsyncCommands as _, AsyncConnectionConfig, Client};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -46,6 +46,8 @@ struct Inner {
     hears: AtomicBool,
     /// Something that must arrive did not, for too much waited.
     has_lost: AtomicBool,
+    /// Redis refused something the last time.
+    is_refused: AtomicBool,
 }
 
 /// What a server said, and which.
@@ -166,7 +168,9 @@ impl Bus {
             connection: Mutex::default(),
             sends: AtomicBool::new(false),
             hears: AtomicBool::new(false),
-            has_lost: AtomicBool::new(false),
+            // What the process before this one could not say any more.
+            has_lost: AtomicBool::new(true),
+            is_refused: AtomicBool::new(false),
         });
         let sending = sending::run(Arc::clone(&inner), waiting, stop.clone());
         let hearing = hearing::run(Arc::clone(&inner), asked, stop.clone());
@@ -221,9 +225,13 @@ impl Bus {
             return;
         };
         inner.topics().insert(topic.to_owned());
+        if !inner.hears.load(Ordering::Acquire) {
+            // It is followed as soon as Redis is there.
+            return;
+        }
         let (done, wait) = oneshot::channel();
         if inner.asks.send(Ask::Follow(topic.to_owned(), done)).is_ok() {
-            // When Redis is away, it is followed as soon as it is back.
+            // When Redis goes away at this moment, it is followed as soon as it is back.
             let _ = timeout(ANSWER_WITHIN, wait).await;
         }
     }
@@ -237,8 +245,9 @@ impl Bus {
         }
     }
 
-    /// What was said and kept of a topic by other servers, oldest first; nothing while Redis is away.
-    pub async fn recall(&self, topic: &str) -> Vec<Said> {
+    /// What was said of a topic by other servers within that time, and kept, oldest first; nothing while
+    /// Redis is away.
+    pub async fn recall(&self, topic: &str, within: Duration) -> Vec<Said> {
         let Some(inner) = &self.0 else {
             return Vec::new();
         };
@@ -247,7 +256,17 @@ impl Bus {
             return Vec::new();
         };
         let name = inner.kept_name(topic);
-        let found = connection.xrevrange_count(name, "+", "-", MOST_KEPT).await;
+        let (seconds, _): (u64, u64) = match redis::cmd("TIME").query_async(&mut connection).await {
+            Ok(now) => now,
+            Err(error) => {
+                tracing::debug!(%error, "What was said cannot be recalled: {error}");
+                return Vec::new();
+            }
+        };
+        let since = seconds.saturating_sub(within.as_secs()) * 1_000;
+        let found = connection
+            .xrevrange_count(name, "+", since, MOST_KEPT)
+            .await;
         let found: StreamRangeReply = match found {
             Ok(found) => found,
             Err(error) => {
@@ -261,6 +280,34 @@ impl Bus {
         });
         said.collect()
     }
+}
+
+/// Which Redis is there.
+///
+/// # Errors
+/// When it does not answer.
+pub async fn version(config: &config::Bus) -> Result<String, redis::RedisError> {
+    let client = Client::open(config.url.as_str())?;
+    let config = Inner::config();
+    let mut connection = client
+        .get_multiplexed_async_connection_with_config(&config)
+        .await?;
+    let info: String = redis::cmd("INFO")
+        .arg("server")
+        .query_async(&mut connection)
+        .await?;
+    let found = info
+        .lines()
+        .find_map(|line| line.strip_prefix("redis_version:"));
+    Ok(found.unwrap_or("of an unknown version").trim().to_owned())
+}
+
+/// Whether we have all that we need of a Redis of that version.
+#[must_use]
+pub fn is_known(version: &str) -> bool {
+    let mut numbers = version.split('.').map(|number| number.parse().unwrap_or(0));
+    let (major, minor): (u32, u32) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    (major, minor) >= (6, 2)
 }
 
 /// The one field of what is kept.
@@ -377,7 +424,9 @@ mod tests {
         let bus = Bus::alone();
         bus.say("t", "hello", Lasting::Kept);
         bus.follow("t").await;
-        assert!(!bus.is_shared() && bus.is_there() && bus.recall("t").await.is_empty());
+        assert!(
+            !bus.is_shared() && bus.is_there() && bus.recall("t", FIRST_PAUSE).await.is_empty()
+        );
         bus.leave("t");
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{Pipeline, RedisError};
+use redis::{Pipeline, RedisError, Value};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -17,8 +17,6 @@ use super::{
 
 /// Words that are said in one go.
 const BATCH: usize = 200;
-/// Redis answers, but will not take these words: they are given up after so many tries.
-const TRIES: u32 = 5;
 
 pub(super) async fn run(
     inner: Arc<Inner>,
@@ -27,7 +25,6 @@ pub(super) async fn run(
 ) {
     let mut batch = Vec::new();
     let mut pause = FIRST_PAUSE;
-    let mut tries = 0;
     loop {
         let spoken = tokio::select! {
             spoken = speak(&inner, &mut waiting, &mut batch, &mut pause) => spoken,
@@ -37,18 +34,11 @@ pub(super) async fn run(
         *inner.connection() = None;
         batch.retain(|saying| saying.lasting != Lasting::Fleeting);
         if pause == FIRST_PAUSE {
-            tracing::warn!(error = %spoken, "Redis does not take what this server says: {spoken}");
-        }
-        tries = if is_refusal(&spoken) { tries + 1 } else { 0 };
-        if tries >= TRIES {
-            tries = 0;
-            let lost = batch.len();
-            tracing::error!(
-                lost,
-                "Redis refuses what this server says: {spoken}; it is given up"
+            tracing::warn!(
+                error = %spoken,
+                "Redis does not take what this server says: {spoken}; is it running, and are address \
+                 and password in bus.url right?"
             );
-            batch.clear();
-            inner.has_lost.store(true, Ordering::Release);
         }
         tokio::select! {
             () = sleep(pause) => {}
@@ -57,11 +47,6 @@ pub(super) async fn run(
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
     say_the_rest(&inner, waiting, batch).await;
-}
-
-/// Whether Redis is there, and will not: not what passes by itself, such as its loading at the start.
-fn is_refusal(error: &RedisError) -> bool {
-    error.code().is_some_and(|code| code == "WRONGTYPE")
 }
 
 /// Speaks until that fails.
@@ -99,27 +84,41 @@ async fn speak(
     }
 }
 
+/// Says words that Redis may refuse, as it does when it has no memory left: then they are not waited for.
 async fn say(
     inner: &Inner,
     connection: &mut MultiplexedConnection,
     batch: &[Saying],
 ) -> Result<(), RedisError> {
     let mut pipe = Pipeline::with_capacity(batch.len() * 3);
+    let mut publishes = Vec::with_capacity(batch.len());
     for saying in batch {
         if saying.lasting == Lasting::Kept {
             let kept = inner.kept_name(&saying.topic);
-            pipe.cmd("XADD")
-                .arg(&kept)
-                .arg("MAXLEN")
-                .arg("~")
-                .arg(MOST_KEPT);
-            pipe.arg("*").arg(WIRE).arg(&saying.wire).ignore();
-            pipe.expire(&kept, KEPT_FOR).ignore();
+            pipe.cmd("XADD").arg(&kept);
+            pipe.arg("MAXLEN").arg("~").arg(MOST_KEPT);
+            pipe.arg("*").arg(WIRE).arg(&saying.wire);
+            pipe.expire(&kept, KEPT_FOR);
         }
-        pipe.publish(inner.name(&saying.topic), &saying.wire)
-            .ignore();
+        publishes.push(pipe.len());
+        pipe.publish(inner.name(&saying.topic), &saying.wire);
     }
-    pipe.query_async(connection).await
+    pipe.ignore_errors();
+    let answers: Vec<Result<Value, RedisError>> = pipe.query_async(connection).await?;
+    let refused = answers.iter().find_map(|answer| answer.as_ref().err());
+    let was_refused = inner.is_refused.swap(refused.is_some(), Ordering::AcqRel);
+    if let Some(error) = refused.filter(|_| !was_refused) {
+        tracing::error!(
+            %error,
+            "Redis refuses what this server says: {error}; see to its memory, its disk, and the rights \
+             of the user in bus.url. Until it takes them, servers tell one another by the database"
+        );
+    }
+    let is_unsaid = |at: &usize| answers.get(*at).is_none_or(Result::is_err);
+    if publishes.iter().any(is_unsaid) {
+        inner.has_lost.store(true, Ordering::Release);
+    }
+    Ok(())
 }
 
 /// All servers look anew at what they know: something was not told to them.
@@ -139,13 +138,19 @@ async fn say_the_rest(inner: &Inner, mut waiting: mpsc::Receiver<Saying>, mut ba
     while let Ok(saying) = waiting.try_recv() {
         batch.push(saying);
     }
+    batch.retain(|saying| saying.lasting != Lasting::Fleeting);
+    if batch.is_empty() {
+        return;
+    }
     let connection = inner.connection().take();
-    if let Some(mut connection) = connection
-        && !batch.is_empty()
-    {
-        let said = timeout(ANSWER_WITHIN, say(inner, &mut connection, &batch)).await;
-        if !matches!(said, Ok(Ok(()))) {
-            tracing::warn!("Redis was away at the end; other servers were not told all");
+    let said = match connection {
+        Some(mut connection) => {
+            let said = say(inner, &mut connection, &batch);
+            matches!(timeout(ANSWER_WITHIN, said).await, Ok(Ok(())))
         }
+        None => false,
+    };
+    if !said {
+        tracing::warn!("Redis was away at the end; other servers learn the rest from the database");
     }
 }

@@ -1,6 +1,7 @@
 //! What happens on channels at other servers that share the database, told here as if it had happened here.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
@@ -28,6 +29,8 @@ enum Word {
 }
 
 const TOPIC: &str = "channels";
+/// From reading the database to listening.
+const STARTED_WITHIN: Duration = Duration::from_secs(10);
 
 impl Channels {
     /// Tells other servers what happens, and hears of them what happens there, until the token is
@@ -144,22 +147,23 @@ async fn listen(channels: Channels, stop: CancellationToken) {
     let mut ear = channels.bus.hear();
     let mut memory = Memory::default();
     channels.bus.follow(TOPIC).await;
-    // What was said before this server first listened, it has read from the database.
-    let mut is_news = false;
+    // What was said before this server started, it has read from the database.
+    let began = channels.clock.instant();
     loop {
         let heard = tokio::select! {
             heard = ear.next() => heard,
             () = stop.cancelled() => return,
         };
-        let said = match &heard {
+        let said = match heard {
             Heard::Said(said) if said.topic == TOPIC => vec![said.as_ref().clone()],
             Heard::Said(_) => Vec::new(),
-            Heard::Back => channels.missed().await,
+            Heard::Back => {
+                let now = channels.clock.instant();
+                channels.missed(now.saturating_duration_since(began)).await
+            }
         };
-        let acts = std::mem::replace(&mut is_news, true) || matches!(heard, Heard::Said(_));
         for said in said {
             if memory.is_new(&said)
-                && acts
                 && let Err(error) = channels.hear(&said).await
             {
                 log_store_error(&error);
@@ -170,10 +174,10 @@ async fn listen(channels: Channels, stop: CancellationToken) {
 
 impl Channels {
     /// What may have been missed. What stands before channels is read as a whole: of that nothing may be.
-    async fn missed(&self) -> Vec<Said> {
+    async fn missed(&self, since: Duration) -> Vec<Said> {
         if let Err(error) = self.learn_gates().await {
             log_store_error(&error);
         }
-        self.bus.recall(TOPIC).await
+        self.bus.recall(TOPIC, since + STARTED_WITHIN).await
     }
 }

@@ -44,12 +44,17 @@ impl Hall {
                 network: network.clone(),
                 reference: reference.clone(),
                 is_held: *is_held,
+                is_told: true,
             }),
             Word::Deleted { ids } => self.take_away(ids),
             Word::Cleared { before } => self.clear(*before),
-            Word::Silenced { from, since } => self.silence(from, *since),
-            Word::HoldSettled { id, message } => {
-                self.settle_hold(*id, message.is_some(), message.clone().map(Arc::new));
+            Word::Silenced { from, since, up_to } => self.silence(from, *since, *up_to),
+            Word::HoldSettled {
+                id,
+                approved,
+                message,
+            } => {
+                self.settle_hold(*id, *approved, message.clone().map(Arc::new));
             }
             Word::Warned { subject, reason } => self.warn(subject, reason),
             Word::Raid { raid, goes_at } => self.set_raid(raid.clone(), *goes_at),
@@ -57,7 +62,12 @@ impl Hall {
                 stream_time_ms,
                 counts,
             } => self.add_reactions(*stream_time_ms, counts),
-            Word::OnAir { stream } => self.change(|floor| floor.go_on_air(*stream)),
+            Word::OnAir { stream } => self.change(|floor| floor.go_on_air(Some(*stream))),
+            Word::OffAir { stream } => self.change(|floor| {
+                if floor.room.on_air.is_some_and(|on_air| on_air.id == *stream) {
+                    floor.go_on_air(None);
+                }
+            }),
             Word::Left { account } => self.let_go(*account),
             // Whoever hears these knows more than a hall does.
             Word::Reset { .. } | Word::Readers { .. } => {}
@@ -76,13 +86,18 @@ impl Hall {
             Came::Held(message) => {
                 floor.tell_moderators(&Event::Hold { message: &message }.encode());
             }
+            Came::Settled(message) => {
+                let (id, approved) = (message.id, true);
+                floor.tell_moderators(&Event::HoldSettled { id, approved }.encode());
+                floor.queue_afterthought(Event::Message { message: &message }.encode());
+            }
         });
     }
 
     fn take_away(self: &Arc<Self>, ids: &[i64]) {
         self.change(|floor| {
             let was_pinned = (floor.room.pinned.as_ref()).is_some_and(|pin| ids.contains(&pin.id));
-            floor.room.forget(|message| ids.contains(&message.id));
+            floor.room.forget_these(ids);
             floor.queue_afterthought(Event::Deleted { ids }.encode());
             if was_pinned {
                 floor.queue(Event::Pinned { message: None }.encode());
@@ -92,18 +107,32 @@ impl Hall {
 
     fn clear(self: &Arc<Self>, before: i64) {
         self.change(|floor| {
+            let had_pin = (floor.room.pinned.as_ref()).is_some_and(|pin| pin.id <= before);
             floor.room.forget_up_to(before);
             floor.queue_afterthought(Event::Cleared { before }.encode());
-            floor.queue(Event::Pinned { message: None }.encode());
+            if had_pin {
+                floor.queue(Event::Pinned { message: None }.encode());
+            }
         });
     }
 
-    fn silence(self: &Arc<Self>, from: &str, since: i64) {
+    fn silence(self: &Arc<Self>, from: &str, since: i64, up_to: i64) {
         self.change(|floor| {
-            let had_pin = (floor.room.pinned.as_ref()).is_some_and(|pin| pin.from.id == from);
-            let is_gone = |message: &Message| message.from.id == from && message.id >= since;
-            floor.room.forget(is_gone);
-            floor.queue_afterthought(Event::Silenced { from }.encode());
+            let is_theirs = |message: &Message| message.from.id == from;
+            let is_gone =
+                |message: &Message| is_theirs(message) && (since..=up_to).contains(&message.id);
+            let had_pin = (floor.room.pinned.as_deref()).is_some_and(is_gone);
+            let gone = floor.room.forget(is_gone);
+            let event = match floor
+                .room
+                .since(Some(up_to))
+                .any(|message| is_theirs(message))
+            {
+                // They have written since, as after a time-out that this server hears of late.
+                true => Event::Deleted { ids: &gone },
+                false => Event::Silenced { from },
+            };
+            floor.queue_afterthought(event.encode());
             if had_pin {
                 floor.queue(Event::Pinned { message: None }.encode());
             }
@@ -127,8 +156,9 @@ impl Hall {
                 }
                 return None;
             }
-            floor.queue_afterthought(Event::Message { message: &message }.encode());
-            floor.room.admit(Arc::clone(&message));
+            if floor.room.admit(Arc::clone(&message)) {
+                floor.queue_afterthought(Event::Message { message: &message }.encode());
+            }
             Some(message)
         })
     }
@@ -143,9 +173,16 @@ impl Hall {
     fn set_raid(self: &Arc<Self>, raid: Option<Raid>, goes_at: Option<Timestamp>) {
         let raid = raid.zip(goes_at);
         let raid = raid.map(|(raid, goes_at)| Raid { goes_at, ..raid });
+        let now = self.now().at;
+        let told = raid.as_ref().map(|raid| raid.left(now));
+        if matches!(told, Some(None)) {
+            // It has gone.
+            return;
+        }
         self.change(|floor| {
+            let told = told.flatten();
             let event = Event::Raid {
-                raid: raid.as_ref(),
+                raid: told.as_ref(),
             };
             let event = event.encode();
             floor.room.raid.clone_from(&raid);
@@ -154,7 +191,7 @@ impl Hall {
         let Some(raid) = raid else {
             return;
         };
-        let left = raid.goes_at.duration_since(self.now().at);
+        let left = raid.goes_at.duration_since(now);
         let left = Duration::try_from(left).unwrap_or_default();
         let hall = Arc::clone(self);
         tokio::spawn(async move {
@@ -185,7 +222,7 @@ impl Hall {
         let subject = Subject::Account(account);
         let from = subject.to_string();
         self.drop_questions_of(&from);
-        self.silence(&from, i64::MIN);
+        self.silence(&from, i64::MIN, i64::MAX);
         for (_, reader) in self.lock().people() {
             if reader.person.subject.as_ref() == Some(&subject) {
                 reader.outbox.close(Closed::Door);

@@ -4,9 +4,8 @@
 //! that at once; the numbers, which no two servers give twice, are the order for all. While Redis is away
 //! each server looks into the database again and again instead.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::emotes::Emote;
@@ -14,10 +13,10 @@ use super::hall::Hall;
 use super::message::{Message, Subject};
 use super::modes::Modes;
 use super::questions::Question;
-use super::room::{HISTORY, Heard, OnAir, Restraint};
+use super::room::{HISTORY, Heard, Restraint};
 use super::words::{self, Part, Word};
 use super::{Chat, MOST_HELD, MOST_QUESTIONS, read_modes, store};
-use crate::bus::{self, Said};
+use crate::bus::{self, Lasting, Said};
 use crate::channels::ChannelId;
 use crate::clock::from_millis;
 use crate::db::StoreError;
@@ -32,7 +31,47 @@ pub(super) struct Settings {
 }
 
 /// What another server said is in the database after this time at most.
-const WRITTEN_WITHIN: Duration = Duration::from_secs(10);
+const WRITTEN_WITHIN: Duration = Duration::from_secs(30);
+/// A database that is away is asked again after this time,
+const PAUSE: Duration = Duration::from_secs(2);
+/// and so often for what is not looked up again anyway.
+const TRIES: u32 = 30;
+
+/// What is to be read anew of a room, by one at a time.
+#[derive(Debug, Default)]
+pub(super) struct Stale(Mutex<Parts>);
+
+#[derive(Debug, Default)]
+struct Parts {
+    stale: BTreeSet<Part>,
+    /// Somebody reads.
+    is_read: bool,
+}
+
+impl Stale {
+    /// True: nobody reads yet, so that the caller has to.
+    fn add(&self, parts: &[Part]) -> bool {
+        let mut all = self.lock();
+        all.stale.extend(parts);
+        !std::mem::replace(&mut all.is_read, true)
+    }
+
+    /// What to read next. None: nothing, and whoever read is let go.
+    fn next(&self) -> Option<Part> {
+        let mut all = self.lock();
+        let next = all.stale.pop_first();
+        all.is_read = next.is_some();
+        next
+    }
+
+    fn put_back(&self, part: Part) {
+        self.lock().stale.insert(part);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Parts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl Chat {
     /// Takes in what another server says.
@@ -41,49 +80,86 @@ impl Chat {
             bus::Heard::Said(said) => {
                 let channel = words::channel_of(&said.topic);
                 if let Some(hall) = channel.and_then(|channel| self.open_hall(channel)) {
-                    self.hear_in(&hall, &said);
+                    self.hear_all(&hall, std::slice::from_ref(&*said));
                 }
             }
             bus::Heard::Back => self.catch_up_everywhere(),
         }
     }
 
-    fn hear_in(&self, hall: &Arc<Hall>, said: &Said) {
-        if !hall.lock().memory.is_new(said) {
-            return;
+    /// Takes in what other servers said of a room, what takes something away first.
+    fn hear_all(&self, hall: &Arc<Hall>, said: &[Said]) {
+        let mut words = Vec::new();
+        for said in said {
+            let Ok(word) = serde_json::from_str::<Word>(&said.words) else {
+                tracing::debug!("Another server says of a room what this one does not understand");
+                continue;
+            };
+            // What is fleeting comes once, and often.
+            if word.lasting() == Lasting::Fleeting || hall.lock().memory.is_new(said) {
+                words.push((said.by, word));
+            }
         }
-        let Ok(word) = serde_json::from_str::<Word>(&said.words) else {
-            tracing::debug!("Another server says of a room what this one does not understand");
-            return;
-        };
-        hall.apply(&word);
-        match word {
-            Word::Readers { readers } => {
-                let now = hall.now().instant;
-                hall.lock().note_readers(said.by, readers, now);
+        words.sort_by_key(|(_, word)| !word.takes_away());
+        for (by, word) in words {
+            hall.apply(&word);
+            match word {
+                Word::Readers { readers } => {
+                    let now = hall.now().instant;
+                    hall.lock().note_readers(by, readers, now);
+                }
+                Word::Reset { part } => self.refresh(hall, &[part]),
+                Word::Deleted { .. } | Word::Cleared { .. } | Word::Silenced { .. } => {
+                    let (chat, hall) = (self.clone(), Arc::clone(hall));
+                    let repeated = async move { chat.repeat_until_it_works(&hall, word).await };
+                    self.0.threads.others().spawn(repeated);
+                }
+                _ => {}
             }
-            Word::Reset { part } => {
-                let (chat, hall) = (self.clone(), Arc::clone(hall));
-                self.0.threads.others().spawn(async move {
-                    if let Err(error) = chat.reread(&hall, part).await {
-                        log_store_error(&error);
-                    }
-                });
-            }
-            Word::Deleted { .. } | Word::Cleared { .. } | Word::Silenced { .. } => {
-                let (chat, channel) = (self.clone(), hall.channel);
-                self.0.threads.others().spawn(async move {
-                    if let Err(error) = chat.repeat(channel, &word).await {
-                        log_store_error(&error);
-                    }
-                });
-            }
-            _ => {}
         }
     }
 
     /// Does in the database once more what another server did there: what was said here a moment ago may
     /// not have been written then.
+    async fn repeat_until_it_works(&self, hall: &Arc<Hall>, mut word: Word) {
+        for _ in 0..TRIES {
+            let repeated = async {
+                if let Word::Silenced { from, up_to, .. } = &mut word {
+                    *up_to = self.heard_of_silence(hall, from, *up_to).await?;
+                }
+                hall.apply(&word);
+                self.repeat(hall.channel, &word).await
+            };
+            match repeated.await {
+                Ok(()) => return,
+                Err(error) => log_store_error(&error),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(PAUSE) => {}
+                () = self.0.stop.cancelled() => return,
+            }
+        }
+    }
+
+    /// Up to which number all is gone that somebody said: they may have gone on here until it was known
+    /// that they may not.
+    async fn heard_of_silence(
+        &self,
+        hall: &Arc<Hall>,
+        from: &str,
+        up_to: i64,
+    ) -> Result<i64, StoreError> {
+        self.reread(hall, Part::Restraints).await?;
+        let now = hall.now().at;
+        let mut floor = hall.lock();
+        let restraint =
+            Subject::parse(from).and_then(|who| floor.room.restraints.get(&who).cloned());
+        match restraint.is_some_and(|restraint| restraint.holds(now)) {
+            true => Ok(floor.room.next_id(now).max(up_to)),
+            false => Ok(up_to),
+        }
+    }
+
     async fn repeat(&self, channel: ChannelId, word: &Word) -> Result<(), StoreError> {
         self.0.ledger.settle().await;
         let mut tx = self.0.db.begin().await?;
@@ -94,9 +170,9 @@ impl Chat {
                 }
             }
             Word::Cleared { before } => store::clear(&mut tx, channel, *before).await?,
-            Word::Silenced { from, since } => {
+            Word::Silenced { from, since, up_to } => {
                 if let Some(subject) = Subject::parse(from) {
-                    store::delete_all_of(&mut tx, channel, &subject, *since).await?;
+                    store::delete_all_of(&mut tx, channel, &subject, *since..=*up_to).await?;
                 }
             }
             _ => {}
@@ -106,59 +182,66 @@ impl Chat {
 
     /// Other servers were not heard for a while, or are not now: the database tells what they did.
     pub(super) fn catch_up_everywhere(&self) {
-        if self.0.is_catching_up.swap(true, Ordering::AcqRel) {
+        for hall in self.open_halls() {
+            self.refresh(&hall, &Part::ALL);
+        }
+    }
+
+    /// A room was opened that others may have open, too: from now on they are heard, and what they did
+    /// while it was looked up is looked up again.
+    pub(super) fn meet_others(&self, hall: &Arc<Hall>) {
+        if !self.0.bus.is_shared() {
             return;
         }
-        let chat = self.clone();
+        let (chat, hall) = (self.clone(), Arc::clone(hall));
         self.0.threads.others().spawn(async move {
-            for hall in chat.open_halls() {
-                if let Err(error) = chat.catch_up(&hall).await {
-                    log_store_error(&error);
-                    break;
-                }
-            }
-            chat.0.is_catching_up.store(false, Ordering::Release);
+            chat.0.bus.follow(&words::topic(hall.channel)).await;
+            chat.refresh(&hall, &Part::ALL);
         });
     }
 
-    async fn catch_up(&self, hall: &Arc<Hall>) -> Result<(), StoreError> {
-        for part in Part::ALL {
-            self.reread(hall, part).await?;
+    /// Reads parts of a room anew, one room after another and each until it works.
+    pub(super) fn refresh(&self, hall: &Arc<Hall>, parts: &[Part]) {
+        if !hall.stale.add(parts) {
+            return;
         }
-        self.reread_messages(hall).await?;
-        let on_air = self.on_air(hall.channel).await;
-        hall.change(|floor| floor.go_on_air(on_air));
-        self.recall(hall).await;
-        Ok(())
+        let (chat, hall) = (self.clone(), Arc::clone(hall));
+        self.0.threads.others().spawn(async move {
+            while let Some(part) = hall.stale.next() {
+                let turn = chat.0.refreshing.acquire().await;
+                let read = chat.reread(&hall, part).await;
+                drop(turn);
+                if let Err(error) = read {
+                    log_store_error(&error);
+                    hall.stale.put_back(part);
+                    tokio::select! {
+                        () = tokio::time::sleep(PAUSE) => {}
+                        () = chat.0.stop.cancelled() => return,
+                    }
+                }
+            }
+        });
     }
 
-    /// What other servers said lately and is kept: of that the database may not have all yet.
-    pub(super) async fn recall(&self, hall: &Arc<Hall>) {
-        for said in self.0.bus.recall(&words::topic(hall.channel)).await {
-            self.hear_in(hall, &said);
-        }
-    }
-
-    /// What was said that is not known here, and what is gone.
+    /// What was said that is not known here, and what is gone; the caller has the turn.
     async fn reread_messages(&self, hall: &Arc<Hall>) -> Result<(), StoreError> {
         let (db, channel) = (&self.0.db, hall.channel);
         self.0.ledger.settle().await;
         let most = i64::try_from(HISTORY).unwrap_or(i64::MAX);
         let recent = store::recent(db, channel, most).await?;
         let held = store::held(db, channel, MOST_HELD).await?;
-        let gone: Vec<i64> = {
-            let written = hall.now().at - WRITTEN_WITHIN;
-            let is_all = recent.len() < HISTORY;
-            let oldest = recent.first().filter(|_| !is_all);
-            let oldest = oldest.map_or(i64::MIN, |oldest| oldest.id);
+        let oldest = hall.lock().room.oldest();
+        let gone = store::taken_away(db, channel, oldest).await?;
+        let (denied, gone): (Vec<i64>, Vec<i64>) = {
             let floor = hall.lock();
-            let known = floor.room.since(Some(oldest));
-            let is_gone = |message: &&Arc<Message>| {
-                let id = message.id;
-                message.at < written && !recent.iter().any(|written| written.id == id)
-            };
-            known.filter(is_gone).map(|message| message.id).collect()
+            let room = &floor.room;
+            let denied = gone.iter().copied().filter(|id| room.is_held(*id));
+            let gone_here = gone.iter().copied().filter(|id| room.find(*id).is_some());
+            (denied.collect(), gone_here.collect())
         };
+        for id in denied {
+            hall.settle_hold(id, false, None);
+        }
         if !gone.is_empty() {
             hall.apply(&Word::Deleted { ids: gone });
         }
@@ -167,6 +250,7 @@ impl Chat {
             network: None,
             reference: None,
             is_held,
+            is_told: false,
         };
         for message in recent {
             hall.hear(heard(message, false));
@@ -174,6 +258,13 @@ impl Chat {
         for message in held {
             hall.hear(heard(message, true));
         }
+        // Of what was said last the database may not have all yet.
+        let said = self
+            .0
+            .bus
+            .recall(&words::topic(channel), WRITTEN_WITHIN)
+            .await;
+        self.hear_all(hall, &said);
         Ok(())
     }
 
@@ -219,6 +310,11 @@ impl Chat {
                 }
             }
             Part::Questions => hall.set_questions(self.read_questions(channel).await?),
+            Part::OnAir => {
+                let on_air = self.on_air(channel).await;
+                hall.change(|floor| floor.go_on_air(on_air));
+            }
+            Part::Messages => self.reread_messages(hall).await?,
         }
         Ok(())
     }
@@ -272,11 +368,6 @@ impl Chat {
         let questions = store::questions(&self.0.db, channel, MOST_QUESTIONS).await?;
         let by_id = questions.into_iter();
         Ok(by_id.map(|question| (question.id, question)).collect())
-    }
-
-    /// Tells other servers what is on air.
-    pub(super) fn tell_on_air(&self, channel: ChannelId, stream: Option<OnAir>) {
-        words::tell(&self.0.bus, channel, &Word::OnAir { stream });
     }
 
     /// Tells other servers how many read here.

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::elsewhere::Stale;
 use super::ledger::{Entry, Ledger, Reacted};
 use super::message::{Message, Person, Subject};
 use super::outbox::{Closed, Outbox};
@@ -19,7 +20,7 @@ use super::protocol::{
     in_one_frame,
 };
 use super::refusal::Refusal;
-use super::room::{Draft, Given, MESSAGE_FRAME, Moment, OnAir, Room, Said};
+use super::room::{Draft, Given, IDS, MESSAGE_FRAME, Moment, OnAir, Room, Said};
 use super::words::Word;
 use crate::bus::{Bus, Memory};
 use crate::channels::{Channel, ChannelId};
@@ -32,6 +33,7 @@ pub(crate) struct Hall {
     clock: Clock,
     ledger: Ledger,
     pub(super) bus: Bus,
+    pub(super) stale: Stale,
     floor: Mutex<Floor>,
     /// Held by whoever changes the database and then the room, so that both tell the same.
     deed: tokio::sync::Mutex<()>,
@@ -54,6 +56,9 @@ pub(crate) struct Floor {
     afterthoughts: VecDeque<(i64, Bytes)>,
     /// Up to this id some are forgotten.
     forgotten: i64,
+    /// Who comes back gets so much of what they may have once more: it may have come from another server
+    /// after what they have, as ids go.
+    overlap: i64,
     /// Votes came that were not told yet.
     pub(crate) has_votes: bool,
     /// What other servers said, so that it counts once.
@@ -100,6 +105,8 @@ const MOST_TOGETHER: usize = 12 * 1024;
 const AFTERTHOUGHTS: usize = 200;
 /// Bytes of what was said that a newcomer gets in all: two hundred messages of usual length.
 const MOST_HISTORY: usize = 128 * 1024;
+/// Two minutes, in ids.
+const OVERLAP: i64 = 120_000 * IDS;
 /// Questions that stand in `hello`; the others follow it.
 const QUESTIONS_AT_ONCE: usize = 20;
 
@@ -125,6 +132,7 @@ impl Hall {
             afterthoughts: VecDeque::new(),
             // What was taken away before the room was opened is not known.
             forgotten,
+            overlap: if bus.is_shared() { OVERLAP } else { 0 },
             has_votes: false,
             memory: Memory::default(),
             elsewhere: HashMap::new(),
@@ -135,6 +143,7 @@ impl Hall {
             clock,
             ledger,
             bus,
+            stale: Stale::default(),
             floor: Mutex::new(floor),
             deed: tokio::sync::Mutex::default(),
         })
@@ -561,7 +570,8 @@ impl Floor {
     ) -> Vec<Bytes> {
         let room = &self.room;
         let after = after.filter(|after| room.remembers(*after) && *after > self.forgotten);
-        let (after, history) = match (after, room.history(after, MOST_HISTORY)) {
+        let from = after.map(|after| after.saturating_sub(self.overlap));
+        let (after, history) = match (after, room.history(from, MOST_HISTORY)) {
             // Too much was missed: the newest, then, as for anybody.
             (Some(_), (_, true)) => (None, room.history(None, MOST_HISTORY).0),
             (after, (history, _)) => (after, history),

@@ -16,7 +16,7 @@ use super::message::{Message, Subject};
 use super::outbox::Closed;
 use super::polls::Poll;
 use super::room::OnAir;
-use super::words;
+use super::words::{self, Word};
 use crate::channels::{ChannelEvent, ChannelId};
 use crate::error::log_store_error;
 use crate::streams::{StreamEvent, stream_uuid};
@@ -141,7 +141,7 @@ impl Chat {
                     id: stream_uuid(stream),
                     started_at: at,
                 };
-                self.set_on_air(channel, Some(on_air));
+                self.set_on_air(channel, &Word::OnAir { stream: on_air });
             }
             StreamEvent::Published {
                 stream,
@@ -153,18 +153,23 @@ impl Chat {
                     id: stream_uuid(stream),
                     started_at: about.started_at().unwrap_or(at),
                 };
-                self.set_on_air(channel, Some(on_air));
+                self.set_on_air(channel, &Word::OnAir { stream: on_air });
             }
-            StreamEvent::Ended { channel, .. } => self.set_on_air(channel, None),
+            StreamEvent::Ended {
+                stream, channel, ..
+            } => {
+                let stream = stream_uuid(stream);
+                self.set_on_air(channel, &Word::OffAir { stream });
+            }
             _ => {}
         }
     }
 
-    fn set_on_air(&self, channel: ChannelId, on_air: Option<OnAir>) {
-        self.tell_on_air(channel, on_air);
+    fn set_on_air(&self, channel: ChannelId, word: &Word) {
         if let Some(hall) = self.open_hall(channel) {
-            hall.change(|floor| floor.go_on_air(on_air));
+            hall.apply(word);
         }
+        words::tell(&self.0.bus, channel, word);
     }
 
     async fn look_what_is_on_air(&self) {

@@ -44,7 +44,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sfu::Sfu;
-use tokio::sync::{OnceCell, broadcast, mpsc};
+use tokio::sync::{OnceCell, Semaphore, broadcast, mpsc};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
@@ -126,8 +126,8 @@ struct Inner {
     is_ending: AtomicBool,
     bus: Bus,
     node: Node,
-    /// Rooms are being looked up anew.
-    is_catching_up: AtomicBool,
+    /// So many rooms are read anew at a time.
+    refreshing: Semaphore,
     stop: CancellationToken,
 }
 
@@ -144,6 +144,8 @@ pub struct Tasks {
 const EVENTS: usize = 1_024;
 /// Messages that wait for a moderator, as many as a room remembers.
 const MOST_HELD: i64 = 500;
+/// Rooms that are read anew at a time, after an outage that all have missed something in.
+const REFRESHED_AT_ONCE: usize = 2;
 /// Questions that a room shows.
 const MOST_QUESTIONS: i64 = 200;
 
@@ -177,7 +179,7 @@ impl Chat {
             is_ending: AtomicBool::new(false),
             bus: grounds.bus,
             node: grounds.node,
-            is_catching_up: AtomicBool::new(false),
+            refreshing: Semaphore::new(REFRESHED_AT_ONCE),
             stop: stop.clone(),
         }));
         let listener = listener::run(chat.clone(), of_streams, of_channels, stop.clone());
@@ -243,7 +245,7 @@ impl Chat {
         });
         let hall = opened.await?;
         if is_new {
-            self.recall(hall).await;
+            self.meet_others(hall);
         }
         Ok(Arc::clone(hall))
     }
@@ -271,8 +273,6 @@ impl Chat {
 
     async fn open(&self, channel: &Channel) -> Result<Arc<Hall>, StoreError> {
         let (db, id) = (&self.0.db, channel.id);
-        // Before it is looked up, so that nothing is missed that happens meanwhile.
-        self.0.bus.follow(&words::topic(id)).await;
         // What was said a moment ago, before the room was closed, may be on its way.
         self.0.ledger.settle().await;
         let settings = self.read_settings(id).await?;

@@ -1,6 +1,7 @@
 //! What moderators do. The database is changed first, in one transaction with the entry of the log; then the
 //! room, and all who are in it see it.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use super::listener::{ChatEvent, in_json};
 use super::message::{Message, Subject};
 use super::modes::{Modes, ModesEdit};
 use super::protocol::RestraintKind;
-use super::room::Restraint;
+use super::room::{IDS, Restraint};
 use super::store::{self, NewAction, RestraintRow, Term};
 use super::terms::TermKind;
 use super::words::{Part, Word};
@@ -26,7 +27,7 @@ use crate::error::ApiError;
 use crate::form::{self, Form};
 
 /// A time-out, at least and at most.
-const TIMEOUT: std::ops::RangeInclusive<u64> = 10..=14 * 24 * 3_600;
+const TIMEOUT: RangeInclusive<u64> = 10..=14 * 24 * 3_600;
 /// Characters of a reason.
 const MOST_REASON: usize = 200;
 /// What somebody said in this time goes with a time-out; all of it with a ban.
@@ -176,7 +177,7 @@ impl Chat {
         };
         let since = match until {
             None => 0,
-            Some(_) => (now - SILENCED).as_millisecond().saturating_mul(4_096),
+            Some(_) => (now - SILENCED).as_millisecond().saturating_mul(IDS),
         };
         let restraint = Restraint {
             name: name.clone(),
@@ -185,11 +186,13 @@ impl Chat {
             network: row.network.clone(),
         };
         // From now on they say nothing, so that nothing is said behind what is deleted.
-        let before = {
+        let (before, up_to) = {
             let mut floor = hall.lock();
-            floor.room.restraints.insert(subject.clone(), restraint)
+            let before = floor.room.restraints.insert(subject.clone(), restraint);
+            (before, floor.room.next_id(now))
         };
-        let kept = self.keep_restraint(desk, &subject, &row, since).await;
+        let said = since..=up_to;
+        let kept = self.keep_restraint(desk, &subject, &row, said).await;
         if let Err(error) = kept {
             let mut floor = hall.lock();
             match before {
@@ -201,6 +204,7 @@ impl Chat {
         hall.perform(&Word::Silenced {
             from: row.subject,
             since,
+            up_to,
         });
         hall.tell(&Word::Reset {
             part: Part::Restraints,
@@ -215,12 +219,12 @@ impl Chat {
         desk: Desk<'_>,
         subject: &Subject,
         row: &RestraintRow,
-        since: i64,
+        said: RangeInclusive<i64>,
     ) -> Result<(), ApiError> {
         let mut tx = self.begin().await?;
         let account = subject.account().map(|account| account.to_string());
         store::insert_restraint(&mut tx, desk.channel.id, account, row).await?;
-        store::delete_all_of(&mut tx, desk.channel.id, subject, since).await?;
+        store::delete_all_of(&mut tx, desk.channel.id, subject, said).await?;
         let kind = match row.until {
             None => "ban",
             Some(_) => "timeout",
@@ -444,9 +448,15 @@ impl Chat {
             ..NewAction::default()
         };
         self.commit(tx, desk, action).await?;
-        let message = hall.settle_hold(id, approved, None);
+        let held = match (approved, held) {
+            // Another server holds it.
+            (true, None) => store::by_id(&self.0.db, desk.channel.id, id).await?,
+            (_, held) => held,
+        };
+        let message = hall.settle_hold(id, approved, held);
         hall.tell(&Word::HoldSettled {
             id,
+            approved,
             message: message.as_deref().cloned(),
         });
         if let Some(message) = message {

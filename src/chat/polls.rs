@@ -150,6 +150,9 @@ impl Chat {
         let wish = wish.checked()?;
         let hall = self.hall(desk.channel).await?;
         let _turn = hall.turn().await;
+        if self.0.bus.is_shared() {
+            self.reread_in_turn(&hall, Part::Poll).await?;
+        }
         let now = self.0.clock.now();
         let (stream, opened_ms, is_busy) = {
             let floor = hall.lock();

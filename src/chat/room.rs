@@ -78,6 +78,8 @@ pub(crate) struct Heard {
     pub(crate) network: Option<Arc<str>>,
     pub(crate) reference: Option<String>,
     pub(crate) is_held: bool,
+    /// It is told, and not read from the database.
+    pub(crate) is_told: bool,
 }
 
 /// What is to be done about it.
@@ -91,6 +93,8 @@ pub(crate) enum Came {
     Late(Arc<Message>),
     /// A moderator is to look at it.
     Held(Arc<Message>),
+    /// It waits no longer.
+    Settled(Arc<Message>),
 }
 
 /// What was taken away, for what comes from other servers later.
@@ -143,6 +147,8 @@ pub(crate) struct Room {
     last_id: i64,
     slot: u8,
     gone: Gone,
+    /// What waited and does not any more.
+    settled: VecDeque<i64>,
     /// All that was said behind this id is remembered.
     complete_from: i64,
     /// Hashes of what was said last, folded.
@@ -154,6 +160,8 @@ pub(crate) struct Room {
 pub(crate) const HISTORY: usize = 200;
 /// How far behind a picture is believed to be.
 const FARTHEST_BEHIND_MS: i64 = 60_000;
+/// What other servers tell was said within this time; their clocks may differ from ours.
+const TOLD_WITHIN: Duration = Duration::from_secs(2);
 /// Ids of what was taken away that are remembered.
 const MOST_GONE: usize = 1_000;
 /// Messages that wait for a moderator.
@@ -161,7 +169,7 @@ const MOST_HELD: usize = 500;
 /// Bytes of a message beside its text, about.
 pub(crate) const MESSAGE_FRAME: usize = 400;
 /// Ids in one millisecond, of all servers together.
-const IDS: i64 = 4_096;
+pub(crate) const IDS: i64 = 4_096;
 /// Of them every so many are of one server.
 const SERVERS: i64 = SLOTS as i64;
 
@@ -250,14 +258,23 @@ impl Room {
             network,
             reference,
             is_held,
+            is_told,
         } = heard;
         let id = message.id;
         self.last_id = self.last_id.max(id);
+        if self.held.contains_key(&id) && !is_held {
+            self.held.remove(&id);
+            return match self.admit(Arc::clone(&message)) {
+                true => Came::Settled(message),
+                false => Came::Known,
+            };
+        }
         if self.held.contains_key(&id) || self.find(id).is_some() {
             return Came::Known;
         }
         let author = Subject::parse(&message.from.id);
         let age = Duration::try_from(now.at.duration_since(message.at)).unwrap_or_default();
+        let age = if is_told { age.min(TOLD_WITHIN) } else { age };
         if let (Some(author), Some(at)) = (&author, now.instant.checked_sub(age)) {
             self.writers.note(at, author, network.as_ref());
         }
@@ -272,7 +289,10 @@ impl Room {
             let restraint = self.restraints.get(author);
             restraint.is_some_and(|restraint| restraint.holds(now.at))
         };
-        if self.gone.has(id) || author.as_ref().is_some_and(is_silenced) {
+        if self.gone.has(id)
+            || (is_held && self.settled.contains(&id))
+            || author.as_ref().is_some_and(is_silenced)
+        {
             return Came::Known;
         }
         if is_held {
@@ -286,14 +306,23 @@ impl Room {
             self.remember(Arc::clone(&message));
             return Came::Next(message);
         }
-        self.admit(Arc::clone(&message));
-        Came::Late(message)
+        match self.admit(Arc::clone(&message)) {
+            true => Came::Late(message),
+            false => Came::Known,
+        }
     }
 
-    /// All up to that one is gone, whenever it comes.
+    /// All up to that one is gone, whenever it comes; nothing that is said later gets such a number.
     pub(crate) fn forget_up_to(&mut self, id: i64) {
+        self.last_id = self.last_id.max(id);
         self.gone.before = self.gone.before.max(id);
         self.forget(|message| message.id <= id);
+    }
+
+    /// Those are gone, also those that come only later.
+    pub(crate) fn forget_these(&mut self, ids: &[i64]) {
+        self.gone.note(ids.iter().copied());
+        self.forget(|message| ids.contains(&message.id));
     }
 
     /// Lets somebody react; the answer is whether it counts.
@@ -499,6 +528,13 @@ impl Room {
         self.recent.iter().filter(move |message| message.id > after)
     }
 
+    /// The oldest number that is remembered, or waits.
+    pub(crate) fn oldest(&self) -> i64 {
+        let recent = self.recent.front().map(|oldest| oldest.id);
+        let held = self.held.keys().next().copied();
+        recent.into_iter().chain(held).min().unwrap_or(i64::MAX)
+    }
+
     /// Whether all behind that message is remembered.
     pub(crate) fn remembers(&self, after: i64) -> bool {
         after >= self.complete_from
@@ -521,35 +557,50 @@ impl Room {
         (kept, is_cut)
     }
 
+    pub(crate) fn is_held(&self, id: i64) -> bool {
+        self.held.contains_key(&id)
+    }
+
     /// What waits for a moderator, oldest first.
     pub(crate) fn held(&self) -> impl Iterator<Item = &Arc<Message>> {
         self.held.values()
     }
 
-    /// Takes a message out of those that wait.
+    /// Takes a message out of those that wait, also one that comes only later.
     pub(crate) fn settle(&mut self, id: i64) -> Option<Arc<Message>> {
+        self.settled.push_back(id);
+        if self.settled.len() > MOST_GONE {
+            self.settled.pop_front();
+        }
         self.held.remove(&id)
     }
 
-    /// Puts a message that waited among those that are shown. It stands where it was said.
-    pub(crate) fn admit(&mut self, message: Arc<Message>) {
+    /// Puts a message that waited among those that are shown. It stands where it was said. False: it is
+    /// there already, or gone.
+    pub(crate) fn admit(&mut self, message: Arc<Message>) -> bool {
+        if self.gone.has(message.id) || self.find(message.id).is_some() {
+            return false;
+        }
         let at = self.recent.partition_point(|known| known.id < message.id);
         self.recent.insert(at, message);
         self.drop_oldest();
+        true
     }
 
-    /// Takes messages away, also those that come from other servers only later.
-    pub(crate) fn forget(&mut self, gone: impl Fn(&Message) -> bool) {
+    /// Takes messages away; gives which.
+    pub(crate) fn forget(&mut self, gone: impl Fn(&Message) -> bool) -> Vec<i64> {
         let all = self.recent.iter().chain(self.held.values());
         let ids = all
             .filter(|message| gone(message))
             .map(|message| message.id);
-        self.gone.note(ids);
+        let ids: Vec<i64> = ids.collect();
+        self.gone.note(ids.iter().copied());
         self.recent.retain(|message| !gone(message));
         self.held.retain(|_, message| !gone(message));
         if self.pinned.as_ref().is_some_and(|pinned| gone(pinned)) {
             self.pinned = None;
         }
+        ids
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::message::Message;
 use super::raids::Raid;
@@ -34,10 +35,18 @@ pub(crate) enum Word {
     Deleted { ids: Vec<i64> },
     /// All messages up to one are gone.
     Cleared { before: i64 },
-    /// Messages of somebody, from one on, are gone.
-    Silenced { from: String, since: i64 },
+    /// Messages of somebody, from one up to another, are gone.
+    Silenced {
+        from: String,
+        since: i64,
+        up_to: i64,
+    },
     /// A message waits no longer; if all may see it, it is with it.
-    HoldSettled { id: i64, message: Option<Message> },
+    HoldSettled {
+        id: i64,
+        approved: bool,
+        message: Option<Message>,
+    },
     /// Somebody is told that what they do is not wanted.
     Warned { subject: String, reason: String },
     /// The room goes over to another channel, or does not.
@@ -50,8 +59,10 @@ pub(crate) enum Word {
         stream_time_ms: Option<i64>,
         counts: BTreeMap<String, u32>,
     },
-    /// The channel is on air, or no longer.
-    OnAir { stream: Option<OnAir> },
+    /// The channel is on air.
+    OnAir { stream: OnAir },
+    /// That stream of it is no longer.
+    OffAir { stream: Uuid },
     /// An account is no more, and what it said.
     Left { account: AccountId },
     /// Something is set otherwise.
@@ -60,8 +71,8 @@ pub(crate) enum Word {
     Readers { readers: usize },
 }
 
-/// What can be set otherwise.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// What can be different from what the database has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Part {
     /// Modes and the pin.
@@ -71,25 +82,43 @@ pub(crate) enum Part {
     Emotes,
     Poll,
     Questions,
+    OnAir,
+    /// What was said, and what waits.
+    Messages,
 }
 
 impl Part {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Settings,
         Self::Restraints,
         Self::Terms,
         Self::Emotes,
         Self::Poll,
         Self::Questions,
+        Self::OnAir,
+        Self::Messages,
     ];
 }
 
 impl Word {
+    /// Whether it takes something away, so that it goes before what is said.
+    pub(crate) fn takes_away(&self) -> bool {
+        matches!(
+            self,
+            Self::Deleted { .. }
+                | Self::Cleared { .. }
+                | Self::Silenced { .. }
+                | Self::HoldSettled { .. }
+        )
+    }
+
     pub(crate) fn lasting(&self) -> Lasting {
         match self {
             Self::Reacted { .. } | Self::Readers { .. } => Lasting::Fleeting,
-            // Whoever misses it reads all from the database anyway.
-            Self::Reset { .. } | Self::OnAir { .. } => Lasting::Sure,
+            // Whoever misses it reads all from the database anyway; or it is not worth telling later.
+            Self::Reset { .. } | Self::OnAir { .. } | Self::OffAir { .. } | Self::Warned { .. } => {
+                Lasting::Sure
+            }
             _ => Lasting::Kept,
         }
     }

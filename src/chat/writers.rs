@@ -176,7 +176,9 @@ impl Writer {
     }
 
     fn note(&mut self, now: Instant) {
-        self.sent.push_back(now);
+        // What other servers tell comes a little later than it was said.
+        let last = self.sent.back().copied();
+        self.sent.push_back(last.map_or(now, |last| now.max(last)));
         if self.sent.len() > MOST_SENT_BY_MODERATORS {
             self.sent.pop_front();
         }

@@ -71,9 +71,16 @@ pub(super) fn without_password(url: &str) -> String {
     format!("{scheme}://{place}{query}")
 }
 
+/// As PostgreSQL and Redis name it.
+fn is_password(name: &str) -> bool {
+    ["password", "pass"]
+        .iter()
+        .any(|known| name.eq_ignore_ascii_case(known))
+}
+
 fn hide_in_query(query: &str) -> String {
     let pairs = query.split('&').map(|pair| match pair.split_once('=') {
-        Some((name, _)) if name.eq_ignore_ascii_case("password") => format!("{name}={HIDDEN}"),
+        Some((name, _)) if is_password(name) => format!("{name}={HIDDEN}"),
         _ => pair.to_owned(),
     });
     pairs.collect::<Vec<_>>().join("&")
@@ -96,6 +103,10 @@ mod tests {
                 "postgres://host/db?user=ann&password=***",
             ),
             ("postgres://ann@host/db", "postgres://ann@host/db"),
+            (
+                "redis+unix:///run/redis?pass=pw",
+                "redis+unix:///run/redis?pass=***",
+            ),
             ("", ""),
         ] {
             let mut database = Database {

@@ -24,6 +24,10 @@ pub struct Node {
     pub id: Uuid,
     /// Below [`SLOTS`]; no other server has the same.
     pub slot: u8,
+    /// This process.
+    run: Uuid,
+    /// There are no others.
+    is_alone: bool,
 }
 
 /// Why it is not known which server this is.
@@ -40,7 +44,7 @@ pub enum NodeError {
     },
     /// All places are taken.
     #[error(
-        "{SLOTS} servers share this database already; one that has been stopped for a day makes room"
+        "{SLOTS} servers share this database already; one that has been stopped for ten minutes makes room"
     )]
     Full,
     /// The database.
@@ -54,26 +58,44 @@ pub const SLOTS: u8 = 32;
 const BEAT: Duration = Duration::from_secs(15);
 /// One that has not said so for this long does not.
 const LOST_AFTER: Duration = Duration::from_secs(60);
-/// And after this time others may have its slot.
-const FORGOTTEN_AFTER: Duration = Duration::from_secs(24 * 3_600);
+/// When all slots are taken, that of one which has not said so for this long is free.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(600);
 
 impl Node {
-    /// The one that runs in that data folder.
+    /// The one that runs in that data folder, among others.
     ///
     /// # Errors
     /// When the folder cannot be used, or too many servers share the database.
     pub async fn open(data: &Path, db: &Db, clock: &Clock) -> Result<Self, NodeError> {
+        let mut node = Self::alone(data)?;
+        let now = clock.now();
+        let slot = store::take_slot(db, node.id, node.run, now, now - FORGOTTEN_AFTER).await?;
+        let slot = slot.and_then(|slot| u8::try_from(slot).ok());
+        node.slot = slot.filter(|slot| *slot < SLOTS).ok_or(NodeError::Full)?;
+        node.is_alone = false;
+        Ok(node)
+    }
+
+    /// The one that runs in that data folder, with a database of its own.
+    ///
+    /// # Errors
+    /// When the folder cannot be used.
+    pub fn alone(data: &Path) -> Result<Self, NodeError> {
         let path = data.join("node");
         let id = read_or_make(&path).map_err(|source| NodeError::File { path, source })?;
-        let now = clock.now();
-        let slot = store::take_slot(db, id, now, now - FORGOTTEN_AFTER).await?;
-        let slot = slot.and_then(|slot| u8::try_from(slot).ok());
-        let slot = slot.filter(|slot| *slot < SLOTS).ok_or(NodeError::Full)?;
-        Ok(Self { id, slot })
+        Ok(Self {
+            id,
+            slot: 0,
+            run: uuid::Builder::from_random_bytes(random_bytes()).into_uuid(),
+            is_alone: true,
+        })
     }
 
     /// Says again and again that this server runs, until the token is cancelled.
     pub async fn beat(self, db: Db, clock: Clock, stop: CancellationToken) {
+        if self.is_alone {
+            return;
+        }
         let mut beat = interval(BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -81,16 +103,34 @@ impl Node {
                 _ = beat.tick() => {}
                 () = stop.cancelled() => return,
             }
-            if let Err(error) = store::see(&db, self.id, clock.now()).await {
-                log_store_error(&error);
+            match store::see(&db, self.id, self.run, clock.now()).await {
+                Ok(true) => {}
+                Ok(false) => tracing::error!(
+                    "Another server goes by the identity of this one, and messages get lost; stop \
+                     it, delete the file `node` in its data folder if that was copied from here, \
+                     and start both again"
+                ),
+                Err(error) => log_store_error(&error),
             }
         }
     }
 
-    /// Servers that have said nothing since then do not run.
+    /// Servers that have said nothing since then do not run; a server that is alone knows that of all.
     #[must_use]
-    pub fn lost_before(now: Timestamp) -> Timestamp {
-        now - LOST_AFTER
+    pub fn lost_before(self, now: Timestamp) -> Timestamp {
+        match self.is_alone {
+            true => Timestamp::MAX,
+            false => now - LOST_AFTER,
+        }
+    }
+
+    /// By what it is told whose something is; empty, where all is this server's.
+    #[must_use]
+    pub fn owner(self) -> String {
+        match self.is_alone {
+            true => String::new(),
+            false => self.id.to_string(),
+        }
     }
 }
 
@@ -123,10 +163,16 @@ mod tests {
         let mut slots = Vec::new();
         for folder in &folders {
             let node = Node::open(folder.path(), &db, &clock).await.unwrap();
-            assert_eq!(Node::open(folder.path(), &db, &clock).await.unwrap(), node);
+            let again = Node::open(folder.path(), &db, &clock).await.unwrap();
+            assert_eq!((again.id, again.slot), (node.id, node.slot));
+            let (before, now) = (node.run, again.run);
+            assert!(!store::see(&db, node.id, before, clock.now()).await.unwrap());
+            assert!(store::see(&db, node.id, now, clock.now()).await.unwrap());
             slots.push(node.slot);
         }
         assert_eq!(slots, [0, 1, 2]);
+        let alone = Node::alone(folders[1].path()).unwrap();
+        assert_eq!(alone.lost_before(clock.now()), Timestamp::MAX);
     }
 
     #[tokio::test]
@@ -135,23 +181,17 @@ mod tests {
         let db = Db::open("", 1, shared.path()).await.unwrap();
         db.migrate().await.unwrap();
         let now = Timestamp::now();
-        let id = |n: u128| Uuid::from_u128(n);
-        for n in 0..u128::from(SLOTS) {
-            let forgotten = now - FORGOTTEN_AFTER;
-            let at = if n == 7 { forgotten - BEAT } else { now };
-            store::take_slot(&db, id(n), at, forgotten)
-                .await
-                .unwrap()
-                .unwrap();
-        }
         let forgotten = now - FORGOTTEN_AFTER;
-        let taken = store::take_slot(&db, id(100), now, forgotten)
-            .await
-            .unwrap();
-        assert_eq!(taken, Some(7));
-        let full = store::take_slot(&db, id(101), now, forgotten)
-            .await
-            .unwrap();
-        assert_eq!(full, None);
+        let take = async |n: u128, at| {
+            let id = Uuid::from_u128(n);
+            let slot = store::take_slot(&db, id, Uuid::nil(), at, forgotten).await;
+            slot.unwrap()
+        };
+        for n in 0..u128::from(SLOTS) {
+            let at = if n == 7 { forgotten - BEAT } else { now };
+            assert!(take(n, at).await.is_some());
+        }
+        assert_eq!(take(100, now).await, Some(7));
+        assert_eq!(take(101, now).await, None);
     }
 }

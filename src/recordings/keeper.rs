@@ -22,7 +22,6 @@ use super::{
 };
 use crate::db::StoreError;
 use crate::error::log_store_error;
-use crate::nodes::Node;
 use crate::streams::{Stream, StreamEvent};
 
 /// What is too old or too much goes this often.
@@ -274,8 +273,12 @@ pub(super) async fn delete(
 }
 
 /// Deletes the local files of a recording that is marked, and forgets it; where there is a store,
-/// the one who talks to that does so. What the disk refuses is tried again at the next sweep.
+/// the one who talks to that does so. What the disk refuses is tried again at the next sweep. What is at
+/// another server is left to that one's next sweep.
 async fn remove(inner: &Inner, stream: StreamId) -> Result<(), StoreError> {
+    if !store::is_ours(&inner.db, inner.node, stream).await? {
+        return Ok(());
+    }
     let folder = inner.folder(stream);
     inner.library.forget(&folder).await;
     if !remove_folder(&folder).await {
@@ -300,7 +303,7 @@ async fn remove_folder(folder: &Path) -> bool {
 
 /// Deletes what is too old or too much, and what a sweep before could not.
 async fn sweep(inner: &Inner) -> Result<(), StoreError> {
-    for stream in store::deleted(&inner.db).await? {
+    for stream in store::deleted(&inner.db, inner.node).await? {
         remove(inner, stream).await?;
     }
     if let Some(keep) = inner.settings.now().keep() {
@@ -322,7 +325,7 @@ async fn sweep(inner: &Inner) -> Result<(), StoreError> {
 
 /// Makes room in the data folder, the oldest first: what is in the store stays there.
 async fn keep_quota(inner: &Inner, quota: u64) -> Result<(), StoreError> {
-    let all = store::local(&inner.db).await?;
+    let all = store::local(&inner.db, inner.node).await?;
     let size = |recording: &Recording| recording.size_bytes + recording.mp4.size_bytes;
     let mut total: u64 = all.iter().map(size).sum();
     for recording in &all {
@@ -354,14 +357,14 @@ async fn drop_one(inner: &Inner, id: RecordingId, why: &str) -> Result<(), Store
 
 /// Puts in order what the last run left behind, before streams come: recordings that were never
 /// finished, folders that no row tells of, rows whose files were being deleted.
-pub(super) async fn reconcile(inner: &Inner, node: Node) -> Result<(), StoreError> {
+pub(super) async fn reconcile(inner: &Inner) -> Result<(), StoreError> {
     let known: HashSet<StreamId> = store::streams(&inner.db).await?.into_iter().collect();
     for stream in folders(&inner.media).await {
         if !known.contains(&stream) {
             adopt_or_remove(inner, stream).await?;
         }
     }
-    for recording in store::unfinished(&inner.db, node, inner.clock.now()).await? {
+    for recording in store::unfinished(&inner.db, inner.node).await? {
         let folder = inner.folder(recording.stream);
         let repaired = hls::repair(&folder).await;
         if let Err(error) = repaired

@@ -213,6 +213,7 @@ pub struct Recordings(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     db: Db,
+    node: Node,
     clock: Clock,
     channels: Channels,
     settings: Settings,
@@ -293,6 +294,7 @@ impl Recordings {
     ) -> Result<(Self, Tasks), StartError> {
         let recordings = Self(Arc::new(Inner {
             db,
+            node,
             clock,
             channels,
             settings,
@@ -308,7 +310,7 @@ impl Recordings {
             bringing: tokio::sync::Mutex::new(()),
             events: broadcast::channel(EVENTS).0,
         }));
-        keeper::reconcile(&recordings.0, node).await?;
+        keeper::reconcile(&recordings.0).await?;
         let stop = CancellationToken::new();
         let keeper = keeper::run(recordings.clone(), events, stop.clone());
         let keeper = tokio::spawn(keeper);

@@ -20,7 +20,7 @@ const PAUSE: Duration = Duration::from_secs(10);
 pub(super) async fn run(recordings: Recordings, stop: CancellationToken) {
     let inner = &recordings.0;
     loop {
-        let next = match store::next_mp4(&inner.db).await {
+        let next = match store::next_mp4(&inner.db, inner.node).await {
             Ok(next) => next,
             Err(error) => {
                 log_store_error(&error);

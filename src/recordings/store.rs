@@ -35,12 +35,27 @@ struct Row {
 
 /// A query for whole rows.
 macro_rules! select {
-    ($rest:literal) => {
+    ($($rest:expr),+ $(,)?) => {
         concat!(
             "SELECT id, stream_id, channel_id, title, visibility, state, started_at, ended_at, ",
             "duration_ms, size_bytes, has_thumbnail, mp4_state, mp4_progress, mp4_bytes, ",
-            "mp4_problem, stored_at, is_local FROM recording ",
-            $rest
+            "mp4_problem, stored_at, is_local FROM recording "
+            $(, $rest)+
+        )
+    };
+}
+
+/// That the media of a recording is at the server that is bound as `$n` ([`Node::owner`]): others that
+/// share the database have neither its files nor a say in them.
+macro_rules! ours {
+    ($n:literal) => {
+        concat!(
+            "(",
+            $n,
+            " = '' OR NOT EXISTS (SELECT 1 FROM stream s
+                WHERE s.id = recording.stream_id AND s.node <> ",
+            $n,
+            "))"
         )
     };
 }
@@ -154,21 +169,15 @@ pub(super) async fn page(
     recordings(rows)
 }
 
-/// What a crash left unfinished. What comes in at another server is none of ours while that runs.
-pub(super) async fn unfinished(
-    db: &Db,
-    node: Node,
-    now: Timestamp,
-) -> Result<Vec<Recording>, StoreError> {
+/// What a crash left unfinished, of what came in at that server.
+pub(super) async fn unfinished(db: &Db, node: Node) -> Result<Vec<Recording>, StoreError> {
     let rows: Vec<Row> = all!(
         db,
         select!(
-            "WHERE state = 'recording' AND deleted_at IS NULL AND stream_id NOT IN (
-                 SELECT s.id FROM stream s JOIN node n ON n.id = s.node
-                 WHERE n.id <> $1 AND n.seen_at > $2)"
+            "WHERE state = 'recording' AND deleted_at IS NULL AND ",
+            ours!("$1")
         ),
-        node.id.to_string(),
-        Node::lost_before(now).as_millisecond(),
+        node.owner(),
     )
     .map_err(on("recording"))?;
     recordings(rows)
@@ -229,13 +238,15 @@ pub(super) async fn set_mp4(db: &Db, id: RecordingId, mp4: &Mp4) -> Result<(), S
 }
 
 /// The oldest that wants an MP4.
-pub(super) async fn next_mp4(db: &Db) -> Result<Option<Recording>, StoreError> {
+pub(super) async fn next_mp4(db: &Db, node: Node) -> Result<Option<Recording>, StoreError> {
     let row: Option<Row> = first!(
         db,
         select!(
-            "WHERE mp4_state = 'making' AND deleted_at IS NULL
-         ORDER BY started_at LIMIT 1"
+            "WHERE mp4_state = 'making' AND deleted_at IS NULL AND ",
+            ours!("$1"),
+            " ORDER BY started_at LIMIT 1"
         ),
+        node.owner(),
     )
     .map_err(on("recording"))?;
     row.map(Row::into_recording).transpose()
@@ -281,14 +292,33 @@ pub(super) async fn unlist(db: &Db, stream: StreamId) -> Result<(), StoreError> 
     Ok(())
 }
 
-/// Streams whose recordings are marked as deleted and whose files may be there still.
-pub(super) async fn deleted(db: &Db) -> Result<Vec<StreamId>, StoreError> {
+/// Streams whose recordings are marked as deleted and whose files may be there still, of that server.
+pub(super) async fn deleted(db: &Db, node: Node) -> Result<Vec<StreamId>, StoreError> {
     let rows: Vec<(String,)> = all!(
         db,
-        "SELECT stream_id FROM recording WHERE deleted_at IS NOT NULL",
+        concat!(
+            "SELECT stream_id FROM recording WHERE deleted_at IS NOT NULL AND ",
+            ours!("$1")
+        ),
+        node.owner(),
     )
     .map_err(on("recording"))?;
     rows.into_iter().map(|row| stream_id(&row.0)).collect()
+}
+
+/// Whether the media of a stream is at that server.
+pub(super) async fn is_ours(db: &Db, node: Node, stream: StreamId) -> Result<bool, StoreError> {
+    let row: Option<(String,)> = first!(
+        db,
+        concat!(
+            "SELECT id FROM recording WHERE stream_id = $2 AND NOT ",
+            ours!("$1")
+        ),
+        node.owner(),
+        stream_text(stream),
+    )
+    .map_err(on("recording"))?;
+    Ok(row.is_none())
 }
 
 /// Forgets a recording whose files are gone.
@@ -320,28 +350,37 @@ pub(super) async fn ended_before(db: &Db, at: Timestamp) -> Result<Vec<Recording
     rows.into_iter().map(|row| id(&row.0)).collect()
 }
 
-/// What is finished and in the data folder, oldest first.
-pub(super) async fn local(db: &Db) -> Result<Vec<Recording>, StoreError> {
+/// What is finished and in the data folder of that server, oldest first.
+pub(super) async fn local(db: &Db, node: Node) -> Result<Vec<Recording>, StoreError> {
     let rows: Vec<Row> = all!(
         db,
         select!(
-            "WHERE state <> 'recording' AND is_local AND deleted_at IS NULL ORDER BY ended_at, id"
+            "WHERE state <> 'recording' AND is_local AND deleted_at IS NULL AND ",
+            ours!("$1"),
+            " ORDER BY ended_at, id"
         ),
+        node.owner(),
     )
     .map_err(on("recording"))?;
     recordings(rows)
 }
 
 /// The oldest of which the store lacks something, after so many others.
-pub(super) async fn next_upload(db: &Db, after: u32) -> Result<Option<Recording>, StoreError> {
+pub(super) async fn next_upload(
+    db: &Db,
+    node: Node,
+    after: u32,
+) -> Result<Option<Recording>, StoreError> {
     let row: Option<Row> = first!(
         db,
         select!(
             "WHERE state = 'ready' AND mp4_state <> 'making' AND stored_at IS NULL
-               AND deleted_at IS NULL
-             ORDER BY ended_at, id LIMIT 1 OFFSET $1"
+               AND deleted_at IS NULL AND ",
+            ours!("$2"),
+            " ORDER BY ended_at, id LIMIT 1 OFFSET $1"
         ),
         i64::from(after),
+        node.owner(),
     )
     .map_err(on("recording"))?;
     row.map(Row::into_recording).transpose()

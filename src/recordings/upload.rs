@@ -60,7 +60,10 @@ struct Failed;
 
 /// Deletes what is marked as deleted, and forgets it.
 async fn delete(inner: &Inner, archive: &Archive) -> Result<(), Failed> {
-    for stream in store::deleted(&inner.db).await.map_err(note_store)? {
+    for stream in store::deleted(&inner.db, inner.node)
+        .await
+        .map_err(note_store)?
+    {
         if inner.folder(stream).exists() {
             // The disk refused; the next sweep tries again.
             continue;
@@ -76,7 +79,7 @@ async fn delete(inner: &Inner, archive: &Archive) -> Result<(), Failed> {
 
 /// Takes a recording to the store, the oldest after so many others. False: there is none.
 async fn step(inner: &Inner, archive: &Archive, after: u32) -> Result<bool, Failed> {
-    let next = store::next_upload(&inner.db, after)
+    let next = store::next_upload(&inner.db, inner.node, after)
         .await
         .map_err(note_store)?;
     let Some(recording) = next else {

@@ -1,5 +1,6 @@
 //! Messages and reactions.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -303,18 +304,38 @@ pub(in crate::chat) async fn delete_all_of(
     tx: &mut Tx,
     channel: ChannelId,
     subject: &Subject,
-    since: i64,
+    ids: RangeInclusive<i64>,
 ) -> Result<(), StoreError> {
     tx_change!(
         tx,
         "UPDATE chat_message SET state = 'deleted'
-         WHERE channel_id = $1 AND subject = $2 AND id >= $3 AND state IN ('shown', 'held')",
+         WHERE channel_id = $1 AND subject = $2 AND id BETWEEN $3 AND $4
+           AND state IN ('shown', 'held')",
         channel.to_string(),
         subject.to_string(),
-        since,
+        *ids.start(),
+        *ids.end(),
     )
     .map_err(on("chat_message"))?;
     Ok(())
+}
+
+/// The newest of what was taken away, or denied, from one on.
+pub(in crate::chat) async fn taken_away(
+    db: &Db,
+    channel: ChannelId,
+    from: i64,
+) -> Result<Vec<i64>, StoreError> {
+    let rows: Vec<(i64,)> = all!(
+        db,
+        "SELECT id FROM chat_message
+         WHERE channel_id = $1 AND id >= $2 AND state IN ('deleted', 'denied')
+         ORDER BY id DESC LIMIT 2000",
+        channel.to_string(),
+        from,
+    )
+    .map_err(on("chat_message"))?;
+    Ok(rows.into_iter().map(|row| row.0).collect())
 }
 
 /// Settles a message that waits. False: it does not.

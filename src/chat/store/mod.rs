@@ -12,7 +12,7 @@ pub(super) use actions::{
 pub(super) use messages::{
     Known, add_reactions, author_of, before, by_id, clear, count_of, delete, delete_all_of,
     exported, forget_all_of, held, insert_message, latest_of, of_stream, page_of_stream,
-    reactions_of, recent, rooms_of, set_state,
+    reactions_of, recent, rooms_of, set_state, taken_away,
 };
 pub(super) use polls::{end_poll, hide_polls, insert_poll, insert_vote, poll, polls, shown_poll};
 pub(super) use questions::{

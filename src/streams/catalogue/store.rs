@@ -307,7 +307,7 @@ pub(in super::super) async fn end_left_open(
     node: Node,
     at: Timestamp,
 ) -> Result<u64, StoreError> {
-    let (me, lost) = (node.id.to_string(), Node::lost_before(at).as_millisecond());
+    let (me, lost) = (node.id.to_string(), node.lost_before(at).as_millisecond());
     change!(
         db,
         "UPDATE stream SET state = 'scheduled', preparing_until = NULL
@@ -355,7 +355,7 @@ pub(super) async fn live_elsewhere(
         ),
         channel.to_string(),
         node.id.to_string(),
-        Node::lost_before(now).as_millisecond(),
+        node.lost_before(now).as_millisecond(),
     )
     .map_err(on("stream"))?;
     row.map(Row::into_stream).transpose()

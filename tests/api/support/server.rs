@@ -10,6 +10,7 @@ use tallylight::accounts::{Passwords, Role as AccountRole};
 use tallylight::app::{self, App, Parts};
 use tallylight::clock::Clock;
 use tallylight::config::Config;
+use tallylight::db::Db;
 use tallylight::nodes::Node;
 use tallylight::secret::Secret;
 use tallylight::streams::{ChannelState, LiveChannel, Streams};
@@ -107,7 +108,10 @@ impl Server {
     /// Ends what a crash left on air, as it would at its next start.
     pub(crate) async fn close_unfinished(&self) -> u64 {
         let services = &self.app.services;
-        let node = Node::open(&services.data, &services.db, &self.clock).await;
+        let node = match services.db {
+            Db::Sqlite { .. } => Node::alone(&services.data),
+            Db::Postgres(_) => Node::open(&services.data, &services.db, &self.clock).await,
+        };
         let node = node.unwrap();
         let closed = Streams::close_unfinished(&services.db, node, self.clock.now()).await;
         closed.unwrap()

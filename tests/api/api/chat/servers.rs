@@ -298,6 +298,73 @@ async fn who_writes_at_two_servers_has_one_pace() {
     assert_eq!(history(&pair.one.anonymous()).await.len(), 5);
 }
 
+#[tokio::test]
+async fn what_is_over_does_not_come_back_with_who_comes_later() {
+    let pair = Pair::start().await;
+    let (ada, ada_too) = pair.account("ada", Role::Admin).await;
+    let (vic, vic_too) = pair.account("vic", Role::Viewer).await;
+    // Only at the first server, and over before anybody is at the second.
+    let mut here = Talker::of(&vic, "ada").await;
+    here.said("before").await;
+    let time_out = json!({ "kind": "timeout", "seconds": 10, "reason": "" });
+    assert_eq!(put(&ada, "restraints/vic", time_out).await.status, 204);
+    assert_eq!(here.refused("now").await["code"], "timed_out");
+    let free = ada.delete("/api/channels/ada/chat/restraints/vic").await;
+    assert_eq!(free.status, 204);
+    let after = here.said("after").await;
+    let (gone, kept) = (here.said("gone").await, here.said("kept").await);
+    let path = format!("/api/channels/ada/chat/messages/{gone}");
+    assert_eq!(ada.delete(&path).await.status, 204);
+    let mut there = Talker::of(&vic_too, "ada").await;
+    until("the second server knows what stays", || async {
+        let known = history(&pair.two.anonymous()).await;
+        known.iter().map(|(id, _)| *id).eq([after, kept])
+    })
+    .await;
+    // Not even when it has looked at all that was told lately.
+    there.said("there").await;
+    while here.heard().await != "there" {}
+    for server in [&ada, &ada_too] {
+        let known = history(server).await;
+        let texts: Vec<&str> = known.iter().map(|(_, text)| text.as_str()).collect();
+        assert_eq!(texts, ["after", "kept", "there"]);
+    }
+    let page = ada.get("/api/channels/ada/chat/messages").await.json();
+    assert_eq!(page["items"].as_array().unwrap().len(), 3, "{page}");
+}
+
+#[tokio::test]
+async fn what_waits_for_a_moderator_is_settled_at_any_server() {
+    let pair = Pair::start().await;
+    let (ada, ada_too) = pair.account("ada", Role::Admin).await;
+    let (vic, _) = pair.account("vic", Role::Viewer).await;
+    let held = json!({ "term": "spoiler", "kind": "held" });
+    assert_eq!(post(&ada, "terms", held).await.status, 201);
+    let mut here = Talker::of(&vic, "ada").await;
+    let mut there = Talker::of(&ada_too, "ada").await;
+    pair.until_they_hear().await;
+    for (text, verdict) in [("a spoiler", "approve"), ("another spoiler", "deny")] {
+        here.say(text).await;
+        let id = here.next("held").await["id"].as_i64().unwrap();
+        assert_eq!(there.next("hold").await["message"]["id"], id);
+        let settle = || async {
+            // Until what waits is written at the other server.
+            post(&ada_too, &format!("holds/{id}/{verdict}"), json!({}))
+                .await
+                .status
+                == 204
+        };
+        until("it to be settled", settle).await;
+        match verdict {
+            "approve" => assert_eq!(here.heard().await, text),
+            _ => assert_eq!(here.next("deleted").await["ids"], json!([id])),
+        }
+    }
+    let texts = history(&pair.one.anonymous()).await;
+    assert_eq!(texts.len(), 1);
+    assert_eq!(history(&pair.two.anonymous()).await, texts);
+}
+
 /// How long Redis is away, in turns of 700 ms: `REDIS_AWAY=60` for a minute.
 fn turns() -> u64 {
     let given = std::env::var("REDIS_AWAY").ok();
