@@ -15,11 +15,24 @@ impl Belonging for Chat {
     fn export(&self, account: AccountId) -> Working<'_, Value> {
         Box::pin(async move {
             self.0.ledger.settle().await;
-            let said = store::exported(&self.0.db, account).await?.into_iter();
-            let said = said.map(|(channel, at, text)| {
-                json!({ "channel": channel, "at": from_millis(at), "text": text })
+            let db = &self.0.db;
+            let words = |(channel, at, text): (String, i64, String)| json!({ "channel": channel, "at": from_millis(at), "text": text });
+            let said = store::exported(db, account).await?.into_iter();
+            let asked = store::exported_questions(db, account).await?.into_iter();
+            let voted = store::exported_votes(db, account).await?.into_iter();
+            let voted = voted.map(|(channel, at, question, choice)| {
+                json!({
+                    "channel": channel,
+                    "at": from_millis(at),
+                    "question": question,
+                    "option": choice,
+                })
             });
-            Ok(Value::Array(said.collect()))
+            Ok(json!({
+                "messages": said.map(words).collect::<Vec<_>>(),
+                "questions": asked.map(words).collect::<Vec<_>>(),
+                "votes": voted.collect::<Vec<_>>(),
+            }))
         })
     }
 

@@ -14,10 +14,12 @@ pub(super) use messages::{
     exported, forget_all_of, held, insert_message, latest_of, of_stream, page_of_stream,
     reactions_of, recent, rooms_of, set_state, taken_away,
 };
-pub(super) use polls::{end_poll, hide_polls, insert_poll, insert_vote, poll, polls, shown_poll};
+pub(super) use polls::{
+    end_poll, exported_votes, hide_polls, insert_poll, insert_vote, poll, polls, shown_poll,
+};
 pub(super) use questions::{
-    count_open_of, delete_upvote, insert_question, insert_upvote, question, questions,
-    set_question, take_off_screen,
+    count_open_of, delete_upvote, exported_questions, insert_question, insert_upvote, question,
+    questions, set_question, take_off_screen,
 };
 pub(super) use room::{
     RestraintRow, Term, count_emotes, count_terms, delete_emote, delete_restraint, delete_term,

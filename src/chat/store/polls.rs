@@ -205,3 +205,19 @@ pub(in crate::chat) async fn insert_vote(
     .map_err(on("chat_vote"))?;
     Ok(inserted == 1)
 }
+
+/// All that an account voted for: the channel's handle, when, in which poll, and which option, from 0 on.
+pub(in crate::chat) async fn exported_votes(
+    db: &Db,
+    account: AccountId,
+) -> Result<Vec<(String, i64, String, i64)>, StoreError> {
+    all!(
+        db,
+        "SELECT c.handle, v.at, p.question, v.choice FROM chat_vote v
+         JOIN chat_poll p ON p.id = v.poll_id
+         JOIN channel c ON c.id = p.channel_id
+         WHERE v.account_id = $1 ORDER BY v.at",
+        account.to_string(),
+    )
+    .map_err(on("chat_vote"))
+}

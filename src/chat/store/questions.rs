@@ -200,3 +200,18 @@ pub(in crate::chat) async fn delete_upvote(
     .map_err(on("chat_upvote"))?;
     Ok(())
 }
+
+/// All that an account asked: the channel's handle, when, what.
+pub(in crate::chat) async fn exported_questions(
+    db: &Db,
+    account: AccountId,
+) -> Result<Vec<(String, i64, String)>, StoreError> {
+    all!(
+        db,
+        "SELECT c.handle, q.at, q.text FROM chat_question q
+         JOIN channel c ON c.id = q.channel_id
+         WHERE q.account_id = $1 ORDER BY q.at",
+        account.to_string(),
+    )
+    .map_err(on("chat_question"))
+}

@@ -176,12 +176,27 @@ async fn programs_write_with_the_right_scope_alone() {
 #[tokio::test]
 async fn an_account_takes_what_it_said_along() {
     let server = Server::plain().await;
-    server.creator().await;
+    let ada = server.creator().await;
     let vic = server.account("vic", Role::Viewer).await;
     let mut talker = Talker::of(&vic, "ada").await;
     talker.said("remember me").await;
+    let chat = "/api/channels/ada/chat";
+    let wish = json!({ "question": "Which?", "options": ["tea", "coffee"], "seconds": 60 });
+    let poll = ada.post(&format!("{chat}/polls"), wish).await.json();
+    let vote = format!("{chat}/polls/{}/vote", poll["id"].as_str().unwrap());
+    let json = [("content-type", "application/json")];
+    let voted = vic.send_body("PUT", &vote, &json, r#"{"option":1}"#).await;
+    assert_eq!(voted.status, 204, "{voted:?}");
+    let asked = json!({ "text": "Why?" });
+    assert_eq!(
+        vic.post(&format!("{chat}/questions"), asked).await.status,
+        201
+    );
     let export = vic.get("/api/account/export").await.json();
-    assert_eq!(export["chat"][0]["text"], "remember me", "{export}");
+    assert_eq!(
+        export["chat"]["messages"][0]["text"], "remember me",
+        "{export}"
+    );
     let mut reader = Talker::stranger(&server.anonymous(), "ada", json!({})).await;
     let body = json!({ "password": crate::support::PASSWORD });
     let left = vic.delete_with("/api/account", body).await;
