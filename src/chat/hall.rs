@@ -3,7 +3,7 @@
 //! An event is written once, however many read it. The first of a quiet room goes out at once; what follows
 //! within 50 ms goes out together, so that a busy room costs each reader twenty frames a second at most.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,13 +12,14 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::elsewhere::Stale;
-use super::ledger::{Entry, Ledger, Reacted};
+use super::ledger::{Entry, Ledger};
 use super::message::{Message, Person, Subject};
 use super::outbox::{Closed, Outbox};
 use super::protocol::{
     ChannelName, Event, Part, REACTIONS, RestraintKind, RoomNow, VERSION, You, YourRestraint,
     in_one_frame,
 };
+use super::reactions::Reactions;
 use super::refusal::Refusal;
 use super::room::{Draft, Given, IDS, MESSAGE_FRAME, Moment, OnAir, Room, Said};
 use super::words::Word;
@@ -31,7 +32,7 @@ use crate::clock::Clock;
 pub(crate) struct Hall {
     pub(crate) channel: ChannelId,
     clock: Clock,
-    ledger: Ledger,
+    pub(super) ledger: Ledger,
     pub(super) bus: Bus,
     pub(super) stale: Stale,
     floor: Mutex<Floor>,
@@ -51,7 +52,7 @@ pub(crate) struct Floor {
     pending: Vec<Bytes>,
     sent_at: Option<Instant>,
     is_due: bool,
-    reactions: Reactions,
+    pub(super) reactions: Reactions,
     /// What came out of the order of ids: with the newest id that there was then.
     afterthoughts: VecDeque<(i64, Bytes)>,
     /// Up to this id some are forgotten.
@@ -66,19 +67,6 @@ pub(crate) struct Floor {
     /// How many read at other servers, and when they said so.
     elsewhere: HashMap<Uuid, (usize, Instant)>,
     left_at: Instant,
-}
-
-/// Reactions of one tick.
-#[derive(Debug, Default)]
-struct Reactions {
-    counts: BTreeMap<&'static str, u32>,
-    /// Those at other servers.
-    elsewhere: BTreeMap<&'static str, u32>,
-    /// For the middle of the times that they are about.
-    stream_times: i64,
-    timed: i64,
-    kept: BTreeMap<(Uuid, i64, &'static str), u32>,
-    is_due: bool,
 }
 
 /// Somebody who reads.
@@ -97,8 +85,6 @@ pub(crate) type ReaderId = u64;
 const READERS_COUNT_FOR: Duration = Duration::from_secs(15);
 /// Events of a busy room go out this often.
 const TOGETHER: Duration = Duration::from_millis(50);
-/// Reactions are counted over this time.
-const TICK: Duration = Duration::from_millis(250);
 /// Bytes of events that go out together at most.
 const MOST_TOGETHER: usize = 12 * 1024;
 /// What is remembered for who comes back.
@@ -269,100 +255,6 @@ impl Hall {
         Ok((given, Some(message)))
     }
 
-    /// Counts a reaction.
-    ///
-    /// # Errors
-    /// When it does not count.
-    pub(crate) fn react(
-        self: &Arc<Self>,
-        who: &Person,
-        emoji: &str,
-        seen_ms: Option<i64>,
-    ) -> Result<(), Refusal> {
-        let known = REACTIONS.into_iter().find(|known| *known == emoji);
-        let Some(emoji) = known else {
-            let words = format!("react with one of {}", REACTIONS.join(" "));
-            return Err(Refusal::new("emoji_unknown", words));
-        };
-        let now = self.now();
-        let mut floor = self.lock();
-        floor.room.react(now, who)?;
-        let time = floor.room.stream_time(now.at, seen_ms);
-        let stream = floor.room.on_air.map(|on_air| on_air.id);
-        floor.reactions.add(emoji, stream.zip(time));
-        self.send_reactions_soon(&mut floor);
-        Ok(())
-    }
-
-    /// So many reacted so at another server.
-    pub(crate) fn react_elsewhere(
-        self: &Arc<Self>,
-        stream_time_ms: Option<i64>,
-        counts: impl Iterator<Item = (&'static str, u32)>,
-    ) {
-        let mut floor = self.lock();
-        for (emoji, count) in counts {
-            let known = floor.reactions.elsewhere.entry(emoji).or_default();
-            *known = known.saturating_add(count);
-        }
-        if let Some(time) = stream_time_ms {
-            floor.reactions.stream_times = floor.reactions.stream_times.saturating_add(time);
-            floor.reactions.timed += 1;
-        }
-        self.send_reactions_soon(&mut floor);
-    }
-
-    fn send_reactions_soon(self: &Arc<Self>, floor: &mut Floor) {
-        if !std::mem::replace(&mut floor.reactions.is_due, true) {
-            let hall = Arc::clone(self);
-            tokio::spawn(async move {
-                tokio::time::sleep(TICK).await;
-                hall.send_reactions();
-            });
-        }
-    }
-
-    fn send_reactions(&self) {
-        let mut floor = self.lock();
-        let reactions = std::mem::take(&mut floor.reactions);
-        let stream_time_ms = reactions.stream_times.checked_div(reactions.timed);
-        if self.bus.is_shared() && !reactions.counts.is_empty() {
-            let counts = reactions.counts.iter();
-            let counts = counts.map(|(emoji, count)| ((*emoji).to_owned(), *count));
-            self.tell(&Word::Reacted {
-                stream_time_ms,
-                counts: counts.collect(),
-            });
-        }
-        let mut counts = reactions.counts;
-        for (emoji, count) in reactions.elsewhere {
-            let known = counts.entry(emoji).or_default();
-            *known = known.saturating_add(count);
-        }
-        let event = Event::Reactions {
-            stream_time_ms,
-            counts: &counts,
-        };
-        let frame = event.encode();
-        for reader in floor.readers.values() {
-            reader.outbox.push(frame.clone(), true);
-        }
-        drop(floor);
-        let kept = reactions.kept.into_iter();
-        let kept: Vec<Reacted> = kept
-            .map(|((stream, stream_time_ms, emoji), amount)| Reacted {
-                channel: self.channel,
-                stream,
-                stream_time_ms,
-                emoji,
-                amount,
-            })
-            .collect();
-        if !kept.is_empty() {
-            self.ledger.try_write(Entry::Reactions(kept));
-        }
-    }
-
     /// Changes the room and tells of it.
     pub(crate) fn change<T>(self: &Arc<Self>, change: impl FnOnce(&mut Floor) -> T) -> T {
         let now = self.clock.instant();
@@ -426,19 +318,6 @@ impl Hall {
                 });
             }
         }
-    }
-}
-
-impl Reactions {
-    fn add(&mut self, emoji: &'static str, at: Option<(Uuid, i64)>) {
-        *self.counts.entry(emoji).or_default() += 1;
-        let Some((stream, time)) = at else {
-            return;
-        };
-        self.stream_times += time;
-        self.timed += 1;
-        let second = time - time.rem_euclid(1_000);
-        *self.kept.entry((stream, second, emoji)).or_default() += 1;
     }
 }
 

@@ -24,6 +24,7 @@ mod polls;
 mod protocol;
 mod questions;
 mod raids;
+mod reactions;
 mod refusal;
 mod room;
 mod routes;

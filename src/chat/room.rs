@@ -26,6 +26,9 @@ use super::text;
 use super::writers::Writers;
 use crate::nodes::SLOTS;
 
+pub(crate) use elsewhere::{Came, Heard};
+use elsewhere::{Gone, MOST_GONE};
+
 /// Now, by both clocks.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Moment {
@@ -71,52 +74,6 @@ pub(crate) enum Given {
     Held(i64),
 }
 
-/// What somebody said at another server.
-#[derive(Debug, Clone)]
-pub(crate) struct Heard {
-    pub(crate) message: Arc<Message>,
-    pub(crate) network: Option<Arc<str>>,
-    pub(crate) reference: Option<String>,
-    pub(crate) is_held: bool,
-    /// It is told, and not read from the database.
-    pub(crate) is_told: bool,
-}
-
-/// What is to be done about it.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Came {
-    /// Nothing: it is known, or gone, or too old.
-    Known,
-    /// It is the newest.
-    Next(Arc<Message>),
-    /// It stands before others.
-    Late(Arc<Message>),
-    /// A moderator is to look at it.
-    Held(Arc<Message>),
-    /// It waits no longer.
-    Settled(Arc<Message>),
-}
-
-/// What was taken away, for what comes from other servers later.
-#[derive(Debug, Default)]
-struct Gone {
-    ids: VecDeque<i64>,
-    before: i64,
-}
-
-impl Gone {
-    fn note(&mut self, ids: impl Iterator<Item = i64>) {
-        self.ids.extend(ids);
-        while self.ids.len() > MOST_GONE {
-            self.ids.pop_front();
-        }
-    }
-
-    fn has(&self, id: i64) -> bool {
-        id <= self.before || self.ids.contains(&id)
-    }
-}
-
 /// Why somebody may not write, and until when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Restraint {
@@ -160,10 +117,6 @@ pub(crate) struct Room {
 pub(crate) const HISTORY: usize = 200;
 /// How far behind a picture is believed to be.
 const FARTHEST_BEHIND_MS: i64 = 60_000;
-/// What other servers tell was said within this time; their clocks may differ from ours.
-const TOLD_WITHIN: Duration = Duration::from_secs(2);
-/// Ids of what was taken away that are remembered.
-const MOST_GONE: usize = 1_000;
 /// Messages that wait for a moderator.
 const MOST_HELD: usize = 500;
 /// Bytes of a message beside its text, about.
@@ -248,81 +201,6 @@ impl Room {
             self.writers.give(subject, reference, now.instant, given);
         }
         Ok(said)
-    }
-
-    /// Takes in what somebody said at another server, where the rules were the same. What they say here
-    /// has to keep its distance from that, too.
-    pub(crate) fn hear(&mut self, now: Moment, heard: Heard) -> Came {
-        let Heard {
-            message,
-            network,
-            reference,
-            is_held,
-            is_told,
-        } = heard;
-        let id = message.id;
-        self.last_id = self.last_id.max(id);
-        if self.held.contains_key(&id) && !is_held {
-            self.held.remove(&id);
-            return match self.admit(Arc::clone(&message)) {
-                true => Came::Settled(message),
-                false => Came::Known,
-            };
-        }
-        if self.held.contains_key(&id) || self.find(id).is_some() {
-            return Came::Known;
-        }
-        let author = Subject::parse(&message.from.id);
-        let age = Duration::try_from(now.at.duration_since(message.at)).unwrap_or_default();
-        let age = if is_told { age.min(TOLD_WITHIN) } else { age };
-        if let (Some(author), Some(at)) = (&author, now.instant.checked_sub(age)) {
-            self.writers.note(at, author, network.as_ref());
-        }
-        let given = match is_held {
-            true => Given::Held(id),
-            false => Given::Shown(id),
-        };
-        if let Some((author, reference)) = author.clone().zip(reference) {
-            self.writers.give(author, reference, now.instant, given);
-        }
-        let is_silenced = |author: &Subject| {
-            let restraint = self.restraints.get(author);
-            restraint.is_some_and(|restraint| restraint.holds(now.at))
-        };
-        if self.gone.has(id)
-            || (is_held && self.settled.contains(&id))
-            || author.as_ref().is_some_and(is_silenced)
-        {
-            return Came::Known;
-        }
-        if is_held {
-            self.held.insert(id, Arc::clone(&message));
-            return Came::Held(message);
-        }
-        if id <= self.complete_from {
-            return Came::Known;
-        }
-        if self.recent.back().is_none_or(|newest| newest.id < id) {
-            self.remember(Arc::clone(&message));
-            return Came::Next(message);
-        }
-        match self.admit(Arc::clone(&message)) {
-            true => Came::Late(message),
-            false => Came::Known,
-        }
-    }
-
-    /// All up to that one is gone, whenever it comes; nothing that is said later gets such a number.
-    pub(crate) fn forget_up_to(&mut self, id: i64) {
-        self.last_id = self.last_id.max(id);
-        self.gone.before = self.gone.before.max(id);
-        self.forget(|message| message.id <= id);
-    }
-
-    /// Those are gone, also those that come only later.
-    pub(crate) fn forget_these(&mut self, ids: &[i64]) {
-        self.gone.note(ids.iter().copied());
-        self.forget(|message| ids.contains(&message.id));
     }
 
     /// Lets somebody react; the answer is whether it counts.
@@ -652,5 +530,6 @@ impl Restraint {
     }
 }
 
+mod elsewhere;
 #[cfg(test)]
 mod tests;
