@@ -19,6 +19,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -157,7 +158,7 @@ impl Bus {
         let (queue, waiting) = mpsc::channel(MOST_WAITING);
         let (asks, asked) = mpsc::unbounded_channel();
         let inner = Arc::new(Inner {
-            client: Client::open(config.url.as_str())?,
+            client: client(config)?,
             prefix: config.prefix.clone(),
             me: uuid::Builder::from_random_bytes(random_bytes()).into_uuid(),
             next: AtomicU64::new(1),
@@ -282,12 +283,19 @@ impl Bus {
     }
 }
 
+fn client(config: &config::Bus) -> Result<Client, redis::RedisError> {
+    // Libraries of ours bring two implementations of TLS, and this one does not choose. Somebody may have
+    // chosen before.
+    let _ = aws_lc_rs::default_provider().install_default();
+    Client::open(config.url.as_str())
+}
+
 /// Which Redis is there.
 ///
 /// # Errors
 /// When it does not answer.
 pub async fn version(config: &config::Bus) -> Result<String, redis::RedisError> {
-    let client = Client::open(config.url.as_str())?;
+    let client = client(config)?;
     let config = Inner::config();
     let mut connection = client
         .get_multiplexed_async_connection_with_config(&config)

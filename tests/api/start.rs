@@ -7,7 +7,8 @@ use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::json;
 
-use crate::support::{Account, Anonymous, Server, publish_offer, view_offer};
+use crate::secure;
+use crate::support::{Account, Anonymous, OwnRedis, Server, publish_offer, view_offer};
 
 fn program(data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tallylight"));
@@ -275,6 +276,43 @@ fn the_doctor_says_what_it_finds() {
         assert!(words.contains(subject), "{words}");
     }
     assert!(output.status.success(), "{words}");
+}
+
+#[tokio::test]
+async fn the_doctor_asks_redis_also_over_tls() {
+    let data = tempfile::tempdir().unwrap();
+    let certificate = secure::issue(data.path());
+    let asked = |url: &str| {
+        let output = program(data.path())
+            .env(
+                "TALLYLIGHT_DATABASE_URL",
+                "postgres://nobody@127.0.0.1:1/none",
+            )
+            .env("TALLYLIGHT_BUS_URL", url)
+            .env("SSL_CERT_FILE", data.path().join("chain.pem"))
+            .arg("doctor")
+            .output();
+        let words = text(&output.unwrap().stdout);
+        let line = words.lines().find(|line| line.contains("Redis"));
+        line.unwrap_or_else(|| panic!("{words}")).to_owned()
+    };
+    let plain = OwnRedis::start().await;
+    assert!(
+        asked(&plain.url()).starts_with("ok"),
+        "{}",
+        asked(&plain.url())
+    );
+    let secure = OwnRedis::start_with_tls(certificate).await;
+    assert!(
+        asked(&secure.url()).starts_with("ok"),
+        "{}",
+        asked(&secure.url())
+    );
+    let wrong = asked(&plain.url().replace("hush", "wrong"));
+    assert!(
+        wrong.starts_with("BAD") && !wrong.contains("wrong"),
+        "{wrong}"
+    );
 }
 
 #[test]

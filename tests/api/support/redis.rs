@@ -4,21 +4,33 @@ use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use tallylight::config::Tls;
 use tokio::net::TcpStream;
 
 /// A Redis.
 pub(crate) struct OwnRedis {
     port: u16,
     password: String,
+    tls: Option<Tls>,
     child: Option<Child>,
 }
 
 impl OwnRedis {
     pub(crate) async fn start() -> Self {
+        Self::start_with(None).await
+    }
+
+    /// One that is reached over TLS alone, as `localhost`.
+    pub(crate) async fn start_with_tls(tls: Tls) -> Self {
+        Self::start_with(Some(tls)).await
+    }
+
+    async fn start_with(tls: Option<Tls>) -> Self {
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut redis = Self {
             port: free.local_addr().unwrap().port(),
             password: "hush".to_owned(),
+            tls,
             child: None,
         };
         drop(free);
@@ -27,13 +39,35 @@ impl OwnRedis {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("redis://:{}@127.0.0.1:{}", self.password, self.port)
+        let (scheme, host) = match self.tls {
+            Some(_) => ("rediss", "localhost"),
+            None => ("redis", "127.0.0.1"),
+        };
+        format!("{scheme}://:{}@{host}:{}", self.password, self.port)
     }
 
     /// Starts it, with nothing in it.
     pub(crate) async fn up(&mut self) {
-        let child = Command::new("redis-server")
-            .args(["--port", &self.port.to_string()])
+        let (mut command, port) = (Command::new("redis-server"), self.port.to_string());
+        match &self.tls {
+            None => command.args(["--port", &port]),
+            Some(tls) => command
+                .args([
+                    "--port",
+                    "0",
+                    "--tls-port",
+                    &port,
+                    "--tls-auth-clients",
+                    "no",
+                ])
+                .arg("--tls-ca-cert-file")
+                .arg(&tls.certificate)
+                .arg("--tls-cert-file")
+                .arg(&tls.certificate)
+                .arg("--tls-key-file")
+                .arg(&tls.private_key),
+        };
+        let child = command
             .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
             .args(["--requirepass", &self.password])
             .current_dir(std::env::temp_dir())
