@@ -6,16 +6,16 @@ use crate::error::ApiError;
 use crate::secret::{Secret, same};
 
 impl Accounts {
-    /// Whether there is no account yet.
+    /// Whether nobody runs the server yet: accounts made by hand may be there.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn is_setup_needed(&self) -> Result<bool, StoreError> {
-        store::has_no_account(&self.db).await
+        store::has_no_admin(&self.db).await
     }
 
-    /// Makes the one-time set-up token, when there is no account yet. It stays good until the
-    /// first account exists or the server stops.
+    /// Makes the one-time set-up token, when there is no administrator yet. It stays good until
+    /// the first exists or the server stops.
     ///
     /// # Errors
     /// When the database fails.
@@ -28,7 +28,7 @@ impl Accounts {
         Ok(Some(token))
     }
 
-    /// Runs the set-up if the token is right and no account exists. The token is used up when
+    /// Runs the set-up if the token is right and no administrator exists. The token is used up when
     /// `setup` succeeds; only one set-up runs at a time.
     ///
     /// # Errors

@@ -125,9 +125,13 @@ pub(super) async fn account_by_email(
     account_of(row)
 }
 
-pub(super) async fn has_no_account(db: &Db) -> Result<bool, StoreError> {
-    let row: Option<(String,)> =
-        first!(db, "SELECT id FROM account LIMIT 1").map_err(on("account"))?;
+pub(super) async fn has_no_admin(db: &Db) -> Result<bool, StoreError> {
+    let row: Option<(String,)> = first!(
+        db,
+        "SELECT id FROM account WHERE level = $1 LIMIT 1",
+        Role::Admin.as_str(),
+    )
+    .map_err(on("account"))?;
     Ok(row.is_none())
 }
 

@@ -402,8 +402,10 @@ impl Chat {
         let before_json = before.as_ref().map(|before| json!(before).to_string());
         let json = json!(modes).to_string();
         store::set_settings(&mut tx, desk.channel.id, &json, before_json.as_deref()).await?;
+        let changes = modes.changes_since(&hall.lock().room.modes);
         let action = NewAction {
             kind,
+            reason: &changes,
             ..NewAction::default()
         };
         self.commit(tx, desk, action).await?;
@@ -500,9 +502,10 @@ impl Chat {
             kind,
         };
         store::insert_term(&self.0.db, desk.channel.id, &term).await?;
+        let reason = format!("{} ({})", term.term, kind.as_str());
         let action = NewAction {
             kind: "term",
-            reason: &term.term,
+            reason: &reason,
             ..NewAction::default()
         };
         self.note(desk, action).await?;

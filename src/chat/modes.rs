@@ -92,6 +92,61 @@ impl Modes {
     }
 }
 
+impl Modes {
+    /// What is different, in words for the log.
+    pub(crate) fn changes_since(&self, before: &Self) -> String {
+        let switch = |on: &str, off: &str, now: bool, then: bool| {
+            let words = if now { on } else { off };
+            (now != then).then(|| words.to_owned())
+        };
+        let slow = (self.slow_seconds != before.slow_seconds).then(|| match self.slow_seconds {
+            0 => "slow mode off".to_owned(),
+            seconds => format!("slow mode {seconds} s"),
+        });
+        let followers = (self.followers_minutes != before.followers_minutes).then(|| {
+            match self.followers_minutes {
+                None => "followers only off".to_owned(),
+                Some(minutes) => format!("followers only, for {minutes} min"),
+            }
+        });
+        let held = (self.hold_level != before.hold_level).then(|| match self.hold_level {
+            0 => "holding off".to_owned(),
+            level => format!("holding level {level}"),
+        });
+        let all = [
+            switch("guests may write", "no guests", self.guests, before.guests),
+            slow,
+            followers,
+            switch(
+                "members only",
+                "members only off",
+                self.members_only,
+                before.members_only,
+            ),
+            switch(
+                "emotes only",
+                "emotes only off",
+                self.emote_only,
+                before.emote_only,
+            ),
+            switch(
+                "nothing twice",
+                "repeats allowed",
+                self.unique_only,
+                before.unique_only,
+            ),
+            switch(
+                "links blocked",
+                "links allowed",
+                self.links_blocked,
+                before.links_blocked,
+            ),
+            held,
+        ];
+        all.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+}
+
 impl ModesEdit {
     /// The modes with the changes, where they are in bounds.
     ///
@@ -151,6 +206,19 @@ mod tests {
                 .apply(&Modes::default())
                 .is_err()
         );
+    }
+
+    #[test]
+    fn the_log_tells_what_is_different() {
+        let now = Modes {
+            slow_seconds: 10,
+            links_blocked: true,
+            ..Modes::default()
+        };
+        let words = now.changes_since(&Modes::default());
+        assert_eq!(words, "slow mode 10 s, links blocked");
+        let words = Modes::default().changes_since(&now);
+        assert_eq!(words, "slow mode off, links allowed");
     }
 
     #[test]

@@ -38,6 +38,8 @@ struct Audience {
     /// How many watch, as of the last look.
     now: ByTransport,
     told_viewers: u32,
+    /// Somebody who came since was told another number.
+    is_told_otherwise: bool,
     stats: Option<Arc<StreamStats>>,
 }
 
@@ -49,6 +51,7 @@ impl Audiences {
             presence: Presence::default(),
             now: ByTransport::default(),
             told_viewers: 0,
+            is_told_otherwise: false,
             stats: None,
         };
         self.on_air.insert(stream, audience);
@@ -162,7 +165,8 @@ impl Audiences {
             by_webrtc += audience.now.webrtc;
             by_hls += audience.now.all() - audience.now.webrtc;
             let all = audience.all();
-            if all != audience.told_viewers {
+            let differs = all != audience.told_viewers;
+            if std::mem::take(&mut audience.is_told_otherwise) || differs {
                 audience.told_viewers = all;
                 let count = ViewerEvent::ViewerCount(all);
                 let _ = audience.events.send(count);
@@ -180,8 +184,9 @@ impl Audiences {
     }
 
     /// Where an event stream begins, and what follows.
-    pub(super) fn watch(&self, stream: StreamId, is_on_air: bool) -> Option<Watch> {
-        let audience = self.on_air.get(&stream)?;
+    pub(super) fn watch(&mut self, stream: StreamId, is_on_air: bool) -> Option<Watch> {
+        let audience = self.on_air.get_mut(&stream)?;
+        audience.is_told_otherwise |= audience.all() != audience.told_viewers;
         let mut first = Vec::new();
         if is_on_air {
             first.push(ViewerEvent::Active);
@@ -205,5 +210,41 @@ impl Audience {
 
     fn look(&mut self, now_ms: i64) {
         self.now = self.presence.count(now_ms);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(watch: &mut Watch) -> Vec<u32> {
+        let mut counts = Vec::new();
+        let mut take = |event: ViewerEvent| {
+            if let ViewerEvent::ViewerCount(count) = event {
+                counts.push(count);
+            }
+        };
+        watch.first.drain(..).for_each(&mut take);
+        while let Ok(event) = watch.then.try_recv() {
+            take(event);
+        }
+        counts
+    }
+
+    /// Pages that are loaded anew all at once: the number is in the end what it was before.
+    #[test]
+    fn whoever_came_between_two_looks_hears_the_number_too() {
+        let mut audiences = Audiences::default();
+        let stream = StreamId::from(7);
+        audiences.open(stream);
+        audiences.tell_numbers(0);
+        if let Some(audience) = audiences.on_air.get_mut(&stream) {
+            audience.now.webrtc = 3;
+        }
+        let mut watch = audiences.watch(stream, true).unwrap();
+        audiences.tell_numbers(2_000);
+        assert_eq!(counts(&mut watch), [3, 0]);
+        audiences.tell_numbers(3_000);
+        assert_eq!(counts(&mut watch), [] as [u32; 0], "once");
     }
 }

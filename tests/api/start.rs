@@ -172,7 +172,7 @@ fn what_is_missing_is_said(key: &str) {
 #[test]
 fn it_says_where_it_is_over_tls() {
     let data = tempfile::tempdir().unwrap();
-    let tls = crate::secure::issue(data.path());
+    let tls = secure::issue(data.path());
     let mut command = program(data.path());
     command.env("TALLYLIGHT_HTTP_TLS_LISTEN", "127.0.0.1:0");
     command.env("TALLYLIGHT_TLS_CERTIFICATE", &tls.certificate);

@@ -10,11 +10,11 @@ use super::Lifecycle;
 use crate::channels::ChannelId;
 
 impl Lifecycle {
-    pub(super) fn watch(&self, id: SessionId) -> Option<Watch> {
+    pub(super) fn watch(&mut self, id: SessionId) -> Option<Watch> {
         let session = self.sessions.get(&id)?;
         let live = self.live.of_stream(session.facts.stream)?;
-        self.audiences
-            .watch(live.stream, live.phase == Phase::OnAir)
+        let is_on_air = live.phase == Phase::OnAir;
+        self.audiences.watch(live.stream, is_on_air)
     }
 
     pub(super) fn all_live(&self) -> Vec<LiveChannel> {

@@ -48,6 +48,8 @@ export class Screen {
   #video: HTMLVideoElement | null = null;
   #front: Surface | null = null;
   #back: Surface | null = null;
+  /** It is to play, whatever the element does while its source is changed. */
+  #wanted = false;
   #unlisten: () => void = () => undefined;
 
   constructor(store: Store<ScreenState>) {
@@ -134,8 +136,9 @@ export class Screen {
   async play(): Promise<void> {
     const video = this.#video;
     if (!video) return;
+    this.#wanted = true;
     try {
-      await video.play();
+      await played(video, () => this.#wanted && video === this.#video);
       this.#store.set({ paused: false, needsTap: false });
     } catch (error) {
       if (video === this.#video && error instanceof DOMException && error.name === 'NotAllowedError') {
@@ -150,6 +153,7 @@ export class Screen {
   }
 
   pause(): void {
+    this.#wanted = false;
     this.#video?.pause();
   }
 
@@ -198,7 +202,11 @@ export class Screen {
       this.#store.set({ muted: video.muted, volume: video.volume });
       remember(video.volume);
     };
-    const onPaused = () => this.#store.set({ paused: video.paused });
+    const onPaused = () => {
+      // The browser's own buttons pause it, too.
+      if (video.paused) this.#wanted = false;
+      this.#store.set({ paused: video.paused });
+    };
     video.addEventListener('volumechange', onVolume);
     video.addEventListener('play', onPaused);
     video.addEventListener('pause', onPaused);
@@ -229,9 +237,26 @@ export class Screen {
     surface.video = video;
     surface.picture.attach(video);
     tellFrame(surface, video);
-    if (!surface.still) void video.play().catch(() => undefined);
+    if (!surface.still) void played(video, () => surface === this.#back).catch(() => undefined);
   }
 }
+
+/**
+ * Plays. A source that is put into the element meanwhile interrupts that, and nobody would begin anew: the
+ * first track of a session comes some milliseconds after the page has asked for its picture.
+ */
+async function played(video: HTMLVideoElement, isWanted: () => boolean): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await video.play();
+    } catch (error) {
+      const isInterrupted = error instanceof DOMException && error.name === 'AbortError';
+      if (!isInterrupted || !isWanted() || tries >= MOST_TRIES) throw error;
+    }
+  }
+}
+
+const MOST_TRIES = 20;
 
 function tellFrame(surface: Surface, video: HTMLVideoElement): void {
   video.requestVideoFrameCallback?.(() => {
