@@ -5,7 +5,7 @@ import { chatApi } from '../../api/chat';
 import { Button } from '../../ui/button';
 import { ago, useNow } from '../../ui/time';
 import { useActs } from '../chat/acts';
-import { actionWords, isRestraint } from './words';
+import { actionWords, standing } from './words';
 
 export function ActionLog() {
   const { handle, act, showCard } = useActs();
@@ -18,6 +18,7 @@ export function ActionLog() {
     refetchInterval: 5000,
   });
   const items = log.data?.pages.flatMap((page) => page.items) ?? [];
+  const stands = standing(items);
   return (
     <div className="min-h-0 flex-1 overflow-y-auto p-3">
       {log.error && (
@@ -35,7 +36,7 @@ export function ActionLog() {
               {actionWords(action)}
               <span className="block text-xs text-ink-3">{ago(action.at, now)}</span>
             </span>
-            {isRestraint(action) && action.subject && (
+            {stands.has(action.id) && (
               <Button
                 size="sm"
                 look="ghost"
@@ -50,7 +51,7 @@ export function ActionLog() {
                 <Undo2 aria-hidden size={15} /> Undo
               </Button>
             )}
-            {!isRestraint(action) && action.subject && (
+            {!stands.has(action.id) && action.subject && (
               <Button size="sm" look="ghost" onClick={() => showCard(action.subject ?? null)}>
                 Card
               </Button>
