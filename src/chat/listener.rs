@@ -264,11 +264,15 @@ impl Chat {
     async fn end_polls_that_are_due(&self) {
         let now = self.0.clock.now();
         for hall in self.open_halls() {
-            let due = {
+            let (due, is_past) = {
                 let floor = hall.lock();
                 let poll = floor.room.poll.as_ref();
-                poll.filter(|poll| poll.is_due(now)).map(|poll| poll.id)
+                let due = poll.filter(|poll| poll.is_due(now)).map(|poll| poll.id);
+                (due, poll.is_some_and(|poll| poll.is_past(now)))
             };
+            if is_past && let Err(error) = self.put_past_poll_away(&hall).await {
+                tracing::warn!(%error, "A poll that is over is still shown: {error}");
+            }
             let Some(id) = due else {
                 continue;
             };

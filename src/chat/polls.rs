@@ -62,6 +62,8 @@ pub(crate) enum PollState {
 /// How long after its end votes are taken of pictures that are behind.
 pub(crate) const GRACE_MS: i64 = 30_000;
 const GRACE: Duration = Duration::from_secs(30);
+/// How long it is shown how a poll ended.
+const SHOWN_FOR: Duration = Duration::from_secs(120);
 
 impl Poll {
     /// Whether a vote is in time.
@@ -91,6 +93,11 @@ impl Poll {
             true => Ok(()),
             false => Err(Refusal::new("poll_ended", "the poll is over")),
         }
+    }
+
+    /// Whether nobody needs to see any more how it ended.
+    pub(crate) fn is_past(&self, now: Timestamp) -> bool {
+        self.state == PollState::Ended && now >= self.closes_at + SHOWN_FOR
     }
 
     /// Whether it should be over.
@@ -254,6 +261,20 @@ impl Chat {
         store::hide_polls(&mut tx, desk.channel.id).await?;
         tx.commit().await?;
         hall.put_poll(None);
+        Ok(())
+    }
+
+    /// The room shows a poll no longer that has been over for a while.
+    pub(super) async fn put_past_poll_away(&self, hall: &Arc<Hall>) -> Result<(), ApiError> {
+        let _turn = hall.turn().await;
+        let now = self.0.clock.now();
+        let is_past = (hall.lock().room.poll.as_ref()).is_some_and(|poll| poll.is_past(now));
+        if is_past {
+            let mut tx = self.0.db.begin().await?;
+            store::hide_polls(&mut tx, hall.channel).await?;
+            tx.commit().await?;
+            hall.put_poll(None);
+        }
         Ok(())
     }
 

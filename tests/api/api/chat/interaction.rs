@@ -54,6 +54,13 @@ on_both_databases! {
         assert_eq!(reads.next("poll").await["poll"], json!(null));
         let all = vic.get("/api/channels/ada/chat/polls").await.json();
         assert_eq!(all["items"][0]["options"][1]["votes"], 2);
+        // One that nobody puts away goes by itself, some time after its end.
+        let wish = json!({ "question": "And now?", "options": ["tea", "coffee"], "seconds": 10 });
+        assert_eq!(post(&ada, "polls", wish).await.status, 201);
+        server.clock.advance(Duration::from_secs(11));
+        reads.next_where("poll", |event| event["poll"]["state"] == "ended").await;
+        server.clock.advance(Duration::from_secs(121));
+        reads.next_where("poll", |event| event["poll"] == json!(null)).await;
     }
 
     async fn questions_are_asked_voted_up_and_answered(server) {
