@@ -11,3 +11,5 @@ CREATE TABLE node (
 );
 -- The server that a stream comes in at.
 ALTER TABLE stream ADD COLUMN node TEXT;
+-- And whose disk has a recording. None: that of the first server, from before there were several.
+ALTER TABLE recording ADD COLUMN node TEXT;

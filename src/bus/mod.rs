@@ -226,13 +226,10 @@ impl Bus {
             return;
         };
         inner.topics().insert(topic.to_owned());
-        if !inner.hears.load(Ordering::Acquire) {
-            // It is followed as soon as Redis is there.
-            return;
-        }
         let (done, wait) = oneshot::channel();
-        if inner.asks.send(Ask::Follow(topic.to_owned(), done)).is_ok() {
-            // When Redis goes away at this moment, it is followed as soon as it is back.
+        let asked = inner.asks.send(Ask::Follow(topic.to_owned(), done)).is_ok();
+        // While Redis is away nobody is kept waiting: it is followed as soon as that is there.
+        if asked && inner.hears.load(Ordering::Acquire) {
             let _ = timeout(ANSWER_WITHIN, wait).await;
         }
     }

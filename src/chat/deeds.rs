@@ -14,7 +14,7 @@ use super::modes::Modes;
 use super::outbox::Closed;
 use super::protocol::{Event, REACTIONS};
 use super::questions::Question;
-use super::raids::{RAID_SHOWN, Raid};
+use super::raids::{RAID_IN, RAID_SHOWN, Raid};
 use super::room::{Came, Heard, Restraint};
 use super::words::{self, Word};
 use crate::accounts::AccountId;
@@ -179,6 +179,22 @@ impl Hall {
             // It has gone.
             return;
         }
+        let is_called_off = {
+            let mut floor = self.lock();
+            match &raid {
+                // Told of late, it may have been called off already.
+                Some(raid) => floor
+                    .raid_off_at
+                    .is_some_and(|off| raid.goes_at < off + RAID_IN),
+                None => {
+                    floor.raid_off_at = Some(now);
+                    false
+                }
+            }
+        };
+        if is_called_off {
+            return;
+        }
         self.change(|floor| {
             let told = told.flatten();
             let event = Event::Raid {
@@ -222,6 +238,7 @@ impl Hall {
         let subject = Subject::Account(account);
         let from = subject.to_string();
         self.drop_questions_of(&from);
+        self.lock().room.note_left(&from);
         self.silence(&from, i64::MIN, i64::MAX);
         for (_, reader) in self.lock().people() {
             if reader.person.subject.as_ref() == Some(&subject) {

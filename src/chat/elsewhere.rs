@@ -57,15 +57,15 @@ impl Stale {
     }
 
     /// What to read next. None: nothing, and whoever read is let go.
-    fn next(&self) -> Option<Part> {
+    fn take(&self) -> Option<BTreeSet<Part>> {
         let mut all = self.lock();
-        let next = all.stale.pop_first();
-        all.is_read = next.is_some();
-        next
+        let next = std::mem::take(&mut all.stale);
+        all.is_read = !next.is_empty();
+        all.is_read.then_some(next)
     }
 
-    fn put_back(&self, part: Part) {
-        self.lock().stale.insert(part);
+    fn put_back(&self, parts: BTreeSet<Part>) {
+        self.lock().stale.extend(parts);
     }
 
     fn lock(&self) -> MutexGuard<'_, Parts> {
@@ -102,6 +102,12 @@ impl Chat {
         }
         words.sort_by_key(|(_, word)| !word.takes_away());
         for (by, word) in words {
+            if let Word::Said { message, .. } = &word
+                && hall.lock().room.silences(message)
+            {
+                // Unless they may write again, and this server has not heard of that.
+                self.refresh(hall, &[Part::Restraints, Part::Messages]);
+            }
             hall.apply(&word);
             match word {
                 Word::Readers { readers } => {
@@ -124,10 +130,11 @@ impl Chat {
     async fn repeat_until_it_works(&self, hall: &Arc<Hall>, mut word: Word) {
         for _ in 0..TRIES {
             let repeated = async {
+                let _turn = self.0.refreshing.acquire().await;
                 if let Word::Silenced { from, up_to, .. } = &mut word {
                     *up_to = self.heard_of_silence(hall, from, *up_to).await?;
+                    hall.apply(&word);
                 }
-                hall.apply(&word);
                 self.repeat(hall.channel, &word).await
             };
             match repeated.await {
@@ -207,17 +214,23 @@ impl Chat {
         }
         let (chat, hall) = (self.clone(), Arc::clone(hall));
         self.0.threads.others().spawn(async move {
-            while let Some(part) = hall.stale.next() {
+            while let Some(parts) = hall.stale.take() {
                 let turn = chat.0.refreshing.acquire().await;
-                let read = chat.reread(&hall, part).await;
-                drop(turn);
-                if let Err(error) = read {
-                    log_store_error(&error);
-                    hall.stale.put_back(part);
-                    tokio::select! {
-                        () = tokio::time::sleep(PAUSE) => {}
-                        () = chat.0.stop.cancelled() => return,
+                let mut failed = BTreeSet::new();
+                for part in parts {
+                    if let Err(error) = chat.reread(&hall, part).await {
+                        log_store_error(&error);
+                        failed.insert(part);
                     }
+                }
+                drop(turn);
+                if failed.is_empty() {
+                    continue;
+                }
+                hall.stale.put_back(failed);
+                tokio::select! {
+                    () = tokio::time::sleep(PAUSE) => {}
+                    () = chat.0.stop.cancelled() => return,
                 }
             }
         });
@@ -311,7 +324,7 @@ impl Chat {
             }
             Part::Questions => hall.set_questions(self.read_questions(channel).await?),
             Part::OnAir => {
-                let on_air = self.on_air(channel).await;
+                let on_air = self.on_air(channel).await?;
                 hall.change(|floor| floor.go_on_air(on_air));
             }
             Part::Messages => self.reread_messages(hall).await?,

@@ -62,6 +62,8 @@ pub(crate) struct Floor {
     overlap: i64,
     /// Votes came that were not told yet.
     pub(crate) has_votes: bool,
+    /// When a raid was called off last.
+    pub(super) raid_off_at: Option<Timestamp>,
     /// What other servers said, so that it counts once.
     pub(crate) memory: Memory,
     /// How many read at other servers, and when they said so.
@@ -120,6 +122,7 @@ impl Hall {
             forgotten,
             overlap: if bus.is_shared() { OVERLAP } else { 0 },
             has_votes: false,
+            raid_off_at: None,
             memory: Memory::default(),
             elsewhere: HashMap::new(),
             left_at: clock.instant(),
@@ -448,8 +451,10 @@ impl Floor {
         most_history: usize,
     ) -> Vec<Bytes> {
         let room = &self.room;
-        let after = after.filter(|after| room.remembers(*after) && *after > self.forgotten);
-        let from = after.map(|after| after.saturating_sub(self.overlap));
+        let from_of = |after: i64| after.saturating_sub(self.overlap);
+        let after =
+            after.filter(|after| room.remembers(*after) && from_of(*after) > self.forgotten);
+        let from = after.map(from_of);
         let (after, history) = match (after, room.history(from, MOST_HISTORY)) {
             // Too much was missed: the newest, then, as for anybody.
             (Some(_), (_, true)) => (None, room.history(None, MOST_HISTORY).0),
@@ -486,8 +491,8 @@ impl Floor {
             messages,
             resumed: after.is_some(),
         };
-        if let Some(after) = after {
-            let missed = self.afterthoughts.iter().filter(|(at, _)| *at >= after);
+        if let Some(from) = from.filter(|_| after.is_some()) {
+            let missed = self.afterthoughts.iter().filter(|(at, _)| *at >= from);
             rest.extend(missed.map(|(_, event)| event.clone()));
         }
         let mut frames = vec![hello.encode()];

@@ -174,8 +174,10 @@ impl Chat {
 
     async fn look_what_is_on_air(&self) {
         for hall in self.open_halls() {
-            let on_air = self.on_air(hall.channel).await;
-            hall.change(|floor| floor.go_on_air(on_air));
+            match self.on_air(hall.channel).await {
+                Ok(on_air) => hall.change(|floor| floor.go_on_air(on_air)),
+                Err(error) => log_store_error(&error),
+            }
         }
     }
 

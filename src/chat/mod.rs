@@ -65,7 +65,6 @@ use crate::channels::{Channel, ChannelId, Channels, Pepper};
 use crate::clock::Clock;
 use crate::config::Limits;
 use crate::db::{Db, StoreError};
-use crate::error::log_store_error;
 use crate::images::Images;
 use crate::nodes::Node;
 use crate::streams::{PeerData, Streams, stream_uuid};
@@ -286,7 +285,7 @@ impl Chat {
         room.restraints = self.read_restraints(id).await?;
         room.poll = store::shown_poll(db, id).await?;
         room.questions = self.read_questions(id).await?;
-        room.on_air = self.on_air(id).await;
+        room.on_air = self.on_air(id).await?;
         let recent = i64::try_from(HISTORY).unwrap_or(i64::MAX);
         room.recall(
             store::recent(db, id, recent).await?,
@@ -309,30 +308,24 @@ impl Chat {
     }
 
     /// What the channel's viewers see, here or at another server: nobody is told of a preview.
-    async fn on_air(&self, channel: ChannelId) -> Option<OnAir> {
+    async fn on_air(&self, channel: ChannelId) -> Result<Option<OnAir>, StoreError> {
         let streams = &self.0.streams;
         let (stream, started_at) = match streams.live_on(channel).await {
             Some(live) => (live.about, live.started_at),
-            None if self.0.bus.is_shared() => match streams.live_elsewhere(channel).await {
-                Ok(found) => {
-                    let found = Arc::new(found?);
-                    let started_at = found.started_at();
-                    (found, started_at)
-                }
-                Err(error) => {
-                    log_store_error(&error);
-                    return None;
-                }
-            },
-            None => return None,
+            None if self.0.bus.is_shared() => {
+                let Some(found) = streams.live_elsewhere(channel).await? else {
+                    return Ok(None);
+                };
+                let started_at = found.started_at();
+                (Arc::new(found), started_at)
+            }
+            None => return Ok(None),
         };
-        if stream.is_preview() {
-            return None;
-        }
-        Some(OnAir {
+        let started_at = started_at.filter(|_| !stream.is_preview());
+        Ok(started_at.map(|started_at| OnAir {
             id: stream_uuid(stream.id),
-            started_at: started_at?,
-        })
+            started_at,
+        }))
     }
 }
 

@@ -157,9 +157,7 @@ impl Chat {
         let wish = wish.checked()?;
         let hall = self.hall(desk.channel).await?;
         let _turn = hall.turn().await;
-        if self.0.bus.is_shared() {
-            self.reread_in_turn(&hall, Part::Poll).await?;
-        }
+        self.refresh_poll(&hall).await?;
         let now = self.0.clock.now();
         let (stream, opened_ms, is_busy) = {
             let floor = hall.lock();
@@ -252,28 +250,40 @@ impl Chat {
     pub(super) async fn put_poll_away(&self, desk: Desk<'_>) -> Result<(), ApiError> {
         let hall = self.hall(desk.channel).await?;
         let _turn = hall.turn().await;
+        self.refresh_poll(&hall).await?;
         let shown = hall.lock().room.poll.clone();
         if let Some(poll) = shown.filter(|poll| poll.state == PollState::Open) {
             let now = self.0.clock.now();
             self.end_poll_in(&hall, poll.id, Some(now)).await?;
         }
-        let mut tx = self.0.db.begin().await?;
-        store::hide_polls(&mut tx, desk.channel.id).await?;
-        tx.commit().await?;
-        hall.put_poll(None);
-        Ok(())
+        self.hide_poll(&hall).await
     }
 
     /// The room shows a poll no longer that has been over for a while.
     pub(super) async fn put_past_poll_away(&self, hall: &Arc<Hall>) -> Result<(), ApiError> {
         let _turn = hall.turn().await;
+        self.refresh_poll(hall).await?;
         let now = self.0.clock.now();
         let is_past = (hall.lock().room.poll.as_ref()).is_some_and(|poll| poll.is_past(now));
-        if is_past {
-            let mut tx = self.0.db.begin().await?;
-            store::hide_polls(&mut tx, hall.channel).await?;
-            tx.commit().await?;
-            hall.put_poll(None);
+        match is_past {
+            true => self.hide_poll(hall).await,
+            false => Ok(()),
+        }
+    }
+
+    async fn hide_poll(&self, hall: &Arc<Hall>) -> Result<(), ApiError> {
+        let shown = hall.lock().room.poll.as_ref().map(|poll| poll.id);
+        if let Some(id) = shown {
+            store::hide_poll(&self.0.db, hall.channel, id).await?;
+        }
+        hall.put_poll(None);
+        Ok(())
+    }
+
+    /// Another server may show another one by now.
+    async fn refresh_poll(&self, hall: &Arc<Hall>) -> Result<(), ApiError> {
+        if self.0.bus.is_shared() {
+            self.reread_in_turn(hall, Part::Poll).await?;
         }
         Ok(())
     }

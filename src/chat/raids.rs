@@ -28,7 +28,8 @@ impl Raid {
     /// As it is told to who comes now; not at all once it has gone.
     pub(crate) fn left(&self, now: Timestamp) -> Option<Self> {
         let left = Duration::try_from(self.goes_at.duration_since(now)).ok()?;
-        let in_seconds = u32::try_from(left.as_secs()).unwrap_or(u32::MAX);
+        let in_seconds = left.as_millis().div_ceil(1_000);
+        let in_seconds = u32::try_from(in_seconds).unwrap_or(u32::MAX);
         (in_seconds > 0).then(|| Self {
             in_seconds,
             ..self.clone()
@@ -37,7 +38,7 @@ impl Raid {
 }
 
 /// Until a raid goes, it can be called off.
-const RAID_IN: u32 = 10;
+pub(super) const RAID_IN: Duration = Duration::from_secs(10);
 /// Whoever comes later than this after that has not been asked to go.
 pub(super) const RAID_SHOWN: Duration = Duration::from_secs(5);
 
@@ -60,8 +61,8 @@ impl Chat {
         let raid = Raid {
             handle: target.handle,
             name: target.name,
-            in_seconds: RAID_IN,
-            goes_at: self.0.clock.now() + Duration::from_secs(RAID_IN.into()),
+            in_seconds: u32::try_from(RAID_IN.as_secs()).unwrap_or(u32::MAX),
+            goes_at: self.0.clock.now() + RAID_IN,
         };
         self.set_raid(desk, Some(raid.clone())).await?;
         Ok(raid)

@@ -106,6 +106,8 @@ pub(crate) struct Room {
     gone: Gone,
     /// What waited and does not any more.
     settled: VecDeque<i64>,
+    /// Accounts that are no more.
+    left: VecDeque<String>,
     /// All that was said behind this id is remembered.
     complete_from: i64,
     /// Hashes of what was said last, folded.

@@ -28,6 +28,8 @@ pub struct Node {
     run: Uuid,
     /// There are no others.
     is_alone: bool,
+    /// When it started, none had been there before.
+    is_first: bool,
 }
 
 /// Why it is not known which server this is.
@@ -73,6 +75,7 @@ impl Node {
         let slot = slot.and_then(|slot| u8::try_from(slot).ok());
         node.slot = slot.filter(|slot| *slot < SLOTS).ok_or(NodeError::Full)?;
         node.is_alone = false;
+        node.is_first = store::count(db).await? == 1;
         Ok(node)
     }
 
@@ -88,6 +91,7 @@ impl Node {
             slot: 0,
             run: uuid::Builder::from_random_bytes(random_bytes()).into_uuid(),
             is_alone: true,
+            is_first: true,
         })
     }
 
@@ -122,6 +126,12 @@ impl Node {
             true => Timestamp::MAX,
             false => now - LOST_AFTER,
         }
+    }
+
+    /// Whether there was no other when it started, so that what is nobody's is its own.
+    #[must_use]
+    pub fn is_first(self) -> bool {
+        self.is_first
     }
 
     /// By what it is told whose something is; empty, where all is this server's.

@@ -76,3 +76,10 @@ pub(super) async fn see(db: &Db, id: Uuid, run: Uuid, now: Timestamp) -> Result<
     .map_err(on("node"))?;
     Ok(seen == 1)
 }
+
+/// How many servers there are, or were lately.
+pub(super) async fn count(db: &Db) -> Result<i64, StoreError> {
+    let row: Option<(i64,)> =
+        first!(db, "SELECT CAST(COUNT(*) AS BIGINT) FROM node").map_err(on("node"))?;
+    Ok(row.map_or(0, |row| row.0))
+}

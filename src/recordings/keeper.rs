@@ -196,7 +196,7 @@ async fn open(inner: &Inner, about: &Stream, at: Timestamp) -> Result<(), StoreE
     if !about.is_listed() && recording.visibility == Visibility::Public {
         recording.visibility = Visibility::Unlisted;
     }
-    store::insert(&inner.db, &recording).await
+    store::insert(&inner.db, inner.node, &recording).await
 }
 
 /// Reads past the library, which would remember what is not whole.
@@ -313,7 +313,7 @@ async fn sweep(inner: &Inner) -> Result<(), StoreError> {
             .now()
             .checked_sub(keep)
             .unwrap_or(Timestamp::MIN);
-        for id in store::ended_before(&inner.db, oldest).await? {
+        for id in store::ended_before(&inner.db, inner.node, oldest).await? {
             drop_one(inner, id, "is older than recordings.keep_days").await?;
         }
     }
@@ -358,6 +358,9 @@ async fn drop_one(inner: &Inner, id: RecordingId, why: &str) -> Result<(), Store
 /// Puts in order what the last run left behind, before streams come: recordings that were never
 /// finished, folders that no row tells of, rows whose files were being deleted.
 pub(super) async fn reconcile(inner: &Inner) -> Result<(), StoreError> {
+    if inner.node.is_first() {
+        store::claim(&inner.db, inner.node).await?;
+    }
     let known: HashSet<StreamId> = store::streams(&inner.db).await?.into_iter().collect();
     for stream in folders(&inner.media).await {
         if !known.contains(&stream) {
@@ -416,7 +419,7 @@ async fn adopt_or_remove(inner: &Inner, stream: StreamId) -> Result<(), StoreErr
         tracing::warn!(stream.id = %stream, "Found a recording that the database did not know");
         let visibility = inner.new_visibility();
         let recording = Recording::new(stream, &channel, at, visibility);
-        return store::insert(&inner.db, &recording).await;
+        return store::insert(&inner.db, inner.node, &recording).await;
     }
     remove_folder(&folder).await;
     Ok(())

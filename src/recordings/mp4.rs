@@ -13,6 +13,8 @@ use crate::error::log_store_error;
 
 /// How often the progress is written down for people to see.
 const TELL_EVERY: Duration = Duration::from_secs(1);
+/// What other servers were asked for is looked for this often.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// A database that is away is asked again.
 const PAUSE: Duration = Duration::from_secs(10);
 
@@ -34,6 +36,8 @@ pub(super) async fn run(recordings: Recordings, stop: CancellationToken) {
             Some(recording) => make(inner, recording, &stop).await,
             None => tokio::select! {
                 () = inner.wants_mp4.notified() => Ok(()),
+                // Somebody may have asked another server for it.
+                () = sleep(LOOK_EVERY) => Ok(()),
                 () = stop.cancelled() => return,
             },
         };

@@ -49,14 +49,7 @@ macro_rules! select {
 /// share the database have neither its files nor a say in them.
 macro_rules! ours {
     ($n:literal) => {
-        concat!(
-            "(",
-            $n,
-            " = '' OR NOT EXISTS (SELECT 1 FROM stream s
-                WHERE s.id = recording.stream_id AND s.node <> ",
-            $n,
-            "))"
-        )
+        concat!("(", $n, " = '' OR node = ", $n, ")")
     };
 }
 
@@ -105,11 +98,12 @@ fn recordings(rows: Vec<Row>) -> Result<Vec<Recording>, StoreError> {
 }
 
 /// Of a stream that has one already, that one stays.
-pub(super) async fn insert(db: &Db, recording: &Recording) -> Result<(), StoreError> {
+pub(super) async fn insert(db: &Db, node: Node, recording: &Recording) -> Result<(), StoreError> {
     change!(
         db,
-        "INSERT INTO recording (id, stream_id, channel_id, title, visibility, state, started_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (stream_id) DO NOTHING",
+        "INSERT INTO recording
+             (id, stream_id, channel_id, title, visibility, state, started_at, node)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (stream_id) DO NOTHING",
         recording.id.to_string(),
         stream_text(recording.stream),
         recording.channel.to_string(),
@@ -117,6 +111,18 @@ pub(super) async fn insert(db: &Db, recording: &Recording) -> Result<(), StoreEr
         recording.visibility.as_str(),
         recording.state.as_str(),
         recording.started_at.as_millisecond(),
+        node.id.to_string(),
+    )
+    .map_err(on("recording"))?;
+    Ok(())
+}
+
+/// What was recorded before there were several servers is the first one's.
+pub(super) async fn claim(db: &Db, node: Node) -> Result<(), StoreError> {
+    change!(
+        db,
+        "UPDATE recording SET node = $1 WHERE node IS NULL",
+        node.id.to_string(),
     )
     .map_err(on("recording"))?;
     Ok(())
@@ -339,12 +345,20 @@ pub(super) async fn streams(db: &Db) -> Result<Vec<StreamId>, StoreError> {
     rows.into_iter().map(|row| stream_id(&row.0)).collect()
 }
 
-pub(super) async fn ended_before(db: &Db, at: Timestamp) -> Result<Vec<RecordingId>, StoreError> {
+pub(super) async fn ended_before(
+    db: &Db,
+    node: Node,
+    at: Timestamp,
+) -> Result<Vec<RecordingId>, StoreError> {
     let rows: Vec<(String,)> = all!(
         db,
-        "SELECT id FROM recording
-         WHERE state <> 'recording' AND deleted_at IS NULL AND ended_at < $1",
+        concat!(
+            "SELECT id FROM recording
+             WHERE state <> 'recording' AND deleted_at IS NULL AND ended_at < $1 AND ",
+            ours!("$2")
+        ),
         at.as_millisecond(),
+        node.owner(),
     )
     .map_err(on("recording"))?;
     rows.into_iter().map(|row| id(&row.0)).collect()
@@ -409,13 +423,20 @@ pub(super) async fn set_local(db: &Db, id: RecordingId, is_local: bool) -> Resul
 }
 
 /// What has been in the store since then, and is in the data folder as well.
-pub(super) async fn stored_before(db: &Db, at: Timestamp) -> Result<Vec<Recording>, StoreError> {
+pub(super) async fn stored_before(
+    db: &Db,
+    node: Node,
+    at: Timestamp,
+) -> Result<Vec<Recording>, StoreError> {
     let rows: Vec<Row> = all!(
         db,
         select!(
-            "WHERE stored_at <= $1 AND is_local AND mp4_state <> 'making' AND deleted_at IS NULL"
+            "WHERE stored_at <= $1 AND is_local AND mp4_state <> 'making' AND deleted_at IS NULL
+               AND ",
+            ours!("$2")
         ),
         at.as_millisecond(),
+        node.owner(),
     )
     .map_err(on("recording"))?;
     recordings(rows)

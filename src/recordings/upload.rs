@@ -184,7 +184,7 @@ pub(super) async fn sweep(inner: &Inner) -> Result<(), StoreError> {
         .now()
         .checked_sub(keep)
         .unwrap_or(Timestamp::MIN);
-    for recording in store::stored_before(&inner.db, before).await? {
+    for recording in store::stored_before(&inner.db, inner.node, before).await? {
         clear(inner, &recording).await?;
     }
     Ok(())

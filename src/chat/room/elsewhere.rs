@@ -94,14 +94,9 @@ impl Room {
         if let Some((author, reference)) = author.clone().zip(reference) {
             self.writers.give(author, reference, now.instant, given);
         }
-        let is_silenced = |author: &Subject| {
-            let restraint = self.restraints.get(author);
-            restraint.is_some_and(|restraint| restraint.holds(now.at))
-        };
-        if self.gone.has(id)
-            || (is_held && self.settled.contains(&id))
-            || author.as_ref().is_some_and(is_silenced)
-        {
+        let is_settled = is_held && self.settled.contains(&id);
+        let has_left = self.left.contains(&message.from.id);
+        if self.gone.has(id) || is_settled || has_left || self.silences(&message) {
             return Came::Known;
         }
         if is_held {
@@ -118,6 +113,21 @@ impl Room {
         match self.admit(Arc::clone(&message)) {
             true => Came::Late(message),
             false => Came::Known,
+        }
+    }
+
+    /// Whether its author may not have written it, as far as this server knows.
+    pub(crate) fn silences(&self, message: &Message) -> bool {
+        let author = Subject::parse(&message.from.id);
+        let restraint = author.and_then(|author| self.restraints.get(&author));
+        restraint.is_some_and(|restraint| restraint.holds(message.at))
+    }
+
+    /// Whose account is no more says nothing here any more, whatever comes.
+    pub(crate) fn note_left(&mut self, from: &str) {
+        self.left.push_back(from.to_owned());
+        if self.left.len() > MOST_GONE {
+            self.left.pop_front();
         }
     }
 

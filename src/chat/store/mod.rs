@@ -15,7 +15,8 @@ pub(super) use messages::{
     reactions_of, recent, rooms_of, set_state, taken_away,
 };
 pub(super) use polls::{
-    end_poll, exported_votes, hide_polls, insert_poll, insert_vote, poll, polls, shown_poll,
+    end_poll, exported_votes, hide_poll, hide_polls, insert_poll, insert_vote, poll, polls,
+    shown_poll,
 };
 pub(super) use questions::{
     count_open_of, delete_upvote, exported_questions, insert_question, insert_upvote, question,

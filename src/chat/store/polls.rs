@@ -183,6 +183,22 @@ pub(in crate::chat) async fn hide_polls(tx: &mut Tx, channel: ChannelId) -> Resu
     Ok(())
 }
 
+/// The room shows that one no more.
+pub(in crate::chat) async fn hide_poll(
+    db: &Db,
+    channel: ChannelId,
+    poll: Uuid,
+) -> Result<(), StoreError> {
+    change!(
+        db,
+        "UPDATE chat_poll SET is_shown = FALSE WHERE channel_id = $1 AND id = $2",
+        channel.to_string(),
+        poll.to_string(),
+    )
+    .map_err(on("chat_poll"))?;
+    Ok(())
+}
+
 /// Counts a vote, unless the account has voted. False: it has.
 pub(in crate::chat) async fn insert_vote(
     db: &Db,
