@@ -147,6 +147,17 @@ test('two people talk: answers, mentions, emoji, history; strangers read and gue
   await joined(stranger);
   await say(stranger, 'just looking');
   await expect(said(one.page, 'just looking')).toBeVisible();
+  // Of somebody with an account.
+  const other = await people.stranger();
+  await other.goto(`/chat/${channel.handle}`);
+  await other.getByLabel('Your name as a guest').fill(one.name);
+  await other.getByRole('button', { name: 'Join in' }).click();
+  await expect(other.getByText(/^That name is taken: you are called Guest \d+\.$/)).toBeVisible();
+  await look(other, 'chat-name-taken');
+  await other.getByRole('button', { name: 'Another name' }).click();
+  await other.getByLabel('Your name as a guest').fill('Lena');
+  await other.getByRole('button', { name: 'Join in' }).click();
+  await expect(other.getByText(/^That name is taken/)).toHaveCount(0);
   await look(one.page, 'chat-watch', true);
 });
 
@@ -225,6 +236,11 @@ test('a poll, questions and reactions are shared by all who watch', async ({
   await look(one.page, 'chat-poll');
   await studio.getByRole('button', { name: 'End now' }).click();
   await expect(poll.getByText('Ended')).toBeVisible();
+  // Who does not want to see it any more puts it away alone.
+  const others = two.page.getByRole('region', { name: 'Poll' });
+  await others.getByRole('button', { name: 'Hide the poll' }).click();
+  await expect(others).toHaveCount(0);
+  await expect(poll).toBeVisible();
   await studio.getByRole('button', { name: 'Put away' }).click();
   await expect(poll).toHaveCount(0);
 
@@ -311,6 +327,60 @@ test('many messages: it follows at the end, stands still above, and keeps few in
   expect(Math.abs((await place()) - before)).toBeLessThan(2);
   await page.getByRole('button', { name: '5 new messages' }).click();
   await expect(said(page, 'line 24')).toBeInViewport();
+
+  // What one says oneself is seen, wherever one reads.
+  await messages.evaluate((element) => element.scrollTo({ top: 0 }));
+  await expect(said(page, 'line 24')).not.toBeInViewport();
+  await say(page, 'from above');
+  await expect(said(page, 'from above')).toBeInViewport();
+});
+
+test('a poll is made in its dialog, fits into a dock, and leaves the scene when it is over', async ({
+  people,
+  ownChannel: channel,
+}) => {
+  const page = await people.creator();
+  await page.setViewportSize({ width: 320, height: 600 });
+  await page.goto(`/chat/${channel.handle}?dock`);
+  await joined(page);
+  await say(page, 'the rules are below, and they are somewhat longer than a line of a dock');
+  await say(page, '/pin');
+  await expect(page.getByRole('region', { name: 'Pinned message' })).toBeVisible();
+  const overlay = await people.stranger();
+  await overlay.goto(`/chat/${channel.handle}?overlay`);
+
+  await page.getByRole('button', { name: 'New poll' }).click();
+  const dialog = page.getByRole('dialog', { name: 'New poll' });
+  await expect(dialog.getByLabel('Question')).toBeFocused();
+  await page.keyboard.type('What next?');
+  await dialog.getByLabel('Answer 1').fill('A game');
+  await dialog.getByLabel('Answer 2').fill('A game ');
+  await dialog.getByRole('button', { name: 'Start the poll' }).click();
+  await expect(dialog.getByText('This option is there already.')).toBeVisible();
+  await dialog.getByLabel('Answer 2').fill('A talk');
+  await dialog.getByRole('button', { name: 'Add an answer' }).click();
+  await dialog.getByRole('textbox', { name: 'Answer 3' }).fill('The end');
+  await dialog.getByRole('button', { name: 'Start the poll' }).dblclick();
+  await expect(dialog).toHaveCount(0);
+  for (const name of ['End now', 'Put away']) {
+    await expect(page.getByRole('button', { name })).toBeInViewport({ ratio: 1 });
+  }
+  const poll = overlay.getByRole('region', { name: 'Poll' });
+  await expect(poll).toBeVisible();
+  await expectAccessible(page);
+
+  await page.getByRole('button', { name: 'New poll' }).click();
+  await dialog.getByLabel('Question').fill('Another?');
+  await dialog.getByLabel('Answer 1').fill('Yes');
+  await dialog.getByLabel('Answer 2').fill('No');
+  await dialog.getByRole('button', { name: 'Start the poll' }).click();
+  await expect(dialog.getByText('A poll is open; end it first.')).toBeVisible();
+  await page.keyboard.press('Escape');
+
+  await page.getByRole('button', { name: 'End now' }).click();
+  await expect(poll.getByText('Ended')).toBeVisible();
+  await expect(poll).toHaveCount(0, { timeout: 25_000 });
+  await expect(page.getByRole('region', { name: 'Poll' })).toBeVisible();
 });
 
 test('the chat has pages of its own: a window, a dock and an overlay', async ({

@@ -30,7 +30,11 @@ test('two clicks: delete, time out and ban, seen by all at once and taken back f
   await moderator.getByRole('button', { name: '10 min', exact: true }).click();
   await expect(bad.page.getByText('You are timed out.', { exact: false })).toBeVisible({ timeout: 1000 });
   await expect(said(other.page, 'still here')).toHaveCount(0, { timeout: 1000 });
-  await expect(field(bad.page)).toBeDisabled();
+  // It keeps the focus: keys that fell to the page would be the player's.
+  await expect(field(bad.page)).not.toBeEditable();
+  await expect(field(bad.page)).toBeFocused();
+  await bad.page.keyboard.type('mmm');
+  await expect(field(bad.page)).toHaveValue('');
   await look(bad.page, 'chat-timed-out');
   await moderator.getByRole('button', { name: 'Undo' }).click();
   await expect(field(bad.page)).toBeEnabled();
@@ -48,7 +52,8 @@ test('two clicks: delete, time out and ban, seen by all at once and taken back f
   await expect(bad.page.getByText('You are banned from this chat. Reason: enough')).toBeVisible({
     timeout: 1000,
   });
-  await expect(field(bad.page)).toHaveCount(0);
+  await expect(field(bad.page)).not.toBeEditable();
+  await expect(field(bad.page)).toBeFocused();
 
   await moderator.goto(`/moderate/${channel.handle}`);
   const actions = moderator.getByRole('list', { name: 'What moderators did' });
@@ -84,9 +89,17 @@ test('the shield goes up and down in one click each, and all is as it was', asyn
   await expect(chips).toHaveText('Slow 3 s');
 
   await say(viewer.page, 'one');
-  await expect(viewer.page.getByText('Slow mode.')).toBeVisible();
-  await expect(field(viewer.page)).toBeDisabled();
-  await expect(field(viewer.page)).toBeEnabled({ timeout: 6000 });
+  const countdown = viewer.page.getByText(/^Slow mode: [123] s$/);
+  await expect(countdown).toBeVisible();
+  // One writes on meanwhile; only sending waits.
+  await expect(field(viewer.page)).toBeFocused();
+  await viewer.page.keyboard.type('in between');
+  await viewer.page.keyboard.press('Enter');
+  await expect(field(viewer.page)).toHaveValue('in between');
+  await expect(viewer.page.getByRole('button', { name: 'Send' })).toBeDisabled();
+  await expect(countdown).toHaveCount(0, { timeout: 6000 });
+  await viewer.page.keyboard.press('Enter');
+  await expect(said(moderator, 'in between')).toBeVisible();
   await say(moderator, 'two');
   await say(moderator, 'moderators do not wait');
   await expect(said(viewer.page, 'moderators do not wait')).toBeVisible();
@@ -170,6 +183,48 @@ test('a message is pinned for everybody, and an announcement stands out', async 
   await look(viewer.page, 'chat-pinned');
   await say(moderator, '/unpin');
   await expect(pinned).toHaveCount(0);
+
+  // What one pointed at on the way is not meant any more.
+  await pointAt(moderator, 'the rules are below');
+  await field(moderator).click();
+  await say(moderator, '/pin');
+  await expect(pinned).toContainText('We start in five minutes');
+});
+
+test('a command that does not work stays where it was typed, and clearing asks first', async ({
+  people,
+  ownChannel: channel,
+  site,
+}) => {
+  const viewer = await member(people, site);
+  const moderator = await people.creator();
+  for (const page of [viewer.page, moderator]) {
+    await page.goto(`/chat/${channel.handle}`);
+    await joined(page);
+  }
+  await say(viewer.page, 'not for ever');
+  await expect(said(moderator, 'not for ever')).toBeVisible();
+  await say(moderator, '/timeout nobodyhere 5m');
+  await expect(moderator.getByText('Nobody of that name is known here.')).toBeVisible();
+  await expect(field(moderator)).toHaveValue('/timeout nobodyhere 5m');
+  await say(moderator, '/announce all is well');
+  await expect(moderator.getByText('Nobody of that name is known here.')).toHaveCount(0);
+  await field(moderator).fill('x'.repeat(501));
+  await moderator.keyboard.press('Enter');
+  await expect(field(moderator)).toHaveValue('x'.repeat(501));
+
+  await say(moderator, '/clear');
+  const asked = moderator.getByRole('dialog', { name: 'Clear the chat?' });
+  await expect(asked).toContainText('the replay beside the recordings loses them, too');
+  await look(moderator, 'chat-clear');
+  await asked.getByRole('button', { name: 'Keep it' }).click();
+  await expect(asked).toHaveCount(0);
+  await expect(field(moderator)).toBeFocused();
+  await expect(said(viewer.page, 'not for ever')).toBeVisible();
+  await say(moderator, '/clear');
+  await asked.getByRole('button', { name: 'Clear the chat' }).click();
+  await expect(said(viewer.page, 'not for ever')).toHaveCount(0);
+  await expect(moderator.getByText('The chat is cleared.')).toBeVisible();
 });
 
 test('the dashboard keeps modes, words and emotes', async ({ people, ownChannel: channel, site }) => {

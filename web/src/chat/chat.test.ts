@@ -3,7 +3,7 @@ import { Chat } from './chat';
 import { FakeSocket, fakePair, hello, message, STREAM, stubWorld } from './fakes';
 import { prefer } from './preferences';
 import type { Poll } from './protocol';
-import { pollNews } from './state';
+import { answerTwice, isOverScene, namesKnown, pollNews } from './state';
 
 let chat: Chat;
 const older = vi.fn();
@@ -126,6 +126,22 @@ test('a lost socket comes back with what it has, and what was being said is said
   again.say(hello({ resumed: true, messages: [message(6)] }));
   expect(texts()).toEqual(['message 5', 'hi', 'message 6']);
   expect(sent(again, 'send')[0]?.ref).toBe(sent(socket, 'send')[0]?.ref);
+});
+
+test('after a server that knows nothing any more, what one is saying stands below what was said', async () => {
+  const socket = await joined({ messages: [message(5)] });
+  chat.say('said already');
+  chat.say('on its way');
+  socket.drop();
+  await pass(1100);
+  const again = FakeSocket.made.at(-1) as FakeSocket;
+  again.open();
+  const said = message(6, { text: 'said already', from: me() });
+  again.say(hello({ resumed: false, messages: [message(4), message(5), said, message(7)] }));
+  expect(texts()).toEqual(['message 4', 'message 5', 'said already', 'message 7', 'on its way']);
+  expect(state().rows.at(-1)?.state).toBe('sending');
+  again.say({ type: 'message', message: message(8) });
+  expect(texts().slice(-2)).toEqual(['on its way', 'message 8']);
 });
 
 test('the data channel of a session takes over and gives back, and nothing is shown twice', async () => {
@@ -319,6 +335,16 @@ test('slow mode counts down after each message, and not for moderators', async (
   expect(state().waitUntil).toBe(Date.now() + 30_000);
 });
 
+test('a slow mode that gets shorter, or ends, keeps nobody longer', async () => {
+  const socket = await joined({ room: { modes: { slow_seconds: 30 } } });
+  chat.say('hi');
+  socket.say({ type: 'accepted', ref: sent(socket, 'send')[0]?.ref, id: 9 });
+  socket.say({ type: 'modes', modes: { slow_seconds: 5 } });
+  expect(state().waitUntil).toBe(Date.now() + 5000);
+  socket.say({ type: 'modes', modes: {} });
+  expect(state().waitUntil).toBe(Date.now());
+});
+
 test('a time-out ends for all that is shown when it is over', async () => {
   const until = new Date(Date.now() + 5000).toISOString();
   const restraint = { kind: 'timeout', until, reason: null };
@@ -326,6 +352,15 @@ test('a time-out ends for all that is shown when it is over', async () => {
   expect(state().you).toMatchObject({ may_write: false, restraint: { until } });
   await pass(5000);
   expect(state().you).toMatchObject({ may_write: true, restraint: null });
+});
+
+test('a time-out that is taken back leaves nothing to wait for', async () => {
+  const socket = await joined();
+  chat.say('hi');
+  const [first] = sent(socket, 'send');
+  socket.say({ type: 'refused', ref: first?.ref, code: 'timed_out', detail: 'no', wait_ms: 600_000 });
+  expect(state().rows[0]?.state).toBe('failed');
+  expect(state().waitUntil).toBeNull();
 });
 
 test('a raid is over when the server says so, and a hello tells what is left of it', async () => {
@@ -342,6 +377,50 @@ test('a guest joins anew under a chosen name', async () => {
   const again = FakeSocket.made.at(-1) as FakeSocket;
   again.open();
   expect(sent(again, 'join')[0]).toMatchObject({ name: 'Nora', guest: sent(socket, 'join')[0]?.guest });
+});
+
+test('a guest whose name somebody has is told so, until it has another', async () => {
+  const you = { ...(hello().you as object), role: 'guest', name: 'Guest 2436' };
+  const socket = await joined({ you });
+  expect(state().otherName).toBeNull();
+  chat.setGuestName('Ada');
+  const again = FakeSocket.made.at(-1) as FakeSocket;
+  expect(again).not.toBe(socket);
+  again.open();
+  again.say(hello({ you, resumed: true }));
+  expect(state().otherName).toBe('That name is taken: you are called Guest 2436.');
+  chat.setGuestName('Nora');
+  expect(state().otherName).toBeNull();
+  again.say({ type: 'you', you: { ...you, name: 'Nora' } });
+  expect(state().otherName).toBeNull();
+});
+
+test('over a scene the result of a poll is shown for a while', async () => {
+  await joined();
+  const ended = poll(3, { state: 'ended', closes_at: new Date(Date.now() - 14_000).toISOString() });
+  expect(isOverScene(ended, chat.leftMs(ended))).toBe(true);
+  await pass(2000);
+  expect(isOverScene(ended, chat.leftMs(ended))).toBe(false);
+  expect(isOverScene({ ...ended, state: 'open' }, chat.leftMs(ended))).toBe(true);
+});
+
+test('an answer that a poll has already is found, whatever spaces are around it', () => {
+  expect(answerTwice(['Tea', 'Coffee', '', ''])).toBeNull();
+  expect(answerTwice(['Tea', 'Black  tea', ' Black tea '])).toBe(2);
+});
+
+test('one may speak to who wrote, who asked, and the channel', async () => {
+  const socket = await joined({
+    messages: [
+      message(1),
+      message(2, { from: me() }),
+      message(3, { from: { ...me(), id: 'a-nora', name: 'Nora' } }),
+    ],
+  });
+  expect(namesKnown(state(), 'ada')).toEqual(['Nora', 'vic', 'ada']);
+  const from = { ...me(), id: 'a-ada', name: 'Ada' };
+  socket.say({ type: 'question', question: { id: 'q', at: '', from, text: 'Why?', state: 'open' } });
+  expect(namesKnown(state(), 'ada')).toEqual(['Nora', 'vic', 'Ada']);
 });
 
 test('older messages come before the first', async () => {

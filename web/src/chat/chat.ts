@@ -13,10 +13,10 @@ import { Connection } from './connection';
 import { madeUp, rememberedGuest, rememberGuestName } from './guest';
 import { Outbox, type Pending, REMEMBERED_MS } from './outbox';
 import { preferences } from './preferences';
-import type { Message, Poll, Question, ReplyTo, ServerFrame, StreamFacts } from './protocol';
+import type { Message, Poll, Question, ReplyTo, ServerFrame, StreamFacts, You } from './protocol';
 import { changed, rowOf, settled, withAppended, withOlder, without, withPlaced } from './rows';
 import { socketUrl } from './socket';
-import { afterTimeout } from './standing';
+import { afterTimeout, otherName } from './standing';
 import { type ChatState, initialState, stillOpen, withQuestion } from './state';
 import { pictureMs, type Shown, Sync } from './sync';
 
@@ -172,7 +172,7 @@ export class Chat {
   setGuestName(name: string): void {
     this.#guest.name = name;
     rememberGuestName(name);
-    this.store.set({ guestName: name });
+    this.store.set({ guestName: name, otherName: null });
     this.#connection.rejoin();
   }
 
@@ -259,12 +259,13 @@ export class Chat {
         break;
       case 'modes':
         store.set({ modes: frame.modes, barred: null });
+        this.#slowDownLess();
         break;
       case 'emotes':
         store.set({ emotes: frame.emotes });
         break;
       case 'you':
-        store.set({ you: frame.you });
+        this.#isCalled(frame.you);
         break;
       case 'warned':
         store.set({ warned: frame.reason });
@@ -282,15 +283,20 @@ export class Chat {
     // Not resumed: too much was missed, and what was deleted meanwhile is not known.
     if (!frame.resumed) this.#forget();
     this.#stream(stream);
-    this.store.set({ you, reactions, modes, pinned, emotes, holds: [], barred: null });
+    this.#isCalled(you);
+    this.store.set({ reactions, modes, pinned, emotes, holds: [], barred: null });
     this.store.set({ raid: raid && { ...raid, at: Date.now() + raid.in_seconds * 1000 } });
     if (!frame.resumed) this.store.set({ hasOlder: frame.messages.length >= FIRST_PAGE });
     this.#sync.drop((item) => item.kind !== 'message');
     this.#poll(poll);
     this.store.set({ questions: [] });
     for (const question of questions) this.#question(question);
-    this.#take(frame.messages);
+    this.#take(frame.messages, !frame.resumed);
     for (const pending of this.#outbox.toSend(performance.now())) this.#send(pending);
+  }
+
+  #isCalled(you: You): void {
+    this.store.set({ you, otherName: otherName(you, this.#guest.name) });
   }
 
   /** What waits for a picture of the stream before would wait for the wrong one. */
@@ -306,7 +312,8 @@ export class Chat {
     this.store.set({ rows: without(this.store.get().rows, ({ state }) => state === 'said') });
   }
 
-  #take(messages: Message[]): void {
+  /** `isHistory`: of a room that begins anew here, where only what one is saying stands. */
+  #take(messages: Message[], isHistory = false): void {
     const shown: Message[] = [];
     const picture = this.#picture();
     for (const message of messages) {
@@ -318,7 +325,7 @@ export class Chat {
       if (dueMs === null || picture === null || dueMs <= picture) shown.push(message);
       else this.#sync.add({ kind: 'message', message }, dueMs, picture);
     }
-    const rows = withPlaced(this.store.get().rows, shown.map(rowOf), this.#order());
+    const rows = withPlaced(this.store.get().rows, shown.map(rowOf), this.#order(), isHistory);
     this.store.set({ rows, heldBack: this.#sync.size });
   }
 
@@ -397,9 +404,17 @@ export class Chat {
       this.store.set({ waitUntil: Date.now() + modes.slow_seconds * 1000 });
   }
 
+  /** Nobody waits longer than the mode has it now. */
+  #slowDownLess(): void {
+    const { modes, waitUntil } = this.store.get();
+    if (waitUntil === null) return;
+    this.store.set({ waitUntil: Math.min(waitUntil, Date.now() + modes.slow_seconds * 1000) });
+  }
+
   #refused({ ref, detail, code, wait_ms }: Extract<ServerFrame, { type: 'refused' }>): void {
     const words = sentence(detail || code);
-    if (wait_ms !== null) this.store.set({ waitUntil: Date.now() + wait_ms });
+    // A time-out is counted by what is told of oneself, and may be taken back.
+    if (wait_ms !== null && code !== 'timed_out') this.store.set({ waitUntil: Date.now() + wait_ms });
     if (code === 'followers_only' || code === 'members_only') this.store.set({ barred: code });
     if (ref === null) this.store.set({ refused: { words, at: Date.now() } });
     else this.#fail(ref, words);

@@ -28,15 +28,18 @@ export function withAppended(rows: readonly Row[], more: readonly Row[]): readon
 
 /**
  * What comes, each where it belongs: at the end, but for what another server was told of late. One's own
- * message that has not been said yet stays where it stands.
+ * message that has not been said yet stays where it stands; `isHistory` comes before it.
  */
 export function withPlaced(
   rows: readonly Row[],
   more: readonly Row[],
   isBefore: (message: Message, other: Message) => boolean,
+  isHistory = false,
 ): readonly Row[] {
+  const isAfter = (message: Message, row: Row) =>
+    row.state === 'said' ? !isBefore(message, row.message) : !isHistory;
   const place = (message: Message, all: readonly Row[]) =>
-    all.findLastIndex((row) => row.state !== 'said' || !isBefore(message, row.message)) + 1;
+    all.findLastIndex((row) => isAfter(message, row)) + 1;
   if (more.every(({ message }) => place(message, rows) === rows.length)) return withAppended(rows, more);
   const all = [...rows];
   for (const row of more) all.splice(place(row.message, all), 0, row);

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { NO_MODES, type You } from './protocol';
-import { afterTimeout, modeChips, standingOf } from './standing';
+import { afterTimeout, modeChips, otherName, standingOf } from './standing';
 
 const you = (patch: Partial<You> = {}): You => ({
   id: 'a',
@@ -58,6 +58,29 @@ test('modes that keep one out say what would help', () => {
   const moderator = you({ role: 'moderator', may_moderate: true });
   expect(standing(moderator, { followers_minutes: 0 }, { follows: false })).toBeNull();
   expect(action(you(), { slow_seconds: 10 }, NOW + 4000)).toBe('wait');
+});
+
+test('one may write on while one waits, and is told of it in words that stay', () => {
+  const slow = { slow_seconds: 10 };
+  expect(standing(you(), slow, { waitUntil: NOW + 4000 })).toMatchObject({
+    words: 'Slow mode',
+    mayType: true,
+  });
+  expect(standing(you(), slow, { waitUntil: NOW + 1 })?.words).toBe('Slow mode');
+  expect(standing(you(), {}, { waitUntil: NOW + 4000 })).toMatchObject({ words: 'Too fast', mayType: true });
+  const moderator = you({ role: 'moderator', may_moderate: true });
+  expect(standing(moderator, slow, { waitUntil: NOW + 4000 })?.words).toBe('Too fast');
+  const restraint = { kind: 'timeout' as const, until: new Date(NOW + 5000).toISOString(), reason: null };
+  expect(standing(you({ may_write: false, restraint }))?.mayType).toBe(false);
+});
+
+test('a guest is told of another name than the one it wished, and nobody else is', () => {
+  const guest = you({ role: 'guest', name: 'Guest 12' });
+  expect(otherName(guest, 'Ada')).toBe('That name is taken: you are called Guest 12.');
+  expect(otherName(guest, 'A')).toBe('A name has 2 letters or more: you are called Guest 12.');
+  expect(otherName(guest, null)).toBeNull();
+  expect(otherName({ ...guest, name: 'Ada L' }, ' Ada  L ')).toBeNull();
+  expect(otherName(you(), 'Nora')).toBeNull();
 });
 
 test('chips name what is different', () => {

@@ -5,6 +5,8 @@ export interface Standing {
   words: string;
   /** What one can do about it; `wait` counts down by itself. */
   action: 'sign_in' | 'name' | 'follow' | 'wait' | 'none';
+  /** One may write meanwhile, and send it when it is over. */
+  mayType: boolean;
   /** When it is over, on the Date.now() clock. */
   until: number | null;
 }
@@ -47,8 +49,20 @@ export function standingOf(
     const kept = byMode(modes, barred, follows);
     if (kept) return kept;
   }
-  return waitUntil !== null && waitUntil > now ? say(waiting(modes), 'wait', waitUntil) : null;
+  if (waitUntil === null || waitUntil <= now) return null;
+  return { ...say(waiting(you, modes), 'wait', waitUntil), mayType: true };
 }
+
+/** What to tell a guest who wanted another name than it got. */
+export function otherName({ role, name }: You, wish: string | null): string | null {
+  const wanted = wish?.trim().replace(/\s+/g, ' ') ?? '';
+  if (role !== 'guest' || wanted === '' || !name || name === wanted) return null;
+  const why =
+    [...wanted].length < SHORTEST_NAME ? `A name has ${SHORTEST_NAME} letters or more` : 'That name is taken';
+  return `${why}: you are called ${name}.`;
+}
+
+const SHORTEST_NAME = 2;
 
 function strangers(modes: Modes, guestName: string | null): Standing | null {
   if (!modes.guests) return say('Sign in to write.', 'sign_in');
@@ -68,10 +82,12 @@ function byMode(modes: Modes, barred: string | null, follows: boolean | null): S
     : say(`Only who has followed for ${minutesWords(minutes)} may write.`, action);
 }
 
-const waiting = (modes: Modes): string => (modes.slow_seconds > 0 ? 'Slow mode.' : 'A moment, please.');
+/** The slow mode is for others than moderators; too fast is anybody. */
+const waiting = (you: You, modes: Modes): string =>
+  modes.slow_seconds > 0 && !you.may_moderate ? 'Slow mode' : 'Too fast';
 
 function say(words: string, action: Standing['action'] = 'none', until: number | null = null): Standing {
-  return { words, action, until: until !== null && Number.isNaN(until) ? null : until };
+  return { words, action, mayType: false, until: until !== null && Number.isNaN(until) ? null : until };
 }
 
 const because = (reason: string | null): string => (reason ? ` Reason: ${reason}` : '');

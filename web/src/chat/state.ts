@@ -10,7 +10,7 @@ import {
   type StreamFacts,
   type You,
 } from './protocol';
-import type { Row } from './rows';
+import { namesIn, type Row } from './rows';
 import { readable } from './text';
 
 export type Link =
@@ -25,6 +25,8 @@ export interface ChatState {
   you: You | null;
   /** What the guest of this browser is called; `null` until there is a name. */
   guestName: string | null;
+  /** What is to be told of the guest's name, where it is another than was wished. */
+  otherName: string | null;
   stream: StreamFacts | null;
   /** Shown, oldest first. */
   rows: readonly Row[];
@@ -57,6 +59,7 @@ export function initialState(guestName: string | null): ChatState {
     link: { name: 'connecting' },
     you: null,
     guestName,
+    otherName: null,
     stream: null,
     rows: [],
     hasOlder: false,
@@ -91,6 +94,29 @@ export function pollNews(poll: Poll | null): string {
   const first = poll.options.filter(({ votes }) => most > 0 && votes === most);
   const result = first.map(({ text }) => readable(text)).join(', ') || 'no votes';
   return `The poll ended: ${about} ${result}`;
+}
+
+/** Which answer of a poll stands there before it already; the server takes each once. */
+export function answerTwice(options: readonly string[]): number | null {
+  const plain = options.map((option) => option.trim().replace(/\s+/g, ' '));
+  const at = plain.findIndex((option, own) => option !== '' && plain.indexOf(option) < own);
+  return at < 0 ? null : at;
+}
+
+/** Over a scene a result is shown for a while, and then makes room. `leftMs` is what `Chat.leftMs` says. */
+export const isOverScene = (poll: Poll, leftMs: number): boolean =>
+  poll.state === 'open' || leftMs > -RESULT_MS;
+
+const RESULT_MS = 15_000;
+
+/** Whom one may speak to: who wrote, the last one first, then whoever else is known here. */
+export function namesKnown({ rows, pinned, questions, you }: ChatState, handle: string): string[] {
+  const others = [...(pinned ? [pinned] : []), ...questions].map(({ from }) => from.name);
+  const names = new Set([...namesIn(rows), ...others]);
+  const isNamed = [...names].some((name) => name.toLowerCase() === handle.toLowerCase());
+  if (!isNamed) names.add(handle);
+  if (you?.name) names.delete(you.name);
+  return [...names];
 }
 
 /** With a question in its place, or behind the others. */

@@ -18,7 +18,7 @@ export function buttonClass(look: Look = 'secondary', size: 'md' | 'lg' | 'sm' =
     md: 'min-h-11 px-4 text-sm',
     lg: 'min-h-13 px-6 text-base',
   };
-  return `inline-flex items-center justify-center gap-2 rounded-control font-semibold whitespace-nowrap transition-colors duration-150 disabled:opacity-50 ${sizes[size]} ${LOOKS[look]}`;
+  return `inline-flex items-center justify-center gap-2 rounded-control font-semibold whitespace-nowrap transition-colors duration-150 disabled:opacity-50 aria-disabled:opacity-50 ${sizes[size]} ${LOOKS[look]}`;
 }
 
 export function Button({

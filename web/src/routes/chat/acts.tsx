@@ -24,10 +24,15 @@ interface Acts {
   /** Of whom the card is open. */
   card: string | null;
   showCard: (subject: string | null) => void;
-  /** The message that was last looked at, for `/pin`. */
+  /** Whether it is asked if all messages should really go. */
+  clearing: boolean;
+  askToClear: (asking: boolean) => void;
+  /** The message that one points at, for `/pin`. */
   selected: { current: Message | null };
   /** Puts words where one writes. */
   insert: { current: (words: string) => void };
+  /** Shows the newest messages, also to who reads above. */
+  toEnd: { current: () => void };
 }
 
 const Context = createContext<Acts | null>(null);
@@ -42,8 +47,10 @@ export function ChatActs({ chat, children }: { chat: Chat; children: ReactNode }
   const [note, setNote] = useState<Note | null>(null);
   const [replyTo, setReplyTo] = useState<ReplyTo | null>(null);
   const [card, setCard] = useState<string | null>(null);
+  const [clearing, askToClear] = useState(false);
   const selected = useRef<Message | null>(null);
   const insert = useRef<(words: string) => void>(() => undefined);
+  const toEnd = useRef<() => void>(() => undefined);
   const tell = useCallback((words: string, more: Partial<Note> = {}) => {
     setNote({ words, undo: null, lines: [], ...more });
   }, []);
@@ -74,10 +81,13 @@ export function ChatActs({ chat, children }: { chat: Chat; children: ReactNode }
         setReplyTo(message && { id: message.id, name: message.from.name, text: message.text }),
       card,
       showCard: setCard,
+      clearing,
+      askToClear,
       selected,
       insert,
+      toEnd,
     }),
-    [chat, note, tell, act, replyTo, card],
+    [chat, note, tell, act, replyTo, card, clearing],
   );
   return <Context.Provider value={acts}>{children}</Context.Provider>;
 }

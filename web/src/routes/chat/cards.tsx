@@ -1,4 +1,4 @@
-/** What stands above the messages: the pinned one, the poll, the raid. */
+/** What stands above the messages, with the messages having more room: the raid, the poll, the pinned one. */
 import { useNavigate } from '@tanstack/react-router';
 import { Pin, X } from 'lucide-react';
 import { useEffect, useState } from 'react';
@@ -14,10 +14,10 @@ import { Words } from './words';
 export function Cards({ state, follows }: { state: ChatState; follows: boolean }) {
   if (!state.pinned && !state.poll && !state.raid) return null;
   return (
-    <div className="flex max-h-[50%] shrink-0 flex-col gap-2 overflow-y-auto border-b border-line p-2.5">
+    <div className="flex max-h-[45%] shrink-0 flex-col gap-2 overflow-y-auto border-b border-line p-2 empty:hidden">
       <RaidBanner state={state} follows={follows} />
-      <Pinned state={state} />
       <PollCard state={state} />
+      <Pinned state={state} />
     </div>
   );
 }

@@ -1,11 +1,10 @@
 /** Where one writes: completion, history, what is answered, and the slash commands. */
 import { SendHorizontal, X } from 'lucide-react';
 import { type KeyboardEvent, lazy, Suspense, useCallback, useEffect, useId, useRef, useState } from 'react';
-import { parseCommand } from '../../chat/commands';
+import { type Command, parseCommand } from '../../chat/commands';
 import { accept, type Completion, complete } from '../../chat/completion';
 import { SaidBefore } from '../../chat/history';
-import { namesIn } from '../../chat/rows';
-import type { ChatState } from '../../chat/state';
+import { type ChatState, namesKnown } from '../../chat/state';
 import { readable } from '../../chat/text';
 import { useActs } from './acts';
 import { useCommands } from './run_command';
@@ -14,8 +13,16 @@ import { Suggestions } from './suggestions';
 /** For whoever opens it. */
 const Picker = lazy(() => import('./picker'));
 
-export function Composer({ state, disabled }: { state: ChatState; disabled: boolean }) {
-  const { chat, replyTo, reply, tell, dismiss, insert } = useActs();
+interface ComposerProps {
+  state: ChatState;
+  /** One may not write. The field keeps the focus all the same: keys that fell to the page would be the player's. */
+  muted: boolean;
+  /** One may write, and not send it yet. */
+  waits: boolean;
+}
+
+export function Composer({ state, muted, waits }: ComposerProps) {
+  const { chat, handle, replyTo, reply, tell, dismiss, insert, selected, toEnd } = useActs();
   const run = useCommands();
   const list = useId();
   const field = useRef<HTMLTextAreaElement>(null);
@@ -33,20 +40,20 @@ export function Composer({ state, disabled }: { state: ChatState; disabled: bool
     });
   }, []);
   useEffect(() => {
-    insert.current = (words) => {
+    insert.current = (typed) => {
       const now = field.current?.value ?? '';
+      const words = muted ? '' : typed;
       put(now === '' || words === '' || now.endsWith(' ') ? now + words : `${now} ${words}`);
     };
-  }, [insert, put]);
+  }, [insert, put, muted]);
   useEffect(() => {
     if (replyTo) field.current?.focus();
   }, [replyTo]);
   useGrowth(field, text);
 
   const begun = (next: string, caret: number, tab = false) => {
-    const { you, emotes, rows } = state;
-    const names = namesIn(rows).filter((name) => name !== you?.name);
-    return complete(next, caret, { you, emotes, names }, tab);
+    const { you, emotes } = state;
+    return complete(next, caret, { you, emotes, names: namesKnown(state, handle) }, tab);
   };
   const look = (next: string, caret: number) => {
     setFound(begun(next, caret));
@@ -58,28 +65,41 @@ export function Composer({ state, disabled }: { state: ChatState; disabled: bool
     const { text: next, caret } = accept(text, found, item);
     put(next, caret);
   };
+  const unselect = () => {
+    selected.current = null;
+  };
+  const over = [...text].length - LIMIT;
+  // Commands are not said.
+  const mustWait = muted || (waits && !text.trimStart().startsWith('/'));
   const send = () => {
     const words = text.trim();
-    if (!words) return;
+    if (!words || over > 0 || mustWait) return;
     const parsed = parseCommand(words, state.you);
     history.note(words);
     if (parsed?.kind === 'wrong') {
       tell(parsed.words);
       return;
     }
-    put('');
-    if (parsed) {
-      void run(parsed.command, state);
-      return;
-    }
     dismiss();
-    chat.say(words, replyTo);
-    reply(null);
+    if (parsed) void carryOut(parsed.command, words);
+    else {
+      chat.say(words, replyTo);
+      reply(null);
+      toEnd.current();
+    }
+    unselect();
+    setText('');
+    setFound(null);
+    field.current?.focus();
+  };
+  const carryOut = async (command: Command, words: string) => {
+    // What did not work is put right where it was typed, unless one has gone on.
+    if (!(await run(command, state))) setText((now) => now || words);
   };
 
   const keyed = (event: KeyboardEvent<HTMLTextAreaElement>) => {
     // A word that is being composed in an input method is not finished.
-    if (event.nativeEvent.isComposing) return;
+    if (event.nativeEvent.isComposing || muted) return;
     const deed = found ? keysOfList(event, found) : keysOfField(event);
     if (!deed) return;
     event.preventDefault();
@@ -115,7 +135,6 @@ export function Composer({ state, disabled }: { state: ChatState; disabled: bool
     return null;
   };
 
-  const over = [...text].length - LIMIT;
   return (
     <form
       className="relative"
@@ -147,32 +166,36 @@ export function Composer({ state, disabled }: { state: ChatState; disabled: bool
           ref={field}
           rows={1}
           value={text}
-          disabled={disabled}
+          readOnly={muted}
+          aria-disabled={muted}
           role="combobox"
           aria-label="Message"
           aria-expanded={found !== null}
           aria-controls={list}
           aria-autocomplete="list"
           aria-activedescendant={found ? `${list}-${chosen}` : undefined}
-          placeholder="Write a message"
+          placeholder={muted ? '' : 'Write a message'}
           enterKeyHint="send"
           autoComplete="off"
           onChange={({ target }) => {
             setText(target.value);
             look(target.value, target.selectionStart);
           }}
+          onFocus={unselect}
+          onPointerDown={unselect}
           onBlur={() => setFound(null)}
           onKeyDown={keyed}
-          className="max-h-32 min-h-11 min-w-0 flex-1 resize-none bg-transparent px-3 py-2.5 text-base text-ink outline-none placeholder:text-ink-3 sm:text-sm"
+          className="max-h-32 min-h-11 min-w-0 flex-1 resize-none bg-transparent px-3 py-2.5 text-base text-ink outline-none placeholder:text-ink-3 aria-disabled:text-ink-3 sm:text-sm"
         />
         <Suspense fallback={<span className="size-11" />}>
-          <Picker emotes={state.emotes} disabled={disabled} onPick={(words) => insert.current(words)} />
+          <Picker emotes={state.emotes} disabled={muted} onPick={(words) => insert.current(words)} />
         </Suspense>
         <button
           type="submit"
           aria-label="Send"
-          disabled={disabled || text.trim() === '' || over > 0}
-          className="flex size-11 shrink-0 items-center justify-center rounded-md text-ink hover:bg-surface-2 disabled:text-ink-3"
+          disabled={text.trim() === '' || over > 0}
+          aria-disabled={mustWait}
+          className="flex size-11 shrink-0 items-center justify-center rounded-md text-ink hover:bg-surface-2 disabled:text-ink-3 aria-disabled:text-ink-3"
         >
           <SendHorizontal aria-hidden size={18} />
         </button>

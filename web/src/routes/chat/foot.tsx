@@ -1,5 +1,6 @@
 /** Below the messages: how one may write, why one may not and what to do about it, and the field. */
 import { Link } from '@tanstack/react-router';
+import { X } from 'lucide-react';
 import { useState } from 'react';
 import { modeChips, type Standing, standingOf } from '../../chat/standing';
 import type { ChatState } from '../../chat/state';
@@ -16,9 +17,12 @@ export function Foot({ state, reactions }: { state: ChatState; reactions: boolea
   const { chat } = useActs();
   const { you, modes, waitUntil, barred, guestName, link, warned, refused } = state;
   const follows = useFollows(modes.followers_minutes !== null);
-  const waits = waitUntil !== null || you?.restraint != null;
+  const waits = (waitUntil !== null && waitUntil > Date.now()) || you?.restraint != null;
   const now = useNow(waits || refused !== null);
   const standing = you && standingOf(you, modes, { waitUntil, barred, guestName, follows, now });
+  const mayType = standing === null || standing.mayType;
+  const [wrote, setWrote] = useState(false);
+  if (you && mayType && !wrote) setWrote(true);
   const chips = modeChips(modes);
   return (
     <div className="border-t border-line p-2.5 pb-[max(0.625rem,env(safe-area-inset-bottom))]">
@@ -52,8 +56,10 @@ export function Foot({ state, reactions }: { state: ChatState; reactions: boolea
       )}
       {reactions && you && <ReactionBar state={state} />}
       {standing && <WhyNot standing={standing} now={now} />}
-      {you && (standing === null || standing.action === 'wait') && (
-        <Composer state={state} disabled={link.name === 'closed' || standing !== null} />
+      {you && mayType && <OtherName key={state.otherName} words={state.otherName} />}
+      {/* Where one wrote the field stays, with the focus that may be in it. */}
+      {you && (wrote || mayType || standing.action === 'wait') && (
+        <Composer state={state} muted={link.name === 'closed' || !mayType} waits={standing !== null} />
       )}
     </div>
   );
@@ -67,7 +73,15 @@ function useFollows(matters: boolean): boolean | null {
 }
 
 function WhyNot({ standing, now }: { standing: Standing; now: number }) {
-  const { words, action, until } = standing;
+  const { words, action, until, mayType } = standing;
+  if (mayType && until !== null) {
+    return (
+      <p className="mb-2 text-sm text-ink-2">
+        <span role="status">{words}</span>:{' '}
+        <span className="font-semibold text-ink tabular-nums">{secondsLeft(until - now)}</span>
+      </p>
+    );
+  }
   return (
     <div className="mb-2 flex flex-wrap items-center gap-x-3 gap-y-2 text-sm text-ink-2">
       <p role="status" className="min-w-0 flex-1 basis-40">
@@ -95,6 +109,40 @@ function Follow() {
   const { handle } = useActs();
   const channel = useChannel(handle).data;
   return channel && !channel.following ? <FollowButton channel={channel} /> : null;
+}
+
+/** In seconds, as the mode has it, where it is not for long. */
+function secondsLeft(ms: number): string {
+  const seconds = Math.ceil(ms / 1000);
+  return seconds < 100 ? `${seconds} s` : clock(seconds * 1000);
+}
+
+/** To a guest who is called otherwise than it wished. */
+function OtherName({ words }: { words: string | null }) {
+  const [state, setState] = useState<'told' | 'asking' | 'read'>('told');
+  if (words === null || state === 'read') return null;
+  return (
+    <div className="mb-2 flex flex-wrap items-center gap-x-2 gap-y-1 text-sm text-ink-2">
+      <p role="status" className="min-w-0 flex-1 basis-40 break-words">
+        {words}
+      </p>
+      {state === 'told' && (
+        <Button size="sm" onClick={() => setState('asking')}>
+          Another name
+        </Button>
+      )}
+      <button
+        type="button"
+        aria-label="Keep this name"
+        title="Keep this name"
+        onClick={() => setState('read')}
+        className="flex size-9 shrink-0 items-center justify-center rounded-md hover:bg-surface-2 hover:text-ink pointer-coarse:size-11"
+      >
+        <X aria-hidden size={15} />
+      </button>
+      {state === 'asking' && <GuestName />}
+    </div>
+  );
 }
 
 function GuestName() {

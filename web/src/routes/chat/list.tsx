@@ -4,7 +4,7 @@
  */
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { ArrowDown, MessageSquare } from 'lucide-react';
-import { type KeyboardEvent, type ReactNode, useCallback, useMemo, useRef, useState } from 'react';
+import { type KeyboardEvent, type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import type { Emote } from '../../chat/protocol';
 import type { Row as RowData } from '../../chat/rows';
 import { Row } from './row';
@@ -22,7 +22,10 @@ interface ListProps {
   timeWords: (row: RowData) => string;
   /** The first row is seen: there may be more before it. */
   onTop?: () => void;
-  onPoint?: (row: RowData) => void;
+  /** `null`: one points at none any more. */
+  onPoint?: (row: RowData | null) => void;
+  /** Is given the way to the newest. */
+  end?: { current: () => void };
   onName?: (row: RowData) => void;
   onTryAgain?: (key: string) => void;
   onDiscard?: (key: string) => void;
@@ -35,7 +38,7 @@ interface ListProps {
 const nothing = () => undefined;
 
 export function List(props: ListProps) {
-  const { rows, own, empty, onTop, onPoint, keys, tools } = props;
+  const { rows, own, empty, onTop, onPoint, end, keys, tools } = props;
   const { times, size } = usePreferences();
   const scroller = useRef<HTMLElement>(null);
   const [active, setActive] = useState<string | null>(null);
@@ -58,6 +61,10 @@ export function List(props: ListProps) {
     useFlushSync: false,
   });
   const { unread, look, toEnd } = useUnread(rows, virtual, scroller);
+  useEffect(() => {
+    // A frame later, when what one has just said has its row.
+    if (end) end.current = () => requestAnimationFrame(toEnd);
+  });
   const latest = useRef(rows);
   latest.current = rows;
   const jump = useCallback(
@@ -74,7 +81,7 @@ export function List(props: ListProps) {
   const point = (row: RowData | null) => {
     if (held) return;
     setActive(row?.key ?? null);
-    if (row) onPoint?.(row);
+    onPoint?.(row);
   };
   const focusRow = (index: number) => {
     const at = Math.min(Math.max(index, 0), rows.length - 1);

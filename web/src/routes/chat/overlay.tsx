@@ -2,6 +2,7 @@
 import { type CSSProperties, useEffect, useMemo, useRef } from 'react';
 import type { Emote } from '../../chat/protocol';
 import type { Row } from '../../chat/rows';
+import { isOverScene } from '../../chat/state';
 import { useNow } from '../../ui/time';
 import { useTitle } from '../title';
 import { ChatActs } from './acts';
@@ -19,6 +20,7 @@ export function Overlay({ handle, fadeS }: { handle: string; fadeS: number | nul
     () => new Map<string, Emote>(state.emotes.map((emote) => [emote.code, emote])),
     [state.emotes],
   );
+  useNow(state.poll?.state === 'ended');
   useTitle(`Chat of ${handle}`);
   useNothingBehind();
   return (
@@ -27,7 +29,9 @@ export function Overlay({ handle, fadeS }: { handle: string; fadeS: number | nul
         <h1 className="sr-only">Chat of {handle}</h1>
         <OnScreenQuestion state={state} look="max-w-xl text-2xl" />
         <div className="max-w-xl text-xl empty:hidden">
-          <PollCard state={state} readOnly />
+          {state.poll && isOverScene(state.poll, chat.leftMs(state.poll)) && (
+            <PollCard state={state} readOnly />
+          )}
         </div>
         <div
           role="log"

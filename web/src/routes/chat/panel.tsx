@@ -19,6 +19,7 @@ import { useChatState } from './use_chat';
 const ModBar = lazy(() => import('../moderation/bar'));
 const Queue = lazy(() => import('../moderation/queue'));
 const CardDialog = lazy(() => import('../moderation/card_dialog'));
+const ClearDialog = lazy(() => import('./clear_dialog'));
 
 type Tab = 'chat' | 'questions' | 'queue';
 
@@ -60,7 +61,7 @@ export function Panel({
 }: PanelProps) {
   const state = useChatState(chat);
   const [tab, setTab] = useState<Tab>('chat');
-  const { card, showCard } = useActs();
+  const { card, showCard, clearing, askToClear } = useActs();
   const moderates = state.you?.may_moderate === true;
   const shown = tab === 'queue' && (!moderates || noQueue) ? 'chat' : tab;
   return (
@@ -125,6 +126,11 @@ export function Panel({
       {card && moderates && (
         <Suspense fallback={null}>
           <CardDialog subject={card} onClose={() => showCard(null)} />
+        </Suspense>
+      )}
+      {clearing && moderates && (
+        <Suspense fallback={null}>
+          <ClearDialog onClose={() => askToClear(false)} />
         </Suspense>
       )}
     </section>

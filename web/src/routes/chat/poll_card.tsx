@@ -1,5 +1,5 @@
 /** The poll: bars that move, one vote each, the time that is left. */
-import { BarChart3, Check } from 'lucide-react';
+import { BarChart3, Check, X } from 'lucide-react';
 import { useState } from 'react';
 import { chatApi } from '../../api/chat';
 import type { Poll } from '../../chat/protocol';
@@ -26,19 +26,22 @@ export function PollCard({ state, readOnly = false }: { state: ChatState; readOn
 function Shown({ poll, state, readOnly }: { poll: Poll; state: ChatState; readOnly: boolean }) {
   const { chat, handle, act } = useActs();
   const [voted, setVoted] = useState(() => voteOf(poll.id));
+  const [closed, setClosed] = useState(false);
   useNow(poll.state === 'open');
   const leftMs = chat.leftMs(poll);
   const isOpen = poll.state === 'open' && leftMs > 0;
   const total = poll.options.reduce((sum, { votes }) => sum + votes, 0);
   const mayVote = isOpen && voted === null && !readOnly && state.you !== null && !state.you.restraint;
+  const moderates = state.you?.may_moderate === true && !readOnly;
   const vote = async (option: number) => {
     setVoted(option);
     const counted = await act(() => chatApi.vote(handle, poll.id, option, chat.seenMs()), '');
     if (counted) rememberVote(poll.id, option);
     else setVoted(null);
   };
+  if (closed) return null;
   return (
-    <section aria-label="Poll" className="rounded-card border border-line bg-surface-2 p-3 text-sm">
+    <section aria-label="Poll" className="rounded-card border border-line bg-surface-2 px-3 pt-2.5 text-sm">
       <div className="flex items-start gap-2">
         <BarChart3 aria-hidden size={16} className="mt-0.5 shrink-0 text-ink-2" />
         <h3 className="min-w-0 flex-1 font-semibold break-words">
@@ -47,6 +50,17 @@ function Shown({ poll, state, readOnly }: { poll: Poll; state: ChatState; readOn
         <span className="shrink-0 text-xs text-ink-3 tabular-nums">
           {isOpen ? clock(leftMs + 999) : 'Ended'}
         </span>
+        {poll.state === 'ended' && !moderates && !readOnly && (
+          <button
+            type="button"
+            aria-label="Hide the poll"
+            title="Hide"
+            onClick={() => setClosed(true)}
+            className="-m-1.5 flex size-9 shrink-0 items-center justify-center rounded-md text-ink-2 hover:bg-surface-3 hover:text-ink pointer-coarse:size-11"
+          >
+            <X aria-hidden size={15} />
+          </button>
+        )}
       </div>
       <ul className="mt-2 flex flex-col gap-1.5">
         {poll.options.map(({ text, votes }, at) => {
@@ -67,8 +81,8 @@ function Shown({ poll, state, readOnly }: { poll: Poll; state: ChatState; readOn
               </span>
             </>
           );
-          const look =
-            'relative flex min-h-11 w-full items-center gap-2 overflow-hidden rounded-control border border-line-strong/60 px-3 py-1.5 text-left';
+          // What is only read needs no room for a finger.
+          const look = `relative flex w-full items-center gap-2 overflow-hidden rounded-control border border-line-strong/60 px-3 text-left ${mayVote ? 'min-h-9 py-1 pointer-coarse:min-h-11' : 'min-h-8 py-0.5'}`;
           return (
             // biome-ignore lint/suspicious/noArrayIndexKey: an option is named by its place
             <li key={at}>
@@ -83,22 +97,25 @@ function Shown({ poll, state, readOnly }: { poll: Poll; state: ChatState; readOn
           );
         })}
       </ul>
-      <p className="mt-2 text-xs text-ink-3">
-        {total === 1 ? '1 vote' : `${COUNT.format(total)} votes`}
-        {voted !== null && isOpen && ' · Your vote is in and cannot be changed'}
-      </p>
-      {state.you?.may_moderate && !readOnly && (
-        <div className="mt-2 flex gap-2">
-          {poll.state === 'open' && (
-            <Button size="sm" onClick={() => void act(() => chatApi.endPoll(handle, poll.id), '')}>
-              End now
+      {/* Where there is little room the answers scroll behind it. */}
+      <div className="sticky -bottom-2 -mx-3 flex min-h-9 flex-wrap items-center gap-x-2 rounded-b-card bg-surface-2 px-3 py-1">
+        <p className="min-w-0 flex-1 text-xs text-ink-3">
+          {total === 1 ? '1 vote' : `${COUNT.format(total)} votes`}
+          {voted !== null && isOpen && ' · Your vote is in and cannot be changed'}
+        </p>
+        {moderates && (
+          <div className="-mr-2 flex">
+            {poll.state === 'open' && (
+              <Button size="sm" onClick={() => void act(() => chatApi.endPoll(handle, poll.id), '')}>
+                End now
+              </Button>
+            )}
+            <Button size="sm" look="ghost" onClick={() => void act(() => chatApi.putAwayPoll(handle), '')}>
+              Put away
             </Button>
-          )}
-          <Button size="sm" look="ghost" onClick={() => void act(() => chatApi.putAwayPoll(handle), '')}>
-            Put away
-          </Button>
-        </div>
-      )}
+          </div>
+        )}
+      </div>
     </section>
   );
 }

@@ -2,9 +2,11 @@
 import { Plus, X } from 'lucide-react';
 import { useState } from 'react';
 import { chatApi } from '../../api/chat';
+import { answerTwice } from '../../chat/state';
 import { Button } from '../../ui/button';
 import { Dialog } from '../../ui/dialog';
 import { SelectField, TextField } from '../../ui/field';
+import { Notice } from '../../ui/notice';
 import { useActs } from './acts';
 
 const LENGTHS: readonly [label: string, seconds: number][] = [
@@ -17,19 +19,32 @@ const LENGTHS: readonly [label: string, seconds: number][] = [
 const MOST = 6;
 
 export default function PollDialog({ onClose }: { onClose: () => void }) {
-  const { handle, act } = useActs();
+  const { handle } = useActs();
   const [question, setQuestion] = useState('');
   const [options, setOptions] = useState(['', '']);
   const [seconds, setSeconds] = useState(120);
+  const [busy, setBusy] = useState(false);
+  const [twice, setTwice] = useState<number | null>(null);
+  const [wrong, setWrong] = useState<string | null>(null);
   const given = options.map((option) => option.trim()).filter((option) => option !== '');
-  const change = (at: number, text: string) =>
-    setOptions(options.map((option, other) => (other === at ? text : option)));
+  const change = (next: string[]) => {
+    setOptions(next);
+    setTwice(null);
+  };
   const make = async () => {
-    const made = await act(
-      () => chatApi.makePoll(handle, { question: question.trim(), options: given, seconds }),
-      '',
-    );
-    if (made) onClose();
+    if (busy) return;
+    const equal = answerTwice(options);
+    setTwice(equal);
+    setWrong(null);
+    if (equal !== null) return;
+    setBusy(true);
+    try {
+      await chatApi.makePoll(handle, { question: question.trim(), options: given, seconds });
+      onClose();
+    } catch (error) {
+      setWrong(error instanceof Error ? error.message : 'That did not work.');
+      setBusy(false);
+    }
   };
   return (
     <Dialog open onClose={onClose} title="New poll">
@@ -44,26 +59,30 @@ export default function PollDialog({ onClose }: { onClose: () => void }) {
           label="Question"
           value={question}
           required
+          autoFocus
           maxLength={200}
           onChange={({ target }) => setQuestion(target.value)}
         />
         {options.map((option, at) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: an option is named by its place
-          <div key={at} className="flex items-end gap-2">
+          <div key={at} className="flex items-start gap-2">
             <div className="min-w-0 flex-1">
               <TextField
                 label={`Answer ${at + 1}`}
                 value={option}
                 maxLength={60}
-                onChange={({ target }) => change(at, target.value)}
+                error={twice === at && 'This option is there already.'}
+                onChange={({ target }) =>
+                  change(options.map((other, place) => (place === at ? target.value : other)))
+                }
               />
             </div>
             {options.length > 2 && (
               <Button
                 look="ghost"
-                className="size-11 px-0!"
+                className="mt-6.5 size-11 px-0!"
                 aria-label={`Leave out answer ${at + 1}`}
-                onClick={() => setOptions(options.filter((_, other) => other !== at))}
+                onClick={() => change(options.filter((_, other) => other !== at))}
               >
                 <X aria-hidden size={16} />
               </Button>
@@ -86,11 +105,17 @@ export default function PollDialog({ onClose }: { onClose: () => void }) {
             </option>
           ))}
         </SelectField>
+        {wrong !== null && <Notice title="The poll was not started">{wrong}</Notice>}
         <div className="flex justify-end gap-2">
           <Button look="ghost" onClick={onClose}>
             Cancel
           </Button>
-          <Button type="submit" look="primary" disabled={question.trim() === '' || given.length < 2}>
+          <Button
+            type="submit"
+            look="primary"
+            disabled={question.trim() === '' || given.length < 2}
+            aria-disabled={busy}
+          >
             Start the poll
           </Button>
         </div>

@@ -115,19 +115,22 @@ function Shown({ question, you }: { question: Question; you: You | null }) {
 function AskForm() {
   const { chat, handle, act } = useActs();
   const [text, setText] = useState('');
+  const [busy, setBusy] = useState(false);
   const ask = async () => {
+    setBusy(true);
     const asked = await act(
       () => chatApi.askQuestion(handle, text.trim(), chat.seenMs()),
       'Your question is asked.',
     );
-    if (asked) setText('');
+    setBusy(false);
+    if (asked) setText((now) => (now === text ? '' : now));
   };
   return (
     <form
       className="flex gap-2"
       onSubmit={(event) => {
         event.preventDefault();
-        if (text.trim()) void ask();
+        if (text.trim() && !busy) void ask();
       }}
     >
       <input
@@ -138,7 +141,7 @@ function AskForm() {
         onChange={({ target }) => setText(target.value)}
         className="min-h-11 min-w-0 flex-1 rounded-control border border-line-strong/60 bg-surface-0 px-3 text-base text-ink sm:text-sm"
       />
-      <Button type="submit" disabled={text.trim() === ''}>
+      <Button type="submit" disabled={text.trim() === ''} aria-disabled={busy}>
         Ask
       </Button>
     </form>

@@ -9,7 +9,7 @@ import { List } from './list';
 import { MessageTools } from './message_tools';
 
 export function RoomList({ state }: { state: ChatState }) {
-  const { chat, handle, act, reply, showCard, selected, insert } = useActs();
+  const { chat, handle, act, reply, showCard, selected, insert, toEnd } = useActs();
   const { rows, you, emotes, link } = state;
   const named = useCallback(
     ({ message }: Row) => {
@@ -44,9 +44,10 @@ export function RoomList({ state }: { state: ChatState }) {
       empty={link.name === 'open' ? 'Nothing said yet. Say hello.' : ''}
       timeWords={clockWords}
       onTop={() => void chat.loadOlder()}
-      onPoint={({ message }) => {
-        selected.current = message;
+      onPoint={(row) => {
+        selected.current = row?.message ?? null;
       }}
+      end={toEnd}
       onName={named}
       onTryAgain={again}
       onDiscard={discard}

@@ -1,4 +1,4 @@
-/** Carries out slash commands, and says what became of them. */
+/** Carries out slash commands, and says what became of them: whether they were. */
 import { useCallback } from 'react';
 import { chatApi } from '../../api/chat';
 import { type Command, commandsFor, usageOf } from '../../chat/commands';
@@ -8,8 +8,15 @@ import { minutesWords } from '../../chat/standing';
 import type { ChatState } from '../../chat/state';
 import { useActs } from './acts';
 
-export function useCommands(): (command: Command, state: ChatState) => Promise<void> {
-  const { handle, act, tell, selected } = useActs();
+export function useCommands(): (command: Command, state: ChatState) => Promise<boolean> {
+  const { handle, act, tell, selected, askToClear, toEnd } = useActs();
+  const refuse = useCallback(
+    (words: string) => {
+      tell(words);
+      return false;
+    },
+    [tell],
+  );
   return useCallback(
     async (command, state) => {
       const said = state.rows.filter((row) => row.state === 'said').map(({ message }) => message);
@@ -22,95 +29,87 @@ export function useCommands(): (command: Command, state: ChatState) => Promise<v
       switch (command.name) {
         case 'help':
           tell('What you can type:', { lines: helpLines(state) });
-          break;
+          return true;
         case 'timeout': {
           const { who, seconds, reason } = command;
           const how = { kind: 'timeout' as const, seconds, ...(reason ? { reason } : {}) };
-          await act(
+          return await act(
             () => chatApi.restrain(handle, subject(who), how),
             `${who} is timed out for ${secondsWords(seconds)}.`,
             () => chatApi.release(handle, subject(who)),
           );
-          break;
         }
         case 'ban': {
           const { who, reason } = command;
-          await act(
+          return await act(
             () => chatApi.restrain(handle, subject(who), { kind: 'ban', ...(reason ? { reason } : {}) }),
             `${who} is banned.`,
             () => chatApi.release(handle, subject(who)),
           );
-          break;
         }
         case 'unban':
         case 'untimeout':
-          await act(() => chatApi.release(handle, subject(command.who)), `${command.who} may write again.`);
-          break;
+          return await act(
+            () => chatApi.release(handle, subject(command.who)),
+            `${command.who} may write again.`,
+          );
         case 'warn':
-          await act(
+          return await act(
             () => chatApi.warn(handle, subject(command.who), command.reason),
             `${command.who} is warned.`,
           );
-          break;
         case 'delete': {
           const message = lastOf(command.who);
-          if (!message) tell(`Nothing of ${command.who} is here.`);
-          else await act(() => chatApi.deleteMessage(handle, message.id), 'Deleted.');
-          break;
+          if (!message) return refuse(`Nothing of ${command.who} is here.`);
+          return await act(() => chatApi.deleteMessage(handle, message.id), 'Deleted.');
         }
         case 'clear':
-          await act(() => chatApi.clear(handle), 'The chat is cleared.');
-          break;
+          askToClear(true);
+          return true;
         case 'pin': {
           const own = last(said, ({ from }) => from.id === state.you?.id);
           const message = selected.current ?? own;
-          if (!message) tell('Select a message first, or write one.');
-          else
-            await act(
-              () => chatApi.pin(handle, message.id),
-              'Pinned.',
-              () => chatApi.unpin(handle),
-            );
-          break;
+          if (!message) return refuse('Select a message first, or write one.');
+          return await act(
+            () => chatApi.pin(handle, message.id),
+            'Pinned.',
+            () => chatApi.unpin(handle),
+          );
         }
         case 'unpin':
-          await act(() => chatApi.unpin(handle), 'The pinned message is taken down.');
-          break;
+          return await act(() => chatApi.unpin(handle), 'The pinned message is taken down.');
         case 'modes':
-          await act(() => chatApi.setModes(handle, command.modes), 'Changed.');
-          break;
+          return await act(() => chatApi.setModes(handle, command.modes), 'Changed.');
         case 'shield':
-          await act(
+          return await act(
             () => chatApi.shield(handle, command.on),
             command.on ? 'The shield is up.' : 'The shield is down.',
           );
-          break;
-        case 'announce':
-          await act(() => chatApi.announce(handle, command.text), '');
-          break;
+        case 'announce': {
+          const announced = await act(() => chatApi.announce(handle, command.text), '');
+          if (announced) toEnd.current();
+          return announced;
+        }
         case 'poll': {
           const { question, options, seconds } = command;
-          await act(() => chatApi.makePoll(handle, { question, options, seconds }), '');
-          break;
+          return await act(() => chatApi.makePoll(handle, { question, options, seconds }), '');
         }
         case 'endpoll': {
           const { poll } = state;
-          if (poll?.state !== 'open') tell('There is no poll to end.');
-          else await act(() => chatApi.endPoll(handle, poll.id), 'The poll has ended.');
-          break;
+          if (poll?.state !== 'open') return refuse('There is no poll to end.');
+          return await act(() => chatApi.endPoll(handle, poll.id), 'The poll has ended.');
         }
         case 'raid':
-          await act(
+          return await act(
             () => chatApi.raid(handle, command.to),
             `Off to @${command.to}.`,
             () => chatApi.cancelRaid(handle),
           );
-          break;
         case 'unraid':
-          await act(() => chatApi.cancelRaid(handle), 'Everybody stays.');
+          return await act(() => chatApi.cancelRaid(handle), 'Everybody stays.');
       }
     },
-    [handle, act, tell, selected],
+    [handle, act, tell, refuse, selected, askToClear, toEnd],
   );
 }
 

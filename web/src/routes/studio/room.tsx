@@ -208,7 +208,7 @@ function StudioChat({ handle, onAir, viewers }: { handle: string; onAir: boolean
   const chat = useChat(handle);
   return (
     <div
-      className={`overflow-hidden rounded-card border border-line ${onAir ? 'h-[min(42rem,75dvh)]' : 'h-96'}`}
+      className={`overflow-hidden rounded-card border border-line ${onAir ? 'h-[min(42rem,75dvh)]' : 'h-[28rem]'}`}
     >
       <Suspense fallback={<p className="p-4 text-sm text-ink-3">Opening the chat</p>}>
         <ChatPanel
