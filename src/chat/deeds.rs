@@ -40,7 +40,7 @@ impl Hall {
                 reference,
                 is_held,
             } => self.hear(Heard {
-                message: Arc::new(message.clone()),
+                message: Arc::clone(message),
                 network: network.clone(),
                 reference: reference.clone(),
                 is_held: *is_held,
@@ -54,7 +54,7 @@ impl Hall {
                 approved,
                 message,
             } => {
-                self.settle_hold(*id, *approved, message.clone().map(Arc::new));
+                self.settle_hold(*id, *approved, message.clone());
             }
             Word::Warned { subject, reason } => self.warn(subject, reason),
             Word::Raid { raid, goes_at } => self.set_raid(raid.clone(), *goes_at),

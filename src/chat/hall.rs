@@ -241,9 +241,9 @@ impl Hall {
         };
         let is_held = matches!(given, Given::Held(_));
         if self.bus.is_shared() {
-            // Behind the lock, so that others hear it in the order of ids.
+            // While the floor is locked, so that others hear it in the order of ids.
             self.tell(&Word::Said {
-                message: message.as_ref().clone(),
+                message: Arc::clone(&message),
                 network: who.is_guest().then(|| Arc::clone(&who.network)),
                 reference,
                 is_held,

@@ -459,7 +459,7 @@ impl Chat {
         hall.tell(&Word::HoldSettled {
             id,
             approved,
-            message: message.as_deref().cloned(),
+            message: message.clone(),
         });
         if let Some(message) = message {
             self.tell(ChatEvent::said(desk.channel.id, &message));

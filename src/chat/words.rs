@@ -23,7 +23,7 @@ use crate::channels::ChannelId;
 pub(crate) enum Word {
     /// Somebody says something.
     Said {
-        message: Message,
+        message: Arc<Message>,
         /// Where its writer is, by which guests are known.
         network: Option<Arc<str>>,
         /// By which its writer knows it: who comes to another server says it once still.
@@ -45,7 +45,7 @@ pub(crate) enum Word {
     HoldSettled {
         id: i64,
         approved: bool,
-        message: Option<Message>,
+        message: Option<Arc<Message>>,
     },
     /// Somebody is told that what they do is not wanted.
     Warned { subject: String, reason: String },
