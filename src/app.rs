@@ -32,6 +32,7 @@ use crate::mail::Mail;
 use crate::nodes::Node;
 use crate::notifications::{self, Notifications, PushKey};
 use crate::outgoing::Outgoing;
+use crate::payments::{self, Payments};
 use crate::quota::Quota;
 use crate::recordings::{self, Recordings};
 use crate::request::Front;
@@ -82,6 +83,8 @@ pub struct App {
     beat: JoinHandle<()>,
     /// Hears of channels what other servers do.
     hearing: JoinHandle<()>,
+    /// The same of who may watch.
+    hearing_of_access: JoinHandle<()>,
     speaking: bus::Tasks,
     stop_bus: CancellationToken,
     listeners: Vec<JoinHandle<()>>,
@@ -229,6 +232,19 @@ impl App {
         let stop_bus = CancellationToken::new();
         let (bus, speaking) = Bus::start(&config.bus, &stop_bus)?;
         let (channels, hearing) = channels.with_bus(bus.clone(), stop.clone());
+        let payments = Payments::new(
+            &config.payments,
+            payments::Grounds {
+                db: db.clone(),
+                clock: clock.clone(),
+                jobs: jobs.clone(),
+                audit: audit.clone(),
+                accounts: accounts.clone(),
+                channels: channels.clone(),
+                bus: bus.clone(),
+            },
+        )?;
+        let hearing_of_access = payments.listen(stop.clone());
         let (peers, data_of_peers) = mpsc::channel(DATA_OF_PEERS);
         let inputs = Inputs {
             sfu: sfu_events,
@@ -310,6 +326,7 @@ impl App {
             Box::new(Ties(channels.clone())),
             Box::new(streams.clone()),
             Box::new(recordings.clone()),
+            Box::new(payments.clone()),
             Box::new(chat.clone()),
             Box::new(webhooks.clone()),
             Box::new(notifications.clone()),
@@ -328,6 +345,7 @@ impl App {
             channels,
             images,
             chat,
+            payments,
             streams,
             recordings,
             events,
@@ -378,6 +396,7 @@ impl App {
             fresh,
             beat,
             hearing,
+            hearing_of_access,
             speaking,
             stop_bus,
             listeners: Vec::new(),
@@ -495,6 +514,7 @@ impl App {
         tracing::info!("Shutting down");
         self.services.streams.drain();
         self.services.events.close();
+        self.services.payments.close();
         // Closing DTLS is what makes an encoder come back; silence would end its stream.
         self.services.sfu.shutdown().await;
         self.stop_listening.cancel();
@@ -515,6 +535,7 @@ impl App {
         let _ = self.fresh.await;
         let _ = self.beat.await;
         let _ = self.hearing.await;
+        let _ = self.hearing_of_access.await;
         self.stop_bus.cancel();
         self.speaking.join().await;
         self.services.db.close().await;

@@ -217,6 +217,14 @@ pub enum ApiError {
         /// For a person.
         detail: String,
     },
+    /// Somebody else whom it takes does not answer, or refuses.
+    #[error("{detail}")]
+    Away {
+        /// Such as `stripe_unavailable`.
+        code: &'static str,
+        /// For a person.
+        detail: &'static str,
+    },
     /// The database failed.
     #[error(transparent)]
     Store(StoreError),
@@ -261,6 +269,10 @@ impl ApiError {
                 Problem::new(StatusCode::FORBIDDEN, "setup_token_invalid", words)
             }
             Self::TooMany(after) => Problem::too_many(*after),
+            Self::Away { code, .. } => {
+                let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, words);
+                problem.retry_after(Duration::from_secs(5))
+            }
             Self::Body { status, code, .. } => Problem::new(*status, code, words),
             Self::Store(error) => store_problem(error),
             Self::Internal(_) => internal_problem(),

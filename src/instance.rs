@@ -11,15 +11,17 @@ use utoipa_axum::routes;
 
 use crate::accounts::oidc::OidcChoice;
 use crate::config::Registration;
+use crate::payments::Mode;
 use crate::settings::{SettingValues, Settings};
 
 /// The routes of this module.
-pub fn routes(settings: Settings, providers: Vec<OidcChoice>) -> OpenApiRouter {
+pub fn routes(settings: Settings, providers: Vec<OidcChoice>, payments: Mode) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(show_instance))
         .with_state(Known {
             settings,
             providers: providers.into(),
+            payments,
         })
 }
 
@@ -28,6 +30,7 @@ pub fn routes(settings: Settings, providers: Vec<OidcChoice>) -> OpenApiRouter {
 struct Known {
     settings: Settings,
     providers: Arc<[OidcChoice]>,
+    payments: Mode,
 }
 
 /// How a server introduces itself.
@@ -50,6 +53,8 @@ struct Instance {
     links: InstanceLinks,
     /// Who signs people in, beside name and password.
     providers: Vec<OidcChoice>,
+    /// Whether creators are paid here.
+    payments: Mode,
     /// Of the program.
     version: &'static str,
 }
@@ -66,7 +71,7 @@ struct InstanceLinks {
 }
 
 impl Instance {
-    fn new(values: &SettingValues, providers: &[OidcChoice]) -> Self {
+    fn new(values: &SettingValues, providers: &[OidcChoice], payments: Mode) -> Self {
         let link = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
         Self {
             name: values.name.clone(),
@@ -82,6 +87,7 @@ impl Instance {
                 privacy: link(&values.privacy_url),
             },
             providers: providers.to_vec(),
+            payments,
             version: env!("CARGO_PKG_VERSION"),
         }
     }
@@ -93,5 +99,9 @@ impl Instance {
     responses((status = 200, body = Instance)),
 )]
 async fn show_instance(State(known): State<Known>) -> Json<Instance> {
-    Json(Instance::new(&known.settings.now(), &known.providers))
+    Json(Instance::new(
+        &known.settings.now(),
+        &known.providers,
+        known.payments,
+    ))
 }

@@ -29,6 +29,8 @@ pub mod settings;
 
 pub mod accounts;
 pub mod channels;
+pub mod payments;
+
 pub mod chat;
 pub mod sign_in;
 pub mod streams;

@@ -44,6 +44,7 @@ use crate::jobs::Jobs;
 use crate::mail::Mail;
 use crate::notifications::Notifications;
 use crate::outgoing::Outgoing;
+use crate::payments::Payments;
 use crate::quota::{self, Quota};
 use crate::recordings::Recordings;
 use crate::reference;
@@ -75,6 +76,8 @@ pub struct Services {
     pub channels: Channels,
     /// Pictures that people upload.
     pub images: Images,
+    /// How creators are paid.
+    pub payments: Payments,
     /// Who is live.
     pub streams: Streams,
     /// What is kept of streams.
@@ -225,6 +228,7 @@ fn described(services: &Services) -> (Router, Description) {
             services.channels.clone(),
             services.images.clone(),
         ))
+        .merge(services.payments.routes())
         .merge(services.streams.routes(services.images.clone()))
         .merge(services.recordings.routes())
         .merge(services.chat.routes())
@@ -237,6 +241,7 @@ fn described(services: &Services) -> (Router, Description) {
         .merge(instance::routes(
             services.settings.clone(),
             services.oidc.choices(),
+            services.payments.mode(),
         ))
         .merge(admin::routes(offices(services)))
         .layer(DefaultBodyLimit::max(BODY))
@@ -259,6 +264,7 @@ fn described(services: &Services) -> (Router, Description) {
         .merge(api)
         .merge(signalling)
         .merge(services.notifications.one_click())
+        .merge(services.payments.outside())
         .merge(images::routes(services.images.clone()))
         .merge(services.analytics.presence(&services.accounts))
         .merge(services.streams.playback())

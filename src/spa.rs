@@ -50,6 +50,8 @@ const PAGES: &[&str] = &[
     "chat",
     "moderate",
     "unsubscribe",
+    "memberships",
+    "alerts",
 ];
 
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rows, lowest first. Modules of one row may use each other.
-const ROWS: [&[&str]; 13] = [
+const ROWS: [&[&str]; 14] = [
     &["clock", "config", "rate", "secret", "telemetry", "tls"],
     &["bus", "db"],
     &["answer", "error", "form", "page", "request", "storyboard"],
@@ -20,6 +20,7 @@ const ROWS: [&[&str]; 13] = [
     ],
     &["accounts"],
     &["channels"],
+    &["payments"],
     &["sign_in", "streams"],
     &["chat", "recordings"],
     &["analytics", "events"],

@@ -28,20 +28,21 @@ pub enum Need {
 }
 
 /// All that tokens can be about.
-const RESOURCES: [&str; 9] = [
+const RESOURCES: [&str; 10] = [
     "account",
     "admin",
     "channels",
     "chat",
     "follows",
     "notifications",
+    "payments",
     "recordings",
     "streams",
     "webhooks",
 ];
 
 /// The first word of a path behind `/api/`, and what it is about.
-const WORDS: [(&str, &str); 12] = [
+const WORDS: [(&str, &str); 13] = [
     ("account", "account"),
     ("admin", "admin"),
     ("channels", "channels"),
@@ -50,6 +51,7 @@ const WORDS: [(&str, &str); 12] = [
     ("follows", "follows"),
     ("images", "channels"),
     ("notifications", "notifications"),
+    ("purchases", "payments"),
     ("recordings", "recordings"),
     ("session", "account"),
     ("streams", "streams"),
@@ -57,15 +59,25 @@ const WORDS: [(&str, &str); 12] = [
 ];
 
 /// A word below `/api/channels/{handle}/`, and what it is about, where that is not the channel.
-const BELOW_CHANNELS: [(&str, &str); 9] = [
+const BELOW_CHANNELS: [(&str, &str); 19] = [
+    ("alert_token", "payments"),
     ("chat", "chat"),
     ("end", "streams"),
     ("follow", "follows"),
     ("followers", "follows"),
+    ("ledger", "payments"),
+    ("ledger.csv", "payments"),
     ("live", "streams"),
+    ("members", "payments"),
+    ("membership", "payments"),
+    ("payments", "payments"),
+    ("purchases", "payments"),
     ("recordings", "recordings"),
+    ("revenue", "payments"),
     ("schedule", "streams"),
+    ("shop", "payments"),
     ("streams", "streams"),
+    ("tickets", "payments"),
     ("webhooks", "webhooks"),
 ];
 

@@ -14,6 +14,7 @@ use crate::db::{Db, StoreError};
 use crate::mail::MailError;
 use crate::nodes::NodeError;
 use crate::notifications::PushKeyError;
+use crate::payments;
 use crate::recordings;
 use crate::serve::Listener;
 use crate::streams::RtmpListeners;
@@ -78,6 +79,9 @@ pub enum StartError {
     /// The way to other servers.
     #[error("bus.url: {0}")]
     Bus(#[from] redis::RedisError),
+    /// The key for Stripe.
+    #[error(transparent)]
+    Payments(#[from] payments::KeyError),
     /// Which of several servers this is.
     #[error(transparent)]
     Node(#[from] NodeError),

@@ -22,6 +22,7 @@ pub(super) fn worker(services: &Services) -> Worker {
     let worker = services.mail.deliver_by(worker);
     let worker = services.accounts.reset_by(worker);
     let worker = services.notifications.work_by(worker);
+    let worker = services.payments.apply_by(worker);
     services.webhooks.deliver_by(worker)
 }
 
@@ -48,6 +49,7 @@ async fn sweep(services: &Services, stop: CancellationToken) {
         }
         let swept = [
             services.webhooks.sweep().await,
+            services.payments.sweep().await,
             services.notifications.sweep().await,
             sweep_pictures(services).await,
         ];

@@ -43,9 +43,18 @@ pub enum Barred {
          Authorization: Bearer"
     )]
     Password,
-    /// It is for some people only.
-    #[error("this channel is for its owner and moderators, until memberships can be had")]
-    Members,
+    /// It is for members, from this tier on.
+    #[error("{}", for_members(*.0))]
+    Members(u8),
+    /// It is for those who follow the channel.
+    #[error("this is for followers: sign in and follow the channel")]
+    Followers,
+    /// It is for those who have a ticket.
+    #[error("this is for those who have a ticket: the channel's page sells it")]
+    Ticket,
+    /// They are banned from the channel.
+    #[error("you are banned from this channel")]
+    Banned,
     /// Too many wrong passwords.
     #[error("too many wrong passwords")]
     TooMany(Duration),
@@ -64,7 +73,10 @@ impl Barred {
         let refused = |code| Problem::new(StatusCode::FORBIDDEN, code, self.to_string());
         match self {
             Self::Password => refused("channel_password_required"),
-            Self::Members => refused("members_only"),
+            Self::Members(_) => refused("members_only"),
+            Self::Followers => refused("followers_only"),
+            Self::Ticket => refused("ticket_required"),
+            Self::Banned => refused("banned"),
             Self::TooMany(after) => Problem::too_many(*after),
             Self::Store(error) => store_problem(error),
             Self::Failed(words) => ApiError::Internal(words.clone()).problem(),
@@ -100,8 +112,14 @@ pub enum Access {
     Granted,
     /// Once the password is given.
     Password,
-    /// Not yet: it is for its owner and moderators.
+    /// Once they are a member.
     Members,
+    /// Once they follow the channel.
+    Followers,
+    /// Once they have a ticket.
+    Ticket,
+    /// No: they are banned.
+    Banned,
 }
 
 /// All gates, and how often passwords are tried.
@@ -232,7 +250,7 @@ impl Channels {
             return Ok(());
         }
         if !gate.has_password() {
-            return Err(Barred::Members);
+            return Err(Barred::Members(1));
         }
         match bearer(headers) {
             Some(password) if self.fits(&gate, &password, client.address).await? => Ok(()),
@@ -253,7 +271,10 @@ impl Channels {
         match self.admit(&channel.handle, client, headers).await {
             Ok(()) => Ok(Access::Granted),
             Err(Barred::Password) => Ok(Access::Password),
-            Err(Barred::Members) => Ok(Access::Members),
+            Err(Barred::Members(_)) => Ok(Access::Members),
+            Err(Barred::Followers) => Ok(Access::Followers),
+            Err(Barred::Ticket) => Ok(Access::Ticket),
+            Err(Barred::Banned) => Ok(Access::Banned),
             Err(Barred::TooMany(after)) => Err(ApiError::TooMany(after)),
             Err(Barred::Store(error)) => Err(error.into()),
             Err(Barred::Failed(words)) => Err(ApiError::Internal(words)),
@@ -332,6 +353,16 @@ impl Channels {
 impl Gate {
     fn has_password(&self) -> bool {
         self.channel.visibility == Visibility::Password
+    }
+}
+
+fn for_members(tier: u8) -> String {
+    match tier {
+        0 | 1 => "this is for members: sign in, and join on the channel's page".to_owned(),
+        _ => format!(
+            "this is for members from tier {tier} on: join, or change the tier, on the \
+                      channel's page"
+        ),
     }
 }
 

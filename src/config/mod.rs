@@ -19,6 +19,7 @@ mod media;
 mod network;
 mod oidc;
 mod outgoing;
+mod payments;
 mod recordings;
 mod rtmp;
 mod storage;
@@ -46,6 +47,7 @@ pub use media::Media;
 pub use network::Network;
 pub use oidc::{Oidc, OidcProvider};
 pub use outgoing::Outgoing;
+pub use payments::{Payments, Payout};
 pub use recordings::{NewRecordings, Recordings};
 pub use rtmp::Rtmp;
 pub use storage::Storage;
@@ -93,6 +95,8 @@ pub struct Config {
     pub outgoing: Outgoing,
     /// An endpoint of the operator's that allows or refuses.
     pub hooks: Hooks,
+    /// How creators are paid.
+    pub payments: Payments,
     /// Bounds on what strangers may ask for.
     pub limits: Limits,
     /// What is logged and how.
@@ -124,6 +128,7 @@ impl Default for Config {
             mail: Mail::default(),
             outgoing: Outgoing::default(),
             hooks: Hooks::default(),
+            payments: Payments::default(),
             limits: Limits::default(),
             log: Log::default(),
             ice: Ice::default(),
@@ -153,6 +158,7 @@ impl Config {
         self.oidc.check()?;
         self.accounts.check(&self.mail)?;
         self.hooks.check()?;
+        self.payments.check()?;
         self.limits.check()?;
         self.ice.check()
     }
@@ -177,6 +183,7 @@ impl Config {
         shown.ice.hide_credentials();
         shown.storage.hide_secret();
         shown.hooks.hide_secret();
+        shown.payments.hide_secrets();
         shown.mail.hide_password();
         shown.oidc.hide_secrets();
         shown
@@ -235,6 +242,8 @@ mod tests {
         });
         config.storage.secret_key = "hush".to_owned();
         config.hooks.secret = "hush".to_owned();
+        config.payments.secret_key = "sk_test_hush".to_owned();
+        config.payments.webhook_secrets = vec!["whsec_hush".to_owned()];
         config.mail.password = "hush".to_owned();
         config.oidc.providers.push(OidcProvider {
             client_secret: "hush".to_owned(),

@@ -58,6 +58,20 @@ macro_rules! tx_first {
     };
 }
 
+/// [`all!`] within a transaction.
+macro_rules! tx_all {
+    ($tx:expr, $sql:expr $(, $value:expr)* $(,)?) => {
+        match $tx {
+            $crate::db::Tx::Sqlite(tx) => {
+                sqlx::query_as($sql)$(.bind($value))*.fetch_all(&mut **tx).await
+            }
+            $crate::db::Tx::Postgres(tx) => {
+                sqlx::query_as($sql)$(.bind($value))*.fetch_all(&mut **tx).await
+            }
+        }
+    };
+}
+
 /// [`change!`] within a transaction.
 macro_rules! tx_change {
     ($tx:expr, $sql:expr $(, $value:expr)* $(,)?) => {
@@ -74,4 +88,4 @@ macro_rules! tx_change {
     };
 }
 
-pub(crate) use {all, change, first, tx_change, tx_first};
+pub(crate) use {all, change, first, tx_all, tx_change, tx_first};

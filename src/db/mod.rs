@@ -17,7 +17,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
 pub use copy::{Copied, CopyError, copy};
-pub(crate) use macros::{all, change, first, tx_change, tx_first};
+pub(crate) use macros::{all, change, first, tx_all, tx_change, tx_first};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 

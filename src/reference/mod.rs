@@ -52,6 +52,7 @@ use crate::error::Problem;
         (name = "recordings", description = "What is kept of streams."),
         (name = "discovery", description = "Finding channels, streams and recordings."),
         (name = "events", description = "What happens on channels, as it happens."),
+        (name = "payments", description = "Memberships, gifts, tips and tickets, by Stripe."),
         (name = "webhooks", description = "What happens on channels, posted to an address."),
         (name = "notifications", description = "What people are told of, and how."),
         (name = "admin", description = "Running the server."),

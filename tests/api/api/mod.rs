@@ -15,6 +15,7 @@ mod notifications;
 mod oembed;
 mod oidc;
 mod openapi;
+mod payments;
 mod presence;
 mod recordings;
 mod session;

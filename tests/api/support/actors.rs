@@ -130,6 +130,10 @@ impl Anonymous {
         Answer::of(self.request(Method::PATCH, path).json(&body)).await
     }
 
+    pub(crate) async fn put(&self, path: &str, body: Value) -> Answer {
+        Answer::of(self.request(Method::PUT, path).json(&body)).await
+    }
+
     pub(crate) async fn delete_with(&self, path: &str, body: Value) -> Answer {
         Answer::of(self.request(Method::DELETE, path).json(&body)).await
     }

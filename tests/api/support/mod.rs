@@ -10,6 +10,7 @@ mod redis;
 mod s3;
 mod server;
 mod smtp;
+mod stripe;
 mod talker;
 
 pub(crate) use actors::{Account, Anonymous, Answer, Encoder, Player, Program};
@@ -23,6 +24,7 @@ pub(crate) use redis::OwnRedis;
 pub(crate) use s3::{Fault, S3};
 pub(crate) use server::{Backend, PASSWORD, Server};
 pub(crate) use smtp::{Mood, Received, Smtp};
+pub(crate) use stripe::{Till, WEBHOOK_SECRET, sell, webhook};
 pub(crate) use talker::Talker;
 
 /// Runs an async test on SQLite and on PostgreSQL.

@@ -1,0 +1,43 @@
+//! All SQL about payments.
+
+mod access;
+mod book;
+mod mirror;
+mod offers;
+mod purchases;
+
+pub(super) use access::{Holding, MemberRow, holdings, members};
+pub(super) use book::{
+    BookRow, DayRow, add_payment, book_of_channel, insert_entry, payment, payment_of_intent,
+    revenue, reversed_so_far, whole_book,
+};
+pub(super) use mirror::{
+    EventRow, add_event, apply, ask, charge_of, customer_of, event, events, finish_event, orphans,
+    payout, put_charge, put_customer, put_payout, put_subscription, subscription, subscriptions_of,
+};
+pub(super) use offers::{
+    insert_price, insert_ticket, put_shop, put_tier, retire_prices, set_price_id, set_product,
+    shop, shop_by_token, ticket, ticket_streams, tickets, tickets_of_stream, tiers,
+    withdraw_ticket,
+};
+pub(super) use purchases::{
+    by_session, close, gifted, gifts_taken, insert, insert_gift, open_membership,
+    orphaned_sessions, purchase, purchases_of, set_session,
+};
+
+use uuid::Uuid;
+
+use crate::db::StoreError;
+
+fn uuid(table: &'static str, text: &str) -> Result<Uuid, StoreError> {
+    Uuid::parse_str(text).map_err(|_| StoreError::Corrupt {
+        table,
+        key: text.to_owned(),
+        expected: "a UUID",
+        found: text.to_owned(),
+    })
+}
+
+fn uuid_or_none(table: &'static str, text: Option<&str>) -> Result<Option<Uuid>, StoreError> {
+    text.map(|text| uuid(table, text)).transpose()
+}

@@ -1,0 +1,6 @@
+//! Memberships, gifts, tips and tickets, paid at a fake of Stripe's.
+
+mod creator;
+mod events;
+mod memberships;
+mod others;
