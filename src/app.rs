@@ -1,5 +1,6 @@
 //! The composition root: puts the parts together, runs them, and takes them down in order.
 
+mod news;
 mod opening;
 mod work;
 
@@ -19,7 +20,7 @@ use crate::accounts::{Accounts, Belongings, Passwords};
 use crate::analytics::{self, Analytics};
 use crate::audit::Audit;
 use crate::bus::{self, Bus};
-use crate::channels::{Channels, Pepper, Ties};
+use crate::channels::{Channels, Memberships, Pepper, Ties};
 use crate::chat::{self, Chat};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -70,6 +71,8 @@ pub struct App {
     config: Box<Config>,
     /// Accounts ask for it, and do not keep it.
     _belongings: Arc<Belongings>,
+    /// Channels ask it, and do not keep it.
+    _memberships: Arc<dyn Memberships>,
     streams: Tasks,
     recordings: recordings::Tasks,
     chat: chat::Tasks,
@@ -244,6 +247,8 @@ impl App {
                 bus: bus.clone(),
             },
         )?;
+        let memberships: Arc<dyn Memberships> = Arc::new(payments.clone());
+        channels.know_members(&memberships);
         let hearing_of_access = payments.listen(stop.clone());
         let (peers, data_of_peers) = mpsc::channel(DATA_OF_PEERS);
         let inputs = Inputs {
@@ -258,7 +263,7 @@ impl App {
             &config,
             sfu.clone(),
             db.clone(),
-            channels.clone(),
+            (channels.clone(), payments.clone()),
             clock.clone(),
             inputs,
             stop.clone(),
@@ -287,6 +292,7 @@ impl App {
                 clock: clock.clone(),
                 accounts: accounts.clone(),
                 channels: channels.clone(),
+                payments: payments.clone(),
                 streams: streams.clone(),
                 images: images.clone(),
                 pepper: pepper.clone(),
@@ -385,6 +391,7 @@ impl App {
             rtmps: rtmps_address,
             services,
             _belongings: belongings,
+            _memberships: memberships,
             setup,
             streams: tasks,
             recordings: keeping,

@@ -1,5 +1,7 @@
 //! `tallylight doctor`: looks at the machine and says what to change, in words.
 
+mod payments;
+
 use std::fmt;
 use std::fs;
 use std::io;
@@ -73,6 +75,7 @@ pub async fn examine(config: &Config, now: Timestamp) -> Vec<Finding> {
     findings.push(data_folder(&config.data));
     findings.push(database(config).await);
     findings.extend(redis(config).await);
+    findings.extend(payments::payments(config).await);
     findings.push(clock(now));
     findings.push(open_files(config));
     findings.push(udp_buffers());

@@ -74,7 +74,7 @@ fn read(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options>, 
 }
 
 const USAGE: &str = "\
-Usage: fake-stripe [--listen 127.0.0.1:12111] [--webhook http://127.0.0.1:8080/api/payments/webhook]
+Usage: fake-stripe [--listen 127.0.0.1:12111] [--webhook http://127.0.0.1:8080/webhooks/stripe]
                    [--secret whsec_dev] [--public-url http://127.0.0.1:12111]";
 
 #[cfg(test)]

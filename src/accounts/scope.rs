@@ -59,7 +59,7 @@ const WORDS: [(&str, &str); 13] = [
 ];
 
 /// A word below `/api/channels/{handle}/`, and what it is about, where that is not the channel.
-const BELOW_CHANNELS: [(&str, &str); 19] = [
+const BELOW_CHANNELS: [(&str, &str); 18] = [
     ("alert_token", "payments"),
     ("chat", "chat"),
     ("end", "streams"),
@@ -69,7 +69,6 @@ const BELOW_CHANNELS: [(&str, &str); 19] = [
     ("ledger.csv", "payments"),
     ("live", "streams"),
     ("members", "payments"),
-    ("membership", "payments"),
     ("payments", "payments"),
     ("purchases", "payments"),
     ("recordings", "recordings"),
@@ -80,6 +79,9 @@ const BELOW_CHANNELS: [(&str, &str); 19] = [
     ("tickets", "payments"),
     ("webhooks", "webhooks"),
 ];
+
+/// What charges a card at once is for people alone.
+const CHARGES: &str = "/api/channels/{handle}/membership";
 
 /// The same below `/api/streams/{id}/`.
 const BELOW_STREAMS: [(&str, &str); 1] = [("chat", "chat")];
@@ -112,7 +114,8 @@ pub fn need(method: &Method, pattern: &str) -> Need {
     let mut words = pattern.trim_start_matches("/api/").split('/');
     let first = words.next().unwrap_or_default();
     let (_, third) = (words.next(), words.next());
-    if first == "account" && !is_for_tokens(method, pattern) {
+    let is_closed = pattern == CHARGES;
+    if is_closed || (first == "account" && !is_for_tokens(method, pattern)) {
         return Need::Never;
     }
     if reads && PUBLIC.contains(&first) {

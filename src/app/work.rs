@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
 
+use super::news;
 use crate::db::StoreError;
 use crate::error::log_store_error;
 use crate::events::Event;
@@ -23,6 +24,7 @@ pub(super) fn worker(services: &Services) -> Worker {
     let worker = services.accounts.reset_by(worker);
     let worker = services.notifications.work_by(worker);
     let worker = services.payments.apply_by(worker);
+    let worker = news::tell_by(worker, services);
     services.webhooks.deliver_by(worker)
 }
 

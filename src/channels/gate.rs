@@ -2,8 +2,10 @@
 //! channel has a gate, is answered from memory; for public channels that is all that happens.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::net::IpAddr;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use axum::http::header::AUTHORIZATION;
@@ -13,7 +15,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{Channel, ChannelId, Channels, Visibility, store};
-use crate::accounts::{self, Account};
+use crate::accounts::{self, Account, AccountId};
 use crate::db::StoreError;
 use crate::error::{ApiError, Problem, log_store_error, store_problem};
 use crate::form::Form;
@@ -102,6 +104,22 @@ impl From<ApiError> for Barred {
         }
     }
 }
+
+/// By what somebody was let in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Admitted {
+    /// As a member, for as long as they are one. None: by what does not end by itself.
+    pub member: Option<AccountId>,
+}
+
+/// Who knows the members of channels: those who sell memberships.
+pub trait Memberships: fmt::Debug + Send + Sync {
+    /// The tier of an account's membership of a channel, if it is a member.
+    fn tier(&self, channel: ChannelId, account: AccountId) -> Looking<'_>;
+}
+
+/// The look for a tier.
+pub type Looking<'a> = Pin<Box<dyn Future<Output = Result<Option<u8>, StoreError>> + Send + 'a>>;
 
 /// Whether somebody may watch a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
@@ -237,24 +255,69 @@ impl Channels {
         handle: &str,
         client: &Client,
         headers: &HeaderMap,
-    ) -> Result<(), Barred> {
+    ) -> Result<Admitted, Barred> {
         let Some(gate) = self.gates.of(handle) else {
-            return Ok(());
+            return Ok(Admitted::default());
         };
         let ticket = cookie(headers, &cookie_name(&gate.channel, client.is_secure()));
         if gate.has_password() && ticket.is_some_and(|ticket| same(ticket, &gate.ticket)) {
-            return Ok(());
+            return Ok(Admitted::default());
         }
         let account = accounts::asking(&self.accounts, client, headers).await?;
         if self.knows(&gate, account.as_ref()).await? {
-            return Ok(());
+            return Ok(Admitted::default());
         }
         if !gate.has_password() {
-            return Err(Barred::Members(1));
+            return self.admit_member(gate.channel.id, account.as_ref()).await;
         }
         match bearer(headers) {
-            Some(password) if self.fits(&gate, &password, client.address).await? => Ok(()),
+            Some(password) if self.fits(&gate, &password, client.address).await? => {
+                Ok(Admitted::default())
+            }
             _ => Err(Barred::Password),
+        }
+    }
+
+    /// Lets a member of a channel in that is for members.
+    ///
+    /// # Errors
+    /// When the account is none.
+    pub async fn admit_member(
+        &self,
+        channel: ChannelId,
+        account: Option<&Account>,
+    ) -> Result<Admitted, Barred> {
+        let Some(account) = account.map(|account| account.id) else {
+            return Err(Barred::Members(1));
+        };
+        match self.membership(channel, account).await? {
+            Some(_) => Ok(Admitted {
+                member: Some(account),
+            }),
+            None => Err(Barred::Members(1)),
+        }
+    }
+
+    /// The tier of an account's membership of a channel, if it is a member.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn membership(
+        &self,
+        channel: ChannelId,
+        account: AccountId,
+    ) -> Result<Option<u8>, StoreError> {
+        match self.memberships.get().and_then(Weak::upgrade) {
+            Some(memberships) => memberships.tier(channel, account).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Tells who knows the members. Called once, before requests come; the caller keeps it, for it stands
+    /// on channels, and the two would keep each other for ever.
+    pub fn know_members(&self, memberships: &Arc<dyn Memberships>) {
+        if self.memberships.set(Arc::downgrade(memberships)).is_err() {
+            tracing::error!("Who knows the members was told twice");
         }
     }
 
@@ -269,7 +332,7 @@ impl Channels {
         headers: &HeaderMap,
     ) -> Result<Access, ApiError> {
         match self.admit(&channel.handle, client, headers).await {
-            Ok(()) => Ok(Access::Granted),
+            Ok(_) => Ok(Access::Granted),
             Err(Barred::Password) => Ok(Access::Password),
             Err(Barred::Members(_)) => Ok(Access::Members),
             Err(Barred::Followers) => Ok(Access::Followers),

@@ -18,7 +18,7 @@ mod store;
 mod stream_key;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -30,7 +30,7 @@ use uuid::Uuid;
 pub use administration::ChannelRecord;
 pub use belonging::Ties;
 pub use categories::{CATEGORIES, Category, LANGUAGES};
-pub use gate::{Access, Barred};
+pub use gate::{Access, Admitted, Barred, Looking, Memberships};
 pub use people::{Followed, Follower, Moderator};
 pub use pepper::{Pepper, PepperError};
 pub use profile::{About, Link, Panel};
@@ -122,7 +122,7 @@ pub enum Visibility {
     Public,
     /// Everybody who has the link.
     Unlisted,
-    /// The owner, moderators and, once there are any, members.
+    /// The owner, moderators and members.
     Members,
     /// Who knows the password.
     Password,
@@ -241,6 +241,7 @@ pub struct Channels {
     passwords: Passwords,
     accounts: Accounts,
     gates: Arc<Gates>,
+    memberships: Arc<OnceLock<Weak<dyn Memberships>>>,
     uploads: Arc<Rate<AccountId>>,
     to_streams: mpsc::Sender<ChannelEvent>,
     to_all: broadcast::Sender<ChannelEvent>,
@@ -271,6 +272,7 @@ impl Channels {
             passwords,
             accounts,
             gates: Arc::new(Gates::new()),
+            memberships: Arc::default(),
             uploads: Arc::new(Rate::new(Duration::from_secs(3600))),
             to_streams,
             to_all: broadcast::Sender::new(EVENTS),

@@ -3,7 +3,7 @@
 //! An event is written once, however many read it. The first of a quiet room goes out at once; what follows
 //! within 50 ms goes out together, so that a busy room costs each reader twenty frames a second at most.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,7 @@ use super::reactions::Reactions;
 use super::refusal::Refusal;
 use super::room::{Draft, Given, IDS, MESSAGE_FRAME, Moment, OnAir, Room, Said};
 use super::words::Word;
+use crate::accounts::AccountId;
 use crate::bus::{Bus, Memory};
 use crate::channels::{Channel, ChannelId};
 use crate::clock::Clock;
@@ -291,6 +292,31 @@ impl Hall {
             let you = you(room, now, &person);
             reader.person = Arc::new(person);
             reader.outbox.push(Event::You { you: &you }.encode(), false);
+        }
+    }
+
+    /// The channel whose hall it is.
+    pub(crate) fn channel(&self) -> ChannelId {
+        self.channel
+    }
+
+    /// The accounts of all who read.
+    pub(crate) fn accounts(&self) -> HashSet<AccountId> {
+        let floor = self.lock();
+        let subjects = floor
+            .readers
+            .values()
+            .filter_map(|reader| reader.person.subject.clone());
+        subjects.filter_map(|subject| subject.account()).collect()
+    }
+
+    /// Ends the connections of somebody who does not moderate.
+    pub(crate) fn close_for(&self, who: &Subject, why: Closed) {
+        for reader in self.lock().readers.values() {
+            let person = &reader.person;
+            if person.subject.as_ref() == Some(who) && !person.rights.may_moderate() {
+                reader.outbox.close(why);
+            }
         }
     }
 

@@ -66,6 +66,8 @@ pub(crate) enum Badge {
     Moderator,
     /// Runs the server.
     Admin,
+    /// A member of it.
+    Member,
     /// Has no account.
     Guest,
 }
@@ -99,6 +101,8 @@ pub(crate) struct Person {
     pub(crate) rights: Rights,
     /// Since when they follow the channel, if they do.
     pub(crate) follows_since: Option<Timestamp>,
+    /// The tier of their membership, if they are a member.
+    pub(crate) tier: Option<u8>,
     /// Whether the way in allows to write, as a token may not.
     pub(crate) may_write: bool,
     /// Where they come from: a household counts as one.
@@ -127,13 +131,25 @@ impl Badge {
             Self::Owner => "owner",
             Self::Moderator => "moderator",
             Self::Admin => "admin",
+            Self::Member => "member",
             Self::Guest => "guest",
         }
     }
 
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let all = [Self::Owner, Self::Moderator, Self::Admin, Self::Guest];
+        let all = [
+            Self::Owner,
+            Self::Moderator,
+            Self::Admin,
+            Self::Member,
+            Self::Guest,
+        ];
         all.into_iter().find(|badge| badge.as_str() == text)
+    }
+
+    /// Whether who wears it moderates.
+    pub(crate) fn moderates(self) -> bool {
+        matches!(self, Self::Owner | Self::Moderator | Self::Admin)
     }
 }
 
@@ -178,6 +194,7 @@ impl Person {
             avatar: None,
             rights: Rights::default(),
             follows_since: None,
+            tier: None,
             may_write: false,
             address,
             network,
@@ -209,6 +226,7 @@ impl Person {
             (self.rights.owner, Badge::Owner),
             (self.rights.moderator, Badge::Moderator),
             (self.rights.admin && !self.rights.owner, Badge::Admin),
+            (self.tier.is_some(), Badge::Member),
             (self.is_guest(), Badge::Guest),
         ];
         let worn = badges.into_iter().filter(|(is_worn, _)| *is_worn);

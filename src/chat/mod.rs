@@ -15,6 +15,7 @@ mod gateway;
 mod hall;
 mod ledger;
 mod listener;
+mod members;
 mod message;
 mod moderation;
 mod modes;
@@ -67,6 +68,7 @@ use crate::config::Limits;
 use crate::db::{Db, StoreError};
 use crate::images::Images;
 use crate::nodes::Node;
+use crate::payments::Payments;
 use crate::streams::{PeerData, Streams, stream_uuid};
 
 pub use listener::ChatEvent;
@@ -82,6 +84,8 @@ pub struct Grounds {
     pub accounts: Accounts,
     /// Whose rooms they are.
     pub channels: Channels,
+    /// Who is a member.
+    pub payments: Payments,
     /// What is on air.
     pub streams: Streams,
     /// Emotes.
@@ -110,6 +114,7 @@ struct Inner {
     clock: Clock,
     accounts: Accounts,
     channels: Channels,
+    payments: Payments,
     streams: Streams,
     images: Images,
     pepper: Pepper,
@@ -135,6 +140,7 @@ struct Inner {
 #[derive(Debug)]
 pub struct Tasks {
     listener: JoinHandle<()>,
+    members: JoinHandle<()>,
     gateway: JoinHandle<()>,
     ledger: JoinHandle<()>,
     stop_ledger: CancellationToken,
@@ -167,6 +173,7 @@ impl Chat {
             clock: grounds.clock,
             accounts: grounds.accounts,
             channels: grounds.channels,
+            payments: grounds.payments,
             streams: grounds.streams,
             images: grounds.images,
             pepper: grounds.pepper,
@@ -183,9 +190,11 @@ impl Chat {
             stop: stop.clone(),
         }));
         let listener = listener::run(chat.clone(), of_streams, of_channels, stop.clone());
+        let members = members::watch(chat.clone(), stop.clone());
         let gateway = gateway::run(chat.clone(), grounds.peers, stop);
         let tasks = Tasks {
             listener: tokio::spawn(listener),
+            members: tokio::spawn(members),
             gateway: tokio::spawn(gateway),
             ledger: writing,
             stop_ledger,
@@ -332,7 +341,7 @@ impl Chat {
 impl Tasks {
     /// Waits until all have ended, and what was said is written down.
     pub async fn join(self) {
-        for ended in [self.listener.await, self.gateway.await] {
+        for ended in [self.listener.await, self.members.await, self.gateway.await] {
             report(ended);
         }
         self.stop_ledger.cancel();

@@ -211,6 +211,7 @@ impl Chat {
         });
         hall.renew(&subject, |_| {});
         hall.renew_guests();
+        self.access_changed(hall.channel(), &subject);
         Ok(())
     }
 
@@ -287,6 +288,7 @@ impl Chat {
         });
         hall.renew(&subject, |_| {});
         hall.renew_guests();
+        self.access_changed(hall.channel(), &subject);
         Ok(())
     }
 

@@ -31,7 +31,9 @@ impl Chat {
         let rights = channels.rights(channel, Some(account)).await?;
         let follows = channels.follows_since(channel.id, account.id).await?;
         let reader = self.reader(address);
-        Ok(Person::of_account(account, rights, follows, reader))
+        let tier = channels.membership(channel.id, account.id).await?;
+        let person = Person::of_account(account, rights, follows, reader);
+        Ok(Person { tier, ..person })
     }
 
     /// Somebody who only reads.

@@ -266,10 +266,24 @@ impl Room {
         })
     }
 
+    /// Whether terms and links of a text from outside the room are such that all may read it.
+    pub(crate) fn lets_pass(&self, text: &str) -> bool {
+        let has_link = self.modes.links_blocked && text::has_link(text);
+        let is_held = || {
+            let rest = self.terms.without_allowed(text);
+            screening::is_held(&rest, self.modes.hold_level)
+        };
+        let is_listed = matches!(
+            self.terms.judge(text),
+            Some(TermKind::Blocked | TermKind::Held)
+        );
+        text::clean(text).is_ok() && !has_link && !is_listed && !is_held()
+    }
+
     /// Whether the message is to be held.
     fn check_modes(&self, now: Moment, who: &Person, text: &str) -> Result<bool, Refusal> {
         let modes = &self.modes;
-        if modes.members_only {
+        if modes.members_only && who.tier.is_none() {
             let words = "only members may write now";
             return Err(Refusal::new("members_only", words));
         }

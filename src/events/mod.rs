@@ -62,11 +62,26 @@ pub enum Kind {
     /// A poll is over.
     #[serde(rename = "poll.ended")]
     PollEnded,
+    /// Somebody is a member of a channel now.
+    #[serde(rename = "member.joined")]
+    MemberJoined,
+    /// Somebody is a member no more.
+    #[serde(rename = "member.left")]
+    MemberLeft,
+    /// Somebody gives memberships to others.
+    #[serde(rename = "gift.sent")]
+    GiftSent,
+    /// Somebody sent a tip.
+    #[serde(rename = "tip.received")]
+    TipReceived,
+    /// Somebody bought a ticket.
+    #[serde(rename = "ticket.sold")]
+    TicketSold,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 16] = [
         Self::StreamScheduled,
         Self::StreamStarted,
         Self::StreamUpdated,
@@ -78,6 +93,11 @@ impl Kind {
         Self::ChatMessage,
         Self::ChatModerated,
         Self::PollEnded,
+        Self::MemberJoined,
+        Self::MemberLeft,
+        Self::GiftSent,
+        Self::TipReceived,
+        Self::TicketSold,
     ];
 
     /// Its name.
@@ -95,6 +115,11 @@ impl Kind {
             Self::ChatMessage => "chat.message",
             Self::ChatModerated => "chat.moderated",
             Self::PollEnded => "poll.ended",
+            Self::MemberJoined => "member.joined",
+            Self::MemberLeft => "member.left",
+            Self::GiftSent => "gift.sent",
+            Self::TipReceived => "tip.received",
+            Self::TicketSold => "ticket.sold",
         }
     }
 

@@ -122,17 +122,20 @@ impl Payments {
             // Keys of another account, or an object that was deleted: it will not come back.
             Err(ApplyError::Stripe(StripeError::Unknown)) => {
                 let words = "Stripe does not know the object any more";
-                let finished = self.finish(work.event.as_deref(), words).await;
+                let finished = self.finish(work, words).await;
                 finished.map_err(|error| JobError::Retry(error.to_string()))
             }
             Err(error) => Err(JobError::Retry(error.to_string())),
         }
     }
 
-    async fn finish(&self, event: Option<&str>, words: &str) -> Result<(), StoreError> {
-        let Some(event) = event else { return Ok(()) };
+    async fn finish(&self, work: &Work, words: &str) -> Result<(), StoreError> {
+        let Some(event) = &work.event else {
+            return Ok(());
+        };
+        let (object, now) = (work.object.id(), self.0.clock.now());
         let mut tx = self.0.db.begin().await?;
-        store::finish_event(&mut tx, event, words, self.0.clock.now()).await?;
+        store::finish_event(&mut tx, event, object, words, now).await?;
         tx.commit().await
     }
 
@@ -154,7 +157,7 @@ impl Payments {
             false => "a later answer is applied already".to_owned(),
         };
         if let Some(event) = event {
-            store::finish_event(&mut change.tx, event, &words, cause.now).await?;
+            store::finish_event(&mut change.tx, event, object.id(), &words, cause.now).await?;
         }
         change.commit().await?;
         Ok(words)
@@ -166,7 +169,7 @@ impl Payments {
             Object::Session(id) => {
                 let session = stripe.session(id).await?;
                 let purchase = self.purchase_of(&session).await?;
-                Told::Session(session, purchase)
+                Told::Session(Box::new(session), purchase.map(Box::new))
             }
             Object::Subscription(id) => Told::Subscription(stripe.subscription(id).await?),
             Object::Invoice(id) => {
@@ -198,7 +201,7 @@ impl Payments {
 
 /// What Stripe answered.
 enum Told {
-    Session(Session, Option<Purchase>),
+    Session(Box<Session>, Option<Box<Purchase>>),
     Subscription(stripe::Subscription),
     Invoice(stripe::Invoice, Option<stripe::Subscription>),
     Charge(stripe::Charge),
@@ -237,7 +240,7 @@ impl<'a> Change<'a> {
 
     async fn apply(&mut self, told: Told) -> Result<Outcome, StoreError> {
         match told {
-            Told::Session(session, purchase) => self.session(session, purchase).await,
+            Told::Session(session, purchase) => self.session(*session, purchase).await,
             Told::Subscription(told) => self.subscription(&told).await,
             Told::Invoice(invoice, subscription) => self.invoice(&invoice, subscription).await,
             Told::Charge(charge) => self.charge(charge).await,
@@ -257,7 +260,7 @@ impl<'a> Change<'a> {
     async fn session(
         &mut self,
         session: Session,
-        purchase: Option<Purchase>,
+        purchase: Option<Box<Purchase>>,
     ) -> Result<Outcome, StoreError> {
         let Some(mut purchase) = purchase else {
             return Ok(NOT_OURS.to_owned());
@@ -269,6 +272,7 @@ impl<'a> Change<'a> {
             Some("complete") if has_failed(&session) => PurchaseState::Failed,
             _ => return Ok("it waits to be paid".to_owned()),
         };
+        let invoice = session.invoice.map(Id::into_text);
         purchase.subscription = session.subscription.map(Id::into_text);
         purchase.payment_intent = session.payment_intent.map(Id::into_text);
         purchase.session = Some(session.id);
@@ -288,19 +292,25 @@ impl<'a> Change<'a> {
             return Ok("it was known".to_owned());
         }
         match purchase.state {
-            PurchaseState::Paid => self.paid(&purchase).await,
+            PurchaseState::Paid => self.paid(&purchase, invoice).await,
             state => Ok(format!("{}: {}", purchase.kind.as_str(), state.as_str())),
         }
     }
 
-    async fn paid(&mut self, purchase: &Purchase) -> Result<Outcome, StoreError> {
+    async fn paid(
+        &mut self,
+        purchase: &Purchase,
+        invoice: Option<String>,
+    ) -> Result<Outcome, StoreError> {
         self.touch(purchase.channel, purchase.account);
         if purchase.kind == Kind::Membership {
             // The money comes by its invoice. Whichever event comes first, the member is one at once.
-            if let Some(id) = &purchase.subscription {
+            let subscription = purchase.subscription.clone().map(Object::Subscription);
+            let invoice = invoice.map(Object::Invoice);
+            for object in subscription.into_iter().chain(invoice) {
                 let work = Work {
-                    object: Object::Subscription(id.clone()),
-                    event: None,
+                    object,
+                    event: self.cause.event.map(str::to_owned),
                 };
                 let jobs = &self.payments.0.jobs;
                 jobs.enqueue(&mut self.tx, KIND, &work).await?;

@@ -30,51 +30,81 @@ use crate::form::{Form, line, paragraph};
 
 /// What somebody wants to pay for.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-#[schema(as = NewPurchase)]
-pub(super) enum Order {
-    /// A membership.
+#[serde(deny_unknown_fields)]
+pub(super) struct NewPurchase {
+    kind: Kind,
+    /// Of a membership, and of gifts: 1 to 3.
+    tier: Option<i64>,
+    /// Of a membership.
+    period: Option<Period>,
+    /// How many gifts: 1 to 50.
+    quantity: Option<i64>,
+    /// Of a tip, in the smallest unit of the channel's currency.
+    amount: Option<i64>,
+    /// Of a tip: what the amount was shown in; refused where the channel has another by now.
+    currency: Option<String>,
+    /// With a tip, up to 200 characters.
+    #[serde(default)]
+    message: String,
+    /// Which ticket.
+    offer: Option<Uuid>,
+    /// Path of the page to come back to.
+    #[serde(default)]
+    back: String,
+}
+
+/// The same, with all that its kind needs.
+enum Order {
     Membership {
-        /// 1 to 3.
         tier: i64,
         period: Period,
-        /// Path of the page to come back to.
-        #[serde(default)]
-        back: String,
     },
-    /// Memberships of a month for others.
     Gift {
-        /// 1 to 3.
         tier: i64,
-        /// 1 to 50.
         quantity: i64,
-        #[serde(default)]
-        back: String,
     },
-    /// A tip.
     Tip {
-        /// In the smallest unit of the channel's currency.
         amount: i64,
-        /// The currency that the amount was shown in; refused where the channel has another by now.
         currency: String,
-        /// Up to 200 characters.
-        #[serde(default)]
         message: String,
-        #[serde(default)]
-        back: String,
     },
-    /// A ticket.
     Ticket {
         offer: Uuid,
-        #[serde(default)]
-        back: String,
     },
 }
 
-const GIFTS: std::ops::RangeInclusive<i64> = 1..=50;
-const LONGEST_MESSAGE: usize = 200;
-/// Stripe is asked for a session for no longer.
-const ASKING: SignedDuration = SignedDuration::from_secs(30);
+impl NewPurchase {
+    fn order(self) -> Result<Order, ApiError> {
+        let mut form = Form::new();
+        let order = match self.kind {
+            Kind::Membership => Order::Membership {
+                tier: needed(&mut form, "tier", self.tier, 0),
+                period: needed(&mut form, "period", self.period, Period::Month),
+            },
+            Kind::Gift => Order::Gift {
+                tier: needed(&mut form, "tier", self.tier, 0),
+                quantity: needed(&mut form, "quantity", self.quantity, 0),
+            },
+            Kind::Tip => Order::Tip {
+                amount: needed(&mut form, "amount", self.amount, 0),
+                currency: needed(&mut form, "currency", self.currency, String::new()),
+                message: self.message,
+            },
+            Kind::Ticket => Order::Ticket {
+                offer: needed(&mut form, "offer", self.offer, Uuid::nil()),
+            },
+        };
+        form.done().map(|()| order)
+    }
+}
+
+/// What was given, or anything: the form is not done then.
+fn needed<T>(form: &mut Form, field: &str, given: Option<T>, anything: T) -> T {
+    if given.is_none() {
+        form.add(field, "missing", "this must be given");
+    }
+    given.unwrap_or(anything)
+}
 
 /// Where Stripe sends people back to.
 #[derive(Debug, Clone)]
@@ -85,15 +115,10 @@ pub(super) struct Back {
     pub(super) path: String,
 }
 
-impl Order {
-    fn back(&self) -> &str {
-        let (Self::Membership { back, .. }
-        | Self::Gift { back, .. }
-        | Self::Tip { back, .. }
-        | Self::Ticket { back, .. }) = self;
-        back
-    }
-}
+const GIFTS: std::ops::RangeInclusive<i64> = 1..=50;
+const LONGEST_MESSAGE: usize = 200;
+/// Stripe is asked for a session for no longer.
+const ASKING: SignedDuration = SignedDuration::from_secs(30);
 
 /// What is bought, in words and numbers.
 struct Basket {
@@ -113,15 +138,15 @@ impl Payments {
         &self,
         channel: &Channel,
         account: &Account,
-        order: Order,
+        new: NewPurchase,
         origin: &str,
     ) -> Result<Purchase, ApiError> {
         let back = Back {
             origin: origin.to_owned(),
-            path: checked_path(order.back(), &channel.handle),
+            path: checked_path(&new.back, &channel.handle),
         };
         let payout = self.payout_of(channel).await?;
-        let basket = self.basket(channel, account, order).await?;
+        let basket = self.basket(channel, account, new.order()?).await?;
         if basket.purchase.kind == Kind::Membership
             && let Some(open) = self.go_on_with(&basket, account).await?
         {
@@ -145,22 +170,19 @@ impl Payments {
         order: Order,
     ) -> Result<Basket, ApiError> {
         match order {
-            Order::Membership { tier, period, .. } => {
+            Order::Membership { tier, period } => {
                 self.membership(channel, account, tier, period).await
             }
-            Order::Gift { tier, quantity, .. } => {
-                self.gifts(channel, account, tier, quantity).await
-            }
+            Order::Gift { tier, quantity } => self.gifts(channel, account, tier, quantity).await,
             Order::Tip {
                 amount,
                 currency,
                 message,
-                ..
             } => {
                 self.tip(channel, account, amount, &currency, &message)
                     .await
             }
-            Order::Ticket { offer, .. } => self.ticket(channel, account, offer).await,
+            Order::Ticket { offer } => self.ticket(channel, account, offer).await,
         }
     }
 

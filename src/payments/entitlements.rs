@@ -16,7 +16,7 @@ use super::mirror::SubscriptionStatus;
 use super::store::Holding;
 use super::{Payments, store};
 use crate::accounts::AccountId;
-use crate::channels::{Barred, ChannelId};
+use crate::channels::{Barred, ChannelId, Looking, Memberships};
 use crate::clock::from_millis;
 use crate::db::StoreError;
 
@@ -236,6 +236,15 @@ impl Payments {
         let holdings = Holdings::of(rows, self.0.config.grace());
         self.0.cache.put(key, at, holdings.clone(), epoch);
         Ok(holdings)
+    }
+}
+
+impl Memberships for Payments {
+    fn tier(&self, channel: ChannelId, account: AccountId) -> Looking<'_> {
+        Box::pin(async move {
+            let holdings = self.holdings(channel, account).await?;
+            Ok(holdings.tier(self.0.clock.now()))
+        })
     }
 }
 

@@ -13,6 +13,7 @@ mod checkout;
 mod connect;
 mod elsewhere;
 mod entitlements;
+mod examine;
 mod gifts;
 mod mirror;
 mod money;
@@ -36,6 +37,7 @@ use uuid::Uuid;
 
 pub use alerts::{Alert, AlertKind};
 pub use entitlements::{Gate, Holdings};
+pub use examine::{Found, examine};
 pub use news::{KIND as NEWS, News, What};
 
 use entitlements::Cache;

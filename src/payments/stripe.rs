@@ -133,6 +133,8 @@ pub(super) struct Session {
     pub(super) amount_total: Option<i64>,
     pub(super) currency: Option<String>,
     pub(super) subscription: Option<Id>,
+    /// The first of a subscription.
+    pub(super) invoice: Option<Id>,
     pub(super) payment_intent: Option<Id>,
 }
 
@@ -484,7 +486,7 @@ impl Stripe {
         read(request.send(&self.client).await)
     }
 
-    async fn ask<T: DeserializeOwned>(
+    pub(super) async fn ask<T: DeserializeOwned>(
         &self,
         request: &(impl StripeRequest + Sync),
     ) -> Result<T, StripeError> {

@@ -191,7 +191,7 @@ impl Payments {
             }
             None => {
                 let words = "nothing here depends on such events";
-                store::finish_event(&mut tx, &head.id, words, now).await?;
+                store::finish_event(&mut tx, &head.id, &head.object, words, now).await?;
             }
         }
         tx.commit().await?;

@@ -28,18 +28,20 @@ use utoipa_axum::routes;
 
 use super::session::{self, SessionError};
 use super::{SessionFacts, Stream as About, Streams, ViewerEvent, Watch, signalling};
+use crate::channels::Barred;
 use crate::error::Problem;
 use crate::secret::Secret;
 
 const REL: &str = "urn:ietf:params:whep:ext:core:server-sent-events";
-/// Events of the draft, and `updated` and `ended`, which are ours.
-const NAMES: [&str; 7] = [
+/// Events of the draft, and `updated`, `barred` and `ended`, which are ours.
+const NAMES: [&str; 8] = [
     "active",
     "inactive",
     "layers",
     "reconnect",
     "viewercount",
     "updated",
+    "barred",
     "ended",
 ];
 /// Event streams that one session may have ready.
@@ -249,6 +251,7 @@ struct Cursor {
     then: Receiver<ViewerEvent>,
     names: Vec<&'static str>,
     video_index: usize,
+    barred: CancellationToken,
     session_over: CancellationToken,
     stream_over: CancellationToken,
     told_something: bool,
@@ -265,6 +268,7 @@ fn events(
         then: watch.then,
         names: subscription.names,
         video_index: facts.video_index.unwrap_or_default(),
+        barred: facts.barred,
         session_over: facts.over,
         stream_over: subscription.over,
         told_something: false,
@@ -283,7 +287,7 @@ impl Cursor {
                 Some(event) => event,
                 None => self.wait().await?,
             };
-            self.done = matches!(event, ViewerEvent::Ended);
+            self.done = matches!(event, ViewerEvent::Ended | ViewerEvent::Barred);
             // The draft: `inactive` is never the first event.
             if matches!(event, ViewerEvent::Inactive) && !self.told_something {
                 continue;
@@ -302,6 +306,7 @@ impl Cursor {
         loop {
             tokio::select! {
                 biased;
+                () = self.barred.cancelled() => return Some(ViewerEvent::Barred),
                 event = self.then.recv() => match event {
                     Ok(event) => return Some(event),
                     Err(RecvError::Closed) => return None,
@@ -323,6 +328,10 @@ fn in_words(event: &ViewerEvent, video_index: usize) -> (&'static str, Value) {
         ViewerEvent::Layers(stats) => ("layers", layers(stats, video_index)),
         ViewerEvent::Updated(about) => ("updated", said_of(about)),
         ViewerEvent::Reconnect => ("reconnect", json!({})),
+        ViewerEvent::Barred => (
+            "barred",
+            json!({ "code": "members_only", "detail": Barred::Members(1).to_string() }),
+        ),
         ViewerEvent::Ended => ("ended", json!({})),
     }
 }

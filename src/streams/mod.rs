@@ -16,6 +16,7 @@ mod hooks;
 mod layers;
 mod lifecycle;
 mod live;
+mod members;
 mod playback;
 mod presence;
 mod routes;
@@ -41,7 +42,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::accounts::Accounts;
+use crate::accounts::{AccountId, Accounts};
 use crate::answer;
 use crate::channels::{Channel, ChannelEvent, ChannelId, Channels, StreamKeyId};
 use crate::clock::Clock;
@@ -49,6 +50,7 @@ use crate::config::{Config, IceServer, Limits};
 use crate::db::{Db, StoreError};
 use crate::images::Images;
 use crate::nodes::Node;
+use crate::payments::Payments;
 use crate::rate::Rate;
 
 pub use catalogue::{
@@ -142,6 +144,7 @@ pub struct Tasks {
     rtmp: JoinHandle<()>,
     history: JoinHandle<()>,
     watch: JoinHandle<()>,
+    members: JoinHandle<()>,
     stop_history: CancellationToken,
 }
 
@@ -169,6 +172,10 @@ pub(crate) struct SessionFacts {
     pub(crate) source: IngestSource,
     /// Index of the video section in the session's SDP.
     pub(crate) video_index: Option<usize>,
+    /// Who watches as a member, and may as long as they are one.
+    pub(crate) member: Option<AccountId>,
+    /// Cancelled when they are one no more, before the session ends.
+    pub(crate) barred: CancellationToken,
     /// Event streams that its viewer asked for.
     pub(crate) subscriptions: events::Subscriptions,
     /// Cancelled when the session is over.
@@ -196,6 +203,8 @@ impl SessionFacts {
             credential: None,
             source: IngestSource::Whip,
             video_index: None,
+            member: None,
+            barred: CancellationToken::new(),
             subscriptions: events::Subscriptions::default(),
             over: CancellationToken::new(),
         }
@@ -222,6 +231,8 @@ pub(crate) struct View {
     pub(crate) agent: Arc<str>,
     pub(crate) credential: Option<String>,
     pub(crate) offer: String,
+    /// Who watches as a member.
+    pub(crate) member: Option<AccountId>,
 }
 
 /// Why an offer got no answer.
@@ -287,6 +298,8 @@ pub(crate) enum ViewerEvent {
     /// Something else is said of the stream.
     Updated(Arc<Stream>),
     Reconnect,
+    /// Who watches may not any more.
+    Barred,
     Ended,
 }
 
@@ -310,7 +323,7 @@ impl Streams {
         config: &Config,
         sfu: Sfu,
         db: Db,
-        channels: Channels,
+        (channels, payments): (Channels, Payments),
         clock: Clock,
         mut inputs: Inputs,
         stop: CancellationToken,
@@ -338,6 +351,8 @@ impl Streams {
         let history = history::run(db, inputs.node, events.subscribe(), stop_history.clone());
         let history = tokio::spawn(history);
         let watch = tokio::spawn(catalogue::watch(streams.clone(), stop.clone()));
+        let members = members::watch(streams.clone(), payments, stop.clone());
+        let members = tokio::spawn(members);
         let packaging = playback::run(
             streams.playback.clone(),
             streams.clone(),
@@ -363,6 +378,7 @@ impl Streams {
             rtmp,
             history,
             watch,
+            members,
             stop_history,
         };
         (streams, tasks)
@@ -564,6 +580,7 @@ impl Tasks {
         report(self.packaging.await);
         report(self.rtmp.await);
         report(self.watch.await);
+        report(self.members.await);
         self.stop_history.cancel();
         report(self.history.await);
     }

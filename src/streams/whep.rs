@@ -143,7 +143,7 @@ async fn view(
         return Err(WhepError::NotSdp);
     }
     let channel = find(&streams, &handle).await?;
-    streams
+    let admitted = streams
         .channels
         .admit(&channel.handle, &client, &headers)
         .await?;
@@ -158,6 +158,7 @@ async fn view(
         agent: request::user_agent(&headers).into(),
         credential,
         offer: read_text(&headers, body).await?,
+        member: admitted.member,
     };
     let asking = Asking {
         action: Action::Play,

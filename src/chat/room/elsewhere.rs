@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Given, Moment, Room};
-use crate::chat::message::{Badge, Message, Subject};
+use crate::chat::message::{Message, Subject};
 
 /// What somebody said at another server.
 #[derive(Debug, Clone)]
@@ -119,12 +119,8 @@ impl Room {
     /// Whether its author may not have written it, as far as this server knows. Nothing keeps those who
     /// moderate from writing, as their badges tell.
     pub(crate) fn silences(&self, message: &Message) -> bool {
-        if message
-            .from
-            .badges
-            .iter()
-            .any(|badge| *badge != Badge::Guest)
-        {
+        let mut badges = message.from.badges.iter();
+        if badges.any(|badge| badge.moderates()) {
             return false;
         }
         let author = Subject::parse(&message.from.id);

@@ -14,7 +14,7 @@ use crate::accounts::{Asker, SignedIn};
 use crate::channels::ChannelId;
 use crate::error::{ApiError, Problem};
 use crate::page::{Cursor, Page};
-use crate::payments::checkout::Order;
+use crate::payments::checkout::NewPurchase;
 use crate::payments::mirror::SubscriptionStatus;
 use crate::payments::money::{Money, Period};
 use crate::payments::offers::{TicketOffer, Tier};
@@ -265,7 +265,7 @@ async fn named(
 /// Begin to pay: send the browser to the `url` of the answer.
 #[utoipa::path(
     post, path = "/api/channels/{handle}/purchases", tag = "payments",
-    params(("handle" = String, Path)), request_body = Order,
+    params(("handle" = String, Path)), request_body = NewPurchase,
     responses(
         (status = 201, body = PurchaseBody), (status = 401, body = Problem),
         (status = 403, body = Problem),
@@ -278,7 +278,7 @@ async fn buy(
     SignedIn(account): SignedIn,
     client: Client,
     ApiPath(handle): ApiPath<String>,
-    ApiJson(order): ApiJson<Order>,
+    ApiJson(order): ApiJson<NewPurchase>,
 ) -> Result<(StatusCode, Json<PurchaseBody>), ApiError> {
     payments.require_on()?;
     let channel = payments.0.channels.expect(&handle).await?;

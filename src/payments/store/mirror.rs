@@ -44,18 +44,21 @@ pub(in crate::payments) async fn add_event(
     Ok(added == 1)
 }
 
+/// What came of the object that an event is about; of others that it led to it does not tell.
 pub(in crate::payments) async fn finish_event(
     tx: &mut Tx,
     id: &str,
+    object: &str,
     outcome: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     tx_change!(
         tx,
-        "UPDATE stripe_event SET done_at = $2, outcome = $3 WHERE id = $1",
+        "UPDATE stripe_event SET done_at = $2, outcome = $3 WHERE id = $1 AND object_id = $4",
         id.to_owned(),
         now.as_millisecond(),
         outcome.to_owned(),
+        object.to_owned(),
     )
     .map_err(on("stripe_event"))?;
     Ok(())

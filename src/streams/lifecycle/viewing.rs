@@ -1,5 +1,7 @@
 //! From the wish to watch to a session in the books, and what viewers tell.
 
+use std::collections::HashSet;
+
 use sfu::{Answer, CloseReason, OfferError, Role, SessionId, StreamId};
 use tokio::sync::oneshot;
 
@@ -7,6 +9,7 @@ use super::super::live::Phase;
 use super::super::presence::{Beat, Who};
 use super::super::{Refused, View};
 use super::{Done, Lifecycle, Session, answer, facts, in_time};
+use crate::accounts::AccountId;
 use crate::channels::ChannelId;
 
 impl Lifecycle {
@@ -49,6 +52,7 @@ impl Lifecycle {
         let session = given.session;
         let mut facts = facts(Role::Viewer, view.channel, stream, &given, &view.offer);
         facts.credential = view.credential;
+        facts.member = view.member;
         self.remember(session, facts, None, view.address);
         if let Some(known) = self.sessions.get_mut(&session) {
             known.viewer = Some(Who {
@@ -75,6 +79,29 @@ impl Lifecycle {
         let (stream, now_ms) = (live.stream, self.now_ms());
         self.audiences.beat(stream, beat, now_ms);
         true
+    }
+
+    /// Who watches as members, each once.
+    pub(super) fn members(&self) -> HashSet<(ChannelId, AccountId)> {
+        let facts = self.sessions.values().map(|session| &session.facts);
+        facts
+            .filter_map(|facts| Some((facts.channel, facts.member?)))
+            .collect()
+    }
+
+    /// Ends all by which an account watches a channel as a member, and tells why.
+    pub(super) fn bar(&mut self, channel: ChannelId, account: AccountId) {
+        let is_theirs = |(id, session): (&SessionId, &Session)| {
+            let facts = &session.facts;
+            (facts.channel == channel && facts.member == Some(account)).then_some(*id)
+        };
+        let theirs: Vec<SessionId> = self.sessions.iter().filter_map(is_theirs).collect();
+        for session in theirs {
+            if let Some(known) = self.sessions.get(&session) {
+                known.facts.barred.cancel();
+            }
+            self.close(session, CloseReason::Requested);
+        }
     }
 
     pub(super) fn close_viewers(&mut self, channel: ChannelId) {

@@ -24,7 +24,7 @@ pub(crate) use redis::OwnRedis;
 pub(crate) use s3::{Fault, S3};
 pub(crate) use server::{Backend, PASSWORD, Server};
 pub(crate) use smtp::{Mood, Received, Smtp};
-pub(crate) use stripe::{Till, WEBHOOK_SECRET, sell, webhook};
+pub(crate) use stripe::{Till, WEBHOOK_SECRET, sell};
 pub(crate) use talker::Talker;
 
 /// Runs an async test on SQLite and on PostgreSQL.

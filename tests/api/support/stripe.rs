@@ -169,6 +169,6 @@ impl Till {
 }
 
 /// Where Stripe tells a server what happens.
-pub(crate) fn webhook(server: &Server) -> String {
+fn webhook(server: &Server) -> String {
     format!("http://{}/webhooks/stripe", server.app.http)
 }

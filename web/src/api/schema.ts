@@ -19320,7 +19320,7 @@ export interface components {
             until?: string | null;
         };
         /** @enum {string} */
-        ChatBadge: "owner" | "moderator" | "admin" | "guest";
+        ChatBadge: "owner" | "moderator" | "admin" | "member" | "guest";
         ChatEmote: {
             animated: boolean;
             code: string;
@@ -19866,7 +19866,7 @@ export interface components {
             waiting: number;
         };
         /** @enum {string} */
-        Kind: "stream.scheduled" | "stream.started" | "stream.updated" | "stream.ended" | "stream.cancelled" | "recording.ready" | "viewer.count" | "channel.followed" | "chat.message" | "chat.moderated" | "poll.ended";
+        Kind: "stream.scheduled" | "stream.started" | "stream.updated" | "stream.ended" | "stream.cancelled" | "recording.ready" | "viewer.count" | "channel.followed" | "chat.message" | "chat.moderated" | "poll.ended" | "member.joined" | "member.left" | "gift.sent" | "tip.received" | "ticket.sold";
         LanguageList: {
             items: string[];
         };
@@ -20045,34 +20045,19 @@ export interface components {
             seconds: number;
         };
         NewPurchase: {
+            /** Format: int64 */
+            amount?: number | null;
             back?: string;
-            /** @enum {string} */
-            kind: "membership";
-            period: components["schemas"]["MembershipPeriod"];
-            /** Format: int64 */
-            tier: number;
-        } | {
-            back?: string;
-            /** @enum {string} */
-            kind: "gift";
-            /** Format: int64 */
-            quantity: number;
-            /** Format: int64 */
-            tier: number;
-        } | {
-            /** Format: int64 */
-            amount: number;
-            back?: string;
-            currency: string;
-            /** @enum {string} */
-            kind: "tip";
+            currency?: string | null;
+            kind: components["schemas"]["PaymentKind"];
             message?: string;
-        } | {
-            back?: string;
-            /** @enum {string} */
-            kind: "ticket";
             /** Format: uuid */
-            offer: string;
+            offer?: string | null;
+            period?: components["schemas"]["MembershipPeriod"] | null;
+            /** Format: int64 */
+            quantity?: number | null;
+            /** Format: int64 */
+            tier?: number | null;
         };
         NewPushSubscription: {
             endpoint: string;
@@ -20721,6 +20706,20 @@ export interface components {
             takes_tips?: boolean | null;
             tiers?: components["schemas"]["TierEdit"][] | null;
             welcome?: string | null;
+        };
+        ShownAlert: {
+            /** Format: int64 */
+            amount?: number | null;
+            currency?: string | null;
+            /** Format: uuid */
+            id: string;
+            kind: components["schemas"]["AlertKind"];
+            message: string;
+            name: string;
+            /** Format: int64 */
+            quantity?: number | null;
+            /** Format: int64 */
+            tier?: number | null;
         };
         ShownLink: {
             label: string;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use fake_stripe::Trouble;
 use serde_json::{Value, json};
 
-use crate::support::{Account, Backend, PASSWORD, Till};
+use crate::support::{Account, Backend, PASSWORD, Till, view_offer};
 
 fn membership(tier: i64) -> Value {
     json!({ "kind": "membership", "tier": tier, "period": "month", "back": "/@ada" })
@@ -309,4 +309,89 @@ async fn leave(account: &Account) {
     let password = json!({ "password": PASSWORD });
     let left = account.delete_with("/api/account", password).await;
     assert_eq!(left.status, 204, "{left:?}");
+}
+
+/// What is open to an account of a channel for members: its page, its live stream, its chat.
+async fn may_watch(till: &Till, who: &Account) -> bool {
+    let profile = who.get("/api/channels/ada").await.json();
+    let playlist = who.get("/hls/ada/index.m3u8").await;
+    let chat = who.get("/api/channels/ada/chat/messages").await;
+    let is_granted = profile["access"] == "granted";
+    for (answer, name) in [(playlist, "playlist"), (chat, "chat")] {
+        let is_barred = answer.status == 403 && answer.code() == "members_only";
+        assert_eq!(is_barred, !is_granted, "{name}: {answer:?}");
+    }
+    assert_eq!(is_granted, !till.tier(who).await.is_null());
+    is_granted
+}
+
+#[tokio::test]
+async fn a_channel_for_members_opens_and_shuts_with_the_membership() {
+    let till = Till::open(Backend::Sqlite).await;
+    let bob = till.viewer("bob").await;
+    let encoder = till.server.encoder("ada").await;
+    let publisher = till.server.go_live(&encoder).await;
+    let stream = till.server.stream_of("ada").await;
+    let for_members = json!({ "visibility": "members" });
+    assert_eq!(
+        till.ada
+            .patch("/api/channels/ada", for_members)
+            .await
+            .status,
+        200
+    );
+    assert!(!may_watch(&till, &bob).await);
+    let view = async || {
+        let headers = [("content-type", "application/sdp")];
+        bob.send_body("POST", "/whep/ada", &headers, view_offer())
+            .await
+    };
+    assert_eq!(view().await.code(), "members_only");
+    till.buy(&bob, membership(1)).await;
+    till.wait_for_ledger(&[("payment", 499)]).await;
+    assert!(may_watch(&till, &bob).await);
+    let watching = view().await;
+    assert_eq!(watching.status, 201, "{watching:?}");
+    till.server
+        .viewer_connects(watching.session(), stream)
+        .await;
+    let url = watching.header("location").to_owned();
+    let path = format!("{url}/events");
+    let events = bob.get(&path);
+    let refund = async {
+        let charge = till.newest_charge().await;
+        till.fake.refund(&charge, None).await.unwrap();
+    };
+    // The event stream ends with the session.
+    let (events, ()) = tokio::join!(events, refund);
+    assert!(events.text.contains("event: barred"), "{}", events.text);
+    assert!(events.text.contains("members_only"), "{}", events.text);
+    till.server
+        .wait_for("the session to end", || async {
+            (bob.get(&format!("{url}/events")).await.status == 404).then_some(())
+        })
+        .await;
+    assert!(!may_watch(&till, &bob).await);
+    assert_eq!(view().await.code(), "members_only");
+    till.server.media_stops(publisher).await;
+}
+
+#[tokio::test]
+async fn who_is_banned_holds_nothing() {
+    let till = Till::open(Backend::Sqlite).await;
+    let bob = till.viewer("bob").await;
+    let for_members = json!({ "visibility": "members" });
+    assert_eq!(
+        till.ada
+            .patch("/api/channels/ada", for_members)
+            .await
+            .status,
+        200
+    );
+    till.buy(&bob, membership(1)).await;
+    assert!(may_watch(&till, &bob).await);
+    let restraint = "/api/channels/ada/chat/restraints/bob";
+    let banned = till.ada.put(restraint, json!({ "kind": "ban" })).await;
+    assert!(banned.status.is_success(), "{banned:?}");
+    assert!(!may_watch(&till, &bob).await, "at once");
 }

@@ -1,0 +1,100 @@
+//! Who becomes a member, or is one no more, while they are in a room.
+
+use std::sync::Arc;
+
+use tokio::sync::broadcast::error::RecvError;
+use tokio_util::sync::CancellationToken;
+
+use super::Chat;
+use super::hall::Hall;
+use super::message::Subject;
+use super::outbox::Closed;
+use crate::accounts::AccountId;
+use crate::channels::{Channel, ChannelId, Visibility};
+use crate::db::StoreError;
+use crate::error::log_store_error;
+
+/// Follows changes of membership until the token is cancelled.
+pub(super) async fn watch(chat: Chat, stop: CancellationToken) {
+    let mut changes = chat.0.payments.subscribe();
+    loop {
+        let changed = tokio::select! {
+            changed = changes.recv() => changed,
+            () = stop.cancelled() => return,
+        };
+        let looked = match changed {
+            Ok(changed) => {
+                let channel = ChannelId(changed.channel);
+                chat.look_at_member(channel, changed.account).await
+            }
+            Err(RecvError::Lagged(_)) => chat.look_at_all_members().await,
+            Err(RecvError::Closed) => return,
+        };
+        if let Err(error) = looked {
+            log_store_error(&error);
+        }
+    }
+}
+
+impl Chat {
+    /// The accounts of all who are in a channel's room on this server, in no order.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn present(&self, channel: &Channel) -> Result<Vec<AccountId>, StoreError> {
+        let hall = self.hall(channel).await?;
+        Ok(hall.accounts().into_iter().collect())
+    }
+
+    /// Whether the rules of a channel's room let a text be shown without anybody looking at it first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn lets_pass(&self, channel: &Channel, text: &str) -> Result<bool, StoreError> {
+        let hall = self.hall(channel).await?;
+        let floor = hall.lock();
+        Ok(floor.room.lets_pass(text))
+    }
+
+    /// Who is banned may watch nothing that has a gate.
+    pub(super) fn access_changed(&self, channel: ChannelId, who: &Subject) {
+        if let Subject::Account(account) = who {
+            self.0.payments.access_changed(channel, *account);
+        }
+    }
+
+    async fn look_at_all_members(&self) -> Result<(), StoreError> {
+        for hall in self.open_halls() {
+            for account in hall.accounts() {
+                self.look_at_member(hall.channel(), account).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn look_at_member(
+        &self,
+        channel: ChannelId,
+        account: AccountId,
+    ) -> Result<(), StoreError> {
+        let Some(hall) = self.open_hall(channel) else {
+            return Ok(());
+        };
+        let tier = self.0.channels.membership(channel, account).await?;
+        let who = Subject::Account(account);
+        hall.renew(&who, |person| person.tier = tier);
+        match tier {
+            Some(_) => Ok(()),
+            None => self.show_out(&hall, &who).await,
+        }
+    }
+
+    /// Of a room for members, who is none must go.
+    async fn show_out(&self, hall: &Arc<Hall>, who: &Subject) -> Result<(), StoreError> {
+        let channel = self.0.channels.by_id(hall.channel()).await?;
+        if channel.is_some_and(|channel| channel.visibility == Visibility::Members) {
+            hall.close_for(who, Closed::Door);
+        }
+        Ok(())
+    }
+}
