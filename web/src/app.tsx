@@ -13,6 +13,7 @@ import { startTransition } from 'react';
 import { createRoot } from 'react-dom/client';
 import { ApiError } from './api/client';
 import type { SearchKind } from './api/discovery';
+import { isPart, type Part } from './routes/dashboard/money/parts';
 import { NotFoundPage } from './routes/not_found/page';
 
 const queries = new QueryClient({
@@ -218,6 +219,40 @@ const routes = [
     validateSearch: (search: Record<string, unknown>): { channel?: string } =>
       typeof search.channel === 'string' ? { channel: search.channel } : {},
     component: lazyRouteComponent(() => import('./routes/webhooks/page'), 'WebhooksPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/dashboard/money',
+    validateSearch: (search: Record<string, unknown>): { channel?: string; part?: Part } => ({
+      ...(typeof search.channel === 'string' ? { channel: search.channel } : {}),
+      ...(isPart(search.part) ? { part: search.part } : {}),
+    }),
+    component: lazyRouteComponent(() => import('./routes/dashboard/money/page'), 'MoneyPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    // Where Stripe sends whoever has told it where the money goes.
+    path: '/settings/payouts',
+    beforeLoad: () => {
+      throw redirect({ to: '/dashboard/money', search: { part: 'set-up' } });
+    },
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/memberships',
+    component: lazyRouteComponent(() => import('./routes/memberships/page'), 'MembershipsPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/alerts',
+    component: lazyRouteComponent(() => import('./routes/alerts/page'), 'AlertsPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/admin/payments',
+    validateSearch: (search: Record<string, unknown>): { event?: string } =>
+      typeof search.event === 'string' ? { event: search.event } : {},
+    component: lazyRouteComponent(() => import('./routes/admin/payments_page'), 'PaymentsPage'),
   }),
   createRoute({
     getParentRoute: () => root,

@@ -5,19 +5,28 @@
 import createClient from 'openapi-fetch';
 import { sentence } from '../words';
 import type { paths } from './schema';
-import type { Problem, Visibility } from './types';
+import type { FieldProblem, Problem, Visibility } from './types';
 
 export class ApiError extends Error {
   /** 0: the server was not reached. */
   readonly status: number;
   readonly code: string | null;
+  /** The fields of the request that do not hold what they must. */
+  readonly fields: readonly FieldProblem[];
 
   constructor(problem: Problem) {
     super(sentence(problem.detail ?? problem.title ?? `The server answered ${problem.status}`));
     this.name = 'ApiError';
     this.status = problem.status;
     this.code = problem.code ?? null;
+    this.fields = problem.errors ?? [];
   }
+}
+
+/** What is wrong with a field of a refused request; `undefined` for nothing. */
+export function fieldError(error: Error | null, field: string): string | undefined {
+  const found = error instanceof ApiError && error.fields.find((problem) => problem.field === field);
+  return found ? sentence(found.detail) : undefined;
 }
 
 /** A server that takes a request and says nothing counts as not reached after this. */

@@ -4,6 +4,7 @@ import type { components } from './schema';
 type Schemas = components['schemas'];
 
 export type Problem = Partial<Schemas['Problem']> & { status: number };
+export type FieldProblem = Schemas['FieldProblem'];
 export type AccountSession = Schemas['Session'];
 export type OwnChannel = Schemas['SessionChannel'];
 export type Recording = Schemas['RecordingBody'];

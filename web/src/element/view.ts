@@ -20,7 +20,7 @@ export interface View {
   /** Why, in words; empty where the state says it all. */
   reason: string;
   /** What stands before a channel that is not open to whoever watches. */
-  barredBy: 'password' | 'members' | null;
+  barredBy: 'password' | 'members' | 'followers' | 'ticket' | 'banned' | null;
   /** Of the channel or the recording; empty until known. */
   title: string;
   /** What its stream is called; empty where nobody said. */

@@ -67,6 +67,24 @@ const BARRED: Record<NonNullable<View['barredBy']>, Words> = {
     text: 'Whoever is one can watch it on its own page.',
     action: 'watch',
   },
+  followers: {
+    icon: 'lock',
+    title: 'This channel is for followers',
+    text: 'Follow it on its own page: the stream plays there.',
+    action: 'watch',
+  },
+  ticket: {
+    icon: 'lock',
+    title: 'This stream asks for a ticket',
+    text: 'Its own page sells it, and plays it for whoever has one.',
+    action: 'watch',
+  },
+  banned: {
+    icon: 'lock',
+    title: 'You are banned from this channel',
+    text: 'Its moderators decided that. They can lift it again.',
+    action: null,
+  },
 };
 
 const WHEN = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'short' });

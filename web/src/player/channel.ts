@@ -39,7 +39,7 @@ export interface ChannelFacts {
   viewers: number;
   owner: boolean;
   /** What stands before whoever asks. */
-  access: 'granted' | 'password' | 'members';
+  access: 'granted' | 'password' | 'members' | 'followers' | 'ticket' | 'banned';
   /** `null` off air. */
   hls: HlsOffer | null;
   /** `null` off air. */

@@ -1,19 +1,21 @@
 import { Menu } from '@base-ui/react/menu';
 import { useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
-import { ChevronDown, LogOut, Settings, Wrench } from 'lucide-react';
+import { ChevronDown, CreditCard, LogOut, Settings, Wrench } from 'lucide-react';
 import { api } from '../api/client';
 import type { AccountSession } from '../api/types';
 import { Avatar } from '../ui/avatar';
 import { buttonClass } from '../ui/button';
 import { sessionQuery } from './account';
 import { mayLeave } from './leaving';
+import { usePayments } from './payments/use_payments';
 import { PLACES } from './places';
 
 export default function AccountMenu({ account }: { account: AccountSession }) {
   const queries = useQueryClient();
   const navigate = useNavigate();
   const { name, avatar } = account.account;
+  const arePaid = usePayments() !== 'off';
   const signOut = async () => {
     if (!(await mayLeave())) return;
     await api.signOut().catch(() => undefined);
@@ -52,6 +54,12 @@ export default function AccountMenu({ account }: { account: AccountSession }) {
               </Menu.Item>
             ))}
             <Menu.Separator className="mx-2 my-1.5 h-px bg-line" />
+            {arePaid && (
+              <Menu.Item className={item} onClick={() => void navigate({ to: '/memberships' })}>
+                <CreditCard aria-hidden size={18} className="text-ink-2" />
+                Memberships and payments
+              </Menu.Item>
+            )}
             <Menu.Item className={item} onClick={() => void navigate({ to: '/settings' })}>
               <Settings aria-hidden size={18} className="text-ink-2" />
               Settings

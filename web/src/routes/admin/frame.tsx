@@ -6,6 +6,7 @@ import { useRequiredAccount } from '../account';
 import { Frame } from '../frame';
 import { useHereInView } from '../here_in_view';
 import { Opening } from '../no_answer';
+import { usePayments } from '../payments/use_payments';
 import { useTitle } from '../title';
 import { SECTIONS } from './sections';
 
@@ -14,6 +15,8 @@ export function AdminFrame({ title, children }: { title: string; children: React
   const session = useRequiredAccount();
   const isAdmin = session.data?.account.role === 'admin';
   const nav = useHereInView();
+  const arePaid = usePayments() !== 'off';
+  const sections = SECTIONS.filter(({ to }) => arePaid || to !== '/admin/payments');
   return (
     <Frame>
       <div className="mx-auto grid w-full max-w-6xl gap-x-8 p-4 sm:p-6 lg:grid-cols-[12rem_minmax(0,1fr)]">
@@ -22,7 +25,7 @@ export function AdminFrame({ title, children }: { title: string; children: React
           aria-label="Administration"
           className="mb-5 flex gap-1 overflow-x-auto border-b border-line lg:sticky lg:top-20 lg:mb-0 lg:flex-col lg:self-start lg:overflow-visible lg:border-0"
         >
-          {SECTIONS.map(({ to, label, icon: Icon }) => (
+          {sections.map(({ to, label, icon: Icon }) => (
             <Link
               key={to}
               to={to}

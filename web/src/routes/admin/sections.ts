@@ -1,6 +1,7 @@
 import {
   Activity,
   Cog,
+  Coins,
   HardDrive,
   ListChecks,
   Mail,
@@ -17,6 +18,7 @@ export const SECTIONS = [
   { to: '/admin/channels', label: 'Channels', icon: TvMinimal },
   { to: '/admin/streams', label: 'Streams', icon: Radio },
   { to: '/admin/invites', label: 'Invites', icon: Mail },
+  { to: '/admin/payments', label: 'Payments', icon: Coins },
   { to: '/admin/storage', label: 'Storage', icon: HardDrive },
   { to: '/admin/jobs', label: 'Jobs', icon: ListChecks },
   { to: '/admin/settings', label: 'Settings', icon: Cog },

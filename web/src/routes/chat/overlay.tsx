@@ -1,9 +1,10 @@
 /** Chat to be laid over a scene: large, without anything to press, on nothing. */
-import { type CSSProperties, useEffect, useMemo, useRef } from 'react';
+import { type CSSProperties, useMemo, useRef } from 'react';
 import type { Emote } from '../../chat/protocol';
 import type { Row } from '../../chat/rows';
 import { isOverScene } from '../../chat/state';
 import { useNow } from '../../ui/time';
+import { useNothingBehind } from '../nothing_behind';
 import { useTitle } from '../title';
 import { ChatActs } from './acts';
 import { Name } from './name';
@@ -76,17 +77,4 @@ function useFresh(all: readonly Row[], fadeS: number | null): { row: Row; fades:
     .map((row) => ({ row, age: now - (known.get(row.key) ?? now) }))
     .filter(({ age }) => age < fadeS * 1000 + FADING_MS)
     .map(({ row, age }) => ({ row, fades: age > fadeS * 1000 }));
-}
-
-function useNothingBehind(): void {
-  useEffect(() => {
-    const { style } = document.documentElement;
-    const { background, colorScheme } = style;
-    style.background = 'transparent';
-    // A dark scheme has a dark canvas behind everything.
-    style.colorScheme = 'normal';
-    return () => {
-      Object.assign(style, { background, colorScheme });
-    };
-  }, []);
 }

@@ -7,6 +7,7 @@ import { Frame } from '../frame';
 import { useHereInView } from '../here_in_view';
 import { NewChannel } from '../new_channel';
 import { Opening } from '../no_answer';
+import { usePayments } from '../payments/use_payments';
 import { useTitle } from '../title';
 import { SECTIONS, type Section } from './sections';
 
@@ -55,6 +56,8 @@ function Heading({
 }) {
   const navigate = useNavigate();
   const nav = useHereInView();
+  const arePaid = usePayments() !== 'off';
+  const sections = SECTIONS.filter(({ to }) => arePaid || to !== '/dashboard/money');
   return (
     <>
       <div className="mb-5 flex min-h-11 flex-wrap items-center gap-x-4 gap-y-2">
@@ -76,13 +79,13 @@ function Heading({
           <span className="text-ink-3">@{channel.handle}</span>
         )}
       </div>
-      {SECTIONS.length > 1 && (
+      {sections.length > 1 && (
         <nav
           ref={nav}
           aria-label="Dashboard"
           className="mb-5 flex gap-1 overflow-x-auto border-b border-line sm:mb-6"
         >
-          {SECTIONS.map(({ to, label, icon: Icon }) => (
+          {sections.map(({ to, label, icon: Icon }) => (
             <Link
               key={to}
               to={to}

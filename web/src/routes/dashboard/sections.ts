@@ -1,4 +1,4 @@
-import { CalendarDays, ChartLine, MessagesSquare, Palette, RadioTower, Webhook } from 'lucide-react';
+import { CalendarDays, ChartLine, Coins, MessagesSquare, Palette, RadioTower, Webhook } from 'lucide-react';
 
 /** The pages of the dashboard, in the order of their tabs. */
 export const SECTIONS = [
@@ -7,6 +7,7 @@ export const SECTIONS = [
   { to: '/dashboard/channel', label: 'Channel', icon: Palette },
   { to: '/dashboard/chat', label: 'Chat', icon: MessagesSquare },
   { to: '/dashboard/insights', label: 'Insights', icon: ChartLine },
+  { to: '/dashboard/money', label: 'Money', icon: Coins },
   { to: '/dashboard/webhooks', label: 'Webhooks', icon: Webhook },
 ] as const;
 

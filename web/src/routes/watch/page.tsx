@@ -1,7 +1,7 @@
 /** A channel's page: the picture, and under it who is on air. */
 import { useParams } from '@tanstack/react-router';
 import { Eye } from 'lucide-react';
-import { lazy, Suspense, useEffect, useState, useSyncExternalStore } from 'react';
+import { lazy, type ReactNode, Suspense, useEffect, useState, useSyncExternalStore } from 'react';
 import type { ChannelPage } from '../../api/channels';
 import { playerFor } from '../../early';
 import type { PlayerState } from '../../player/state';
@@ -10,13 +10,14 @@ import { Pill } from '../../ui/pill';
 import { ago, COUNT, clock, useNow } from '../../ui/time';
 import { useChat, useChatState } from '../chat/use_chat';
 import { Frame } from '../frame';
+import { usePayments } from '../payments/use_payments';
+import { useReturn } from '../payments/use_return';
 import { usePastStreams } from '../recordings/past_streams';
 import { ShareButton } from '../share/button';
 import { sharedChannel } from '../share/codes';
 import { useTitle } from '../title';
 import { ChatSide } from './chat_side';
 import { FollowButton, Following } from './follow_button';
-import { Locked } from './locked';
 import { StreamTitle } from './said';
 import { Stage } from './stage';
 import { ChannelTabs } from './tabs';
@@ -25,13 +26,45 @@ import { useChannel } from './use_channel';
 /** What lies on the picture of it comes when the picture is there. */
 const Bursts = lazy(() => import('../chat/bursts'));
 const OnScreen = lazy(() => import('../chat/on_screen'));
+/** Instead of the picture, for who is barred. */
+const Locked = lazy(() => import('./locked'));
+/** What is paid is for servers on which creators are paid. */
+const ChannelButtons = lazy(() => import('../payments/channel_buttons'));
+const NothingPaid = lazy(() => import('../payments/nothing_paid'));
+const PurchaseDialog = lazy(() => import('../payments/purchase_dialog'));
 
 export function WatchPage() {
   const { handle } = useParams({ from: '/@{$handle}' });
-  return <Watch key={handle} handle={handle} />;
+  const admitted = useAdmissions(handle);
+  const [back, done] = useReturn();
+  return (
+    <>
+      <Watch
+        key={`${handle} ${admitted}`}
+        handle={handle}
+        notice={back?.name === 'cancelled' && <NothingPaid onClose={done} />}
+      />
+      {back?.name === 'paid' && (
+        <Suspense fallback={null}>
+          <PurchaseDialog id={back.id} handle={handle} onClose={done} />
+        </Suspense>
+      )}
+    </>
+  );
 }
 
-function Watch({ handle }: { handle: string }) {
+/** How often somebody was let in who was barred: the player was refused as well, and begins anew. */
+function useAdmissions(handle: string): number {
+  const access = useChannel(handle).data?.access ?? null;
+  const [known, setKnown] = useState({ access, count: 0 });
+  if (access !== null && access !== known.access) {
+    const isLetIn = access === 'granted' && known.access !== null;
+    setKnown({ access, count: known.count + (isLetIn ? 1 : 0) });
+  }
+  return known.count;
+}
+
+function Watch({ handle, notice }: { handle: string; notice: ReactNode }) {
   const [player] = useState(() => playerFor(handle));
   const [theater, setTheater] = useState(false);
   const state = useSyncExternalStore(player.store.subscribe, player.store.get);
@@ -50,6 +83,7 @@ function Watch({ handle }: { handle: string }) {
   const withChat = !barred && state.phase.name !== 'not_found';
   const chat = useChat(handle, player, withChat);
   const room = useChatState(chat);
+  const arePaid = usePayments() !== 'off';
   const onScreen = onAir && (
     <Suspense fallback={null}>
       <OnScreen state={room} over={theater} />
@@ -60,6 +94,11 @@ function Watch({ handle }: { handle: string }) {
     <Frame live={onAir} bare={theater}>
       <div className={theater ? 'flex h-dvh bg-black' : 'flex w-full flex-1 max-lg:flex-col'}>
         <div className={theater ? 'flex min-w-0 flex-1' : 'min-w-0 flex-1 max-lg:contents'}>
+          {notice && !theater && (
+            <div className="order-first mx-auto w-full max-w-xl px-4 py-4 sm:px-6 lg:pb-0">
+              <Suspense fallback={null}>{notice}</Suspense>
+            </div>
+          )}
           <div
             className={
               theater
@@ -67,8 +106,10 @@ function Watch({ handle }: { handle: string }) {
                 : 'watch-stage order-1 mx-auto w-full max-w-[calc((100dvh-11.5rem)*16/9)] min-w-0 max-lg:sticky max-lg:top-14 max-lg:z-20 sm:min-w-[min(100%,36rem)] sm:px-6 sm:pt-5'
             }
           >
-            {barred ? (
-              <Locked handle={handle} by={barred} />
+            {shown && barred ? (
+              <Suspense fallback={<div className="on-video aspect-video bg-surface-0 sm:rounded-card" />}>
+                <Locked channel={shown} by={barred} />
+              </Suspense>
             ) : (
               <Stage
                 player={player}
@@ -93,7 +134,14 @@ function Watch({ handle }: { handle: string }) {
             <div className="order-3 min-w-0">
               {onScreen}
               <StreamTitle said={onAir ? (state.channel?.said ?? null) : null} />
-              <About handle={handle} name={name} state={state} onAir={onAir} shown={shown} />
+              <About
+                handle={handle}
+                name={name}
+                state={state}
+                onAir={onAir}
+                shown={shown}
+                arePaid={arePaid}
+              />
               {shown && <ChannelTabs channel={shown} offAir={offAir} />}
             </div>
           )}
@@ -110,12 +158,15 @@ function About({
   state,
   onAir,
   shown,
+  arePaid,
 }: {
   handle: string;
   name: string;
   state: PlayerState;
   onAir: boolean;
   shown: ChannelPage | null;
+  /** Whether creators are paid on this server. */
+  arePaid: boolean;
 }) {
   const now = useNow();
   const { channel, viewers, phase } = state;
@@ -153,6 +204,11 @@ function About({
         )}
       </div>
       {shown && <Following channel={shown} />}
+      {shown && !shown.owner && shown.access !== 'banned' && arePaid && (
+        <Suspense fallback={null}>
+          <ChannelButtons channel={shown} />
+        </Suspense>
+      )}
       <ShareButton shared={sharedChannel(handle, name)} />
     </div>
   );

@@ -3,6 +3,7 @@ import { useState } from 'react';
 import type { ChannelPage } from '../../../api/channels';
 import { Card } from '../../../ui/card';
 import { TextField } from '../../../ui/field';
+import { usePayments } from '../../payments/use_payments';
 import { SaveRow } from './save_row';
 import { useEdit } from './use_edit';
 
@@ -10,13 +11,14 @@ const CHOICES = [
   ['public', 'Everybody', 'It is in lists and searches.'],
   ['unlisted', 'Who has the link', 'It is in no list.'],
   ['password', 'Who knows the password', 'Viewers give it once; encoders and players send it along.'],
-  ['members', 'Members', 'Memberships come with payments. Until then: you and your moderators.'],
+  ['members', 'Members', 'Whoever joined, you and your moderators.'],
 ] as const;
 
 export function AudienceCard({ channel }: { channel: ChannelPage }) {
   const [visibility, setVisibility] = useState(channel.visibility);
   const [password, setPassword] = useState('');
   const edit = useEdit(channel.handle);
+  const sells = usePayments() !== 'off';
   const dirty = visibility !== channel.visibility || (visibility === 'password' && password !== '');
   return (
     <Card title="Who may watch">
@@ -45,7 +47,13 @@ export function AudienceCard({ channel }: { channel: ChannelPage }) {
               />
               <span>
                 <span className="block text-sm font-medium">{name}</span>
-                <span className="block text-sm text-ink-3">{hint}</span>
+                <span className="block text-sm text-ink-3">
+                  {hint}
+                  {value === 'members' &&
+                    (sells
+                      ? ' Set under Money what it costs.'
+                      : ' Nobody can join on this server: it has no payments.')}
+                </span>
               </span>
             </label>
           ))}
