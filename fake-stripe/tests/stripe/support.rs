@@ -34,6 +34,8 @@ pub(crate) async fn fake() -> (FakeStripe, Client) {
         public_url: None,
     });
     let fake = fake.await.unwrap();
+    // Another test may have been faster.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let client = ClientBuilder::new("sk_test_x")
         .url(format!("{}/", fake.url()))
         .build()

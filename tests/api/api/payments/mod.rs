@@ -4,3 +4,5 @@ mod creator;
 mod events;
 mod memberships;
 mod others;
+mod process;
+mod servers;
