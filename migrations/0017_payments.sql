@@ -23,6 +23,12 @@ CREATE TABLE stripe_object (
     applied BIGINT NOT NULL DEFAULT 0
 );
 
+-- With which kind of money all this is: ids of Stripe's test mode are none of its live mode.
+CREATE TABLE stripe_mode (
+    id BIGINT PRIMARY KEY CHECK (id = 1),
+    is_live BOOLEAN NOT NULL
+);
+
 CREATE TABLE stripe_customer (
     account_id TEXT PRIMARY KEY REFERENCES account (id) ON DELETE CASCADE,
     customer_id TEXT NOT NULL UNIQUE
@@ -120,6 +126,8 @@ CREATE TABLE purchase (
 -- Two pages that pay at once share one session, which can be paid once.
 CREATE UNIQUE INDEX purchase_of_membership ON purchase (channel_id, account_id)
     WHERE kind = 'membership' AND state = 'open';
+CREATE UNIQUE INDEX purchase_of_ticket ON purchase (offer_id, account_id)
+    WHERE kind = 'ticket' AND state = 'open';
 CREATE INDEX purchase_by_account ON purchase (account_id, created_at DESC);
 CREATE INDEX purchase_by_channel ON purchase (channel_id, paid_at DESC);
 CREATE INDEX purchase_by_payment ON purchase (payment_intent);
@@ -133,7 +141,7 @@ CREATE TABLE subscription (
     period TEXT NOT NULL,
     amount BIGINT NOT NULL,
     currency TEXT NOT NULL,
-    status TEXT NOT NULL CHECK (status IN ('active', 'past_due', 'canceled', 'incomplete')),
+    status TEXT NOT NULL CHECK (status IN ('active', 'past_due', 'unpaid', 'canceled', 'incomplete')),
     started_at BIGINT NOT NULL,
     period_end BIGINT NOT NULL,
     ends_at_period_end BOOLEAN NOT NULL,
@@ -170,7 +178,9 @@ CREATE TABLE payment (
     amount BIGINT NOT NULL,
     fee BIGINT NOT NULL,
     currency TEXT NOT NULL,
-    paid_at BIGINT NOT NULL
+    paid_at BIGINT NOT NULL,
+    -- Not what only sets off one tier against another.
+    covers_period BOOLEAN NOT NULL
 );
 CREATE INDEX payment_by_intent ON payment (payment_intent);
 CREATE INDEX payment_by_subscription ON payment (subscription_id, paid_at DESC);

@@ -247,6 +247,7 @@ impl App {
                 bus: bus.clone(),
             },
         )?;
+        payments.settle_mode().await?;
         let memberships: Arc<dyn Memberships> = Arc::new(payments.clone());
         channels.know_members(&memberships);
         let hearing_of_access = payments.listen(stop.clone());

@@ -9,7 +9,8 @@ use crate::new_invoice::{self, Bill, Line};
 use crate::new_subscription::{self, Terms};
 use crate::refusal::Refusal;
 use crate::world::{World, number, text};
-use crate::{invoices, proration};
+use crate::{customers, invoices, payments, proration};
+
 /// Begins a subscription and takes its first payment; answers its id and the invoice's.
 pub(crate) fn begin(world: &mut World, terms: &Terms) -> (String, String) {
     let id = new_subscription::add(world, terms);
@@ -44,6 +45,15 @@ pub(crate) fn update(world: &mut World, id: &str, form: &Form) -> Result<Value, 
         )?
         .unwrap_or("create_prorations");
     let price = new_price(world, form, &before)?;
+    let unpaid = form.one_of(
+        "payment_behavior",
+        &["allow_incomplete", "error_if_incomplete"],
+    )?;
+    let must_be_paid = price.is_some() && unpaid == Some("error_if_incomplete");
+    if must_be_paid && !customers::card_works(world, before.at("customer")) {
+        let declined = Refusal::other(402, "card_error", payments::DECLINED);
+        return Err(declined.code("card_declined"));
+    }
     world.change(id, |subscription| {
         subscription.set(
             "metadata",

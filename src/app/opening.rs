@@ -82,6 +82,9 @@ pub enum StartError {
     /// The key for Stripe.
     #[error(transparent)]
     Payments(#[from] payments::KeyError),
+    /// The kind of money.
+    #[error(transparent)]
+    Money(#[from] payments::ModeError),
     /// Which of several servers this is.
     #[error(transparent)]
     Node(#[from] NodeError),

@@ -310,6 +310,23 @@ impl Hall {
         subjects.filter_map(|subject| subject.account()).collect()
     }
 
+    /// The accounts of all who read as members.
+    pub(crate) fn members(&self) -> HashSet<AccountId> {
+        let floor = self.lock();
+        let people = floor.readers.values().map(|reader| &reader.person);
+        let members = people.filter(|person| person.tier.is_some());
+        members
+            .filter_map(|person| person.subject.as_ref()?.account())
+            .collect()
+    }
+
+    /// Whether somebody is known as a member of that tier, or as none, wherever they read.
+    pub(crate) fn has_tier(&self, who: &Subject, tier: Option<u8>) -> bool {
+        let floor = self.lock();
+        let mut people = floor.readers.values().map(|reader| &reader.person);
+        people.all(|person| person.subject.as_ref() != Some(who) || person.tier == tier)
+    }
+
     /// Ends the connections of somebody who does not moderate.
     pub(crate) fn close_for(&self, who: &Subject, why: Closed) {
         for reader in self.lock().readers.values() {

@@ -1,8 +1,11 @@
 //! Who becomes a member, or is one no more, while they are in a room.
 
+use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::broadcast::error::RecvError;
+use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::Chat;
@@ -14,24 +17,31 @@ use crate::channels::{Channel, ChannelId, Visibility};
 use crate::db::StoreError;
 use crate::error::log_store_error;
 
+/// What ends without a word is noticed within this time.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+
 /// Follows changes of membership until the token is cancelled.
 pub(super) async fn watch(chat: Chat, stop: CancellationToken) {
     let mut changes = chat.0.payments.subscribe();
+    let mut tick = interval(LOOK_EVERY);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let changed = tokio::select! {
             changed = changes.recv() => changed,
+            // Memberships end by themselves, too; they begin with a word.
+            _ = tick.tick() => {
+                chat.look_again(Hall::members).await;
+                continue;
+            }
             () = stop.cancelled() => return,
         };
-        let looked = match changed {
+        match changed {
             Ok(changed) => {
                 let channel = ChannelId(changed.channel);
-                chat.look_at_member(channel, changed.account).await
+                chat.look_at(channel, changed.account).await;
             }
-            Err(RecvError::Lagged(_)) => chat.look_at_all_members().await,
+            Err(RecvError::Lagged(_)) => chat.look_again(Hall::accounts).await,
             Err(RecvError::Closed) => return,
-        };
-        if let Err(error) = looked {
-            log_store_error(&error);
         }
     }
 }
@@ -63,13 +73,19 @@ impl Chat {
         }
     }
 
-    async fn look_at_all_members(&self) -> Result<(), StoreError> {
+    async fn look_again(&self, at: fn(&Hall) -> HashSet<AccountId>) {
         for hall in self.open_halls() {
-            for account in hall.accounts() {
-                self.look_at_member(hall.channel(), account).await?;
+            for account in at(&hall) {
+                self.look_at(hall.channel(), account).await;
             }
         }
-        Ok(())
+    }
+
+    async fn look_at(&self, channel: ChannelId, account: AccountId) {
+        if let Err(error) = self.look_at_member(channel, account).await {
+            // It is looked at again soon.
+            log_store_error(&error);
+        }
     }
 
     async fn look_at_member(
@@ -82,7 +98,9 @@ impl Chat {
         };
         let tier = self.0.channels.membership(channel, account).await?;
         let who = Subject::Account(account);
-        hall.renew(&who, |person| person.tier = tier);
+        if !hall.has_tier(&who, tier) {
+            hall.renew(&who, |person| person.tier = tier);
+        }
         match tier {
             Some(_) => Ok(()),
             None => self.show_out(&hall, &who).await,

@@ -52,6 +52,8 @@ impl Default for Payments {
 const STRIPE: &str = "https://api.stripe.com/";
 /// Keys of Stripe, and restricted ones.
 const KEYS: [&str; 4] = ["sk_test_", "sk_live_", "rk_test_", "rk_live_"];
+/// Two endpoints with Connect, and two more while those replace them.
+const MOST_SECRETS: usize = 4;
 const MOST_FEE: u32 = 50;
 const MOST_GRACE: u32 = 30;
 
@@ -108,9 +110,9 @@ impl Payments {
 
     fn check_webhook_secrets(&self) -> Result<(), ConfigError> {
         let key = "payments.webhook_secrets";
-        if self.webhook_secrets.is_empty() || self.webhook_secrets.len() > 2 {
-            let words = "give the secret of the webhook endpoint, whsec_…; two while one replaces \
-                         the other";
+        if self.webhook_secrets.is_empty() || self.webhook_secrets.len() > MOST_SECRETS {
+            let words = "give the secret of the webhook endpoint, whsec_…; several while one \
+                         replaces the other, and with Connect";
             return Err(invalid(key, words));
         }
         match self.webhook_secrets.iter().all(|s| s.starts_with("whsec_")) {

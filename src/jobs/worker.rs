@@ -63,6 +63,7 @@ type Work = dyn Fn(&str, Try) -> Working + Send + Sync;
 struct Kind {
     work: Box<Work>,
     patience: Duration,
+    longest_pause: Duration,
 }
 
 /// Does what is due. Kinds are told with [`Worker::on`].
@@ -110,7 +111,21 @@ impl Worker {
             }
         };
         let work = Box::new(work);
-        self.kinds.insert(kind, Arc::new(Kind { work, patience }));
+        let doing = Kind {
+            work,
+            patience,
+            longest_pause: LONGEST_PAUSE,
+        };
+        self.kinds.insert(kind, Arc::new(doing));
+        self
+    }
+
+    /// Tries a kind, which was told before, again after so long at the latest.
+    #[must_use]
+    pub fn hurry(mut self, kind: &'static str, longest_pause: Duration) -> Self {
+        if let Some(doing) = self.kinds.get_mut(kind).and_then(Arc::get_mut) {
+            doing.longest_pause = longest_pause;
+        }
         self
     }
 
@@ -172,7 +187,8 @@ impl Worker {
         let kind = self.kinds.get(job.kind.as_str()).cloned();
         let jobs = self.jobs.clone();
         async move {
-            let pause = pause_after(job.attempts);
+            let longest = kind.as_ref().map(|kind| kind.longest_pause);
+            let pause = pause_after(job.attempts).min(longest.unwrap_or(LONGEST_PAUSE));
             let age = jobs.clock.now().duration_since(job.created_at);
             let age = Duration::try_from(age).unwrap_or_default();
             let result = match &kind {

@@ -23,6 +23,8 @@ use crate::jobs::{JobError, Worker};
 pub(super) const KIND: &str = "payments.apply";
 /// Stripe itself gives up after three days.
 const PATIENCE: Duration = Duration::from_secs(3 * 24 * 3600);
+/// Somebody waits for what they paid, and others lose what they did not.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// An object of Stripe's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,10 +111,11 @@ impl Payments {
     #[must_use]
     pub fn apply_by(&self, worker: Worker) -> Worker {
         let payments = self.clone();
-        worker.on(KIND, PATIENCE, move |work: Work, _| {
+        let worker = worker.on(KIND, PATIENCE, move |work: Work, _| {
             let payments = payments.clone();
             async move { payments.work(&work).await }
-        })
+        });
+        worker.hurry(KIND, LONGEST_PAUSE)
     }
 
     async fn work(&self, work: &Work) -> Result<(), JobError> {
@@ -121,12 +124,25 @@ impl Payments {
             Ok(_) => Ok(()),
             // Keys of another account, or an object that was deleted: it will not come back.
             Err(ApplyError::Stripe(StripeError::Unknown)) => {
+                if let Object::Subscription(id) = &work.object {
+                    let forgotten = self.forget_subscription(id).await;
+                    forgotten.map_err(|error| JobError::Retry(error.to_string()))?;
+                }
                 let words = "Stripe does not know the object any more";
                 let finished = self.finish(work, words).await;
                 finished.map_err(|error| JobError::Retry(error.to_string()))
             }
             Err(error) => Err(JobError::Retry(error.to_string())),
         }
+    }
+
+    async fn forget_subscription(&self, id: &str) -> Result<(), StoreError> {
+        let known = store::subscription(&self.0.db, id).await?;
+        store::forget_subscription(&self.0.db, id, self.0.clock.now()).await?;
+        if let Some((channel, account)) = known.and_then(|it| it.channel.zip(it.account)) {
+            self.access_changed(channel, account);
+        }
+        Ok(())
     }
 
     async fn finish(&self, work: &Work, words: &str) -> Result<(), StoreError> {
@@ -333,6 +349,7 @@ impl<'a> Change<'a> {
             fee: fee_of(purchase.price.amount, self.payments.0.config.fee_percent),
             currency: purchase.price.currency,
             paid_at: self.cause.now,
+            covers_period: true,
         };
         note_payment(&mut self.tx, &payment, self.cause).await?;
         if let Some(news) = News::of_purchase(purchase) {
@@ -380,6 +397,9 @@ impl<'a> Change<'a> {
         if invoice.status.as_deref() != Some("paid") {
             return Ok("it is not paid".to_owned());
         }
+        if invoice.amount_paid == 0 {
+            return Ok("nothing was to be paid".to_owned());
+        }
         let Ok(currency) = Currency::read(&invoice.currency) else {
             return Ok(format!(
                 "a currency that cannot be used: {}",
@@ -398,6 +418,7 @@ impl<'a> Change<'a> {
             fee: fee_of(invoice.amount_paid, self.payments.0.config.fee_percent),
             currency: currency.code(),
             paid_at: seconds(invoice.created),
+            covers_period: invoice.covers_period(),
         };
         let is_new = note_payment(&mut self.tx, &payment, self.cause).await?;
         self.touch(subscription.channel, subscription.account);
@@ -459,6 +480,8 @@ impl<'a> Change<'a> {
 
 /// Of means by which money comes days after Checkout: it did not.
 fn has_failed(session: &Session) -> bool {
-    let status = session.payment_intent.as_ref().map_or("", Id::status);
-    matches!(status, "requires_payment_method" | "canceled")
+    let payment = session.payment_intent.as_ref().map_or("", Id::status);
+    let subscription = session.subscription.as_ref().map_or("", Id::status);
+    matches!(payment, "requires_payment_method" | "canceled")
+        || matches!(subscription, "canceled" | "incomplete_expired" | "unpaid")
 }

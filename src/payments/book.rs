@@ -25,6 +25,8 @@ pub(super) struct Payment {
     pub(super) fee: i64,
     pub(super) currency: &'static str,
     pub(super) paid_at: Timestamp,
+    /// It pays for time; not what only sets off one tier against another.
+    pub(super) covers_period: bool,
 }
 
 /// A line of the book.
@@ -52,6 +54,11 @@ pub(super) async fn note_payment(
     payment: &Payment,
     cause: Cause<'_>,
 ) -> Result<bool, StoreError> {
+    if let Some(intent) = &payment.payment_intent {
+        // Whoever writes down at the same time what went back of it waits, or is waited for: one of the two
+        // sees what the other wrote.
+        store::claim_charge(tx, intent, payment.amount).await?;
+    }
     if !store::add_payment(tx, payment).await? {
         return Ok(false);
     }

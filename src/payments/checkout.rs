@@ -21,7 +21,7 @@ use super::mirror::{ACCOUNT, CHANNEL, PayoutAccount, TIER};
 use super::money::{Currency, Money, Period, fee_of};
 use super::offers::{Price, Tier};
 use super::purchase::{Kind, Purchase, PurchaseState};
-use super::stripe::{Session, StripeError, currency_of};
+use super::stripe::{Session, StripeError, currency_of, keyed};
 use super::{Payments, store};
 use crate::accounts::Account;
 use crate::channels::Channel;
@@ -145,10 +145,16 @@ impl Payments {
             origin: origin.to_owned(),
             path: checked_path(&new.back, &channel.handle),
         };
+        let holdings = self.holdings(channel.id, account.id).await?;
+        if holdings.is_banned() {
+            return Err(ApiError::Forbidden(
+                "you are banned from this channel: what you paid for would be closed to you",
+            ));
+        }
         let payout = self.payout_of(channel).await?;
         let basket = self.basket(channel, account, new.order()?).await?;
-        if basket.purchase.kind == Kind::Membership
-            && let Some(open) = self.go_on_with(&basket, account).await?
+        if matches!(basket.purchase.kind, Kind::Membership | Kind::Ticket)
+            && let Some(open) = self.go_on_with(&basket).await?
         {
             return Ok(open);
         }
@@ -200,6 +206,9 @@ impl Payments {
                 detail: "you are a member of this channel; change the tier, or end it first"
                     .to_owned(),
             });
+        }
+        if store::is_awaited(&self.0.db, channel.id, account.id).await? {
+            return Err(just_paid());
         }
         let (tier, price) = self.price_of(channel, number, period).await?;
         let price_id = self.price_at_stripe(channel, &tier, &price).await?;
@@ -378,7 +387,8 @@ impl Payments {
             Some(product) => product.clone(),
             None => {
                 let name = format!("{}: {}", channel.name, tier.name);
-                let key = format!("product {} {} {name}", channel.id, tier.number);
+                let known_by = [&channel.id.to_string(), &tier.number.to_string(), &name];
+                let key = keyed("product", &known_by.map(String::as_str));
                 let made = stripe.create_product(&name, &key).await?;
                 store::set_product(&self.0.db, channel.id, tier.number, &made).await?;
                 made
@@ -392,19 +402,11 @@ impl Payments {
         Ok(made)
     }
 
-    /// The session that another page opened for the same membership; of another tier, it is closed.
-    async fn go_on_with(
-        &self,
-        basket: &Basket,
-        account: &Account,
-    ) -> Result<Option<Purchase>, ApiError> {
-        let Some(channel) = basket.purchase.channel else {
+    /// The session that another page opened for the same; of another tier or price, it is closed.
+    async fn go_on_with(&self, basket: &Basket) -> Result<Option<Purchase>, ApiError> {
+        let Some(open) = store::open_alike(&self.0.db, &basket.purchase).await? else {
             return Ok(None);
         };
-        let mut tx = self.0.db.begin().await?;
-        let open = store::open_membership(&mut tx, channel, account.id).await?;
-        tx.commit().await?;
-        let Some(open) = open else { return Ok(None) };
         let wanted = &basket.purchase;
         let is_same =
             open.tier == wanted.tier && open.period == wanted.period && open.price == wanted.price;

@@ -1,7 +1,7 @@
 //! To whom the money goes: creators' own accounts at Stripe, where the server is for many.
 
 use super::mirror::PayoutAccount;
-use super::stripe::Balance;
+use super::stripe::{Balance, keyed};
 use super::{Payments, store};
 use crate::accounts::{Account, AccountId};
 use crate::channels::Channel;
@@ -42,7 +42,8 @@ impl Payments {
             None => {
                 let profile = self.0.accounts.profile(account.id).await?;
                 let email = profile.email.filter(|_| profile.is_email_confirmed);
-                let key = format!("account {}", account.id);
+                let known_by = email.as_deref().unwrap_or_default();
+                let key = keyed("account", &[&account.id.to_string(), known_by]);
                 let made = stripe.create_account(email.as_deref(), &key).await?;
                 self.keep_payout(account.id, made).await?
             }

@@ -99,6 +99,12 @@ impl Holdings {
         (!self.is_banned).then_some(tier)
     }
 
+    /// Whether they are banned from the channel.
+    #[must_use]
+    pub fn is_banned(&self) -> bool {
+        self.is_banned
+    }
+
     /// Whether they have a ticket to a stream.
     #[must_use]
     pub fn has_ticket(&self, stream: Uuid) -> bool {

@@ -11,7 +11,7 @@ use crate::error::ApiError;
 
 impl Payments {
     /// Gives memberships of a paid purchase to those accounts, in that order, as long as there are some.
-    /// Members, and who has one of it already, are passed over. Gives how many are left.
+    /// Members, who needs none or is banned, and who has one of it already, are passed over. Gives how many are left.
     ///
     /// # Errors
     /// When the database fails.
@@ -31,9 +31,14 @@ impl Payments {
         let Some(channel) = purchase.channel else {
             return Ok(false);
         };
+        let channels = &self.0.channels;
+        let owner = channels.by_id(channel).await?.map(|channel| channel.owner);
+        let has_it_all = owner.is_none_or(|owner| owner == account)
+            || channels.is_moderator(channel, account).await?;
         let holdings = self.holdings(channel, account).await?;
-        let tier = holdings.tier(self.0.clock.now());
-        Ok(Some(account) != purchase.account && tier.is_none())
+        let is_member = holdings.tier(self.0.clock.now()).is_some();
+        let is_their_own = Some(account) == purchase.account;
+        Ok(!(has_it_all || is_member || is_their_own || holdings.is_banned()))
     }
 
     /// False: none is left, or the account has one.
@@ -71,8 +76,7 @@ impl Payments {
         if !self.wants(&found, account).await? {
             return Err(ApiError::Conflict {
                 code: "already_member",
-                detail: "you are a member of this channel already, or the gift is your own"
-                    .to_owned(),
+                detail: "you are a member of this channel already, or need not be one".to_owned(),
             });
         }
         match self.give_one(&found, account).await? {

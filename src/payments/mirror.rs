@@ -18,6 +18,8 @@ pub(super) enum SubscriptionStatus {
     Active,
     /// A payment is missing; it goes on for some days.
     PastDue,
+    /// Stripe gave up to have it paid, or it rests: it gives nothing, and goes on once it is paid.
+    Unpaid,
     /// It is over.
     Canceled,
     /// Its first payment is missing.
@@ -25,9 +27,10 @@ pub(super) enum SubscriptionStatus {
 }
 
 impl SubscriptionStatus {
-    const ALL: [Self; 4] = [
+    const ALL: [Self; 5] = [
         Self::Active,
         Self::PastDue,
+        Self::Unpaid,
         Self::Canceled,
         Self::Incomplete,
     ];
@@ -36,6 +39,7 @@ impl SubscriptionStatus {
         match self {
             Self::Active => "active",
             Self::PastDue => "past_due",
+            Self::Unpaid => "unpaid",
             Self::Canceled => "canceled",
             Self::Incomplete => "incomplete",
         }
@@ -56,7 +60,7 @@ impl SubscriptionStatus {
             // Stripe tells when it is over; some days later we no longer wait for that.
             Self::Active => Some(period_end + grace.max(LEEWAY)),
             Self::PastDue => past_due_since.map(|since| since + grace),
-            Self::Canceled | Self::Incomplete => None,
+            Self::Unpaid | Self::Canceled | Self::Incomplete => None,
         }
     }
 
@@ -65,6 +69,7 @@ impl SubscriptionStatus {
         match text {
             "active" | "trialing" => Self::Active,
             "past_due" => Self::PastDue,
+            "unpaid" | "paused" => Self::Unpaid,
             "incomplete" => Self::Incomplete,
             _ => Self::Canceled,
         }

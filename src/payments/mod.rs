@@ -16,6 +16,7 @@ mod entitlements;
 mod examine;
 mod gifts;
 mod mirror;
+mod mode;
 mod money;
 mod news;
 mod offers;
@@ -38,6 +39,7 @@ use uuid::Uuid;
 pub use alerts::{Alert, AlertKind};
 pub use entitlements::{Gate, Holdings};
 pub use examine::{Found, examine};
+pub use mode::ModeError;
 pub use news::{KIND as NEWS, News, What};
 
 use entitlements::Cache;

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 use super::apply::{ApplyError, Object};
+use super::book::Payment;
 use super::mirror::{ACCOUNT, CHANNEL, SubscriptionStatus, TIER};
 use super::purchase::{Purchase, PurchaseState};
 use super::store::EventRow;
@@ -107,38 +108,57 @@ impl Payments {
         by: AccountId,
     ) -> Result<(), ApiError> {
         let found = store::payment(&self.0.db, payment).await?;
-        let found = found.filter(|payment| payment.channel == Some(channel.id));
-        let unknown = ApiError::NotFound {
+        let found = found.filter(|payment| {
+            payment.channel == Some(channel.id) && payment.payment_intent.is_some()
+        });
+        let found = found.ok_or(ApiError::NotFound {
             code: "payment_not_found",
             detail: "this channel got no such payment",
-        };
-        let Some((found, intent)) = found.and_then(|p| Some((p.clone(), p.payment_intent?))) else {
-            return Err(unknown);
-        };
-        let stripe = self.stripe()?;
-        stripe.refund(&intent, self.is_for_many()).await?;
-        if let Some(subscription) = &found.subscription {
-            match stripe.cancel_subscription(subscription).await {
-                // It is over already.
-                Ok(_) | Err(StripeError::Unknown | StripeError::Refused(_)) => {}
-                Err(error) => return Err(error.into()),
-            }
-            self.look_now(&Object::Subscription(subscription.clone()))
-                .await;
-        }
-        let what = serde_json::json!({ "payment": found.id, "amount": found.amount, "currency": found.currency });
-        let audit = &self.0.audit;
+        })?;
+        let what = serde_json::json!({
+            "payment": found.id, "amount": found.amount, "currency": found.currency,
+        });
+        let (audit, target) = (&self.0.audit, channel.id.to_string());
         audit
-            .note_now(
-                Some(by.0),
-                "payment.refunded",
-                &channel.id.to_string(),
-                &what,
-            )
+            .note_now(Some(by.0), "payment.refunded", &target, &what)
             .await?;
-        if let Some(charge) = stripe.payment_intent(&intent).await?.latest_charge {
+        // Whoever asked may go away meanwhile: it is done to the end.
+        let payments = self.clone();
+        let giving = tokio::spawn(async move { payments.give_back(&found).await });
+        let given = giving.await;
+        given.map_err(|error| ApiError::Internal(error.to_string()))?
+    }
+
+    async fn give_back(&self, payment: &Payment) -> Result<(), ApiError> {
+        let stripe = self.stripe()?;
+        // First, so that nothing is paid again whatever comes of the rest.
+        if let Some(subscription) = &payment.subscription {
+            self.end_subscription(subscription).await?;
+        }
+        let Some(intent) = &payment.payment_intent else {
+            return Ok(());
+        };
+        stripe.refund(intent, self.is_for_many()).await?;
+        if let Some(charge) = stripe.payment_intent(intent).await?.latest_charge {
             self.look_now(&Object::Charge(charge.into_text())).await;
         }
+        Ok(())
+    }
+
+    /// Ends a membership at Stripe, if it is not over.
+    async fn end_subscription(&self, id: &str) -> Result<(), StripeError> {
+        let stripe = self.stripe()?;
+        match stripe.cancel_subscription(id).await {
+            Ok(_) | Err(StripeError::Unknown) => {}
+            Err(StripeError::Refused(why)) => match stripe.subscription(id).await {
+                Ok(told) if told.ended_at.is_some() => {}
+                Ok(_) => return Err(StripeError::Refused(why)),
+                Err(StripeError::Unknown) => {}
+                Err(error) => return Err(error),
+            },
+            Err(error) => return Err(error),
+        }
+        self.look_now(&Object::Subscription(id.to_owned())).await;
         Ok(())
     }
 
@@ -173,10 +193,10 @@ impl Payments {
         channel: &Channel,
         token: &Secret,
     ) -> Result<(), ApiError> {
-        let mut shop = self.shop(channel.id).await?;
-        shop.alert_token_hash = Some(token.hash());
+        let shop = self.shop(channel.id).await?;
         let mut tx = self.0.db.begin().await?;
         store::put_shop(&mut tx, channel.id, &shop).await?;
+        store::set_alert_token(&mut tx, channel.id, &token.hash()).await?;
         Ok(tx.commit().await?)
     }
 
@@ -190,12 +210,18 @@ impl Payments {
             return Ok(());
         };
         for id in store::orphans(&self.0.db).await? {
-            match stripe.cancel_subscription(&id).await {
-                Ok(_) | Err(StripeError::Unknown | StripeError::Refused(_)) => {
-                    self.look_now(&Object::Subscription(id)).await;
+            match self.end_subscription(&id).await {
+                Ok(()) => {}
+                // The others would wait as long.
+                Err(StripeError::Away(why)) => {
+                    tracing::warn!("Memberships that nobody can use are not ended yet: {why}");
+                    return Ok(());
                 }
                 Err(error) => {
-                    tracing::warn!("A membership that nobody can use is not ended yet: {error}");
+                    tracing::error!(
+                        subscription = id,
+                        "Nobody can use membership {id}, and it is not ended: end it at Stripe: {error}"
+                    );
                 }
             }
         }

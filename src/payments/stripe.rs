@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use sha2::{Digest as _, Sha256};
 use stripe::{IdempotencyKey, RequestStrategy, StripeRequest};
 use stripe_billing::billing_portal_session::CreateBillingPortalSession;
 use stripe_billing::invoice::RetrieveInvoice;
 use stripe_billing::subscription::{
     CancelSubscription, RetrieveSubscription, UpdateSubscription, UpdateSubscriptionItems,
-    UpdateSubscriptionProrationBehavior,
+    UpdateSubscriptionPaymentBehavior, UpdateSubscriptionProrationBehavior,
 };
 use stripe_checkout::checkout_session::{
     CreateCheckoutSession, ExpireCheckoutSession, RetrieveCheckoutSession,
@@ -32,9 +33,12 @@ use stripe_core::refund::CreateRefund;
 use stripe_product::price::{CreatePrice, CreatePriceRecurring, CreatePriceRecurringInterval};
 use stripe_product::product::CreateProduct;
 
+use uuid::Uuid;
+
 use super::money::Period;
 use crate::config;
 use crate::error::ApiError;
+use crate::secret::hex;
 
 /// The way to Stripe: cheap to clone.
 #[derive(Clone)]
@@ -58,9 +62,19 @@ pub(super) enum StripeError {
     /// There is no such object.
     #[error("Stripe knows no such object")]
     Unknown,
+    /// A card was declined.
+    #[error("the card was declined")]
+    Declined,
     /// It will not.
     #[error("Stripe refuses: {0}")]
     Refused(String),
+}
+
+impl StripeError {
+    /// Whether it refuses because nothing is left to be given back.
+    pub(super) fn is_refunded_already(&self) -> bool {
+        matches!(self, Self::Refused(words) if words.ends_with("charge_already_refunded"))
+    }
 }
 
 impl From<StripeError> for ApiError {
@@ -70,10 +84,15 @@ impl From<StripeError> for ApiError {
                 tracing::warn!(cause, "Stripe cannot be reached: {cause}");
                 Self::Away {
                     code: "stripe_unavailable",
-                    detail: "the payment service does not answer; nothing was charged, try again \
-                             in a moment",
+                    detail: "the payment service does not answer; try again in a moment: nothing \
+                             is charged twice",
                 }
             }
+            StripeError::Declined => Self::Conflict {
+                code: "card_declined",
+                detail: "the card was declined, and nothing was changed; change the card first"
+                    .to_owned(),
+            },
             error => {
                 tracing::error!(%error, "{error}");
                 Self::Away {
@@ -186,6 +205,7 @@ pub(super) struct Invoice {
     pub(super) created: i64,
     pub(super) parent: Option<InvoiceParent>,
     pub(super) payments: Option<List<InvoicePayment>>,
+    billing_reason: Option<String>,
 }
 
 /// What an invoice is for.
@@ -204,6 +224,8 @@ pub(super) struct SubscriptionDetails {
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct InvoicePayment {
     pub(super) payment: Option<PaidBy>,
+    #[serde(default)]
+    status: String,
 }
 
 /// What paid it.
@@ -218,8 +240,16 @@ impl Invoice {
         Some(details.subscription.clone().into_text())
     }
 
+    /// Whether it pays for time, and not for another tier of the same time.
+    pub(super) fn covers_period(&self) -> bool {
+        let reason = self.billing_reason.as_deref();
+        matches!(reason, Some("subscription_create" | "subscription_cycle"))
+    }
+
     pub(super) fn payment_intent(&self) -> Option<String> {
         let payments = self.payments.iter().flat_map(|list| &list.data);
+        // Tries that failed stand there, too.
+        let payments = payments.filter(|payment| payment.status == "paid");
         let mut intents = payments.filter_map(|p| p.payment.as_ref()?.payment_intent.clone());
         intents.next().map(Id::into_text)
     }
@@ -245,7 +275,8 @@ struct Dispute {
 impl Dispute {
     /// Money is held back, or gone.
     fn holds(&self) -> bool {
-        !matches!(self.status.as_str(), "won" | "warning_closed" | "prevented")
+        // Warnings are questions, which hold nothing back.
+        !self.status.starts_with("warning_") && !matches!(self.status.as_str(), "won" | "prevented")
     }
 }
 
@@ -313,7 +344,8 @@ impl Stripe {
     }
 
     pub(super) async fn session(&self, id: &str) -> Result<Session, StripeError> {
-        let ask = RetrieveCheckoutSession::new(id).expand(vec!["payment_intent".to_owned()]);
+        let whole = ["payment_intent", "subscription"].map(str::to_owned);
+        let ask = RetrieveCheckoutSession::new(id).expand(whole.to_vec());
         self.ask(&ask).await
     }
 
@@ -346,6 +378,8 @@ impl Stripe {
         let update = UpdateSubscription::new(subscription.id.clone())
             .items(vec![items])
             .metadata(metadata)
+            // A card that is declined changes nothing.
+            .payment_behavior(UpdateSubscriptionPaymentBehavior::ErrorIfIncomplete)
             .proration_behavior(UpdateSubscriptionProrationBehavior::AlwaysInvoice);
         self.ask_once(&update, key).await
     }
@@ -372,12 +406,17 @@ impl Stripe {
 
     /// Gives all back that was paid; what was passed on to a creator, and the fee, come back too.
     pub(super) async fn refund(&self, intent: &str, is_passed_on: bool) -> Result<(), StripeError> {
+        // Stripe gives no more back than there is; a key of the payment's would repeat a failure for a day.
+        let key = format!("refund {intent} {}", Uuid::now_v7());
         let mut refund = CreateRefund::new().payment_intent(intent);
         if is_passed_on {
             refund = refund.reverse_transfer(true).refund_application_fee(true);
         }
-        let _: Made = self.ask_once(&refund, &format!("refund {intent}")).await?;
-        Ok(())
+        let refunded: Result<Made, StripeError> = self.ask_once(&refund, &key).await;
+        match refunded {
+            Err(error) if !error.is_refunded_already() => Err(error),
+            _ => Ok(()),
+        }
     }
 
     pub(super) async fn create_customer(
@@ -393,7 +432,10 @@ impl Stripe {
             customer = customer.email(email);
         }
         let made: Made = self
-            .ask_once(&customer, &format!("customer {account}"))
+            .ask_once(
+                &customer,
+                &keyed("customer", &[account, name, email.unwrap_or_default()]),
+            )
             .await?;
         Ok(made.id)
     }
@@ -512,6 +554,12 @@ fn no_link() -> StripeError {
     StripeError::Refused("its answer has no link".to_owned())
 }
 
+/// A key of one thing that is asked for with just these words: with others it is another.
+pub(super) fn keyed(what: &str, words: &[&str]) -> String {
+    let digest = Sha256::digest(words.join("\0").as_bytes());
+    format!("{what} {}", hex(&digest))
+}
+
 /// Stripe's own list of currencies knows all of ours.
 pub(super) fn currency_of(code: &str) -> stripe_types::Currency {
     code.parse().unwrap_or_default()
@@ -530,6 +578,7 @@ fn read<T: DeserializeOwned>(
 fn in_short(error: stripe::StripeError) -> StripeError {
     match error {
         stripe::StripeError::Stripe(error, 404) if is_missing(&error) => StripeError::Unknown,
+        stripe::StripeError::Stripe(_, 402) => StripeError::Declined,
         stripe::StripeError::Stripe(_, status @ (409 | 429 | 500..)) => {
             StripeError::Away(format!("status {status}"))
         }

@@ -28,7 +28,6 @@ use utoipa_axum::routes;
 
 use super::session::{self, SessionError};
 use super::{SessionFacts, Stream as About, Streams, ViewerEvent, Watch, signalling};
-use crate::channels::Barred;
 use crate::error::Problem;
 use crate::secret::Secret;
 
@@ -46,6 +45,9 @@ const NAMES: [&str; 8] = [
 ];
 /// Event streams that one session may have ready.
 const MOST_STREAMS: usize = 4;
+/// What who watched as a member reads when the session ends.
+const ACCESS_ENDED: &str =
+    "you may not watch this any more: your membership is over, was paid back, or you were banned";
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 pub(super) fn routes() -> OpenApiRouter<Streams> {
@@ -330,7 +332,7 @@ fn in_words(event: &ViewerEvent, video_index: usize) -> (&'static str, Value) {
         ViewerEvent::Reconnect => ("reconnect", json!({})),
         ViewerEvent::Barred => (
             "barred",
-            json!({ "code": "members_only", "detail": Barred::Members(1).to_string() }),
+            json!({ "code": "access_ended", "detail": ACCESS_ENDED }),
         ),
         ViewerEvent::Ended => ("ended", json!({})),
     }

@@ -46,6 +46,10 @@ impl Streams {
     }
 
     async fn look_at_member(&self, channel: ChannelId, account: AccountId) {
+        // It may be open to all by now.
+        if self.channels.gated_handle(channel).is_none() {
+            return;
+        }
         match self.channels.membership(channel, account).await {
             Ok(Some(_)) => {}
             // It may only be that nobody of that account watches.

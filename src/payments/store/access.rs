@@ -36,8 +36,10 @@ SELECT 'subscription', s.tier, s.status, s.period_end, s.past_due_since, NULL FR
 WHERE s.channel_id = $1 AND s.account_id = $2 AND s.status IN ('active', 'past_due')
     AND NOT EXISTS (
         SELECT 1 FROM payment p JOIN charge c ON c.payment_intent = p.payment_intent
-        WHERE p.subscription_id = s.id AND (c.refunded >= c.amount OR c.is_disputed)
-            AND p.paid_at = (SELECT MAX(l.paid_at) FROM payment l WHERE l.subscription_id = s.id)
+        WHERE p.subscription_id = s.id AND p.covers_period
+            AND (c.refunded >= c.amount OR c.is_disputed)
+            AND p.paid_at = (SELECT MAX(l.paid_at) FROM payment l
+                WHERE l.subscription_id = s.id AND l.covers_period)
     )
 UNION ALL
 SELECT 'gift', g.tier, '', g.until_at, NULL, NULL FROM gift g JOIN purchase p ON p.id = g.purchase_id

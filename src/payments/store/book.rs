@@ -26,6 +26,7 @@ struct PaymentRow {
     fee: i64,
     currency: String,
     paid_at: i64,
+    covers_period: bool,
 }
 
 impl PaymentRow {
@@ -50,6 +51,7 @@ impl PaymentRow {
             fee: self.fee,
             currency: currency.code(),
             paid_at: from_millis(self.paid_at),
+            covers_period: self.covers_period,
             id: self.id,
         })
     }
@@ -63,9 +65,9 @@ pub(in crate::payments) async fn add_payment(
     let added = tx_change!(
         tx,
         "INSERT INTO payment (id, kind, channel_id, account_id, purchase_id, subscription_id,
-             payment_intent, amount, fee, currency, paid_at)
+             payment_intent, amount, fee, currency, paid_at, covers_period)
          VALUES ($1, $2, (SELECT id FROM channel WHERE id = $3), (SELECT id FROM account WHERE id = $4),
-             $5, $6, $7, $8, $9, $10, $11)
+             $5, $6, $7, $8, $9, $10, $11, $12)
          ON CONFLICT DO NOTHING",
         payment.id.clone(),
         payment.kind.as_str(),
@@ -78,6 +80,7 @@ pub(in crate::payments) async fn add_payment(
         payment.fee,
         payment.currency,
         payment.paid_at.as_millisecond(),
+        payment.covers_period,
     )
     .map_err(on("payment"))?;
     Ok(added == 1)

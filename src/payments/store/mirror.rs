@@ -278,7 +278,7 @@ pub(in crate::payments) async fn subscriptions_of(
         db,
         "SELECT id, channel_id, account_id, tier, period, amount, currency, status, started_at,
              period_end, ends_at_period_end, past_due_since, ended_at
-         FROM subscription WHERE account_id = $1 AND status IN ('active', 'past_due')
+         FROM subscription WHERE account_id = $1 AND status IN ('active', 'past_due', 'unpaid')
          ORDER BY started_at DESC, id",
         account.to_string(),
     )
@@ -290,7 +290,7 @@ pub(in crate::payments) async fn subscriptions_of(
 pub(in crate::payments) async fn orphans(db: &Db) -> Result<Vec<String>, StoreError> {
     let rows: Vec<(String,)> = all!(
         db,
-        "SELECT id FROM subscription WHERE status IN ('active', 'past_due')
+        "SELECT id FROM subscription WHERE status IN ('active', 'past_due', 'unpaid')
              AND (account_id IS NULL OR channel_id IS NULL) LIMIT 100",
     )
     .map_err(on("subscription"))?;
@@ -352,6 +352,40 @@ pub(in crate::payments) async fn put_charge(
         charge.is_disputed,
     )
     .map_err(on("charge"))?;
+    Ok(())
+}
+
+/// A row of which nothing went back, unless there is one; it is held until the transaction ends.
+pub(in crate::payments) async fn claim_charge(
+    tx: &mut Tx,
+    intent: &str,
+    amount: i64,
+) -> Result<(), StoreError> {
+    tx_change!(
+        tx,
+        "INSERT INTO charge (payment_intent, amount, refunded, is_disputed)
+         VALUES ($1, $2, 0, FALSE)
+         ON CONFLICT (payment_intent) DO UPDATE SET amount = charge.amount",
+        intent.to_owned(),
+        amount.max(1),
+    )
+    .map_err(on("charge"))?;
+    Ok(())
+}
+
+/// Stripe knows it no more.
+pub(in crate::payments) async fn forget_subscription(
+    db: &Db,
+    id: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    change!(
+        db,
+        "UPDATE subscription SET status = 'canceled', ended_at = COALESCE(ended_at, $2) WHERE id = $1",
+        id.to_owned(),
+        now.as_millisecond(),
+    )
+    .map_err(on("subscription"))?;
     Ok(())
 }
 

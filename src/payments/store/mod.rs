@@ -3,6 +3,7 @@
 mod access;
 mod book;
 mod mirror;
+mod mode;
 mod offers;
 mod purchases;
 
@@ -12,16 +13,18 @@ pub(super) use book::{
     revenue, reversed_so_far, whole_book,
 };
 pub(super) use mirror::{
-    EventRow, add_event, apply, ask, charge_of, customer_of, event, events, finish_event, orphans,
-    payout, put_charge, put_customer, put_payout, put_subscription, subscription, subscriptions_of,
+    EventRow, add_event, apply, ask, charge_of, claim_charge, customer_of, event, events,
+    finish_event, forget_subscription, orphans, payout, put_charge, put_customer, put_payout,
+    put_subscription, subscription, subscriptions_of,
 };
+pub(super) use mode::{set_live, throw_away, was_live};
 pub(super) use offers::{
-    insert_price, insert_ticket, put_shop, put_tier, retire_prices, set_price_id, set_product,
-    shop, shop_by_token, ticket, ticket_streams, tickets, tickets_of_stream, tiers,
+    insert_price, insert_ticket, put_shop, put_tier, retire_prices, set_alert_token, set_price_id,
+    set_product, shop, shop_by_token, ticket, ticket_streams, tickets, tickets_of_stream, tiers,
     withdraw_ticket,
 };
 pub(super) use purchases::{
-    by_session, close, gifted, gifts_taken, insert, insert_gift, open_membership,
+    by_session, close, gifted, gifts_taken, insert, insert_gift, is_awaited, open_alike,
     orphaned_sessions, purchase, purchases_of, set_session,
 };
 

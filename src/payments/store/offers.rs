@@ -78,16 +78,31 @@ pub(in crate::payments) async fn put_shop(
 ) -> Result<(), StoreError> {
     tx_change!(
         tx,
-        "INSERT INTO shop (channel_id, currency, welcome, takes_tips, least_tip, alert_token_hash)
-         VALUES ($1, $2, $3, $4, $5, $6)
+        "INSERT INTO shop (channel_id, currency, welcome, takes_tips, least_tip)
+         VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (channel_id) DO UPDATE SET currency = $2, welcome = $3, takes_tips = $4,
-             least_tip = $5, alert_token_hash = $6",
+             least_tip = $5",
         channel.to_string(),
         shop.currency.code(),
         shop.welcome.clone(),
         shop.takes_tips,
         shop.least_tip,
-        shop.alert_token_hash.clone(),
+    )
+    .map_err(on("shop"))?;
+    Ok(())
+}
+
+/// Of a channel that has a row.
+pub(in crate::payments) async fn set_alert_token(
+    tx: &mut Tx,
+    channel: ChannelId,
+    hash: &str,
+) -> Result<(), StoreError> {
+    tx_change!(
+        tx,
+        "UPDATE shop SET alert_token_hash = $2 WHERE channel_id = $1",
+        channel.to_string(),
+        hash.to_owned(),
     )
     .map_err(on("shop"))?;
     Ok(())

@@ -162,21 +162,44 @@ pub(in crate::payments) async fn by_session(
     row.map(Row::read).transpose()
 }
 
-/// The membership of a channel that an account is about to pay for.
-pub(in crate::payments) async fn open_membership(
-    tx: &mut Tx,
+/// What an account is about to pay for that is in the place of a new purchase: a membership of the same
+/// channel, or the same ticket.
+pub(in crate::payments) async fn open_alike(
+    db: &Db,
+    new: &Purchase,
+) -> Result<Option<Purchase>, StoreError> {
+    let row: Option<Row> = first!(
+        db,
+        "SELECT * FROM purchase
+         WHERE channel_id = $1 AND account_id = $2 AND kind = $3 AND state = 'open'
+             AND ($3 = 'membership' OR offer_id = $4)",
+        new.channel.map(|id| id.to_string()),
+        new.account.map(|id| id.to_string()),
+        new.kind.as_str(),
+        new.offer.map(|id| id.to_string()),
+    )
+    .map_err(on("purchase"))?;
+    row.map(Row::read).transpose()
+}
+
+/// Whether an account has paid for a membership of which Stripe has not told yet.
+pub(in crate::payments) async fn is_awaited(
+    db: &Db,
     channel: ChannelId,
     account: AccountId,
-) -> Result<Option<Purchase>, StoreError> {
-    let row: Option<Row> = tx_first!(
-        tx,
-        "SELECT * FROM purchase
-         WHERE channel_id = $1 AND account_id = $2 AND kind = 'membership' AND state = 'open'",
+) -> Result<bool, StoreError> {
+    let row: Option<(String,)> = first!(
+        db,
+        "SELECT p.id FROM purchase p
+         WHERE p.channel_id = $1 AND p.account_id = $2 AND p.kind = 'membership' AND p.state = 'paid'
+             AND p.subscription_id IS NOT NULL
+             AND NOT EXISTS (SELECT 1 FROM subscription s WHERE s.id = p.subscription_id)
+         LIMIT 1",
         channel.to_string(),
         account.to_string(),
     )
     .map_err(on("purchase"))?;
-    row.map(Row::read).transpose()
+    Ok(row.is_some())
 }
 
 /// What is open of accounts or channels that are no more, at most a hundred.
@@ -246,6 +269,8 @@ pub(in crate::payments) async fn insert_gift(
          SELECT $1, p.id, p.channel_id, $3, p.tier, $4, $5 FROM purchase p
          WHERE p.id = $2 AND p.state = 'paid' AND p.channel_id IS NOT NULL
              AND (SELECT COUNT(*) FROM gift g WHERE g.purchase_id = p.id) < p.quantity
+             AND NOT EXISTS (SELECT 1 FROM gift g WHERE g.channel_id = p.channel_id
+                 AND g.account_id = $3 AND g.until_at > $4)
          ON CONFLICT DO NOTHING",
         Uuid::now_v7().to_string(),
         purchase.id.to_string(),

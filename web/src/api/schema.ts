@@ -20899,7 +20899,7 @@ export interface components {
             url: string;
         };
         /** @enum {string} */
-        SubscriptionStatus: "active" | "past_due" | "canceled" | "incomplete";
+        SubscriptionStatus: "active" | "past_due" | "unpaid" | "canceled" | "incomplete";
         Suspension: {
             reason: string;
         };

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tallylight::accounts::Role;
 
-use crate::support::{Backend, Till};
+use crate::support::{Account, Backend, PASSWORD, Server, Till, sell};
 
 const SHOP: &str = "/api/channels/ada/shop";
 
@@ -162,4 +162,35 @@ async fn alerts_are_shown_to_whoever_has_the_newest_address() {
     assert_eq!(follow(&old).await, 401);
     assert_eq!(follow("").await, 401);
     assert_eq!(follow(&new).await, 200);
+}
+
+#[tokio::test]
+async fn what_was_played_stands_in_no_book_of_real_money() {
+    let till = Till::open(Backend::Sqlite).await;
+    let bob = till.viewer("bob").await;
+    till.buy(
+        &bob,
+        json!({ "kind": "membership", "tier": 1, "period": "month" }),
+    )
+    .await;
+    till.wait_for_ledger(&[("payment", 499)]).await;
+    let url = till.fake.url();
+    let data = till.server.stop().await;
+    let server = Server::start_on(data, Backend::Sqlite, |config| {
+        sell(config, &url);
+        config.payments.secret_key = "sk_live_of_tests".to_owned();
+    });
+    let server = server.await;
+    let ada = Account::sign_in(&server, "ada", PASSWORD).await;
+    let bob = Account::sign_in(&server, "bob", PASSWORD).await;
+    let ledger = ada.get("/api/channels/ada/ledger").await.json();
+    assert_eq!(ledger["items"], json!([]));
+    let offers = bob.get("/api/channels/ada/offers").await.json();
+    assert_eq!(offers["own_tier"], Value::Null);
+    assert_eq!(offers["test_mode"], false);
+    assert_eq!(
+        offers["tiers"].as_array().unwrap().len(),
+        3,
+        "what is offered stays"
+    );
 }

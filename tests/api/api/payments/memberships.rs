@@ -365,7 +365,7 @@ async fn a_channel_for_members_opens_and_shuts_with_the_membership() {
     // The event stream ends with the session.
     let (events, ()) = tokio::join!(events, refund);
     assert!(events.text.contains("event: barred"), "{}", events.text);
-    assert!(events.text.contains("members_only"), "{}", events.text);
+    assert!(events.text.contains("access_ended"), "{}", events.text);
     till.server
         .wait_for("the session to end", || async {
             (bob.get(&format!("{url}/events")).await.status == 404).then_some(())
@@ -394,4 +394,48 @@ async fn who_is_banned_holds_nothing() {
     let banned = till.ada.put(restraint, json!({ "kind": "ban" })).await;
     assert!(banned.status.is_success(), "{banned:?}");
     assert!(!may_watch(&till, &bob).await, "at once");
+    let tip = json!({ "kind": "tip", "amount": 500, "currency": "eur" });
+    assert_eq!(bob.post(PURCHASES, tip).await.code(), "forbidden");
+}
+
+#[tokio::test]
+async fn another_tier_hides_no_refund_of_the_time_that_was_paid() {
+    let till = Till::open(Backend::Sqlite).await;
+    let bob = till.viewer("bob").await;
+    till.buy(&bob, membership(1)).await;
+    till.wait_for_ledger(&[("payment", 499)]).await;
+    let first = till.newest_charge().await;
+    let changed = bob
+        .put("/api/channels/ada/membership", json!({ "tier": 3 }))
+        .await;
+    assert_eq!(changed.status, 204, "{changed:?}");
+    till.server
+        .wait_for("the difference to be paid", || async {
+            (till.ledger().await.len() == 2).then_some(())
+        })
+        .await;
+    assert_eq!(till.tier(&bob).await, 3);
+    till.fake.refund(&first, None).await.unwrap();
+    till.wait_for_tier(&bob, Value::Null).await;
+}
+
+#[tokio::test]
+async fn a_card_that_is_declined_changes_no_tier() {
+    let till = Till::open(Backend::Sqlite).await;
+    let bob = till.viewer("bob").await;
+    till.buy(&bob, membership(1)).await;
+    till.wait_for_tier(&bob, json!(1)).await;
+    let customer = subscription(&till).await["customer"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    till.fake.set_card(&customer, false).await.unwrap();
+    let changed = bob
+        .put("/api/channels/ada/membership", json!({ "tier": 3 }))
+        .await;
+    assert_eq!(
+        (changed.status.as_u16(), changed.code().as_str()),
+        (409, "card_declined")
+    );
+    assert_eq!(till.tier(&bob).await, 1);
 }

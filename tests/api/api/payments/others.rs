@@ -127,6 +127,9 @@ async fn a_ticket_is_sold_once_to_each() {
     assert_eq!(made.status, 201, "{made:?}");
     let offer = made.json()["id"].clone();
     let order = json!({ "kind": "ticket", "offer": offer });
+    let (first, _) = till.begin(&bob, order.clone()).await;
+    let (second, _) = till.begin(&bob, order.clone()).await;
+    assert_eq!(first, second, "two pages pay once");
     till.buy(&bob, order.clone()).await;
     till.wait_for_ledger(&[("payment", 1_500)]).await;
     assert_eq!(
