@@ -38,7 +38,8 @@ export function MembershipsCard() {
 
 function Membership({ item }: { item: OwnMembership }) {
   const offers = useOffers(item.channel ?? '', item.channel != null).data;
-  const isMissing = item.status === 'past_due';
+  const isShut = item.status === 'unpaid';
+  const isMissing = item.status === 'past_due' || isShut;
   const day = dayText(item.period_end);
   return (
     <li className="flex flex-col gap-3 py-3.5 first:pt-0">
@@ -68,8 +69,10 @@ function Membership({ item }: { item: OwnMembership }) {
       </div>
       {isMissing && (
         <Notice title="A payment is missing: put your card in order">
-          “Manage or cancel” below opens the page for it. Until then the membership goes on for some days, and
-          then it ends.
+          “Manage or cancel” below opens the page for it.{' '}
+          {isShut
+            ? 'Until then the membership opens nothing.'
+            : 'Until then the membership goes on for some days, and then it ends.'}
         </Notice>
       )}
     </li>

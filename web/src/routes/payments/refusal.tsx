@@ -12,7 +12,14 @@ const MEMBERSHIPS = (
 );
 
 const WORDS: Record<string, [title: string, words: ReactNode]> = {
-  stripe_unavailable: ['The payment service does not answer', 'Nothing was charged. Try again in a moment.'],
+  stripe_unavailable: [
+    'The payment service does not answer',
+    'Try again in a moment. Nothing is charged twice.',
+  ],
+  card_declined: [
+    'Your card was declined',
+    <>Nothing was changed. Change the card under {MEMBERSHIPS} first.</>,
+  ],
   stripe_refused: [
     'The payment service refused',
     'Nothing was charged. Try again later; if it stays so, tell whoever runs this server.',
