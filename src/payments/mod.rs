@@ -20,6 +20,7 @@ mod mode;
 mod money;
 mod news;
 mod offers;
+mod order;
 mod own;
 mod purchase;
 mod routes;

@@ -5,7 +5,9 @@
 )]
 
 mod creator;
+mod earnings;
 mod operator;
+mod payouts;
 mod viewer;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -17,6 +19,8 @@ pub(super) fn routes(payments: Payments) -> OpenApiRouter {
     OpenApiRouter::new()
         .merge(viewer::routes())
         .merge(creator::routes())
+        .merge(earnings::routes())
+        .merge(payouts::routes())
         .merge(operator::routes())
         .with_state(payments)
 }

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::creator::{EntryBody, PageQuery, behind};
+use super::earnings::{EntryBody, PageQuery, behind};
 use crate::accounts::IsAdmin;
 use crate::clock::from_millis;
 use crate::error::{ApiError, Problem};

@@ -3,14 +3,13 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::uuid_or_none;
+use super::{currency, read_as, uuid_or_none};
 use crate::accounts::AccountId;
 use crate::channels::ChannelId;
 use crate::clock::from_millis;
 use crate::db::{Db, StoreError, Tx, all, first, on, tx_change, tx_first};
 use crate::page::Cursor;
 use crate::payments::book::{Entry, Payment};
-use crate::payments::money::Currency;
 use crate::payments::purchase::Kind;
 
 #[derive(sqlx::FromRow)]
@@ -32,16 +31,9 @@ struct PaymentRow {
 impl PaymentRow {
     fn read(self) -> Result<Payment, StoreError> {
         let table = "payment";
-        let corrupt = |expected, found: &str| StoreError::Corrupt {
-            table,
-            key: self.id.clone(),
-            expected,
-            found: found.to_owned(),
-        };
-        let currency =
-            Currency::read(&self.currency).map_err(|_| corrupt("a currency", &self.currency))?;
+        let currency = currency(table, &self.id, &self.currency)?;
         Ok(Payment {
-            kind: Kind::parse(&self.kind).ok_or_else(|| corrupt("a kind", &self.kind))?,
+            kind: read_as(table, &self.id, "a kind", &self.kind, Kind::parse)?,
             channel: uuid_or_none(table, self.channel_id.as_deref())?.map(ChannelId),
             account: uuid_or_none(table, self.account_id.as_deref())?.map(AccountId),
             purchase: uuid_or_none(table, self.purchase_id.as_deref())?,

@@ -2,14 +2,14 @@
 
 use jiff::Timestamp;
 
-use super::uuid_or_none;
+use super::{currency, read_as, uuid_or_none};
 use crate::accounts::AccountId;
 use crate::channels::ChannelId;
 use crate::clock::from_millis;
 use crate::db::{Db, StoreError, Tx, all, change, first, on, tx_change, tx_first};
 use crate::page::Cursor;
 use crate::payments::mirror::{ChargeState, PayoutAccount, Subscription, SubscriptionStatus};
-use crate::payments::money::{Currency, Period};
+use crate::payments::money::Period;
 use crate::payments::webhook::EventHead;
 
 /// An event, and what came of it.
@@ -227,23 +227,21 @@ struct SubscriptionRow {
 impl SubscriptionRow {
     fn read(self) -> Result<Subscription, StoreError> {
         let table = "subscription";
-        let corrupt = |expected, found: &str| StoreError::Corrupt {
-            table,
-            key: self.id.clone(),
-            expected,
-            found: found.to_owned(),
-        };
-        let currency =
-            Currency::read(&self.currency).map_err(|_| corrupt("a currency", &self.currency))?;
+        let currency = currency(table, &self.id, &self.currency)?;
         Ok(Subscription {
             channel: uuid_or_none(table, self.channel_id.as_deref())?.map(ChannelId),
             account: uuid_or_none(table, self.account_id.as_deref())?.map(AccountId),
             tier: self.tier,
-            period: Period::parse(&self.period).ok_or_else(|| corrupt("a period", &self.period))?,
+            period: read_as(table, &self.id, "a period", &self.period, Period::parse)?,
             amount: self.amount,
             currency: currency.code(),
-            status: SubscriptionStatus::parse(&self.status)
-                .ok_or_else(|| corrupt("a status", &self.status))?,
+            status: read_as(
+                table,
+                &self.id,
+                "a status",
+                &self.status,
+                SubscriptionStatus::parse,
+            )?,
             started_at: from_millis(self.started_at),
             period_end: from_millis(self.period_end),
             ends_at_period_end: self.ends_at_period_end,

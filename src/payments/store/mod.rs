@@ -30,6 +30,7 @@ pub(super) use purchases::{
 
 use uuid::Uuid;
 
+use super::money::Currency;
 use crate::db::StoreError;
 
 fn uuid(table: &'static str, text: &str) -> Result<Uuid, StoreError> {
@@ -43,4 +44,25 @@ fn uuid(table: &'static str, text: &str) -> Result<Uuid, StoreError> {
 
 fn uuid_or_none(table: &'static str, text: Option<&str>) -> Result<Option<Uuid>, StoreError> {
     text.map(|text| uuid(table, text)).transpose()
+}
+
+/// What a column holds, read; where it is none of what belongs there, the row is corrupt.
+fn read_as<T>(
+    table: &'static str,
+    key: &str,
+    expected: &'static str,
+    found: &str,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<T, StoreError> {
+    parse(found).ok_or_else(|| StoreError::Corrupt {
+        table,
+        key: key.to_owned(),
+        expected,
+        found: found.to_owned(),
+    })
+}
+
+fn currency(table: &'static str, key: &str, code: &str) -> Result<Currency, StoreError> {
+    let parse = |code: &str| Currency::read(code).ok();
+    read_as(table, key, "a currency", code, parse)
 }

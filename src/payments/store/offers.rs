@@ -2,11 +2,11 @@
 
 use uuid::Uuid;
 
-use super::uuid;
+use super::{currency, read_as, uuid};
 use crate::channels::ChannelId;
 use crate::clock::from_millis;
 use crate::db::{Db, StoreError, Tx, all, change, first, on, tx_change};
-use crate::payments::money::{Currency, Money, Period};
+use crate::payments::money::{Money, Period};
 use crate::payments::offers::{Price, Shop, TicketOffer, Tier};
 
 #[derive(sqlx::FromRow)]
@@ -31,15 +31,6 @@ impl ShopRow {
         };
         Ok((channel, shop))
     }
-}
-
-fn currency(table: &'static str, key: &str, code: &str) -> Result<Currency, StoreError> {
-    Currency::read(code).map_err(|_| StoreError::Corrupt {
-        table,
-        key: key.to_owned(),
-        expected: "a currency",
-        found: code.to_owned(),
-    })
 }
 
 pub(in crate::payments) async fn shop(
@@ -130,12 +121,7 @@ struct PriceRow {
 impl PriceRow {
     fn read(self) -> Result<(i64, Price), StoreError> {
         let table = "membership_price";
-        let period = Period::parse(&self.period).ok_or_else(|| StoreError::Corrupt {
-            table,
-            key: self.id.clone(),
-            expected: "a period",
-            found: self.period.clone(),
-        })?;
+        let period = read_as(table, &self.id, "a period", &self.period, Period::parse)?;
         let price = Price {
             id: uuid(table, &self.id)?,
             period,

@@ -3,13 +3,13 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{uuid, uuid_or_none};
+use super::{currency, read_as, uuid, uuid_or_none};
 use crate::accounts::AccountId;
 use crate::channels::ChannelId;
 use crate::clock::from_millis;
 use crate::db::{Db, StoreError, Tx, all, change, first, on, tx_all, tx_change, tx_first};
 use crate::page::Cursor;
-use crate::payments::money::{Currency, Money, Period};
+use crate::payments::money::{Money, Period};
 use crate::payments::purchase::{Kind, Purchase, PurchaseState};
 
 #[derive(sqlx::FromRow)]
@@ -37,17 +37,10 @@ struct Row {
 impl Row {
     fn read(self) -> Result<Purchase, StoreError> {
         let table = "purchase";
-        let corrupt = |expected, found: &str| StoreError::Corrupt {
-            table,
-            key: self.id.clone(),
-            expected,
-            found: found.to_owned(),
-        };
-        let currency =
-            Currency::read(&self.currency).map_err(|_| corrupt("a currency", &self.currency))?;
+        let currency = currency(table, &self.id, &self.currency)?;
         Ok(Purchase {
             id: uuid(table, &self.id)?,
-            kind: Kind::parse(&self.kind).ok_or_else(|| corrupt("a kind", &self.kind))?,
+            kind: read_as(table, &self.id, "a kind", &self.kind, Kind::parse)?,
             channel: uuid_or_none(table, self.channel_id.as_deref())?.map(ChannelId),
             account: uuid_or_none(table, self.account_id.as_deref())?.map(AccountId),
             tier: self.tier,
@@ -58,8 +51,13 @@ impl Row {
                 amount: self.amount,
                 currency: currency.code(),
             },
-            state: PurchaseState::parse(&self.state)
-                .ok_or_else(|| corrupt("a state", &self.state))?,
+            state: read_as(
+                table,
+                &self.id,
+                "a state",
+                &self.state,
+                PurchaseState::parse,
+            )?,
             created_at: from_millis(self.created_at),
             paid_at: self.paid_at.map(from_millis),
             message: self.message,
