@@ -36,6 +36,8 @@ pub enum Caching {
     Seconds(u32),
     /// By the browser that asked, for so many seconds.
     PrivateSeconds(u32),
+    /// By nobody: who may have it is looked at with every request.
+    Never,
 }
 
 impl Caching {
@@ -46,6 +48,7 @@ impl Caching {
             Self::Immutable => {
                 return HeaderValue::from_static("public, max-age=31536000, immutable");
             }
+            Self::Never => return HeaderValue::from_static("private, no-store"),
             Self::Seconds(seconds) => format!("public, max-age={seconds}"),
             Self::PrivateSeconds(seconds) => format!("private, max-age={seconds}"),
         };

@@ -26,6 +26,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::discovery::Discovery;
 use crate::events::{self, Events, Sources};
+use crate::gates::Gates;
 use crate::idempotency::{Idempotency, Seal};
 use crate::images::Images;
 use crate::jobs::Jobs;
@@ -260,11 +261,17 @@ impl App {
             peers,
             node,
         };
+        let gates = Gates::new(
+            accounts.clone(),
+            channels.clone(),
+            payments.clone(),
+            clock.clone(),
+        );
         let (streams, tasks) = Streams::start(
             &config,
             sfu.clone(),
             db.clone(),
-            (channels.clone(), payments.clone()),
+            (channels.clone(), gates.clone()),
             clock.clone(),
             inputs,
             stop.clone(),
@@ -272,7 +279,7 @@ impl App {
         let (recordings, keeping) = Recordings::start(
             &config,
             db.clone(),
-            channels.clone(),
+            (channels.clone(), gates),
             clock.clone(),
             settings.clone(),
             (streams.subscribe(), node),

@@ -117,6 +117,18 @@ pub fn is_hidden(c: char) -> bool {
             | '\u{061C}' | '\u{00AD}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}')
 }
 
+/// Tells a field that is null from one that is not there, for `deserialize_with` beside `default`.
+///
+/// # Errors
+/// When the value is of another kind.
+pub fn given<'de, T, D>(from: D) -> Result<Option<Option<T>>, D::Error>
+where
+    T: serde::Deserialize<'de>,
+    D: serde::Deserializer<'de>,
+{
+    serde::Deserialize::deserialize(from).map(Some)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

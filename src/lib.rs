@@ -31,6 +31,8 @@ pub mod accounts;
 pub mod channels;
 pub mod payments;
 
+pub mod gates;
+
 pub mod chat;
 pub mod sign_in;
 pub mod streams;

@@ -129,7 +129,6 @@ pub struct Public(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     door: Arc<Door>,
-    channels: Channels,
     streams: Streams,
     rest: Router,
 }
@@ -153,7 +152,6 @@ impl Public {
         let streams = services.streams.clone();
         Self(Arc::new(Inner {
             door,
-            channels: services.channels.clone(),
             streams,
             rest,
         }))
@@ -166,22 +164,24 @@ impl Answers for Public {
     async fn answer(self, asked: Asked, arrival: Arrival) -> Response {
         let Inner {
             door,
-            channels,
             streams,
             rest,
         } = &*self.0;
         let (head, body) = asked.into_parts();
-        // Who may watch a channel that is not open to all is found out behind the routes.
-        let media = MediaRequest::read(&head).filter(|media| !channels.is_gated(media.handle()));
-        let Some(media) = media else {
-            let asked = Asked::from_parts(head, body);
-            return rest.clone().answer(asked, arrival).await;
-        };
-        drop(body);
-        let route = Route::Media(door.counter(&media));
-        let is_secure = door.front.is_secure(arrival, &head.uri, &head.headers);
-        let security = spa::Security::of(is_secure, &head.uri);
-        door.pass(route, security, streams.media(&media)).await
+        if let Some(media) = MediaRequest::read(&head) {
+            let from = door.front.address(arrival, &head.headers);
+            if let Some(entered) = streams.enter(&media, from).await {
+                let route = Route::Media(door.counter(&media));
+                let is_secure = door.front.is_secure(arrival, &head.uri, &head.headers);
+                let security = spa::Security::of(is_secure, &head.uri);
+                return door
+                    .pass(route, security, streams.media(&media, entered))
+                    .await;
+            }
+        }
+        // Who may watch is found out behind the routes, where an address does not tell it.
+        let asked = Asked::from_parts(head, body);
+        rest.clone().answer(asked, arrival).await
     }
 }
 

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rows, lowest first. Modules of one row may use each other.
-const ROWS: [&[&str]; 14] = [
+const ROWS: [&[&str]; 15] = [
     &["clock", "config", "rate", "secret", "telemetry", "tls"],
     &["bus", "db"],
     &["answer", "error", "form", "page", "request", "storyboard"],
@@ -21,6 +21,7 @@ const ROWS: [&[&str]; 14] = [
     &["accounts"],
     &["channels"],
     &["payments"],
+    &["gates"],
     &["sign_in", "streams"],
     &["chat", "recordings"],
     &["analytics", "events"],

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -92,7 +92,7 @@ struct Inner {
     config: Arc<Config>,
     disk: Option<Disk>,
     /// Where players find the files; empty: beside the playlist.
-    base: String,
+    base: RwLock<String>,
     renditions: watch::Sender<Arc<BTreeMap<String, watch::Receiver<Arc<View>>>>>,
     /// Counts the times that a rendition opened, began, ended, or had its first part.
     changes: watch::Sender<u64>,
@@ -114,11 +114,34 @@ impl Origin {
             waiters: Semaphore::new(config.waiters.min(Semaphore::MAX_PERMITS)),
             old: ReadCache::new(config.cache_bytes),
             config: Arc::new(config),
-            base: base.to_owned(),
+            base: RwLock::new(base.to_owned()),
             renditions: watch::Sender::default(),
             changes: watch::Sender::default(),
             is_settled: AtomicBool::new(false),
         }))
+    }
+
+    /// Puts something else before the names of files from now on: in playlists, that is, that are not
+    /// rendered yet.
+    pub fn set_base(&self, base: &str) {
+        let mut place = self.0.base.write().unwrap_or_else(PoisonError::into_inner);
+        base.clone_into(&mut place);
+    }
+
+    /// Whether a file is no older than so many segments before the newest of its rendition.
+    #[must_use]
+    pub fn is_near_edge(&self, rendition: &str, name: &str, segments: u64) -> bool {
+        let views = self.views();
+        let newest = views.iter().find(|(name, _)| name.as_str() == rendition);
+        let newest = newest.and_then(|(_, view)| view.last());
+        match (Name::parse(name), newest) {
+            (Some(Name::Part(msn, _) | Name::Segment(msn)), Some((last, _))) => {
+                msn.saturating_add(segments) >= last
+            }
+            // An initialisation holds no picture.
+            (Some(_), _) => true,
+            (None, _) => false,
+        }
     }
 
     /// Opens a rendition, such as `audio`; whoever had that name before is replaced. The name goes
@@ -336,7 +359,8 @@ impl Origin {
     fn render(&self, rendition: &str, view: &View, skip: bool) -> Rendered {
         let place = if skip { &view.delta } else { &view.full };
         let rendered = place.get_or_init(|| {
-            let base = playlist::base_of(&self.0.base, rendition);
+            let base = self.0.base.read().unwrap_or_else(PoisonError::into_inner);
+            let base = playlist::base_of(&base, rendition);
             let reports = self.reports(rendition);
             let text = playlist::render(view, &self.0.config, &base, &reports, skip);
             let (msn, part) = view.last().unwrap_or_default();

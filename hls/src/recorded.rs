@@ -175,6 +175,44 @@ impl Recorded {
         Ok(rendered.clone())
     }
 
+    /// A media playlist whose files are beside it, whatever the base: for who may not get them elsewhere.
+    /// With `longest` it ends with the segment in which that time is over.
+    ///
+    /// # Errors
+    /// [`ReadError::NotFound`].
+    pub fn playlist_of_own(
+        &self,
+        rendition: &str,
+        longest: Option<Duration>,
+    ) -> Result<Rendered, ReadError> {
+        let kept = self.kept(rendition)?;
+        let text = match longest {
+            None => playlist::render(&kept.view, &kept.config, "", &[], false),
+            Some(longest) => {
+                let beginning = kept.view.beginning(longest);
+                playlist::render(&beginning, &kept.config, "", &[], false)
+            }
+        };
+        Ok(Rendered::tagged(text))
+    }
+
+    /// Whether a file is in the playlist that ends where that time is over.
+    #[must_use]
+    pub fn is_of_beginning(&self, rendition: &str, name: &str, longest: Duration) -> bool {
+        let Ok(kept) = self.kept(rendition) else {
+            return false;
+        };
+        match Name::parse(name) {
+            // An initialisation holds no picture.
+            Some(Name::Init(_)) => true,
+            Some(Name::Segment(wanted) | Name::Part(wanted, _)) => {
+                let mut listed = kept.view.begun_within(longest);
+                listed.any(|segment| segment.msn == wanted)
+            }
+            None => false,
+        }
+    }
+
     /// A file of a rendition by its name in the playlists.
     ///
     /// # Errors

@@ -62,6 +62,31 @@ pub(crate) struct Bandwidth {
 }
 
 impl View {
+    /// The segments that begin within a time from the first on.
+    pub(crate) fn begun_within(&self, longest: Duration) -> impl Iterator<Item = &Arc<Segment>> {
+        let mut begins = Duration::ZERO;
+        self.done.iter().take_while(move |segment| {
+            let is_within = begins < longest;
+            begins += segment.duration;
+            is_within
+        })
+    }
+
+    /// A whole view of what begins within a time from the first segment on.
+    pub(crate) fn beginning(&self, longest: Duration) -> Self {
+        Self {
+            done: self.begun_within(longest).map(Arc::clone).collect(),
+            next_msn: self.next_msn,
+            discontinuity_sequence: self.discontinuity_sequence,
+            inits: Arc::clone(&self.inits),
+            media: self.media.clone(),
+            part_target: self.part_target,
+            ended: true,
+            is_whole: self.is_whole,
+            ..Self::default()
+        }
+    }
+
     /// Whether there is anything to play.
     pub(crate) fn has_media(&self) -> bool {
         !self.done.is_empty() || self.open.is_some()

@@ -200,12 +200,20 @@ impl Cards {
         let (handle, name) = (channel.handle.clone(), channel.name.clone());
         let path = format!("/@{handle}");
         let image = match &live {
-            Some(_) => Image {
+            Some(live) if live.about.details.lock.is_open() => Image {
                 path: live_picture(&handle, self.clock.now()),
                 size: THUMBNAIL,
                 alt: format!("What {name} shows now"),
             },
-            None => still(&channel, next.as_ref()),
+            // Not everybody may see what is on air.
+            Some(live) => still(
+                &channel,
+                live.about.details.thumbnail.as_deref().map(picture),
+            ),
+            None => still(
+                &channel,
+                next.as_ref().and_then(|next| next.thumbnail.clone()),
+            ),
         };
         let is_unlisted = live.as_ref().is_some_and(|live| !live.is_listed());
         let (title, description) = match (&live, &next) {
@@ -239,7 +247,7 @@ impl Cards {
                 Some(Next {
                     title: stream.details.title,
                     at: stream.schedule?.at,
-                    thumbnail: stream.details.thumbnail.map(|id| format!("/images/{id}")),
+                    thumbnail: stream.details.thumbnail.as_deref().map(picture),
                 })
             });
         Ok(planned.next())
@@ -256,13 +264,13 @@ impl Cards {
             return Ok(Found::Closed);
         }
         let seconds = recording.duration_ms / 1_000;
-        let image = match recording.has_thumbnail {
+        let image = match recording.has_thumbnail && recording.lock().is_open() {
             true => Image {
                 path: format!("/vod/{id}/thumbnail.jpg"),
                 size: THUMBNAIL,
                 alt: format!("A picture of {}", recording.title),
             },
-            false => emblem(),
+            false => still(&channel, None),
         };
         Ok(Found::card(Card {
             site: self.site(),
@@ -360,9 +368,15 @@ fn about(handle: &str, description: &str) -> String {
     }
 }
 
-/// What stands for a channel that is not on air.
-fn still(channel: &Channel, next: Option<&Next>) -> Image {
-    let thumbnail = next.and_then(|next| Some((next.thumbnail.clone()?, (1280, 720))));
+/// Path of a picture that was uploaded.
+fn picture(id: &str) -> String {
+    format!("/images/{id}")
+}
+
+/// What stands for a channel of which there is no picture that everybody may see, but one that was uploaded
+/// perhaps.
+fn still(channel: &Channel, uploaded: Option<String>) -> Image {
+    let thumbnail = uploaded.map(|path| (path, (1280, 720)));
     let banner = || Some((channel.banner.as_ref()?.url(), (2048, 512)));
     match thumbnail.or_else(banner) {
         Some((path, size)) => Image {

@@ -13,6 +13,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::{Channel, ChannelId, Channels, Visibility, store};
 use crate::accounts::{self, Account, AccountId};
@@ -27,11 +28,18 @@ use crate::secret::{Secret, same};
 #[derive(Debug)]
 pub(super) struct Gate {
     channel: Channel,
+    door: Door,
+}
+
+/// A password that opens something: a channel, a stream, a recording.
+#[derive(Debug)]
+pub struct Door {
+    id: Uuid,
     password_hash: Option<String>,
-    /// What the cookie of somebody who gave the password holds.
+    /// What the cookie of somebody who gave the password holds. With another password it is another.
     ticket: String,
     /// Hash of the password, once somebody gave the right one: the dear one is not computed for each
-    /// segment of a player that sends it along.
+    /// request of a player that sends it along.
     known: OnceLock<String>,
 }
 
@@ -45,6 +53,12 @@ pub enum Barred {
          Authorization: Bearer"
     )]
     Password,
+    /// The password of the stream, or of the recording, is asked for.
+    #[error(
+        "this asks for a password of its own: open its page, or send the password as \
+         Authorization: Bearer"
+    )]
+    OwnPassword,
     /// It is for members, from this tier on.
     #[error("{}", for_members(*.0))]
     Members(u8),
@@ -57,6 +71,9 @@ pub enum Barred {
     /// They are banned from the channel.
     #[error("you are banned from this channel")]
     Banned,
+    /// They had a look for nothing, and it is over.
+    #[error("the free preview is over: {0}")]
+    PreviewOver(Box<Self>),
     /// Too many wrong passwords.
     #[error("too many wrong passwords")]
     TooMany(Duration),
@@ -75,6 +92,8 @@ impl Barred {
         let refused = |code| Problem::new(StatusCode::FORBIDDEN, code, self.to_string());
         match self {
             Self::Password => refused("channel_password_required"),
+            Self::OwnPassword => refused("password_required"),
+            Self::PreviewOver(_) => refused("preview_over"),
             Self::Members(_) => refused("members_only"),
             Self::Followers => refused("followers_only"),
             Self::Ticket => refused("ticket_required"),
@@ -107,9 +126,16 @@ impl From<ApiError> for Barred {
 
 /// By what somebody was let in.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Admitted {
-    /// As a member, for as long as they are one. None: by what does not end by itself.
-    pub member: Option<AccountId>,
+pub enum Admitted {
+    /// Nothing stands there.
+    #[default]
+    Open,
+    /// The password.
+    Password,
+    /// Making the channel, or running the server.
+    Team(AccountId),
+    /// A membership, for as long as it lasts.
+    Member(AccountId),
 }
 
 /// Who knows the members of channels: those who sell memberships.
@@ -144,12 +170,12 @@ pub enum Access {
 #[derive(Debug)]
 pub(super) struct Gates {
     by_handle: RwLock<HashMap<String, Arc<Gate>>>,
-    tries: Rate<(ChannelId, IpAddr)>,
+    tries: Rate<(Uuid, IpAddr)>,
     pub(super) turn: tokio::sync::Mutex<()>,
 }
 
 const QUARTER_HOUR: Duration = Duration::from_secs(15 * 60);
-/// Wrong passwords for one channel from one address.
+/// Wrong passwords for one door from one address.
 const MOST_TRIES: u32 = 20;
 /// The cookie is good for this long, or until there is another password.
 const TICKET_SECONDS: u64 = 7 * 24 * 3600;
@@ -206,32 +232,58 @@ impl Channels {
             self.gates.remove(&channel.handle);
             return false;
         }
-        let text = format!(
-            "watch {} {}",
-            channel.id,
-            password_hash.as_deref().unwrap_or_default()
-        );
         let handle = channel.handle.clone();
         let gate = Gate {
-            ticket: self.pepper.mac(&text),
+            door: self.door(channel.id.0, password_hash),
             channel,
-            password_hash,
-            known: OnceLock::new(),
         };
         let mut gates = self
             .gates
             .by_handle
             .write()
             .unwrap_or_else(PoisonError::into_inner);
-        let ticket = gate.ticket.clone();
+        let ticket = gate.door.ticket.clone();
         let before = gates.insert(handle, Arc::new(gate));
-        before.is_none_or(|before| before.ticket != ticket)
+        before.is_none_or(|before| before.door.ticket != ticket)
+    }
+
+    /// The door of something that a password opens.
+    #[must_use]
+    pub fn door(&self, id: Uuid, password_hash: Option<String>) -> Door {
+        let hash = password_hash.as_deref().unwrap_or_default();
+        Door {
+            ticket: self.pepper.mac(&format!("watch {id} {hash}")),
+            id,
+            password_hash,
+            known: OnceLock::new(),
+        }
+    }
+
+    /// HMAC of a text by the secret of this server, in hexadecimal digits.
+    #[must_use]
+    pub fn sign(&self, text: &str) -> String {
+        self.pepper.mac(text)
+    }
+
+    /// What stands for the gate of a channel in what is signed: with another password, another text.
+    #[must_use]
+    pub fn gate_mark(&self, handle: &str) -> String {
+        let gate = self.gates.of(handle);
+        gate.map(|gate| gate.door.ticket.clone())
+            .unwrap_or_default()
     }
 
     /// Whether not everybody may watch the channel of that handle.
     #[must_use]
     pub fn is_gated(&self, handle: &str) -> bool {
         self.gates.of(handle).is_some()
+    }
+
+    /// Whether only members may watch the channel of that handle.
+    #[must_use]
+    pub fn is_for_members(&self, handle: &str) -> bool {
+        let gate = self.gates.of(handle);
+        gate.is_some_and(|gate| gate.channel.visibility == Visibility::Members)
     }
 
     /// The handle of a channel that not everybody may watch; none of all others.
@@ -256,25 +308,65 @@ impl Channels {
         client: &Client,
         headers: &HeaderMap,
     ) -> Result<Admitted, Barred> {
-        let Some(gate) = self.gates.of(handle) else {
-            return Ok(Admitted::default());
-        };
-        let ticket = cookie(headers, &cookie_name(&gate.channel, client.is_secure()));
-        if gate.has_password() && ticket.is_some_and(|ticket| same(ticket, &gate.ticket)) {
-            return Ok(Admitted::default());
+        if !self.is_gated(handle) {
+            return Ok(Admitted::Open);
         }
         let account = accounts::asking(&self.accounts, client, headers).await?;
-        if self.knows(&gate, account.as_ref()).await? {
-            return Ok(Admitted::default());
+        self.admit_as(handle, account.as_ref(), client, headers)
+            .await
+    }
+
+    /// As [`Channels::admit`], of an account that is known already.
+    ///
+    /// # Errors
+    /// With the reason why not.
+    pub async fn admit_as(
+        &self,
+        handle: &str,
+        account: Option<&Account>,
+        client: &Client,
+        headers: &HeaderMap,
+    ) -> Result<Admitted, Barred> {
+        let Some(gate) = self.gates.of(handle) else {
+            return Ok(Admitted::Open);
+        };
+        if gate.has_password() && gate.door.is_opened_by_cookie(client, headers) {
+            return Ok(Admitted::Password);
+        }
+        if let Some(account) = account
+            && self
+                .rights(&gate.channel, Some(account))
+                .await?
+                .may_moderate()
+        {
+            return Ok(Admitted::Team(account.id));
         }
         if !gate.has_password() {
-            return self.admit_member(gate.channel.id, account.as_ref()).await;
+            return self.admit_member(gate.channel.id, account).await;
+        }
+        match self.opens(&gate.door, client, headers).await? {
+            true => Ok(Admitted::Password),
+            false => Err(Barred::Password),
+        }
+    }
+
+    /// Whether a request brings what opens a door: the cookie of who gave the password, or the password
+    /// itself. Wrong ones are counted.
+    ///
+    /// # Errors
+    /// After too many wrong ones, or when something of ours fails.
+    pub async fn opens(
+        &self,
+        door: &Door,
+        client: &Client,
+        headers: &HeaderMap,
+    ) -> Result<bool, ApiError> {
+        if door.is_opened_by_cookie(client, headers) {
+            return Ok(true);
         }
         match bearer(headers) {
-            Some(password) if self.fits(&gate, &password, client.address).await? => {
-                Ok(Admitted::default())
-            }
-            _ => Err(Barred::Password),
+            Some(password) => self.fits(door, &password, client.address).await,
+            None => Ok(false),
         }
     }
 
@@ -291,9 +383,7 @@ impl Channels {
             return Err(Barred::Members(1));
         };
         match self.membership(channel, account).await? {
-            Some(_) => Ok(Admitted {
-                member: Some(account),
-            }),
+            Some(_) => Ok(Admitted::Member(account)),
             None => Err(Barred::Members(1)),
         }
     }
@@ -333,43 +423,39 @@ impl Channels {
     ) -> Result<Access, ApiError> {
         match self.admit(&channel.handle, client, headers).await {
             Ok(_) => Ok(Access::Granted),
-            Err(Barred::Password) => Ok(Access::Password),
-            Err(Barred::Members(_)) => Ok(Access::Members),
-            Err(Barred::Followers) => Ok(Access::Followers),
-            Err(Barred::Ticket) => Ok(Access::Ticket),
-            Err(Barred::Banned) => Ok(Access::Banned),
-            Err(Barred::TooMany(after)) => Err(ApiError::TooMany(after)),
-            Err(Barred::Store(error)) => Err(error.into()),
-            Err(Barred::Failed(words)) => Err(ApiError::Internal(words)),
+            Err(barred) => barred.access(),
         }
     }
 
-    async fn knows(&self, gate: &Gate, account: Option<&Account>) -> Result<bool, StoreError> {
-        let rights = self.rights(&gate.channel, account).await?;
-        Ok(rights.may_moderate())
-    }
-
-    /// Whether it is the channel's password. Wrong ones are counted.
-    async fn fits(&self, gate: &Gate, password: &Secret, from: IpAddr) -> Result<bool, ApiError> {
+    /// Whether it is the password of that door. Wrong ones are counted.
+    async fn fits(&self, door: &Door, password: &Secret, from: IpAddr) -> Result<bool, ApiError> {
         let hash = password.hash();
-        if gate.known.get().is_some_and(|known| same(known, &hash)) {
+        if door.known.get().is_some_and(|known| same(known, &hash)) {
             return Ok(true);
         }
-        let key = (gate.channel.id, sfu::neighbourhood(from));
+        let key = (door.id, sfu::neighbourhood(from));
         self.gates
             .tries
             .take(&key, MOST_TRIES, self.clock.instant())
             .map_err(ApiError::TooMany)?;
         let fits = self
             .passwords
-            .verify(password, gate.password_hash.clone())
+            .verify(password, door.password_hash.clone())
             .await?;
         if fits {
             self.gates.tries.give_back(&key);
             // Another may have been faster, with the same.
-            let _ = gate.known.set(hash);
+            let _ = door.known.set(hash);
         }
         Ok(fits)
+    }
+
+    /// The hash of a password that viewers are to give, as doors hold it.
+    ///
+    /// # Errors
+    /// When it cannot be computed.
+    pub async fn hash_of_password(&self, password: &Secret) -> Result<String, ApiError> {
+        self.passwords.hash(password).await
     }
 
     /// The cookie of somebody who gave the right password.
@@ -389,19 +475,29 @@ impl Channels {
                 detail: "this channel asks for no password".to_owned(),
             });
         };
-        if !self.fits(&gate, password, client.address).await? {
+        self.unlock(&gate.door, password, client).await
+    }
+
+    /// The cookie of somebody who gave the password that opens a door.
+    ///
+    /// # Errors
+    /// When it is another password, or was tried too often.
+    pub async fn unlock(
+        &self,
+        door: &Door,
+        password: &Secret,
+        client: &Client,
+    ) -> Result<Option<HeaderValue>, ApiError> {
+        if !self.fits(door, password, client.address).await? {
             let mut form = Form::new();
-            form.add(
-                "password",
-                "password_wrong",
-                "this is not the channel's password",
-            );
+            let words = "this is not the password";
+            form.add("password", "password_wrong", words);
             form.done()?;
         }
         let secure = client.is_secure();
-        let name = cookie_name(channel, secure);
+        let name = door.cookie_name(secure);
         let tail = if secure { "; Secure" } else { "" };
-        let ticket = &gate.ticket;
+        let ticket = &door.ticket;
         let text = format!(
             "{name}={ticket}; Path=/; Max-Age={TICKET_SECONDS}; HttpOnly; SameSite=Lax{tail}"
         );
@@ -416,6 +512,48 @@ impl Channels {
 impl Gate {
     fn has_password(&self) -> bool {
         self.channel.visibility == Visibility::Password
+    }
+}
+
+impl Door {
+    fn is_opened_by_cookie(&self, client: &Client, headers: &HeaderMap) -> bool {
+        let ticket = cookie(headers, &self.cookie_name(client.is_secure()));
+        self.password_hash.is_some() && ticket.is_some_and(|ticket| same(ticket, &self.ticket))
+    }
+
+    fn cookie_name(&self, secure: bool) -> String {
+        let prefix = if secure { "__Host-" } else { "" };
+        format!("{prefix}watch-{}", self.id.simple())
+    }
+}
+
+impl Barred {
+    /// What is lacking, for a page; else what failed.
+    ///
+    /// # Errors
+    /// When it is no answer but a failure.
+    pub fn access(self) -> Result<Access, ApiError> {
+        match self {
+            Self::Password | Self::OwnPassword => Ok(Access::Password),
+            Self::Members(_) => Ok(Access::Members),
+            Self::Followers => Ok(Access::Followers),
+            Self::Ticket => Ok(Access::Ticket),
+            Self::Banned => Ok(Access::Banned),
+            Self::PreviewOver(lacking) => lacking.access(),
+            Self::TooMany(after) => Err(ApiError::TooMany(after)),
+            Self::Store(error) => Err(error.into()),
+            Self::Failed(words) => Err(ApiError::Internal(words)),
+        }
+    }
+
+    /// From which tier on one has to be a member, when that is lacking.
+    #[must_use]
+    pub fn tier(&self) -> Option<u8> {
+        match self {
+            Self::Members(tier) => Some(*tier),
+            Self::PreviewOver(lacking) => lacking.tier(),
+            _ => None,
+        }
     }
 }
 
@@ -434,9 +572,4 @@ fn bearer(headers: &HeaderMap) -> Option<Secret> {
     let (scheme, token) = value.split_once(' ')?;
     let is_bearer = scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty();
     is_bearer.then(|| Secret::new(token.trim()))
-}
-
-fn cookie_name(channel: &Channel, secure: bool) -> String {
-    let prefix = if secure { "__Host-" } else { "" };
-    format!("{prefix}watch-{}", channel.id.0.simple())
 }

@@ -30,7 +30,7 @@ use uuid::Uuid;
 pub use administration::ChannelRecord;
 pub use belonging::Ties;
 pub use categories::{CATEGORIES, Category, LANGUAGES};
-pub use gate::{Access, Admitted, Barred, Looking, Memberships};
+pub use gate::{Access, Admitted, Barred, Door, Looking, Memberships};
 pub use people::{Followed, Follower, Moderator};
 pub use pepper::{Pepper, PepperError};
 pub use profile::{About, Link, Panel};

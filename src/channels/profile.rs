@@ -59,15 +59,15 @@ pub(super) struct ChannelEdit {
     /// Whether streams are recorded, from the next one on.
     record: Option<bool>,
     /// A colour as `#rrggbb` that dark and light pages can show, or null for none.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "form::given")]
     #[schema(value_type = Option<String>)]
     accent: Option<Option<String>>,
     /// One of `/api/languages`, or null.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "form::given")]
     #[schema(value_type = Option<String>)]
     language: Option<Option<String>>,
     /// The slug of one of `/api/categories`, or null.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "form::given")]
     #[schema(value_type = Option<String>)]
     category: Option<Option<String>>,
     /// Who may watch.
@@ -104,11 +104,6 @@ const MOST_TAGS: usize = 10;
 const LONGEST_TAG: usize = 30;
 const LONGEST_URL: usize = 500;
 const MOST_UPLOADS_AN_HOUR: u32 = 60;
-
-/// Tells null from left out.
-fn given<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(value).map(Some)
-}
 
 impl ChannelEdit {
     /// The change, held against the rules; and the password that viewers shall give.

@@ -1,9 +1,11 @@
 //! What others tell that matters to rooms, and what is due in them.
 
+use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use sfu::StreamId;
 use tokio::sync::OnceCell;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
@@ -19,6 +21,7 @@ use super::room::OnAir;
 use super::words::{self, Word};
 use crate::channels::{ChannelEvent, ChannelId};
 use crate::error::log_store_error;
+use crate::gates::Lock;
 use crate::streams::{StreamEvent, stream_uuid};
 
 /// What happened in a room.
@@ -88,11 +91,15 @@ pub(super) async fn run(
     let mut until_sweep = SWEEP_EVERY;
     let mut until_word = WORD_EVERY;
     let mut ear = chat.0.bus.hear();
+    let mut locks = HashMap::new();
     loop {
         tokio::select! {
             heard = ear.next() => chat.hear(heard),
             event = of_streams.recv() => match event {
-                Ok(event) => chat.hear_stream(event),
+                Ok(event) => {
+                    chat.hear_gate(&mut locks, &event);
+                    chat.hear_stream(event);
+                }
                 Err(RecvError::Lagged(_)) => chat.look_what_is_on_air().await,
                 Err(RecvError::Closed) => return,
             },
@@ -128,7 +135,43 @@ pub(super) async fn run(
     }
 }
 
+/// What stands before what is on air, by channel.
+type Locks = HashMap<ChannelId, (StreamId, Lock)>;
+
 impl Chat {
+    /// Where what is on air has a gate from now on, all have to come in anew.
+    fn hear_gate(&self, locks: &mut Locks, event: &StreamEvent) {
+        let (channel, stream, about) = match event {
+            StreamEvent::Started {
+                channel,
+                stream,
+                about,
+                ..
+            } => (*channel, *stream, about),
+            StreamEvent::Updated {
+                channel,
+                stream,
+                about,
+            } if locks.get(channel).is_some_and(|(on, _)| on == stream) => {
+                (*channel, *stream, about)
+            }
+            StreamEvent::Ended { channel, .. } => {
+                locks.remove(channel);
+                return;
+            }
+            _ => return,
+        };
+        let lock = about.details.lock.clone();
+        let is_closed = !lock.is_open();
+        let before = locks.insert(channel, (stream, lock.clone()));
+        if is_closed && before.is_none_or(|(_, before)| before != lock) {
+            self.0.doors.fetch_add(1, Ordering::AcqRel);
+            if let Some(hall) = self.open_hall(channel) {
+                hall.close(Closed::Door);
+            }
+        }
+    }
+
     fn hear_stream(&self, event: StreamEvent) {
         match event {
             StreamEvent::Started {

@@ -1,7 +1,6 @@
 //! Who becomes a member, or is one no more, while they are in a room.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::broadcast::error::RecvError;
@@ -13,7 +12,7 @@ use super::hall::Hall;
 use super::message::Subject;
 use super::outbox::Closed;
 use crate::accounts::AccountId;
-use crate::channels::{Channel, ChannelId, Visibility};
+use crate::channels::{Channel, ChannelId};
 use crate::db::StoreError;
 use crate::error::log_store_error;
 
@@ -101,17 +100,13 @@ impl Chat {
         if !hall.has_tier(&who, tier) {
             hall.renew(&who, |person| person.tier = tier);
         }
-        match tier {
-            Some(_) => Ok(()),
-            None => self.show_out(&hall, &who).await,
-        }
-    }
-
-    /// Of a room for members, who is none must go.
-    async fn show_out(&self, hall: &Arc<Hall>, who: &Subject) -> Result<(), StoreError> {
-        let channel = self.0.channels.by_id(hall.channel()).await?;
-        if channel.is_some_and(|channel| channel.visibility == Visibility::Members) {
-            hall.close_for(who, Closed::Door);
+        // Where one may not watch any more one may not talk either.
+        let Some(channel) = self.0.channels.by_id(channel).await? else {
+            return Ok(());
+        };
+        let place = self.0.streams.place_on(&channel).await?;
+        if !self.0.streams.gates().lets_stay(&place, account).await? {
+            hall.close_for(&who, Closed::Door);
         }
         Ok(())
     }

@@ -42,7 +42,7 @@ pub(crate) struct ModesEdit {
     /// 0 to 3600.
     slow_seconds: Option<u32>,
     /// 0 to 129600; null switches it off.
-    #[serde(default, deserialize_with = "crate::chat::modes::given")]
+    #[serde(default, deserialize_with = "crate::form::given")]
     #[schema(value_type = Option<u32>)]
     followers_minutes: Option<Option<u32>>,
     /// Only members.
@@ -55,14 +55,6 @@ pub(crate) struct ModesEdit {
     links_blocked: Option<bool>,
     /// 0 to 3.
     hold_level: Option<u8>,
-}
-
-/// Tells a field that is null from one that is not there.
-pub(crate) fn given<'de, D>(deserializer: D) -> Result<Option<Option<u32>>, D::Error>
-where
-    D: serde::Deserializer<'de>,
-{
-    Option::deserialize(deserializer).map(Some)
 }
 
 const MOST_SLOW: u32 = 3_600;

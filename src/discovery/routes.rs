@@ -17,12 +17,13 @@ use uuid::Uuid;
 
 use super::{Discovery, FoundChannel, FoundRecording, FoundStream, MOST_FOUND, Narrowed, Words};
 use crate::accounts::Asker;
-use crate::channels::{CATEGORIES, ChannelId};
+use crate::channels::{CATEGORIES, Channel, ChannelId};
 use crate::error::{ApiError, Problem};
 use crate::form::line;
+use crate::gates::StreamGate;
 use crate::page::Cursor;
 use crate::request::ApiQuery;
-use crate::streams::{ChannelState, LiveChannel};
+use crate::streams::{ChannelState, Details, LiveChannel};
 
 /// The routes of this domain.
 pub fn routes(discovery: Discovery) -> OpenApiRouter {
@@ -53,6 +54,8 @@ struct LiveCard {
     height: Option<u32>,
     /// A picture of a moment ago, or the one that was uploaded.
     thumbnail_url: String,
+    /// Who may watch.
+    gate: StreamGate,
     /// Whether whoever asks follows the channel.
     is_followed: bool,
 }
@@ -344,10 +347,9 @@ fn skipped(cursor: &str) -> Result<u32, ApiError> {
 fn live_cards(live: Vec<(LiveChannel, bool)>) -> Vec<LiveCard> {
     let cards = live.into_iter().map(|(live, is_followed)| {
         let (channel, details) = (live.channel, &live.about.details);
-        let uploaded = details.thumbnail.as_deref().map(image_url);
         LiveCard {
-            thumbnail_url: uploaded
-                .unwrap_or_else(|| format!("/hls/{}/thumbnail.jpg", channel.handle)),
+            thumbnail_url: picture_of(&channel, details),
+            gate: details.lock.gate.into(),
             avatar_url: channel.avatar.as_ref().map(|image| image.url()),
             handle: channel.handle,
             name: channel.name,
@@ -364,6 +366,17 @@ fn live_cards(live: Vec<(LiveChannel, bool)>) -> Vec<LiveCard> {
         }
     });
     cards.collect()
+}
+
+/// What was uploaded for it, else what is on air, where everybody may see that.
+fn picture_of(channel: &Channel, details: &Details) -> String {
+    let uploaded = details.thumbnail.as_deref().map(image_url);
+    let avatar = || channel.avatar.as_ref().map(|image| image.url());
+    let known = match details.lock.is_open() {
+        true => uploaded,
+        false => uploaded.or_else(avatar),
+    };
+    known.unwrap_or_else(|| format!("/hls/{}/thumbnail.jpg", channel.handle))
 }
 
 fn channel_cards(found: Vec<FoundChannel>, on_air: &HashSet<ChannelId>) -> Vec<ChannelCard> {

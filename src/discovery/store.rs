@@ -135,7 +135,11 @@ macro_rules! stream {
 macro_rules! recording {
     ($rest:literal) => {
         concat!(
-            "SELECT r.id, r.title, r.started_at, r.duration_ms, r.has_thumbnail, ",
+            "SELECT r.id, r.title, r.started_at, r.duration_ms, ",
+            // A picture that not everybody may see is none for a list.
+            "r.has_thumbnail AND coalesce(r.gate, ",
+            "(SELECT gate FROM stream WHERE stream.id = r.stream_id), 'everyone') = 'everyone' ",
+            "AS has_thumbnail, ",
             "c.handle, c.name, c.avatar ",
             $rest
         )

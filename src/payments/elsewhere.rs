@@ -1,10 +1,12 @@
-//! Changes of access at other servers that share the database.
+//! Changes of access that others cause: channels, and other servers that share the database.
 
+use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{AccessChanged, Payments, alerts};
 use crate::bus::{Heard, Lasting, Memory};
+use crate::channels::ChannelEvent;
 
 const TOPIC: &str = "access";
 
@@ -18,21 +20,46 @@ impl Payments {
         }
     }
 
-    /// Hears what changes at other servers, until the token is cancelled.
+    /// Hears what others change, until the token is cancelled.
     #[must_use]
     pub fn listen(&self, stop: CancellationToken) -> JoinHandle<()> {
         tokio::spawn(listen(self.clone(), stop))
     }
 }
 
+impl Payments {
+    /// Who follows, or looks after a channel, may watch more than others; other servers hear of it themselves.
+    fn hear_channel(&self, event: &ChannelEvent) {
+        if let ChannelEvent::Followed { channel, account }
+        | ChannelEvent::Unfollowed { channel, account }
+        | ChannelEvent::ModeratorAdded { channel, account }
+        | ChannelEvent::ModeratorRemoved { channel, account } = event
+        {
+            self.hear(AccessChanged {
+                channel: channel.0,
+                account: *account,
+            });
+        }
+    }
+}
+
 async fn listen(payments: Payments, stop: CancellationToken) {
     let mut ear = payments.0.bus.hear();
+    let mut of_channels = payments.0.channels.subscribe();
     let mut memory = Memory::default();
     payments.0.bus.follow(TOPIC).await;
     payments.0.bus.follow(alerts::TOPIC).await;
     loop {
         let heard = tokio::select! {
             heard = ear.next() => heard,
+            event = of_channels.recv() => {
+                match event {
+                    Ok(event) => payments.hear_channel(&event),
+                    Err(RecvError::Lagged(_)) => payments.0.cache.forget_all(),
+                    Err(RecvError::Closed) => return,
+                }
+                continue;
+            }
             () = stop.cancelled() => return,
         };
         match heard {

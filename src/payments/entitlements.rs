@@ -8,8 +8,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::mirror::SubscriptionStatus;
@@ -21,9 +19,7 @@ use crate::clock::from_millis;
 use crate::db::StoreError;
 
 /// Who may watch a stream or a recording, of those whom its channel lets in.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case", tag = "who")]
-#[schema(as = StreamGate)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Gate {
     /// All of them.
     #[default]
@@ -37,6 +33,8 @@ pub enum Gate {
     },
     /// Who has a ticket.
     Ticket,
+    /// Who knows its password.
+    Password,
 }
 
 impl Gate {
@@ -48,7 +46,14 @@ impl Gate {
             Self::Followers => "followers",
             Self::Members { .. } => "members",
             Self::Ticket => "ticket",
+            Self::Password => "password",
         }
+    }
+
+    /// Whether only who paid passes.
+    #[must_use]
+    pub fn is_sold(self) -> bool {
+        matches!(self, Self::Members { .. } | Self::Ticket)
     }
 
     /// From the database, where nothing is everyone.
@@ -60,7 +65,20 @@ impl Gate {
                 tier: u8::try_from(tier.clamp(1, 3)).unwrap_or(1),
             },
             Some("ticket") => Self::Ticket,
+            Some("password") => Self::Password,
             _ => Self::Everyone,
+        }
+    }
+
+    /// What somebody lacks who holds nothing.
+    #[must_use]
+    pub fn lacking(self) -> Barred {
+        match self {
+            // Nobody lacks anything at the first.
+            Self::Everyone | Self::Followers => Barred::Followers,
+            Self::Members { tier } => Barred::Members(tier),
+            Self::Ticket => Barred::Ticket,
+            Self::Password => Barred::OwnPassword,
         }
     }
 
@@ -111,7 +129,7 @@ impl Holdings {
         self.tickets.contains(&stream)
     }
 
-    /// Whether they may pass a gate of the stream now.
+    /// Whether they may pass a gate of the stream now by what they hold: no password is held.
     ///
     /// # Errors
     /// With what they lack.
@@ -127,12 +145,11 @@ impl Holdings {
             Gate::Followers => self.follows || self.tier(now).is_some(),
             Gate::Members { tier } => self.tier(now) >= Some(tier),
             Gate::Ticket => self.tickets.contains(&stream),
+            Gate::Password => false,
         };
-        match (holds, gate) {
-            (true, _) | (_, Gate::Everyone) => Ok(()),
-            (_, Gate::Followers) => Err(Barred::Followers),
-            (_, Gate::Members { tier }) => Err(Barred::Members(tier)),
-            (_, Gate::Ticket) => Err(Barred::Ticket),
+        match holds {
+            true => Ok(()),
+            false => Err(gate.lacking()),
         }
     }
 
@@ -197,6 +214,10 @@ impl Cache {
         fresh.map(|(_, holdings)| holdings.clone()).ok_or(all.epoch)
     }
 
+    fn epoch(&self) -> u64 {
+        self.lock().epoch
+    }
+
     fn put(&self, key: (ChannelId, AccountId), at: Instant, holdings: Holdings, epoch: u64) {
         let mut all = self.lock();
         if all.known.len() >= MOST_KNOWN {
@@ -231,12 +252,34 @@ impl Payments {
         channel: ChannelId,
         account: AccountId,
     ) -> Result<Holdings, StoreError> {
-        let key = (channel, account);
         let at = self.0.clock.instant();
-        let epoch = match self.0.cache.get(key, at) {
-            Ok(holdings) => return Ok(holdings),
-            Err(epoch) => epoch,
-        };
+        match self.0.cache.get((channel, account), at) {
+            Ok(holdings) => Ok(holdings),
+            Err(epoch) => self.read_holdings((channel, account), at, epoch).await,
+        }
+    }
+
+    /// What an account holds on a channel now: for who was refused by what was known.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn holdings_now(
+        &self,
+        channel: ChannelId,
+        account: AccountId,
+    ) -> Result<Holdings, StoreError> {
+        let epoch = self.0.cache.epoch();
+        let at = self.0.clock.instant();
+        self.read_holdings((channel, account), at, epoch).await
+    }
+
+    async fn read_holdings(
+        &self,
+        key: (ChannelId, AccountId),
+        at: Instant,
+        epoch: u64,
+    ) -> Result<Holdings, StoreError> {
+        let (channel, account) = key;
         let now = self.0.clock.now();
         let rows = store::holdings(&self.0.db, channel, account, now).await?;
         let holdings = Holdings::of(rows, self.0.config.grace());

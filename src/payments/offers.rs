@@ -1,6 +1,6 @@
 //! What channels sell: tiers of membership with their prices, tickets, and whether they take tips.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::money::{Currency, Money, Period};
 use super::{Payments, store};
 use crate::channels::{Channel, ChannelId};
+use crate::db::StoreError;
 use crate::error::ApiError;
 use crate::form::{Form, line, paragraph};
 
@@ -104,7 +105,27 @@ const MOST_PERKS: usize = 10;
 const MOST_STREAMS: usize = 50;
 const MOST_TICKETS: usize = 100;
 
+/// So long after a stream that broke off the one that goes on with it has its tickets.
+pub const TICKETS_LAST: SignedDuration = SignedDuration::from_hours(6);
+
 impl Payments {
+    /// Gives a stream that began the tickets of the channel's last one, unless it has some of its own.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn continue_tickets(
+        &self,
+        channel: ChannelId,
+        stream: Uuid,
+    ) -> Result<(), StoreError> {
+        let now = self.0.clock.now();
+        let since = now.checked_sub(TICKETS_LAST).unwrap_or(now);
+        if store::continue_tickets(&self.0.db, channel, stream, since).await? > 0 {
+            self.0.cache.forget_all();
+        }
+        Ok(())
+    }
+
     /// How a channel sells; as a new one would, where nothing is said.
     pub(super) async fn shop(&self, channel: ChannelId) -> Result<Shop, ApiError> {
         let found = store::shop(&self.0.db, channel).await?;

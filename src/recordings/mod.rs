@@ -8,6 +8,7 @@
 
 mod archive;
 mod belonging;
+mod entry;
 mod keeper;
 mod mp4;
 mod routes;
@@ -43,11 +44,13 @@ use crate::clock::Clock;
 use crate::config::{Config, NewRecordings};
 use crate::db::{Db, StoreError};
 use crate::error::ApiError;
+use crate::form::Form;
+use crate::gates::{Gates, Lock, Place, StreamGateEdit};
 use crate::nodes::Node;
 use crate::page::Cursor;
 use crate::secret::random_bytes;
 use crate::settings::Settings;
-use crate::streams::StreamEvent;
+use crate::streams::{StreamEvent, stream_uuid};
 
 /// Names a recording for ever. It cannot be guessed: to know it is enough to watch what is unlisted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -165,6 +168,10 @@ pub struct Recording {
     pub is_stored: bool,
     /// Whether its large files are in the data folder.
     pub is_local: bool,
+    /// What stands before it, where that is not what stood before its stream.
+    pub own_lock: Option<Lock>,
+    /// What stood before its stream.
+    pub stream_lock: Lock,
 }
 
 /// What the recordings of a channel take.
@@ -202,6 +209,32 @@ impl Recording {
             },
             is_stored: false,
             is_local: true,
+            own_lock: None,
+            stream_lock: Lock::default(),
+        }
+    }
+
+    /// What stands before it.
+    #[must_use]
+    pub fn lock(&self) -> &Lock {
+        self.own_lock.as_ref().unwrap_or(&self.stream_lock)
+    }
+
+    /// It, as a place that somebody wants into. Who gave its stream's password has given its own.
+    fn place(&self, handle: &str) -> Place {
+        let stream = stream_uuid(self.stream);
+        Place {
+            id: self.id.0,
+            door: if self.own_lock.is_some() {
+                self.id.0
+            } else {
+                stream
+            },
+            stream,
+            channel: self.channel,
+            handle: handle.to_owned(),
+            lock: self.lock().clone(),
+            is_recorded: true,
         }
     }
 }
@@ -216,6 +249,7 @@ struct Inner {
     node: Node,
     clock: Clock,
     channels: Channels,
+    gates: Gates,
     settings: Settings,
     /// Whether an MP4 is made of each recording by itself.
     make_mp4: bool,
@@ -287,7 +321,7 @@ impl Recordings {
     pub async fn start(
         config: &Config,
         db: Db,
-        channels: Channels,
+        (channels, gates): (Channels, Gates),
         clock: Clock,
         settings: Settings,
         (events, node): (broadcast::Receiver<StreamEvent>, Node),
@@ -297,6 +331,7 @@ impl Recordings {
             node,
             clock,
             channels,
+            gates,
             settings,
             make_mp4: config.recordings.make_mp4,
             media: config.data.join("media"),
@@ -415,17 +450,39 @@ impl Recordings {
         recording: &mut Recording,
         title: Option<&str>,
         visibility: Option<Visibility>,
+        gate: Option<Option<StreamGateEdit>>,
     ) -> Result<(), ApiError> {
         if let Some(title) = title {
             recording.title = checked_title(title)?;
         }
         recording.visibility = visibility.unwrap_or(recording.visibility);
+        if let Some(gate) = gate {
+            recording.own_lock = self.own_lock(recording, gate).await?;
+        }
         let (id, title) = (recording.id, &recording.title);
-        store::edit(&self.0.db, id, title, recording.visibility).await?;
+        let own_lock = recording.own_lock.as_ref();
+        store::edit(&self.0.db, id, title, recording.visibility, own_lock).await?;
         self.0.forget(id);
         let folder = self.0.folder(recording.stream);
         self.0.library.forget(&folder).await;
         Ok(())
+    }
+
+    async fn own_lock(
+        &self,
+        recording: &Recording,
+        gate: Option<StreamGateEdit>,
+    ) -> Result<Option<Lock>, ApiError> {
+        let Some(mut gate) = gate else {
+            return Ok(None);
+        };
+        gate.prepare(&self.0.gates).await?;
+        let mut form = Form::new();
+        let mut lock = recording.own_lock.clone().unwrap_or_default();
+        lock.preview_s = recording.stream_lock.preview_s;
+        gate.apply(&mut lock, &mut form);
+        form.done()?;
+        Ok(Some(lock))
     }
 
     /// Deletes a recording: first it is found no more, then its files go.
@@ -497,7 +554,9 @@ impl Inner {
     /// private.
     fn base(&self, recording: &Recording) -> String {
         match &self.segments {
-            Some(origin) if recording.visibility != Visibility::Private => {
+            Some(origin)
+                if recording.visibility != Visibility::Private && recording.lock().is_open() =>
+            {
                 format!("{origin}/vod/{}/", recording.id)
             }
             _ => String::new(),

@@ -17,6 +17,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use super::entry;
 use super::{
     MP4_NAME, Mp4State, Recording, Recordings, State as RecordingState, Visibility, mp4_path,
 };
@@ -24,6 +25,8 @@ use crate::accounts::{Account, Asker, SignedIn};
 use crate::answer::{Caching, Content};
 use crate::channels::{Access, Channel};
 use crate::error::{ApiError, Problem};
+use crate::form::given;
+use crate::gates::{StreamGate, StreamGateEdit};
 use crate::request::{ApiJson, ApiPath, ApiQuery, Client};
 use crate::streams::stream_uuid;
 
@@ -32,6 +35,7 @@ pub(super) fn routes(recordings: Recordings) -> OpenApiRouter {
         .routes(routes!(list_recordings))
         .routes(routes!(show_recording, edit_recording, delete_recording))
         .routes(routes!(download_mp4, make_mp4))
+        .merge(entry::routes())
         .with_state(recordings)
 }
 
@@ -61,6 +65,12 @@ struct RecordingBody {
     channel: String,
     title: String,
     visibility: Visibility,
+    /// Who may watch, of those whom the channel lets in.
+    gate: StreamGate,
+    /// Whether that is said of the recording; else it was said of its stream.
+    gate_is_own: bool,
+    /// So much of its beginning everybody may watch for nothing; 0: nothing.
+    preview_seconds: u32,
     state: RecordingState,
     /// When the stream went on air.
     started_at: Timestamp,
@@ -100,6 +110,10 @@ struct RecordingEdit {
     /// 1 to 200 characters.
     title: Option<String>,
     visibility: Option<Visibility>,
+    /// Who may watch, of those whom the channel lets in; null: whoever might watch its stream.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<StreamGateEdit>)]
+    gate: Option<Option<StreamGateEdit>>,
 }
 
 impl RecordingBody {
@@ -114,6 +128,9 @@ impl RecordingBody {
             stream: stream_uuid(recording.stream),
             channel: channel.handle.clone(),
             mp4: owner.then(|| Mp4Body::new(&recording)),
+            gate: recording.lock().gate.into(),
+            gate_is_own: recording.own_lock.is_some(),
+            preview_seconds: recording.lock().preview_s,
             title: recording.title,
             visibility: recording.visibility,
             state: recording.state,
@@ -214,7 +231,7 @@ async fn edit_recording(
     let (mut recording, channel) = recordings.expect_own(id, &account).await?;
     let title = edit.title.as_deref();
     recordings
-        .edit(&mut recording, title, edit.visibility)
+        .edit(&mut recording, title, edit.visibility, edit.gate)
         .await?;
     Ok(Json(RecordingBody::new(
         recording,

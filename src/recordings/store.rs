@@ -8,8 +8,10 @@ use super::{ChannelUsage, Mp4, Mp4State, Recording, RecordingId, State, Visibili
 use crate::channels::ChannelId;
 use crate::clock::from_millis;
 use crate::db::{Db, StoreError, all, change, first, on};
+use crate::gates::Lock;
 use crate::nodes::Node;
 use crate::page::Cursor;
+use crate::payments::Gate;
 use crate::streams::stream_uuid;
 
 #[derive(sqlx::FromRow)]
@@ -31,6 +33,25 @@ struct Row {
     mp4_problem: Option<String>,
     stored_at: Option<i64>,
     is_local: bool,
+    gate: Option<String>,
+    gate_tier: i64,
+    gate_password_hash: Option<String>,
+    stream_gate: Option<String>,
+    stream_gate_tier: Option<i64>,
+    stream_gate_password_hash: Option<String>,
+    stream_preview_s: Option<i64>,
+}
+
+/// What a recording has of its stream.
+macro_rules! of_stream {
+    ($column:literal) => {
+        concat!(
+            "(SELECT ",
+            $column,
+            " FROM stream WHERE stream.id = recording.stream_id) AS stream_",
+            $column
+        )
+    };
 }
 
 /// A query for whole rows.
@@ -39,7 +60,10 @@ macro_rules! select {
         concat!(
             "SELECT id, stream_id, channel_id, title, visibility, state, started_at, ended_at, ",
             "duration_ms, size_bytes, has_thumbnail, mp4_state, mp4_progress, mp4_bytes, ",
-            "mp4_problem, stored_at, is_local FROM recording "
+            "mp4_problem, stored_at, is_local, gate, gate_tier, gate_password_hash, ",
+            of_stream!("gate"), ", ", of_stream!("gate_tier"), ", ",
+            of_stream!("gate_password_hash"), ", ", of_stream!("preview_s"),
+            " FROM recording "
             $(, $rest)+
         )
     };
@@ -63,6 +87,20 @@ impl Row {
         };
         let uuid = |text: &str| Uuid::parse_str(text).map_err(|_| wrong("a UUID", text));
         let stream = uuid(&self.stream_id)?;
+        let preview_s = self.stream_preview_s.unwrap_or_default();
+        let lock = |gate: Option<&str>, tier: i64, password_hash: Option<String>| Lock {
+            gate: Gate::read(gate, tier),
+            password_hash,
+            preview_s: u32::try_from(preview_s).unwrap_or_default(),
+        };
+        let own = self.gate.as_deref();
+        let own_lock = own.map(|own| lock(Some(own), self.gate_tier, self.gate_password_hash));
+        let tier = self.stream_gate_tier.unwrap_or(1);
+        let stream_lock = lock(
+            self.stream_gate.as_deref(),
+            tier,
+            self.stream_gate_password_hash,
+        );
         Ok(Recording {
             id: RecordingId(uuid(&self.id)?),
             stream: StreamId::from(stream.as_u128()),
@@ -85,6 +123,8 @@ impl Row {
             has_thumbnail: self.has_thumbnail,
             is_stored: self.stored_at.is_some(),
             is_local: self.is_local,
+            own_lock,
+            stream_lock,
         })
     }
 }
@@ -213,13 +253,19 @@ pub(super) async fn edit(
     id: RecordingId,
     title: &str,
     visibility: Visibility,
+    own_lock: Option<&Lock>,
 ) -> Result<(), StoreError> {
     change!(
         db,
-        "UPDATE recording SET title = $2, visibility = $3 WHERE id = $1",
+        "UPDATE recording SET title = $2, visibility = $3, gate = $4, gate_tier = $5,
+             gate_password_hash = $6
+         WHERE id = $1",
         id.to_string(),
         title,
         visibility.as_str(),
+        own_lock.map(|lock| lock.gate.as_str()),
+        own_lock.map_or(1, |lock| i64::from(lock.gate.tier())),
+        own_lock.and_then(|lock| lock.password_hash.as_deref()),
     )
     .map_err(on("recording"))?;
     Ok(())

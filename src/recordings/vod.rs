@@ -1,6 +1,8 @@
 //! `/vod/{id}`: playlists, segments and pictures of recordings, for any page and any cache. What is
 //! private goes to its owner's browser alone.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::{FromRef, FromRequestParts, Path};
 use axum::http::header::CACHE_CONTROL;
@@ -14,12 +16,13 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::storyboard;
-use super::{Recording, RecordingId, Recordings, State, Visibility};
+use super::{Inner, Recording, RecordingId, Recordings, State, Visibility};
 use crate::accounts::{self, Accounts};
 use crate::answer::{self, Caching, Content};
 use crate::channels::Barred;
 use crate::db::StoreError;
 use crate::error::{Problem, log_store_error, store_problem};
+use crate::gates::{By, Place, split_pass};
 use crate::request::Client;
 
 /// Why there is nothing to play.
@@ -33,6 +36,8 @@ enum VodError {
     Unreadable,
     #[error("there is no such file in this recording")]
     NoFile,
+    #[error("the free preview ends before this")]
+    BehindPreview,
     #[error(transparent)]
     Barred(#[from] Barred),
     #[error(transparent)]
@@ -47,6 +52,11 @@ impl IntoResponse for VodError {
             Self::Running => problem("recording_not_ready"),
             Self::Unreadable => problem("recording_unreadable"),
             Self::NoFile => problem("not_found"),
+            Self::BehindPreview => {
+                let words = self.to_string();
+                let problem = Problem::new(StatusCode::FORBIDDEN, "preview_over", words);
+                return problem.into_response();
+            }
             Self::Barred(barred) => return barred.problem().into_response(),
             Self::Store(error) => {
                 log_store_error(error);
@@ -92,21 +102,43 @@ pub(super) fn routes(recordings: Recordings, accounts: Accounts) -> OpenApiRoute
         })
 }
 
-/// The recording of the path, if whoever asks may watch it.
+/// The recording of the path, if whoever asks may watch it, or the beginning of it.
 struct Watched {
     recordings: Recordings,
     recording: Recording,
     /// Caches that many share must not keep it.
     is_for_one: bool,
+    /// Seconds of it that a preview shows, where that is all.
+    preview_s: Option<u32>,
+    /// The first part of the addresses of its playlists, with the pass, where it has a gate.
+    word: Option<String>,
 }
+
+/// As [`Watched`], for its pictures, which show more than a preview does.
+struct Pictured(Watched);
 
 impl FromRequestParts<Rooms> for Watched {
     type Rejection = VodError;
 
     async fn from_request_parts(parts: &mut Parts, rooms: &Rooms) -> Result<Self, VodError> {
-        // Of two or three segments; the first is the id.
-        let mut path = parts.uri.path().split('/').skip(2);
-        let id = path.next().and_then(|id| Uuid::parse_str(id).ok());
+        Self::let_in(parts, rooms, true).await
+    }
+}
+
+impl FromRequestParts<Rooms> for Pictured {
+    type Rejection = VodError;
+
+    async fn from_request_parts(parts: &mut Parts, rooms: &Rooms) -> Result<Self, VodError> {
+        Ok(Self(Watched::let_in(parts, rooms, false).await?))
+    }
+}
+
+impl Watched {
+    async fn let_in(parts: &mut Parts, rooms: &Rooms, is_media: bool) -> Result<Self, VodError> {
+        // Of two or three segments; the first is the id, with a pass behind it perhaps.
+        let word = parts.uri.path().split('/').nth(2).unwrap_or_default();
+        let (id, pass) = split_pass(word);
+        let (id, pass) = (Uuid::parse_str(id).ok(), pass.map(str::to_owned));
         let id = id.ok_or(VodError::Unknown)?;
         let found = rooms.recordings.0.look_up(RecordingId(id)).await?;
         let recording = found.ok_or(VodError::Unknown)?;
@@ -114,34 +146,56 @@ impl FromRequestParts<Rooms> for Watched {
         {
             return Err(VodError::Unknown);
         }
-        let is_gated = pass_gate(parts, rooms, &recording).await?;
+        let client = Client::from_request_parts(parts, rooms).await;
+        let client = client.map_err(|_| VodError::Unknown)?;
+        let asking = (&client, &parts.headers);
+        let place = rooms.recordings.0.watched_place(&recording);
+        let by = rooms
+            .recordings
+            .0
+            .let_in(&place, pass.as_deref(), is_media, asking)
+            .await?;
+        let gates = &rooms.recordings.0.gates;
+        let issued = gates.pass(&place, by, client.address, &parts.headers);
+        let is_private = recording.visibility == Visibility::Private;
         match recording.state {
             State::Ready => Ok(Self {
                 recordings: rooms.recordings.clone(),
-                is_for_one: is_gated || recording.visibility == Visibility::Private,
+                is_for_one: by != By::Open || is_private,
+                preview_s: matches!(by, By::Preview(_)).then_some(place.lock.preview_s),
+                word: issued.map(|pass| format!("{id}.{}", pass.text)),
                 recording,
             }),
             State::Recording => Err(VodError::Running),
             State::Failed => Err(VodError::Unreadable),
         }
     }
+
+    fn preview(&self) -> Option<Duration> {
+        self.preview_s
+            .map(|seconds| Duration::from_secs(seconds.into()))
+    }
 }
 
-/// Whether the recording's channel is not open to all; whoever asks may watch it then.
-async fn pass_gate(
-    parts: &mut Parts,
-    rooms: &Rooms,
-    recording: &Recording,
-) -> Result<bool, VodError> {
-    let channels = &rooms.recordings.0.channels;
-    let Some(handle) = channels.gated_handle(recording.channel) else {
-        return Ok(false);
-    };
-    let Ok(client) = Client::from_request_parts(parts, rooms).await else {
-        return Err(VodError::Unknown);
-    };
-    channels.admit(&handle, &client, &parts.headers).await?;
-    Ok(true)
+impl Inner {
+    /// The recording as a place that somebody wants into.
+    fn watched_place(&self, recording: &Recording) -> Place {
+        let handle = self.channels.gated_handle(recording.channel);
+        // Of a channel that is open to all the name does not matter here.
+        recording.place(&handle.unwrap_or_default())
+    }
+
+    async fn let_in(
+        &self,
+        place: &Place,
+        pass: Option<&str>,
+        is_media: bool,
+        (client, headers): (&Client, &HeaderMap),
+    ) -> Result<By, Barred> {
+        self.gates
+            .let_in(place, pass, is_media, client, headers)
+            .await
+    }
 }
 
 async fn has_say(
@@ -171,6 +225,8 @@ impl Watched {
     /// What may be kept by any cache of a public recording is the browser's own of a private one.
     fn caching(&self, caching: Caching) -> Caching {
         match (self.is_for_one, caching) {
+            // What is looked at with every request is kept nowhere.
+            (true, _) if self.word.is_some() => Caching::Never,
             (true, Caching::Immutable) => Caching::PrivateSeconds(DAY_SECONDS),
             (true, Caching::Seconds(seconds)) => Caching::PrivateSeconds(seconds),
             _ => caching,
@@ -208,7 +264,10 @@ impl Watched {
     ),
 )]
 async fn multivariant(watched: Watched, headers: HeaderMap) -> Result<Response, VodError> {
-    let rendered = watched.open().await?.multivariant("")?;
+    // Beside the address of this playlist, which has no pass yet.
+    let prefix = watched.word.as_ref().map(|word| format!("../{word}/"));
+    let rendered = watched.open().await?;
+    let rendered = rendered.multivariant(&prefix.unwrap_or_default())?;
     Ok(lists(&watched, &rendered, &headers))
 }
 
@@ -217,7 +276,11 @@ async fn playlist(
     Path((_, rendition)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, VodError> {
-    let rendered = watched.open().await?.playlist(&rendition)?;
+    let recorded = watched.open().await?;
+    let rendered = match watched.word {
+        None => recorded.playlist(&rendition)?,
+        Some(_) => recorded.playlist_of_own(&rendition, watched.preview())?,
+    };
     Ok(lists(&watched, &rendered, &headers))
 }
 
@@ -236,6 +299,11 @@ async fn file(
     headers: HeaderMap,
 ) -> Result<Response, VodError> {
     let recorded = watched.open().await?;
+    if let Some(longest) = watched.preview()
+        && !recorded.is_of_beginning(&rendition, &name, longest)
+    {
+        return Err(VodError::BehindPreview);
+    }
     let body = recorded.file(&rendition, &name).await?;
     let is_video = recorded.media(&rendition).is_some_and(hls::Media::is_video);
     let content = Content {
@@ -255,7 +323,7 @@ async fn file(
         (status = 404, body = Problem),
     ),
 )]
-async fn thumbnail(watched: Watched, headers: HeaderMap) -> Result<Response, VodError> {
+async fn thumbnail(Pictured(watched): Pictured, headers: HeaderMap) -> Result<Response, VodError> {
     // Opening it brings pictures back that are in the store alone.
     watched.open().await?;
     let poster = storyboard::poster(&watched.folder()).await;
@@ -274,7 +342,7 @@ async fn thumbnail(watched: Watched, headers: HeaderMap) -> Result<Response, Vod
         (status = 404, body = Problem),
     ),
 )]
-async fn show_storyboard(watched: Watched) -> Result<Response, VodError> {
+async fn show_storyboard(Pictured(watched): Pictured) -> Result<Response, VodError> {
     let start = watched.open().await?.start_unix_ms();
     let storyboard = storyboard::read(&watched.folder(), start).await;
     let storyboard = storyboard.map_err(|_| VodError::Unreadable)?;
@@ -283,7 +351,7 @@ async fn show_storyboard(watched: Watched) -> Result<Response, VodError> {
 }
 
 async fn picture(
-    watched: Watched,
+    Pictured(watched): Pictured,
     Path((_, name)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, VodError> {

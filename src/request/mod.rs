@@ -125,21 +125,26 @@ impl Front {
     }
 
     fn client(&self, arrival: Arrival, uri: &Uri, headers: &HeaderMap) -> Client {
-        let peer = arrival.peer.ip().to_canonical();
         let way = self.way(arrival, uri, headers);
         let host = way.host.unwrap_or("localhost").to_lowercase();
         Client {
-            address: if way.trusted {
-                self.forwarded_address(headers).unwrap_or(peer)
-            } else {
-                peer
-            },
+            address: self.address(arrival, headers),
             public_origin: self.public_origin.clone(),
             origin: match way.public_origin {
                 Some(public) => public.to_owned(),
                 None if way.over_tls => format!("https://{host}"),
                 None => format!("http://{host}"),
             },
+        }
+    }
+
+    /// Where a request comes from, as [`Client::address`] has it, without the rest.
+    #[must_use]
+    pub fn address(&self, arrival: Arrival, headers: &HeaderMap) -> IpAddr {
+        let peer = arrival.peer.ip().to_canonical();
+        match self.trusts(peer) {
+            true => self.forwarded_address(headers).unwrap_or(peer),
+            false => peer,
         }
     }
 
@@ -169,7 +174,6 @@ impl Front {
             scheme.is_some_and(|scheme| scheme.ends_with("//"))
         };
         Way {
-            trusted,
             over_tls,
             host,
             public_origin: public.filter(is_public),
@@ -195,8 +199,6 @@ impl Front {
 
 /// What way a request took to us.
 struct Way<'a> {
-    /// Whether it came through a proxy of ours.
-    trusted: bool,
     over_tls: bool,
     host: Option<&'a str>,
     /// The configured public origin, where it has this host.

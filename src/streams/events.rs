@@ -27,6 +27,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::session::{self, SessionError};
+use super::watchers::Barring;
 use super::{SessionFacts, Stream as About, Streams, ViewerEvent, Watch, signalling};
 use crate::error::Problem;
 use crate::secret::Secret;
@@ -45,9 +46,6 @@ const NAMES: [&str; 8] = [
 ];
 /// Event streams that one session may have ready.
 const MOST_STREAMS: usize = 4;
-/// What who watched as a member reads when the session ends.
-const ACCESS_ENDED: &str =
-    "you may not watch this any more: your membership is over, was paid back, or you were banned";
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 pub(super) fn routes() -> OpenApiRouter<Streams> {
@@ -253,7 +251,7 @@ struct Cursor {
     then: Receiver<ViewerEvent>,
     names: Vec<&'static str>,
     video_index: usize,
-    barred: CancellationToken,
+    barring: Barring,
     session_over: CancellationToken,
     stream_over: CancellationToken,
     told_something: bool,
@@ -270,7 +268,7 @@ fn events(
         then: watch.then,
         names: subscription.names,
         video_index: facts.video_index.unwrap_or_default(),
-        barred: facts.barred,
+        barring: facts.barring,
         session_over: facts.over,
         stream_over: subscription.over,
         told_something: false,
@@ -289,7 +287,7 @@ impl Cursor {
                 Some(event) => event,
                 None => self.wait().await?,
             };
-            self.done = matches!(event, ViewerEvent::Ended | ViewerEvent::Barred);
+            self.done = matches!(event, ViewerEvent::Ended | ViewerEvent::Barred(..));
             // The draft: `inactive` is never the first event.
             if matches!(event, ViewerEvent::Inactive) && !self.told_something {
                 continue;
@@ -308,7 +306,9 @@ impl Cursor {
         loop {
             tokio::select! {
                 biased;
-                () = self.barred.cancelled() => return Some(ViewerEvent::Barred),
+                (code, words) = self.barring.wait() => {
+                    return Some(ViewerEvent::Barred(code, words));
+                }
                 event = self.then.recv() => match event {
                     Ok(event) => return Some(event),
                     Err(RecvError::Closed) => return None,
@@ -330,10 +330,7 @@ fn in_words(event: &ViewerEvent, video_index: usize) -> (&'static str, Value) {
         ViewerEvent::Layers(stats) => ("layers", layers(stats, video_index)),
         ViewerEvent::Updated(about) => ("updated", said_of(about)),
         ViewerEvent::Reconnect => ("reconnect", json!({})),
-        ViewerEvent::Barred => (
-            "barred",
-            json!({ "code": "access_ended", "detail": ACCESS_ENDED }),
-        ),
+        ViewerEvent::Barred(code, words) => ("barred", json!({ "code": code, "detail": words })),
         ViewerEvent::Ended => ("ended", json!({})),
     }
 }

@@ -4,10 +4,11 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio_util::sync::CancellationToken;
 
-use super::{StreamEvent, catalogue};
-use crate::db::Db;
+use super::{Stream, StreamEvent, catalogue, stream_uuid};
+use crate::db::{Db, StoreError};
 use crate::error::log_store_error;
 use crate::nodes::Node;
+use crate::payments::{Gate, Payments};
 
 /// Runs until the token is cancelled and all events before it are written.
 ///
@@ -15,13 +16,14 @@ use crate::nodes::Node;
 pub(super) async fn run(
     db: Db,
     node: Node,
+    payments: Payments,
     mut events: Receiver<StreamEvent>,
     stop: CancellationToken,
 ) {
     loop {
         tokio::select! {
             event = events.recv() => match event {
-                Ok(event) => write(&db, node, event).await,
+                Ok(event) => write(&db, node, &payments, event).await,
                 Err(RecvError::Lagged(lost)) => {
                     tracing::warn!(lost, "Lost {lost} stream events before they were written");
                 }
@@ -32,16 +34,33 @@ pub(super) async fn run(
     }
     loop {
         match events.try_recv() {
-            Ok(event) => write(&db, node, event).await,
+            Ok(event) => write(&db, node, &payments, event).await,
             Err(TryRecvError::Lagged(_)) => {}
             Err(TryRecvError::Empty | TryRecvError::Closed) => return,
         }
     }
 }
 
-async fn write(db: &Db, node: Node, event: StreamEvent) {
+/// Who has a ticket to a stream that broke off has one to the stream that goes on with it.
+async fn continue_tickets(
+    payments: &Payments,
+    about: &Stream,
+    written: Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    written?;
+    let stream = stream_uuid(about.id);
+    payments.continue_tickets(about.channel, stream).await
+}
+
+async fn write(db: &Db, node: Node, payments: &Payments, event: StreamEvent) {
     let written = match event {
-        StreamEvent::Started { about, .. } => catalogue::write_start(db, &about, node).await,
+        StreamEvent::Started { about, .. } => {
+            let written = catalogue::write_start(db, &about, node).await;
+            match about.details.lock.gate {
+                Gate::Ticket => continue_tickets(payments, &about, written).await,
+                _ => written,
+            }
+        }
         StreamEvent::Ended { stream, at, .. } => catalogue::end_stream(db, stream, at).await,
         _ => Ok(()),
     };

@@ -6,6 +6,7 @@
 mod audience;
 mod belonging;
 mod catalogue;
+mod entry;
 mod events;
 mod figures;
 #[doc(hidden)]
@@ -16,7 +17,6 @@ mod hooks;
 mod layers;
 mod lifecycle;
 mod live;
-mod members;
 mod playback;
 mod presence;
 mod routes;
@@ -25,6 +25,7 @@ mod schema;
 mod session;
 mod signalling;
 mod standing;
+mod watchers;
 mod whep;
 mod whip;
 
@@ -42,15 +43,15 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::accounts::{AccountId, Accounts};
+use crate::accounts::Accounts;
 use crate::answer;
 use crate::channels::{Channel, ChannelEvent, ChannelId, Channels, StreamKeyId};
 use crate::clock::Clock;
 use crate::config::{Config, IceServer, Limits};
 use crate::db::{Db, StoreError};
+use crate::gates::{By, Gates};
 use crate::images::Images;
 use crate::nodes::Node;
-use crate::payments::Payments;
 use crate::rate::Rate;
 
 pub use catalogue::{
@@ -63,11 +64,12 @@ use playback::Playback;
 
 pub(crate) use audience::Changed;
 pub(crate) use health::{Alert, Sample};
-pub use playback::MediaRequest;
+pub use playback::{Entered, MediaRequest};
 pub(crate) use presence::{Beat, ByTransport, Transport, ViewerId, Watching, Who};
 use rtmp::RtmpPorts;
 pub use rtmp::{MOST_CONNECTIONS as MOST_RTMP_CONNECTIONS, RtmpListeners};
 pub use standing::{ChannelState, LiveChannel, StreamEvent};
+use watchers::Barring;
 
 /// The service: cheap to clone, all clones are one.
 #[derive(Debug, Clone)]
@@ -77,6 +79,7 @@ pub struct Streams {
     sfu: Sfu,
     db: Db,
     channels: Channels,
+    gates: Gates,
     clock: Clock,
     limits: Arc<Limiters>,
     hooks: Hooks,
@@ -144,7 +147,7 @@ pub struct Tasks {
     rtmp: JoinHandle<()>,
     history: JoinHandle<()>,
     watch: JoinHandle<()>,
-    members: JoinHandle<()>,
+    watchers: JoinHandle<()>,
     stop_history: CancellationToken,
 }
 
@@ -172,10 +175,10 @@ pub(crate) struct SessionFacts {
     pub(crate) source: IngestSource,
     /// Index of the video section in the session's SDP.
     pub(crate) video_index: Option<usize>,
-    /// Who watches as a member, and may as long as they are one.
-    pub(crate) member: Option<AccountId>,
-    /// Cancelled when they are one no more, before the session ends.
-    pub(crate) barred: CancellationToken,
+    /// By what its viewer may watch.
+    pub(crate) by: By,
+    /// Told when they may no more, before the session ends.
+    pub(crate) barring: Barring,
     /// Event streams that its viewer asked for.
     pub(crate) subscriptions: events::Subscriptions,
     /// Cancelled when the session is over.
@@ -203,8 +206,8 @@ impl SessionFacts {
             credential: None,
             source: IngestSource::Whip,
             video_index: None,
-            member: None,
-            barred: CancellationToken::new(),
+            by: By::Open,
+            barring: Barring::default(),
             subscriptions: events::Subscriptions::default(),
             over: CancellationToken::new(),
         }
@@ -231,8 +234,8 @@ pub(crate) struct View {
     pub(crate) agent: Arc<str>,
     pub(crate) credential: Option<String>,
     pub(crate) offer: String,
-    /// Who watches as a member.
-    pub(crate) member: Option<AccountId>,
+    /// By what they may watch.
+    pub(crate) by: By,
 }
 
 /// Why an offer got no answer.
@@ -298,8 +301,8 @@ pub(crate) enum ViewerEvent {
     /// Something else is said of the stream.
     Updated(Arc<Stream>),
     Reconnect,
-    /// Who watches may not any more.
-    Barred,
+    /// Who watches may not any more; the name of the reason, and the reason in words.
+    Barred(&'static str, String),
     Ended,
 }
 
@@ -323,7 +326,7 @@ impl Streams {
         config: &Config,
         sfu: Sfu,
         db: Db,
-        (channels, payments): (Channels, Payments),
+        (channels, gates): (Channels, Gates),
         clock: Clock,
         mut inputs: Inputs,
         stop: CancellationToken,
@@ -337,9 +340,15 @@ impl Streams {
             sfu: sfu.clone(),
             db: db.clone(),
             channels,
+            gates: gates.clone(),
             clock: clock.clone(),
             limits: Arc::new(Limiters::new(config.limits.clone())),
-            playback: Playback::new(config, clock.clone(), inputs.program.clone(), hooks.clone()),
+            playback: Playback::new(
+                config,
+                clock.clone(),
+                inputs.program.clone(),
+                (hooks.clone(), gates.clone()),
+            ),
             hooks,
             ice_servers: config.ice.servers.clone().into(),
             reconnect_window: config.streams.reconnect_window(),
@@ -348,11 +357,13 @@ impl Streams {
             node: inputs.node,
         };
         let stop_history = CancellationToken::new();
-        let history = history::run(db, inputs.node, events.subscribe(), stop_history.clone());
+        let payments = streams.gates.payments().clone();
+        let told = events.subscribe();
+        let history = history::run(db, inputs.node, payments, told, stop_history.clone());
         let history = tokio::spawn(history);
         let watch = tokio::spawn(catalogue::watch(streams.clone(), stop.clone()));
-        let members = members::watch(streams.clone(), payments, stop.clone());
-        let members = tokio::spawn(members);
+        let watchers = watchers::watch(streams.clone(), events.subscribe(), stop.clone());
+        let watchers = tokio::spawn(watchers);
         let packaging = playback::run(
             streams.playback.clone(),
             streams.clone(),
@@ -378,7 +389,7 @@ impl Streams {
             rtmp,
             history,
             watch,
-            members,
+            watchers,
             stop_history,
         };
         (streams, tasks)
@@ -399,7 +410,9 @@ impl Streams {
             channels: self.channels.clone(),
             images,
         };
-        routes::routes(rooms.clone()).merge(catalogue::routes(rooms))
+        let entry = entry::routes().with_state(self.clone());
+        let streams = catalogue::routes(rooms.clone());
+        routes::routes(rooms).merge(streams).merge(entry)
     }
 
     /// The routes of WHIP and WHEP, which pages of other sites may use, too.
@@ -409,16 +422,23 @@ impl Streams {
 
     /// The routes of HLS, which pages of other sites may use, too.
     pub fn playback(&self) -> OpenApiRouter {
-        let gates = playback::Gates {
-            channels: self.channels.clone(),
-            files_are_open: self.playback.files_are_elsewhere(),
-        };
-        playback::routes(self.playback.clone(), gates)
+        playback::routes(self.playback.clone())
     }
 
-    /// Answers a player of live HLS, as [`Streams::playback`] would.
-    pub async fn media(&self, asked: &MediaRequest<'_>) -> Response {
-        answer::opened(self.playback.media(asked).await)
+    /// Lets a player of live HLS in; none: not without looking at more of the request.
+    pub async fn enter(&self, asked: &MediaRequest<'_>, from: IpAddr) -> Option<Entered> {
+        self.playback.enter(asked, from).await
+    }
+
+    /// Answers a player of live HLS that was let in, as [`Streams::playback`] would.
+    pub async fn media(&self, asked: &MediaRequest<'_>, entered: Entered) -> Response {
+        answer::opened(self.playback.media(asked, entered).await)
+    }
+
+    /// Who may watch.
+    #[must_use]
+    pub fn gates(&self) -> &Gates {
+        &self.gates
     }
 
     /// Events of all streams from now on. A subscriber that lags loses the oldest.
@@ -580,7 +600,7 @@ impl Tasks {
         report(self.packaging.await);
         report(self.rtmp.await);
         report(self.watch.await);
-        report(self.members.await);
+        report(self.watchers.await);
         self.stop_history.cancel();
         report(self.history.await);
     }

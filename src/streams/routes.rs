@@ -26,6 +26,7 @@ use super::{
 use crate::accounts::{Asker, SignedIn};
 use crate::channels::{Access, Channel, ChannelProfile, Channels};
 use crate::error::{ApiError, Problem};
+use crate::gates::Entry;
 use crate::images::Images;
 use crate::request::{ApiJson, ApiPath, ApiQuery, Client};
 
@@ -87,8 +88,10 @@ struct ChannelItem {
 struct ChannelPage {
     #[serde(flatten)]
     profile: ChannelProfile,
-    /// Whether whoever asks may watch.
+    /// Whether whoever asks may watch, as far as the channel itself has a say in that.
     access: Access,
+    /// Whether they may watch what is on air; null when nothing is, or nothing more stands before it.
+    stream_entry: Option<Entry>,
     state: ChannelState,
     /// Of the present stream.
     started_at: Option<Timestamp>,
@@ -226,6 +229,15 @@ async fn show_channel(
     let access = channels.access(&channel, &client, &headers).await?;
     let live = streams.live_on(channel.id).await;
     let live = live.filter(|live| live.is_shown_to(asker.account.as_ref()));
+    let account = asker.account.as_ref();
+    let stream_entry = match &live {
+        Some(_) => {
+            streams
+                .entry_to_live(&channel, account, &client, &headers)
+                .await?
+        }
+        None => None,
+    };
     let ahead = streams.ahead(channel.id).await?;
     let of_state = |is_cancelled: bool| {
         let of_state = |stream: &&Stream| (stream.state == StreamState::Cancelled) == is_cancelled;
@@ -251,6 +263,7 @@ async fn show_channel(
         cancelled_stream,
         profile,
         access,
+        stream_entry,
         state: live.as_ref().map_or(ChannelState::Offline, |l| l.state),
         started_at: live.as_ref().and_then(|live| live.started_at),
         viewers: live.map_or(0, |live| live.viewers),

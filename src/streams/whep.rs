@@ -143,10 +143,7 @@ async fn view(
         return Err(WhepError::NotSdp);
     }
     let channel = find(&streams, &handle).await?;
-    let admitted = streams
-        .channels
-        .admit(&channel.handle, &client, &headers)
-        .await?;
+    let by = streams.admit(&channel, &client, &headers).await?;
     let credential = match authorization(&headers) {
         Authorization::Token(token) => Some(token.hash()),
         // Channels are open to all; a script's `undefined` does no harm here.
@@ -158,7 +155,7 @@ async fn view(
         agent: request::user_agent(&headers).into(),
         credential,
         offer: read_text(&headers, body).await?,
-        member: admitted.member,
+        by,
     };
     let asking = Asking {
         action: Action::Play,

@@ -111,7 +111,7 @@ impl IntoResponses for Refusals {
 }
 
 impl Chat {
-    /// A channel that whoever asks may watch.
+    /// A channel on which whoever asks may watch what is on air.
     async fn watched(
         &self,
         handle: &str,
@@ -133,14 +133,12 @@ impl Chat {
         client: &Client,
         headers: &HeaderMap,
     ) -> Result<(), Denied> {
-        let channels = &self.0.channels;
-        if !channels.is_gated(&channel.handle) {
-            return Ok(());
-        }
-        let rights = channels.rights(channel, asker.account.as_ref()).await?;
-        if !rights.may_moderate() {
-            channels.admit(&channel.handle, client, headers).await?;
-        }
+        let (streams, account) = (&self.0.streams, asker.account.as_ref());
+        let place = streams.place_on(channel).await?;
+        let admitted = streams
+            .gates()
+            .admit_fully_as(&place, account, client, headers);
+        admitted.await?;
         Ok(())
     }
 

@@ -101,6 +101,23 @@ impl Chat {
         channel.ok_or_else(missing)
     }
 
+    /// Whether whoever asks may watch a stream, on air or over.
+    async fn check_seeing(
+        &self,
+        stream: Uuid,
+        asker: &Asker,
+        client: &Client,
+        headers: &HeaderMap,
+    ) -> Result<(), Denied> {
+        let (streams, account) = (&self.0.streams, asker.account.as_ref());
+        let place = streams.place_of(stream).await?;
+        let admitted = streams
+            .gates()
+            .admit_fully_as(&place, account, client, headers);
+        admitted.await?;
+        Ok(())
+    }
+
     /// The channel of a stream that is on air.
     async fn channel_on_air(&self, stream: Uuid) -> Result<Channel, ApiError> {
         let channel = self.channel_of(stream).await?;
@@ -130,9 +147,8 @@ async fn list_stream_chat(
     client: Client,
     headers: HeaderMap,
 ) -> Result<Json<StreamChat>, Denied> {
-    let channel = chat.channel_of(id).await?;
-    chat.check_watching(&channel, &asker, &client, &headers)
-        .await?;
+    chat.channel_of(id).await?;
+    chat.check_seeing(id, &asker, &client, &headers).await?;
     let limit = usize::from(query.limit.clamp(1, 500));
     let known = Known {
         stream: id,
@@ -190,8 +206,7 @@ async fn say_on_stream(
     ApiJson(body): ApiJson<NewChatMessage>,
 ) -> Result<Response, Denied> {
     let channel = chat.channel_on_air(id).await?;
-    chat.check_watching(&channel, &asker, &client, &headers)
-        .await?;
+    chat.check_seeing(id, &asker, &client, &headers).await?;
     messages::say(&chat, &channel, &account, &client, body).await
 }
 
@@ -262,9 +277,8 @@ async fn list_reactions(
     client: Client,
     headers: HeaderMap,
 ) -> Result<Json<StreamReactions>, Denied> {
-    let channel = chat.channel_of(id).await?;
-    chat.check_watching(&channel, &asker, &client, &headers)
-        .await?;
+    chat.channel_of(id).await?;
+    chat.check_seeing(id, &asker, &client, &headers).await?;
     chat.0.ledger.settle().await;
     let mut by_time: BTreeMap<i64, BTreeMap<String, i64>> = BTreeMap::new();
     for (time, emoji, amount) in store::reactions_of(&chat.0.db, id).await? {
@@ -298,8 +312,7 @@ async fn react_on_stream(
     ApiJson(body): ApiJson<NewReaction>,
 ) -> Result<StatusCode, Denied> {
     let channel = chat.channel_on_air(id).await?;
-    chat.check_watching(&channel, &asker, &client, &headers)
-        .await?;
+    chat.check_seeing(id, &asker, &client, &headers).await?;
     let person = chat.asking(&channel, &account, &client).await?;
     let hall = chat.hall(&channel).await?;
     hall.react(&person, &body.emoji, body.seen_ms)?;

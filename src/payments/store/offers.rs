@@ -1,5 +1,6 @@
 //! What channels sell.
 
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{currency, read_as, uuid};
@@ -407,6 +408,31 @@ pub(in crate::payments) async fn tickets_of_stream(
 }
 
 /// What a ticket is to.
+/// Adds a stream to the offers of the channel's last one with tickets, if that ended since then and the
+/// stream is in none. Gives to how many.
+pub(in crate::payments) async fn continue_tickets(
+    db: &Db,
+    channel: ChannelId,
+    stream: Uuid,
+    since: Timestamp,
+) -> Result<u64, StoreError> {
+    change!(
+        db,
+        "INSERT INTO ticket_stream (offer_id, stream_id)
+         SELECT t.offer_id, $1 FROM ticket_stream t
+         WHERE t.stream_id = (SELECT id FROM stream
+                 WHERE channel_id = $2 AND id <> $1 AND gate = 'ticket' AND source <> 'none'
+                     AND ended_at >= $3
+                 ORDER BY started_at DESC LIMIT 1)
+             AND NOT EXISTS (SELECT 1 FROM ticket_stream own WHERE own.stream_id = $1)
+         ON CONFLICT DO NOTHING",
+        stream.to_string(),
+        channel.to_string(),
+        since.as_millisecond(),
+    )
+    .map_err(on("ticket_stream"))
+}
+
 pub(in crate::payments) async fn ticket_streams(
     db: &Db,
     offer: Uuid,

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::super::{ChannelState, IngestSource, LiveChannel};
 use super::{ChatMode, Latency, Stream, StreamState, StreamVisibility, stream_uuid};
 use crate::channels::Channel;
+use crate::gates::StreamGate;
 
 /// A stream, planned, on air or over.
 #[derive(Debug, Serialize, ToSchema)]
@@ -29,6 +30,10 @@ pub(in super::super) struct StreamBody {
     thumbnail_url: Option<String>,
     /// Null: as the channel.
     visibility: Option<StreamVisibility>,
+    /// Who may watch, of those whom the channel lets in.
+    gate: StreamGate,
+    /// So long everybody may watch for nothing; 0: not at all.
+    preview_seconds: u32,
     /// Unlisted until it is published by hand.
     publish_at_button: bool,
     /// On air, and not published yet.
@@ -95,6 +100,8 @@ impl StreamBody {
             language: details.language,
             thumbnail_url: details.thumbnail.map(|id| format!("/images/{id}")),
             visibility: details.visibility,
+            gate: details.lock.gate.into(),
+            preview_seconds: details.lock.preview_s,
             publish_at_button: stream.publish_at_button,
             is_preview: stream.is_preview(),
             published_at: stream.published_at,

@@ -26,7 +26,9 @@ impl Streams {
     pub(super) async fn plan(&self, channel: &Channel, new: NewStream) -> Result<Stream, ApiError> {
         let now = self.clock.now();
         let mut stream = Stream::new(channel.id, now);
-        new.into_edit().apply(&mut stream, now)?;
+        let mut edit = new.into_edit();
+        edit.prepare(&self.gates).await?;
+        edit.apply(&mut stream, now)?;
         match &stream.schedule {
             Some(plan) => {
                 (stream.state, stream.placed_at) = (StreamState::Scheduled, plan.at);
@@ -58,7 +60,12 @@ impl Streams {
     }
 
     /// Says something else of a stream.
-    pub(super) async fn edit(&self, id: StreamId, edit: StreamEdit) -> Result<Stream, ApiError> {
+    pub(super) async fn edit(
+        &self,
+        id: StreamId,
+        mut edit: StreamEdit,
+    ) -> Result<Stream, ApiError> {
+        edit.prepare(&self.gates).await?;
         let stream = self
             .change(id, |stream, now| {
                 steps::check_editable(stream, edit.is_of_time())?;
@@ -171,6 +178,7 @@ impl Streams {
             stream.changed_at = now;
             if store::replace(&self.db, &before, &stream).await? {
                 let about = Arc::new(stream.clone());
+                self.playback.set_lock(&about);
                 // The task is gone only when the server stops.
                 let _ = self.commands.send(Command::Retell(about)).await;
                 return Ok(stream);
@@ -244,7 +252,7 @@ pub(in super::super) async fn watch(streams: Streams, stop: CancellationToken) {
     }
 }
 
-pub(super) fn no_such_stream() -> ApiError {
+pub(in super::super) fn no_such_stream() -> ApiError {
     ApiError::NotFound {
         code: "stream_not_found",
         detail: "there is no such stream",

@@ -1,6 +1,6 @@
 //! What people write of a stream, and what of it can be.
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::{
@@ -8,7 +8,8 @@ use super::{
 };
 use crate::channels::{CATEGORIES, LANGUAGES};
 use crate::error::ApiError;
-use crate::form::{Form, line, paragraph};
+use crate::form::{Form, given, line, paragraph};
+use crate::gates::{Gates, StreamGateEdit};
 use jiff::Timestamp;
 
 /// A stream to be.
@@ -40,6 +41,11 @@ pub(super) struct NewStream {
     pub(super) scheduled_at: Option<String>,
     /// Such as `Europe/Berlin`; UTC where it is left out.
     pub(super) time_zone: Option<String>,
+    /// Everyone, where it is left out.
+    pub(super) gate: Option<StreamGateEdit>,
+    /// So long everybody may watch for nothing: up to 600.
+    #[serde(default)]
+    pub(super) preview_seconds: u32,
     #[serde(default)]
     pub(super) settings: StreamSettingsEdit,
 }
@@ -72,6 +78,10 @@ pub(super) struct StreamEdit {
     pub(super) scheduled_at: Option<String>,
     /// Such as `Europe/Berlin`.
     pub(super) time_zone: Option<String>,
+    /// Who may watch, of those whom the channel lets in.
+    pub(super) gate: Option<StreamGateEdit>,
+    /// So long everybody may watch for nothing: up to 600; 0: not at all.
+    pub(super) preview_seconds: Option<u32>,
     #[serde(default)]
     pub(super) settings: StreamSettingsEdit,
 }
@@ -96,17 +106,11 @@ pub(super) struct StreamSettingsEdit {
     chat: Option<ChatMode>,
 }
 
-/// What is null was given, too.
-fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
-    from: D,
-) -> Result<Option<Option<T>>, D::Error> {
-    Option::deserialize(from).map(Some)
-}
-
 const LONGEST_TITLE: usize = 200;
 const LONGEST_DESCRIPTION: usize = 5_000;
 const MOST_TAGS: usize = 10;
 const LONGEST_TAG: usize = 30;
+const LONGEST_PREVIEW_S: u32 = 600;
 const LAYERS: std::ops::RangeInclusive<u8> = 1..=3;
 const KBPS: std::ops::RangeInclusive<u32> = 200..=100_000;
 
@@ -123,6 +127,8 @@ impl NewStream {
             publish_at_button: Some(self.publish_at_button),
             scheduled_at: self.scheduled_at,
             time_zone: self.time_zone,
+            gate: self.gate,
+            preview_seconds: Some(self.preview_seconds),
             settings: self.settings,
         }
     }
@@ -141,6 +147,8 @@ impl StreamEdit {
             publish_at_button,
             scheduled_at,
             time_zone,
+            gate,
+            preview_seconds,
             settings,
         } = self;
         description.is_none()
@@ -151,7 +159,20 @@ impl StreamEdit {
             && publish_at_button.is_none()
             && scheduled_at.is_none()
             && time_zone.is_none()
+            && gate.is_none()
+            && preview_seconds.is_none()
             && settings.is_empty()
+    }
+
+    /// Holds a gate against what this server has, and hashes its password.
+    ///
+    /// # Errors
+    /// With what is wrong.
+    pub(super) async fn prepare(&mut self, gates: &Gates) -> Result<(), ApiError> {
+        match &mut self.gate {
+            Some(gate) => gate.prepare(gates).await,
+            None => Ok(()),
+        }
     }
 
     /// Whether it is about when the stream is.
@@ -187,7 +208,17 @@ impl StreamEdit {
             language: language.unwrap_or_else(|| details.language.take()),
             thumbnail: details.thumbnail.take(),
             visibility: self.visibility.unwrap_or(details.visibility),
+            lock: std::mem::take(&mut details.lock),
         };
+        if let Some(gate) = self.gate {
+            gate.apply(&mut details.lock, &mut form);
+        }
+        if let Some(seconds) = self.preview_seconds {
+            if seconds > LONGEST_PREVIEW_S {
+                form.add("preview_seconds", "out_of_range", "0 to 600 seconds");
+            }
+            details.lock.preview_s = seconds;
+        }
         stream.publish_at_button = self.publish_at_button.unwrap_or(stream.publish_at_button);
         self.settings.apply(&mut stream.settings, &mut form);
         form.done()

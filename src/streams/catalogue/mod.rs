@@ -23,7 +23,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 pub(super) use body::StreamBody;
-pub(super) use changes::watch;
+pub(super) use changes::{no_such_stream, watch};
 pub(super) use routes::routes;
 pub(super) use store::{end_left_open, end_stream, last_end, of_account, write_start};
 
@@ -32,6 +32,8 @@ use crate::accounts::Account;
 use crate::channels::{Channel, ChannelId};
 use crate::db::StoreError;
 use crate::error::log_store_error;
+use crate::gates::{Lock, Place};
+use crate::payments::{Gate, TICKETS_LAST};
 
 /// How far a stream is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -125,6 +127,8 @@ pub struct Details {
     pub thumbnail: Option<String>,
     /// None: as its channel.
     pub visibility: Option<StreamVisibility>,
+    /// What stands before it, beside the gate of its channel.
+    pub lock: Lock,
 }
 
 /// How a stream is made and watched.
@@ -229,6 +233,21 @@ impl Stream {
         }
     }
 
+    /// It, as a place that somebody wants into.
+    #[must_use]
+    pub fn place(&self, handle: &str) -> Place {
+        let id = stream_uuid(self.id);
+        Place {
+            id,
+            door: id,
+            stream: id,
+            channel: self.channel,
+            handle: handle.to_owned(),
+            lock: self.details.lock.clone(),
+            is_recorded: false,
+        }
+    }
+
     /// Whether it stands in lists, as far as the stream itself has a say in that.
     #[must_use]
     pub fn is_listed(&self) -> bool {
@@ -325,6 +344,13 @@ impl Streams {
                     description: String::new(),
                     ..last.details
                 };
+                // Tickets were to that stream: who goes on with it soon after keeps them, and else nobody
+                // would have one.
+                let lock = &mut stream.details.lock;
+                let ended = last.ended_at.unwrap_or(now);
+                if lock.gate == Gate::Ticket && now.duration_since(ended) > TICKETS_LAST {
+                    *lock = Lock::default();
+                }
                 stream.settings = last.settings;
                 stream.publish_at_button = last.publish_at_button;
             }

@@ -13,8 +13,10 @@ use crate::accounts::AccountId;
 use crate::channels::ChannelId;
 use crate::clock::from_millis;
 use crate::db::{Db, StoreError, Tx, all, change, first, on, tx_change, tx_first};
+use crate::gates::Lock;
 use crate::nodes::Node;
 use crate::page::Cursor;
+use crate::payments::Gate;
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -43,6 +45,10 @@ struct Row {
     chat: String,
     revision: i64,
     changed_at: Option<i64>,
+    gate: Option<String>,
+    gate_tier: i64,
+    gate_password_hash: Option<String>,
+    preview_s: i64,
 }
 
 /// A query for whole rows.
@@ -52,7 +58,8 @@ macro_rules! select {
             "SELECT id, channel_id, source, started_at, ended_at, state, title, description, ",
             "category, tags, language, thumbnail_id, visibility, publish_at_button, published_at, ",
             "scheduled_at, time_zone, preparing_until, record, max_layers, max_bitrate_kbps, ",
-            "latency, chat, revision, changed_at FROM stream ",
+            "latency, chat, revision, changed_at, gate, gate_tier, gate_password_hash, ",
+            "preview_s FROM stream ",
             $rest
         )
     };
@@ -101,6 +108,11 @@ impl Row {
                 tags: self.tags.lines().map(str::to_owned).collect(),
                 language: self.language,
                 thumbnail: self.thumbnail_id,
+                lock: Lock {
+                    gate: Gate::read(self.gate.as_deref(), self.gate_tier),
+                    password_hash: self.gate_password_hash,
+                    preview_s: u32::try_from(self.preview_s).unwrap_or_default(),
+                },
             },
             schedule,
             publish_at_button: self.publish_at_button,
@@ -138,9 +150,10 @@ pub(super) async fn insert(tx: &mut Tx, stream: &Stream) -> Result<(), StoreErro
         "INSERT INTO stream (id, channel_id, source, started_at, ended_at, state, title,
              description, category, tags, language, thumbnail_id, visibility, publish_at_button,
              published_at, scheduled_at, time_zone, preparing_until, record, max_layers,
-             max_bitrate_kbps, latency, chat, revision, changed_at)
+             max_bitrate_kbps, latency, chat, revision, changed_at,
+             gate, gate_tier, gate_password_hash, preview_s)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-             $19, $20, $21, $22, $23, $24, $25)",
+             $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29)",
         text(stream.id),
         stream.channel.to_string(),
         stream.source.map_or(NO_SOURCE, IngestSource::as_str),
@@ -169,6 +182,10 @@ pub(super) async fn insert(tx: &mut Tx, stream: &Stream) -> Result<(), StoreErro
         settings.chat.as_str(),
         i64::from(stream.revision),
         stream.changed_at.as_millisecond(),
+        details.lock.gate.as_str(),
+        i64::from(details.lock.gate.tier()),
+        details.lock.password_hash.as_deref(),
+        i64::from(details.lock.preview_s),
     )
     .map_err(on("stream"))?;
     Ok(())
@@ -183,8 +200,9 @@ pub(super) async fn replace(db: &Db, before: &Stream, stream: &Stream) -> Result
              description = $7, category = $8, tags = $9, language = $10, thumbnail_id = $11,
              visibility = $12, publish_at_button = $13, published_at = $14, scheduled_at = $15,
              time_zone = $16, preparing_until = $17, record = $18, max_layers = $19,
-             max_bitrate_kbps = $20, latency = $21, chat = $22, revision = $23, changed_at = $24
-         WHERE id = $1 AND state = $25 AND revision = $26",
+             max_bitrate_kbps = $20, latency = $21, chat = $22, revision = $23, changed_at = $24,
+             gate = $25, gate_tier = $26, gate_password_hash = $27, preview_s = $28
+         WHERE id = $1 AND state = $29 AND revision = $30",
         text(stream.id),
         stream.source.map_or(NO_SOURCE, IngestSource::as_str),
         stream.placed_at.as_millisecond(),
@@ -212,6 +230,10 @@ pub(super) async fn replace(db: &Db, before: &Stream, stream: &Stream) -> Result
         settings.chat.as_str(),
         i64::from(stream.revision),
         stream.changed_at.as_millisecond(),
+        details.lock.gate.as_str(),
+        i64::from(details.lock.gate.tier()),
+        details.lock.password_hash.as_deref(),
+        i64::from(details.lock.preview_s),
         before.state.as_str(),
         i64::from(before.revision),
     )

@@ -9,7 +9,7 @@ mod publishing;
 mod reports;
 mod viewing;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,12 +28,12 @@ use super::audience::{Audiences, Changed};
 use super::live::{Effect, LiveChannels, Rules};
 use super::playback::Playback;
 use super::presence::{Beat, ByTransport, Who};
+use super::watchers::Guarded;
 use super::{
     Ingest, Inputs, LiveChannel, PeerData, Publish, Receive, Refused, SessionFacts, Stream,
     StreamEvent, View, ViewerEvent, Watch, signalling,
 };
-use crate::accounts::AccountId;
-use crate::channels::{ChannelEvent, ChannelId, StreamKeyId};
+use crate::channels::{Barred, ChannelEvent, ChannelId, StreamKeyId};
 use crate::clock::Clock;
 use crate::config::{Config, Limits};
 
@@ -70,10 +70,10 @@ pub(super) enum Command {
     Attempt(ChannelId, String),
     /// A player on the channel of that handle tells of its viewer. False: it is not on air.
     Beat(String, Beat, oneshot::Sender<bool>),
-    /// Who watches as a member, each once.
-    Members(oneshot::Sender<HashSet<(ChannelId, AccountId)>>),
-    /// Somebody is a member no more.
-    Bar(ChannelId, AccountId),
+    /// What is on air and has a gate, and who watches it.
+    Guarded(oneshot::Sender<Vec<Guarded>>),
+    /// A viewer may watch no more, and why.
+    Bar(SessionId, Barred),
     /// How many watch a stream on air, and the most that did.
     Viewers(StreamId, oneshot::Sender<Option<(ByTransport, i64)>>),
     TakeViewers(bool, oneshot::Sender<Vec<Changed>>),
@@ -233,8 +233,8 @@ impl Lifecycle {
             Command::Attempt(channel, detail) => {
                 self.attempts.note(self.clock.now(), channel, detail)
             }
-            Command::Members(reply) => answer(reply, self.members()),
-            Command::Bar(channel, account) => self.bar(channel, account),
+            Command::Guarded(reply) => answer(reply, self.guarded()),
+            Command::Bar(session, barred) => self.bar(session, &barred),
             Command::Beat(handle, beat, reply) => answer(reply, self.beat(&handle, beat)),
             Command::Viewers(stream, reply) => answer(reply, self.audiences.numbers(stream)),
             Command::TakeViewers(all, reply) => {
@@ -541,6 +541,7 @@ impl Lifecycle {
 
     fn retell(&mut self, about: Arc<Stream>) {
         let stream = about.id;
+        self.forget_password(&about);
         if self.live.retell(about)
             && let Some(live) = self.live.of_stream(stream)
         {

@@ -1,16 +1,16 @@
 //! From the wish to watch to a session in the books, and what viewers tell.
 
-use std::collections::HashSet;
-
 use sfu::{Answer, CloseReason, OfferError, Role, SessionId, StreamId};
 use tokio::sync::oneshot;
 
+use super::super::Stream;
 use super::super::live::Phase;
 use super::super::presence::{Beat, Who};
+use super::super::watchers::Guarded;
 use super::super::{Refused, View};
 use super::{Done, Lifecycle, Session, answer, facts, in_time};
-use crate::accounts::AccountId;
-use crate::channels::ChannelId;
+use crate::channels::{Barred, ChannelId};
+use crate::gates::By;
 
 impl Lifecycle {
     pub(super) fn start_view(
@@ -52,7 +52,7 @@ impl Lifecycle {
         let session = given.session;
         let mut facts = facts(Role::Viewer, view.channel, stream, &given, &view.offer);
         facts.credential = view.credential;
-        facts.member = view.member;
+        facts.by = view.by;
         self.remember(session, facts, None, view.address);
         if let Some(known) = self.sessions.get_mut(&session) {
             known.viewer = Some(Who {
@@ -81,26 +81,48 @@ impl Lifecycle {
         true
     }
 
-    /// Who watches as members, each once.
-    pub(super) fn members(&self) -> HashSet<(ChannelId, AccountId)> {
-        let facts = self.sessions.values().map(|session| &session.facts);
-        facts
-            .filter_map(|facts| Some((facts.channel, facts.member?)))
-            .collect()
+    /// What is on air and has a gate, and who watches it.
+    pub(super) fn guarded(&self) -> Vec<Guarded> {
+        let mut guarded = Vec::new();
+        for live in self.live.iter() {
+            let place = live.about.place(&live.channel.handle);
+            if !place.lock.is_open() || live.channel.visibility.is_gated() {
+                let watchers = self.watchers(live.stream).collect();
+                guarded.push(Guarded { place, watchers });
+            }
+        }
+        guarded
     }
 
-    /// Ends all by which an account watches a channel as a member, and tells why.
-    pub(super) fn bar(&mut self, channel: ChannelId, account: AccountId) {
-        let is_theirs = |(id, session): (&SessionId, &Session)| {
+    fn watchers(&self, stream: StreamId) -> impl Iterator<Item = (SessionId, By)> {
+        let of_stream = move |(id, session): (&SessionId, &Session)| {
             let facts = &session.facts;
-            (facts.channel == channel && facts.member == Some(account)).then_some(*id)
+            (facts.stream == stream && facts.role == Role::Viewer).then_some((*id, facts.by))
         };
-        let theirs: Vec<SessionId> = self.sessions.iter().filter_map(is_theirs).collect();
-        for session in theirs {
-            if let Some(known) = self.sessions.get(&session) {
-                known.facts.barred.cancel();
-            }
+        self.sessions.iter().filter_map(of_stream)
+    }
+
+    /// Ends a viewer's session, and tells why.
+    pub(super) fn bar(&mut self, session: SessionId, barred: &Barred) {
+        if let Some(known) = self.sessions.get(&session) {
+            known.facts.barring.tell(barred);
             self.close(session, CloseReason::Requested);
+        }
+    }
+
+    /// Who gave the password of a stream that has another now has to give that.
+    pub(super) fn forget_password(&mut self, about: &Stream) {
+        let live = self.live.of_stream(about.id);
+        let before = live.map(|live| live.about.details.lock.password_hash.clone());
+        if before.is_none_or(|before| before == about.details.lock.password_hash) {
+            return;
+        }
+        let by_password = self
+            .watchers(about.id)
+            .filter(|(_, by)| *by == By::Password);
+        let by_password: Vec<SessionId> = by_password.map(|(session, _)| session).collect();
+        for session in by_password {
+            self.bar(session, &Barred::OwnPassword);
         }
     }
 

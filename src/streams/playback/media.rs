@@ -11,15 +11,19 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Response};
 use hls::PlaylistRequest;
 
+use super::doorway::Entered;
 use super::routes::{HlsError, PLAYLIST};
 use super::{OnAir, Playback};
 use crate::answer::{Caching, Content};
+use crate::gates::split_pass;
 
 /// A request for a playlist or a file of a rendition.
 #[derive(Debug, Clone, Copy)]
 pub struct MediaRequest<'a> {
     pub(super) handle: &'a str,
     pub(super) token: &'a str,
+    /// Behind the token, where there is a gate.
+    pub(super) pass: Option<&'a str>,
     pub(super) rendition: &'a str,
     pub(super) file: MediaFile<'a>,
     pub(super) head: &'a Parts,
@@ -33,8 +37,11 @@ pub(super) enum MediaFile<'a> {
     Named(&'a str),
 }
 
+pub(super) const MULTIVARIANT_ROUTE: &str = "/hls/{handle}/index.m3u8";
 pub(super) const PLAYLIST_ROUTE: &str = "/hls/{handle}/{token}/{rendition}/index.m3u8";
 pub(super) const FILE_ROUTE: &str = "/hls/{handle}/{token}/{rendition}/{name}";
+/// Segments that who has a preview may be behind: as far as plain HLS players begin, and some more.
+const PREVIEW_BEHIND: u64 = 8;
 /// Stands where a rendition would, for pictures.
 pub(super) const THUMBS: &str = "thumbs";
 
@@ -52,9 +59,11 @@ impl<'a> MediaRequest<'a> {
         if rendition == THUMBS || names.next().is_some() {
             return None;
         }
+        let (token, pass) = split_pass(token);
         Some(Self {
             handle,
             token,
+            pass,
             rendition,
             file: match name {
                 "index.m3u8" => MediaFile::Playlist,
@@ -62,12 +71,6 @@ impl<'a> MediaRequest<'a> {
             },
             head,
         })
-    }
-
-    /// The channel's handle.
-    #[must_use]
-    pub fn handle(&self) -> &str {
-        self.handle
     }
 
     /// Routes of playlists and of files, which such requests would take.
@@ -82,12 +85,18 @@ impl<'a> MediaRequest<'a> {
 
 impl Playback {
     /// Answers with a playlist or a file.
-    pub(in super::super) async fn media(&self, asked: &MediaRequest<'_>) -> Response {
+    pub(in super::super) async fn media(
+        &self,
+        asked: &MediaRequest<'_>,
+        entered: Entered,
+    ) -> Response {
         let answered = match asked.file {
             MediaFile::Playlist => self.playlist(asked).await,
-            MediaFile::Named(name) => self.file(asked, name).await,
+            MediaFile::Named(name) => self.file(asked, name, &entered).await,
         };
-        answered.unwrap_or_else(|error| error.into_response())
+        let mut response = answered.unwrap_or_else(|error| error.into_response());
+        entered.keep_private(&mut response);
+        response
     }
 
     async fn playlist(&self, asked: &MediaRequest<'_>) -> Result<Response, HlsError> {
@@ -117,8 +126,18 @@ impl Playback {
         Ok(content.rendered(&rendered, &asked.head.headers))
     }
 
-    async fn file(&self, asked: &MediaRequest<'_>, name: &str) -> Result<Response, HlsError> {
+    async fn file(
+        &self,
+        asked: &MediaRequest<'_>,
+        name: &str,
+        entered: &Entered,
+    ) -> Result<Response, HlsError> {
         let on_air = self.asked_for(asked)?;
+        // A preview is of now: else its minute would be enough to fetch hours.
+        let origin = &on_air.origin;
+        if entered.is_preview() && !origin.is_near_edge(asked.rendition, name, PREVIEW_BEHIND) {
+            return Err(HlsError::Rewound);
+        }
         let body = on_air.origin.file(asked.rendition, name).await?;
         let content = Content {
             kind: if asked.rendition.starts_with('v') {
@@ -194,6 +213,7 @@ mod tests {
         };
         let of_v0 = |is_playlist| Some(("ada token v0".to_owned(), is_playlist));
         let playlist = "/hls/ada/token/v0/index.m3u8?_HLS_msn=1";
+        assert_eq!(read("GET", "/hls/ada/token.pass/v0/1.2.m4s"), of_v0(false));
         assert_eq!(read("GET", playlist), of_v0(true));
         assert_eq!(read("GET", "/hls/ada/token/v0/1.2.m4s"), of_v0(false));
         let over_http_2 = "https://live.example/hls/ada/token/v0/1.2.m4s";

@@ -4,6 +4,7 @@
 //! which feeds the stream's media-worker and owns its thumbnails. Requests find the stream's
 //! [`hls::Origin`] in [`Playback`] by the channel's handle.
 
+mod doorway;
 mod feed;
 mod ladder;
 mod media;
@@ -18,7 +19,7 @@ mod transcoding;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use hls::Origin;
@@ -31,16 +32,18 @@ use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 
 use super::hooks::Hooks;
-use super::{LiveChannel, StreamEvent, Streams};
+use super::{LiveChannel, Stream, StreamEvent, Streams, stream_uuid};
 use crate::channels::ChannelId;
 use crate::clock::Clock;
 use crate::config::{Config, Hls};
+use crate::gates::{Gates, Lock, Place};
 use crate::secret::Secret;
 
+pub use doorway::Entered;
 pub use media::MediaRequest;
 use packaging::Packaging;
 use readers::Readers;
-pub(super) use routes::{Gates, routes};
+pub(super) use routes::routes;
 use thumbnails::Thumbnails;
 use transcoding::Transcoding;
 
@@ -57,6 +60,7 @@ struct Inner {
     folder: PathBuf,
     clock: Clock,
     hooks: Hooks,
+    gates: Gates,
     /// What this machine lacks for packaging, in words.
     lacks: OnceLock<String>,
     /// Streams that may be transcoded at once.
@@ -76,6 +80,7 @@ pub(super) struct OnAir {
     /// Unguessable part of the addresses of its media: they are cached for ever and never another's.
     token: String,
     origin: Origin,
+    lock: RwLock<Lock>,
     thumbnails: Thumbnails,
     readers: Readers,
     /// Why there is nothing to play, in words.
@@ -109,13 +114,19 @@ enum HlsState {
 const LINGER: Duration = Duration::from_secs(120);
 
 impl Playback {
-    pub(super) fn new(config: &Config, clock: Clock, program: PathBuf, hooks: Hooks) -> Self {
+    pub(super) fn new(
+        config: &Config,
+        clock: Clock,
+        program: PathBuf,
+        (hooks, gates): (Hooks, Gates),
+    ) -> Self {
         Self(Arc::new(Inner {
             settings: config.hls.clone(),
             program,
             folder: media_folder(&config.data),
             clock,
             hooks,
+            gates,
             lacks: OnceLock::new(),
             most_transcoded: config.media.transcode,
             transcoding: OnceLock::new(),
@@ -226,11 +237,6 @@ impl Playback {
         })
     }
 
-    /// Whether segments come from another origin than ours.
-    pub(super) fn files_are_elsewhere(&self) -> bool {
-        self.0.settings.segment_origin().is_some()
-    }
-
     fn newest(&self, handle: &str) -> Option<Arc<OnAir>> {
         self.with(|on_air| on_air.get(handle)?.last().map(Arc::clone))
     }
@@ -240,6 +246,28 @@ impl Playback {
             let mut streams = on_air.get(handle)?.iter();
             streams.find(|stream| stream.token == token).map(Arc::clone)
         })
+    }
+
+    /// What stands before a stream is another from now on, if it is played here.
+    pub(super) fn set_lock(&self, about: &Stream) {
+        let found = self.with(|all| {
+            let mut streams = all.values().flatten();
+            let found = streams.find(|on_air| on_air.stream == about.id);
+            found.map(Arc::clone)
+        });
+        if let Some(on_air) = found {
+            on_air.set_lock(&about.details.lock);
+            self.settle_base(&on_air);
+        }
+    }
+
+    /// No cache in between knows who may have the segments of what is not open to all.
+    fn settle_base(&self, on_air: &OnAir) {
+        let is_open = self.0.gates.is_open(&on_air.handle, &on_air.lock());
+        let elsewhere = self.0.settings.segment_origin().filter(|_| is_open);
+        let (handle, token) = (&on_air.handle, &on_air.token);
+        let base = elsewhere.map(|url| format!("{url}/hls/{handle}/{token}/"));
+        on_air.origin.set_base(&base.unwrap_or_default());
     }
 
     fn with<T>(&self, look: impl FnOnce(&mut HashMap<String, Vec<Arc<OnAir>>>) -> T) -> T {
@@ -261,16 +289,14 @@ impl Playback {
             waiters: settings.waiters,
             ..hls::Config::default()
         };
-        let base = settings
-            .segment_origin()
-            .map_or_else(String::new, |url| format!("{url}/hls/{handle}/{token}/"));
         let start = live.started_at.unwrap_or_else(|| self.0.clock.now());
         let on_air = Arc::new(OnAir {
             handle: handle.clone(),
             channel: live.channel.id,
             stream: live.stream,
             token,
-            origin: Origin::new(origin, &base),
+            origin: Origin::new(origin, ""),
+            lock: RwLock::new(live.about.details.lock.clone()),
             thumbnails: Thumbnails::new(
                 &folder,
                 settings.window(),
@@ -280,6 +306,7 @@ impl Playback {
             readers: Readers::default(),
             unavailable: Mutex::default(),
         });
+        self.settle_base(&on_air);
         self.with(|all| all.entry(handle).or_default().push(Arc::clone(&on_air)));
         on_air
     }
@@ -300,6 +327,30 @@ fn media_folder(data: &Path) -> PathBuf {
 }
 
 impl OnAir {
+    fn lock(&self) -> Lock {
+        let lock = self.lock.read().unwrap_or_else(PoisonError::into_inner);
+        lock.clone()
+    }
+
+    fn set_lock(&self, lock: &Lock) {
+        let mut place = self.lock.write().unwrap_or_else(PoisonError::into_inner);
+        place.clone_from(lock);
+    }
+
+    /// It, as a place that somebody wants into.
+    fn place(&self) -> Place {
+        let id = stream_uuid(self.stream);
+        Place {
+            id,
+            door: id,
+            stream: id,
+            channel: self.channel,
+            handle: self.handle.clone(),
+            lock: self.lock(),
+            is_recorded: false,
+        }
+    }
+
     fn unavailable(&self) -> Option<String> {
         let reason = &self.unavailable;
         reason
@@ -338,6 +389,7 @@ pub(super) async fn run(
                         start(&playback, &streams, &live, &stop, &mut tasks);
                     }
                 }
+                Ok(StreamEvent::Updated { about, .. }) => playback.set_lock(&about),
                 Ok(StreamEvent::Ended { stream, channel, .. }) if !begun.remove(&stream) => {
                     let _ = streams.events.send(StreamEvent::Packaged { stream, channel });
                 }

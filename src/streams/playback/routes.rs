@@ -3,25 +3,28 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, RawPathParams, Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hls::{Body, ReadError};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::doorway::{Entered, pass_gate};
 use super::media::{FILE_ROUTE, MediaFile, MediaRequest, PLAYLIST_ROUTE};
 use super::{OnAir, Playback};
 use crate::answer::{self, Caching, Content};
-use crate::channels::Channels;
 use crate::error::Problem;
+use crate::gates::split_pass;
 use crate::request::{self, Client};
 use crate::streams::hooks::{Action, Asking, HookRefusal};
+use crate::streams::stream_uuid;
 
 /// Why there is nothing to play.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +39,8 @@ pub(super) enum HlsError {
     Query(&'static str),
     #[error(transparent)]
     Hook(#[from] HookRefusal),
+    #[error("the free preview is of what is on air now")]
+    Rewound,
 }
 
 impl HlsError {
@@ -46,6 +51,7 @@ impl HlsError {
             Self::NotLive => problem(StatusCode::NOT_FOUND, "not_live"),
             Self::Unavailable(_) => problem(StatusCode::NOT_FOUND, "hls_unavailable"),
             Self::Hook(refusal) => refusal.problem(),
+            Self::Rewound => problem(StatusCode::FORBIDDEN, "preview_is_of_now"),
             Self::Query(_) => problem(StatusCode::BAD_REQUEST, "query_invalid"),
             Self::Read(error) => match error {
                 ReadError::NotFound => problem(StatusCode::NOT_FOUND, "not_found"),
@@ -78,7 +84,7 @@ pub(super) const PLAYLIST: &str = "application/vnd.apple.mpegurl";
 const JPEG: &str = "image/jpeg";
 
 /// The routes of live HLS.
-pub(in super::super) fn routes(playback: Playback, gates: Gates) -> OpenApiRouter {
+pub(in super::super) fn routes(playback: Playback) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(multivariant))
         .routes(routes!(thumbnail))
@@ -86,50 +92,9 @@ pub(in super::super) fn routes(playback: Playback, gates: Gates) -> OpenApiRoute
         .route("/hls/{handle}/{token}/thumbs/{name}", get(picture))
         .route(PLAYLIST_ROUTE, get(playlist))
         .route(FILE_ROUTE, get(file))
-        .layer(from_fn_with_state(gates, pass_gate))
+        .layer(from_fn_with_state(playback.clone(), pass_gate))
         .layer(answer::OpenToAll)
         .with_state(playback)
-}
-
-/// Who may watch, as far as these routes need it.
-#[derive(Clone)]
-pub(in super::super) struct Gates {
-    pub(in super::super) channels: Channels,
-    /// Segments come from elsewhere, where no cookie goes: their unguessable address is enough then.
-    pub(in super::super) files_are_open: bool,
-}
-
-/// Middleware: only who may watch a channel that is not open to all gets by, and no cache keeps what
-/// they get.
-async fn pass_gate(
-    State(gates): State<Gates>,
-    names: RawPathParams,
-    client: Client,
-    request: Request,
-    next: Next,
-) -> Response {
-    // As the routes have them, without escapes.
-    let named = |wanted| names.iter().find(|(name, _)| *name == wanted);
-    let handle = named("handle").map_or("", |(_, handle)| handle);
-    if !gates.channels.is_gated(handle) {
-        return next.run(request).await;
-    }
-    let is_file = named("name").is_some();
-    if !(is_file && gates.files_are_open) {
-        let admitted = gates
-            .channels
-            .admit(handle, &client, request.headers())
-            .await;
-        if let Err(barred) = admitted {
-            return barred.into_response();
-        }
-    }
-    let mut response = next.run(request).await;
-    if !gates.files_are_open {
-        let for_one = HeaderValue::from_static("private, no-cache");
-        response.headers_mut().insert(CACHE_CONTROL, for_one);
-    }
-    response
 }
 
 /// Watch a channel by HLS, low-latency where the player can.
@@ -144,6 +109,7 @@ async fn pass_gate(
 async fn multivariant(
     State(playback): State<Playback>,
     Path(handle): Path<String>,
+    Extension(entered): Extension<Entered>,
     client: Client,
     headers: HeaderMap,
 ) -> Result<Response, HlsError> {
@@ -153,10 +119,8 @@ async fn multivariant(
     if let Some(reason) = on_air.unavailable() {
         return Err(HlsError::Unavailable(reason));
     }
-    let rendered = on_air
-        .origin
-        .multivariant(&format!("{}/", on_air.token))
-        .await?;
+    let word = playback.media_word(&on_air, &entered, &client, &headers)?;
+    let rendered = on_air.origin.multivariant(&format!("{word}/")).await?;
     let content = Content {
         kind: PLAYLIST,
         tag: rendered.etag(),
@@ -172,6 +136,27 @@ async fn multivariant(
 }
 
 impl Playback {
+    /// The part of the addresses of a stream's media that nobody can guess; with a pass, where there is a
+    /// gate.
+    fn media_word(
+        &self,
+        on_air: &OnAir,
+        entered: &Entered,
+        client: &Client,
+        headers: &HeaderMap,
+    ) -> Result<String, HlsError> {
+        let token = &on_air.token;
+        let Entered::Gate(place, by) = entered else {
+            return Ok(token.clone());
+        };
+        // Another stream may have begun since.
+        if place.id != stream_uuid(on_air.stream) {
+            return Err(HlsError::NotLive);
+        }
+        let pass = self.0.gates.pass(place, *by, client.address, headers);
+        Ok(pass.map_or_else(|| token.clone(), |pass| format!("{token}.{}", pass.text)))
+    }
+
     async fn ask_hook(
         &self,
         handle: &str,
@@ -193,33 +178,39 @@ impl Playback {
 async fn playlist(
     State(playback): State<Playback>,
     Path((handle, token, rendition)): Path<(String, String, String)>,
+    Extension(entered): Extension<Entered>,
     asked: Request,
 ) -> Response {
     let (head, _) = asked.into_parts();
+    let (token, pass) = split_pass(&token);
     let wanted = MediaRequest {
         handle: &handle,
-        token: &token,
+        token,
+        pass,
         rendition: &rendition,
         file: MediaFile::Playlist,
         head: &head,
     };
-    playback.media(&wanted).await
+    playback.media(&wanted, entered).await
 }
 
 async fn file(
     State(playback): State<Playback>,
     Path((handle, token, rendition, name)): Path<(String, String, String, String)>,
+    Extension(entered): Extension<Entered>,
     asked: Request,
 ) -> Response {
     let (head, _) = asked.into_parts();
+    let (token, pass) = split_pass(&token);
     let wanted = MediaRequest {
         handle: &handle,
-        token: &token,
+        token,
+        pass,
         rendition: &rendition,
         file: MediaFile::Named(&name),
         head: &head,
     };
-    playback.media(&wanted).await
+    playback.media(&wanted, entered).await
 }
 
 /// A small picture of what is on air, of the last ten seconds.
@@ -248,9 +239,12 @@ async fn thumbnail(
 async fn storyboard(
     State(playback): State<Playback>,
     Path(handle): Path<String>,
+    Extension(entered): Extension<Entered>,
+    client: Client,
+    headers: HeaderMap,
 ) -> Result<Response, HlsError> {
     let on_air = playback.newest(&handle).ok_or(HlsError::NotLive)?;
-    let prefix = format!("{}/", on_air.token);
+    let prefix = playback.media_word(&on_air, &entered, &client, &headers)? + "/";
     let storyboard = on_air.thumbnails.storyboard(&prefix);
     let caching = [(CACHE_CONTROL, Caching::Seconds(1).value())];
     Ok((caching, Json(storyboard)).into_response())
@@ -261,7 +255,8 @@ async fn picture(
     Path((handle, token, name)): Path<(String, String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, HlsError> {
-    let on_air = by_token(&playback, &handle, &token)?;
+    let (token, _) = split_pass(&token);
+    let on_air = by_token(&playback, &handle, token)?;
     let jpeg = on_air.thumbnails.file(&name).await;
     let jpeg = jpeg.ok_or(ReadError::NotFound)?;
     Ok(picture_of(&name, jpeg, Caching::Immutable, &headers))

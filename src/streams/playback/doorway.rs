@@ -1,0 +1,123 @@
+//! Who gets at the media of what has a gate: by the pass in the path, which costs little, else by what the
+//! request itself brings.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::{MatchedPath, RawPathParams, Request, State};
+use axum::http::header::CACHE_CONTROL;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::media::{FILE_ROUTE, MULTIVARIANT_ROUTE, MediaRequest, PLAYLIST_ROUTE};
+use super::{OnAir, Playback};
+use crate::answer::Caching;
+use crate::channels::ChannelId;
+use crate::gates::{By, Place, split_pass};
+use crate::request::Client;
+use crate::streams::entry::whole_channel;
+
+/// How somebody got in.
+#[derive(Debug, Clone)]
+pub enum Entered {
+    /// Nothing stands there.
+    Open,
+    /// Through a gate.
+    Gate(Arc<Place>, By),
+}
+
+impl Entered {
+    fn new(place: Place, by: By) -> Self {
+        match by {
+            By::Open => Self::Open,
+            by => Self::Gate(Arc::new(place), by),
+        }
+    }
+
+    /// Whether they have but a preview.
+    pub(super) fn is_preview(&self) -> bool {
+        matches!(self, Self::Gate(_, By::Preview(_)))
+    }
+
+    /// What they get is for them alone.
+    pub(super) fn keep_private(&self, response: &mut Response) {
+        if let Self::Gate(..) = self {
+            let never = Caching::Never.value();
+            response.headers_mut().insert(CACHE_CONTROL, never);
+        }
+    }
+}
+
+impl Playback {
+    /// Lets a player in that asks for media, as far as that can be told from the address of the file; none: it
+    /// takes a look at the rest of the request.
+    pub(in super::super) async fn enter(
+        &self,
+        asked: &MediaRequest<'_>,
+        from: IpAddr,
+    ) -> Option<Entered> {
+        let gates = &self.0.gates;
+        let on_air = self.by_token(asked.handle, asked.token)?;
+        let is_open = {
+            let lock = on_air.lock.read();
+            let lock = lock.unwrap_or_else(std::sync::PoisonError::into_inner);
+            gates.is_open(asked.handle, &lock)
+        };
+        match (is_open, asked.pass) {
+            (true, None) => Some(Entered::Open),
+            // Its playlists would be kept by caches under an address that is somebody's own.
+            (true, Some(_)) | (false, None) => None,
+            (false, Some(pass)) => {
+                let place = on_air.place();
+                let by = gates.check_pass(&place, pass, from, &asked.head.headers);
+                let by = by.await.ok()?;
+                Some(Entered::new(place, by))
+            }
+        }
+    }
+
+    fn wanted(&self, handle: &str, token: Option<&str>) -> Option<Arc<OnAir>> {
+        match token {
+            Some(token) => self.by_token(handle, token),
+            None => self.newest(handle),
+        }
+    }
+}
+
+/// Middleware: only who may watch gets by, and no cache keeps what they get.
+pub(super) async fn pass_gate(
+    State(playback): State<Playback>,
+    route: MatchedPath,
+    names: RawPathParams,
+    client: Client,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    // As the routes have them, without escapes.
+    let named = |wanted| names.iter().find(|(name, _)| *name == wanted);
+    let handle = named("handle").map_or("", |(_, handle)| handle);
+    let (token, pass) = match named("token") {
+        Some((_, word)) => {
+            let (token, pass) = split_pass(word);
+            (Some(token), pass)
+        }
+        None => (None, None),
+    };
+    let place = match playback.wanted(handle, token) {
+        Some(on_air) => on_air.place(),
+        None => whole_channel(ChannelId(uuid::Uuid::nil()), handle),
+    };
+    let is_media = [MULTIVARIANT_ROUTE, PLAYLIST_ROUTE, FILE_ROUTE].contains(&route.as_str());
+    let gates = &playback.0.gates;
+    let by = gates
+        .let_in(&place, pass, is_media, &client, request.headers())
+        .await;
+    let entered = match by {
+        Ok(by) => Entered::new(place, by),
+        Err(barred) => return barred.into_response(),
+    };
+    request.extensions_mut().insert(entered.clone());
+    let mut response = next.run(request).await;
+    entered.keep_private(&mut response);
+    response
+}
