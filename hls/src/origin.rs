@@ -139,8 +139,8 @@ impl Origin {
                 msn.saturating_add(segments) >= last
             }
             // An initialisation holds no picture.
-            (Some(_), _) => true,
-            (None, _) => false,
+            (Some(Name::Init(_)), Some(_)) => true,
+            _ => false,
         }
     }
 

@@ -74,6 +74,42 @@ async fn what_goes_in_comes_out_part_by_part_and_as_segments() {
 }
 
 #[tokio::test]
+async fn the_newest_segments_are_near_the_edge_and_older_ones_are_not() {
+    let origin = Origin::new(config(), "");
+    let mut feed = Feed::new(&origin, "v0", video());
+    // Six to a segment: the newest part is the second of the fifth.
+    feed.parts(26);
+    let is_near = |name: &str, behind| origin.is_near_edge("v0", name, behind);
+    assert!(
+        is_near("4.1.m4s", 0) && is_near("5.m4s", 0),
+        "{:?}",
+        now(&origin).hint
+    );
+    assert!(is_near("2.m4s", 2) && !is_near("2.m4s", 1));
+    assert!(is_near("2.3.m4s", 2) && !is_near("2.3.m4s", 1));
+    assert!(
+        is_near(&now(&origin).segments[0].map, 0),
+        "it holds no picture"
+    );
+    assert!(!is_near("../0.m4s", 100));
+    assert!(!origin.is_near_edge("v9", "0.m4s", 0));
+}
+
+#[tokio::test]
+async fn another_base_counts_from_the_next_part_on() {
+    let origin = Origin::new(config(), "https://cdn.example/t/");
+    let mut feed = Feed::new(&origin, "v0", video());
+    feed.parts(8);
+    assert_eq!(
+        now(&origin).segments[0].uri,
+        "https://cdn.example/t/v0/0.m4s"
+    );
+    origin.set_base("");
+    feed.parts(1);
+    assert_eq!(now(&origin).segments[0].uri, "0.m4s");
+}
+
+#[tokio::test]
 async fn a_foreign_parser_reads_both_playlists() {
     let origin = Origin::new(config(), "https://cdn.example/t/");
     let mut sound = Feed::new(&origin, "audio", audio());

@@ -104,6 +104,19 @@ async fn what_was_written_is_played_later() {
     assert_eq!(recorded.segments("v0").count(), 4);
     assert!(recorded.is_closed());
 
+    let longest = Duration::from_millis(2_500);
+    let beginning = recorded.playlist_of_own("v0", Some(longest)).unwrap();
+    let beginning = Playlist::checked(&String::from_utf8(beginning.text().to_vec()).unwrap());
+    let uris: Vec<&str> = beginning
+        .segments
+        .iter()
+        .map(|one| one.uri.as_str())
+        .collect();
+    assert_eq!((uris, beginning.ended), (vec!["0.m4s", "1.m4s"], true));
+    let is_shown = |name: &str| recorded.is_of_beginning("v0", name, longest);
+    assert!(is_shown("1.m4s") && is_shown(&listed.segments[0].map));
+    assert!(!is_shown("2.m4s") && !is_shown("../1.m4s"));
+
     let rendered = recorded.multivariant("t/").unwrap();
     let parsed = m3u8_rs::parse_master_playlist_res(&rendered.text()).unwrap();
     assert_eq!(parsed.variants[0].uri, "t/v0/index.m3u8");

@@ -1,7 +1,7 @@
 //! The HTTP face of the server, URL by URL, asked by typed actors over real sockets.
 //!
-//! Media is not in play here: the SFU answers offers, and what it would report of the media is
-//! told by the test. Real peers are in `tests/live`.
+//! Media is not in play here, but in `gates`: the SFU answers offers, and what it would report of the media
+//! is told by the test. Real peers are in `tests/live`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -23,6 +23,7 @@ mod api;
 mod audit;
 mod contract;
 mod examples;
+mod gates;
 mod hooks;
 mod https;
 mod matrix;

@@ -38,7 +38,7 @@ impl Till {
         .await
     }
 
-    async fn open_with(backend: Backend, change: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) async fn open_with(backend: Backend, change: impl FnOnce(&mut Config)) -> Self {
         let fake = FakeStripe::start(Options {
             listen: "127.0.0.1:0".parse().unwrap(),
             webhook_url: None,
