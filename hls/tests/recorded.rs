@@ -106,7 +106,7 @@ async fn what_was_written_is_played_later() {
 
     let longest = Duration::from_millis(2_500);
     let beginning = recorded.playlist_of_own("v0", Some(longest)).unwrap();
-    let beginning = Playlist::checked(&String::from_utf8(beginning.text().to_vec()).unwrap());
+    let beginning = Playlist::checked(std::str::from_utf8(&beginning.text()).unwrap());
     let uris: Vec<&str> = beginning
         .segments
         .iter()

@@ -1,4 +1,4 @@
-//! Tells of payments: programs by events, the picture by alerts, the room by gifts. It stands above the
+//! Tells of payments: programs by events, the picture by alerts, the room by thanks and gifts. It stands above the
 //! domains that it joins.
 
 use std::time::Duration;
@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::accounts::Account;
 use crate::channels::Channel;
+use crate::chat::{Support, SupportKind};
 use crate::db::StoreError;
 use crate::events::{Audience, Content, EventChannel, Kind};
 use crate::jobs::{JobError, Worker};
@@ -36,9 +37,10 @@ async fn tell(services: &Services, news: &News) -> Result<(), StoreError> {
         Some(account) => services.accounts.by_id(account).await?,
         None => None,
     };
+    let mut left = 0;
     if let What::Gifts { purchase, .. } = &news.what {
         let present = services.chat.present(&channel).await?;
-        services.payments.give(*purchase, &present).await?;
+        left = services.payments.give(*purchase, &present).await?;
     }
     let message = match &news.what {
         What::Tip { message, .. } if services.chat.lets_pass(&channel, message).await? => {
@@ -57,8 +59,61 @@ async fn tell(services: &Services, news: &News) -> Result<(), StoreError> {
         .events
         .append(kind, now, Audience::Owner, content)
         .await?;
+    if let (Some(account), Some((support, reference))) = (&account, support_of(news, left)) {
+        let chat = &services.chat;
+        chat.thank(&channel, account, support, &message, reference)
+            .await?;
+    }
     alert(services, &channel, news, account.as_ref(), message);
     Ok(())
+}
+
+/// What the chat thanks for, and by what it knows that it did. So many of the gifts are left.
+fn support_of(news: &News, left: i64) -> Option<(Support, String)> {
+    let of = |what| Support {
+        what,
+        tier: None,
+        quantity: None,
+        amount: None,
+        currency: None,
+        claim: None,
+    };
+    match &news.what {
+        What::Joined { tier } => {
+            let support = Support {
+                tier: Some(*tier),
+                ..of(SupportKind::Membership)
+            };
+            Some((support, format!("membership {tier}")))
+        }
+        What::Gifts {
+            purchase,
+            tier,
+            quantity,
+        } => {
+            let support = Support {
+                tier: Some(*tier),
+                quantity: Some(*quantity),
+                claim: (left > 0).then_some(*purchase),
+                ..of(SupportKind::Gift)
+            };
+            Some((support, purchase.to_string()))
+        }
+        What::Tip {
+            purchase,
+            amount,
+            currency,
+            ..
+        } => {
+            let support = Support {
+                amount: Some(*amount),
+                currency: Some(currency.clone()),
+                ..of(SupportKind::Tip)
+            };
+            Some((support, purchase.to_string()))
+        }
+        What::Left | What::Ticket { .. } => None,
+    }
 }
 
 fn kind_of(what: &What) -> Kind {

@@ -25,17 +25,29 @@ pub(crate) struct Emote {
     pub(crate) width: u32,
     pub(crate) height: u32,
     pub(crate) animated: bool,
+    /// From which tier of membership on it is to be used, 1 to 3; 0: by everybody.
+    pub(crate) tier: u8,
+}
+
+impl Emote {
+    pub(crate) fn for_whom(&self) -> String {
+        match self.tier {
+            0 | 1 => format!(":{}: is for members", self.code),
+            tier => format!(":{}: is for members from tier {tier} on", self.code),
+        }
+    }
 }
 
 /// Emotes of one channel.
 const MOST: i64 = 200;
+const MOST_TIER: u8 = 3;
 
 impl Chat {
     /// Adds an emote, or gives it another picture.
     pub(super) async fn put_emote(
         &self,
         desk: Desk<'_>,
-        code: &str,
+        (code, tier): (&str, u8),
         headers: &HeaderMap,
         body: Body,
     ) -> Result<Emote, ApiError> {
@@ -44,6 +56,11 @@ impl Chat {
             let mut form = Form::new();
             let words = "2 to 32 small letters, digits and _";
             form.add("code", "code_invalid", words);
+            form.done()?;
+        }
+        if tier > MOST_TIER {
+            let mut form = Form::new();
+            form.add("tier", "out_of_range", "0 for everybody, or 1 to 3");
             form.done()?;
         }
         let channel = desk.channel;
@@ -64,6 +81,7 @@ impl Chat {
             width: image.width,
             height: image.height,
             animated: image.moves,
+            tier,
         };
         let now = self.0.clock.now().as_millisecond();
         store::put_emote(&self.0.db, channel.id, &emote, image.id.as_str(), now).await?;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::support::Support;
 use crate::accounts::{Account, AccountId};
 use crate::channels::Rights;
 
@@ -29,6 +30,9 @@ pub(crate) struct Message {
     /// Plain text, never markup.
     pub(crate) text: String,
     pub(crate) reply_to: Option<Quote>,
+    /// What a line of thanks is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) support: Option<Support>,
 }
 
 /// What kind of message it is.
@@ -41,6 +45,8 @@ pub(crate) enum MessageKind {
     Text,
     /// A moderator says something that is to stand out.
     Announcement,
+    /// Somebody supports the channel; the text is what they say with it, if they do.
+    Support,
 }
 
 /// Who said it, as all see.
@@ -116,11 +122,12 @@ impl MessageKind {
         match self {
             Self::Text => "text",
             Self::Announcement => "announcement",
+            Self::Support => "support",
         }
     }
 
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let all = [Self::Text, Self::Announcement];
+        let all = [Self::Text, Self::Announcement, Self::Support];
         all.into_iter().find(|kind| kind.as_str() == text)
     }
 }

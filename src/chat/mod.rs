@@ -31,6 +31,7 @@ mod room;
 mod routes;
 mod screening;
 mod store;
+mod support;
 mod terms;
 mod text;
 mod threads;
@@ -72,6 +73,7 @@ use crate::payments::Payments;
 use crate::streams::{PeerData, Streams, stream_uuid};
 
 pub use listener::ChatEvent;
+pub use support::{Support, SupportKind};
 
 /// What chat stands on.
 #[derive(Debug)]

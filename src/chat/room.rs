@@ -21,6 +21,7 @@ use super::questions::Question;
 use super::raids::Raid;
 use super::refusal::Refusal;
 use super::screening;
+use super::support::Support;
 use super::terms::{TermKind, Terms, fold};
 use super::text;
 use super::writers::Writers;
@@ -54,6 +55,8 @@ pub(crate) struct Draft {
     pub(crate) reply_to: Option<i64>,
     /// How far the stream is in the picture that the writer sees.
     pub(crate) seen_ms: Option<i64>,
+    /// What a line of thanks is for. No client can send it.
+    pub(crate) support: Option<Support>,
 }
 
 /// What became of it.
@@ -158,7 +161,14 @@ impl Room {
         if let Some(given) = self.writers.given_before(&subject, &draft, now.instant) {
             return Ok(Said::Again(given));
         }
+        if draft.support.is_some() {
+            return self.thank(now, who, &subject, draft);
+        }
         let text = text::clean(&draft.text)?;
+        if draft.kind == MessageKind::Support {
+            let words = "lines of thanks come with support alone";
+            return Err(Refusal::new("not_allowed", words));
+        }
         if draft.kind == MessageKind::Announcement && !who.may_moderate() {
             let words = "only the channel's owner and moderators announce";
             return Err(Refusal::new("not_allowed", words));
@@ -186,6 +196,7 @@ impl Room {
             from,
             text,
             reply_to,
+            support: None,
         });
         let network = Some(&who.network);
         self.writers.note(now.instant, &subject, network);
@@ -203,6 +214,34 @@ impl Room {
             self.writers.give(subject, reference, now.instant, given);
         }
         Ok(said)
+    }
+
+    /// A line of thanks: what is said with it is known to be allowed, and it waits for no turn.
+    fn thank(
+        &mut self,
+        now: Moment,
+        who: &Person,
+        subject: &Subject,
+        draft: Draft,
+    ) -> Result<Said, Refusal> {
+        let message = Arc::new(Message {
+            id: self.next_id(now.at),
+            at: now.at,
+            kind: draft.kind,
+            stream: self.on_air.map(|on_air| on_air.id),
+            stream_time_ms: self.stream_time(now.at, None),
+            from: who.as_sender().ok_or_else(not_signed_in)?,
+            text: text::clean(&draft.text).unwrap_or_default(),
+            reply_to: None,
+            support: draft.support,
+        });
+        self.remember(Arc::clone(&message));
+        if let Some(reference) = draft.reference {
+            let given = Given::Shown(message.id);
+            self.writers
+                .give(subject.clone(), reference, now.instant, given);
+        }
+        Ok(Said::Shown(message))
     }
 
     /// Lets somebody react; the answer is whether it counts.
@@ -290,6 +329,7 @@ impl Room {
         if let Some(minutes) = modes.followers_minutes {
             check_following(now.at, who.follows_since, minutes)?;
         }
+        self.check_emotes(who, text)?;
         let is_emote = |code: &str| self.emotes.contains_key(code);
         if modes.emote_only && !text::is_emotes_alone(text, is_emote) {
             let words = "only emotes and emoji now";
@@ -315,6 +355,19 @@ impl Room {
                     false => Ok(false),
                 }
             }
+        }
+    }
+
+    /// Some emotes are for members, from a tier on.
+    fn check_emotes(&self, who: &Person, text: &str) -> Result<(), Refusal> {
+        let used = text::emote_codes(text).filter_map(|code| self.emotes.get(code));
+        let tier = who.tier.unwrap_or_default();
+        let locked = used
+            .filter(|emote| emote.tier > tier)
+            .max_by_key(|emote| emote.tier);
+        match locked {
+            None => Ok(()),
+            Some(emote) => Err(Refusal::new("emote_locked", emote.for_whom())),
         }
     }
 

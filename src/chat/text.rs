@@ -76,14 +76,19 @@ fn is_link(word: &str) -> bool {
     is_tail && !name.is_empty() && !name.contains("..") && name.chars().all(is_label)
 }
 
+/// What stands between colons in a text, each a word of its own: codes of emotes, perhaps.
+pub(crate) fn emote_codes(text: &str) -> impl Iterator<Item = &str> {
+    text.split_whitespace().filter_map(emote_code)
+}
+
+fn emote_code(word: &str) -> Option<&str> {
+    word.strip_prefix(':')?.strip_suffix(':')
+}
+
 /// Whether a text is nothing but emotes, whose codes `is_emote` knows, and emoji.
 pub(crate) fn is_emotes_alone(text: &str, is_emote: impl Fn(&str) -> bool) -> bool {
-    text.split_whitespace().all(|word| {
-        let code = word
-            .strip_prefix(':')
-            .and_then(|word| word.strip_suffix(':'));
-        code.is_some_and(&is_emote) || word.chars().all(is_emoji)
-    })
+    text.split_whitespace()
+        .all(|word| emote_code(word).is_some_and(&is_emote) || word.chars().all(is_emoji))
 }
 
 /// The blocks of Unicode that hold emoji, and what stands between their parts.

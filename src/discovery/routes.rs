@@ -73,6 +73,8 @@ struct StreamCard {
     /// When it is planned for, or when it began.
     at: Timestamp,
     is_live: bool,
+    /// Who may watch.
+    gate: StreamGate,
 }
 
 /// A recording.
@@ -86,6 +88,8 @@ struct RecordingCard {
     started_at: Timestamp,
     duration_ms: u64,
     thumbnail_url: Option<String>,
+    /// Who may watch.
+    gate: StreamGate,
 }
 
 /// A channel, whether it is on air or not.
@@ -408,6 +412,7 @@ impl From<FoundStream> for StreamCard {
             thumbnail_url: found.thumbnail.as_deref().map(image_url),
             at: found.at,
             is_live: found.is_live,
+            gate: found.gate.into(),
         }
     }
 }
@@ -424,6 +429,7 @@ impl From<FoundRecording> for RecordingCard {
             started_at: found.started_at,
             duration_ms: found.duration_ms,
             thumbnail_url: found.has_thumbnail.then_some(thumbnail),
+            gate: found.gate.into(),
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::accounts::AccountId;
 use crate::channels::ChannelId;
 use crate::clock::from_millis;
 use crate::db::{Db, StoreError, all, first, on};
+use crate::payments::Gate;
 
 /// A channel in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +53,8 @@ pub struct FoundStream {
     pub channel_name: String,
     /// Picture of its channel.
     pub avatar: Option<String>,
+    /// Who may watch.
+    pub gate: Gate,
 }
 
 /// A recording in a list.
@@ -65,8 +68,10 @@ pub struct FoundRecording {
     pub started_at: Timestamp,
     /// How long it is.
     pub duration_ms: u64,
-    /// Whether there is a picture of it.
+    /// Whether there is a picture of it that everybody may see.
     pub has_thumbnail: bool,
+    /// Who may watch.
+    pub gate: Gate,
     /// Handle of its channel.
     pub handle: String,
     /// Name of its channel.
@@ -94,6 +99,8 @@ struct StreamRow {
     thumbnail_id: Option<String>,
     at: i64,
     is_live: bool,
+    gate: Option<String>,
+    gate_tier: i64,
     handle: String,
     name: String,
     avatar: Option<String>,
@@ -106,6 +113,8 @@ struct RecordingRow {
     started_at: i64,
     duration_ms: i64,
     has_thumbnail: bool,
+    gate: Option<String>,
+    gate_tier: Option<i64>,
     handle: String,
     name: String,
     avatar: Option<String>,
@@ -126,6 +135,7 @@ macro_rules! stream {
         concat!(
             "SELECT s.id, s.title, coalesce(s.category, c.category) AS category, s.thumbnail_id, ",
             "coalesce(s.scheduled_at, s.started_at) AS at, s.state = 'live' AS is_live, ",
+            "s.gate, s.gate_tier, ",
             "c.handle, c.name, c.avatar ",
             $rest
         )
@@ -135,11 +145,11 @@ macro_rules! stream {
 macro_rules! recording {
     ($rest:literal) => {
         concat!(
-            "SELECT r.id, r.title, r.started_at, r.duration_ms, ",
-            // A picture that not everybody may see is none for a list.
-            "r.has_thumbnail AND coalesce(r.gate, ",
-            "(SELECT gate FROM stream WHERE stream.id = r.stream_id), 'everyone') = 'everyone' ",
-            "AS has_thumbnail, ",
+            "SELECT r.id, r.title, r.started_at, r.duration_ms, r.has_thumbnail, ",
+            "coalesce(r.gate, (SELECT s.gate FROM stream s WHERE s.id = r.stream_id)) AS gate, ",
+            "CASE WHEN r.gate IS NULL ",
+            "THEN (SELECT s.gate_tier FROM stream s WHERE s.id = r.stream_id) ",
+            "ELSE r.gate_tier END AS gate_tier, ",
             "c.handle, c.name, c.avatar ",
             $rest
         )
@@ -417,6 +427,7 @@ impl StreamRow {
             thumbnail: self.thumbnail_id,
             at: from_millis(self.at),
             is_live: self.is_live,
+            gate: Gate::read(self.gate.as_deref(), self.gate_tier),
             handle: self.handle,
             channel_name: self.name,
             avatar: self.avatar,
@@ -426,12 +437,15 @@ impl StreamRow {
 
 impl RecordingRow {
     fn into_recording(self) -> Result<FoundRecording, StoreError> {
+        let gate = Gate::read(self.gate.as_deref(), self.gate_tier.unwrap_or(1));
         Ok(FoundRecording {
             id: uuid("recording", &self.id)?,
             title: self.title,
             started_at: from_millis(self.started_at),
             duration_ms: u64::try_from(self.duration_ms).unwrap_or_default(),
-            has_thumbnail: self.has_thumbnail,
+            // A picture that not everybody may see is none for a list.
+            has_thumbnail: self.has_thumbnail && gate == Gate::Everyone,
+            gate,
             handle: self.handle,
             channel_name: self.name,
             avatar: self.avatar,

@@ -123,7 +123,7 @@ test('a channel with a password asks for it, and lets in who knows it', async ({
   await look(framed, 'embed-password');
   await viewer.getByLabel('Password of the channel').fill('wrong');
   await viewer.getByRole('button', { name: 'Watch' }).click();
-  await expect(viewer.getByText("This is not the channel's password")).toBeVisible();
+  await expect(viewer.getByText('This is not the password')).toBeVisible();
   expect((await viewer.request.get(`${site.url}/hls/${channel.handle}/index.m3u8`)).status()).toBe(403);
   await viewer.getByLabel('Password of the channel').fill('open sesame');
   await viewer.getByRole('button', { name: 'Watch' }).click();

@@ -43,6 +43,15 @@ export class FakeStripe {
     if (!response.ok) throw new Error(`The fake of Stripe answered ${response.status}`);
   }
 
+  /** Gives back what was paid last, as somebody does on Stripe's dashboard. */
+  async refundLast(): Promise<void> {
+    const state = (await (await fetch(`${this.url}/_fake/state`)).json()) as { ids: { charges: string[] } };
+    const paid = state.ids.charges.at(-1);
+    if (!paid) throw new Error('Nothing was paid.');
+    const response = await fetch(`${this.url}/_fake/charges/${paid}/refund`, { method: 'POST', body: '{}' });
+    if (!response.ok) throw new Error(`The fake of Stripe answered ${response.status}`);
+  }
+
   async stop(): Promise<void> {
     if (this.#process.exitCode !== null) return;
     const exited = once(this.#process, 'exit');

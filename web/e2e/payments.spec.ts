@@ -1,64 +1,7 @@
 /** Money as people meet it: setting prices, joining, tipping, giving back. */
-import type { Page } from '@playwright/test';
 import { member } from './chat_people';
-import { FakeStripe } from './fake_stripe';
 import { expect, look, People, Site, test } from './harness';
-
-/** A server on which creators are paid, with its people. */
-const paid = test.extend<{ crowd: People }, { stripe: FakeStripe; house: string; shopSite: Site }>({
-  stripe: [
-    async ({ house: _ }, use) => {
-      const stripe = await FakeStripe.start();
-      await use(stripe);
-      await stripe.stop();
-    },
-    { scope: 'worker' },
-  ],
-  shopSite: [
-    async ({ stripe }, use) => {
-      const site = await Site.setUp('', stripe.environment);
-      await stripe.tell(site.url);
-      await use(site);
-      await site.server.stop();
-    },
-    { scope: 'worker' },
-  ],
-  crowd: async ({ browser, shopSite }, use) => {
-    const people = new People(browser, shopSite);
-    await use(people);
-    await people.leave();
-  },
-});
-
-const SHOP = {
-  currency: 'eur',
-  welcome: 'Good to have you here!\nSay hello in the chat.',
-  takes_tips: true,
-  least_tip: 100,
-  tiers: [
-    { name: 'Friend', perks: ['A badge in the chat'], month: 499, year: 4990 },
-    { name: 'Patron', perks: ['Streams for patrons', 'Your name at the end'], month: 999, year: null },
-  ],
-};
-
-let shops = 0;
-
-/** A channel of its own that sells. */
-async function newShop(site: Site): Promise<{ handle: string; name: string }> {
-  shops += 1;
-  const channel = { handle: `shop${shops}`, name: `Shop ${shops}` };
-  await site.newChannel(channel.handle, channel.name);
-  await site.api('PATCH', `/channels/${channel.handle}/shop`, SHOP);
-  return channel;
-}
-
-const join = (page: Page) => page.getByRole('button', { name: 'Join', exact: true });
-
-async function toPayment(page: Page): Promise<void> {
-  await join(page).click();
-  await page.getByRole('dialog').getByRole('button', { name: 'Continue to payment' }).click();
-  await expect(page.getByText('Fake Stripe')).toBeVisible();
-}
+import { join, newShop, paid, toPayment } from './paid';
 
 paid(
   'a creator says what is sold, and what is wrong with it is told where it is',

@@ -8,8 +8,8 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use serde::Serialize;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -19,7 +19,7 @@ use super::super::store;
 use super::{Chat, Denied, Refusals};
 use crate::accounts::{Asker, SignedIn};
 use crate::error::ApiError;
-use crate::request::{ApiPath, Client};
+use crate::request::{ApiPath, ApiQuery, Client};
 
 pub(super) fn routes() -> OpenApiRouter<Chat> {
     OpenApiRouter::new()
@@ -30,6 +30,15 @@ pub(super) fn routes() -> OpenApiRouter<Chat> {
 #[derive(Debug, Serialize, ToSchema)]
 struct ChatEmotes {
     items: Vec<Emote>,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct EmoteQuery {
+    /// From which tier of membership on it is to be used, 1 to 3; 0: by everybody.
+    #[serde(default)]
+    tier: u8,
 }
 
 /// The emotes of a channel.
@@ -54,6 +63,7 @@ async fn list_emotes(
 #[utoipa::path(
     put, path = "/api/channels/{handle}/chat/emotes/{code}", tag = "chat",
     params(
+        EmoteQuery,
         ("handle" = String, Path),
         ("code" = String, Path, description = "2 to 32 small letters, digits and `_`."),
     ),
@@ -64,13 +74,19 @@ async fn put_emote(
     State(chat): State<Chat>,
     SignedIn(account): SignedIn,
     ApiPath((handle, code)): ApiPath<(String, String)>,
+    ApiQuery(query): ApiQuery<EmoteQuery>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<(StatusCode, Json<Emote>), ApiError> {
     let channel = chat.0.channels.expect_own(&handle, &account).await?;
     chat.0.channels.note_upload(&account)?;
     let emote = chat
-        .put_emote(Desk::of(&channel, &account), &code, &headers, body)
+        .put_emote(
+            Desk::of(&channel, &account),
+            (&code, query.tier),
+            &headers,
+            body,
+        )
         .await?;
     Ok((StatusCode::CREATED, Json(emote)))
 }

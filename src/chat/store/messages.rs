@@ -27,6 +27,7 @@ struct Row {
     avatar: Option<String>,
     reply_name: Option<String>,
     reply_text: Option<String>,
+    support: Option<String>,
 }
 
 /// A message's columns, with what they are shown with.
@@ -34,7 +35,8 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT m.id, m.at, m.stream_id, m.stream_time_ms, m.kind, m.subject, m.name, m.badges,
-                 m.text, m.reply_to, a.avatar, p.name AS reply_name, p.text AS reply_text
+                 m.text, m.reply_to, a.avatar, p.name AS reply_name, p.text AS reply_text,
+                 m.support
              FROM chat_message m
              LEFT JOIN account a ON a.id = m.account_id
              LEFT JOIN chat_message p
@@ -66,6 +68,9 @@ impl Row {
                 name,
                 text: text.chars().take(QUOTED).collect(),
             }),
+            support: self
+                .support
+                .and_then(|support| serde_json::from_str(&support).ok()),
         }
     }
 }
@@ -85,12 +90,14 @@ pub(in crate::chat) async fn insert_message(
 ) -> Result<(), StoreError> {
     let subject = Subject::parse(&message.from.id);
     let account = subject.and_then(|subject| subject.account());
+    let support = message.support.as_ref();
+    let support = support.and_then(|support| serde_json::to_string(support).ok());
     let badges: Vec<&str> = message.from.badges.iter().map(|b| b.as_str()).collect();
     tx_change!(
         tx,
         "INSERT INTO chat_message (channel_id, id, at, stream_id, stream_time_ms, kind, state,
-             account_id, subject, name, badges, text, reply_to)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+             account_id, subject, name, badges, text, reply_to, support)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
          ON CONFLICT DO NOTHING",
         channel.to_string(),
         message.id,
@@ -105,6 +112,7 @@ pub(in crate::chat) async fn insert_message(
         badges.join(" "),
         message.text.as_str(),
         message.reply_to.as_ref().map(|quote| quote.id),
+        support,
     )
     .map_err(on("chat_message"))?;
     Ok(())

@@ -198,21 +198,22 @@ pub(in crate::chat) async fn delete_restraint(
 }
 
 pub(in crate::chat) async fn emotes(db: &Db, channel: ChannelId) -> Result<Vec<Emote>, StoreError> {
-    let rows: Vec<(String, String, i64, i64, bool)> = all!(
+    let rows: Vec<(String, String, i64, i64, bool, i64)> = all!(
         db,
-        "SELECT code, image, width, height, animated FROM chat_emote
+        "SELECT code, image, width, height, animated, tier FROM chat_emote
          WHERE channel_id = $1 ORDER BY code",
         channel.to_string(),
     )
     .map_err(on("chat_emote"))?;
     let read = rows
         .into_iter()
-        .map(|(code, image, width, height, animated)| Emote {
+        .map(|(code, image, width, height, animated, tier)| Emote {
             code,
             url: format!("/images/{image}"),
             width: u32::try_from(width).unwrap_or_default(),
             height: u32::try_from(height).unwrap_or_default(),
             animated,
+            tier: u8::try_from(tier).unwrap_or_default(),
         });
     Ok(read.collect())
 }
@@ -237,11 +238,11 @@ pub(in crate::chat) async fn put_emote(
 ) -> Result<(), StoreError> {
     change!(
         db,
-        "INSERT INTO chat_emote (channel_id, code, image, width, height, animated, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)
+        "INSERT INTO chat_emote (channel_id, code, image, width, height, animated, created_at, tier)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
          ON CONFLICT (channel_id, code) DO UPDATE SET
              image = EXCLUDED.image, width = EXCLUDED.width, height = EXCLUDED.height,
-             animated = EXCLUDED.animated",
+             animated = EXCLUDED.animated, tier = EXCLUDED.tier",
         channel.to_string(),
         emote.code.as_str(),
         image,
@@ -249,6 +250,7 @@ pub(in crate::chat) async fn put_emote(
         i64::from(emote.height),
         emote.animated,
         now,
+        i64::from(emote.tier),
     )
     .map_err(on("chat_emote"))?;
     Ok(())

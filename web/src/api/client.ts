@@ -5,7 +5,7 @@
 import createClient from 'openapi-fetch';
 import { sentence } from '../words';
 import type { paths } from './schema';
-import type { FieldProblem, Problem, Visibility } from './types';
+import type { FieldProblem, Problem, RecordingEdit } from './types';
 
 export class ApiError extends Error {
   /** 0: the server was not reached. */
@@ -77,7 +77,7 @@ export const api = {
       }),
     ),
   recording: (id: string) => answer(http.GET('/api/recordings/{id}', ofRecording(id))),
-  editRecording: (id: string, body: { title?: string; visibility?: Visibility }) =>
+  editRecording: (id: string, body: RecordingEdit) =>
     answer(http.PATCH('/api/recordings/{id}', { ...ofRecording(id), body })),
   deleteRecording: (id: string) => answer(http.DELETE('/api/recordings/{id}', ofRecording(id))),
   makeMp4: (id: string) => answer(http.POST('/api/recordings/{id}/mp4', ofRecording(id))),

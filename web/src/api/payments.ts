@@ -31,6 +31,9 @@ export const paymentsApi = {
   offers: (handle: string) => answer<Offers>(http.GET('/api/channels/{handle}/offers', of(handle))),
   buy: (handle: string, body: Order) =>
     answer<Purchase>(http.POST('/api/channels/{handle}/purchases', { ...of(handle), body })),
+  /** What opens one stream. */
+  ticketsTo: (stream: string) =>
+    answer(http.GET('/api/streams/{id}/tickets', { params: { path: { id: stream } } })),
   /** `null`: there is no such purchase of one's own. */
   purchase: (id: string) =>
     answer<Purchase>(http.GET('/api/purchases/{id}', { params: { path: { id } } })).catch(

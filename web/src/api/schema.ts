@@ -7567,7 +7567,9 @@ export interface paths {
         get?: never;
         put: {
             parameters: {
-                query?: never;
+                query?: {
+                    tier?: number;
+                };
                 header?: never;
                 path: {
                     handle: string;
@@ -16279,6 +16281,75 @@ export interface paths {
         };
         trace?: never;
     };
+    "/api/recordings/{id}/entry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Entry"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                429: {
+                    headers: {
+                        "Retry-After"?: number;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/recordings/{id}/mp4": {
         parameters: {
             query?: never;
@@ -16403,6 +16474,222 @@ export interface paths {
                     };
                 };
                 409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                429: {
+                    headers: {
+                        "Retry-After"?: number;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/recordings/{id}/pass": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: {
+            parameters: {
+                query?: never;
+                header?: {
+                    "Idempotency-Key"?: string;
+                };
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["PassBody"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                429: {
+                    headers: {
+                        "Retry-After"?: number;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/recordings/{id}/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: {
+            parameters: {
+                query?: never;
+                header?: {
+                    "Idempotency-Key"?: string;
+                };
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["PasswordGiven"];
+                };
+            };
+            responses: {
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                415: {
                     headers: {
                         [name: string]: unknown;
                     };
@@ -18158,6 +18445,75 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/streams/{id}/entry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Entry"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                429: {
+                    headers: {
+                        "Retry-After"?: number;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/streams/{id}/health": {
         parameters: {
             query?: never;
@@ -18309,6 +18665,222 @@ export interface paths {
         };
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/streams/{id}/pass": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: {
+            parameters: {
+                query?: never;
+                header?: {
+                    "Idempotency-Key"?: string;
+                };
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["PassBody"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                429: {
+                    headers: {
+                        "Retry-After"?: number;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/streams/{id}/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: {
+            parameters: {
+                query?: never;
+                header?: {
+                    "Idempotency-Key"?: string;
+                };
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["PasswordGiven"];
+                };
+            };
+            responses: {
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                429: {
+                    headers: {
+                        "Retry-After"?: number;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
         delete?: never;
         options?: never;
         head?: never;
@@ -19262,6 +19834,7 @@ export interface components {
             started_at?: string | null;
             state: components["schemas"]["ChannelState"];
             stream?: components["schemas"]["StreamBody"] | null;
+            stream_entry?: components["schemas"]["Entry"] | null;
             /** Format: int32 */
             viewers: number;
         };
@@ -19326,6 +19899,8 @@ export interface components {
             code: string;
             /** Format: int32 */
             height: number;
+            /** Format: int32 */
+            tier: number;
             url: string;
             /** Format: int32 */
             width: number;
@@ -19348,10 +19923,11 @@ export interface components {
             stream?: string | null;
             /** Format: int64 */
             stream_time_ms?: number | null;
+            support?: components["schemas"]["ChatSupport"] | null;
             text: string;
         };
         /** @enum {string} */
-        ChatMessageKind: "text" | "announcement";
+        ChatMessageKind: "text" | "announcement" | "support";
         ChatMessages: {
             items: components["schemas"]["ChatMessage"][];
             /** Format: int64 */
@@ -19505,6 +20081,20 @@ export interface components {
             /** Format: date-time */
             started_at: string;
         };
+        ChatSupport: {
+            /** Format: int64 */
+            amount?: number | null;
+            /** Format: uuid */
+            claim?: string | null;
+            currency?: string | null;
+            /** Format: int64 */
+            quantity?: number | null;
+            /** Format: int64 */
+            tier?: number | null;
+            what: components["schemas"]["ChatSupportKind"];
+        };
+        /** @enum {string} */
+        ChatSupportKind: "membership" | "gift" | "tip";
         ChatTerm: {
             /** Format: uuid */
             id: string;
@@ -19614,6 +20204,14 @@ export interface components {
             squares: string[];
             url: string;
         };
+        Entry: {
+            access: components["schemas"]["ChannelAccess"];
+            is_of_channel: boolean;
+            /** Format: int32 */
+            preview_seconds?: number | null;
+            /** Format: int32 */
+            tier?: number | null;
+        };
         EventBody: {
             /** Format: date-time */
             at: string;
@@ -19678,6 +20276,8 @@ export interface components {
             /** Format: date-time */
             to: string;
         };
+        /** @enum {string} */
+        GateKind: "everyone" | "followers" | "members" | "ticket" | "password";
         GoOn: {
             url: string;
         };
@@ -19921,6 +20521,7 @@ export interface components {
         LiveCard: {
             avatar_url?: string | null;
             category?: string | null;
+            gate: components["schemas"]["StreamGate"];
             handle: string;
             /** Format: int32 */
             height?: number | null;
@@ -20088,7 +20689,10 @@ export interface components {
             category?: string | null;
             channel: string;
             description?: string;
+            gate?: components["schemas"]["StreamGateEdit"] | null;
             language?: string | null;
+            /** Format: int32 */
+            preview_seconds?: number;
             publish_at_button?: boolean;
             scheduled_at?: string | null;
             settings?: components["schemas"]["StreamSettingsEdit"];
@@ -20358,6 +20962,7 @@ export interface components {
                 description: string;
                 /** Format: date-time */
                 ended_at?: string | null;
+                gate: components["schemas"]["StreamGate"];
                 /** Format: uuid */
                 id: string;
                 is_preview: boolean;
@@ -20365,6 +20970,8 @@ export interface components {
                 live?: components["schemas"]["LiveBody"] | null;
                 /** Format: date-time */
                 preparing_until?: string | null;
+                /** Format: int32 */
+                preview_seconds: number;
                 publish_at_button: boolean;
                 /** Format: date-time */
                 published_at?: string | null;
@@ -20408,6 +21015,16 @@ export interface components {
                 watch_seconds_by_transport: components["schemas"]["SecondsByTransport"];
             }[];
             next_cursor?: string | null;
+        };
+        PassBody: {
+            pass?: string | null;
+            /** Format: int32 */
+            preview_seconds?: number | null;
+            /** Format: int32 */
+            renew_in_seconds?: number | null;
+        };
+        PasswordGiven: {
+            password: string;
         };
         PasswordLink: {
             url: string;
@@ -20521,11 +21138,15 @@ export interface components {
             duration_ms: number;
             /** Format: date-time */
             ended_at?: string | null;
+            gate: components["schemas"]["StreamGate"];
+            gate_is_own: boolean;
             /** Format: uuid */
             id: string;
             mp4?: components["schemas"]["Mp4Body"] | null;
             owner: boolean;
             playlist_url?: string | null;
+            /** Format: int32 */
+            preview_seconds: number;
             /** Format: int64 */
             size_bytes: number;
             /** Format: date-time */
@@ -20542,6 +21163,7 @@ export interface components {
             avatar_url?: string | null;
             /** Format: int64 */
             duration_ms: number;
+            gate: components["schemas"]["StreamGate"];
             handle: string;
             /** Format: uuid */
             id: string;
@@ -20552,6 +21174,7 @@ export interface components {
             title: string;
         };
         RecordingEdit: {
+            gate?: components["schemas"]["StreamGateEdit"] | null;
             title?: string | null;
             visibility?: components["schemas"]["Visibility"] | null;
         };
@@ -20764,6 +21387,7 @@ export interface components {
             description: string;
             /** Format: date-time */
             ended_at?: string | null;
+            gate: components["schemas"]["StreamGate"];
             /** Format: uuid */
             id: string;
             is_preview: boolean;
@@ -20771,6 +21395,8 @@ export interface components {
             live?: components["schemas"]["LiveBody"] | null;
             /** Format: date-time */
             preparing_until?: string | null;
+            /** Format: int32 */
+            preview_seconds: number;
             publish_at_button: boolean;
             /** Format: date-time */
             published_at?: string | null;
@@ -20794,6 +21420,7 @@ export interface components {
             at: string;
             avatar_url?: string | null;
             category?: string | null;
+            gate: components["schemas"]["StreamGate"];
             handle: string;
             /** Format: uuid */
             id: string;
@@ -20809,7 +21436,10 @@ export interface components {
         StreamEdit: {
             category?: string | null;
             description?: string | null;
+            gate?: components["schemas"]["StreamGateEdit"] | null;
             language?: string | null;
+            /** Format: int32 */
+            preview_seconds?: number | null;
             publish_at_button?: boolean | null;
             scheduled_at?: string | null;
             settings?: components["schemas"]["StreamSettingsEdit"];
@@ -20817,6 +21447,17 @@ export interface components {
             time_zone?: string | null;
             title?: string | null;
             visibility?: components["schemas"]["StreamVisibility"] | null;
+        };
+        StreamGate: {
+            /** Format: int32 */
+            tier?: number | null;
+            who: components["schemas"]["GateKind"];
+        };
+        StreamGateEdit: {
+            password?: string | null;
+            /** Format: int32 */
+            tier?: number | null;
+            who: components["schemas"]["GateKind"];
         };
         StreamHls: components["schemas"]["HlsReport"];
         StreamInsights: {

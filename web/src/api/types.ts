@@ -8,6 +8,7 @@ export type FieldProblem = Schemas['FieldProblem'];
 export type AccountSession = Schemas['Session'];
 export type OwnChannel = Schemas['SessionChannel'];
 export type Recording = Schemas['RecordingBody'];
+export type RecordingEdit = Schemas['RecordingEdit'];
 export type Visibility = Schemas['Visibility'];
 export type StreamKey = Schemas['StreamKeyBody'];
 export type NewStreamKey = Schemas['StreamKeyWithText'];

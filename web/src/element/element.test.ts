@@ -36,12 +36,19 @@ test('every state that is not the picture has words', () => {
 });
 
 test('what is not open to whoever watches says where it is', () => {
-  for (const barredBy of ['password', 'members'] as const) {
-    const words = wordsFor({ ...NOTHING, state: 'failed', barredBy }, true, 0);
-    expect(words?.title).toContain(barredBy);
+  for (const by of ['password', 'members'] as const) {
+    const lock = { by, of: 'channel', tier: null, ended: null } as const;
+    const words = wordsFor({ ...NOTHING, state: 'failed', lock }, true, 0);
+    expect(words?.title).toContain(by);
     expect(words?.action).toBe('watch');
-    expect(wordsFor({ ...NOTHING, state: 'playing', barredBy }, true, 0)).toBeNull();
+    expect(wordsFor({ ...NOTHING, state: 'playing', lock }, true, 0)).toBeNull();
+    const over = { ...lock, of: 'recording', ended: 'preview' } as const;
+    const after = wordsFor({ ...NOTHING, state: 'ended', lock: over }, false, 0);
+    expect(after?.title).toBe('The free preview is over');
+    expect(after?.text).toContain(by);
   }
+  const unknown = wordsFor({ ...NOTHING, state: 'failed', lock: 'unknown' }, true, 0);
+  expect(unknown?.action).toBe('page');
 });
 
 test('how long it takes is told in few words', () => {

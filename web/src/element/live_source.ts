@@ -1,5 +1,6 @@
 /** A channel: what happens now, and what happened a while ago. */
-import { type ChannelFacts, fetchChannel } from '../player/channel';
+import { lockOfChannel } from '../gates/lock';
+import { type ChannelFacts, fetchChannel, isLetIn } from '../player/channel';
 import type { Phase } from '../player/phase';
 import { Player } from '../player/player';
 import type { Screen } from '../player/screen';
@@ -36,13 +37,12 @@ export class LiveSource implements Source {
     const state = this.#player.store.get();
     const { timeline, rewound } = state;
     const channel = state.channel ?? (this.#known === 'missing' ? null : this.#known);
-    const access = channel?.access ?? 'granted';
     const behind = timeline && rewound ? (timeline.positionMs - timeline.endMs) / 1000 : 0;
     return {
       ...NOTHING,
       state: this.#started ? stateOf(state.phase) : this.#idleState(),
       reason: 'reason' in state.phase ? state.phase.reason : '',
-      barredBy: access === 'granted' ? null : access,
+      lock: this.#lock(channel, state.phase),
       title: channel?.name ?? '',
       about: channel?.said?.title ?? '',
       paused: !this.#started || state.paused,
@@ -104,9 +104,16 @@ export class LiveSource implements Source {
     this.#player.retryNow();
   }
 
+  /** Before it began, what is on air is shut by what is said of it alone. */
+  #lock(channel: ChannelFacts | null, phase: Phase): View['lock'] {
+    if (!channel) return null;
+    if (!this.#started) return isLetIn(channel) ? null : lockOfChannel(channel, BEFORE);
+    return lockOfChannel(channel, phase) ?? (phase.name === 'barred' ? 'unknown' : null);
+  }
+
   #idleState(): StateName {
     if (this.#known === 'missing') return 'not_found';
-    if (this.#known && this.#known.access !== 'granted') return 'failed';
+    if (this.#known && !isLetIn(this.#known)) return 'failed';
     return this.#known?.state === 'offline' ? 'offline' : 'idle';
   }
 
@@ -123,7 +130,11 @@ export class LiveSource implements Source {
   }
 }
 
+/** As if it had been tried, and refused. */
+const BEFORE: Phase = { name: 'barred', why: 'unknown', midway: false };
+
 function stateOf(phase: Phase): StateName {
+  if (phase.name === 'barred') return 'failed';
   return phase.name === 'live' ? 'playing' : phase.name;
 }
 

@@ -1,4 +1,6 @@
 /** A recording, from its first to its last second. */
+import { lockOfRecording } from '../gates/lock';
+import { type EntryFacts, entryOf } from '../player/channel';
 import { RecordingPlayer, type RecordingState } from '../player/recording';
 import type { Screen } from '../player/screen';
 import { NOTHING, type Source, type StateName, type View } from './view';
@@ -19,6 +21,8 @@ export class RecordedSource implements Source {
   readonly #listeners = new Set<() => void>();
   #player: RecordingPlayer | null = null;
   #facts: Facts | null = null;
+  /** What stands before it, once that is known. */
+  #entry: EntryFacts | null = null;
   #trouble: { state: StateName; reason: string } | null = null;
   #started = false;
   #stopped = false;
@@ -49,6 +53,7 @@ export class RecordedSource implements Source {
       ...NOTHING,
       state: this.#started ? stateOf(state) : 'idle',
       reason: state.phase.name === 'failed' ? state.phase.reason : '',
+      lock: this.#lock(state.phase),
       title,
       paused: !this.#started || state.paused,
       muted: state.muted,
@@ -115,18 +120,36 @@ export class RecordedSource implements Source {
     const body = response?.ok ? await response.json().catch(() => null) : null;
     if (this.#stopped) return;
     this.#trouble = troubleOf(response, body);
-    if (!this.#trouble) this.#open(body);
+    if (!this.#trouble) {
+      this.#open(body);
+      void this.#askEntry();
+    }
     this.#tell();
   }
 
   #open(body: { title?: unknown; playlist_url: string }): void {
     const url = this.#server ? new URL(body.playlist_url, this.#server).href : body.playlist_url;
     this.#facts = { title: typeof body.title === 'string' ? body.title : '', url };
-    const player = new RecordingPlayer({ id: this.#id, url, startS: this.#startS });
+    const player = new RecordingPlayer({ id: this.#id, url, startS: this.#startS, server: this.#server });
     player.store.set({ muted: this.#muted });
     player.store.subscribe(() => this.#tell());
     this.#player = player;
     if (this.#started) player.start();
+  }
+
+  #lock(phase: RecordingState['phase']): View['lock'] {
+    // What has not begun is asked for at the first tap; only what is shut for good says so before.
+    const lock = lockOfRecording(this.#entry, phase);
+    return lock ?? (phase.name === 'barred' ? 'unknown' : null);
+  }
+
+  async #askEntry(): Promise<void> {
+    const url = `${this.#server}/api/recordings/${encodeURIComponent(this.#id)}/entry`;
+    const response = await fetch(url, { cache: 'no-store' }).catch(() => null);
+    const body = response?.ok ? await response.json().catch(() => null) : null;
+    if (this.#stopped) return;
+    this.#entry = entryOf(body);
+    this.#tell();
   }
 
   #tell(): void {
@@ -147,5 +170,6 @@ function troubleOf(response: Response | null, body: unknown): { state: StateName
 function stateOf({ phase, waiting }: RecordingState): StateName {
   if (phase.name === 'loading') return 'connecting';
   if (phase.name === 'ready') return waiting ? 'connecting' : 'playing';
+  if (phase.name === 'barred') return 'failed';
   return phase.name;
 }

@@ -61,7 +61,7 @@ export class Skin {
   show(view: View): void {
     this.#attach();
     const playing = view.state === 'playing';
-    this.#picture.classList.toggle('dimmed', !playing && view.state !== 'ended');
+    this.#picture.classList.toggle('dimmed', !playing && (view.state !== 'ended' || view.lock !== null));
     const begins = view.state === 'idle' || view.state === 'connecting';
     this.#poster.hidden = !begins;
     this.#poster.classList.toggle('dimmed', view.state === 'connecting');
@@ -231,7 +231,7 @@ export class Skin {
 
 /** A recording that was seen to its end. */
 function isOver(view: View, source: Source): boolean {
-  return view.state === 'ended' && !source.isLive;
+  return view.state === 'ended' && !source.isLive && view.lock === null;
 }
 
 function make<K extends keyof HTMLElementTagNameMap>(name: K, className: string): HTMLElementTagNameMap[K] {

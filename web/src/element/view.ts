@@ -1,4 +1,5 @@
 /** What a viewer sees of a player, live or recorded, as one value: for its skin and for the page around it. */
+import type { Lock } from '../gates/lock';
 import type { Quality } from '../player/quality';
 import type { Screen } from '../player/screen';
 
@@ -19,8 +20,8 @@ export interface View {
   state: StateName;
   /** Why, in words; empty where the state says it all. */
   reason: string;
-  /** What stands before a channel that is not open to whoever watches. */
-  barredBy: 'password' | 'members' | 'followers' | 'ticket' | 'banned' | null;
+  /** What is shut before whoever watches, and why; `unknown` where the server did not say. */
+  lock: Lock | 'unknown' | null;
   /** Of the channel or the recording; empty until known. */
   title: string;
   /** What its stream is called; empty where nobody said. */
@@ -71,7 +72,7 @@ export interface Source {
 export const NOTHING: View = {
   state: 'idle',
   reason: '',
-  barredBy: null,
+  lock: null,
   title: '',
   about: '',
   paused: true,

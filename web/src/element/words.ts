@@ -1,4 +1,5 @@
 /** What each state is called, and what it means for whoever watches. */
+import type { Lock } from '../gates/lock';
 import type { Icon } from './icons';
 import type { StateName, View } from './view';
 
@@ -11,7 +12,7 @@ export interface Words {
 }
 
 export function wordsFor(view: View, isLive: boolean, now: number): Words | null {
-  if (view.barredBy && view.state !== 'playing') return BARRED[view.barredBy];
+  if (view.lock && view.state !== 'playing') return lockedWords(view.lock);
   const name = view.title || (isLive ? 'This channel' : 'This video');
   const words: Record<StateName, Words | null> = {
     idle: null,
@@ -53,38 +54,44 @@ export function wordsFor(view: View, isLive: boolean, now: number): Words | null
   return words[view.state];
 }
 
-/** The cookie of whoever gave the password does not come along into frames of other sites. */
-const BARRED: Record<NonNullable<View['barredBy']>, Words> = {
-  password: {
-    icon: 'lock',
-    title: 'This channel asks for a password',
-    text: 'Give it on its own page: the stream plays there.',
-    action: 'watch',
-  },
-  members: {
-    icon: 'lock',
-    title: 'This channel is for members',
+/** What is shut plays on its own page: cookies do not come along into frames of other sites. */
+function lockedWords(lock: Lock | 'unknown'): Words {
+  if (lock === 'unknown') {
+    return {
+      icon: 'lock',
+      title: 'This cannot be watched here',
+      text: 'The server does not let this page in. Its own page says why.',
+      action: 'page',
+    };
+  }
+  const what = lock.of === 'recording' ? 'video' : lock.of;
+  const { title, text } = BARRED[lock.by](`This ${what}`);
+  const action = lock.by === 'banned' ? null : 'watch';
+  if (lock.ended !== 'preview') return { icon: 'lock', title, text, action };
+  return { icon: 'lock', title: 'The free preview is over', text: `${title}. ${text}`, action };
+}
+
+const BARRED: Record<Lock['by'], (what: string) => Pick<Words, 'title' | 'text'>> = {
+  password: (what) => ({
+    title: `${what} asks for a password`,
+    text: 'Give it on its own page: it plays there.',
+  }),
+  members: (what) => ({
+    title: `${what} is for members`,
     text: 'Whoever is one can watch it on its own page.',
-    action: 'watch',
-  },
-  followers: {
-    icon: 'lock',
-    title: 'This channel is for followers',
-    text: 'Follow it on its own page: the stream plays there.',
-    action: 'watch',
-  },
-  ticket: {
-    icon: 'lock',
-    title: 'This stream asks for a ticket',
+  }),
+  followers: (what) => ({
+    title: `${what} is for followers`,
+    text: 'Follow on its own page: it plays there.',
+  }),
+  ticket: (what) => ({
+    title: `${what} asks for a ticket`,
     text: 'Its own page sells it, and plays it for whoever has one.',
-    action: 'watch',
-  },
-  banned: {
-    icon: 'lock',
+  }),
+  banned: () => ({
     title: 'You are banned from this channel',
     text: 'Its moderators decided that. They can lift it again.',
-    action: null,
-  },
+  }),
 };
 
 const WHEN = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'short' });

@@ -1,4 +1,5 @@
 /** What every transport offers the player, and what it tells it. */
+import type { BarredWhy } from './pass';
 import type { Quality, Wish } from './quality';
 import type { Picture } from './screen';
 import type { PlayerStats } from './stats';
@@ -18,6 +19,10 @@ export type CarrierEvent =
   | { name: 'lost'; reason: ChangeReason | null; words: string }
   /** It never began; `error` says why. */
   | { name: 'refused'; error: unknown }
+  /** The server lets nobody in without what is missing, or no longer: no other way is open either. */
+  | { name: 'barred'; why: BarredWhy }
+  /** How much of a free look is left; `null`: it is none. */
+  | { name: 'preview'; leftMs: number | null }
   | { name: 'never_connected' }
   | { name: 'publisher'; active: boolean }
   | { name: 'viewers'; count: number }

@@ -10,8 +10,28 @@ export interface HlsOffer {
   windowMs: number;
 }
 
+type Access = 'granted' | 'password' | 'members' | 'followers' | 'ticket' | 'banned';
+
+/** Whom a stream is for, beside whom its channel lets in. */
+export interface GateFacts {
+  who: 'everyone' | 'followers' | 'members' | 'ticket' | 'password';
+  tier: number | null;
+}
+
+/** What stands before whoever asks. */
+export interface EntryFacts {
+  access: Access;
+  /** From which tier on, where it is for members. */
+  tier: number | null;
+  /** It is the channel that asks for that. */
+  isOfChannel: boolean;
+  /** What is left of a free look; `null` where there is none, or it is used up. */
+  previewMs: number | null;
+}
+
 /** What is said of a stream on air. */
 export interface Said {
+  id: string;
   title: string;
   category: string | null;
   tags: readonly string[];
@@ -28,6 +48,7 @@ export interface Planned {
   description: string;
   at: string;
   timeZone: string;
+  gate: GateFacts;
 }
 
 export interface ChannelFacts {
@@ -39,7 +60,9 @@ export interface ChannelFacts {
   viewers: number;
   owner: boolean;
   /** What stands before whoever asks. */
-  access: 'granted' | 'password' | 'members' | 'followers' | 'ticket' | 'banned';
+  access: Access;
+  /** What stands before the stream on air besides; `null` where nothing does. */
+  entry: EntryFacts | null;
   /** `null` off air. */
   hls: HlsOffer | null;
   /** `null` off air. */
@@ -75,6 +98,7 @@ export async function fetchChannel(handle: string, server = ''): Promise<Channel
     viewers: body.viewers ?? 0,
     owner: body.owner ?? false,
     access: body.access ?? 'granted',
+    entry: entryOf(body.stream_entry),
     hls: hlsOffer(body.hls, server),
     said: saidOf(body.stream),
     next: planned(body.next_stream),
@@ -107,6 +131,7 @@ function saidOf(stream: Wire): Said | null {
   if (!stream) return null;
   const latency = (stream.settings as Wire)?.latency;
   return {
+    id: text(stream.id),
     title: text(stream.title),
     category: text(stream.category) || null,
     tags: Array.isArray(stream.tags) ? stream.tags.map(text) : [],
@@ -123,7 +148,39 @@ function planned(stream: Wire): Planned | null {
     description: text(stream.description),
     at: text(stream.scheduled_at),
     timeZone: text(stream.time_zone) || 'UTC',
+    gate: gateOf(stream.gate as Wire),
   };
+}
+
+function gateOf(gate: Wire): GateFacts {
+  return { who: (text(gate?.who) || 'everyone') as GateFacts['who'], tier: numberOf(gate?.tier) };
+}
+
+/** Reads what the server says of what stands before a stream or a recording. */
+export function entryOf(wire: unknown): EntryFacts | null {
+  const entry = wire as Wire;
+  if (!entry || !text(entry.access)) return null;
+  const seconds = numberOf(entry.preview_seconds) ?? 0;
+  return {
+    access: entry.access as Access,
+    tier: numberOf(entry.tier),
+    isOfChannel: entry.is_of_channel === true,
+    previewMs: seconds > 0 ? seconds * 1000 : null,
+  };
+}
+
+function numberOf(value: unknown): number | null {
+  return typeof value === 'number' ? value : null;
+}
+
+/** Whether whoever asks may watch, be it for a free look. */
+export function isLetIn({ access, entry }: Pick<ChannelFacts, 'access' | 'entry'>): boolean {
+  return access === 'granted' && (!entry || entry.access === 'granted' || entry.previewMs !== null);
+}
+
+/** How much of a free look is left to whoever has nothing better. */
+export function previewLeft(entry: EntryFacts | null): number | null {
+  return entry && entry.access !== 'granted' ? entry.previewMs : null;
 }
 
 /** The header tells whole seconds, and the answer took its time. */

@@ -6,7 +6,8 @@
 import type { Carrier, CarrierEvent } from './carrier';
 import { playHls } from './hls_js';
 import { playNative } from './native_hls';
-import type { Pace, Playback, PlaybackListener, Start } from './playback';
+import { type PassAnswer, Passes } from './pass';
+import type { Pace, Playback, PlaybackFailure, PlaybackListener, Start } from './playback';
 import { fulfils, type Quality, SOUND, SOUND_ONLY, type Wish } from './quality';
 import type { Picture } from './screen';
 import type { PlayerStats } from './stats';
@@ -18,6 +19,8 @@ export interface DelayedOptions {
   pace: Pace;
   at: Start;
   wish: Wish | null;
+  /** Where passes are given out; `null` while that is not known. */
+  passEndpoint: () => string | null;
   tell: (carrier: Carrier, event: CarrierEvent) => void;
 }
 
@@ -28,6 +31,7 @@ export class Delayed implements Carrier {
 
   readonly #options: DelayedOptions;
   readonly #soundOnly: boolean;
+  readonly #passes: Passes;
   readonly #tell: (event: CarrierEvent) => void;
   #pace: Pace;
   #wish: Wish | null;
@@ -37,6 +41,7 @@ export class Delayed implements Carrier {
   #seconds = 0;
   #last: { at: number; frames: number; bytes: number } | null = null;
   #began = false;
+  #resumedAt = Number.NEGATIVE_INFINITY;
   #closed = false;
 
   constructor(options: DelayedOptions) {
@@ -48,6 +53,7 @@ export class Delayed implements Carrier {
     this.#tell = (event) => {
       if (!this.#closed) options.tell(this, event);
     };
+    this.#passes = new Passes(options.passEndpoint, (answer) => this.#passed(answer));
     this.picture = {
       attach: (video) => this.#attach(video),
       detach: () => this.#detach(),
@@ -69,6 +75,7 @@ export class Delayed implements Carrier {
 
   close(): void {
     this.#closed = true;
+    this.#passes.close();
     this.#detach();
     this.#playback?.close();
     this.#playback = null;
@@ -158,9 +165,9 @@ export class Delayed implements Carrier {
         this.#follow();
         this.#tell({ name: 'qualities' });
       },
-      failed: (failure) => this.#failed(failure),
+      failed: (failure) => void this.#failed(failure),
     };
-    const settings = { url, at, pace: this.#pace, soundOnly: this.#soundOnly };
+    const settings = { url, at, pace: this.#pace, soundOnly: this.#soundOnly, passes: this.#passes };
     let playback: Playback | null;
     try {
       playback = (await playHls(settings, listener)) ?? playNative(settings, listener);
@@ -179,8 +186,32 @@ export class Delayed implements Carrier {
     }
   }
 
-  #failed({ unplayable, words }: { gone: boolean; unplayable: boolean; words: string }): void {
+  async #failed({ status, unplayable, words }: PlaybackFailure): Promise<void> {
+    if (!unplayable && mayBeBarred(status)) {
+      const answer = await this.#passes.renew();
+      if (answer.name === 'barred') return;
+      const isStale = answer.name === 'granted' && answer.pass !== null;
+      if (status === FORBIDDEN && !isStale) {
+        this.#tell({ name: 'barred', why: 'unknown' });
+        return;
+      }
+      // Whoever slept for an hour had an old pass.
+      if (isStale && this.#resume()) return;
+    }
     this.#tell({ name: 'lost', reason: unplayable ? 'codec' : null, words });
+  }
+
+  /** Once in a while: else the media does not follow what passes say. */
+  #resume(): boolean {
+    const now = performance.now();
+    if (now - this.#resumedAt < RESUME_EVERY_MS) return false;
+    this.#resumedAt = now;
+    return this.#playback?.resume() ?? false;
+  }
+
+  #passed(answer: PassAnswer): void {
+    if (answer.name === 'barred') this.#tell({ name: 'barred', why: answer.why });
+    else if (answer.name === 'granted') this.#tell({ name: 'preview', leftMs: answer.previewMs });
   }
 
   #follow(): void {
@@ -272,6 +303,13 @@ function buffered(video: HTMLVideoElement): number {
   return 0;
 }
 
+/** The browser's own player tells nobody what the server said. */
+function mayBeBarred(status: number | null): boolean {
+  return status === null || status === FORBIDDEN;
+}
+
+const FORBIDDEN = 403;
+const RESUME_EVERY_MS = 30_000;
 /** So near to the end of a window there is nothing to play yet. */
 const EDGE_S = 0.5;
 const CLOCKS_AGREE_MS = 300;

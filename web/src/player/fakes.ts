@@ -7,6 +7,8 @@ export class World {
   whep: () => Response = () => this.created();
   channel: Record<string, unknown> | null = { handle: 'ada', name: 'Ada', state: 'live', started_at: 'T1' };
   layer: () => Response = () => new Response('');
+  /** What is said to whoever asks for a pass. */
+  pass: () => Response = () => Response.json({ pass: null, renew_in_seconds: null, preview_seconds: null });
   readonly peers: FakePeer[] = [];
   readonly requests: string[] = [];
   /** What was reported to the server. */
@@ -39,7 +41,8 @@ export class World {
     let response: Response;
     if (path.startsWith('/api/channels/')) {
       response = this.channel ? Response.json(this.channel) : new Response('{}', { status: 404 });
-    } else if (path === '/whep/ada') response = this.whep();
+    } else if (path.endsWith('/pass')) response = this.pass();
+    else if (path === '/whep/ada') response = this.whep();
     else if (path.endsWith('/layer')) response = this.layer();
     else if (path.endsWith('/level.m3u8')) response = new Response(this.media);
     else if (path.endsWith('.m3u8')) response = new Response(this.multivariant);
@@ -220,7 +223,15 @@ export class FakeHls {
     });
   }
 
-  startLoad(seconds: number): void {
+  /** Opens a request as the library does, and gives its address. */
+  request(url: string): string {
+    let opened = url;
+    const setup = this.config.xhrSetup as (request: object, url: string) => void;
+    setup({ open: (_method: string, address: string) => (opened = address) }, url);
+    return opened;
+  }
+
+  startLoad(seconds: number = this.liveSyncPosition): void {
     this.startedAt = seconds;
     if (this.media) this.media.currentTime = seconds;
   }
@@ -270,6 +281,10 @@ export class FakeHls {
   }
 
   recoverMediaError(): void {}
+
+  stopLoad(): void {
+    this.startedAt = null;
+  }
 
   destroy(): void {
     this.destroyed = true;

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { FakeHls, FakeVideo, stubWorld, type World } from './fakes';
 import { playHls } from './hls_js';
+import { Passes } from './pass';
 
 vi.mock('hls.js', () => ({ default: FakeHls }));
 
@@ -11,7 +12,11 @@ let library: FakeHls;
 beforeEach(async () => {
   world = stubWorld();
   video = new FakeVideo(world);
-  const settings = { url: '/hls/ada/index.m3u8', pace: 'low', at: null, soundOnly: false } as const;
+  const passes = new Passes(
+    () => null,
+    () => undefined,
+  );
+  const settings = { url: '/hls/ada/index.m3u8', pace: 'low', at: null, soundOnly: false, passes } as const;
   const playback = await playHls(settings, { layers: () => undefined, failed: () => undefined });
   playback?.attach(video as unknown as HTMLVideoElement);
   library = world.libraries[0] as FakeHls;

@@ -2,6 +2,7 @@
 import type { ErrorData, default as HlsPlayer, Level, LevelDetails } from 'hls.js';
 import { sentence } from '../words';
 import type { Layer } from './layers';
+import type { Passes } from './pass';
 import {
   type Pace,
   type Playback,
@@ -38,14 +39,17 @@ class HlsJs implements Playback {
 
   readonly #hls: HlsPlayer;
   readonly #listener: PlaybackListener;
+  readonly #passes: Passes;
   /** The library's level of each layer. */
   #order: number[] = [];
   #recovered: number[] = [];
   #started = false;
+  #barred = false;
   #closed = false;
 
   constructor(Hls: Library, settings: PlaybackSettings, listener: PlaybackListener) {
     this.#listener = listener;
+    this.#passes = settings.passes;
     const hls = new Hls(configuration(settings));
     this.#hls = hls;
     const { Events } = Hls;
@@ -121,6 +125,13 @@ class HlsJs implements Playback {
     return mediaTime(this.#details?.fragments ?? [], wallMs);
   }
 
+  resume(): boolean {
+    if (this.#hls.levels.length === 0) return false;
+    this.#barred = false;
+    this.#hls.startLoad();
+    return true;
+  }
+
   close(): void {
     this.#closed = true;
     this.#hls.destroy();
@@ -136,7 +147,8 @@ class HlsJs implements Playback {
    */
   async #startAt(wallMs: number): Promise<void> {
     const [level] = this.#hls.levels;
-    const response = level && (await fetch(level.uri, { cache: 'no-store' }).catch(() => null));
+    const response =
+      level && (await fetch(this.#passes.address(level.uri), { cache: 'no-store' }).catch(() => null));
     const playlist = response?.ok ? await response.text().catch(() => '') : '';
     if (!this.#closed) this.#hls.startLoad(mediaTime(stretchesOf(playlist), wallMs) ?? -1);
   }
@@ -164,14 +176,18 @@ class HlsJs implements Playback {
   }
 
   #error({ fatal, type, details, response, error }: ErrorData): void {
-    if (!fatal || this.#closed) return;
+    if (this.#closed || this.#barred) return;
+    const code = response?.code ?? 0;
+    this.#barred = code === FORBIDDEN;
+    // Other levels are of the same gate: they are not tried.
+    if (this.#barred) this.#hls.stopLoad();
+    else if (!fatal) return;
     if (type === 'mediaError' && this.#mayRecover()) {
       this.#hls.recoverMediaError();
       return;
     }
-    const code = response?.code ?? 0;
     this.#listener.failed({
-      gone: code === 404 || code === 410,
+      status: code,
       unplayable: details === 'manifestIncompatibleCodecsError' || details === 'bufferAddCodecError',
       words: code > 0 ? `The server answered ${code} for the stream.` : sentence(error.message),
     });
@@ -185,7 +201,7 @@ class HlsJs implements Playback {
   }
 }
 
-function configuration({ pace, at }: PlaybackSettings): Partial<HlsPlayer['config']> {
+function configuration({ pace, at, passes }: PlaybackSettings): Partial<HlsPlayer['config']> {
   const low = pace === 'low';
   return {
     autoStartLoad: !(at && 'wallMs' in at),
@@ -202,6 +218,7 @@ function configuration({ pace, at }: PlaybackSettings): Partial<HlsPlayer['confi
     abrEwmaDefaultEstimate: 4_000_000,
     testBandwidth: false,
     backBufferLength: 60,
+    xhrSetup: (request, url) => request.open('GET', passes.address(url), true),
     playlistLoadPolicy: {
       default: {
         maxTimeToFirstByteMs: 12_000,
@@ -245,6 +262,7 @@ export function soundUri(playlist: string): string | null {
   return /[:,]URI="([^"]+)"/.exec(media ?? '')?.[1] ?? null;
 }
 
+const FORBIDDEN = 403;
 const LOW_LATENCY_S = 1;
 const STABLE_LATENCY_S = 6;
 const CATCH_UP_RATE = 1.1;

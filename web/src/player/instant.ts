@@ -4,6 +4,7 @@
  */
 import type { Carrier, CarrierEvent } from './carrier';
 import type { LayerSet } from './layers';
+import { barredBy } from './phase';
 import { fulfils, type Quality, SOUND, SOUND_ONLY, type Wish } from './quality';
 import type { Picture } from './screen';
 import { type PlayerStats, StatsSampler } from './stats';
@@ -62,6 +63,7 @@ export class Instant implements Carrier {
         },
         updated: () => this.#tell({ name: 'updated' }),
         ended: () => this.#tell({ name: 'ended' }),
+        barred: (why) => this.#tell({ name: 'barred', why }),
         moved: () => this.#tell({ name: 'moved' }),
       },
       { soundOnly: this.#soundOnly, withData: options.withData ?? false },
@@ -142,7 +144,8 @@ export class Instant implements Carrier {
     try {
       await this.#session.open(this.#abort.signal);
     } catch (error) {
-      this.#tell({ name: 'refused', error });
+      const why = barredBy(error);
+      this.#tell(why ? { name: 'barred', why } : { name: 'refused', error });
       return;
     }
     if (this.#closed || this.connected) return;

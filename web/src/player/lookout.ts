@@ -3,7 +3,7 @@
  * channel, and holds that against what is seen. What follows is the player's to do.
  */
 import type { Carrier } from './carrier';
-import { type ChannelFacts, fetchChannel, offered } from './channel';
+import { type ChannelFacts, fetchChannel, isLetIn, offered, previewLeft } from './channel';
 import { Delayed } from './delayed';
 import type { Fallback } from './fallback';
 import { Instant } from './instant';
@@ -27,6 +27,8 @@ interface Acts {
   reconnect(reason: string): void;
   /** No `ended` was heard, and yet it is over. */
   gone(): void;
+  /** Whoever was barred may watch now. */
+  admit(): void;
   /** There is no such channel. */
   missing(): void;
   /** Who pauses is not without a picture. */
@@ -93,7 +95,9 @@ export class Lookout {
     }
     const { viewers } = store.get();
     const told = this.#playing.carrier() instanceof Instant && this.#phase === 'live' && viewers !== null;
-    store.set({ channel, ...(told ? {} : { viewers: channel.viewers }) });
+    const left = previewLeft(channel.entry);
+    const previewEndsAt = left === null ? null : Date.now() + left;
+    store.set({ channel, previewEndsAt, ...(told ? {} : { viewers: channel.viewers }) });
     this.#compare(channel);
   }
 
@@ -179,7 +183,10 @@ export class Lookout {
     const carrier = this.#playing.carrier();
     if (phase === 'offline' && on) this.#acts.join();
     else if (phase === 'ended' && on && channel.startedAt !== this.#endedStream) this.#acts.joinAnew();
-    else if (phase === 'connecting' && carrier === null && !this.#isBusy) {
+    else if (phase === 'barred') {
+      if (!on) this.#acts.gone();
+      else if (isLetIn(channel)) this.#acts.admit();
+    } else if (phase === 'connecting' && carrier === null && !this.#isBusy) {
       if (!on) this.#acts.gone();
       else if (!this.#fallback.isFalling && this.#acts.joinable() !== null) this.#acts.join();
     } else if (carrier && this.#playing.silentFor() > SILENCE_MS) {

@@ -41,7 +41,7 @@ class NativeHls implements Playback {
     const failed = () => {
       if (!video.error) return;
       const unplayable = video.error.code === MediaError.MEDIA_ERR_DECODE;
-      this.#listener.failed({ gone: false, unplayable, words: 'The browser cannot play the stream.' });
+      this.#listener.failed({ status: null, unplayable, words: 'The browser cannot play the stream.' });
     };
     video.addEventListener('loadedmetadata', loaded);
     video.addEventListener('error', failed);
@@ -49,6 +49,8 @@ class NativeHls implements Playback {
       video.removeEventListener('loadedmetadata', loaded);
       video.removeEventListener('error', failed);
     };
+    // It tells nobody what it asks for: this only looks whether there still is a pass.
+    void this.#settings.passes.renew();
     video.src = url;
   }
 
@@ -88,6 +90,11 @@ class NativeHls implements Playback {
   seconds(wallMs: number): number | null {
     const start = this.#startMs();
     return start === null ? null : (wallMs - start) / 1000;
+  }
+
+  /** It asks with the pass that it began with. */
+  resume(): false {
+    return false;
   }
 
   close(): void {

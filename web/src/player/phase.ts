@@ -1,5 +1,6 @@
 /** The states a viewer can meet, and which of them a refusal of the server means. */
 import { SignallingError } from '../session/signalling';
+import { type BarredWhy, barredWhy } from './pass';
 
 export type Phase =
   /** `since` is on the Date.now() clock. */
@@ -11,6 +12,8 @@ export type Phase =
   | { name: 'offline' }
   | { name: 'ended' }
   | { name: 'not_found' }
+  /** Something stands before the stream; `midway`: it was watched until then. */
+  | { name: 'barred'; why: BarredWhy; midway: boolean }
   | { name: 'server_full'; retryAt: number | null }
   | { name: 'unsupported'; reason: string }
   | { name: 'failed'; reason: string };
@@ -57,6 +60,9 @@ export function isOrder(error: unknown): boolean {
   return error instanceof SignallingError && error.code === 'b_frames';
 }
 
-export function isForbidden(error: unknown): boolean {
-  return error instanceof SignallingError && (error.status === 401 || error.status === 403);
+/** What a refusal lacks, where it is for whoever asks and not for how. */
+export function barredBy(error: unknown): BarredWhy | null {
+  return error instanceof SignallingError && (error.status === 401 || error.status === 403)
+    ? barredWhy(error.code)
+    : null;
 }

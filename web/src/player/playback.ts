@@ -1,5 +1,6 @@
 /** What hls.js and the browser's own HLS player have in common, as far as we use it. */
 import { type Layer, resolutionName } from './layers';
+import type { Passes } from './pass';
 
 /** `recording`: from its beginning, to its end. */
 export type Pace = 'low' | 'stable' | 'recording';
@@ -12,6 +13,8 @@ export interface PlaybackSettings {
   pace: Pace;
   at: Start;
   soundOnly: boolean;
+  /** What media behind a gate is asked for with. */
+  passes: Passes;
 }
 
 export interface Playback {
@@ -39,13 +42,22 @@ export interface Playback {
   /** Wall time of media seconds and back, by EXT-X-PROGRAM-DATE-TIME. */
   wall(seconds: number): number | null;
   seconds(wallMs: number): number | null;
+  /** Goes on after a refusal, with the newest pass; false where it cannot. */
+  resume(): boolean;
   close(): void;
 }
 
 export interface PlaybackListener {
   layers(): void;
-  /** Nothing more can be done: `gone` when the server does not have it. */
-  failed(failure: { gone: boolean; unplayable: boolean; words: string }): void;
+  /** Nothing more can be done. */
+  failed(failure: PlaybackFailure): void;
+}
+
+export interface PlaybackFailure {
+  /** What the server answered: 0 where it could not be reached, `null` where the player does not tell. */
+  status: number | null;
+  unplayable: boolean;
+  words: string;
 }
 
 /** Gives layers names that outlive a reload: "720p", with the bitrate where there are two of them. */

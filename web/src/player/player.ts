@@ -14,7 +14,8 @@ import { Fallback } from './fallback';
 import { fetchHls } from './hls_js';
 import { Instant } from './instant';
 import { Lookout } from './lookout';
-import { isForbidden, isOrder, type Phase, phaseAfter, retryDelay } from './phase';
+import type { BarredWhy } from './pass';
+import { isOrder, type Phase, phaseAfter, retryDelay } from './phase';
 import type { Start } from './playback';
 import type { Playing } from './playing';
 import { Presence, watching } from './presence';
@@ -49,6 +50,9 @@ export class Player {
   /** The quality that the viewer wants, kept across sessions and while the host does not send it. */
   #wish: Wish | null = null;
   #attempt = 0;
+  /** How often it was let in by what the server says of the channel, and had no picture since. */
+  #admissions = 0;
+  #admittedAt = 0;
   #wasLive = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
   #startedAt = 0;
@@ -88,6 +92,7 @@ export class Player {
       renew: () => this.#renew(),
       reconnect: (reason) => this.#reconnect(reason),
       gone: () => this.#gone(),
+      admit: () => this.#admit(),
       missing: () => this.#missing(),
       standsStill: () => {
         this.#mediaAt = performance.now();
@@ -119,6 +124,12 @@ export class Player {
   retryNow(): void {
     this.#attempt = 0;
     this.#join();
+  }
+
+  /** Something of what whoever watches may have changed: a purchase, a password, another account. */
+  async askEntry(): Promise<void> {
+    this.#admissions = 0;
+    await this.#lookout.askChannel();
   }
 
   /** Pins a quality for this and later sessions; `null` leaves it to the transport. */
@@ -234,7 +245,12 @@ export class Player {
     const guess = `${this.server}/hls/${encodeURIComponent(this.handle)}/index.m3u8`;
     const url = this.store.get().channel?.hls?.url ?? guess;
     const pace = transport === 'll_hls' ? 'low' : 'stable';
-    return new Delayed({ url, pace, at, wish: this.#wish, tell });
+    return new Delayed({ url, pace, at, wish: this.#wish, passEndpoint: () => this.#passEndpoint, tell });
+  }
+
+  get #passEndpoint(): string | null {
+    const id = this.store.get().channel?.said?.id;
+    return id ? `${this.server}/api/streams/${encodeURIComponent(id)}/pass` : null;
   }
 
   #show(carrier: Carrier): void {
@@ -251,6 +267,11 @@ export class Player {
   }
 
   #heard(carrier: Carrier, event: CarrierEvent): void {
+    // What gets ready behind the picture stands before the same gate.
+    if (event.name === 'barred') {
+      this.#bar(event.why);
+      return;
+    }
     this.#backstage.heard(carrier, event);
     if (event.name === 'connected') this.#tellPresence();
     if (carrier !== this.#carrier) return;
@@ -282,6 +303,9 @@ export class Player {
         break;
       case 'publisher':
         this.#publisher(event.active);
+        break;
+      case 'preview':
+        this.store.set({ previewEndsAt: event.leftMs === null ? null : Date.now() + event.leftMs });
         break;
       case 'viewers':
         this.store.set({ viewers: event.count });
@@ -359,8 +383,27 @@ export class Player {
       void this.#lookout.askChannel();
     } else if (phase.name === 'server_full') this.#fallback.fall('server_full', 'fall');
     else if (phase.name === 'unsupported') this.#fallback.fall(isOrder(error) ? 'b_frames' : 'codec', 'fall');
-    // Who may not watch may not watch by HLS either.
-    else if (phase.name === 'failed' && !isForbidden(error)) this.#fallback.fall('codec', 'fall');
+    else if (phase.name === 'failed') this.#fallback.fall('codec', 'fall');
+  }
+
+  /** Nothing is tried any more until the server says that whoever watches may. */
+  #bar(why: BarredWhy): void {
+    const midway = this.#wasLive;
+    this.#drop();
+    this.store.set({ previewEndsAt: null });
+    this.#setPhase({ name: 'barred', why, midway });
+    void this.#lookout.askChannel();
+  }
+
+  /** What the channel says and what its media says may differ for a while: ever more slowly, then. */
+  #admit(): void {
+    const now = performance.now();
+    const waitMs = this.#admissions === 0 ? 0 : retryDelay(this.#admissions - 1);
+    if (now - this.#admittedAt < waitMs) return;
+    this.#admissions += 1;
+    this.#admittedAt = now;
+    this.#wasLive = false;
+    this.#join();
   }
 
   #lost(carrier: Carrier, reason: ChangeReason | null, words: string): void {
@@ -418,6 +461,7 @@ export class Player {
     if (this.#phase === 'live') return;
     if (!this.#wasLive) this.store.set({ joinMs: performance.now() - this.#startedAt });
     this.#attempt = 0;
+    this.#admissions = 0;
     this.#wasLive = true;
     this.#setPhase({ name: 'live' });
     this.#tellPresence();
@@ -444,7 +488,11 @@ export class Player {
   /** No `ended` was heard, and yet it is over. */
   #gone(): void {
     if (this.#wasLive) this.#ended();
-    else if (this.#phase === 'host_reconnecting' || (this.#phase === 'connecting' && !this.#joinsDirectly)) {
+    else if (
+      this.#phase === 'barred' ||
+      this.#phase === 'host_reconnecting' ||
+      (this.#phase === 'connecting' && !this.#joinsDirectly)
+    ) {
       this.#drop();
       this.#setPhase({ name: 'offline' });
     }

@@ -2,6 +2,7 @@
 import { Store } from '../store';
 import type { Carrier, CarrierEvent } from './carrier';
 import { Delayed } from './delayed';
+import type { BarredWhy } from './pass';
 import { type Quality, SOUND, type Wish, wishFor } from './quality';
 import { keepPlace, resumePoint } from './resume';
 import { rememberedVolume, Screen, type ScreenState } from './screen';
@@ -11,6 +12,8 @@ export type RecordingPhase =
   | { name: 'loading' }
   | { name: 'ready' }
   | { name: 'ended' }
+  /** Something stands before it; `midway`: it was watched until then. */
+  | { name: 'barred'; why: BarredWhy; midway: boolean }
   | { name: 'failed'; reason: string };
 
 export interface RecordingState extends ScreenState {
@@ -34,6 +37,7 @@ export class RecordingPlayer {
   readonly screen: Screen;
   readonly #id: string;
   readonly #url: string;
+  readonly #passEndpoint: string;
   #startS: number;
   #carrier: Delayed | null = null;
   #next: Delayed | null = null;
@@ -41,10 +45,14 @@ export class RecordingPlayer {
   #tick: ReturnType<typeof setInterval> | undefined;
   #ticks = 0;
 
-  /** `startS` names the second to begin at; `null` is where this viewer left off. */
-  constructor(recording: { id: string; url: string; startS: number | null }) {
+  /**
+   * `startS` names the second to begin at; `null` is where this viewer left off. `server` is its origin,
+   * empty where the page is its own.
+   */
+  constructor(recording: { id: string; url: string; startS: number | null; server?: string }) {
     this.#id = recording.id;
     this.#url = recording.url;
+    this.#passEndpoint = `${recording.server ?? ''}/api/recordings/${encodeURIComponent(recording.id)}/pass`;
     this.#startS = recording.startS ?? resumePoint(recording.id) ?? 0;
     this.store = new Store<RecordingState>({
       phase: { name: 'loading' },
@@ -144,6 +152,7 @@ export class RecordingPlayer {
       pace: 'recording',
       at: { seconds },
       wish: this.#wish,
+      passEndpoint: () => this.#passEndpoint,
       tell: (carrier, event) => this.#heard(carrier, event),
     });
   }
@@ -159,6 +168,10 @@ export class RecordingPlayer {
 
   #heard(carrier: Carrier, event: CarrierEvent): void {
     if (carrier === this.#next && event.name === 'flows') this.#promote(this.#next);
+    if (event.name === 'barred') {
+      this.#bar(event.why);
+      return;
+    }
     if (carrier !== this.#carrier) return;
     switch (event.name) {
       case 'flows':
@@ -174,6 +187,17 @@ export class RecordingPlayer {
       case 'lost':
         this.store.set({ phase: { name: 'failed', reason: event.words } });
     }
+  }
+
+  /** Nothing is tried any more until somebody begins anew. */
+  #bar(why: BarredWhy): void {
+    const midway = this.store.get().phase.name !== 'loading';
+    this.#keep();
+    this.#carrier?.close();
+    this.#next?.close();
+    this.#carrier = null;
+    this.#next = null;
+    this.store.set({ phase: { name: 'barred', why, midway }, waiting: false });
   }
 
   #promote(next: Delayed): void {

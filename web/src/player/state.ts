@@ -20,6 +20,8 @@ export interface PlayerState extends ScreenState {
   phase: Phase;
   channel: ChannelFacts | null;
   viewers: number | null;
+  /** When the free look ends, on the Date.now() clock; `null` for whoever needs none. */
+  previewEndsAt: number | null;
   /** Of what plays, or is being joined. */
   transport: Transport | null;
   choice: Choice;
@@ -51,6 +53,7 @@ export function initialState(): PlayerState {
     phase: { name: 'connecting', since: Date.now() },
     channel: null,
     viewers: null,
+    previewEndsAt: null,
     transport: null,
     choice: rememberedChoice(),
     notice: null,

@@ -6,6 +6,7 @@ import { negotiateCaptureTime } from '../session/capture_time';
 import { extension, iceServers } from '../session/link';
 import { end, offer, onClosedByServer, restartIce, type Session } from '../session/signalling';
 import { type LayerSet, parseLayers } from './layers';
+import { type BarredWhy, barredWhy } from './pass';
 
 const SSE = 'urn:ietf:params:whep:ext:core:server-sent-events';
 const LAYER = 'urn:ietf:params:whep:ext:core:layer';
@@ -21,6 +22,8 @@ export interface WhepListener {
   /** Something else is said of the stream. */
   updated(): void;
   ended(): void;
+  /** Whoever watches may not any more. */
+  barred(why: BarredWhy): void;
   /** The server asks for a new session. */
   moved(): void;
 }
@@ -126,6 +129,7 @@ export class WhepSession {
     on('reconnect', () => this.#listener.moved());
     on('updated', () => this.#listener.updated());
     on('ended', () => this.#listener.ended());
+    on('barred', (data) => this.#listener.barred(barredWhy(parsed(data)?.code)));
   }
 }
 
@@ -144,9 +148,13 @@ function playAtOnce(receiver: RTCRtpReceiver): void {
 }
 
 function viewerCount(data: string): number | null {
+  const count = parsed(data)?.viewercount;
+  return typeof count === 'number' ? count : null;
+}
+
+function parsed(data: string): Record<string, unknown> | null {
   try {
-    const count: unknown = JSON.parse(data)?.viewercount;
-    return typeof count === 'number' ? count : null;
+    return JSON.parse(data);
   } catch {
     return null;
   }

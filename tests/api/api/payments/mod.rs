@@ -5,4 +5,5 @@ mod events;
 mod memberships;
 mod others;
 mod process;
+mod room;
 mod servers;

@@ -4,6 +4,7 @@ import type { LiveCard as Live } from '../../api/discovery';
 import { resolutionName } from '../../player/layers';
 import { Pill } from '../../ui/pill';
 import { COUNT, clock, useNow } from '../../ui/time';
+import { GateBadge } from '../gates/gate_badge';
 import { LivePicture } from './live_picture';
 import { CARD, CardPicture, OnPicture } from './shell';
 
@@ -27,6 +28,7 @@ export function LiveCard({ live, known }: { live: Live; known: boolean }) {
             ) : (
               <Pill tone="warn">Reconnecting</Pill>
             )}
+            <GateBadge gate={live.gate} />
           </span>
           <OnPicture corner="left">
             <Eye aria-hidden size={14} />

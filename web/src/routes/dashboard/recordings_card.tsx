@@ -1,9 +1,9 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { Download, FileVideo, Pencil, Trash2 } from 'lucide-react';
-import { useState } from 'react';
+import { Download, FileVideo, Lock, Pencil, Trash2 } from 'lucide-react';
+import { lazy, Suspense, useState } from 'react';
 import { api } from '../../api/client';
-import type { OwnChannel, Recording, Visibility } from '../../api/types';
+import type { OwnChannel, Recording, RecordingEdit, Visibility } from '../../api/types';
 import { Button, buttonClass } from '../../ui/button';
 import { Card } from '../../ui/card';
 import { Dialog } from '../../ui/dialog';
@@ -12,10 +12,13 @@ import { Notice } from '../../ui/notice';
 import { Pill } from '../../ui/pill';
 import { Spinner } from '../../ui/spinner';
 import { sessionQuery } from '../account';
+import { GateBadge } from '../gates/gate_badge';
 import { NoAnswer } from '../no_answer';
 import { RecordingPicture } from '../recordings/picture';
 import { recordingsKey, useRecordings } from '../recordings/use_recordings';
 import { dayWords, sizeWords } from '../recordings/words';
+
+const GateDialog = lazy(() => import('../gates/recording_gate_dialog'));
 
 const BUSY_EVERY_MS = 1500;
 const EVERY_MS = 15_000;
@@ -87,11 +90,11 @@ function RecordSwitch({ channel }: { channel: OwnChannel }) {
 
 function Row({ recording }: { recording: Recording }) {
   const queries = useQueryClient();
-  const [asking, setAsking] = useState<'rename' | 'delete' | null>(null);
+  const [asking, setAsking] = useState<'rename' | 'gate' | 'delete' | null>(null);
   const { id, title, state } = recording;
   const changed = () => queries.invalidateQueries({ queryKey: recordingsKey(recording.channel) });
   const edit = useMutation({
-    mutationFn: (body: { title?: string; visibility?: Visibility }) => api.editRecording(id, body),
+    mutationFn: (body: RecordingEdit) => api.editRecording(id, body),
     onSettled: changed,
   });
   const remove = useMutation({ mutationFn: () => api.deleteRecording(id), onSettled: changed });
@@ -119,6 +122,7 @@ function Row({ recording }: { recording: Recording }) {
               </Pill>
             )}
             {state === 'failed' && <Pill tone="warn">Damaged</Pill>}
+            <GateBadge gate={recording.gate} />
           </p>
         </div>
         <div className="flex flex-wrap items-center gap-2">
@@ -128,6 +132,9 @@ function Row({ recording }: { recording: Recording }) {
           )}
           <IconButton label={`Rename ${title}`} onClick={() => setAsking('rename')}>
             <Pencil aria-hidden size={18} />
+          </IconButton>
+          <IconButton label={`Choose who may watch ${title}`} onClick={() => setAsking('gate')}>
+            <Lock aria-hidden size={18} />
           </IconButton>
           {state !== 'recording' && (
             <IconButton label={`Delete ${title}`} onClick={() => setAsking('delete')}>
@@ -153,6 +160,11 @@ function Row({ recording }: { recording: Recording }) {
             edit.mutate({ title: renamed });
           }}
         />
+      )}
+      {asking === 'gate' && (
+        <Suspense fallback={null}>
+          <GateDialog recording={recording} onClose={() => setAsking(null)} onDone={changed} />
+        </Suspense>
       )}
       <Dialog
         open={asking === 'delete'}

@@ -16,10 +16,13 @@ type Sold = Pick<ChannelPage, 'handle' | 'name'>;
 export default function ChannelButtons({
   channel,
   only,
+  least = 1,
 }: {
   channel: Sold;
   /** Where a page is about one thing alone. */
   only?: Opened;
+  /** The tier that is needed. */
+  least?: number;
 }) {
   const offers = useOffers(channel.handle).data;
   const [open, setOpen] = useState<Opened | null>(null);
@@ -33,7 +36,7 @@ export default function ChannelButtons({
     <>
       {only !== 'tip' && (offers.tiers.length > 0 || offers.tickets.length > 0) && (
         <Button look={only ? 'primary' : 'secondary'} aria-haspopup="dialog" onClick={() => setOpen('join')}>
-          <JoinWords offers={offers} />
+          <JoinWords offers={offers} least={least} />
         </Button>
       )}
       {only !== 'join' && offers.tips && (
@@ -43,7 +46,7 @@ export default function ChannelButtons({
         </Button>
       )}
       <Suspense fallback={null}>
-        {open === 'join' && <JoinDialog channel={channel} offers={offers} onClose={close} />}
+        {open === 'join' && <JoinDialog channel={channel} offers={offers} least={least} onClose={close} />}
         {open === 'tip' && offers.tips && (
           <TipDialog channel={channel} offers={offers} tips={offers.tips} onClose={close} />
         )}
@@ -52,7 +55,15 @@ export default function ChannelButtons({
   );
 }
 
-function JoinWords({ offers }: { offers: Offers }) {
+function JoinWords({ offers, least }: { offers: Offers; least: number }) {
+  if (offers.own_tier != null && offers.own_tier < least) {
+    return (
+      <>
+        <BadgeCheck aria-hidden size={16} />
+        Change tier
+      </>
+    );
+  }
   if (offers.own_tier != null) {
     return (
       <>

@@ -16,10 +16,13 @@ import { useMemberships } from './use_payments';
 export default function JoinDialog({
   channel,
   offers,
+  least = 1,
   onClose,
 }: {
   channel: Pick<ChannelPage, 'handle' | 'name'>;
   offers: Offers;
+  /** The tier that is needed: it is what is proposed. */
+  least?: number;
   onClose: () => void;
 }) {
   const account = useAccount();
@@ -44,11 +47,19 @@ export default function JoinDialog({
         ) : (
           <>
             {isMember && (
-              <OwnTier handle={channel.handle} offers={offers} own={own} known={!paid.isPending} />
+              <OwnTier
+                handle={channel.handle}
+                offers={offers}
+                own={own}
+                known={!paid.isPending}
+                least={least}
+              />
             )}
-            {sellsTiers && !isMember && <MembershipForm handle={channel.handle} offers={offers} />}
+            {sellsTiers && !isMember && (
+              <MembershipForm handle={channel.handle} offers={offers} least={least} />
+            )}
             {sellsTiers && isMember && !own && !paid.isPending && (
-              <MembershipForm handle={channel.handle} offers={offers} />
+              <MembershipForm handle={channel.handle} offers={offers} least={least} />
             )}
             {sellsTiers && (
               <div className="flex flex-wrap items-center justify-between gap-3 border-t border-line pt-4">

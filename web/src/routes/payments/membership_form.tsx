@@ -5,13 +5,22 @@ import { choice } from './looks';
 import { Refusal } from './refusal';
 import { TierChoice } from './tier_choice';
 import { useBuy } from './use_buy';
-import { priceOf, priceText } from './words';
+import { enough, priceOf, priceText } from './words';
 
 /** Chooses a tier and how often it is paid, and goes to pay. */
-export function MembershipForm({ handle, offers }: { handle: string; offers: Offers }) {
+export function MembershipForm({
+  handle,
+  offers,
+  least,
+}: {
+  handle: string;
+  offers: Offers;
+  /** The tier that is needed. */
+  least: number;
+}) {
   const { tiers, currency } = offers;
   const [period, setPeriod] = useState<Period>('month');
-  const [wished, setWished] = useState(tiers[0]?.tier ?? 1);
+  const [wished, setWished] = useState(() => enough(tiers, least)?.tier ?? 1);
   const { buy, isBusy, isSignedIn, error } = useBuy(handle, 'join');
   const canBeHad = tiers.filter((tier) => priceOf(tier, period, currency) !== null);
   const tier = canBeHad.find(({ tier }) => tier === wished) ?? canBeHad[0];

@@ -1,21 +1,21 @@
 /** One's own membership: which tier it is, and the way to another. */
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useMutation } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { type Offers, type OwnMembership, paymentsApi } from '../../api/payments';
 import { Button } from '../../ui/button';
-import { channelKey } from '../watch/use_channel';
+import { useAskAccessAgain } from '../gates/access';
 import { link } from './looks';
 import { Refusal } from './refusal';
 import { TierChoice } from './tier_choice';
-import { membershipsKey, offersKey } from './use_payments';
-import { dayText, priceOf, priceText, tierName } from './words';
+import { dayText, enough, priceOf, priceText, tierName } from './words';
 
 export function OwnTier({
   handle,
   offers,
   own,
   known,
+  least,
 }: {
   handle: string;
   offers: Offers;
@@ -23,6 +23,8 @@ export function OwnTier({
   own: OwnMembership | null;
   /** Whether that is known yet. */
   known: boolean;
+  /** The tier that is needed. */
+  least: number;
 }) {
   const tier = tierName(offers.tiers, own?.tier ?? offers.own_tier);
   return (
@@ -44,24 +46,31 @@ export function OwnTier({
           </>
         )}
       </p>
-      {own && offers.tiers.length > 1 && <Change handle={handle} offers={offers} own={own} />}
+      {own && offers.tiers.length > 1 && <Change handle={handle} offers={offers} own={own} least={least} />}
     </>
   );
 }
 
-function Change({ handle, offers, own }: { handle: string; offers: Offers; own: OwnMembership }) {
-  const queries = useQueryClient();
-  const [wished, setWished] = useState(own.tier);
+function Change({
+  handle,
+  offers,
+  own,
+  least,
+}: {
+  handle: string;
+  offers: Offers;
+  own: OwnMembership;
+  least: number;
+}) {
+  const again = useAskAccessAgain(handle);
+  const [wished, setWished] = useState(
+    () => (own.tier < least && enough(offers.tiers, least)?.tier) || own.tier,
+  );
   const [asked, setAsked] = useState(false);
   const change = useMutation({
     mutationFn: () => paymentsApi.changeTier(handle, wished),
     onSuccess: () => setAsked(false),
-    onSettled: () =>
-      Promise.all(
-        [offersKey(handle), membershipsKey, channelKey(handle)].map((queryKey) =>
-          queries.invalidateQueries({ queryKey }),
-        ),
-      ),
+    onSettled: again,
   });
   const chosen = offers.tiers.find(({ tier }) => tier === wished);
   const price = chosen ? priceOf(chosen, own.period, offers.currency) : null;

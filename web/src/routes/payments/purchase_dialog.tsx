@@ -8,9 +8,9 @@ import { type Standing, watchPurchase } from '../../payments/purchase_watch';
 import { Button } from '../../ui/button';
 import { Dialog } from '../../ui/dialog';
 import { Spinner } from '../../ui/spinner';
-import { channelKey } from '../watch/use_channel';
+import { askAccessAgain } from '../gates/access';
 import { TestBadge } from './test_badge';
-import { membershipsKey, offersKey, useOffers } from './use_payments';
+import { useOffers } from './use_payments';
 import { counted, tierName } from './words';
 
 export default function PurchaseDialog({
@@ -28,9 +28,7 @@ export default function PurchaseDialog({
   const isDecided = standing.name === 'paid' || standing.name === 'slow';
   useEffect(() => {
     if (!isDecided) return;
-    for (const queryKey of [offersKey(handle), channelKey(handle), membershipsKey]) {
-      void queries.invalidateQueries({ queryKey });
-    }
+    void askAccessAgain(queries, handle);
   }, [isDecided, queries, handle]);
   return (
     <Dialog

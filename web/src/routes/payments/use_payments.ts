@@ -22,6 +22,18 @@ export function useOffers(handle: string, wanted = true) {
   });
 }
 
+/** What is sold that opens one stream. */
+export function useTicketsTo(handle: string, stream: string, wanted = true) {
+  const isOn = usePayments() !== 'off';
+  return useQuery({
+    queryKey: [...offersKey(handle), 'tickets', stream],
+    queryFn: () => paymentsApi.ticketsTo(stream),
+    select: ({ items }) => items.filter((ticket) => ticket.is_offered),
+    staleTime: 30_000,
+    enabled: isOn && wanted && stream !== '',
+  });
+}
+
 export const membershipsKey = ['account', 'memberships'];
 
 /** The memberships that one pays. */

@@ -20,6 +20,11 @@ export function priceOf(tier: Tier, period: 'month' | 'year', currency: string):
   return amount == null ? null : { amount, currency: tier.currency ?? currency };
 }
 
+/** The first tier that will do, or else the first that there is. */
+export function enough(tiers: readonly Tier[], least: number): Tier | undefined {
+  return tiers.find(({ tier }) => tier >= least) ?? tiers[0];
+}
+
 /** "Tier 2" where there is no name any more. */
 export function tierName(tiers: readonly Tier[], number: number | null | undefined): string {
   return tiers.find(({ tier }) => tier === number)?.name ?? `Tier ${number ?? 1}`;

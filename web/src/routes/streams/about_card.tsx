@@ -3,11 +3,13 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { CalendarClock, Eye, EyeOff } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import { type Stream, type StreamEdit, streamsApi } from '../../api/streams';
+import { gatedEdit, gateFormOf } from '../../gates/form';
 import { Button } from '../../ui/button';
 import { Card } from '../../ui/card';
 import { Toggle } from '../../ui/field';
 import { Notice } from '../../ui/notice';
 import { Pill } from '../../ui/pill';
+import { GatePicker, isOfGate } from '../gates/gate_picker';
 import { type Details, DetailsFields, detailsEdit, detailsOf, NO_DETAILS } from './details_fields';
 import { ThumbnailField } from './thumbnail_field';
 import { type Standing, streamsKey, useStanding } from './use_streams';
@@ -27,16 +29,18 @@ function About({ handle, standing }: { handle: string; standing: Standing }) {
   const known = stream ?? last;
   const [details, setDetails] = useState(() => (known ? detailsOf(known) : NO_DETAILS));
   const [button, setButton] = useState(known?.publish_at_button ?? false);
+  const [gate, setGate] = useState(() => gateFormOf(known));
   const [saved, setSaved] = useState(false);
   const queries = useQueryClient();
   const refresh = () => queries.invalidateQueries({ queryKey: streamsKey(handle) });
   const save = useMutation({
     mutationFn: () => {
-      const body: StreamEdit = { ...detailsEdit(details), publish_at_button: button };
+      const body: StreamEdit = { ...detailsEdit(details), ...gatedEdit(gate), publish_at_button: button };
       return stream ? streamsApi.edit(stream.id, body) : streamsApi.create(handle, body);
     },
     onSuccess: async () => {
       setSaved(true);
+      setGate((now) => ({ ...now, password: '' }));
       await refresh();
     },
   });
@@ -62,6 +66,17 @@ function About({ handle, standing }: { handle: string; standing: Standing }) {
         <Which live={live} awaited={awaited} />
         {live?.is_preview && <Publish stream={live} onDone={() => void refresh()} />}
         <DetailsFields details={details} onChange={change} />
+        <GatePicker
+          handle={handle}
+          stream={stream?.id ?? null}
+          form={gate}
+          onChange={(next) => {
+            setSaved(false);
+            setGate(next);
+          }}
+          error={save.error}
+          hasPassword={stream?.gate.who === 'password'}
+        />
         {stream && <ThumbnailField stream={stream} onChanged={refresh} />}
         {!live && (
           <Toggle
@@ -71,7 +86,9 @@ function About({ handle, standing }: { handle: string; standing: Standing }) {
             onChange={setButton}
           />
         )}
-        {save.error && <Notice title="That did not work">{save.error.message}</Notice>}
+        {save.error && !isOfGate(save.error) && (
+          <Notice title="That did not work">{save.error.message}</Notice>
+        )}
         <div className="flex items-center justify-end gap-3">
           <span role="status" className="text-sm text-ink-3">
             {saved && (live ? 'Viewers see it now.' : 'Saved.')}

@@ -1,10 +1,12 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { type Stream, type StreamEdit, streamsApi } from '../../api/streams';
+import { gatedEdit, gateFormOf } from '../../gates/form';
 import { Button } from '../../ui/button';
 import { Dialog } from '../../ui/dialog';
 import { SelectField, TextField, Toggle } from '../../ui/field';
 import { Notice } from '../../ui/notice';
+import { GatePicker, isOfGate } from '../gates/gate_picker';
 import { DetailsFields, detailsEdit, detailsOf, NO_DETAILS } from './details_fields';
 import { streamsKey } from './use_streams';
 import { ownZone, wallClock } from './words';
@@ -27,12 +29,14 @@ export default function PlanDialog({
   const [zone, setZone] = useState(stream?.time_zone ?? ownZone());
   const [at, setAt] = useState(() => wallClock(stream?.scheduled_at ?? nextFullHour(), zone));
   const [visibility, setVisibility] = useState(stream?.visibility ?? null);
+  const [gate, setGate] = useState(() => gateFormOf(stream));
   const [button, setButton] = useState(stream?.publish_at_button ?? false);
   const [settings, setSettings] = useState<Settings>(stream?.settings ?? {});
   const save = useMutation({
     mutationFn: () => {
       const body: StreamEdit = {
         ...detailsEdit(details),
+        ...gatedEdit(gate),
         visibility,
         publish_at_button: button,
         scheduled_at: at,
@@ -83,6 +87,14 @@ export default function PlanDialog({
           <option value="public">Everybody</option>
           <option value="unlisted">Only people with the link</option>
         </SelectField>
+        <GatePicker
+          handle={handle}
+          stream={stream?.id ?? null}
+          form={gate}
+          onChange={setGate}
+          error={save.error}
+          hasPassword={stream?.gate.who === 'password'}
+        />
         <Toggle
           label="Preview, then publish"
           hint="On air, only you see it until you press Publish."
@@ -90,7 +102,9 @@ export default function PlanDialog({
           onChange={setButton}
         />
         <MoreSettings settings={settings} onChange={setSettings} />
-        {save.error && <Notice title="That did not work">{save.error.message}</Notice>}
+        {save.error && !isOfGate(save.error) && (
+          <Notice title="That did not work">{save.error.message}</Notice>
+        )}
         <div className="flex justify-end gap-2">
           <Button onClick={onClose}>Close</Button>
           <Button type="submit" look="preview" disabled={save.isPending || at === ''}>

@@ -9,6 +9,7 @@ import { Sources } from '../../publisher/sources';
 import { Button } from '../../ui/button';
 import { useChat } from '../chat/use_chat';
 import { Frame } from '../frame';
+import { AudienceLine } from '../gates/audience_line';
 import { useSilence } from '../silence';
 import { AboutCard } from '../streams/about_card';
 import { useStanding } from '../streams/use_streams';
@@ -156,6 +157,9 @@ export function Room({
               </Button>
             )}
           </Dock>
+          {standing && page.data && (
+            <AudienceLine stream={standing.live ?? standing.awaited ?? standing.last} channel={page.data} />
+          )}
           <Announcements
             phase={phase}
             heldByServer={held === true && !busy}

@@ -2,27 +2,39 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link, useParams, useSearch } from '@tanstack/react-router';
 import { CircleHelp, Download, Hourglass, MessagesSquare, TriangleAlert } from 'lucide-react';
-import { lazy, type ReactNode, Suspense, useEffect, useState, useSyncExternalStore } from 'react';
+import { lazy, type ReactNode, Suspense, useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import { ApiError, api } from '../../api/client';
 import type { Recording } from '../../api/types';
 import { prefer } from '../../chat/preferences';
-import { RecordingPlayer } from '../../player/recording';
+import { lockOfRecording } from '../../gates/lock';
+import type { EntryFacts } from '../../player/channel';
+import { RecordingPlayer, type RecordingState } from '../../player/recording';
 import { parseMoment } from '../../player/resume';
 import { Button, buttonClass } from '../../ui/button';
 import { Pill } from '../../ui/pill';
 import { usePreferences } from '../chat/use_chat';
 import { Frame } from '../frame';
+import { useEntry } from '../gates/access';
+import { GateBadge } from '../gates/gate_badge';
 import { Opening } from '../no_answer';
+import { useReturn } from '../payments/use_return';
 import { dayWords } from '../recordings/words';
 import { ShareButton } from '../share/button';
 import { sharedVideo } from '../share/codes';
 import { useTitle } from '../title';
+import { useChannel } from '../watch/use_channel';
 import { RecordingStage } from './stage';
 
 /** The video does not wait for it. */
 const ReplayPane = lazy(() => import('./replay'));
 
 const WIDTH = 'mx-auto w-full max-w-[calc((100dvh-11.5rem)*16/9)] min-w-0 sm:min-w-[min(100%,36rem)] sm:px-6';
+
+const Locked = lazy(() => import('../gates/locked'));
+const PreviewBar = lazy(() => import('../gates/preview_bar'));
+/** For whoever comes back from paying. */
+const NothingPaid = lazy(() => import('../payments/nothing_paid'));
+const PurchaseDialog = lazy(() => import('../payments/purchase_dialog'));
 
 export function VideoPage() {
   const { id } = useParams({ from: '/videos/$id' });
@@ -33,10 +45,25 @@ export function VideoPage() {
     refetchInterval: ({ state }) => (state.data?.state === 'recording' ? 3000 : false),
     refetchOnWindowFocus: false,
   });
+  const [back, done] = useReturn();
   const recording = query.data;
   useTitle(recording?.title ?? 'Video');
   if (recording?.state === 'ready' && recording.playlist_url)
-    return <Video key={id} recording={recording} url={recording.playlist_url} />;
+    return (
+      <>
+        <Video
+          key={id}
+          recording={recording}
+          url={recording.playlist_url}
+          notice={back?.name === 'cancelled' && <NothingPaid onClose={done} />}
+        />
+        {back?.name === 'paid' && (
+          <Suspense fallback={null}>
+            <PurchaseDialog id={back.id} handle={recording.channel} onClose={done} />
+          </Suspense>
+        )}
+      </>
+    );
   const missing = query.error instanceof ApiError && query.error.status < 500 && query.error.status !== 0;
   return (
     <Frame>
@@ -49,7 +76,7 @@ export function VideoPage() {
   );
 }
 
-function Video({ recording, url }: { recording: Recording; url: string }) {
+function Video({ recording, url, notice }: { recording: Recording; url: string; notice: ReactNode }) {
   const { t } = useSearch({ from: '/videos/$id' });
   const [player] = useState(
     () =>
@@ -61,27 +88,81 @@ function Video({ recording, url }: { recording: Recording; url: string }) {
     player.start();
     return () => player.stop();
   }, [player]);
+  const entry = useEntryFor(player, recording.id, state.phase.name === 'barred');
+  const lock = lockOfRecording(entry, state.phase);
+  const isPreview = entry !== null && entry.access !== 'granted' && entry.previewMs !== null;
+  const behind = { id: recording.id, stream: recording.stream };
+  const channel = useChannel(recording.channel, lock !== null || isPreview).data ?? null;
   return (
     <Frame bare={theater}>
       <div className={theater ? 'flex h-dvh bg-black' : 'flex w-full flex-1 max-lg:flex-col'}>
         <div className={theater ? 'flex min-w-0 flex-1' : 'min-w-0 flex-1'}>
-          <div className={theater ? 'flex min-w-0 flex-1' : `${WIDTH} sm:pt-5`}>
-            <RecordingStage
-              player={player}
-              state={state}
-              title={recording.title}
-              poster={recording.thumbnail_url ?? null}
-              storyboardUrl={recording.storyboard_url ?? null}
-              theater={theater}
-              onTheater={setTheater}
-            />
+          {notice && !theater && (
+            <div className="mx-auto w-full max-w-xl px-4 py-4 sm:px-6 lg:pb-0">
+              <Suspense fallback={null}>{notice}</Suspense>
+            </div>
+          )}
+          <div className={theater ? 'relative flex min-w-0 flex-1' : `${WIDTH} sm:pt-5`}>
+            {lock ? (
+              <Suspense fallback={NOT_YET}>
+                {channel ? <Locked channel={channel} lock={lock} {...behind} /> : NOT_YET}
+              </Suspense>
+            ) : (
+              <RecordingStage
+                player={player}
+                state={state}
+                title={recording.title}
+                poster={recording.thumbnail_url ?? null}
+                // There are none for a free look.
+                storyboardUrl={isPreview ? null : (recording.storyboard_url ?? null)}
+                theater={theater}
+                onTheater={setTheater}
+              />
+            )}
+            {isPreview && !lock && channel && entry.access !== 'granted' && (
+              <Suspense fallback={null}>
+                <PreviewBar
+                  channel={channel}
+                  by={entry.access}
+                  of="recording"
+                  tier={entry.tier}
+                  leftMs={previewLeftMs(state, entry.previewMs ?? 0)}
+                  onPicture={theater}
+                  {...behind}
+                />
+              </Suspense>
+            )}
           </div>
           {!theater && <About recording={recording} positionMs={state.positionMs} />}
         </div>
-        <ChatReplay recording={recording} player={player} theater={theater} />
+        {!lock && !isPreview && <ChatReplay recording={recording} player={player} theater={theater} />}
       </div>
     </Frame>
   );
+}
+
+const NOT_YET = <div className="on-video aspect-video w-full bg-surface-0 sm:rounded-card" />;
+
+/** The playlist of a free look ends where it does. */
+function previewLeftMs({ durationMs, positionMs }: RecordingState, wholeMs: number): number {
+  return durationMs > 0 ? Math.max(0, durationMs - positionMs) : wholeMs;
+}
+
+/** What stands before a recording; the player begins anew as soon as nothing does any more. */
+function useEntryFor(player: RecordingPlayer, id: string, isBarred: boolean): EntryFacts | null {
+  const { data, refetch } = useEntry('recording', id);
+  const entry = data ?? null;
+  const wasShut = useRef(false);
+  useEffect(() => {
+    if (isBarred) void refetch();
+  }, [isBarred, refetch]);
+  useEffect(() => {
+    if (!entry) return;
+    const isShut = entry.access !== 'granted';
+    if (wasShut.current && !isShut) player.retry();
+    wasShut.current = isShut;
+  }, [entry, player]);
+  return entry;
 }
 
 function ChatReplay({
@@ -141,6 +222,7 @@ function About({ recording, positionMs }: { recording: Recording; positionMs: nu
           <span aria-hidden>·</span>
           <time dateTime={started_at}>{dayWords(started_at)}</time>
           {visibility !== 'public' && <Pill tone="neutral">{visibility}</Pill>}
+          <GateBadge gate={recording.gate} />
         </p>
       </div>
       <div className="flex flex-wrap gap-2">

@@ -1,5 +1,5 @@
 /** A recording's picture with everything that lies on it. */
-import { TriangleAlert, Volume2 } from 'lucide-react';
+import { Lock, TriangleAlert, Volume2 } from 'lucide-react';
 import { lazy, type ReactNode, Suspense, useRef, useState } from 'react';
 import { SOUND } from '../../player/quality';
 import type { RecordingPlayer, RecordingState } from '../../player/recording';
@@ -102,6 +102,21 @@ function Message({ player, state }: { player: RecordingPlayer; state: RecordingS
         icon={<TriangleAlert size={28} className="text-warn-text" />}
         title="The video cannot be played"
         text={phase.reason}
+        action={
+          <Button look="primary" onClick={() => player.retry()}>
+            Try again
+          </Button>
+        }
+      />
+    );
+  }
+  // What is shut has a panel of its own; here it is not known what for.
+  if (phase.name === 'barred') {
+    return (
+      <Panel
+        icon={<Lock size={28} />}
+        title="You cannot watch this now"
+        text="The server does not let you in."
         action={
           <Button look="primary" onClick={() => player.retry()}>
             Try again

@@ -6,6 +6,7 @@ import { type ChannelPage, channelsApi } from '../../api/channels';
 import { Button } from '../../ui/button';
 import { COUNT } from '../../ui/time';
 import { useAccount } from '../account';
+import { askAccessAgain } from '../gates/access';
 import { MuteButton } from './mute_button';
 import { channelKey } from './use_channel';
 
@@ -27,7 +28,7 @@ export function FollowButton({ channel }: { channel: ChannelPage }) {
           },
       );
     },
-    onSettled: () => queries.invalidateQueries({ queryKey: key }),
+    onSettled: () => askAccessAgain(queries, channel.handle),
   });
   const { following } = channel;
   const press = () => {

@@ -6,6 +6,7 @@ import {
   CircleHelp,
   CircleSlash,
   Flag,
+  Lock,
   Moon,
   RadioTower,
   TriangleAlert,
@@ -13,7 +14,7 @@ import {
   Volume2,
   WifiOff,
 } from 'lucide-react';
-import type { ReactNode } from 'react';
+import { lazy, type ReactNode, Suspense } from 'react';
 import type { Recording } from '../../api/types';
 import type { Planned } from '../../player/channel';
 import type { Player } from '../../player/player';
@@ -24,6 +25,9 @@ import { Pill } from '../../ui/pill';
 import { Spinner } from '../../ui/spinner';
 import { ago, useNow } from '../../ui/time';
 import { AddToCalendar, countdownWords, startWords } from './next_stream';
+
+/** Few streams have a gate. */
+const PlannedGate = lazy(() => import('../gates/planned_gate'));
 
 interface Message {
   icon: ReactNode;
@@ -172,7 +176,7 @@ function messageFor(
         action: home,
       };
     case 'offline':
-      if (channel?.next) return comes(channel.next, now, follow, again || home);
+      if (channel?.next) return comes(player.handle, channel.next, now, follow, again || home);
       if (channel?.cancelled) {
         return {
           icon: <CalendarX2 size={28} />,
@@ -189,7 +193,7 @@ function messageFor(
         action: studio || again || home,
       };
     case 'ended':
-      if (channel?.next) return comes(channel.next, now, follow, again || home);
+      if (channel?.next) return comes(player.handle, channel.next, now, follow, again || home);
       return {
         icon: <Flag size={28} />,
         title: 'The stream has ended',
@@ -202,6 +206,16 @@ function messageFor(
         title: `There is no channel @${player.handle}`,
         text: 'The address may be mistyped, or the channel was removed.',
         action: home,
+      };
+    // What is shut has a panel of its own; here it is not known yet what for.
+    case 'barred':
+      if (!channel)
+        return { icon: <Spinner size={28} />, title: 'Connecting', text: `Joining ${name}.`, action: null };
+      return {
+        icon: <Lock size={28} />,
+        title: 'You cannot watch this now',
+        text: 'The server does not let you in. It is asked again by itself.',
+        action: tryNow,
       };
     case 'server_full':
       return {
@@ -229,7 +243,7 @@ function messageFor(
 }
 
 /** The countdown: the next stream, when that is here, and what to do until then. */
-function comes(next: Planned, now: number, follow: ReactNode, otherwise: ReactNode): Message {
+function comes(handle: string, next: Planned, now: number, follow: ReactNode, otherwise: ReactNode): Message {
   return {
     icon: <CalendarClock size={28} className="text-preview-text" />,
     title: next.title || 'The next stream',
@@ -238,8 +252,15 @@ function comes(next: Planned, now: number, follow: ReactNode, otherwise: ReactNo
     loud: Date.parse(next.at) > now,
     action: (
       <>
+        {next.gate.who !== 'everyone' && (
+          <Suspense fallback={null}>
+            <PlannedGate handle={handle} stream={next.id} gate={next.gate} title={next.title} />
+          </Suspense>
+        )}
         {follow}
-        <AddToCalendar planned={next} />
+        <span className={next.gate.who === 'ticket' ? 'max-sm:hidden' : ''}>
+          <AddToCalendar planned={next} />
+        </span>
         {/* On a phone a third does not fit, and what it leads to is near. */}
         {follow ? <span className="max-sm:hidden">{otherwise}</span> : otherwise}
       </>

@@ -4,6 +4,9 @@ import { Eye } from 'lucide-react';
 import { lazy, type ReactNode, Suspense, useEffect, useState, useSyncExternalStore } from 'react';
 import type { ChannelPage } from '../../api/channels';
 import { playerFor } from '../../early';
+import { lockOfChannel } from '../../gates/lock';
+import type { ChannelFacts } from '../../player/channel';
+import type { Player } from '../../player/player';
 import type { PlayerState } from '../../player/state';
 import { Avatar } from '../../ui/avatar';
 import { Pill } from '../../ui/pill';
@@ -27,7 +30,8 @@ import { useChannel } from './use_channel';
 const Bursts = lazy(() => import('../chat/bursts'));
 const OnScreen = lazy(() => import('../chat/on_screen'));
 /** Instead of the picture, for who is barred. */
-const Locked = lazy(() => import('./locked'));
+const Locked = lazy(() => import('../gates/locked'));
+const PreviewBar = lazy(() => import('../gates/preview_bar'));
 /** What is paid is for servers on which creators are paid. */
 const ChannelButtons = lazy(() => import('../payments/channel_buttons'));
 const NothingPaid = lazy(() => import('../payments/nothing_paid'));
@@ -35,12 +39,11 @@ const PurchaseDialog = lazy(() => import('../payments/purchase_dialog'));
 
 export function WatchPage() {
   const { handle } = useParams({ from: '/@{$handle}' });
-  const admitted = useAdmissions(handle);
   const [back, done] = useReturn();
   return (
     <>
       <Watch
-        key={`${handle} ${admitted}`}
+        key={handle}
         handle={handle}
         notice={back?.name === 'cancelled' && <NothingPaid onClose={done} />}
       />
@@ -53,15 +56,11 @@ export function WatchPage() {
   );
 }
 
-/** How often somebody was let in who was barred: the player was refused as well, and begins anew. */
-function useAdmissions(handle: string): number {
-  const access = useChannel(handle).data?.access ?? null;
-  const [known, setKnown] = useState({ access, count: 0 });
-  if (access !== null && access !== known.access) {
-    const isLetIn = access === 'granted' && known.access !== null;
-    setKnown({ access, count: known.count + (isLetIn ? 1 : 0) });
-  }
-  return known.count;
+/** What the page heard is news for a player that was shut out: it then asks for itself. */
+function useNewsFor(player: Player, isLocked: boolean, newsAt: number): void {
+  useEffect(() => {
+    if (isLocked && newsAt > 0) void player.askEntry();
+  }, [player, isLocked, newsAt]);
 }
 
 function Watch({ handle, notice }: { handle: string; notice: ReactNode }) {
@@ -75,12 +74,20 @@ function Watch({ handle, notice }: { handle: string; notice: ReactNode }) {
 
   const name = state.channel?.name ?? handle;
   const onAir = state.phase.name === 'live' || state.phase.name === 'host_reconnecting';
+  // On air for others.
+  const isBarred = state.phase.name === 'barred';
   const offAir = state.phase.name === 'offline' || state.phase.name === 'ended';
   const past = usePastStreams(handle, offAir);
-  const shown = useChannel(handle).data ?? null;
-  const barred = shown && shown.access !== 'granted' ? shown.access : null;
+  const page = useChannel(handle);
+  const shown = page.data ?? null;
+  const { channel } = state;
+  const lock = channel && lockOfChannel(channel, state.phase);
+  useNewsFor(player, lock !== null, page.dataUpdatedAt);
+  const stream = channel?.said?.id ?? '';
   useTitle(onAir ? `${name} is live` : name, onAir);
-  const withChat = !barred && state.phase.name !== 'not_found';
+  // A free look is none into the chat.
+  const isShut = lock !== null || (channel?.entry != null && channel.entry.access !== 'granted');
+  const withChat = !isShut && state.phase.name !== 'not_found';
   const chat = useChat(handle, player, withChat);
   const room = useChatState(chat);
   const arePaid = usePayments() !== 'off';
@@ -88,6 +95,10 @@ function Watch({ handle, notice }: { handle: string; notice: ReactNode }) {
     <Suspense fallback={null}>
       <OnScreen state={room} over={theater} />
     </Suspense>
+  );
+
+  const preview = onAir && shown && channel && (
+    <Preview shown={shown} channel={channel} endsAt={state.previewEndsAt} theater={theater} />
   );
 
   return (
@@ -106,9 +117,9 @@ function Watch({ handle, notice }: { handle: string; notice: ReactNode }) {
                 : 'watch-stage order-1 mx-auto w-full max-w-[calc((100dvh-11.5rem)*16/9)] min-w-0 max-lg:sticky max-lg:top-14 max-lg:z-20 sm:min-w-[min(100%,36rem)] sm:px-6 sm:pt-5'
             }
           >
-            {shown && barred ? (
-              <Suspense fallback={<div className="on-video aspect-video bg-surface-0 sm:rounded-card" />}>
-                <Locked channel={shown} by={barred} />
+            {lock ? (
+              <Suspense fallback={NOT_YET}>
+                {shown ? <Locked channel={shown} lock={lock} id={stream} stream={stream} /> : NOT_YET}
               </Suspense>
             ) : (
               <Stage
@@ -125,20 +136,22 @@ function Watch({ handle, notice }: { handle: string; notice: ReactNode }) {
                       <Bursts chat={chat} />
                     </Suspense>
                     {theater && onScreen}
+                    {theater && preview}
                   </>
                 }
               />
             )}
+            {!theater && preview}
           </div>
           {!theater && (
             <div className="order-3 min-w-0">
               {onScreen}
-              <StreamTitle said={onAir ? (state.channel?.said ?? null) : null} />
+              <StreamTitle said={onAir || isBarred ? (channel?.said ?? null) : null} />
               <About
                 handle={handle}
                 name={name}
                 state={state}
-                onAir={onAir}
+                onAir={onAir || isBarred}
                 shown={shown}
                 arePaid={arePaid}
               />
@@ -149,6 +162,38 @@ function Watch({ handle, notice }: { handle: string; notice: ReactNode }) {
         {withChat && <ChatSide chat={chat} theater={theater} />}
       </div>
     </Frame>
+  );
+}
+
+const NOT_YET = <div className="on-video aspect-video bg-surface-0 sm:rounded-card" />;
+
+/** While what is on air is shown for a while to whoever may not watch it all. */
+function Preview({
+  shown,
+  channel: { entry, said },
+  endsAt,
+  theater,
+}: {
+  shown: ChannelPage;
+  channel: ChannelFacts;
+  endsAt: number | null;
+  theater: boolean;
+}) {
+  const now = useNow(endsAt !== null);
+  if (endsAt === null || !entry || entry.access === 'granted' || !said) return null;
+  return (
+    <Suspense fallback={null}>
+      <PreviewBar
+        channel={shown}
+        by={entry.access}
+        of="stream"
+        tier={entry.tier}
+        id={said.id}
+        stream={said.id}
+        leftMs={Math.max(0, endsAt - now)}
+        onPicture={theater}
+      />
+    </Suspense>
   );
 }
 

@@ -3,10 +3,11 @@ import type { Stream } from '../../api/streams';
 import { buttonClass } from '../../ui/button';
 import { Pill } from '../../ui/pill';
 import { useNow } from '../../ui/time';
+import PlannedGate from '../gates/planned_gate';
 import { untilWords, whenWords, zoneWords } from '../streams/words';
 
 /** What is ahead on a channel, and how a calendar follows it. */
-export function Schedule({ handle, items }: { handle: string; items: Stream[] }) {
+export default function Schedule({ handle, items }: { handle: string; items: Stream[] }) {
   const now = useNow();
   return (
     <section aria-labelledby="schedule">
@@ -14,7 +15,8 @@ export function Schedule({ handle, items }: { handle: string; items: Stream[] })
         Schedule
       </h2>
       <ul className="grid gap-3 sm:grid-cols-2">
-        {items.map(({ id, title, state, scheduled_at }) => {
+        {items.map((stream) => {
+          const { id, title, state, scheduled_at } = stream;
           const at = scheduled_at ?? '';
           const cancelled = state === 'cancelled';
           return (
@@ -32,6 +34,11 @@ export function Schedule({ handle, items }: { handle: string; items: Stream[] })
               <p className={`mt-1 font-medium break-words ${cancelled ? 'text-ink-3 line-through' : ''}`}>
                 {title || 'Untitled stream'}
               </p>
+              {!cancelled && (
+                <div className="mt-2 empty:hidden">
+                  <PlannedGate handle={handle} stream={id} gate={stream.gate} title={title} />
+                </div>
+              )}
             </li>
           );
         })}

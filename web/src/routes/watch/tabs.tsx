@@ -1,11 +1,14 @@
 /** What else there is of a channel, below the picture: its recordings, its plans, and what it says of itself. */
 import { Tabs } from '@base-ui/react/tabs';
-import { type CSSProperties, type ReactNode, useState } from 'react';
+import { type CSSProperties, lazy, type ReactNode, Suspense, useState } from 'react';
 import type { ChannelPage } from '../../api/channels';
-import { PastStreams, usePastStreams } from '../recordings/past_streams';
+import { usePastStreams } from '../recordings/past_streams';
 import { useSchedule } from '../streams/use_streams';
 import { AboutTab } from './about_tab';
-import { Schedule } from './schedule';
+
+/** What lies below the picture comes after it. */
+const PastStreams = lazy(() => import('../recordings/past_stream_list'));
+const Schedule = lazy(() => import('./schedule'));
 
 export function ChannelTabs({ channel, offAir }: { channel: ChannelPage; offAir: boolean }) {
   const [chosen, setChosen] = useState<string | null>(null);
@@ -39,7 +42,9 @@ export function ChannelTabs({ channel, offAir }: { channel: ChannelPage; offAir:
         <Tab value="about">About</Tab>
       </Tabs.List>
       <Tabs.Panel value="recordings">
-        <PastStreams past={past} />
+        <Suspense fallback={null}>
+          <PastStreams past={past} />
+        </Suspense>
         {!hasPast && !past.isFetching && (
           <p className="text-sm text-ink-3">
             No recordings to watch. When {channel.name} records a stream, it appears here.
@@ -48,7 +53,9 @@ export function ChannelTabs({ channel, offAir }: { channel: ChannelPage; offAir:
       </Tabs.Panel>
       {isPlanned && (
         <Tabs.Panel value="schedule">
-          <Schedule handle={channel.handle} items={planned} />
+          <Suspense fallback={null}>
+            <Schedule handle={channel.handle} items={planned} />
+          </Suspense>
         </Tabs.Panel>
       )}
       <Tabs.Panel value="about">

@@ -6,10 +6,11 @@ export function channelKey(handle: string): string[] {
 }
 
 /** What a channel says of itself. */
-export function useChannel(handle: string) {
+export function useChannel(handle: string, wanted = true) {
   return useQuery({
     queryKey: channelKey(handle),
     queryFn: () => channelsApi.show(handle),
     staleTime: 15_000,
+    enabled: wanted,
   });
 }

@@ -13,6 +13,7 @@ import { Notice } from '../../../ui/notice';
 import { Pill } from '../../../ui/pill';
 import { Spinner } from '../../../ui/spinner';
 import { COUNT, clock, useNow } from '../../../ui/time';
+import { GateBadge } from '../../gates/gate_badge';
 import { NoAnswer } from '../../no_answer';
 import { streamsKey, usePast, useSchedule } from '../../streams/use_streams';
 import { untilWords, whenWords, zoneWords } from '../../streams/words';
@@ -113,6 +114,7 @@ function Planned({ stream, onEdit }: { stream: Stream; onEdit: () => void }) {
             </>
           )}
           {stream.visibility === 'unlisted' && <Pill tone="neutral">Unlisted</Pill>}
+          <GateBadge gate={stream.gate} />
           {stream.publish_at_button && <span>· previewed first</span>}
         </p>
       </div>

@@ -2,21 +2,13 @@ import { Link } from '@tanstack/react-router';
 import type { Recording } from '../../api/types';
 import { Button } from '../../ui/button';
 import { Pill } from '../../ui/pill';
+import { GateBadge } from '../gates/gate_badge';
+import type { usePastStreams } from './past_streams';
 import { RecordingPicture } from './picture';
-import { useRecordings } from './use_recordings';
 import { dayWords } from './words';
 
-/** A stream that has just ended is playable within seconds. */
-const EVERY_MS = 5000;
-
-/** What of a channel can be watched again; nothing is asked while it is on air. */
-export function usePastStreams(handle: string, offAir: boolean) {
-  const query = useRecordings(handle, () => EVERY_MS, offAir);
-  return { ...query, items: offAir ? query.items.filter(({ state }) => state === 'ready') : [] };
-}
-
 /** Nothing where there is nothing. */
-export function PastStreams({ past }: { past: ReturnType<typeof usePastStreams> }) {
+export default function PastStreams({ past }: { past: ReturnType<typeof usePastStreams> }) {
   const { items, hasNextPage, fetchNextPage, isFetchingNextPage } = past;
   if (items.length === 0) return null;
   return (
@@ -53,6 +45,7 @@ function Card({ recording }: { recording: Recording }) {
           <p className="mt-0.5 flex items-center gap-2 text-sm text-ink-3">
             <time dateTime={started_at}>{dayWords(started_at)}</time>
             {visibility !== 'public' && <Pill tone="neutral">{visibility}</Pill>}
+            <GateBadge gate={recording.gate} />
           </p>
         </div>
       </Link>
