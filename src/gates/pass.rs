@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::{By, Gates, Place};
 use crate::accounts::AccountId;
 use crate::channels::Barred;
+use crate::rate::household;
 use crate::request;
 use crate::secret::same;
 
@@ -136,7 +137,7 @@ impl Gates {
         from: std::net::IpAddr,
         headers: &HeaderMap,
     ) -> String {
-        let network = sfu::neighbourhood(from);
+        let network = household(from);
         let mark = self.0.channels.gate_mark(&place.handle);
         let hash = place.lock.password_hash.as_deref().unwrap_or_default();
         let agent = request::user_agent(headers);

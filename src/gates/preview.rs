@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use crate::accounts::{Account, AccountId};
+use crate::rate::household;
 use crate::request::{self, Client};
 
 /// Who has a preview. Without an account it is a browser in a network: many share an address, and whoever
@@ -27,7 +28,7 @@ impl Watcher {
             None => {
                 let mut agent = DefaultHasher::new();
                 request::user_agent(headers).hash(&mut agent);
-                Self::Browser(sfu::neighbourhood(client.address), agent.finish())
+                Self::Browser(household(client.address), agent.finish())
             }
         }
     }

@@ -65,7 +65,8 @@ pub enum AlertKind {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Shown {
     pub(super) channel: Uuid,
-    pub(super) alert: Alert,
+    /// None: the address of the page is another now, and what waits by the old one ends.
+    pub(super) alert: Option<Alert>,
 }
 
 /// Alerts that a page may be behind.
@@ -76,6 +77,15 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 impl Payments {
     /// Shows an alert on all pages of a channel that show them.
     pub fn show_alert(&self, channel: ChannelId, alert: Alert) {
+        self.tell_alerts(channel, Some(alert));
+    }
+
+    /// Ends what waits for a channel's alerts by a token that is good no longer.
+    pub(super) fn end_alerts(&self, channel: ChannelId) {
+        self.tell_alerts(channel, None);
+    }
+
+    fn tell_alerts(&self, channel: ChannelId, alert: Option<Alert>) {
         let shown = Shown {
             channel: channel.0,
             alert,
@@ -143,7 +153,8 @@ fn lines(
                 };
                 match shown {
                     Ok(shown) if shown.channel == channel.0 => {
-                        let data = serde_json::to_string(&shown.alert).unwrap_or_default();
+                        let alert = shown.alert.as_ref()?;
+                        let data = serde_json::to_string(alert).unwrap_or_default();
                         let event = Event::default().event("alert").data(data);
                         return Some((Ok(event), (alerts, payments)));
                     }

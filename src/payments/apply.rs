@@ -362,8 +362,26 @@ impl<'a> Change<'a> {
         ))
     }
 
+    /// A subscription in our words; none: it is none of ours. Its tier is the one whose price it pays, should
+    /// somebody have changed that at Stripe.
+    async fn in_our_words(
+        &mut self,
+        told: &stripe::Subscription,
+    ) -> Result<Option<Subscription>, StoreError> {
+        let Some(mut ours) = Subscription::of(told, self.cause.now) else {
+            return Ok(None);
+        };
+        let item = told.items.data.first();
+        if let (Some(item), Some(channel)) = (item, ours.channel)
+            && let Some(tier) = store::tier_of_price(&mut self.tx, channel, &item.price.id).await?
+        {
+            ours.tier = tier;
+        }
+        Ok(Some(ours))
+    }
+
     async fn subscription(&mut self, told: &stripe::Subscription) -> Result<Outcome, StoreError> {
-        let Some(now) = Subscription::of(told, self.cause.now) else {
+        let Some(now) = self.in_our_words(told).await? else {
             return Ok(NOT_OURS.to_owned());
         };
         let before = store::subscription(&self.payments.0.db, &now.id).await?;
@@ -388,9 +406,10 @@ impl<'a> Change<'a> {
         invoice: &stripe::Invoice,
         told: Option<stripe::Subscription>,
     ) -> Result<Outcome, StoreError> {
-        let subscription = told
-            .as_ref()
-            .and_then(|told| Subscription::of(told, self.cause.now));
+        let subscription = match &told {
+            Some(told) => self.in_our_words(told).await?,
+            None => None,
+        };
         let Some(subscription) = subscription else {
             return Ok(NOT_OURS.to_owned());
         };

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::mirror::{ACCOUNT, CHANNEL, PayoutAccount, TIER};
 use super::money::{Currency, Money, Period, fee_of};
-use super::offers::{Price, Tier};
+use super::offers::{Price, Product, Tier};
 use super::order::{NewPurchase, Order};
 use super::purchase::{Kind, Purchase, PurchaseState};
 use super::stripe::{Session, StripeError, currency_of, keyed};
@@ -300,27 +300,44 @@ impl Payments {
         tier: &Tier,
         price: &Price,
     ) -> Result<String, ApiError> {
+        let product = self.product_at_stripe(channel, tier).await?;
         if let Some(id) = &price.stripe_id {
             return Ok(id.clone());
         }
         let stripe = self.stripe()?;
-        let product = match &tier.product {
-            Some(product) => product.clone(),
-            None => {
-                let name = format!("{}: {}", channel.name, tier.name);
-                let known_by = [&channel.id.to_string(), &tier.number.to_string(), &name];
-                let key = keyed("product", &known_by.map(String::as_str));
-                let made = stripe.create_product(&name, &key).await?;
-                store::set_product(&self.0.db, channel.id, tier.number, &made).await?;
-                made
-            }
-        };
         let Money { amount, currency } = price.money;
         let key = format!("price {}", price.id);
         let made = stripe.create_price(&product, amount, currency, price.period, &key);
         let made = made.await?;
         store::set_price_id(&self.0.db, price.id, &made).await?;
         Ok(made)
+    }
+
+    /// The product at Stripe of a tier, by the name that it has now.
+    async fn product_at_stripe(&self, channel: &Channel, tier: &Tier) -> Result<String, ApiError> {
+        let name = format!("{}: {}", channel.name, tier.name);
+        let stripe = self.stripe()?;
+        let product = match &tier.product {
+            Some(product) if product.name.as_ref() == Some(&name) => {
+                return Ok(product.id.clone());
+            }
+            Some(product) => {
+                let key = keyed("rename", &[&product.id, &name, &Uuid::now_v7().to_string()]);
+                stripe.rename_product(&product.id, &name, &key).await?;
+                product.id.clone()
+            }
+            None => {
+                let known_by = [&channel.id.to_string(), &tier.number.to_string(), &name];
+                let key = keyed("product", &known_by.map(String::as_str));
+                stripe.create_product(&name, &key).await?
+            }
+        };
+        let known = Product {
+            id: product.clone(),
+            name: Some(name),
+        };
+        store::set_product(&self.0.db, channel.id, tier.number, &known).await?;
+        Ok(product)
     }
 
     /// The session that another page opened for the same; of another tier or price, it is closed.

@@ -28,7 +28,9 @@ mod store;
 mod stripe;
 mod webhook;
 
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
@@ -56,6 +58,7 @@ use crate::config::{self, Payout};
 use crate::db::Db;
 use crate::error::ApiError;
 use crate::jobs::Jobs;
+use crate::rate::Rate;
 
 /// What an account may do on a channel may be different now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,6 +98,8 @@ struct Inner {
     /// None: there are no payments.
     stripe: Option<Stripe>,
     cache: Cache,
+    /// Events that were refused, by where they came from.
+    refused: Rate<IpAddr>,
     changes: broadcast::Sender<AccessChanged>,
     alerts: broadcast::Sender<Arc<alerts::Shown>>,
     /// Streams of alerts end with it.
@@ -144,6 +149,7 @@ impl Payments {
             config: config.clone(),
             stripe,
             cache: Cache::default(),
+            refused: Rate::new(Duration::from_secs(60)),
             changes: broadcast::Sender::new(CHANGES),
             alerts: broadcast::Sender::new(alerts::WAITING),
             closing: CancellationToken::new(),

@@ -33,7 +33,15 @@ pub(super) struct Tier {
     pub(super) is_offered: bool,
     pub(super) prices: Vec<Price>,
     /// At Stripe.
-    pub(super) product: Option<String>,
+    pub(super) product: Option<Product>,
+}
+
+/// What a tier is at Stripe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Product {
+    pub(super) id: String,
+    /// As it is called there, as far as is known.
+    pub(super) name: Option<String>,
 }
 
 /// What a tier costs.

@@ -85,6 +85,16 @@ impl Payments {
         if held.tier == number && held.amount == price.money.amount {
             return Ok(());
         }
+        if held.currency != price.money.currency {
+            return Err(ApiError::Conflict {
+                code: "currency_changed",
+                detail: format!(
+                    "this channel is paid in another currency now, and your membership in {}: end it, \
+                     and join again when it is over",
+                    held.currency.to_uppercase()
+                ),
+            });
+        }
         let price_id = self.price_at_stripe(channel, &tier, &price).await?;
         let told = self.stripe()?.subscription(&held.id).await?;
         let metadata = HashMap::from([
@@ -197,7 +207,9 @@ impl Payments {
         let mut tx = self.0.db.begin().await?;
         store::put_shop(&mut tx, channel.id, &shop).await?;
         store::set_alert_token(&mut tx, channel.id, &token.hash()).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        self.end_alerts(channel.id);
+        Ok(())
     }
 
     /// Ends what is paid by accounts, or to channels, that are no more: nobody pays for what they cannot

@@ -31,7 +31,7 @@ use stripe_core::dispute::ListDispute;
 use stripe_core::payment_intent::RetrievePaymentIntent;
 use stripe_core::refund::CreateRefund;
 use stripe_product::price::{CreatePrice, CreatePriceRecurring, CreatePriceRecurringInterval};
-use stripe_product::product::CreateProduct;
+use stripe_product::product::{CreateProduct, UpdateProduct};
 
 use uuid::Uuid;
 
@@ -184,6 +184,8 @@ pub(super) struct Item {
 /// A price.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Price {
+    #[serde(default)]
+    pub(super) id: String,
     pub(super) unit_amount: Option<i64>,
     pub(super) currency: String,
     pub(super) recurring: Option<Recurring>,
@@ -447,6 +449,17 @@ impl Stripe {
     ) -> Result<String, StripeError> {
         let made: Made = self.ask_once(&CreateProduct::new(name), key).await?;
         Ok(made.id)
+    }
+
+    pub(super) async fn rename_product(
+        &self,
+        product: &str,
+        name: &str,
+        key: &str,
+    ) -> Result<(), StripeError> {
+        let ask = UpdateProduct::new(product).name(name);
+        let _: Made = self.ask_once(&ask, key).await?;
+        Ok(())
     }
 
     pub(super) async fn create_price(

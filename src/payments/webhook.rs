@@ -4,6 +4,8 @@
 //! event's id and the job that it asks for; what happened is then asked of Stripe itself, so that events
 //! may come twice, late and in any order.
 
+use std::time::Duration;
+
 use axum::body::{Body, to_bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -17,9 +19,13 @@ use super::mirror::seconds;
 use super::{Payments, store};
 use crate::db::StoreError;
 use crate::error::{Problem, log_store_error, store_problem};
+use crate::rate::household;
+use crate::request::Client;
 
 /// Longest body. Stripe's largest events have a few tens of kilobytes.
 const LONGEST: usize = 256 * 1024;
+/// Refused events from one network in a minute, of which each stands in the log.
+const MOST_REFUSED: u32 = 30;
 const SIGNATURE: &str = "stripe-signature";
 
 /// What counts of an event.
@@ -54,6 +60,8 @@ pub(super) enum EventRefusal {
         ours: &'static str,
         theirs: &'static str,
     },
+    #[error("too many events were refused")]
+    TooMany(Duration),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -67,6 +75,7 @@ impl IntoResponse for EventRefusal {
                 // Whatever the reason, Stripe must come again.
                 return store_problem(error).into_response();
             }
+            Self::TooMany(after) => return Problem::too_many(*after).into_response(),
             Self::Off => return refused(StatusCode::NOT_FOUND, "payments_off").into_response(),
             Self::TooLarge => refused(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
             Self::Unsigned => refused(StatusCode::BAD_REQUEST, "signature_missing"),
@@ -91,28 +100,24 @@ impl IntoResponse for EventRefusal {
 )]
 pub(super) async fn take_event(
     State(payments): State<Payments>,
+    client: Client,
     headers: HeaderMap,
     body: Body,
 ) -> Result<StatusCode, EventRefusal> {
     if !payments.is_on() {
         return Err(EventRefusal::Off);
     }
-    let body = to_bytes(body, LONGEST).await;
-    let body = body.map_err(|_| EventRefusal::TooLarge)?;
-    let text = std::str::from_utf8(&body).map_err(|_| EventRefusal::Forged)?;
-    let signature = headers.get(SIGNATURE).and_then(|value| value.to_str().ok());
-    let signature = signature.ok_or(EventRefusal::Unsigned)?;
-    payments.check_signature(text, signature)?;
-    let event: Event = serde_json::from_str(text).map_err(|_| EventRefusal::Unreadable)?;
-    let ours = payments.0.config.is_live();
-    if event.livemode != ours {
-        return Err(EventRefusal::WrongMode {
-            ours: mode(ours),
-            theirs: mode(event.livemode),
-        });
+    let taken = payments.take_signed(&headers, body).await;
+    if let Err(EventRefusal::Store(_)) | Ok(()) = taken {
+        return taken.map(|()| StatusCode::OK);
     }
-    payments.take(event).await?;
-    Ok(StatusCode::OK)
+    // Anybody can send what is refused: the log, and the work of looking at it, must have an end.
+    let (from, now) = (household(client.address), payments.0.clock.instant());
+    let refused = &payments.0.refused;
+    match refused.take(&from, MOST_REFUSED, now) {
+        Ok(()) => taken.map(|()| StatusCode::OK),
+        Err(after) => Err(EventRefusal::TooMany(after)),
+    }
 }
 
 fn mode(is_live: bool) -> &'static str {
@@ -147,6 +152,24 @@ struct Named {
 }
 
 impl Payments {
+    async fn take_signed(&self, headers: &HeaderMap, body: Body) -> Result<(), EventRefusal> {
+        let body = to_bytes(body, LONGEST).await;
+        let body = body.map_err(|_| EventRefusal::TooLarge)?;
+        let text = std::str::from_utf8(&body).map_err(|_| EventRefusal::Forged)?;
+        let signature = headers.get(SIGNATURE).and_then(|value| value.to_str().ok());
+        let signature = signature.ok_or(EventRefusal::Unsigned)?;
+        self.check_signature(text, signature)?;
+        let event: Event = serde_json::from_str(text).map_err(|_| EventRefusal::Unreadable)?;
+        let ours = self.0.config.is_live();
+        if event.livemode != ours {
+            return Err(EventRefusal::WrongMode {
+                ours: mode(ours),
+                theirs: mode(event.livemode),
+            });
+        }
+        Ok(self.take(event).await?)
+    }
+
     /// One of two secrets is enough, while one replaces the other.
     fn check_signature(&self, body: &str, signature: &str) -> Result<(), EventRefusal> {
         let now = self.0.clock.now().as_second();

@@ -21,7 +21,7 @@ pub(super) use mode::{set_live, throw_away, was_live};
 pub(super) use offers::{
     continue_tickets, insert_price, insert_ticket, put_shop, put_tier, retire_prices,
     set_alert_token, set_price_id, set_product, shop, shop_by_token, ticket, ticket_streams,
-    tickets, tickets_of_stream, tiers, withdraw_ticket,
+    tickets, tickets_of_stream, tier_of_price, tiers, withdraw_ticket,
 };
 pub(super) use purchases::{
     by_session, close, gifted, gifts_taken, insert, insert_gift, is_awaited, open_alike,

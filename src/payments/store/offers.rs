@@ -6,9 +6,9 @@ use uuid::Uuid;
 use super::{currency, read_as, uuid};
 use crate::channels::ChannelId;
 use crate::clock::from_millis;
-use crate::db::{Db, StoreError, Tx, all, change, first, on, tx_change};
+use crate::db::{Db, StoreError, Tx, all, change, first, on, tx_change, tx_first};
 use crate::payments::money::{Money, Period};
-use crate::payments::offers::{Price, Shop, TicketOffer, Tier};
+use crate::payments::offers::{Price, Product, Shop, TicketOffer, Tier};
 
 #[derive(sqlx::FromRow)]
 struct ShopRow {
@@ -107,6 +107,7 @@ struct TierRow {
     perks: String,
     is_offered: bool,
     product_id: Option<String>,
+    product_name: Option<String>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -143,7 +144,7 @@ pub(in crate::payments) async fn tiers(
 ) -> Result<Vec<Tier>, StoreError> {
     let rows: Vec<TierRow> = all!(
         db,
-        "SELECT tier, name, perks, is_offered, product_id FROM membership_tier
+        "SELECT tier, name, perks, is_offered, product_id, product_name FROM membership_tier
          WHERE channel_id = $1 ORDER BY tier",
         channel.to_string(),
     )
@@ -173,7 +174,10 @@ impl TierRow {
             perks: self.perks.lines().map(str::to_owned).collect(),
             is_offered: self.is_offered,
             prices: Vec::new(),
-            product: self.product_id,
+            product: self.product_id.map(|id| Product {
+                id,
+                name: self.product_name,
+            }),
         }
     }
 }
@@ -255,14 +259,16 @@ pub(in crate::payments) async fn set_product(
     db: &Db,
     channel: ChannelId,
     tier: i64,
-    product: &str,
+    product: &Product,
 ) -> Result<(), StoreError> {
     change!(
         db,
-        "UPDATE membership_tier SET product_id = $3 WHERE channel_id = $1 AND tier = $2",
+        "UPDATE membership_tier SET product_id = $3, product_name = $4
+         WHERE channel_id = $1 AND tier = $2",
         channel.to_string(),
         tier,
-        product.to_owned(),
+        product.id.as_str(),
+        product.name.as_deref(),
     )
     .map_err(on("membership_tier"))?;
     Ok(())
@@ -281,6 +287,22 @@ pub(in crate::payments) async fn set_price_id(
     )
     .map_err(on("membership_price"))?;
     Ok(())
+}
+
+/// The tier that a price of Stripe's is of, on a channel.
+pub(in crate::payments) async fn tier_of_price(
+    tx: &mut Tx,
+    channel: ChannelId,
+    stripe_id: &str,
+) -> Result<Option<i64>, StoreError> {
+    let row: Option<(i64,)> = tx_first!(
+        tx,
+        "SELECT tier FROM membership_price WHERE channel_id = $1 AND price_id = $2",
+        channel.to_string(),
+        stripe_id,
+    )
+    .map_err(on("membership_price"))?;
+    Ok(row.map(|row| row.0))
 }
 
 #[derive(sqlx::FromRow)]

@@ -62,6 +62,38 @@ async fn another_price_is_for_new_members_alone() {
 }
 
 #[tokio::test]
+async fn a_tier_is_called_at_stripe_as_it_is_here() {
+    let till = Till::open(Backend::Sqlite).await;
+    let order = json!({ "kind": "membership", "tier": 1, "period": "month" });
+    till.buy(&till.viewer("bob").await, order.clone()).await;
+    let product = till.fake.state().await["ids"]["products"][0].clone();
+    let product = product.as_str().unwrap();
+    assert_eq!(till.fake.object(product).await["name"], "ada: Fan");
+    let renamed = json!({ "tiers": [{ "name": "Supporter", "month": 499 }] });
+    assert_eq!(till.ada.patch(SHOP, renamed).await.status, 200);
+    till.buy(&till.viewer("cat").await, order).await;
+    assert_eq!(till.fake.object(product).await["name"], "ada: Supporter");
+}
+
+#[tokio::test]
+async fn another_currency_is_for_new_members_alone() {
+    let till = Till::open(Backend::Sqlite).await;
+    let bob = till.viewer("bob").await;
+    let order = json!({ "kind": "membership", "tier": 1, "period": "month" });
+    till.buy(&bob, order).await;
+    let dollars = json!({ "currency": "usd", "tiers": [
+        { "name": "Fan", "month": 599 }, { "name": "Friend", "month": 1_099 },
+    ] });
+    let set = till.ada.patch(SHOP, dollars).await;
+    assert_eq!(set.status, 200, "{set:?}");
+    let up = bob
+        .put("/api/channels/ada/membership", json!({ "tier": 2 }))
+        .await;
+    assert_eq!(up.code(), "currency_changed", "{up:?}");
+    assert_eq!(till.tier(&bob).await, 1);
+}
+
+#[tokio::test]
 async fn revenue_and_the_file_add_up() {
     let till = Till::open(Backend::Sqlite).await;
     let bob = till.viewer("bob").await;
@@ -162,6 +194,13 @@ async fn alerts_are_shown_to_whoever_has_the_newest_address() {
     assert_eq!(follow(&old).await, 401);
     assert_eq!(follow("").await, 401);
     assert_eq!(follow(&new).await, 200);
+    // What waits by an address ends with it.
+    let url = format!("http://{}/alerts/events", till.server.app.http);
+    let waiting = reqwest::Client::new().get(url).bearer_auth(&new).send();
+    let waiting = waiting.await.unwrap();
+    let (newest, ended) = tokio::join!(token(), waiting.text());
+    ended.unwrap();
+    assert_eq!((follow(&new).await, follow(&newest).await), (401, 200));
 }
 
 #[tokio::test]

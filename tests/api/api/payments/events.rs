@@ -95,6 +95,19 @@ async fn what_is_not_signed_by_stripe_just_now_is_refused() {
 }
 
 #[tokio::test]
+async fn who_sends_nothing_but_refused_events_is_kept_out_of_the_log() {
+    let server = sellers().await;
+    let body = event("evt_1", "customer.subscription.updated", false);
+    for _ in 0..30 {
+        assert_eq!(post(&server, &body, Some("t=1,v1=00")).await.status, 400);
+    }
+    assert_eq!(post(&server, &body, Some("t=1,v1=00")).await.status, 429);
+    let now = server.clock.now().as_second();
+    let good = sign(&body, now, WEBHOOK_SECRET);
+    assert_eq!(post(&server, &body, Some(&good)).await.status, 200);
+}
+
+#[tokio::test]
 async fn events_of_the_other_mode_unknown_ones_and_large_ones() {
     let server = sellers().await;
     let ada = server.creator().await;

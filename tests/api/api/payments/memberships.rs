@@ -273,6 +273,38 @@ async fn a_member_takes_another_tier() {
     assert_eq!(change(4).await.code(), "tier_not_found");
 }
 
+/// Somebody changes the price at Stripe itself, which leaves the old tier in what the subscription carries.
+#[tokio::test]
+async fn the_tier_is_the_one_that_is_paid() {
+    let till = Till::open(Backend::Sqlite).await;
+    let (bob, cat) = (till.viewer("bob").await, till.viewer("cat").await);
+    till.buy(&cat, membership(3)).await;
+    let dear = till.fake.state().await["ids"]["prices"][0].clone();
+    till.buy(&bob, membership(1)).await;
+    till.wait_for_tier(&bob, json!(1)).await;
+    let state = till.fake.state().await;
+    let subscriptions = state["ids"]["subscriptions"].as_array().unwrap();
+    let subscription = subscriptions.last().unwrap().as_str().unwrap();
+    let item = till.fake.object(subscription).await["items"]["data"][0]["id"].clone();
+    let changed = reqwest::Client::new()
+        .post(format!(
+            "{}/v1/subscriptions/{subscription}",
+            till.fake.url()
+        ))
+        .bearer_auth("sk_test_of_tests")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(format!(
+            "items[0][id]={}&items[0][price]={}",
+            item.as_str().unwrap(),
+            dear.as_str().unwrap()
+        ))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(changed.status(), 200);
+    till.wait_for_tier(&bob, json!(3)).await;
+}
+
 #[tokio::test]
 async fn stripe_in_trouble_charges_nobody_twice() {
     let till = Till::open(Backend::Sqlite).await;
