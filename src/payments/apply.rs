@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::book::{Cause, Payment, note_payment, settle};
 use super::mirror::{ChargeState, PayoutAccount, Subscription, seconds};
-use super::money::{Currency, Money, fee_of};
+use super::money::{Currency, Money, fee_as_told, fee_of};
 use super::news::News;
 use super::purchase::{Kind, Purchase, PurchaseState};
 use super::stripe::{Id, Session, StripeError};
@@ -410,6 +410,7 @@ impl<'a> Change<'a> {
             Some(told) => self.in_our_words(told).await?,
             None => None,
         };
+        let fee = told.and_then(|told| told.application_fee_percent);
         let Some(subscription) = subscription else {
             return Ok(NOT_OURS.to_owned());
         };
@@ -434,7 +435,7 @@ impl<'a> Change<'a> {
             subscription: Some(subscription.id.clone()),
             payment_intent: invoice.payment_intent(),
             amount: invoice.amount_paid,
-            fee: fee_of(invoice.amount_paid, self.payments.0.config.fee_percent),
+            fee: fee.map_or(0, |percent| fee_as_told(invoice.amount_paid, &percent)),
             currency: currency.code(),
             paid_at: seconds(invoice.created),
             covers_period: invoice.covers_period(),

@@ -182,6 +182,16 @@ pub(super) fn fee_of(amount: i64, percent: u32) -> i64 {
     amount.saturating_mul(i64::from(percent)) / 100
 }
 
+/// The same of per cent as Stripe tells them, with up to two decimals.
+#[must_use]
+pub(super) fn fee_as_told(amount: i64, percent: &serde_json::Number) -> i64 {
+    let text = percent.to_string();
+    let (whole, decimals) = text.split_once('.').unwrap_or((&text, ""));
+    let decimals: String = decimals.chars().chain("00".chars()).take(2).collect();
+    let hundredths = format!("{whole}{decimals}").parse().unwrap_or_default();
+    amount.saturating_mul(hundredths) / 10_000
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -216,6 +226,10 @@ mod tests {
 
     #[test]
     fn fees_are_rounded_down() {
+        for (percent, fee) in [("5", 24), ("5.0", 24), ("2.5", 12), ("12.34", 61), ("0", 0)] {
+            let percent: serde_json::Number = percent.parse().unwrap();
+            assert_eq!(fee_as_told(499, &percent), fee, "{percent}");
+        }
         assert_eq!(fee_of(499, 5), 24);
         assert_eq!(fee_of(50, 1), 0);
         assert_eq!(fee_of(1_000_000, 50), 500_000);

@@ -170,6 +170,8 @@ pub(super) struct Subscription {
     pub(super) cancel_at: Option<i64>,
     pub(super) ended_at: Option<i64>,
     pub(super) start_date: i64,
+    /// What of each payment the operator keeps; it stays what it was when the subscription began.
+    pub(super) application_fee_percent: Option<serde_json::Number>,
 }
 
 /// What a subscription is of.
