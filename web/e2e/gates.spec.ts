@@ -12,7 +12,7 @@ import {
   PICTURE,
   type Site,
 } from './harness';
-import { join, newShop, paid, toPayment } from './paid';
+import { join, newShop, paid, pay, toPayment } from './paid';
 
 /** As long as it takes until a session is told. */
 const AT_ONCE_MS = 5000;
@@ -20,12 +20,6 @@ const AT_ONCE_MS = 5000;
 const SOON_MS = 60_000;
 
 const locked = (page: Page, words: string) => page.getByRole('heading', { name: words });
-
-/** Pays what is open at the fake of Stripe, and comes back. */
-async function pay(page: Page): Promise<void> {
-  await page.getByRole('button', { name: /^Pay / }).click();
-  await page.getByRole('button', { name: 'Go on watching' }).click();
-}
 
 /** Puts a gate before what is on air. */
 async function gate(site: Site, handle: string, edit: object): Promise<void> {
@@ -46,9 +40,9 @@ paid(
     await about.getByLabel('Who may watch').selectOption('members');
     await expect(about.getByLabel('From which tier on')).toHaveValue('1');
     await look(creator, 'studio-gate');
-    await about.getByRole('button', { name: 'Prepare' }).click();
-    await expect(creator.getByText('Who may watch: Members')).toBeVisible();
+    // What is not saved yet counts as well.
     await creator.getByRole('button', { name: 'Go live' }).click();
+    await expect(creator.getByText('Who may watch: Members')).toBeVisible();
     await expect(creator.getByText(/^On air \d/)).toBeVisible();
 
     const stranger = await crowd.stranger();
@@ -140,6 +134,8 @@ paid('a stream with a password opens to who gives it', async ({ crowd, shopSite 
   const creator = await crowd.creator();
   await goLive(creator, channel.handle);
   const about = creator.getByRole('form', { name: 'About this stream' });
+  // The form of what is on air, and not of what comes next.
+  await expect(about.getByRole('button', { name: 'Update' })).toBeVisible();
   await about.getByLabel('Who may watch').selectOption('password');
   await about.getByLabel('Password for viewers').fill('open sesame');
   await about.getByRole('button', { name: 'Update' }).click();

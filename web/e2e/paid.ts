@@ -59,3 +59,29 @@ export async function toPayment(page: Page): Promise<void> {
   await page.getByRole('dialog').getByRole('button', { name: 'Continue to payment' }).click();
   await expect(page.getByText('Fake Stripe')).toBeVisible();
 }
+
+/** Pays what is open at the fake of Stripe, and comes back. */
+export async function pay(page: Page): Promise<void> {
+  await page.getByRole('button', { name: /^Pay / }).click();
+  await page.getByRole('button', { name: 'Go on watching' }).click();
+}
+
+/** Sends money with words, from the channel's page. */
+export async function tip(page: Page, amount: string, message: string): Promise<void> {
+  await page.getByRole('button', { name: 'Tip', exact: true }).click();
+  const dialog = page.getByRole('dialog', { name: /^Tip / });
+  await dialog.getByLabel('Or another amount (EUR)').fill(amount);
+  await dialog.getByLabel('Message').fill(message);
+  await dialog.getByRole('button', { name: /^Continue to pay/ }).click();
+  await pay(page);
+}
+
+/** Pays memberships of a month for others. */
+export async function give(page: Page, handle: string, quantity: number): Promise<void> {
+  await page.goto(`/@${handle}?join=1`);
+  await page.getByRole('dialog').getByRole('button', { name: 'Gift memberships' }).click();
+  const dialog = page.getByRole('dialog', { name: /^Gift memberships/ });
+  await dialog.getByLabel('Or another number').fill(String(quantity));
+  await dialog.getByRole('button', { name: 'Continue to payment' }).click();
+  await pay(page);
+}

@@ -1,7 +1,8 @@
 /** Money as people meet it: setting prices, joining, tipping, giving back. */
-import { member } from './chat_people';
+import { field, joined, log, member, said, say } from './chat_people';
 import { expect, look, People, Site, test } from './harness';
-import { join, newShop, paid, toPayment } from './paid';
+import { give, join, newShop, paid, tip, toPayment } from './paid';
+import { png } from './png';
 
 paid(
   'a creator says what is sold, and what is wrong with it is told where it is',
@@ -182,6 +183,94 @@ paid(
     await expect(viewer.getByText(/^Your gifts are on their way/)).toBeVisible();
   },
 );
+
+paid(
+  'a tip and gifts are thanked for in the chat, and gifts that are left are taken there or by their link',
+  async ({ crowd, shopSite }) => {
+    const channel = await newShop(shopSite);
+    const [giver, early, late] = [
+      await member(crowd, shopSite),
+      await member(crowd, shopSite),
+      await member(crowd, shopSite),
+    ];
+    // Gifts go first to members of the server who are there: whoever reads along is none of them.
+    const stranger = await crowd.stranger();
+    await stranger.goto(`/@${channel.handle}`);
+    await expect(stranger.getByText('Nothing said yet. Say hello.')).toBeVisible();
+
+    await giver.page.goto(`/@${channel.handle}`);
+    await tip(giver.page, '7', 'Play it :fire: again');
+    await expect(log(stranger).getByText('tips €7.00')).toBeVisible();
+    await expect(said(stranger, 'Play it 🔥 again')).toBeVisible();
+    await give(giver.page, channel.handle, 2);
+    await expect(log(stranger).getByText('gives 2 memberships')).toBeVisible();
+    const signIn = log(stranger).getByRole('link', { name: 'Sign in to take one' });
+    await expect(signIn).toBeVisible();
+    await look(stranger, 'chat-thanks');
+    const copy = log(giver.page).getByRole('button', { name: 'Copy the link to the gifts' });
+    await expect(copy).toBeVisible();
+
+    await early.page.goto(`/@${channel.handle}`);
+    await log(early.page).getByRole('button', { name: 'Take one' }).click();
+    await expect(said(early.page, 'You are a member now: Friend.')).toBeVisible();
+    await expect(log(early.page).getByRole('button', { name: 'Take one' })).toHaveCount(0);
+    await expect(early.page.getByRole('button', { name: 'Member · Friend' })).toBeVisible();
+
+    await signIn.click();
+    await expect(stranger).toHaveURL(/\/login\?next=/);
+    await stranger.getByLabel('Name or e-mail address').fill(late.name);
+    await stranger.getByLabel('Password').fill('correct horse battery');
+    await stranger.getByRole('button', { name: 'Sign in' }).click();
+    const dialog = stranger.getByRole('dialog', { name: `A membership of ${channel.name} for you` });
+    await expect(dialog.getByRole('button', { name: 'Take one' })).toBeVisible();
+    await expect(stranger).toHaveURL(`${shopSite.url}/@${channel.handle}`);
+    await look(stranger, 'gift-link');
+    await dialog.getByRole('button', { name: 'Take one' }).click();
+    const thanks = stranger.getByRole('dialog', { name: 'Enjoy your gift!' });
+    await expect(thanks.getByText(`You are a member now: Friend of ${channel.name}.`)).toBeVisible();
+    await thanks.getByRole('button', { name: 'Go on watching' }).click();
+    await expect(stranger.getByRole('button', { name: 'Member · Friend' })).toBeVisible();
+  },
+);
+
+paid('an emote for members is locked until one has joined', async ({ crowd, shopSite }) => {
+  const channel = await newShop(shopSite);
+  const creator = await crowd.creator();
+  await creator.goto(`/dashboard/chat?channel=${channel.handle}`);
+  await creator.getByLabel('Code').fill('party');
+  await creator.getByLabel('Who may use it').selectOption({ label: 'Members' });
+  await creator
+    .getByLabel('Choose an emote')
+    .setInputFiles({ name: 'party.png', mimeType: 'image/png', buffer: png(112, 112) });
+  await expect(creator.getByRole('listitem').filter({ hasText: ':party:' })).toContainText('Members');
+  await look(creator, 'dashboard-emote-tier');
+
+  const { page } = await member(crowd, shopSite);
+  await page.goto(`/@${channel.handle}`);
+  await joined(page);
+  await say(page, 'hey :party:');
+  await expect(log(page).getByRole('alert')).toContainText(':party: is for members');
+  const open = page.getByRole('button', { name: 'Emotes and emoji' });
+  await open.click();
+  const locked = page.getByRole('region', { name: 'Members' }).getByRole('button', { name: /^:party:/ });
+  await expect(locked).toBeVisible();
+  await look(page, 'chat-picker-locked');
+  await locked.click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Continue to payment' }).click();
+  await page.getByRole('button', { name: /^Pay / }).click();
+  await page.getByRole('button', { name: 'Go on watching' }).click();
+  await expect(page.getByRole('button', { name: 'Member · Friend' })).toBeVisible();
+
+  await joined(page);
+  await open.click();
+  await page
+    .getByRole('region', { name: 'Of this channel' })
+    .getByRole('button', { name: ':party:' })
+    .click();
+  await page.keyboard.press('Escape');
+  await field(page).press('Enter');
+  await expect(log(page).getByRole('img', { name: ':party:' })).toBeVisible();
+});
 
 paid('a channel for members says how to become one, and lets in who joined', async ({ crowd, shopSite }) => {
   const channel = await newShop(shopSite);

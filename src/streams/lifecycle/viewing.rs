@@ -1,10 +1,12 @@
 //! From the wish to watch to a session in the books, and what viewers tell.
 
+use std::collections::HashMap;
+
 use sfu::{Answer, CloseReason, OfferError, Role, SessionId, StreamId};
 use tokio::sync::oneshot;
 
 use super::super::Stream;
-use super::super::live::Phase;
+use super::super::live::{Live, Phase};
 use super::super::presence::{Beat, Who};
 use super::super::watchers::Guarded;
 use super::super::{Refused, View};
@@ -83,15 +85,27 @@ impl Lifecycle {
 
     /// What is on air and has a gate, and who watches it.
     pub(super) fn guarded(&self) -> Vec<Guarded> {
-        let mut guarded = Vec::new();
-        for live in self.live.iter() {
+        let has_gate = |live: &&Live| {
+            live.channel.visibility.is_gated() || !live.about.details.lock.is_open()
+        };
+        let guarded = self.live.iter().filter(has_gate).map(|live| {
             let place = live.about.place(&live.channel.handle);
-            if !place.lock.is_open() || live.channel.visibility.is_gated() {
-                let watchers = self.watchers(live.stream).collect();
-                guarded.push(Guarded { place, watchers });
+            let watchers = Vec::new();
+            (live.stream, Guarded { place, watchers })
+        });
+        let mut guarded: HashMap<StreamId, Guarded> = guarded.collect();
+        if guarded.is_empty() {
+            return Vec::new();
+        }
+        for (id, session) in &self.sessions {
+            let facts = &session.facts;
+            if facts.role == Role::Viewer
+                && let Some(found) = guarded.get_mut(&facts.stream)
+            {
+                found.watchers.push((*id, facts.by));
             }
         }
-        guarded
+        guarded.into_values().collect()
     }
 
     fn watchers(&self, stream: StreamId) -> impl Iterator<Item = (SessionId, By)> {

@@ -111,10 +111,10 @@ export const chatApi = {
     answer<{ items: Emote[] }>(http.GET('/api/channels/{handle}/chat/emotes', of(handle))),
   removeEmote: (handle: string, code: string) =>
     answer(http.DELETE('/api/channels/{handle}/chat/emotes/{code}', ofCode(handle, code))),
-  /** The body is the picture as it is, and it may take long on its way. */
-  setEmote: async (handle: string, code: string, picture: File) => {
+  /** The body is the picture as it is, and it may take long on its way. `tier` 0 is for everybody. */
+  setEmote: async (handle: string, code: string, tier: number, picture: File) => {
     const request = fetch(
-      `/api/channels/${encodeURIComponent(handle)}/chat/emotes/${encodeURIComponent(code)}`,
+      `/api/channels/${encodeURIComponent(handle)}/chat/emotes/${encodeURIComponent(code)}?tier=${tier}`,
       { method: 'PUT', headers: { 'Content-Type': picture.type }, body: picture },
     );
     const read = async (response: Response) => ({

@@ -46,6 +46,9 @@ export const paymentsApi = {
     answer(http.PUT('/api/channels/{handle}/membership', { ...of(handle), body: { tier } })),
   memberships: () => answer(http.GET('/api/account/memberships')),
   purchases: (cursor: string) => answer(http.GET('/api/account/purchases', paged(cursor))),
+  /** Takes one of the memberships that somebody gives. */
+  claim: (purchase: string) =>
+    answer(http.POST('/api/purchases/{id}/claim', { params: { path: { id: purchase } } })),
   billing: () => answer(http.POST('/api/account/billing')),
 };
 

@@ -431,6 +431,25 @@ test('older messages come before the first', async () => {
   expect(state().hasOlder).toBe(false);
 });
 
+test('a line of thanks for oneself is no answer to what one is saying', async () => {
+  const socket = await joined();
+  chat.say('play it again');
+  const tip = { what: 'tip' as const, amount: 700, currency: 'eur', tier: null, quantity: null, claim: null };
+  const thanks = { kind: 'support' as const, support: tip, text: 'play it again', from: me() };
+  socket.say({ type: 'message', message: message(8, thanks) });
+  expect(state().rows.map((row) => [row.state, row.message.kind])).toEqual([
+    ['sending', 'text'],
+    ['said', 'support'],
+  ]);
+});
+
+test('pages hear when one’s standing is another, and not when one joins', async () => {
+  const socket = await joined();
+  expect(state().renewals).toBe(0);
+  socket.say({ type: 'you', you: { ...(hello().you as object) } });
+  expect(state().renewals).toBe(1);
+});
+
 const me = () => ({ id: 'a-me', name: 'me', avatar: null, badges: [] });
 const poll = (votes: number, patch: Partial<Poll> = {}): Poll => ({
   id: 'p1',

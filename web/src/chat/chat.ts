@@ -266,6 +266,7 @@ export class Chat {
         break;
       case 'you':
         this.#isCalled(frame.you);
+        store.set({ renewals: store.get().renewals + 1 });
         break;
       case 'warned':
         store.set({ warned: frame.reason });
@@ -320,7 +321,8 @@ export class Chat {
       if (this.#known.has(message.id)) continue;
       this.#know(message.id);
       this.#newest = Math.max(this.#newest, message.id);
-      if (this.#isOwn(message) && this.#settle(message)) continue;
+      // Nobody says a line of thanks: what one is saying is another, though of the same words.
+      if (message.kind !== 'support' && this.#isOwn(message) && this.#settle(message)) continue;
       const dueMs = this.#isOwn(message) ? null : this.#dueOf(message);
       if (dueMs === null || picture === null || dueMs <= picture) shown.push(message);
       else this.#sync.add({ kind: 'message', message }, dueMs, picture);
@@ -544,6 +546,7 @@ export class Chat {
       },
       text,
       reply_to: replyTo,
+      support: null,
     };
   }
 

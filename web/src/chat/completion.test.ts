@@ -4,7 +4,7 @@ import { SaidBefore } from './history';
 
 const known: Known = {
   you: null,
-  emotes: [{ code: 'firework', url: '/e', width: 28, height: 28, animated: false }],
+  emotes: [{ code: 'firework', url: '/e', width: 28, height: 28, animated: false, tier: 0 }],
   names: ['Vic', 'victor', 'Ada'],
 };
 

@@ -103,6 +103,7 @@ export function message(id: number, patch: Partial<Message> = {}): Message {
     from: { id: 'a-vic', name: 'vic', avatar: null, badges: [] },
     text: `message ${id}`,
     reply_to: null,
+    support: null,
     ...patch,
   };
 }

@@ -3,7 +3,7 @@
  * cannot make sense of is skipped, so that a newer server breaks no older page.
  */
 
-export type Badge = 'owner' | 'moderator' | 'admin' | 'guest';
+export type Badge = 'owner' | 'moderator' | 'admin' | 'member' | 'guest';
 export type Role = 'reader' | 'guest' | 'viewer' | 'moderator' | 'owner' | 'admin';
 
 export interface Sender {
@@ -24,13 +24,28 @@ export interface Message {
   /** Rises within a room. */
   id: number;
   at: string;
-  kind: 'text' | 'announcement';
+  kind: 'text' | 'announcement' | 'support';
   stream: string | null;
   /** How long the stream had been on air in the picture that its writer saw. */
   stream_time_ms: number | null;
   from: Sender;
   text: string;
   reply_to: ReplyTo | null;
+  /** Of a line of thanks: what for. The text is what its giver says with it, perhaps nothing. */
+  support: Support | null;
+}
+
+export interface Support {
+  what: 'membership' | 'gift' | 'tip';
+  /** Of memberships, 1 to 3. */
+  tier: number | null;
+  /** Of gifts. */
+  quantity: number | null;
+  /** Of tips, in the currency's smallest unit. */
+  amount: number | null;
+  currency: string | null;
+  /** The purchase of which gifts were left. */
+  claim: string | null;
 }
 
 export interface Modes {
@@ -93,6 +108,8 @@ export interface Emote {
   width: number;
   height: number;
   animated: boolean;
+  /** From which tier of membership on it is to be used, 1 to 3; 0: by everybody. */
+  tier: number;
 }
 
 export interface Raid {
@@ -269,24 +286,46 @@ export function readMessage(value: unknown): Message | null {
   const id = num(value.id);
   const from = readSender(value.from);
   if (id === null || !from || typeof value.text !== 'string') return null;
+  const support = value.kind === 'support' ? readSupport(value.support) : null;
+  // Thanks for what this page does not know would be an empty line.
+  if (value.kind === 'support' && !support) return null;
   return {
     id,
     at: text(value.at),
-    kind: value.kind === 'announcement' ? 'announcement' : 'text',
+    kind: support ? 'support' : value.kind === 'announcement' ? 'announcement' : 'text',
     stream: maybeText(value.stream),
     stream_time_ms: num(value.stream_time_ms),
     from,
     text: value.text,
     reply_to: readReply(value.reply_to),
+    support,
   };
 }
+
+const GIVEN = new Set(['membership', 'gift', 'tip']);
+
+function readSupport(value: unknown): Support | null {
+  if (!isObject(value) || !GIVEN.has(text(value.what))) return null;
+  return {
+    what: value.what as Support['what'],
+    tier: num(value.tier),
+    quantity: num(value.quantity),
+    amount: num(value.amount),
+    currency: maybeCurrency(value.currency),
+    claim: maybeText(value.claim),
+  };
+}
+
+/** Anything else would be no currency to whatever writes amounts. */
+const maybeCurrency = (value: unknown): string | null =>
+  typeof value === 'string' && /^[a-z]{3}$/i.test(value) ? value : null;
 
 function readReply(value: unknown): ReplyTo | null {
   const id = isObject(value) ? num(value.id) : null;
   return isObject(value) && id !== null ? { id, name: text(value.name), text: text(value.text) } : null;
 }
 
-const BADGES = new Set(['owner', 'moderator', 'admin', 'guest']);
+const BADGES = new Set(['owner', 'moderator', 'admin', 'member', 'guest']);
 const badge = (value: unknown): Badge | null => (BADGES.has(text(value)) ? (value as Badge) : null);
 
 function readSender(value: unknown): Sender | null {
@@ -396,6 +435,7 @@ function readEmote(value: unknown): Emote | null {
     width: num(value.width) ?? 28,
     height: num(value.height) ?? 28,
     animated: value.animated === true,
+    tier: num(value.tier) ?? 0,
   };
 }
 

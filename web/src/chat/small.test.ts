@@ -7,6 +7,7 @@ import { readPreferences } from './preferences';
 import { parseFrames } from './protocol';
 import { burstsOf } from './reactions';
 import { subjectByName, subjectOf } from './sender';
+import { quoteText, spokenText } from './spoken';
 import { pictureMs } from './sync';
 
 beforeEach(() => void vi.useFakeTimers());
@@ -27,6 +28,44 @@ test('frames come alone or in arrays, and what is unknown or broken is skipped',
   }
 });
 
+test('a line of thanks says what for, and one for something unknown is skipped', () => {
+  const said = (support: unknown, kind = 'support') => {
+    const frame = { type: 'message', message: { ...message(3, { text: '' }), kind, support } };
+    const [read] = parseFrames(JSON.stringify(frame));
+    return read?.type === 'message' ? read.message : null;
+  };
+  const none = { tier: null, quantity: null, amount: null, currency: null, claim: null };
+  expect(said({ what: 'gift', quantity: 5, claim: '0198' })?.support).toEqual({
+    ...none,
+    what: 'gift',
+    quantity: 5,
+    claim: '0198',
+  });
+  expect(said({ what: 'tip', amount: 700, currency: 'no currency' })?.support).toMatchObject({
+    amount: 700,
+    currency: null,
+  });
+  expect(said({ what: 'novelty' })).toBeNull();
+  expect(said(null)).toBeNull();
+  expect(said({ what: 'tip' }, 'text'), 'whatever a text has beside it').toMatchObject({
+    kind: 'text',
+    support: null,
+  });
+});
+
+test('what is read out of a message has its writer, and of thanks what was given', () => {
+  const none = { tier: null, quantity: null, amount: null, currency: null, claim: null };
+  const tip = { ...none, what: 'tip' as const, amount: 700, currency: 'eur' };
+  const spoken = (patch: Parameters<typeof message>[1]) => spokenText(message(1, patch), () => 'Friend');
+  expect(spoken({ text: 'hello' })).toBe('vic: hello');
+  expect(spoken({ text: 'play it again', support: tip })).toBe('vic tips €7.00: play it again');
+  expect(spoken({ text: '', support: { ...none, what: 'membership', tier: 1 } })).toBe(
+    'vic is a member now (Friend)',
+  );
+  expect(quoteText({ id: 1, name: 'vic', text: 'hello' })).toBe('vic: hello');
+  expect(quoteText({ id: 1, name: 'vic', text: '' }), 'thanks without words').toBe('vic');
+});
+
 test('an emote whose picture is elsewhere is none', () => {
   const emotes = [
     { code: 'ok', url: '/images/a' },
@@ -34,7 +73,7 @@ test('an emote whose picture is elsewhere is none', () => {
     { code: 'bad', url: '//elsewhere/a' },
   ];
   const [frame] = parseFrames(JSON.stringify({ type: 'emotes', emotes }));
-  expect(frame).toMatchObject({ emotes: [{ code: 'ok' }] });
+  expect(frame).toMatchObject({ emotes: [{ code: 'ok', tier: 0 }] });
 });
 
 test('pauses between tries grow, and differ from reader to reader', () => {

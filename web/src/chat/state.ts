@@ -23,6 +23,8 @@ export type Link =
 export interface ChatState {
   link: Link;
   you: You | null;
+  /** How often it was told that one's standing is another: what was asked about it elsewhere may be old. */
+  renewals: number;
   /** What the guest of this browser is called; `null` until there is a name. */
   guestName: string | null;
   /** What is to be told of the guest's name, where it is another than was wished. */
@@ -58,6 +60,7 @@ export function initialState(guestName: string | null): ChatState {
   return {
     link: { name: 'connecting' },
     you: null,
+    renewals: 0,
     guestName,
     otherName: null,
     stream: null,

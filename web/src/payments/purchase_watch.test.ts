@@ -65,8 +65,10 @@ test('whoever leaves hears nothing more', async () => {
 test('the address tells how somebody comes back, and is cleaned of it', () => {
   expect(returnOf('?purchase=0192')).toEqual({ name: 'paid', id: '0192' });
   expect(returnOf('?a=b&purchase_cancelled=0192')).toEqual({ name: 'cancelled' });
+  expect(returnOf('?gift=0198')).toEqual({ name: 'gift', id: '0198' });
   expect(returnOf('?purchase=')).toBeNull();
   expect(returnOf('')).toBeNull();
   expect(withoutReturn('/@ada', '?purchase=0192')).toBe('/@ada');
   expect(withoutReturn('/@ada', '?tab=about&purchase_cancelled=1')).toBe('/@ada?tab=about');
+  expect(withoutReturn('/@ada', '?gift=0198')).toBe('/@ada');
 });

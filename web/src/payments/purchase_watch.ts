@@ -51,21 +51,29 @@ function standingOf<T extends Looked>(purchase: T | null): Standing<T> {
   return { name: purchase.state === 'paid' ? 'paid' : 'unpaid', purchase };
 }
 
-/** How somebody comes back from paying, as the address of the page says it. */
-export type Return = { name: 'paid'; id: string } | { name: 'cancelled' } | null;
+/** How somebody comes back from paying, or for a gift, as the address of the page says it. */
+export type Return =
+  | { name: 'paid'; id: string }
+  | { name: 'cancelled' }
+  /** Of somebody's purchase. */
+  | { name: 'gift'; id: string }
+  | null;
 
 export function returnOf(search: string): Return {
   const query = new URLSearchParams(search);
   const id = query.get('purchase');
   if (id) return { name: 'paid', id };
-  return query.has('purchase_cancelled') ? { name: 'cancelled' } : null;
+  if (query.has('purchase_cancelled')) return { name: 'cancelled' };
+  const gift = query.get('gift');
+  return gift ? { name: 'gift', id: gift } : null;
 }
 
-/** The address without what came from paying. */
+/** The address without that. */
 export function withoutReturn(pathname: string, search: string): string {
   const query = new URLSearchParams(search);
   query.delete('purchase');
   query.delete('purchase_cancelled');
+  query.delete('gift');
   const rest = query.toString();
   return rest === '' ? pathname : `${pathname}?${rest}`;
 }

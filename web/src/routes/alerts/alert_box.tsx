@@ -1,12 +1,15 @@
-import { BadgeCheck, BellRing, Gift, HandCoins } from 'lucide-react';
+import { BellRing } from 'lucide-react';
 import type { Alert } from '../../payments/alerts';
-import { moneyText } from '../../payments/money';
+import { givenText } from '../../payments/support';
+import { SUPPORT_ICONS } from '../payments/support_icons';
 
-const ICONS = { member: BadgeCheck, gift: Gift, tip: HandCoins, test: BellRing };
+/** What an alert is of; a test is of nothing. */
+const GIVEN = { member: 'membership', gift: 'gift', tip: 'tip', test: null } as const;
 
 /** One alert, large enough to be read in a picture. */
 export function AlertBox({ alert }: { alert: Alert }) {
-  const Icon = ICONS[alert.kind];
+  const what = GIVEN[alert.kind];
+  const Icon = what ? SUPPORT_ICONS[what] : BellRing;
   return (
     <section
       aria-label="Alert"
@@ -16,7 +19,8 @@ export function AlertBox({ alert }: { alert: Alert }) {
       <div className="min-w-0">
         <p className="text-2xl leading-tight font-semibold">
           <bdi className="break-words [overflow-wrap:anywhere]">{alert.name || 'Somebody'}</bdi>{' '}
-          {whatText(alert)}
+          {/* Without the tier: from afar the name is what counts. */}
+          {what ? givenText({ ...alert, what, tier: null }) : 'tries the alerts'}
         </p>
         {alert.message && (
           <bdi className="mt-1 line-clamp-3 text-xl break-words text-ink-2 [overflow-wrap:anywhere]">
@@ -26,17 +30,4 @@ export function AlertBox({ alert }: { alert: Alert }) {
       </div>
     </section>
   );
-}
-
-function whatText({ kind, quantity, amount, currency }: Alert): string {
-  switch (kind) {
-    case 'member':
-      return 'is a member now';
-    case 'gift':
-      return quantity === 1 || quantity == null ? 'gives a membership' : `gives ${quantity} memberships`;
-    case 'tip':
-      return amount != null && currency ? `tips ${moneyText({ amount, currency })}` : 'sends a tip';
-    case 'test':
-      return 'tries the alerts';
-  }
 }

@@ -1,6 +1,7 @@
 import { Link } from '@tanstack/react-router';
 import type { RecordingCard as Recorded } from '../../api/discovery';
 import { ago, clock, useNow } from '../../ui/time';
+import { GateBadge } from '../gates/gate_badge';
 import { CARD, CardPicture, OnPicture } from './shell';
 
 /** A stream that can be watched again. */
@@ -10,6 +11,9 @@ export function RecordingCard({ recording }: { recording: Recorded }) {
     <li>
       <Link to="/videos/$id" params={{ id: recording.id }} className={CARD}>
         <CardPicture initial={recording.name} image={recording.thumbnail_url}>
+          <span className="absolute top-3 left-3 flex">
+            <GateBadge gate={recording.gate} />
+          </span>
           <OnPicture corner="right">
             <span className="sr-only">Length</span>
             {clock(recording.duration_ms)}

@@ -2,6 +2,7 @@ import { Link } from '@tanstack/react-router';
 import { CalendarClock } from 'lucide-react';
 import type { StreamCard as Stream } from '../../api/discovery';
 import { Pill } from '../../ui/pill';
+import { GateBadge } from '../gates/gate_badge';
 import { CARD, CardPicture, OnPicture } from './shell';
 
 const WHEN = new Intl.DateTimeFormat(undefined, {
@@ -18,7 +19,7 @@ export function StreamCard({ stream }: { stream: Stream }) {
     <li>
       <Link to="/@{$handle}" params={{ handle: stream.handle }} className={CARD}>
         <CardPicture initial={stream.name} image={stream.thumbnail_url ?? stream.avatar_url}>
-          <span className="absolute top-3 left-3">
+          <span className="absolute top-3 left-3 flex gap-2">
             {stream.is_live ? (
               <Pill tone="live" dot>
                 Live
@@ -26,6 +27,7 @@ export function StreamCard({ stream }: { stream: Stream }) {
             ) : (
               <Pill tone="preview">Scheduled</Pill>
             )}
+            <GateBadge gate={stream.gate} />
           </span>
           {!stream.is_live && (
             <OnPicture corner="left">

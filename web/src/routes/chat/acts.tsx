@@ -27,6 +27,9 @@ interface Acts {
   /** Whether it is asked if all messages should really go. */
   clearing: boolean;
   askToClear: (asking: boolean) => void;
+  /** The tier of membership that one wants, for its emotes. */
+  wantedTier: number | null;
+  wantTier: (tier: number | null) => void;
   /** The message that one points at, for `/pin`. */
   selected: { current: Message | null };
   /** Puts words where one writes. */
@@ -48,6 +51,7 @@ export function ChatActs({ chat, children }: { chat: Chat; children: ReactNode }
   const [replyTo, setReplyTo] = useState<ReplyTo | null>(null);
   const [card, setCard] = useState<string | null>(null);
   const [clearing, askToClear] = useState(false);
+  const [wantedTier, wantTier] = useState<number | null>(null);
   const selected = useRef<Message | null>(null);
   const insert = useRef<(words: string) => void>(() => undefined);
   const toEnd = useRef<() => void>(() => undefined);
@@ -83,11 +87,13 @@ export function ChatActs({ chat, children }: { chat: Chat; children: ReactNode }
       showCard: setCard,
       clearing,
       askToClear,
+      wantedTier,
+      wantTier,
       selected,
       insert,
       toEnd,
     }),
-    [chat, note, tell, act, replyTo, card, clearing],
+    [chat, note, tell, act, replyTo, card, clearing, wantedTier],
   );
   return <Context.Provider value={acts}>{children}</Context.Provider>;
 }

@@ -4,11 +4,22 @@
  */
 import { useEffect, useRef, useState } from 'react';
 import type { Row } from '../../chat/rows';
-import { mentions, readable } from '../../chat/text';
+import { spokenText } from '../../chat/spoken';
+import { mentions } from '../../chat/text';
+import { useTierNames } from '../payments/use_payments';
 import { usePreferences } from './use_chat';
 
-export function Announcer({ rows, own }: { rows: readonly Row[]; own: string | null }) {
+export function Announcer({
+  rows,
+  handle,
+  own,
+}: {
+  rows: readonly Row[];
+  handle: string;
+  own: string | null;
+}) {
   const { announce } = usePreferences();
+  const nameOf = useTierNames(handle, false);
   const [lines, setLines] = useState<{ key: string; words: string }[]>([]);
   const waiting = useRef<{ key: string; words: string }[]>([]);
   const known = useRef<string | null>(null);
@@ -21,9 +32,9 @@ export function Announcer({ rows, own }: { rows: readonly Row[]; own: string | n
     if (announce === 'off') return;
     for (const { key, message, state } of rows.slice(from)) {
       if (state !== 'said' || (announce === 'mentions' && !mentions(message.text, own))) continue;
-      waiting.current.push({ key, words: `${readable(message.from.name)}: ${readable(message.text)}` });
+      waiting.current.push({ key, words: spokenText(message, nameOf) });
     }
-  }, [rows, announce, own]);
+  }, [rows, announce, own, nameOf]);
   useEffect(() => {
     const timer = setInterval(() => {
       const next = waiting.current;

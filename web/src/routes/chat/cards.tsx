@@ -7,9 +7,9 @@ import type { ChatState } from '../../chat/state';
 import { Button } from '../../ui/button';
 import { useNow } from '../../ui/time';
 import { useActs } from './acts';
+import { AfterName } from './given';
 import { Name } from './name';
 import { PollCard } from './poll_card';
-import { Words } from './words';
 
 export function Cards({ state, follows }: { state: ChatState; follows: boolean }) {
   if (!state.pinned && !state.poll && !state.raid) return null;
@@ -34,7 +34,8 @@ function Pinned({ state }: { state: ChatState }) {
       <div className="flex items-start gap-2">
         <Pin aria-hidden size={15} className="mt-0.5 shrink-0 text-ink-2" />
         <p className="min-w-0 flex-1 text-ink-2">
-          <Name from={pinned.from} />: <Words text={pinned.text} emotes={known} own={you?.name ?? null} />
+          <Name from={pinned.from} />
+          <AfterName message={pinned} handle={handle} emotes={known} own={you?.name ?? null} />
         </p>
         <button
           type="button"

@@ -3,9 +3,11 @@ import { SendHorizontal, X } from 'lucide-react';
 import { type KeyboardEvent, lazy, Suspense, useCallback, useEffect, useId, useRef, useState } from 'react';
 import { type Command, parseCommand } from '../../chat/commands';
 import { accept, type Completion, complete } from '../../chat/completion';
+import { byTier } from '../../chat/emotes';
 import { SaidBefore } from '../../chat/history';
+import { quoteText } from '../../chat/spoken';
 import { type ChatState, namesKnown } from '../../chat/state';
-import { readable } from '../../chat/text';
+import { useOwnTier } from '../payments/use_payments';
 import { useActs } from './acts';
 import { useCommands } from './run_command';
 import { Suggestions } from './suggestions';
@@ -22,7 +24,7 @@ interface ComposerProps {
 }
 
 export function Composer({ state, muted, waits }: ComposerProps) {
-  const { chat, handle, replyTo, reply, tell, dismiss, insert, selected, toEnd } = useActs();
+  const { chat, handle, replyTo, reply, tell, dismiss, insert, selected, toEnd, wantTier } = useActs();
   const run = useCommands();
   const list = useId();
   const field = useRef<HTMLTextAreaElement>(null);
@@ -30,6 +32,10 @@ export function Composer({ state, muted, waits }: ComposerProps) {
   const [found, setFound] = useState<Completion | null>(null);
   const [chosen, setChosen] = useState(0);
   const [history] = useState(() => new SaidBefore());
+  const hasLocks = state.emotes.some(({ tier }) => tier > 0);
+  const tier = useOwnTier(handle, hasLocks);
+  // Who moderates uses them all.
+  const ownTier = state.you?.may_moderate ? Number.POSITIVE_INFINITY : tier;
 
   const put = useCallback((next: string, caret = next.length) => {
     setText(next);
@@ -53,7 +59,8 @@ export function Composer({ state, muted, waits }: ComposerProps) {
 
   const begun = (next: string, caret: number, tab = false) => {
     const { you, emotes } = state;
-    return complete(next, caret, { you, emotes, names: namesKnown(state, handle) }, tab);
+    const { usable } = byTier(emotes, ownTier);
+    return complete(next, caret, { you, emotes: usable, names: namesKnown(state, handle) }, tab);
   };
   const look = (next: string, caret: number) => {
     setFound(begun(next, caret));
@@ -148,9 +155,7 @@ export function Composer({ state, muted, waits }: ComposerProps) {
       )}
       {replyTo && (
         <div className="flex items-center gap-2 px-1 pb-1.5 text-xs text-ink-3">
-          <bdi className="min-w-0 flex-1 truncate">
-            Answering {readable(replyTo.name)}: {readable(replyTo.text)}
-          </bdi>
+          <bdi className="min-w-0 flex-1 truncate">Answering {quoteText(replyTo)}</bdi>
           <button
             type="button"
             aria-label="Do not answer"
@@ -188,7 +193,13 @@ export function Composer({ state, muted, waits }: ComposerProps) {
           className="max-h-32 min-h-11 min-w-0 flex-1 resize-none bg-transparent px-3 py-2.5 text-base text-ink outline-none placeholder:text-ink-3 aria-disabled:text-ink-3 sm:text-sm"
         />
         <Suspense fallback={<span className="size-11" />}>
-          <Picker emotes={state.emotes} disabled={muted} onPick={(words) => insert.current(words)} />
+          <Picker
+            emotes={state.emotes}
+            ownTier={ownTier}
+            disabled={muted}
+            onPick={(words) => insert.current(words)}
+            onLocked={wantTier}
+          />
         </Suspense>
         <button
           type="submit"

@@ -15,6 +15,8 @@ import { NEAR_PX, useUnread } from './use_unread_rows';
 
 interface ListProps {
   rows: readonly RowData[];
+  /** Of the channel. */
+  handle: string;
   emotes: readonly Emote[];
   /** One's own name, which stands out where it is said. */
   own: string | null;
@@ -31,6 +33,8 @@ interface ListProps {
   onDiscard?: (key: string) => void;
   /** What keys do with a message, beside going on to the next. */
   keys?: (row: RowData, element: HTMLElement) => Partial<RowActs>;
+  /** What a message offers to everybody, beneath its words. */
+  under?: (row: RowData) => ReactNode;
   /** What is offered on the message that one points at; `hold` keeps it there while a menu is open. */
   tools?: (row: RowData, hold: (held: boolean) => void) => ReactNode;
 }
@@ -38,7 +42,7 @@ interface ListProps {
 const nothing = () => undefined;
 
 export function List(props: ListProps) {
-  const { rows, own, empty, onTop, onPoint, end, keys, tools } = props;
+  const { rows, own, empty, onTop, onPoint, end, keys, under, tools } = props;
   const { times, size } = usePreferences();
   const scroller = useRef<HTMLElement>(null);
   const [active, setActive] = useState<string | null>(null);
@@ -138,6 +142,7 @@ export function List(props: ListProps) {
               >
                 <Row
                   row={row}
+                  handle={props.handle}
                   emotes={emotes}
                   own={own}
                   times={times}
@@ -146,7 +151,9 @@ export function List(props: ListProps) {
                   onQuote={jump}
                   onTryAgain={props.onTryAgain ?? nothing}
                   onDiscard={props.onDiscard ?? nothing}
-                />
+                >
+                  {under?.(row)}
+                </Row>
                 {isActive && tools?.(row, setHeld)}
               </div>
             );

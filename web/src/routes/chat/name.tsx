@@ -1,4 +1,4 @@
-import { Crown, ShieldCheck, Wrench } from 'lucide-react';
+import { BadgeCheck, Crown, ShieldCheck, Wrench } from 'lucide-react';
 import type { CSSProperties } from 'react';
 import { hueOf } from '../../chat/names';
 import type { Badge, Sender } from '../../chat/protocol';
@@ -8,6 +8,7 @@ const BADGES = {
   owner: { words: 'Owner of the channel', Icon: Crown },
   moderator: { words: 'Moderator', Icon: ShieldCheck },
   admin: { words: 'Looks after this server', Icon: Wrench },
+  member: { words: 'Member', Icon: BadgeCheck },
 };
 
 /** Who says it: badges and the name in its colour. */

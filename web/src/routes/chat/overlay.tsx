@@ -7,11 +7,11 @@ import { useNow } from '../../ui/time';
 import { useNothingBehind } from '../nothing_behind';
 import { useTitle } from '../title';
 import { ChatActs } from './acts';
+import { AfterName } from './given';
 import { Name } from './name';
 import { OnScreenQuestion } from './on_screen';
 import { PollCard } from './poll_card';
 import { useChat, useChatState } from './use_chat';
-import { Words } from './words';
 
 export function Overlay({ handle, fadeS }: { handle: string; fadeS: number | null }) {
   const chat = useChat(handle);
@@ -46,7 +46,8 @@ export function Overlay({ handle, fadeS }: { handle: string; fadeS: number | nul
               className={`transition-opacity duration-1000 ${fades ? 'opacity-0' : ''}`}
               data-message={row.message.id}
             >
-              <Name from={row.message.from} />: <Words text={row.message.text} emotes={emotes} own={null} />
+              <Name from={row.message.from} />
+              <AfterName message={row.message} handle={handle} emotes={emotes} own={null} />
             </p>
           ))}
         </div>

@@ -3,11 +3,13 @@ import { ExternalLink, PanelRightClose } from 'lucide-react';
 import { lazy, type ReactNode, Suspense, useState } from 'react';
 import type { Chat } from '../../chat/chat';
 import type { ChatState } from '../../chat/state';
+import { useRenewedOffers } from '../payments/use_payments';
 import { ChatActs, useActs } from './acts';
 import { Announcer } from './announcer';
 import { Cards } from './cards';
 import { Foot } from './foot';
 import { HEAD_BUTTON } from './head_button';
+import { JoinFor } from './join_for';
 import { LinkNotice } from './link_notice';
 import { PollNews } from './poll_card';
 import { Questions } from './questions';
@@ -60,8 +62,9 @@ export function Panel({
   className = '',
 }: PanelProps) {
   const state = useChatState(chat);
+  useRenewedOffers(chat.handle, state.renewals);
   const [tab, setTab] = useState<Tab>('chat');
-  const { card, showCard, clearing, askToClear } = useActs();
+  const { card, showCard, clearing, askToClear, wantedTier, wantTier } = useActs();
   const moderates = state.you?.may_moderate === true;
   const shown = tab === 'queue' && (!moderates || noQueue) ? 'chat' : tab;
   return (
@@ -119,10 +122,13 @@ export function Panel({
           className="flex min-h-0 flex-1 flex-col"
         >
           <RoomList state={state} />
-          <Announcer rows={state.rows} own={state.you?.name ?? null} />
+          <Announcer rows={state.rows} handle={chat.handle} own={state.you?.name ?? null} />
         </div>
         <Foot state={state} reactions={reactions} />
       </div>
+      {wantedTier !== null && (
+        <JoinFor handle={chat.handle} least={wantedTier} onClose={() => wantTier(null)} />
+      )}
       {card && moderates && (
         <Suspense fallback={null}>
           <CardDialog subject={card} onClose={() => showCard(null)} />

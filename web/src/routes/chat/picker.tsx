@@ -1,24 +1,42 @@
 /** The channel's emotes and the emoji, to be picked. */
 import { Popover } from '@base-ui/react/popover';
-import { Smile } from 'lucide-react';
+import { Lock, Smile } from 'lucide-react';
 import { useState } from 'react';
 import { EMOJI } from '../../chat/emoji';
+import { byTier } from '../../chat/emotes';
 import type { Emote } from '../../chat/protocol';
+import { badgeText } from '../../gates/words';
 
 export default function Picker({
   emotes,
+  ownTier,
   disabled,
   onPick,
+  onLocked,
 }: {
   emotes: readonly Emote[];
+  /** 0: one is no member. */
+  ownTier: number;
   disabled: boolean;
   onPick: (words: string) => void;
+  /** One wants an emote that asks for a tier that one has not. */
+  onLocked: (tier: number) => void;
 }) {
+  const [isOpen, setIsOpen] = useState(false);
   const [wanted, setWanted] = useState('');
   const fits = (code: string) => code.includes(wanted.trim().toLowerCase().replaceAll(':', ''));
-  const own = emotes.filter(({ code }) => fits(code));
+  const { usable, locked } = byTier(
+    emotes.filter(({ code }) => fits(code)),
+    ownTier,
+  );
   return (
-    <Popover.Root onOpenChange={(open) => open && setWanted('')}>
+    <Popover.Root
+      open={isOpen}
+      onOpenChange={(open) => {
+        setIsOpen(open);
+        if (open) setWanted('');
+      }}
+    >
       <Popover.Trigger
         aria-label="Emotes and emoji"
         disabled={disabled}
@@ -48,15 +66,26 @@ export default function Picker({
               className="m-2 min-h-11 rounded-control border border-line-strong/60 bg-surface-0 px-3 text-base sm:text-sm"
             />
             <div className="min-h-0 overflow-y-auto px-2 pb-2">
-              {own.length > 0 && (
+              {usable.length > 0 && (
                 <Group label="Of this channel">
-                  {own.map(({ code, url }) => (
+                  {usable.map(({ code, url }) => (
                     <Choice key={code} label={`:${code}:`} onPick={() => onPick(`:${code}: `)}>
                       <img src={url} alt="" loading="lazy" className="h-7 w-auto max-w-9 object-contain" />
                     </Choice>
                   ))}
                 </Group>
               )}
+              {locked.map(({ tier, emotes: above }) => (
+                <LockedGroup
+                  key={tier}
+                  tier={tier}
+                  emotes={above}
+                  onPick={() => {
+                    setIsOpen(false);
+                    onLocked(tier);
+                  }}
+                />
+              ))}
               {EMOJI.map(({ label, emoji }) => {
                 const shown = emoji.filter(([code]) => fits(code));
                 return (
@@ -81,21 +110,58 @@ export default function Picker({
   );
 }
 
-function Group({ label, children }: { label: string; children: React.ReactNode }) {
+function Group({
+  label,
+  isLocked = false,
+  children,
+}: {
+  label: string;
+  isLocked?: boolean;
+  children: React.ReactNode;
+}) {
   return (
     <section aria-label={label}>
-      <h3 className="px-1 pt-1 pb-1 text-xs font-semibold text-ink-3">{label}</h3>
+      <h3 className="flex items-center gap-1 px-1 pt-1 pb-1 text-xs font-semibold text-ink-3">
+        {isLocked && <Lock aria-hidden size={12} />}
+        {label}
+      </h3>
       <div className="grid grid-cols-7">{children}</div>
     </section>
   );
 }
 
+/** To be seen by all; to be used by members from a tier on. */
+function LockedGroup({
+  tier,
+  emotes,
+  onPick,
+}: {
+  tier: number;
+  emotes: readonly Emote[];
+  onPick: () => void;
+}) {
+  const whom = badgeText({ who: 'members', tier }) ?? '';
+  return (
+    <Group label={whom} isLocked>
+      {emotes.map(({ code, url }) => (
+        <Choice key={code} label={`:${code}:, locked: ${whom}`} isLocked onPick={onPick}>
+          <img src={url} alt="" loading="lazy" className="h-7 w-auto max-w-9 object-contain opacity-50" />
+          <Lock aria-hidden size={12} className="absolute right-1 bottom-1 text-ink" />
+        </Choice>
+      ))}
+    </Group>
+  );
+}
+
 function Choice({
   label,
+  isLocked = false,
   onPick,
   children,
 }: {
   label: string;
+  /** It is not picked; what opens it is behind it. */
+  isLocked?: boolean;
   onPick: () => void;
   children: React.ReactNode;
 }) {
@@ -104,8 +170,9 @@ function Choice({
       type="button"
       aria-label={label}
       title={label}
+      aria-haspopup={isLocked ? 'dialog' : undefined}
       onClick={onPick}
-      className="flex h-11 items-center justify-center rounded-md hover:bg-surface-2"
+      className="relative flex h-11 items-center justify-center rounded-md hover:bg-surface-2"
     >
       {children}
     </button>

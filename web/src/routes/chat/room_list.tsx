@@ -5,6 +5,7 @@ import type { Row } from '../../chat/rows';
 import { subjectOf } from '../../chat/sender';
 import type { ChatState } from '../../chat/state';
 import { useActs } from './acts';
+import { GiftTools } from './gift_tools';
 import { List } from './list';
 import { MessageTools } from './message_tools';
 
@@ -39,6 +40,7 @@ export function RoomList({ state }: { state: ChatState }) {
   return (
     <List
       rows={rows}
+      handle={handle}
       emotes={emotes}
       own={you?.name ?? null}
       empty={link.name === 'open' ? 'Nothing said yet. Say hello.' : ''}
@@ -52,6 +54,10 @@ export function RoomList({ state }: { state: ChatState }) {
       onTryAgain={again}
       onDiscard={discard}
       keys={keys}
+      // Nothing for others, which then are not drawn anew.
+      under={({ message }) =>
+        you && message.support?.claim ? <GiftTools message={message} handle={handle} you={you} /> : null
+      }
       tools={({ message }, hold) => you && <MessageTools message={message} you={you} onHold={hold} />}
     />
   );

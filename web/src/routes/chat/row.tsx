@@ -1,14 +1,18 @@
 /** One message: who, what, to whom; and what can be done with it while one points at it. */
 import { CornerUpLeft, Megaphone, RotateCcw, X } from 'lucide-react';
 import { memo, type ReactNode } from 'react';
-import type { Emote } from '../../chat/protocol';
+import type { Emote, Message } from '../../chat/protocol';
 import type { Row as RowData } from '../../chat/rows';
-import { mentions, readable } from '../../chat/text';
+import { quoteText } from '../../chat/spoken';
+import { mentions } from '../../chat/text';
+import { SUPPORT_ICONS } from '../payments/support_icons';
+import { Given } from './given';
 import { Name } from './name';
 import { Words } from './words';
 
 export const Row = memo(function Row({
   row,
+  handle,
   emotes,
   own,
   times,
@@ -20,6 +24,8 @@ export const Row = memo(function Row({
   children,
 }: {
   row: RowData;
+  /** Of the channel. */
+  handle: string;
   emotes: ReadonlyMap<string, Emote>;
   own: string | null;
   times: boolean;
@@ -32,16 +38,13 @@ export const Row = memo(function Row({
   children?: ReactNode;
 }) {
   const { message, state, why } = row;
-  const { from, text, reply_to } = message;
+  const { from, text, reply_to, support } = message;
   const spoken = own !== null && (mentions(text, own) || reply_to?.name.toLowerCase() === own.toLowerCase());
-  const look =
-    message.kind === 'announcement'
-      ? 'mx-2 my-1 rounded-control border border-line-strong/60 bg-surface-2 py-2'
-      : spoken
-        ? 'border-l-2 border-ink bg-surface-2 py-1'
-        : 'border-l-2 border-transparent py-1';
+  const Icon = support && SUPPORT_ICONS[support.what];
   return (
-    <div className={`px-3 leading-relaxed ${look} ${state === 'sending' ? 'opacity-60' : ''}`}>
+    <div
+      className={`px-3 leading-relaxed ${lookOf(message, spoken)} ${state === 'sending' ? 'opacity-60' : ''}`}
+    >
       {message.kind === 'announcement' && (
         <p className="mb-0.5 flex items-center gap-1.5 text-xs font-semibold text-ink-2">
           <Megaphone aria-hidden size={13} /> Announcement
@@ -55,9 +58,7 @@ export const Row = memo(function Row({
         >
           <CornerUpLeft aria-hidden size={12} className="shrink-0" />
           <span className="sr-only">In answer to </span>
-          <bdi className="truncate">
-            {readable(reply_to.name)}: {readable(reply_to.text)}
-          </bdi>
+          <bdi className="truncate">{quoteText(reply_to)}</bdi>
         </button>
       )}
       <p className="text-ink-2">
@@ -66,14 +67,29 @@ export const Row = memo(function Row({
             {timeWords(row)}
           </time>
         )}
+        {Icon && <Icon aria-hidden size={16} className="mr-1.5 inline-block align-[-0.15em] text-ink" />}
         <button type="button" tabIndex={-1} onClick={() => onName(row)} className="text-left hover:underline">
           <Name from={from} />
         </button>
-        <span aria-hidden className="mr-1.5">
-          :
-        </span>
-        <Words text={text} emotes={emotes} own={own} />
+        {support ? (
+          <span className="font-medium text-ink">
+            {' '}
+            <Given support={support} handle={handle} />
+          </span>
+        ) : (
+          <>
+            <span aria-hidden className="mr-1.5">
+              :
+            </span>
+            <Words text={text} emotes={emotes} own={own} />
+          </>
+        )}
       </p>
+      {support && text !== '' && (
+        <p className="text-ink">
+          <Words text={text} emotes={emotes} own={own} />
+        </p>
+      )}
       {state === 'held' && (
         <p className="text-xs text-ink-3">Waits for a moderator. Only you see it until then.</p>
       )}
@@ -100,3 +116,12 @@ export const Row = memo(function Row({
     </div>
   );
 });
+
+/** What stands out, and how: thanks by the colour of the house, announcements, what is said to oneself. */
+function lookOf({ kind }: Message, spoken: boolean): string {
+  if (kind === 'support')
+    return 'mx-2 my-1 rounded-control border border-l-4 border-line border-l-accent bg-surface-2 py-2';
+  if (kind === 'announcement')
+    return 'mx-2 my-1 rounded-control border border-line-strong/60 bg-surface-2 py-2';
+  return spoken ? 'border-l-2 border-ink bg-surface-2 py-1' : 'border-l-2 border-transparent py-1';
+}

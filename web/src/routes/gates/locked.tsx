@@ -1,4 +1,5 @@
 /** Instead of a picture that is not open to whoever looks: why, and what to do. */
+import { useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { Ban, Lock as LockIcon, Ticket } from 'lucide-react';
 import { lazy, type ReactNode, Suspense, useEffect } from 'react';
@@ -10,7 +11,7 @@ import { TicketList } from '../payments/ticket_list';
 import { useOffers, useTicketsTo } from '../payments/use_payments';
 import { tierName } from '../payments/words';
 import { FollowButton } from '../watch/follow_button';
-import { useAskAccessAgain } from './access';
+import { askAccessAgain, useAskAccessAgain } from './access';
 import { PasswordForm } from './password_form';
 
 const ChannelButtons = lazy(() => import('../payments/channel_buttons'));
@@ -42,6 +43,11 @@ export default function Locked(shown: Shown) {
 
 /** Whoever paid or was let in elsewhere comes back to this page. */
 function useAskWhenSeen(handle: string): void {
+  const queries = useQueryClient();
+  useEffect(() => {
+    // What was known of one's membership may be what has just ended.
+    void askAccessAgain(queries, handle);
+  }, [queries, handle]);
   const again = useAskAccessAgain(handle);
   useEffect(() => {
     const seen = () => {

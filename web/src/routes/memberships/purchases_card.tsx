@@ -4,7 +4,6 @@ import { type Purchase, paymentsApi } from '../../api/payments';
 import { moneyText } from '../../payments/money';
 import { Button } from '../../ui/button';
 import { Card } from '../../ui/card';
-import { Pill } from '../../ui/pill';
 import { Reading } from '../asking';
 import { NoAnswer } from '../no_answer';
 import { link } from '../payments/looks';
@@ -62,7 +61,6 @@ function Row({ item }: { item: Purchase }) {
               </Link>
             </span>
           )}
-          <State item={item} />
         </p>
         {item.message && (
           <p className="text-sm break-words text-ink-2 [overflow-wrap:anywhere]">“{item.message}”</p>
@@ -72,28 +70,6 @@ function Row({ item }: { item: Purchase }) {
       <p className="text-sm font-medium tabular-nums">{moneyText(item.price)}</p>
     </li>
   );
-}
-
-function State({ item }: { item: Purchase }) {
-  switch (item.state) {
-    case 'paid':
-      return null;
-    case 'open':
-      return (
-        <>
-          <Pill tone="neutral">Not paid yet</Pill>
-          {item.url && (
-            <a href={item.url} className={`font-normal ${link}`}>
-              Go on paying
-            </a>
-          )}
-        </>
-      );
-    case 'expired':
-      return <Pill tone="neutral">Not paid</Pill>;
-    case 'failed':
-      return <Pill tone="warn">Failed, not paid</Pill>;
-  }
 }
 
 function whatOf({ kind, quantity }: Purchase): string {

@@ -3,8 +3,8 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Gavel, TriangleAlert } from 'lucide-react';
 import { useState } from 'react';
 import { chatApi, type UserCard } from '../../api/chat';
+import { saidText } from '../../chat/spoken';
 import type { ChatState } from '../../chat/state';
-import { readable } from '../../chat/text';
 import { Button, buttonClass } from '../../ui/button';
 import { Dialog } from '../../ui/dialog';
 import { Notice } from '../../ui/notice';
@@ -182,9 +182,9 @@ function Recent({ card: { actions, recent } }: { card: UserCard }) {
         <h3 className="mb-1 font-semibold text-ink">Last messages</h3>
         {recent.length === 0 && <p>None.</p>}
         <ul className="flex max-h-48 flex-col gap-1 overflow-y-auto">
-          {recent.map(({ id, at, text }) => (
-            <li key={id} className="break-words [overflow-wrap:anywhere]">
-              <span className="text-ink-3">{ago(at, now)}</span> <bdi>{readable(text)}</bdi>
+          {recent.map((message) => (
+            <li key={message.id} className="break-words [overflow-wrap:anywhere]">
+              <span className="text-ink-3">{ago(message.at, now)}</span> <bdi>{saidText(message)}</bdi>
             </li>
           ))}
         </ul>

@@ -1,7 +1,6 @@
 /** Says what became of a payment to whoever comes back from the page where it was made. */
 import { useQueryClient } from '@tanstack/react-query';
-import { CircleCheck } from 'lucide-react';
-import { type ReactNode, useEffect, useState } from 'react';
+import { useEffect, useState } from 'react';
 import { type Purchase, paymentsApi } from '../../api/payments';
 import { moneyText } from '../../payments/money';
 import { type Standing, watchPurchase } from '../../payments/purchase_watch';
@@ -9,9 +8,10 @@ import { Button } from '../../ui/button';
 import { Dialog } from '../../ui/dialog';
 import { Spinner } from '../../ui/spinner';
 import { askAccessAgain } from '../gates/access';
+import { NewMember, Said } from './new_member';
 import { TestBadge } from './test_badge';
 import { useOffers } from './use_payments';
-import { counted, tierName } from './words';
+import { counted } from './words';
 
 export default function PurchaseDialog({
   id,
@@ -99,18 +99,7 @@ function Thanks({ purchase, handle }: { purchase: Purchase; handle: string }) {
   const price = moneyText(purchase.price);
   switch (purchase.kind) {
     case 'membership':
-      return (
-        <>
-          <Said>
-            You are a member now: {tierName(offers?.tiers ?? [], purchase.tier)} of {name}.
-          </Said>
-          {offers?.welcome && (
-            <blockquote className="rounded-control border border-line bg-surface-2 p-4 break-words whitespace-pre-line text-ink">
-              {offers.welcome}
-            </blockquote>
-          )}
-        </>
-      );
+      return <NewMember offers={offers} tier={purchase.tier} name={name} />;
     case 'tip':
       return (
         <Said>
@@ -122,13 +111,4 @@ function Thanks({ purchase, handle }: { purchase: Purchase; handle: string }) {
     case 'ticket':
       return <Said>The ticket is yours. It lets you in by itself when the stream begins.</Said>;
   }
-}
-
-function Said({ children }: { children: ReactNode }) {
-  return (
-    <p className="flex gap-3 text-base text-ink">
-      <CircleCheck aria-hidden size={22} className="mt-0.5 shrink-0 text-preview-text" />
-      <span>{children}</span>
-    </p>
-  );
 }

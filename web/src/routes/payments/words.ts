@@ -1,6 +1,7 @@
 /** How what is paid for is named. */
 import type { Tier } from '../../api/payments';
 import { type Money, moneyText } from '../../payments/money';
+import { givenTierName } from './given_tier';
 
 const DAY = new Intl.DateTimeFormat('en', { dateStyle: 'medium' });
 
@@ -27,7 +28,7 @@ export function enough(tiers: readonly Tier[], least: number): Tier | undefined 
 
 /** "Tier 2" where there is no name any more. */
 export function tierName(tiers: readonly Tier[], number: number | null | undefined): string {
-  return tiers.find(({ tier }) => tier === number)?.name ?? `Tier ${number ?? 1}`;
+  return givenTierName(tiers, number) ?? `Tier ${number ?? 1}`;
 }
 
 /** "1 membership", "5 memberships". */

@@ -1,7 +1,7 @@
 /** What viewers are told of the stream that is on air, or comes next: for the studio and beside OBS. */
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { CalendarClock, Eye, EyeOff } from 'lucide-react';
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { type Stream, type StreamEdit, streamsApi } from '../../api/streams';
 import { gatedEdit, gateFormOf } from '../../gates/form';
 import { Button } from '../../ui/button';
@@ -15,15 +15,33 @@ import { ThumbnailField } from './thumbnail_field';
 import { type Standing, streamsKey, useStanding } from './use_streams';
 import { whenWords } from './words';
 
-export function AboutCard({ handle }: { handle: string }) {
+/** Writes down what a form says of a stream that is to come. */
+export type Unsaved = (() => Promise<unknown>) | null;
+
+export function AboutCard({
+  handle,
+  onUnsaved = nobody,
+}: {
+  handle: string;
+  /** Told how to save what is not saved yet, before the stream begins. */
+  onUnsaved?: (save: Unsaved) => void;
+}) {
   const { data } = useStanding(handle);
   if (!data) return null;
   const stream = data.live ?? data.awaited;
   // What is on air is another form than what comes next: nothing that is half-written moves over.
-  return <About key={stream?.id ?? 'new'} handle={handle} standing={data} />;
+  return <About key={stream?.id ?? 'new'} handle={handle} standing={data} onUnsaved={onUnsaved} />;
 }
 
-function About({ handle, standing }: { handle: string; standing: Standing }) {
+function About({
+  handle,
+  standing,
+  onUnsaved,
+}: {
+  handle: string;
+  standing: Standing;
+  onUnsaved: (save: Unsaved) => void;
+}) {
   const { live, awaited, last } = standing;
   const stream = live ?? awaited;
   const known = stream ?? last;
@@ -31,6 +49,7 @@ function About({ handle, standing }: { handle: string; standing: Standing }) {
   const [button, setButton] = useState(known?.publish_at_button ?? false);
   const [gate, setGate] = useState(() => gateFormOf(known));
   const [saved, setSaved] = useState(false);
+  const [changed, setChanged] = useState(false);
   const queries = useQueryClient();
   const refresh = () => queries.invalidateQueries({ queryKey: streamsKey(handle) });
   const save = useMutation({
@@ -40,6 +59,7 @@ function About({ handle, standing }: { handle: string; standing: Standing }) {
     },
     onSuccess: async () => {
       setSaved(true);
+      setChanged(false);
       setGate((now) => ({ ...now, password: '' }));
       await refresh();
     },
@@ -49,10 +69,23 @@ function About({ handle, standing }: { handle: string; standing: Standing }) {
     const timer = setTimeout(() => setSaved(false), SAVED_MS);
     return () => clearTimeout(timer);
   }, [saved]);
-  const change = (next: Details) => {
+  const touch = () => {
     setSaved(false);
+    setChanged(true);
+  };
+  const change = (next: Details) => {
+    touch();
     setDetails(next);
   };
+  const latest = useRef(save.mutateAsync);
+  useEffect(() => {
+    latest.current = save.mutateAsync;
+  });
+  const isOpen = changed && !live;
+  useEffect(() => {
+    onUnsaved(isOpen ? () => latest.current() : null);
+    return () => onUnsaved(null);
+  }, [onUnsaved, isOpen]);
   return (
     <Card title="About this stream" aside={<State stream={stream} />}>
       <form
@@ -71,7 +104,7 @@ function About({ handle, standing }: { handle: string; standing: Standing }) {
           stream={stream?.id ?? null}
           form={gate}
           onChange={(next) => {
-            setSaved(false);
+            touch();
             setGate(next);
           }}
           error={save.error}
@@ -83,7 +116,10 @@ function About({ handle, standing }: { handle: string; standing: Standing }) {
             label="Preview, then publish"
             hint="On air, only you see it until you press Publish."
             checked={button}
-            onChange={setButton}
+            onChange={(next) => {
+              touch();
+              setButton(next);
+            }}
           />
         )}
         {save.error && !isOfGate(save.error) && (
@@ -149,3 +185,5 @@ function Publish({ stream, onDone }: { stream: Stream; onDone: () => void }) {
 }
 
 const SAVED_MS = 4000;
+
+function nobody(): void {}

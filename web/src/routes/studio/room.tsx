@@ -11,7 +11,7 @@ import { useChat } from '../chat/use_chat';
 import { Frame } from '../frame';
 import { AudienceLine } from '../gates/audience_line';
 import { useSilence } from '../silence';
-import { AboutCard } from '../streams/about_card';
+import { AboutCard, type Unsaved } from '../streams/about_card';
 import { useStanding } from '../streams/use_streams';
 import { useTitle } from '../title';
 import { Announcements } from './announcements';
@@ -76,8 +76,19 @@ export function Room({
   const made = (standing?.live ?? standing?.awaited ?? standing?.last)?.settings;
   const [layers, kbps] = [made?.max_layers ?? null, made?.max_bitrate_kbps ?? null];
 
+  const unsaved = useRef<Unsaved>(null);
+  const [onUnsaved] = useState(() => (save: Unsaved) => {
+    unsaved.current = save;
+  });
   const settled = useRef(false);
   const goLive = useCallback(async () => {
+    // What is written there is meant for the stream that begins now: above all who may watch it.
+    const saved = await unsaved.current?.().then(
+      () => true,
+      () => false,
+    );
+    // The form says what is wrong.
+    if (saved === false) return;
     settled.current = true;
     const { asked, busy } = sources.store.get();
     if (!asked || busy) await sources.open();
@@ -175,7 +186,7 @@ export function Room({
         </div>
         <div className="flex min-w-0 flex-col gap-4">
           <StudioChat handle={channel.handle} onAir={onAir} viewers={ingest?.viewers ?? 0} />
-          <AboutCard handle={channel.handle} />
+          <AboutCard handle={channel.handle} onUnsaved={onUnsaved} />
           {onAir && <HealthCard air={air} settings={settings} media={media} checks={ingest?.checks ?? []} />}
           <Pickers
             sources={sources}

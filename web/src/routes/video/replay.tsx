@@ -65,6 +65,7 @@ export default function ReplayPane({
       <div role="log" aria-label="Chat messages" className="flex min-h-0 flex-1 flex-col">
         <List
           rows={rows}
+          handle={handle}
           emotes={emotes}
           own={null}
           empty={

@@ -33,6 +33,7 @@ const OnScreen = lazy(() => import('../chat/on_screen'));
 const Locked = lazy(() => import('../gates/locked'));
 const PreviewBar = lazy(() => import('../gates/preview_bar'));
 /** What is paid is for servers on which creators are paid. */
+const GiftDialog = lazy(() => import('../payments/gift_dialog'));
 const ChannelButtons = lazy(() => import('../payments/channel_buttons'));
 const NothingPaid = lazy(() => import('../payments/nothing_paid'));
 const PurchaseDialog = lazy(() => import('../payments/purchase_dialog'));
@@ -40,6 +41,7 @@ const PurchaseDialog = lazy(() => import('../payments/purchase_dialog'));
 export function WatchPage() {
   const { handle } = useParams({ from: '/@{$handle}' });
   const [back, done] = useReturn();
+  const arePaid = usePayments() !== 'off';
   return (
     <>
       <Watch
@@ -50,6 +52,11 @@ export function WatchPage() {
       {back?.name === 'paid' && (
         <Suspense fallback={null}>
           <PurchaseDialog id={back.id} handle={handle} onClose={done} />
+        </Suspense>
+      )}
+      {back?.name === 'gift' && arePaid && (
+        <Suspense fallback={null}>
+          <GiftDialog handle={handle} purchase={back.id} onClose={done} />
         </Suspense>
       )}
     </>

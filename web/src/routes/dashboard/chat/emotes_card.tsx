@@ -5,21 +5,28 @@ import { useRef, useState } from 'react';
 import { chatApi } from '../../../api/chat';
 import { Button } from '../../../ui/button';
 import { Card } from '../../../ui/card';
-import { TextField } from '../../../ui/field';
+import { SelectField, TextField } from '../../../ui/field';
+import { GateBadge } from '../../gates/gate_badge';
+import { usePayments } from '../../payments/use_payments';
 
 const KINDS = ['image/png', 'image/webp', 'image/gif'];
 const MOST_BYTES = 1024 * 1024;
+
+/** From which tier on an emote may be used. */
+const AUDIENCES = ['Everybody', 'Members', 'Members from tier 2 on', 'Members of tier 3'];
 
 export function EmotesCard({ handle }: { handle: string }) {
   const queries = useQueryClient();
   const queryKey = ['chat', handle, 'emotes'];
   const list = useQuery({ queryKey, queryFn: () => chatApi.emotes(handle) });
   const input = useRef<HTMLInputElement>(null);
+  const arePaid = usePayments() !== 'off';
   const [code, setCode] = useState('');
+  const [tier, setTier] = useState(0);
   const [problem, setProblem] = useState<string | null>(null);
   const onSettled = () => queries.invalidateQueries({ queryKey });
   const add = useMutation({
-    mutationFn: (picture: File) => chatApi.setEmote(handle, code, picture),
+    mutationFn: (picture: File) => chatApi.setEmote(handle, code, tier, picture),
     onSuccess: () => setCode(''),
     onSettled,
   });
@@ -49,6 +56,7 @@ export function EmotesCard({ handle }: { handle: string }) {
             >
               <img src={emote.url} alt="" className="h-8 w-auto max-w-16 object-contain" />
               <span className="font-mono text-xs">:{emote.code}:</span>
+              {emote.tier > 0 && <GateBadge gate={{ who: 'members', tier: emote.tier }} />}
               <button
                 type="button"
                 aria-label={`Remove :${emote.code}:`}
@@ -72,6 +80,20 @@ export function EmotesCard({ handle }: { handle: string }) {
             error={wrongCode && 'Only a–z, 0–9 and _, 2 to 32 of them.'}
             onChange={({ target }) => setCode(target.value.toLowerCase().replaceAll(':', ''))}
           />
+          {arePaid && (
+            <SelectField
+              label="Who may use it"
+              value={tier}
+              hint="To change it later, upload the picture again under the same code."
+              onChange={({ target }) => setTier(Number(target.value))}
+            >
+              {AUDIENCES.map((words, least) => (
+                <option key={words} value={least}>
+                  {words}
+                </option>
+              ))}
+            </SelectField>
+          )}
           <input
             ref={input}
             type="file"
