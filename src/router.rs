@@ -170,7 +170,8 @@ impl Answers for Public {
         let (head, body) = asked.into_parts();
         if let Some(media) = MediaRequest::read(&head) {
             let from = door.front.address(arrival, &head.headers);
-            if let Some(entered) = streams.enter(&media, from).await {
+            let entered = timeout(ANSWER_WITHIN, streams.enter(&media, from)).await;
+            if let Ok(Some(entered)) = entered {
                 let route = Route::Media(door.counter(&media));
                 let is_secure = door.front.is_secure(arrival, &head.uri, &head.headers);
                 let security = spa::Security::of(is_secure, &head.uri);

@@ -189,11 +189,17 @@ impl Recorded {
         let text = match longest {
             None => playlist::render(&kept.view, &kept.config, "", &[], false),
             Some(longest) => {
-                let beginning = kept.view.beginning(longest);
+                let beginning = kept.view.beginning(self.after_start(longest));
                 playlist::render(&beginning, &kept.config, "", &[], false)
             }
         };
         Ok(Rendered::tagged(text))
+    }
+
+    /// Unix milliseconds so long after the recording begins, by whichever rendition begins first.
+    fn after_start(&self, long: Duration) -> i64 {
+        let long = i64::try_from(long.as_millis()).unwrap_or(i64::MAX);
+        self.start_unix_ms().saturating_add(long)
     }
 
     /// Whether a file is in the playlist that ends where that time is over.
@@ -206,7 +212,7 @@ impl Recorded {
             // An initialisation holds no picture.
             Some(Name::Init(_)) => true,
             Some(Name::Segment(wanted) | Name::Part(wanted, _)) => {
-                let mut listed = kept.view.begun_within(longest);
+                let mut listed = kept.view.begun_before(self.after_start(longest));
                 listed.any(|segment| segment.msn == wanted)
             }
             None => false,

@@ -62,20 +62,16 @@ pub(crate) struct Bandwidth {
 }
 
 impl View {
-    /// The segments that begin within a time from the first on.
-    pub(crate) fn begun_within(&self, longest: Duration) -> impl Iterator<Item = &Arc<Segment>> {
-        let mut begins = Duration::ZERO;
-        self.done.iter().take_while(move |segment| {
-            let is_within = begins < longest;
-            begins += segment.duration;
-            is_within
-        })
+    /// The segments that begin before a time.
+    pub(crate) fn begun_before(&self, unix_ms: i64) -> impl Iterator<Item = &Arc<Segment>> {
+        let done = self.done.iter();
+        done.take_while(move |segment| segment.unix_ms < unix_ms)
     }
 
-    /// A whole view of what begins within a time from the first segment on.
-    pub(crate) fn beginning(&self, longest: Duration) -> Self {
+    /// A whole view of what begins before a time.
+    pub(crate) fn beginning(&self, unix_ms: i64) -> Self {
         Self {
-            done: self.begun_within(longest).map(Arc::clone).collect(),
+            done: self.begun_before(unix_ms).map(Arc::clone).collect(),
             next_msn: self.next_msn,
             discontinuity_sequence: self.discontinuity_sequence,
             inits: Arc::clone(&self.inits),

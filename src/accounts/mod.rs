@@ -214,6 +214,18 @@ impl Accounts {
         store::account_by_id(&self.db, id).await
     }
 
+    /// The account of that id, unless it is suspended.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn unsuspended(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
+        let profile = store::profile(&self.db, id).await?;
+        match profile.is_some_and(|profile| !profile.is_suspended) {
+            true => self.by_id(id).await,
+            false => Ok(None),
+        }
+    }
+
     /// What only the account itself sees of it.
     ///
     /// # Errors

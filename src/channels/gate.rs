@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use axum::http::header::AUTHORIZATION;
@@ -38,9 +38,6 @@ pub struct Door {
     password_hash: Option<String>,
     /// What the cookie of somebody who gave the password holds. With another password it is another.
     ticket: String,
-    /// Hash of the password, once somebody gave the right one: the dear one is not computed for each
-    /// request of a player that sends it along.
-    known: OnceLock<String>,
 }
 
 /// Why somebody may not watch.
@@ -171,12 +168,16 @@ pub enum Access {
 pub(super) struct Gates {
     by_handle: RwLock<HashMap<String, Arc<Gate>>>,
     tries: Rate<(Uuid, IpAddr)>,
+    /// Hashes of passwords that opened doors, by what stands in the cookie: the dear hash is not computed for each
+    /// request of a player that sends the password along.
+    known: Mutex<HashMap<String, String>>,
     pub(super) turn: tokio::sync::Mutex<()>,
 }
 
 const QUARTER_HOUR: Duration = Duration::from_secs(15 * 60);
 /// Wrong passwords for one door from one address.
 const MOST_TRIES: u32 = 20;
+const MOST_KNOWN: usize = 10_000;
 /// The cookie is good for this long, or until there is another password.
 const TICKET_SECONDS: u64 = 7 * 24 * 3600;
 
@@ -185,6 +186,7 @@ impl Gates {
         Self {
             by_handle: RwLock::default(),
             tries: Rate::new(QUARTER_HOUR),
+            known: Mutex::default(),
             turn: tokio::sync::Mutex::default(),
         }
     }
@@ -195,6 +197,19 @@ impl Gates {
             .read()
             .unwrap_or_else(PoisonError::into_inner);
         gates.get(handle).map(Arc::clone)
+    }
+
+    fn knows(&self, ticket: &str, hash: &str) -> bool {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(ticket).is_some_and(|known| same(known, hash))
+    }
+
+    fn learn(&self, ticket: &str, hash: String) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST_KNOWN {
+            known.clear();
+        }
+        known.insert(ticket.to_owned(), hash);
     }
 
     pub(super) fn remove(&self, handle: &str) {
@@ -255,7 +270,6 @@ impl Channels {
             ticket: self.pepper.mac(&format!("watch {id} {hash}")),
             id,
             password_hash,
-            known: OnceLock::new(),
         }
     }
 
@@ -430,7 +444,7 @@ impl Channels {
     /// Whether it is the password of that door. Wrong ones are counted.
     async fn fits(&self, door: &Door, password: &Secret, from: IpAddr) -> Result<bool, ApiError> {
         let hash = password.hash();
-        if door.known.get().is_some_and(|known| same(known, &hash)) {
+        if self.gates.knows(&door.ticket, &hash) {
             return Ok(true);
         }
         let key = (door.id, sfu::neighbourhood(from));
@@ -444,8 +458,7 @@ impl Channels {
             .await?;
         if fits {
             self.gates.tries.give_back(&key);
-            // Another may have been faster, with the same.
-            let _ = door.known.set(hash);
+            self.gates.learn(&door.ticket, hash);
         }
         Ok(fits)
     }

@@ -70,7 +70,7 @@ impl Hall {
             }),
             Word::Left { account } => self.let_go(*account),
             // Whoever hears these knows more than a hall does.
-            Word::Reset { .. } | Word::Readers { .. } => {}
+            Word::Reset { .. } | Word::Readers { .. } | Word::Door => {}
         }
     }
 

@@ -115,6 +115,7 @@ impl Chat {
                     hall.lock().note_readers(by, readers, now);
                 }
                 Word::Reset { part } => self.refresh(hall, &[part]),
+                Word::Door => self.shut_room(hall.channel),
                 Word::Deleted { .. } | Word::Cleared { .. } | Word::Silenced { .. } => {
                     let (chat, hall) = (self.clone(), Arc::clone(hall));
                     let repeated = async move { chat.repeat_until_it_works(&hall, word).await };
@@ -241,7 +242,8 @@ impl Chat {
         let (db, channel) = (&self.0.db, hall.channel);
         self.0.ledger.settle().await;
         let most = i64::try_from(HISTORY).unwrap_or(i64::MAX);
-        let recent = store::recent(db, channel, most).await?;
+        let on_air = self.stream_on_air(channel).await?;
+        let recent = store::recent(db, channel, on_air, most).await?;
         let held = store::held(db, channel, MOST_HELD).await?;
         let oldest = hall.lock().room.oldest();
         let gone = store::taken_away(db, channel, oldest).await?;
@@ -296,7 +298,8 @@ impl Chat {
         let channel = hall.channel;
         match part {
             Part::Settings => {
-                let settings = self.read_settings(channel).await?;
+                let on_air = self.stream_on_air(channel).await?;
+                let settings = self.read_settings(channel, on_air).await?;
                 hall.set_modes(&settings.modes, settings.before_shield);
                 let pin = |pinned: &Option<Arc<Message>>| pinned.as_ref().map(|pin| pin.id);
                 if pin(&hall.lock().room.pinned) != pin(&settings.pinned) {
@@ -316,13 +319,17 @@ impl Chat {
                 }
             }
             Part::Poll => {
-                let poll = store::shown_poll(&self.0.db, channel).await?;
+                let on_air = self.stream_on_air(channel).await?;
+                let poll = store::shown_poll(&self.0.db, channel, on_air).await?;
                 let differs = hall.lock().room.poll != poll;
                 if differs {
                     hall.set_poll(poll);
                 }
             }
-            Part::Questions => hall.set_questions(self.read_questions(channel).await?),
+            Part::Questions => {
+                let on_air = self.stream_on_air(channel).await?;
+                hall.set_questions(self.read_questions(channel, on_air).await?);
+            }
             Part::OnAir => {
                 let on_air = self.on_air(channel).await?;
                 hall.change(|floor| floor.go_on_air(on_air));
@@ -332,13 +339,25 @@ impl Chat {
         Ok(())
     }
 
-    pub(super) async fn read_settings(&self, channel: ChannelId) -> Result<Settings, StoreError> {
+    /// The stream that is on air on a channel, here or at another server.
+    pub(super) async fn stream_on_air(
+        &self,
+        channel: ChannelId,
+    ) -> Result<Option<uuid::Uuid>, StoreError> {
+        Ok(self.on_air(channel).await?.map(|on_air| on_air.id))
+    }
+
+    pub(super) async fn read_settings(
+        &self,
+        channel: ChannelId,
+        on_air: Option<uuid::Uuid>,
+    ) -> Result<Settings, StoreError> {
         let db = &self.0.db;
         let Some((modes, before_shield, pinned)) = store::settings(db, channel).await? else {
             return Ok(Settings::default());
         };
         let pinned = match pinned {
-            Some(pinned) => store::by_id(db, channel, pinned).await?,
+            Some(pinned) => store::of_the_room(db, channel, on_air, pinned).await?,
             None => None,
         };
         Ok(Settings {
@@ -377,8 +396,9 @@ impl Chat {
     pub(super) async fn read_questions(
         &self,
         channel: ChannelId,
+        on_air: Option<uuid::Uuid>,
     ) -> Result<BTreeMap<uuid::Uuid, Question>, StoreError> {
-        let questions = store::questions(&self.0.db, channel, MOST_QUESTIONS).await?;
+        let questions = store::questions(&self.0.db, channel, on_air, MOST_QUESTIONS).await?;
         let by_id = questions.into_iter();
         Ok(by_id.map(|question| (question.id, question)).collect())
     }

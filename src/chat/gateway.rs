@@ -55,11 +55,13 @@ pub(super) async fn run(chat: Chat, mut data: mpsc::Receiver<PeerData>, stop: Ca
                 channel,
                 address,
                 label,
+                is_preview,
             }) if label == CHAT => {
                 let (frames, waiting) = mpsc::channel(WAITING);
                 let line = Line {
                     chat: chat.clone(),
                     session,
+                    is_preview,
                 };
                 tokio::spawn(line.run(channel, address, waiting));
                 peers.insert(session, Peer { frames });
@@ -83,6 +85,7 @@ pub(super) async fn run(chat: Chat, mut data: mpsc::Receiver<PeerData>, stop: Ca
 struct Line {
     chat: Chat,
     session: SessionId,
+    is_preview: bool,
 }
 
 impl Line {
@@ -111,6 +114,10 @@ impl Line {
         frames: &mut mpsc::Receiver<Bytes>,
     ) -> Result<Option<Visit>, Refusal> {
         let late = || Refusal::new("join_missing", "send `join` within ten seconds");
+        if self.is_preview {
+            let words = "the chat is for who may watch: a preview does not show it";
+            return Err(Refusal::new("preview_only", words));
+        }
         // Before it is known whose room it is.
         let doors = self.chat.doors();
         let first = timeout(JOIN_WITHIN, frames.recv()).await;
@@ -201,7 +208,7 @@ impl Chat {
     ) -> Result<Person, Refusal> {
         let account = self.0.tokens.take(token, channel.id, self.0.clock.now())?;
         let found = async {
-            let account = self.unsuspended(account).await?;
+            let account = self.0.accounts.unsuspended(account).await?;
             match account {
                 Some(account) => self.member(channel, &account, address).await.map(Some),
                 None => Ok(None),

@@ -100,7 +100,11 @@ pub(super) async fn run(
                     chat.hear_gate(&mut locks, &event);
                     chat.hear_stream(event);
                 }
-                Err(RecvError::Lagged(_)) => chat.look_what_is_on_air().await,
+                Err(RecvError::Lagged(_)) => {
+                    locks.clear();
+                    chat.look_what_is_on_air().await;
+                    chat.look_at_doors().await;
+                }
                 Err(RecvError::Closed) => return,
             },
             event = of_channels.recv() => match event {
@@ -156,7 +160,10 @@ impl Chat {
                 (*channel, *stream, about)
             }
             StreamEvent::Ended { channel, .. } => {
-                locks.remove(channel);
+                let before = locks.remove(channel);
+                if before.is_some_and(|(_, lock)| !lock.is_open()) {
+                    self.change_door(*channel);
+                }
                 return;
             }
             _ => return,
@@ -165,9 +172,31 @@ impl Chat {
         let is_closed = !lock.is_open();
         let before = locks.insert(channel, (stream, lock.clone()));
         if is_closed && before.is_none_or(|(_, before)| before != lock) {
-            self.0.doors.fetch_add(1, Ordering::AcqRel);
-            if let Some(hall) = self.open_hall(channel) {
-                hall.close(Closed::Door);
+            self.change_door(channel);
+        }
+    }
+
+    fn change_door(&self, channel: ChannelId) {
+        self.shut_room(channel);
+        words::tell(&self.0.bus, channel, &Word::Door);
+    }
+
+    /// Makes a room anew, out of what who comes in now may see; all come in anew.
+    pub(super) fn shut_room(&self, channel: ChannelId) {
+        // Before the readers who are there are let go: whoever comes in later sees it.
+        self.0.doors.fetch_add(1, Ordering::AcqRel);
+        if let Some(hall) = self.forget_hall(channel) {
+            hall.close(Closed::Door);
+        }
+    }
+
+    /// Something was missed: whoever is where not everybody may be comes in anew.
+    async fn look_at_doors(&self) {
+        for hall in self.open_halls() {
+            match self.is_open_to_all(hall.channel).await {
+                Ok(true) => {}
+                Ok(false) => self.shut_room(hall.channel),
+                Err(error) => log_store_error(&error),
             }
         }
     }

@@ -29,7 +29,7 @@ pub(super) async fn watch(chat: Chat, stop: CancellationToken) {
             changed = changes.recv() => changed,
             // Memberships end by themselves, too; they begin with a word.
             _ = tick.tick() => {
-                chat.look_again(Hall::members).await;
+                chat.look_again().await;
                 continue;
             }
             () = stop.cancelled() => return,
@@ -39,7 +39,7 @@ pub(super) async fn watch(chat: Chat, stop: CancellationToken) {
                 let channel = ChannelId(changed.channel);
                 chat.look_at(channel, changed.account).await;
             }
-            Err(RecvError::Lagged(_)) => chat.look_again(Hall::accounts).await,
+            Err(RecvError::Lagged(_)) => chat.look_at_all().await,
             Err(RecvError::Closed) => return,
         }
     }
@@ -72,11 +72,30 @@ impl Chat {
         }
     }
 
-    async fn look_again(&self, at: fn(&Hall) -> HashSet<AccountId>) {
+    async fn look_at_all(&self) {
         for hall in self.open_halls() {
-            for account in at(&hall) {
-                self.look_at(hall.channel(), account).await;
-            }
+            self.look_at_each(&hall, hall.accounts()).await;
+        }
+    }
+
+    /// Looks at who may be there no more, or no more as who they are.
+    async fn look_again(&self) {
+        for hall in self.open_halls() {
+            let accounts = match self.is_open_to_all(hall.channel()).await {
+                Ok(true) => hall.members(),
+                Ok(false) => hall.accounts(),
+                Err(error) => {
+                    log_store_error(&error);
+                    continue;
+                }
+            };
+            self.look_at_each(&hall, accounts).await;
+        }
+    }
+
+    async fn look_at_each(&self, hall: &Hall, accounts: HashSet<AccountId>) {
+        for account in accounts {
+            self.look_at(hall.channel(), account).await;
         }
     }
 
@@ -96,18 +115,33 @@ impl Chat {
             return Ok(());
         };
         let tier = self.0.channels.membership(channel, account).await?;
+        let may_stay = self.may_stay(channel, account).await?;
         let who = Subject::Account(account);
         if !hall.has_tier(&who, tier) {
             hall.renew(&who, |person| person.tier = tier);
         }
         // Where one may not watch any more one may not talk either.
-        let Some(channel) = self.0.channels.by_id(channel).await? else {
-            return Ok(());
-        };
-        let place = self.0.streams.place_on(&channel).await?;
-        if !self.0.streams.gates().lets_stay(&place, account).await? {
+        if !may_stay {
             hall.close_for(&who, Closed::Door);
         }
         Ok(())
+    }
+
+    async fn may_stay(&self, channel: ChannelId, account: AccountId) -> Result<bool, StoreError> {
+        let Some(channel) = self.0.channels.by_id(channel).await? else {
+            return Ok(true);
+        };
+        let place = self.0.streams.place_on(&channel).await?;
+        self.0.streams.gates().lets_stay(&place, account).await
+    }
+
+    /// Whether everybody may be in a channel's room.
+    pub(super) async fn is_open_to_all(&self, channel: ChannelId) -> Result<bool, StoreError> {
+        let Some(channel) = self.0.channels.by_id(channel).await? else {
+            return Ok(true);
+        };
+        let place = self.0.streams.place_on(&channel).await?;
+        let gates = self.0.streams.gates();
+        Ok(gates.is_open(&place.handle, &place.lock))
     }
 }

@@ -286,7 +286,9 @@ impl Chat {
         let (db, id) = (&self.0.db, channel.id);
         // What was said a moment ago, before the room was closed, may be on its way.
         self.0.ledger.settle().await;
-        let settings = self.read_settings(id).await?;
+        let on_air = self.on_air(id).await?;
+        let stream = on_air.map(|on_air| on_air.id);
+        let settings = self.read_settings(id, stream).await?;
         let mut room = Room::of(self.0.node.slot);
         room.modes = settings.modes;
         room.before_shield = settings.before_shield;
@@ -294,12 +296,12 @@ impl Chat {
         room.terms = self.read_terms(id).await?;
         room.emotes = self.read_emotes(id).await?;
         room.restraints = self.read_restraints(id).await?;
-        room.poll = store::shown_poll(db, id).await?;
-        room.questions = self.read_questions(id).await?;
-        room.on_air = self.on_air(id).await?;
+        room.poll = store::shown_poll(db, id, stream).await?;
+        room.questions = self.read_questions(id, stream).await?;
+        room.on_air = on_air;
         let recent = i64::try_from(HISTORY).unwrap_or(i64::MAX);
         room.recall(
-            store::recent(db, id, recent).await?,
+            store::recent(db, id, stream, recent).await?,
             store::held(db, id, MOST_HELD).await?,
         );
         Ok(Hall::new(

@@ -360,7 +360,7 @@ impl Room {
 
     /// Some emotes are for members, from a tier on.
     fn check_emotes(&self, who: &Person, text: &str) -> Result<(), Refusal> {
-        let used = text::emote_codes(text).filter_map(|code| self.emotes.get(code));
+        let used = text::emote_codes(text).filter_map(|code| self.emotes.get(&code));
         let tier = who.tier.unwrap_or_default();
         let locked = used
             .filter(|emote| emote.tier > tier)

@@ -76,9 +76,13 @@ fn is_link(word: &str) -> bool {
     is_tail && !name.is_empty() && !name.contains("..") && name.chars().all(is_label)
 }
 
-/// What stands between colons in a text, each a word of its own: codes of emotes, perhaps.
-pub(crate) fn emote_codes(text: &str) -> impl Iterator<Item = &str> {
-    text.split_whitespace().filter_map(emote_code)
+/// All between two colons of a text that could be the code of an emote, in small letters, as pages show it.
+pub(crate) fn emote_codes(text: &str) -> impl Iterator<Item = String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let between = text
+        .split(':')
+        .filter(move |word| word.chars().all(is_plain));
+    between.map(str::to_ascii_lowercase)
 }
 
 fn emote_code(word: &str) -> Option<&str> {
@@ -140,6 +144,17 @@ mod tests {
         }
         for text in ["no. really", "version 3.5", "e.g.", "...", "a:b", "1.2.3"] {
             assert!(!has_link(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn codes_are_found_wherever_pages_show_them() {
+        let found = |text| emote_codes(text).any(|code| code == "vip");
+        for text in [":vip:", "hey :VIP:!", "(:Vip:)", ":a:vip:b:", "x:vip:y"] {
+            assert!(found(text), "{text}");
+        }
+        for text in ["a vip", ":vi p:", ":vip-1:"] {
+            assert!(!found(text), "{text}");
         }
     }
 

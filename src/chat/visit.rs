@@ -12,7 +12,6 @@ use super::outbox::{Closed, Outbox};
 use super::protocol::{ClientFrame, Event, Join, VERSION, read};
 use super::refusal::Refusal;
 use super::room::{Draft, Given};
-use crate::accounts::{Account, AccountId};
 use crate::channels::Channel;
 use crate::db::StoreError;
 use crate::error::{ApiError, log_store_error};
@@ -236,7 +235,7 @@ impl Chat {
         let Some(Subject::Account(id)) = person.subject else {
             return Ok(());
         };
-        let Some(account) = self.unsuspended(id).await? else {
+        let Some(account) = self.0.accounts.unsuspended(id).await? else {
             outbox.close(Closed::Door);
             return Ok(());
         };
@@ -262,15 +261,6 @@ impl Chat {
                 Err(ApiError::Store(error)) => Err(error),
                 Err(_) => Ok(false),
             },
-        }
-    }
-
-    pub(super) async fn unsuspended(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
-        let account = self.0.accounts.by_id(id).await?;
-        match self.0.accounts.profile(id).await {
-            Ok(profile) if !profile.is_suspended => Ok(account),
-            Err(ApiError::Store(error)) => Err(error),
-            Ok(_) | Err(_) => Ok(None),
         }
     }
 }

@@ -63,6 +63,8 @@ pub(crate) enum Word {
     OnAir { stream: OnAir },
     /// That stream of it is no longer.
     OffAir { stream: Uuid },
+    /// What is on air has another gate, or had one and is over: the room is made anew, and all come in anew.
+    Door,
     /// An account is no more, and what it said.
     Left { account: AccountId },
     /// Something is set otherwise.

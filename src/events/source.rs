@@ -204,10 +204,20 @@ impl Listener {
             kind,
             stream: None,
             title: String::new(),
-            is_public: kind == Kind::PollEnded,
+            is_public: kind == Kind::PollEnded && self.is_open(&about).await,
             data,
         };
         self.tell(channel, told).await
+    }
+
+    /// Whether what a poll was about was open to everybody.
+    async fn is_open(&self, poll: &Value) -> bool {
+        let stream = poll["stream"].as_str();
+        let Some(stream) = stream.and_then(|id| Uuid::parse_str(id).ok()) else {
+            return true;
+        };
+        let place = self.streams.place_of_replay(stream).await;
+        place.is_ok_and(|place| place.lock.is_open())
     }
 
     async fn recording(&self, event: RecordingEvent) -> Result<(), StoreError> {

@@ -91,6 +91,15 @@ pub enum By {
     Preview(Timestamp),
 }
 
+/// How somebody got in who asked for a file.
+#[derive(Clone)]
+pub struct Entrance {
+    /// By what they may watch.
+    pub by: By,
+    /// What to show from now on; none where nothing stands.
+    pub pass: Option<String>,
+}
+
 /// The service: cheap to clone, all clones are one.
 #[derive(Debug, Clone)]
 pub struct Gates(Arc<Inner>);
@@ -219,22 +228,30 @@ impl Gates {
         is_media: bool,
         client: &Client,
         headers: &HeaderMap,
-    ) -> Result<By, Barred> {
+    ) -> Result<Entrance, Barred> {
         if self.is_open(&place.handle, &place.lock) {
-            return Ok(By::Open);
+            return Ok(Entrance {
+                by: By::Open,
+                pass: None,
+            });
         }
         if let Some(pass) = pass {
             let by = self.check_pass(place, pass, client.address, headers).await;
             if let Ok(by) = by
                 && (is_media || !matches!(by, By::Preview(_)))
             {
-                return Ok(by);
+                // A pass makes no other: it would be renewed without anybody being looked at.
+                let pass = Some(pass.to_owned());
+                return Ok(Entrance { by, pass });
             }
         }
-        match is_media {
-            true => self.admit(place, client, headers).await,
-            false => self.admit_fully(place, client, headers).await,
-        }
+        let by = match is_media {
+            true => self.admit(place, client, headers).await?,
+            false => self.admit_fully(place, client, headers).await?,
+        };
+        let pass = self.pass(place, by, client.address, headers);
+        let pass = pass.map(|pass| pass.text);
+        Ok(Entrance { by, pass })
     }
 
     /// Whether somebody may watch, without beginning a preview.
@@ -292,7 +309,11 @@ impl Gates {
         match by {
             By::Open if place.lock.is_open() => Err(Barred::Password),
             By::Open => Err(place.lock.gate.lacking()),
-            By::Password => Ok(()),
+            // What it opened may have another gate now.
+            By::Password => match place.lock.gate {
+                Gate::Everyone | Gate::Password => Ok(()),
+                other => Err(other.lacking()),
+            },
             By::Team(account) => self.check_team(place, account).await,
             By::Account(account) => {
                 if self.0.channels.is_for_members(&place.handle)
@@ -310,7 +331,7 @@ impl Gates {
                     _ => self.check_holdings(place, account).await,
                 }
             }
-            By::Preview(until) if self.0.clock.now() < until => Ok(()),
+            By::Preview(until) if self.0.clock.now() < until && place.lock.preview_s > 0 => Ok(()),
             By::Preview(_) => Err(over(place.lock.gate.lacking())),
         }
     }
@@ -321,7 +342,7 @@ impl Gates {
     }
 
     async fn check_team(&self, place: &Place, account: AccountId) -> Result<(), Barred> {
-        let account = self.0.accounts.by_id(account).await?;
+        let account = self.0.accounts.unsuspended(account).await?;
         let is_team = match account {
             Some(account) => self.is_team(place.channel, &account).await?,
             None => false,

@@ -9,7 +9,7 @@ use axum::http::HeaderMap;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use super::{By, Gates, Place};
+use super::{By, Gates, Lock, Place};
 use crate::accounts::AccountId;
 use crate::channels::Barred;
 use crate::rate::household;
@@ -129,7 +129,7 @@ impl Gates {
         }
     }
 
-    /// With another password of the channel or the place it is another.
+    /// With another gate of the place, or password of it or the channel, it is another.
     fn sign(
         &self,
         said: &str,
@@ -139,11 +139,17 @@ impl Gates {
     ) -> String {
         let network = household(from);
         let mark = self.0.channels.gate_mark(&place.handle);
-        let hash = place.lock.password_hash.as_deref().unwrap_or_default();
+        let Lock {
+            gate,
+            password_hash,
+            preview_s,
+        } = &place.lock;
+        let hash = password_hash.as_deref().unwrap_or_default();
+        let (gate, tier) = (gate.as_str(), gate.tier());
         let agent = request::user_agent(headers);
         let id = place.id;
-        self.0
-            .channels
-            .sign(&format!("pass {said} {id} {network} {mark} {hash} {agent}"))
+        self.0.channels.sign(&format!(
+            "pass {said} {id} {network} {gate} {tier} {preview_s} {mark} {hash} {agent}"
+        ))
     }
 }

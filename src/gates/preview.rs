@@ -36,11 +36,18 @@ impl Watcher {
 
 /// When previews began. A server that starts anew knows of none.
 #[derive(Debug, Default)]
-pub(super) struct Previews(Mutex<HashMap<(Uuid, Watcher), Timestamp>>);
+pub(super) struct Previews(Mutex<Begun>);
+
+#[derive(Debug, Default)]
+struct Begun {
+    by_watcher: HashMap<(Uuid, Watcher), Timestamp>,
+    /// How many a network has of each place.
+    by_network: HashMap<(Uuid, IpAddr), u32>,
+}
 
 const MOST: usize = 100_000;
-/// Streams are seldom longer.
-const KEPT: SignedDuration = SignedDuration::from_hours(24);
+/// Browsers of one network that have one each: many share an address, but one alone must not have them all.
+const MOST_OF_NETWORK: u32 = 20;
 
 impl Previews {
     /// Until when somebody's preview lasts, which begins now unless it began before.
@@ -52,24 +59,31 @@ impl Previews {
         now: Timestamp,
     ) -> Timestamp {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() >= MOST {
-            all.retain(|_, began| now.duration_since(*began) < KEPT);
+        if let Some(began) = all.by_watcher.get(&(place, watcher)) {
+            return ends(*began, seconds);
         }
-        // Who finds no room has no preview, so that a flood of watchers buys no more of them.
-        let is_full = all.len() >= MOST && !all.contains_key(&(place, watcher));
-        match is_full {
-            true => now,
-            false => ends(*all.entry((place, watcher)).or_insert(now), seconds),
+        if all.by_watcher.len() >= MOST {
+            // Some have another one then, which is less bad than nobody having one.
+            *all = Begun::default();
         }
+        if let Watcher::Browser(network, _) = watcher {
+            let begun = all.by_network.entry((place, network)).or_default();
+            if *begun >= MOST_OF_NETWORK {
+                return now;
+            }
+            *begun += 1;
+        }
+        all.by_watcher.insert((place, watcher), now);
+        ends(now, seconds)
     }
 
     /// Seconds that are left of somebody's preview.
     pub(super) fn left(&self, place: Uuid, watcher: Watcher, seconds: u32, now: Timestamp) -> u32 {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(began) = all.get(&(place, watcher)) else {
-            return seconds;
-        };
-        seconds_until(ends(*began, seconds), now)
+        match all.by_watcher.get(&(place, watcher)) {
+            Some(began) => seconds_until(ends(*began, seconds), now),
+            None => seconds,
+        }
     }
 }
 
@@ -101,5 +115,19 @@ mod tests {
         assert_eq!(previews.begin(place, watcher, 60, at(70)), at(60));
         let other = Uuid::now_v7();
         assert_eq!(previews.begin(other, watcher, 60, at(70)), at(130));
+    }
+
+    #[test]
+    fn a_network_has_so_many_and_leaves_the_rest_to_others() {
+        let previews = Previews::default();
+        let (place, at) = (Uuid::now_v7(), Timestamp::UNIX_EPOCH);
+        let browser = |network: u8, agent: u64| {
+            let watcher = Watcher::Browser([192, 0, 2, network].into(), agent);
+            previews.begin(place, watcher, 60, at) > at
+        };
+        let begun = (0..100).filter(|agent| browser(1, *agent)).count();
+        assert_eq!(begun, 20);
+        assert!(browser(2, 0));
+        assert!(browser(1, 0), "it goes on");
     }
 }

@@ -55,7 +55,8 @@ impl Payments {
         Ok(given)
     }
 
-    async fn gifts_left(&self, purchase: &Purchase) -> Result<i64, StoreError> {
+    /// How many of a paid purchase's gifts nobody has taken yet.
+    pub(super) async fn gifts_left(&self, purchase: &Purchase) -> Result<i64, StoreError> {
         let mut tx = self.0.db.begin().await?;
         let taken = store::gifts_taken(&mut tx, purchase.id).await?;
         tx.commit().await?;

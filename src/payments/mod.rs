@@ -44,7 +44,6 @@ pub use entitlements::{Gate, Holdings};
 pub use examine::{Found, examine};
 pub use mode::ModeError;
 pub use news::{KIND as NEWS, News, What};
-pub use offers::TICKETS_LAST;
 
 use entitlements::Cache;
 use stripe::Stripe;

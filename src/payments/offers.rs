@@ -114,7 +114,7 @@ const MOST_STREAMS: usize = 50;
 const MOST_TICKETS: usize = 100;
 
 /// So long after a stream that broke off the one that goes on with it has its tickets.
-pub const TICKETS_LAST: SignedDuration = SignedDuration::from_hours(6);
+const TICKETS_LAST: SignedDuration = SignedDuration::from_hours(6);
 
 impl Payments {
     /// Gives a stream that began the tickets of the channel's last one, unless it has some of its own.

@@ -22,7 +22,7 @@ use crate::answer::{self, Caching, Content};
 use crate::channels::Barred;
 use crate::db::StoreError;
 use crate::error::{Problem, log_store_error, store_problem};
-use crate::gates::{By, Place, split_pass};
+use crate::gates::{By, Entrance, Place, split_pass};
 use crate::request::Client;
 
 /// Why there is nothing to play.
@@ -148,22 +148,20 @@ impl Watched {
         }
         let client = Client::from_request_parts(parts, rooms).await;
         let client = client.map_err(|_| VodError::Unknown)?;
-        let asking = (&client, &parts.headers);
         let place = rooms.recordings.0.watched_place(&recording);
-        let by = rooms
+        let Entrance { by, pass } = rooms
             .recordings
             .0
-            .let_in(&place, pass.as_deref(), is_media, asking)
+            .gates
+            .let_in(&place, pass.as_deref(), is_media, &client, &parts.headers)
             .await?;
-        let gates = &rooms.recordings.0.gates;
-        let issued = gates.pass(&place, by, client.address, &parts.headers);
         let is_private = recording.visibility == Visibility::Private;
         match recording.state {
             State::Ready => Ok(Self {
                 recordings: rooms.recordings.clone(),
                 is_for_one: by != By::Open || is_private,
                 preview_s: matches!(by, By::Preview(_)).then_some(place.lock.preview_s),
-                word: issued.map(|pass| format!("{id}.{}", pass.text)),
+                word: pass.map(|pass| format!("{id}.{pass}")),
                 recording,
             }),
             State::Recording => Err(VodError::Running),
@@ -183,18 +181,6 @@ impl Inner {
         let handle = self.channels.gated_handle(recording.channel);
         // Of a channel that is open to all the name does not matter here.
         recording.place(&handle.unwrap_or_default())
-    }
-
-    async fn let_in(
-        &self,
-        place: &Place,
-        pass: Option<&str>,
-        is_media: bool,
-        (client, headers): (&Client, &HeaderMap),
-    ) -> Result<By, Barred> {
-        self.gates
-            .let_in(place, pass, is_media, client, headers)
-            .await
     }
 }
 

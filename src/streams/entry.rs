@@ -9,7 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::{Streams, stream_uuid};
+use super::{Streams, catalogue, stream_uuid};
 use crate::accounts::{Account, Asker};
 use crate::channels::{Barred, Channel, ChannelId};
 use crate::db::StoreError;
@@ -34,9 +34,10 @@ impl Streams {
         channel: &Channel,
         client: &Client,
         headers: &HeaderMap,
-    ) -> Result<By, Barred> {
+    ) -> Result<(Place, By), Barred> {
         let place = self.place_on(channel).await?;
-        self.gates.admit(&place, client, headers).await
+        let by = self.gates.admit(&place, client, headers).await?;
+        Ok((place, by))
     }
 
     /// What is on air on a channel, as a place that somebody wants into. Where nothing is, it is the channel
@@ -64,6 +65,21 @@ impl Streams {
         let stream = found.ok_or_else(no_such_stream)?;
         let channel = self.channels.by_id(stream.channel).await?;
         Ok(stream.place(&channel.ok_or_else(no_such_stream)?.handle))
+    }
+
+    /// The place of what was said and done while a stream was on air: that of its recording, once there is one
+    /// with a gate of its own.
+    ///
+    /// # Errors
+    /// When there is no such stream, or the database fails.
+    pub async fn place_of_replay(&self, stream: Uuid) -> Result<Place, ApiError> {
+        let mut place = self.place_of(stream).await?;
+        let id = StreamId::from(stream.as_u128());
+        let own = catalogue::lock_of_recording(&self.db, id, place.lock.preview_s).await?;
+        if let Some((recording, lock)) = own {
+            (place.door, place.lock) = (recording, lock);
+        }
+        Ok(place)
     }
 
     /// Whether somebody may watch what is on air on a channel; none: nothing stands before it.
@@ -98,7 +114,7 @@ pub(super) fn whole_channel(channel: ChannelId, handle: &str) -> Place {
 }
 
 fn no_such_stream() -> ApiError {
-    super::catalogue::no_such_stream()
+    catalogue::no_such_stream()
 }
 
 /// Whether whoever asks may watch a stream, and what is lacking. A free preview does not begin with it.

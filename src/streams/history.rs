@@ -56,8 +56,11 @@ async fn write(db: &Db, node: Node, payments: &Payments, event: StreamEvent) {
     let written = match event {
         StreamEvent::Started { about, .. } => {
             let written = catalogue::write_start(db, &about, node).await;
+            // A planned one has tickets of its own, or is to get some.
             match about.details.lock.gate {
-                Gate::Ticket => continue_tickets(payments, &about, written).await,
+                Gate::Ticket if about.schedule.is_none() => {
+                    continue_tickets(payments, &about, written).await
+                }
                 _ => written,
             }
         }

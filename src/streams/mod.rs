@@ -49,7 +49,7 @@ use crate::channels::{Channel, ChannelEvent, ChannelId, Channels, StreamKeyId};
 use crate::clock::Clock;
 use crate::config::{Config, IceServer, Limits};
 use crate::db::{Db, StoreError};
-use crate::gates::{By, Gates};
+use crate::gates::{By, Gates, Place};
 use crate::images::Images;
 use crate::nodes::Node;
 use crate::rate::Rate;
@@ -121,6 +121,8 @@ pub enum PeerData {
         address: IpAddr,
         /// The data channel's label.
         label: String,
+        /// Whether they have but a preview, which shows no chat.
+        is_preview: bool,
     },
     /// A message came on one with a label of chat's.
     Came {
@@ -234,7 +236,9 @@ pub(crate) struct View {
     pub(crate) agent: Arc<str>,
     pub(crate) credential: Option<String>,
     pub(crate) offer: String,
-    /// By what they may watch.
+    /// What they were let into.
+    pub(crate) place: Place,
+    /// By what they may watch it.
     pub(crate) by: By,
 }
 
@@ -251,6 +255,14 @@ pub(crate) enum Refused {
     Offer(OfferError),
     /// The server shuts down.
     Draining,
+    /// What is said of the stream, and who may watch it, cannot be looked up.
+    Store(StoreError),
+}
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
 }
 
 /// What a channel's owner sees of what arrives.
@@ -526,14 +538,18 @@ impl Streams {
     }
 
     pub(crate) async fn publish(&self, publish: Publish) -> Result<sfu::Answer, Refused> {
-        let about = self.stream_for(&publish.channel, IngestSource::Whip).await;
+        let about = self
+            .stream_for(&publish.channel, IngestSource::Whip)
+            .await?;
         self.ask(|reply| Command::Publish(publish, about, reply))
             .await
             .unwrap_or(Err(Refused::Draining))
     }
 
     pub(crate) async fn receive(&self, receive: Receive) -> Result<sfu::Ingest, Refused> {
-        let about = self.stream_for(&receive.channel, IngestSource::Rtmp).await;
+        let about = self
+            .stream_for(&receive.channel, IngestSource::Rtmp)
+            .await?;
         self.ask(|reply| Command::Receive(receive, about, reply))
             .await
             .unwrap_or(Err(Refused::Draining))

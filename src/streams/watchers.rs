@@ -6,6 +6,7 @@ use std::time::Duration;
 use sfu::SessionId;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
@@ -91,9 +92,11 @@ pub(super) async fn watch(
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut until_all = 0;
+    let mut sweeping = JoinSet::new();
     loop {
         let whom = tokio::select! {
             () = stop.cancelled() => return,
+            _ = sweeping.join_next(), if !sweeping.is_empty() => continue,
             changed = changes.recv() => match changed {
                 Ok(changed) => Whom::One(ChannelId(changed.channel), changed.account),
                 Err(RecvError::Lagged(_)) => Whom::All,
@@ -106,10 +109,14 @@ pub(super) async fn watch(
                 Err(RecvError::Closed) => return,
             },
             _ = ticks.tick() => match until_all {
-                0 => {
+                // Beside the others, for it may take long.
+                0 if sweeping.is_empty() => {
                     until_all = ALL_EVERY;
-                    Whom::All
+                    let streams = streams.clone();
+                    sweeping.spawn(async move { streams.look_at(Whom::All).await });
+                    continue;
                 }
+                0 => Whom::Previews,
                 _ => {
                     until_all -= 1;
                     Whom::Previews

@@ -143,20 +143,14 @@ async fn view(
         return Err(WhepError::NotSdp);
     }
     let channel = find(&streams, &handle).await?;
-    let by = streams.admit(&channel, &client, &headers).await?;
+    // At once, for who may not; and again below.
+    streams.admit(&channel, &client, &headers).await?;
     let credential = match authorization(&headers) {
         Authorization::Token(token) => Some(token.hash()),
         // Channels are open to all; a script's `undefined` does no harm here.
         _ => None,
     };
-    let view = View {
-        channel: channel.id,
-        address: client.address,
-        agent: request::user_agent(&headers).into(),
-        credential,
-        offer: read_text(&headers, body).await?,
-        by,
-    };
+    let offer = read_text(&headers, body).await?;
     let asking = Asking {
         action: Action::Play,
         channel: &channel.handle,
@@ -166,11 +160,23 @@ async fn view(
         protocol: "whep",
     };
     streams.hooks.ask(&asking).await?;
+    // Last, for what was waited for may have changed who may watch.
+    let (place, by) = streams.admit(&channel, &client, &headers).await?;
+    let view = View {
+        channel: channel.id,
+        address: client.address,
+        agent: request::user_agent(&headers).into(),
+        credential,
+        offer,
+        place,
+        by,
+    };
     let answer = streams.view(view).await.map_err(|refused| match refused {
         Refused::NotLive | Refused::AlreadyLive => WhepError::NotLive,
         Refused::HalfOpen => WhepError::HalfOpen,
         Refused::Offer(error) => WhepError::Offer(error),
         Refused::Draining => WhepError::Draining,
+        Refused::Store(error) => WhepError::Store(error),
     })?;
     let location = format!("/whep{}{}", session::PATH, answer.session.reveal());
     let links = [events::link(&location), layers::link(&location)];

@@ -340,6 +340,7 @@ async fn answer(
             Refused::Offer(error) => WhipError::Offer(error),
             Refused::NotLive => WhipError::Offer(OfferError::NotLive),
             Refused::Draining => WhipError::Draining,
+            Refused::Store(error) => WhipError::Store(error),
         })?;
     if let Some(key) = key {
         confirm(streams, &key, answer.session).await?;

@@ -100,7 +100,8 @@ async fn list_polls(
     headers: HeaderMap,
 ) -> Result<Json<ChatPolls>, Denied> {
     let channel = chat.watched(&handle, &asker, &client, &headers).await?;
-    let items = store::polls(&chat.0.db, channel.id, POLLS).await?;
+    let on_air = chat.stream_on_air(channel.id).await?;
+    let items = store::polls(&chat.0.db, channel.id, on_air, POLLS).await?;
     Ok(Json(ChatPolls { items }))
 }
 
@@ -197,7 +198,8 @@ async fn list_questions(
     headers: HeaderMap,
 ) -> Result<Json<ChatQuestions>, Denied> {
     let channel = chat.watched(&handle, &asker, &client, &headers).await?;
-    let items = store::questions(&chat.0.db, channel.id, QUESTIONS).await?;
+    let on_air = chat.stream_on_air(channel.id).await?;
+    let items = store::questions(&chat.0.db, channel.id, on_air, QUESTIONS).await?;
     Ok(Json(ChatQuestions { items }))
 }
 

@@ -91,7 +91,8 @@ async fn list_chat_messages(
     let limit = i64::from(query.limit.clamp(1, 200));
     let before = query.before.unwrap_or(i64::MAX);
     chat.0.ledger.settle().await;
-    let items = store::before(&chat.0.db, channel.id, before, limit).await?;
+    let on_air = chat.stream_on_air(channel.id).await?;
+    let items = store::before(&chat.0.db, channel.id, on_air, before, limit).await?;
     let is_full = i64::try_from(items.len()).is_ok_and(|length| length == limit);
     let first = items.first().map(|message| message.id);
     Ok(Json(ChatMessages {

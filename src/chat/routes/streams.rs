@@ -110,7 +110,7 @@ impl Chat {
         headers: &HeaderMap,
     ) -> Result<(), Denied> {
         let (streams, account) = (&self.0.streams, asker.account.as_ref());
-        let place = streams.place_of(stream).await?;
+        let place = streams.place_of_replay(stream).await?;
         let admitted = streams
             .gates()
             .admit_fully_as(&place, account, client, headers);

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::super::ledger::Reacted;
 use super::super::message::{Badge, Message, MessageKind, QUOTED, Quote, Sender, Subject};
+use super::id_of;
 use crate::accounts::AccountId;
 use crate::channels::ChannelId;
 use crate::clock::from_millis;
@@ -32,7 +33,7 @@ struct Row {
 
 /// A message's columns, with what they are shown with.
 macro_rules! select {
-    ($rest:literal) => {
+    ($($rest:expr),+ $(,)?) => {
         concat!(
             "SELECT m.id, m.at, m.stream_id, m.stream_time_ms, m.kind, m.subject, m.name, m.badges,
                  m.text, m.reply_to, a.avatar, p.name AS reply_name, p.text AS reply_text,
@@ -40,8 +41,8 @@ macro_rules! select {
              FROM chat_message m
              LEFT JOIN account a ON a.id = m.account_id
              LEFT JOIN chat_message p
-                 ON p.channel_id = m.channel_id AND p.id = m.reply_to AND p.state = 'shown' ",
-            $rest
+                 ON p.channel_id = m.channel_id AND p.id = m.reply_to AND p.state = 'shown' "
+            $(, $rest)+
         )
     };
 }
@@ -153,26 +154,31 @@ pub(in crate::chat) async fn reactions_of(
 pub(in crate::chat) async fn recent(
     db: &Db,
     channel: ChannelId,
+    on_air: Option<Uuid>,
     most: i64,
 ) -> Result<Vec<Arc<Message>>, StoreError> {
-    before(db, channel, i64::MAX, most).await
+    before(db, channel, on_air, i64::MAX, most).await
 }
 
-/// The newest before one that are shown, oldest first.
+/// The newest before one that are shown and of the room, oldest first.
 pub(in crate::chat) async fn before(
     db: &Db,
     channel: ChannelId,
+    on_air: Option<Uuid>,
     before: i64,
     most: i64,
 ) -> Result<Vec<Arc<Message>>, StoreError> {
     let mut rows: Vec<Row> = all!(
         db,
         select!(
-            "WHERE m.channel_id = $1 AND m.state = 'shown' AND m.id < $2 ORDER BY m.id DESC LIMIT $3"
+            "WHERE m.channel_id = $1 AND m.state = 'shown' AND m.id < $2 AND ",
+            of_the_room!("m", "$4"),
+            " ORDER BY m.id DESC LIMIT $3"
         ),
         channel.to_string(),
         before,
         most,
+        id_of(on_air),
     )
     .map_err(on("chat_message"))?;
     rows.reverse();
@@ -193,6 +199,27 @@ pub(in crate::chat) async fn held(
     )
     .map_err(on("chat_message"))?;
     Ok(shared(rows))
+}
+
+/// One that is shown and of the room.
+pub(in crate::chat) async fn of_the_room(
+    db: &Db,
+    channel: ChannelId,
+    on_air: Option<Uuid>,
+    id: i64,
+) -> Result<Option<Arc<Message>>, StoreError> {
+    let row: Option<Row> = first!(
+        db,
+        select!(
+            "WHERE m.channel_id = $1 AND m.id = $2 AND m.state = 'shown' AND ",
+            of_the_room!("m", "$3")
+        ),
+        channel.to_string(),
+        id,
+        id_of(on_air),
+    )
+    .map_err(on("chat_message"))?;
+    Ok(row.map(Row::into_message).map(Arc::new))
 }
 
 /// One that is shown.

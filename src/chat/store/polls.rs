@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::super::polls::{Poll, PollOption, PollState};
+use super::id_of;
 use crate::accounts::AccountId;
 use crate::channels::ChannelId;
 use crate::clock::from_millis;
@@ -97,12 +98,18 @@ pub(in crate::chat) async fn insert_poll(
 pub(in crate::chat) async fn shown_poll(
     db: &Db,
     channel: ChannelId,
+    on_air: Option<Uuid>,
 ) -> Result<Option<Poll>, StoreError> {
     let row: Option<Row> = first!(
         db,
-        "SELECT id, stream_id, question, options, opened_at, closes_at, opened_ms, closes_ms, ended_at
-         FROM chat_poll WHERE channel_id = $1 AND is_shown ORDER BY opened_at DESC LIMIT 1",
+        concat!(
+            "SELECT id, stream_id, question, options, opened_at, closes_at, opened_ms, closes_ms, ended_at
+             FROM chat_poll WHERE channel_id = $1 AND is_shown AND ",
+            of_the_room!("chat_poll", "$2"),
+            " ORDER BY opened_at DESC LIMIT 1"
+        ),
         channel.to_string(),
+        id_of(on_air),
     )
     .map_err(on("chat_poll"))?;
     match row {
@@ -134,14 +141,20 @@ pub(in crate::chat) async fn poll(
 pub(in crate::chat) async fn polls(
     db: &Db,
     channel: ChannelId,
+    on_air: Option<Uuid>,
     most: i64,
 ) -> Result<Vec<Poll>, StoreError> {
     let rows: Vec<Row> = all!(
         db,
-        "SELECT id, stream_id, question, options, opened_at, closes_at, opened_ms, closes_ms, ended_at
-         FROM chat_poll WHERE channel_id = $1 ORDER BY opened_at DESC, id DESC LIMIT $2",
+        concat!(
+            "SELECT id, stream_id, question, options, opened_at, closes_at, opened_ms, closes_ms, ended_at
+             FROM chat_poll WHERE channel_id = $1 AND ",
+            of_the_room!("chat_poll", "$3"),
+            " ORDER BY opened_at DESC, id DESC LIMIT $2"
+        ),
         channel.to_string(),
         most,
+        id_of(on_air),
     )
     .map_err(on("chat_poll"))?;
     let mut polls = Vec::new();

@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use super::super::message::{Sender, Subject};
 use super::super::questions::{Question, QuestionState};
+use super::id_of;
 use crate::accounts::AccountId;
 use crate::channels::ChannelId;
 use crate::clock::from_millis;
@@ -25,13 +26,13 @@ struct Row {
 }
 
 macro_rules! select {
-    ($rest:literal) => {
+    ($($rest:expr),+ $(,)?) => {
         concat!(
             "SELECT q.id, q.account_id, a.name, a.avatar, q.text, q.at, q.stream_id, q.stream_time_ms, q.state,
                  q.on_screen,
                  (SELECT COUNT(*) FROM chat_upvote v WHERE v.question_id = q.id) AS votes
-             FROM chat_question q JOIN account a ON a.id = q.account_id ",
-            $rest
+             FROM chat_question q JOIN account a ON a.id = q.account_id "
+            $(, $rest)+
         )
     };
 }
@@ -68,16 +69,19 @@ impl Row {
 pub(in crate::chat) async fn questions(
     db: &Db,
     channel: ChannelId,
+    on_air: Option<Uuid>,
     most: i64,
 ) -> Result<Vec<Question>, StoreError> {
     let rows: Vec<Row> = all!(
         db,
         select!(
-            "WHERE q.channel_id = $1 AND (q.state = 'open' OR q.on_screen)
-             ORDER BY votes DESC, q.at LIMIT $2"
+            "WHERE q.channel_id = $1 AND (q.state = 'open' OR q.on_screen) AND ",
+            of_the_room!("q", "$3"),
+            " ORDER BY votes DESC, q.at LIMIT $2"
         ),
         channel.to_string(),
         most,
+        id_of(on_air),
     )
     .map_err(on("chat_question"))?;
     rows.into_iter().map(Row::into_question).collect()

@@ -219,6 +219,8 @@ struct PurchaseBody {
     tier: Option<i64>,
     /// How many memberships are given.
     quantity: i64,
+    /// How many of them nobody has taken yet; null of what is no gift.
+    gifts_left: Option<i64>,
     /// What comes with a tip.
     message: String,
     /// Where it is paid, while it is open.
@@ -231,8 +233,14 @@ impl PurchaseBody {
     async fn of(payments: &Payments, purchase: Purchase) -> Result<Self, ApiError> {
         let channel = named(payments, purchase.channel).await?;
         let (handle, name) = channel.unzip();
+        let is_given = purchase.kind == Kind::Gift && purchase.state == PurchaseState::Paid;
+        let gifts_left = match is_given {
+            true => Some(payments.gifts_left(&purchase).await?),
+            false => None,
+        };
         Ok(Self {
             id: purchase.id,
+            gifts_left,
             kind: purchase.kind,
             state: purchase.state,
             channel: handle,

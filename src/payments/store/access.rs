@@ -24,11 +24,13 @@ pub(in crate::payments) struct Holding {
 }
 
 /// All that counts for whether an account may watch on a channel, in one reading. What was paid for and
-/// went back wholly is not there. Who is banned and who follows belongs to others, and is only read.
+/// went back wholly is not there. Who is banned or suspended and who follows belongs to others, and is only read.
 const HOLDINGS: &str = "
 SELECT 'banned' AS what, CAST(0 AS BIGINT) AS tier, '' AS status, CAST(NULL AS BIGINT) AS until_at,
     CAST(NULL AS BIGINT) AS past_due_since, CAST(NULL AS TEXT) AS stream_id
 FROM chat_restraint WHERE channel_id = $1 AND subject = $2 AND until IS NULL
+UNION ALL
+SELECT 'banned', 0, '', NULL, NULL, NULL FROM account WHERE id = $2 AND suspended_at IS NOT NULL
 UNION ALL
 SELECT 'follows', 0, '', NULL, NULL, NULL FROM follow WHERE channel_id = $1 AND account_id = $2
 UNION ALL

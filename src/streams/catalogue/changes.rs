@@ -10,8 +10,9 @@ use tokio_util::sync::CancellationToken;
 use super::super::lifecycle::Command;
 use super::super::{StreamEvent, Streams};
 use super::forms::{NewStream, StreamEdit};
-use super::{Stream, StreamState, steps, store};
+use super::{Stream, StreamState, steps, store, stream_uuid};
 use crate::channels::Channel;
+use crate::db::StoreError;
 use crate::error::{ApiError, log_store_error};
 
 /// Streams that a channel has ahead of it, at most.
@@ -213,7 +214,32 @@ impl Streams {
         let _ = self.events.send(event);
     }
 
+    /// Takes over what was changed of what is on air by others: at another server, or in the moment in which it
+    /// went on air.
+    async fn catch_up(&self) -> Result<(), StoreError> {
+        let revisions = store::revisions_on_air(&self.db, self.node).await?;
+        if revisions.is_empty() {
+            return Ok(());
+        }
+        for live in self.live().await {
+            let id = stream_uuid(live.stream);
+            let written = revisions.get(&id).copied().unwrap_or_default();
+            if written <= live.about.revision {
+                continue;
+            }
+            if let Some(stream) = store::by_id(&self.db, live.stream).await? {
+                let about = Arc::new(stream.clone());
+                self.playback.set_lock(&about);
+                // The task is gone only when the server stops.
+                let _ = self.commands.send(Command::Retell(about)).await;
+                self.tell_updated(&stream);
+            }
+        }
+        Ok(())
+    }
+
     async fn sweep(&self) -> Result<(), ApiError> {
+        self.catch_up().await?;
         let now = self.clock.now();
         for waiting in store::not_come_to(&self.db, now).await? {
             if self.stream_on(waiting.channel).await == Some(waiting.id) {

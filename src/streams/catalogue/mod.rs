@@ -25,7 +25,9 @@ use uuid::Uuid;
 pub(super) use body::StreamBody;
 pub(super) use changes::{no_such_stream, watch};
 pub(super) use routes::routes;
-pub(super) use store::{end_left_open, end_stream, last_end, of_account, write_start};
+pub(super) use store::{
+    end_left_open, end_stream, last_end, lock_of_recording, of_account, write_start,
+};
 
 use super::{IngestSource, LiveChannel, Streams};
 use crate::accounts::Account;
@@ -33,7 +35,6 @@ use crate::channels::{Channel, ChannelId};
 use crate::db::StoreError;
 use crate::error::log_store_error;
 use crate::gates::{Lock, Place};
-use crate::payments::{Gate, TICKETS_LAST};
 
 /// How far a stream is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -317,46 +318,42 @@ impl Streams {
 
     /// The stream that somebody who publishes on a channel now gets, unless the channel is live: the
     /// one that was started by hand, or one that is planned for about now, or a new one, of which the
-    /// same is said as of the last. A database that is away stops nobody.
-    pub(super) async fn stream_for(&self, channel: &Channel, source: IngestSource) -> Arc<Stream> {
+    /// same is said as of the last. While the database is away only who goes on with a stream is served: who may
+    /// watch another is not known.
+    pub(super) async fn stream_for(
+        &self,
+        channel: &Channel,
+        source: IngestSource,
+    ) -> Result<Arc<Stream>, StoreError> {
         let now = self.clock.now();
-        let found = store::awaited(&self.db, channel.id, now).await;
-        let awaited = found.unwrap_or_else(|error| {
-            log_store_error(&error);
-            None
-        });
-        let stream = match awaited {
-            Some(stream) => stream,
-            None => self.like_the_last(channel, now).await,
+        let found = match store::awaited(&self.db, channel.id, now).await {
+            Ok(Some(stream)) => Ok(stream),
+            Ok(None) => self.like_the_last(channel, now).await,
+            Err(error) => Err(error),
         };
-        Arc::new(Stream {
+        let stream = match found {
+            Err(error) if self.stream_on(channel.id).await.is_some() => {
+                log_store_error(&error);
+                Stream::new(channel.id, now)
+            }
+            found => found?,
+        };
+        Ok(Arc::new(Stream {
             source: Some(source),
             ..stream
-        })
+        }))
     }
 
-    async fn like_the_last(&self, channel: &Channel, now: Timestamp) -> Stream {
-        let last = store::last_of(&self.db, channel.id).await;
+    async fn like_the_last(&self, channel: &Channel, now: Timestamp) -> Result<Stream, StoreError> {
         let mut stream = Stream::new(channel.id, now);
-        match last {
-            Ok(Some(last)) => {
-                stream.details = Details {
-                    description: String::new(),
-                    ..last.details
-                };
-                // Tickets were to that stream: who goes on with it soon after keeps them, and else nobody
-                // would have one.
-                let lock = &mut stream.details.lock;
-                let ended = last.ended_at.unwrap_or(now);
-                if lock.gate == Gate::Ticket && now.duration_since(ended) > TICKETS_LAST {
-                    *lock = Lock::default();
-                }
-                stream.settings = last.settings;
-                stream.publish_at_button = last.publish_at_button;
-            }
-            Ok(None) => {}
-            Err(error) => log_store_error(&error),
+        if let Some(last) = store::last_of(&self.db, channel.id).await? {
+            stream.details = Details {
+                description: String::new(),
+                ..last.details
+            };
+            stream.settings = last.settings;
+            stream.publish_at_button = last.publish_at_button;
         }
-        stream
+        Ok(stream)
     }
 }

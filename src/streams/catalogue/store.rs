@@ -1,5 +1,7 @@
 //! All SQL about streams.
 
+use std::collections::HashMap;
+
 use jiff::{SignedDuration, Timestamp};
 use sfu::StreamId;
 use uuid::Uuid;
@@ -360,6 +362,46 @@ pub(in super::super) async fn end_left_open(
     )
     .map_err(on("stream"))?;
     Ok(waiting + live)
+}
+
+/// How often what is on air at a server was changed, by stream.
+pub(super) async fn revisions_on_air(
+    db: &Db,
+    node: Node,
+) -> Result<HashMap<Uuid, u32>, StoreError> {
+    let rows: Vec<(String, i64)> = all!(
+        db,
+        "SELECT id, revision FROM stream WHERE state = 'live' AND node = $1",
+        node.id.to_string(),
+    )
+    .map_err(on("stream"))?;
+    let read = |(id, revision): (String, i64)| {
+        Some((Uuid::parse_str(&id).ok()?, u32::try_from(revision).ok()?))
+    };
+    Ok(rows.into_iter().filter_map(read).collect())
+}
+
+/// What stands before the recording of a stream, where that is not what stood before the stream; and its id.
+pub(in super::super) async fn lock_of_recording(
+    db: &Db,
+    stream: StreamId,
+    preview_s: u32,
+) -> Result<Option<(Uuid, Lock)>, StoreError> {
+    let row: Option<(String, String, i64, Option<String>)> = first!(
+        db,
+        "SELECT id, gate, gate_tier, gate_password_hash FROM recording
+         WHERE stream_id = $1 AND gate IS NOT NULL AND deleted_at IS NULL",
+        text(stream),
+    )
+    .map_err(on("recording"))?;
+    Ok(row.and_then(|(id, gate, tier, password_hash)| {
+        let lock = Lock {
+            gate: Gate::read(Some(&gate), tier),
+            password_hash,
+            preview_s,
+        };
+        Some((Uuid::parse_str(&id).ok()?, lock))
+    }))
 }
 
 /// What is on air on a channel at another server that runs.

@@ -36,6 +36,7 @@ use super::{
 use crate::channels::{Barred, ChannelEvent, ChannelId, StreamKeyId};
 use crate::clock::Clock;
 use crate::config::{Config, Limits};
+use crate::gates::By;
 
 /// What the task is asked.
 #[derive(Debug)]
@@ -347,7 +348,9 @@ impl Lifecycle {
             Event::DataOpened { session, label, .. } => {
                 if let Some(known) = self.sessions.get(&session) {
                     let (channel, address) = (known.facts.channel, known.address);
-                    self.peers.opened(session, channel, address, label);
+                    let is_preview = matches!(known.facts.by, By::Preview(_));
+                    self.peers
+                        .opened(session, channel, address, label, is_preview);
                 }
                 Vec::new()
             }
@@ -432,8 +435,14 @@ impl Lifecycle {
             ChannelEvent::Deleted { channel } => {
                 self.end(channel);
             }
-            ChannelEvent::Updated { channel } => self.live.renew(&channel),
-            ChannelEvent::DoorChanged { channel } => self.close_viewers(channel),
+            ChannelEvent::Updated { channel } => {
+                self.live.renew(&channel);
+                self.playback.settle_channel(channel.id);
+            }
+            ChannelEvent::DoorChanged { channel } => {
+                self.close_viewers(channel);
+                self.playback.settle_channel(channel);
+            }
             _ => {}
         }
     }

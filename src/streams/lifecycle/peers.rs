@@ -33,6 +33,7 @@ impl Peers {
         channel: ChannelId,
         address: IpAddr,
         label: String,
+        is_preview: bool,
     ) {
         self.open.insert(session);
         self.tell(PeerData::Opened {
@@ -40,6 +41,7 @@ impl Peers {
             channel,
             address,
             label,
+            is_preview,
         });
     }
 

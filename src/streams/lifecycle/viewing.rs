@@ -9,7 +9,7 @@ use super::super::Stream;
 use super::super::live::{Live, Phase};
 use super::super::presence::{Beat, Who};
 use super::super::watchers::Guarded;
-use super::super::{Refused, View};
+use super::super::{Refused, View, stream_uuid};
 use super::{Done, Lifecycle, Session, answer, facts, in_time};
 use crate::channels::{Barred, ChannelId};
 use crate::gates::By;
@@ -24,7 +24,9 @@ impl Lifecycle {
             return answer(reply, Err(refused));
         }
         let live = self.live.get(view.channel);
-        let Some(live) = live.filter(|live| live.phase != Phase::Preparing) else {
+        let live = live.filter(|live| live.phase != Phase::Preparing);
+        // Who was let into something else comes again.
+        let Some(live) = live.filter(|live| is_as_admitted(&view, live)) else {
             return answer(reply, Err(Refused::NotLive));
         };
         let (stream, sfu) = (live.stream, self.sfu.clone());
@@ -52,6 +54,11 @@ impl Lifecycle {
             Err(error) => return answer(reply, Err(Refused::Offer(error))),
         };
         let session = given.session;
+        let live = self.live.of_stream(stream);
+        if !live.is_some_and(|live| is_as_admitted(&view, live)) {
+            self.close(session, CloseReason::Requested);
+            return answer(reply, Err(Refused::NotLive));
+        }
         let mut facts = facts(Role::Viewer, view.channel, stream, &given, &view.offer);
         facts.credential = view.credential;
         facts.by = view.by;
@@ -85,9 +92,8 @@ impl Lifecycle {
 
     /// What is on air and has a gate, and who watches it.
     pub(super) fn guarded(&self) -> Vec<Guarded> {
-        let has_gate = |live: &&Live| {
-            live.channel.visibility.is_gated() || !live.about.details.lock.is_open()
-        };
+        let has_gate =
+            |live: &&Live| live.channel.visibility.is_gated() || !live.about.details.lock.is_open();
         let guarded = self.live.iter().filter(has_gate).map(|live| {
             let place = live.about.place(&live.channel.handle);
             let watchers = Vec::new();
@@ -124,19 +130,18 @@ impl Lifecycle {
         }
     }
 
-    /// Who gave the password of a stream that has another now has to give that.
+    /// Where there is another password now, all but those who make the stream have to give it.
     pub(super) fn forget_password(&mut self, about: &Stream) {
         let live = self.live.of_stream(about.id);
         let before = live.map(|live| live.about.details.lock.password_hash.clone());
         if before.is_none_or(|before| before == about.details.lock.password_hash) {
             return;
         }
-        let by_password = self
-            .watchers(about.id)
-            .filter(|(_, by)| *by == By::Password);
-        let by_password: Vec<SessionId> = by_password.map(|(session, _)| session).collect();
-        for session in by_password {
-            self.bar(session, &Barred::OwnPassword);
+        let stays = |by| matches!(by, By::Team(_) | By::Preview(_));
+        let others = self.watchers(about.id).filter(|(_, by)| !stays(*by));
+        let others: Vec<SessionId> = others.map(|(session, _)| session).collect();
+        for session in others {
+            self.bar(session, &about.details.lock.gate.lacking());
         }
     }
 
@@ -150,4 +155,9 @@ impl Lifecycle {
             self.close(session, CloseReason::Requested);
         }
     }
+}
+
+/// Whether what is on air is what somebody was let into, behind the same gate.
+fn is_as_admitted(view: &View, live: &Live) -> bool {
+    view.place.id == stream_uuid(live.stream) && view.place.lock == live.about.details.lock
 }

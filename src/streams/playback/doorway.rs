@@ -1,6 +1,7 @@
 //! Who gets at the media of what has a gate: by the pass in the path, which costs little, else by what the
 //! request itself brings.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use super::media::{FILE_ROUTE, MULTIVARIANT_ROUTE, MediaRequest, PLAYLIST_ROUTE}
 use super::{OnAir, Playback};
 use crate::answer::Caching;
 use crate::channels::ChannelId;
-use crate::gates::{By, Place, split_pass};
+use crate::gates::{By, Entrance, Place, split_pass};
 use crate::request::Client;
 use crate::streams::entry::whole_channel;
 
@@ -23,20 +24,30 @@ pub enum Entered {
     /// Nothing stands there.
     Open,
     /// Through a gate.
-    Gate(Arc<Place>, By),
+    Gate(Arc<Through>),
+}
+
+/// By what somebody got through a gate.
+pub struct Through {
+    pub(super) place: Place,
+    by: By,
+    /// What to show from now on.
+    pub(super) pass: Option<String>,
+}
+
+impl fmt::Debug for Through {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Through").finish_non_exhaustive()
+    }
 }
 
 impl Entered {
-    fn new(place: Place, by: By) -> Self {
-        match by {
-            By::Open => Self::Open,
-            by => Self::Gate(Arc::new(place), by),
-        }
-    }
-
     /// Whether they have but a preview.
     pub(super) fn is_preview(&self) -> bool {
-        matches!(self, Self::Gate(_, By::Preview(_)))
+        match self {
+            Self::Open => false,
+            Self::Gate(through) => matches!(through.by, By::Preview(_)),
+        }
     }
 
     /// What they get is for them alone.
@@ -71,7 +82,8 @@ impl Playback {
                 let place = on_air.place();
                 let by = gates.check_pass(&place, pass, from, &asked.head.headers);
                 let by = by.await.ok()?;
-                Some(Entered::new(place, by))
+                let pass = Some(pass.to_owned());
+                Some(Entered::Gate(Arc::new(Through { place, by, pass })))
             }
         }
     }
@@ -109,11 +121,12 @@ pub(super) async fn pass_gate(
     };
     let is_media = [MULTIVARIANT_ROUTE, PLAYLIST_ROUTE, FILE_ROUTE].contains(&route.as_str());
     let gates = &playback.0.gates;
-    let by = gates
+    let entrance = gates
         .let_in(&place, pass, is_media, &client, request.headers())
         .await;
-    let entered = match by {
-        Ok(by) => Entered::new(place, by),
+    let entered = match entrance {
+        Ok(Entrance { by: By::Open, .. }) => Entered::Open,
+        Ok(Entrance { by, pass }) => Entered::Gate(Arc::new(Through { place, by, pass })),
         Err(barred) => return barred.into_response(),
     };
     request.extensions_mut().insert(entered.clone());

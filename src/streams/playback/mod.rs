@@ -261,6 +261,18 @@ impl Playback {
         }
     }
 
+    /// A channel's own gate may be another from now on.
+    pub(super) fn settle_channel(&self, channel: ChannelId) {
+        let found: Vec<Arc<OnAir>> = self.with(|all| {
+            let of_channel = |on_air: &&Arc<OnAir>| on_air.channel == channel;
+            let streams = all.values().flatten().filter(of_channel);
+            streams.map(Arc::clone).collect()
+        });
+        for on_air in found {
+            self.settle_base(&on_air);
+        }
+    }
+
     /// No cache in between knows who may have the segments of what is not open to all.
     fn settle_base(&self, on_air: &OnAir) {
         let is_open = self.0.gates.is_open(&on_air.handle, &on_air.lock());

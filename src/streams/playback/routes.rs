@@ -119,7 +119,7 @@ async fn multivariant(
     if let Some(reason) = on_air.unavailable() {
         return Err(HlsError::Unavailable(reason));
     }
-    let word = playback.media_word(&on_air, &entered, &client, &headers)?;
+    let word = Playback::media_word(&on_air, &entered)?;
     let rendered = on_air.origin.multivariant(&format!("{word}/")).await?;
     let content = Content {
         kind: PLAYLIST,
@@ -138,23 +138,17 @@ async fn multivariant(
 impl Playback {
     /// The part of the addresses of a stream's media that nobody can guess; with a pass, where there is a
     /// gate.
-    fn media_word(
-        &self,
-        on_air: &OnAir,
-        entered: &Entered,
-        client: &Client,
-        headers: &HeaderMap,
-    ) -> Result<String, HlsError> {
+    fn media_word(on_air: &OnAir, entered: &Entered) -> Result<String, HlsError> {
         let token = &on_air.token;
-        let Entered::Gate(place, by) = entered else {
+        let Entered::Gate(through) = entered else {
             return Ok(token.clone());
         };
         // Another stream may have begun since.
-        if place.id != stream_uuid(on_air.stream) {
+        if through.place.id != stream_uuid(on_air.stream) {
             return Err(HlsError::NotLive);
         }
-        let pass = self.0.gates.pass(place, *by, client.address, headers);
-        Ok(pass.map_or_else(|| token.clone(), |pass| format!("{token}.{}", pass.text)))
+        let pass = through.pass.as_ref();
+        Ok(pass.map_or_else(|| token.clone(), |pass| format!("{token}.{pass}")))
     }
 
     async fn ask_hook(
@@ -240,11 +234,9 @@ async fn storyboard(
     State(playback): State<Playback>,
     Path(handle): Path<String>,
     Extension(entered): Extension<Entered>,
-    client: Client,
-    headers: HeaderMap,
 ) -> Result<Response, HlsError> {
     let on_air = playback.newest(&handle).ok_or(HlsError::NotLive)?;
-    let prefix = playback.media_word(&on_air, &entered, &client, &headers)? + "/";
+    let prefix = Playback::media_word(&on_air, &entered)? + "/";
     let storyboard = on_air.thumbnails.storyboard(&prefix);
     let caching = [(CACHE_CONTROL, Caching::Seconds(1).value())];
     Ok((caching, Json(storyboard)).into_response())

@@ -30,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 use super::hooks::{Action, Asking};
 use super::{Refused, Streams};
 use crate::channels::{Channel, ChannelId, StreamKeyId};
+use crate::error::log_store_error;
 use crate::secret::Secret;
 use crate::tls::Certificate;
 
@@ -321,7 +322,7 @@ impl Visitor {
         let key = Secret::new(request.key.reveal());
         let verified = streams.channels.verify_stream_key(&key).await;
         let verified = verified.map_err(|error| {
-            crate::error::log_store_error(&error);
+            log_store_error(&error);
             Refusal::BadName("the server's database does not answer; try again".to_owned())
         })?;
         let (key, channel) = verified.ok_or_else(|| {
@@ -384,6 +385,10 @@ fn refusal(refused: &Refused) -> Refusal {
             .to_owned(),
         Refused::HalfOpen => "too many connections from your address; try again shortly".to_owned(),
         Refused::Offer(error) => error.to_string(),
+        Refused::Store(error) => {
+            log_store_error(error);
+            "the server's database does not answer; try again shortly".to_owned()
+        }
         Refused::NotLive | Refused::Draining => "the server shuts down; try again".to_owned(),
     })
 }

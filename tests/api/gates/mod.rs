@@ -1,6 +1,7 @@
 //! Who gets what through which gate, by every way of watching. Here media is real: a peer publishes, and the
 //! media-worker makes parts of it.
 
+mod changes;
 mod mid_stream;
 mod passes;
 mod stage;

@@ -64,16 +64,22 @@ async fn gifts_go_to_who_is_there_and_the_rest_is_to_be_claimed() {
     let cat = till.viewer("cat").await;
     let mut there = Talker::of(&cat, "ada").await;
     let gift = json!({ "kind": "gift", "tier": 1, "quantity": 2 });
+    let left = async || {
+        let own = bob.get("/api/account/purchases").await.json();
+        own["items"][0]["gifts_left"].clone()
+    };
     till.buy(&bob, gift).await;
     let told = thanks(&mut there).await;
     assert_eq!(told["support"]["quantity"], 2);
     till.wait_for_tier(&cat, json!(1)).await;
+    assert_eq!(left().await, 1);
     let claim = told["support"]["claim"].as_str().unwrap();
     let claim = format!("/api/purchases/{claim}/claim");
     assert_eq!(cat.post(&claim, json!({})).await.code(), "already_member");
     let dan = till.viewer("dan").await;
     assert_eq!(dan.post(&claim, json!({})).await.status, 204);
     assert_eq!(till.tier(&dan).await, 1);
+    assert_eq!(left().await, 0);
     let eve = till.viewer("eve").await;
     assert_eq!(eve.post(&claim, json!({})).await.code(), "gifts_gone");
 }
