@@ -1489,6 +1489,8 @@ export interface paths {
                                 channel_name?: string | null;
                                 /** Format: date-time */
                                 created_at: string;
+                                /** Format: int64 */
+                                gifts_left?: number | null;
                                 /** Format: uuid */
                                 id: string;
                                 kind: components["schemas"]["PaymentKind"];
@@ -21090,6 +21092,8 @@ export interface components {
             channel_name?: string | null;
             /** Format: date-time */
             created_at: string;
+            /** Format: int64 */
+            gifts_left?: number | null;
             /** Format: uuid */
             id: string;
             kind: components["schemas"]["PaymentKind"];

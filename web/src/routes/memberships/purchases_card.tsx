@@ -1,9 +1,11 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { type Purchase, paymentsApi } from '../../api/payments';
+import { giftPath } from '../../payments/gift';
 import { moneyText } from '../../payments/money';
 import { Button } from '../../ui/button';
 import { Card } from '../../ui/card';
+import { CopyButton } from '../../ui/copy';
 import { Reading } from '../asking';
 import { NoAnswer } from '../no_answer';
 import { link } from '../payments/looks';
@@ -66,6 +68,16 @@ function Row({ item }: { item: Purchase }) {
           <p className="text-sm break-words text-ink-2 [overflow-wrap:anywhere]">“{item.message}”</p>
         )}
         <p className="text-sm text-ink-3">{WHEN.format(new Date(item.paid_at ?? item.created_at))}</p>
+        {item.channel && (item.gifts_left ?? 0) > 0 && (
+          <div className="mt-1.5 flex flex-wrap items-center gap-x-3 gap-y-1 text-sm">
+            {counted(item.gifts_left ?? 0, 'gift')} left
+            <CopyButton
+              text={location.origin + giftPath(item.channel, item.id)}
+              label="Copy the link"
+              what="to the gifts that are left"
+            />
+          </div>
+        )}
       </div>
       <p className="text-sm font-medium tabular-nums">{moneyText(item.price)}</p>
     </li>
