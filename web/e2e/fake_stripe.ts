@@ -45,10 +45,30 @@ export class FakeStripe {
 
   /** Gives back what was paid last, as somebody does on Stripe's dashboard. */
   async refundLast(): Promise<void> {
-    const state = (await (await fetch(`${this.url}/_fake/state`)).json()) as { ids: { charges: string[] } };
-    const paid = state.ids.charges.at(-1);
-    if (!paid) throw new Error('Nothing was paid.');
-    const response = await fetch(`${this.url}/_fake/charges/${paid}/refund`, { method: 'POST', body: '{}' });
+    await this.#do(`charges/${await this.#last('charges')}/refund`, {});
+  }
+
+  /** The card of who came last works, or does not, when it is charged the next time. */
+  async setLastCard(works: boolean): Promise<void> {
+    await this.#do(`customers/${await this.#last('customers')}/card`, { works });
+  }
+
+  /** Time passes at the fake alone. */
+  async pass(days: number): Promise<void> {
+    await this.#do('clock', { advance_seconds: days * 24 * 3600 });
+  }
+
+  async #last(kind: 'charges' | 'customers'): Promise<string> {
+    const state = (await (await fetch(`${this.url}/_fake/state`)).json()) as {
+      ids: Record<typeof kind, string[]>;
+    };
+    const last = state.ids[kind].at(-1);
+    if (!last) throw new Error(`There are no ${kind}.`);
+    return last;
+  }
+
+  async #do(what: string, body: object): Promise<void> {
+    const response = await fetch(`${this.url}/_fake/${what}`, { method: 'POST', body: JSON.stringify(body) });
     if (!response.ok) throw new Error(`The fake of Stripe answered ${response.status}`);
   }
 

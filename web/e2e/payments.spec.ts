@@ -1,7 +1,8 @@
 /** Money as people meet it: setting prices, joining, tipping, giving back. */
 import { field, joined, log, member, said, say } from './chat_people';
+import { FakeStripe } from './fake_stripe';
 import { expect, look, People, Site, test } from './harness';
-import { give, join, newShop, paid, tip, toPayment } from './paid';
+import { give, join, newShop, paid, pay, tip, toPayment } from './paid';
 import { png } from './png';
 
 paid(
@@ -315,6 +316,38 @@ paid('a ticket is put on sale, bought once, and sold no more', async ({ crowd, s
   await creator.getByRole('button', { name: 'Stop selling Concert on Saturday' }).click();
   await creator.getByRole('dialog').getByRole('button', { name: 'Stop selling' }).click();
   await expect(creator.getByText('Not sold any more')).toBeVisible();
+});
+
+paid('a payment that is missing is told, and paid after all it is none any more', async ({ browser }) => {
+  // Its clock is its own: what is paid elsewhere must not fall due.
+  const stripe = await FakeStripe.start();
+  const site = await Site.setUp('', stripe.environment);
+  await stripe.tell(site.url);
+  const people = new People(browser, site);
+  const channel = await newShop(site);
+  const { page } = await member(people, site);
+  await page.goto(`/@${channel.handle}`);
+  await toPayment(page);
+  await pay(page);
+  await expect(page.getByRole('button', { name: 'Member · Friend' })).toBeVisible();
+  await stripe.setLastCard(false);
+  await stripe.pass(32);
+  const after = (words: string) =>
+    expect(async () => {
+      await page.goto('/memberships');
+      await expect(page.getByText(words)).toBeVisible({ timeout: 1000 });
+    }).toPass();
+  await after('Payment missing');
+  await expect(page.getByText(/goes on for some days/)).toBeVisible();
+  await look(page, 'memberships-past-due');
+  // Stripe tries again.
+  await stripe.setLastCard(true);
+  await stripe.pass(5);
+  await after('next payment on');
+  await expect(page.getByText('Payment missing')).toHaveCount(0);
+  await people.leave();
+  await site.server.stop();
+  await stripe.stop();
 });
 
 paid('where creators have accounts of their own, one is connected first', async ({ browser, stripe }) => {
