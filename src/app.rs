@@ -385,7 +385,7 @@ impl App {
         };
         let listening = services.events.listen(sources, stop.clone());
         let passing_on = tokio::spawn(work::pass_on(Services::clone(&services), stop.clone()));
-        let worker = tokio::spawn(work::worker(&services).run(stop.clone()));
+        let worker = tokio::spawn(work::worker(&services, node).run(stop.clone()));
         let fresh = tokio::spawn(services.settings.clone().keep_fresh(stop.clone()));
         let beat = node.beat(services.db.clone(), services.clock.clone(), stop.clone());
         let beat = tokio::spawn(beat);

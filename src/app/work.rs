@@ -12,14 +12,15 @@ use crate::db::StoreError;
 use crate::error::log_store_error;
 use crate::events::Event;
 use crate::jobs::Worker;
+use crate::nodes::Node;
 use crate::router::Services;
 
 /// What is too old goes this often.
 const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 
 /// The worker, which knows every kind of job.
-pub(super) fn worker(services: &Services) -> Worker {
-    let worker = Worker::new(services.jobs.clone());
+pub(super) fn worker(services: &Services, node: Node) -> Worker {
+    let worker = Worker::new(services.jobs.clone()).at(node.id);
     let worker = services.mail.deliver_by(worker);
     let worker = services.accounts.reset_by(worker);
     let worker = services.notifications.work_by(worker);

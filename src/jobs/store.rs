@@ -56,12 +56,13 @@ pub(super) async fn take(
     now: Timestamp,
     until: Timestamp,
     busy: &[&str],
+    by: Option<Uuid>,
 ) -> Result<Option<Job>, StoreError> {
     let busy: String = busy.iter().map(|kind| format!(" {kind} ")).collect();
     let mut tx = db.begin().await?;
     let row: Option<Row> = tx_first!(
         &mut tx,
-        "UPDATE job SET run_at = $2, attempts = attempts + 1
+        "UPDATE job SET run_at = $2, attempts = attempts + 1, taken_by = $4
          WHERE id = (SELECT id FROM job WHERE failed_at IS NULL AND run_at <= $1
                        AND $3 NOT LIKE '% ' || kind || ' %' ORDER BY run_at, id LIMIT 1)
            AND failed_at IS NULL AND run_at <= $1
@@ -69,10 +70,22 @@ pub(super) async fn take(
         now.as_millisecond(),
         until.as_millisecond(),
         busy,
+        by.map(|by| by.to_string()),
     )
     .map_err(on("job"))?;
     tx.commit().await?;
     row.map(Row::into_job).transpose()
+}
+
+/// What a server had taken when it was killed is due at once.
+pub(super) async fn take_back(db: &Db, by: Uuid, now: Timestamp) -> Result<u64, StoreError> {
+    change!(
+        db,
+        "UPDATE job SET run_at = $2, taken_by = NULL WHERE taken_by = $1 AND failed_at IS NULL",
+        by.to_string(),
+        now.as_millisecond(),
+    )
+    .map_err(on("job"))
 }
 
 pub(super) async fn delete(db: &Db, id: Uuid) -> Result<(), StoreError> {
@@ -88,7 +101,7 @@ pub(super) async fn put_off(
 ) -> Result<(), StoreError> {
     change!(
         db,
-        "UPDATE job SET run_at = $2, problem = $3 WHERE id = $1",
+        "UPDATE job SET run_at = $2, problem = $3, taken_by = NULL WHERE id = $1",
         id.to_string(),
         until.as_millisecond(),
         problem,

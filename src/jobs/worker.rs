@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::{Job, Jobs, store};
 use crate::error::log_store_error;
@@ -70,6 +71,7 @@ struct Kind {
 pub struct Worker {
     jobs: Jobs,
     kinds: HashMap<&'static str, Arc<Kind>>,
+    server: Option<Uuid>,
 }
 
 impl fmt::Debug for Worker {
@@ -86,7 +88,15 @@ impl Worker {
         Self {
             jobs,
             kinds: HashMap::new(),
+            server: None,
         }
+    }
+
+    /// At that server: what it had taken when it was killed is done again as soon as it runs.
+    #[must_use]
+    pub fn at(mut self, server: Uuid) -> Self {
+        self.server = Some(server);
+        self
     }
 
     /// Tells how a kind is done; a job that fails for longer than `patience` is given up.
@@ -134,6 +144,7 @@ impl Worker {
         let mut running: JoinSet<String> = JoinSet::new();
         let mut counts: HashMap<String, usize> = HashMap::new();
         let mut swept = None;
+        self.take_back().await;
         while !stop.is_cancelled() {
             self.sweep(&mut swept).await;
             let full = running.len() >= AT_ONCE;
@@ -160,9 +171,18 @@ impl Worker {
         while running.join_next().await.is_some() {}
     }
 
+    async fn take_back(&self) {
+        let Some(server) = self.server else { return };
+        let now = self.jobs.clock.now();
+        if let Err(error) = store::take_back(&self.jobs.db, server, now).await {
+            // They are done when their leases end.
+            log_store_error(&error);
+        }
+    }
+
     async fn take(&self, busy: &[&str]) -> Option<Job> {
         let now = self.jobs.clock.now();
-        match store::take(&self.jobs.db, now, now + LEASE, busy).await {
+        match store::take(&self.jobs.db, now, now + LEASE, busy, self.server).await {
             Ok(job) => job,
             Err(error) => {
                 log_store_error(&error);
@@ -371,11 +391,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_a_killed_server_had_taken_is_due_when_it_is_back() {
+        let (jobs, _data) = jobs().await;
+        jobs.enqueue_now("greet", &"Ada").await.unwrap();
+        let (now, server) = (jobs.clock.now(), Uuid::now_v7());
+        let take = |by| store::take(&jobs.db, now, now + LEASE, &[], Some(by));
+        assert!(take(server).await.unwrap().is_some());
+        let other = Uuid::now_v7();
+        assert_eq!(store::take_back(&jobs.db, other, now).await.unwrap(), 0);
+        assert!(take(other).await.unwrap().is_none());
+        assert_eq!(store::take_back(&jobs.db, server, now).await.unwrap(), 1);
+        assert!(take(server).await.unwrap().is_some());
+    }
+
+    #[tokio::test]
     async fn a_job_is_taken_once_until_its_lease_ends() {
         let (jobs, _data) = jobs().await;
         jobs.enqueue_now("greet", &"Ada").await.unwrap();
         let now = jobs.clock.now();
-        let take = |at: Timestamp| store::take(&jobs.db, at, at + LEASE, &[]);
+        let take = |at: Timestamp| store::take(&jobs.db, at, at + LEASE, &[], None);
         assert!(take(now).await.unwrap().is_some());
         assert!(take(now).await.unwrap().is_none());
         let again = take(now + LEASE).await.unwrap().unwrap();

@@ -185,6 +185,38 @@ async fn what_an_event_asks_for_is_done_although_the_server_is_killed_before() {
     assert_eq!(ledger[0]["amount"], 500);
 }
 
+/// What viewers of one stream are to give.
+const WORD: &str = "canary-of-a-password";
+
+/// Asks for what there is of a planned stream and fails, with secrets of all kinds; gives the pass.
+async fn watch_behind_a_password(ada: &Account, bob: &Account) -> String {
+    let new = json!({ "channel": "ada", "gate": { "who": "password", "password": WORD } });
+    let made = ada.post("/api/streams", new).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let path = format!("/api/streams/{}", made.json()["id"].as_str().unwrap());
+    let pass = ada.post(&format!("{path}/pass"), json!({})).await.json();
+    let pass = pass["pass"].as_str().unwrap().to_owned();
+    for word in ["canaryofapass", WORD] {
+        let body = json!({ "password": word });
+        bob.post(&format!("{path}/password"), body).await;
+        let bearer = format!("Bearer {word}");
+        let headers = [("authorization", bearer.as_str())];
+        bob.send("GET", "/hls/ada/index.m3u8", &headers).await;
+    }
+    for pass in [pass.as_str(), "canaryofapass"] {
+        for path in [
+            format!("/hls/ada/token.{pass}/v0/index.m3u8"),
+            format!("/hls/ada/token.{pass}/v0/1.m4s"),
+            format!("/hls/ada/token.{pass}/v0/%31.m4s"),
+            format!("/vod/{}.{pass}/v0/index.m3u8", uuid::Uuid::now_v7()),
+        ] {
+            let refused = bob.get(&path).await;
+            assert!(!refused.status.is_success(), "{path}: {refused:?}");
+        }
+    }
+    pass
+}
+
 #[tokio::test]
 async fn the_log_tells_no_key_no_token_and_nothing_of_who_paid_what() {
     let shop = Shop::open().await;
@@ -204,6 +236,7 @@ async fn the_log_tells_no_key_no_token_and_nothing_of_who_paid_what() {
         (!ledger(&ada).await.is_empty()).then_some(())
     })
     .await;
+    let pass = watch_behind_a_password(&ada, &bob).await;
     // Refusals are logged as well.
     let forged = Anonymous::at(&shop.base);
     let headers = [("stripe-signature", "t=1,v1=canaryofasignature")];
@@ -223,6 +256,9 @@ async fn the_log_tells_no_key_no_token_and_nothing_of_who_paid_what() {
         "canaryofasignature",
         PASSWORD,
         &alerts,
+        &pass,
+        WORD,
+        "canaryofapass",
         ada.cookie().rsplit('=').next().unwrap(),
         &format!("/pay/{session}"),
     ];
