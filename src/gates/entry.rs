@@ -92,18 +92,21 @@ impl Gates {
         self.0.previews.left(place.id, watcher, seconds, now)
     }
 
-    /// A pass for whoever may watch. With it a preview begins.
+    /// A pass for whoever may watch. With it a preview begins, where there is something to be seen.
     ///
     /// # Errors
     /// With what is lacking.
     pub async fn issue(
         &self,
         place: &Place,
+        is_seen: bool,
         account: Option<&Account>,
-        client: &Client,
-        headers: &HeaderMap,
+        (client, headers): (&Client, &HeaderMap),
     ) -> Result<PassBody, Barred> {
-        let by = self.admit_as(place, account, client, headers).await?;
+        let by = match is_seen {
+            true => self.admit_as(place, account, client, headers).await?,
+            false => self.look(place, account, client, headers).await?,
+        };
         let pass = self.pass(place, by, client.address, headers);
         let (pass, renew) = match pass {
             Some(pass) => (Some(pass.text), Some(pass.renew_in_seconds)),

@@ -68,7 +68,7 @@ async fn issue_recording_pass(
     let issued = recordings
         .0
         .gates
-        .issue(&place, account, &client, &headers)
+        .issue(&place, true, account, (&client, &headers))
         .await;
     issued.map(Json).map_err(IntoResponse::into_response)
 }

@@ -136,7 +136,7 @@ async fn show_stream_entry(
 }
 
 /// Get a pass by which a player asks for the media of a stream, or the next one. With the first a free
-/// preview begins.
+/// preview begins, while the stream is on air.
 #[utoipa::path(
     post, path = "/api/streams/{id}/pass", tag = "streams", params(("id" = Uuid, Path)),
     responses(
@@ -154,7 +154,11 @@ async fn issue_stream_pass(
     let place = streams.place_of(id).await;
     let place = place.map_err(IntoResponse::into_response)?;
     let account = asker.account.as_ref();
-    let issued = streams.gates.issue(&place, account, &client, &headers);
+    // A preview of what is only planned would be over before it begins.
+    let live = streams.live_on(place.channel).await;
+    let is_on_air = live.is_some_and(|live| stream_uuid(live.stream) == id);
+    let asking = (&client, &headers);
+    let issued = streams.gates.issue(&place, is_on_air, account, asking);
     issued.await.map(Json).map_err(IntoResponse::into_response)
 }
 

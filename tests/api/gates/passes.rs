@@ -195,6 +195,19 @@ async fn a_preview_lasts_so_long_and_no_longer() {
     let refused = guest.post(&stage.stream_path("/pass"), json!({})).await;
     assert_eq!(refused.code(), "preview_over");
 
+    // What is only planned has none yet.
+    let ahead = stage.till.server.clock.now() + Duration::from_secs(3600);
+    let planned = json!({
+        "channel": "ada", "scheduled_at": ahead.to_string(), "gate": { "who": "followers" },
+        "preview_seconds": 60,
+    });
+    let planned = stage.till.ada.post("/api/streams", planned).await.json();
+    let path = format!("/api/streams/{}", planned["id"].as_str().unwrap());
+    let refused = guest.post(&format!("{path}/pass"), json!({})).await;
+    assert_eq!(refused.code(), "followers_only");
+    let left = guest.get(&format!("{path}/entry")).await.json();
+    assert_eq!(left["preview_seconds"], 60, "it has not begun");
+
     // Who buys a ticket watches on.
     let bob = stage.till.viewer("bob").await;
     let order = sell_ticket(&stage.till, &[stage.stream.as_str()]).await;
