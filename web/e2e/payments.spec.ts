@@ -84,8 +84,11 @@ paid(
     await expect(page.getByRole('button', { name: 'Member · Patron' })).toBeVisible();
 
     await page.goto('/memberships');
-    await expect(page.getByText(/next payment on/)).toBeVisible();
-    await expect(page.getByText(/^Membership for/)).toBeVisible();
+    // The same person may be a member of other channels.
+    const named = page.getByRole('link', { name: channel.name, exact: true });
+    const here = page.getByRole('listitem').filter({ has: named });
+    await expect(here.getByText(/next payment on/)).toBeVisible();
+    await expect(here.getByText(/^Membership for/)).toBeVisible();
     await look(page, 'memberships');
     await page.getByRole('button', { name: 'Manage or cancel' }).click();
     await expect(page.getByText('Fake Stripe').first()).toBeVisible();
