@@ -58,7 +58,7 @@ impl Gates {
         client: &Client,
         headers: &HeaderMap,
     ) -> Result<Entry, ApiError> {
-        let Err(lacking) = self.look(place, account, client, headers).await else {
+        let Err(lacking) = self.admit_fully(place, account, client, headers).await else {
             return Ok(Entry {
                 access: Access::Granted,
                 tier: None,
@@ -105,7 +105,7 @@ impl Gates {
     ) -> Result<PassBody, Barred> {
         let by = match is_seen {
             true => self.admit_as(place, account, client, headers).await?,
-            false => self.look(place, account, client, headers).await?,
+            false => self.admit_fully(place, account, client, headers).await?,
         };
         let pass = self.pass(place, by, client.address, headers);
         let (pass, renew) = match pass {

@@ -167,27 +167,13 @@ impl Gates {
         client: &Client,
         headers: &HeaderMap,
     ) -> Result<By, Barred> {
-        match self.look(place, account, client, headers).await {
+        match self.admit_fully(place, account, client, headers).await {
             Err(lacking) if is_previewed(place, &lacking) => {
                 let watcher = Watcher::new(account, client, headers);
                 self.begin_preview(place, watcher, lacking)
             }
             other => other,
         }
-    }
-
-    /// As [`Gates::admit`], but no preview is enough.
-    ///
-    /// # Errors
-    /// With what is lacking.
-    pub async fn admit_fully_as(
-        &self,
-        place: &Place,
-        account: Option<&Account>,
-        client: &Client,
-        headers: &HeaderMap,
-    ) -> Result<By, Barred> {
-        self.look(place, account, client, headers).await
     }
 
     /// Whether an account that was let in holds, or is, what is asked for. A password that it gave stays
@@ -204,16 +190,6 @@ impl Gates {
             }
         }
         Ok(false)
-    }
-
-    async fn admit_fully(
-        &self,
-        place: &Place,
-        client: &Client,
-        headers: &HeaderMap,
-    ) -> Result<By, Barred> {
-        let account = accounts::asking(&self.0.accounts, client, headers).await?;
-        self.look(place, account.as_ref(), client, headers).await
     }
 
     /// Lets whoever asks for a file in, by the pass in its address or by what else the request brings. A
@@ -245,17 +221,22 @@ impl Gates {
                 return Ok(Entrance { by, pass });
             }
         }
+        let account = accounts::asking(&self.0.accounts, client, headers).await?;
+        let account = account.as_ref();
         let by = match is_media {
-            true => self.admit(place, client, headers).await?,
-            false => self.admit_fully(place, client, headers).await?,
+            true => self.admit_as(place, account, client, headers).await?,
+            false => self.admit_fully(place, account, client, headers).await?,
         };
         let pass = self.pass(place, by, client.address, headers);
         let pass = pass.map(|pass| pass.text);
         Ok(Entrance { by, pass })
     }
 
-    /// Whether somebody may watch, without beginning a preview.
-    async fn look(
+    /// As [`Gates::admit_as`], but no preview begins, nor is one enough.
+    ///
+    /// # Errors
+    /// With what is lacking.
+    pub async fn admit_fully(
         &self,
         place: &Place,
         account: Option<&Account>,
@@ -307,8 +288,11 @@ impl Gates {
             return Ok(());
         }
         match by {
-            By::Open if place.lock.is_open() => Err(Barred::Password),
-            By::Open => Err(place.lock.gate.lacking()),
+            By::Open if !place.lock.is_open() => Err(place.lock.gate.lacking()),
+            By::Open => match self.0.channels.is_for_members(&place.handle) {
+                true => Err(Barred::Members(1)),
+                false => Err(Barred::Password),
+            },
             // What it opened may have another gate now.
             By::Password => match place.lock.gate {
                 Gate::Everyone | Gate::Password => Ok(()),

@@ -119,6 +119,12 @@ impl Node {
         }
     }
 
+    /// Whether there are no others.
+    #[must_use]
+    pub fn is_alone(self) -> bool {
+        self.is_alone
+    }
+
     /// Servers that have said nothing since then do not run; a server that is alone knows that of all.
     #[must_use]
     pub fn lost_before(self, now: Timestamp) -> Timestamp {

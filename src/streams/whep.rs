@@ -143,8 +143,7 @@ async fn view(
         return Err(WhepError::NotSdp);
     }
     let channel = find(&streams, &handle).await?;
-    // At once, for who may not; and again below.
-    streams.admit(&channel, &client, &headers).await?;
+    let (place, by) = streams.admit(&channel, &client, &headers).await?;
     let credential = match authorization(&headers) {
         Authorization::Token(token) => Some(token.hash()),
         // Channels are open to all; a script's `undefined` does no harm here.
@@ -160,8 +159,8 @@ async fn view(
         protocol: "whep",
     };
     streams.hooks.ask(&asking).await?;
-    // Last, for what was waited for may have changed who may watch.
-    let (place, by) = streams.admit(&channel, &client, &headers).await?;
+    // The wait may have been long enough to lose it; that it is another stream, or gate, is seen where the view begins.
+    streams.gates.still(&place, by).await?;
     let view = View {
         channel: channel.id,
         address: client.address,

@@ -137,7 +137,7 @@ impl Chat {
         let place = streams.place_on(channel).await?;
         let admitted = streams
             .gates()
-            .admit_fully_as(&place, account, client, headers);
+            .admit_fully(&place, account, client, headers);
         admitted.await?;
         Ok(())
     }

@@ -113,7 +113,7 @@ impl Chat {
         let place = streams.place_of_replay(stream).await?;
         let admitted = streams
             .gates()
-            .admit_fully_as(&place, account, client, headers);
+            .admit_fully(&place, account, client, headers);
         admitted.await?;
         Ok(())
     }

@@ -305,7 +305,13 @@ impl Streams {
     /// # Errors
     /// When the database fails.
     pub async fn live_elsewhere(&self, channel: ChannelId) -> Result<Option<Stream>, StoreError> {
-        store::live_elsewhere(&self.db, channel, self.node, self.clock.now()).await
+        match self.node.is_alone() {
+            true => Ok(None),
+            false => {
+                let now = self.clock.now();
+                store::live_elsewhere(&self.db, channel, self.node, now).await
+            }
+        }
     }
 
     /// The pictures of all streams, by name.
