@@ -197,8 +197,16 @@ impl Streams {
             return Ok(found);
         }
         let found = self.find(id).await?.ok_or_else(no_such_stream)?;
-        store::write_start(&self.db, &found, self.node).await?;
-        Ok(found.as_ref().clone())
+        match store::write_start(&self.db, &found, self.node).await {
+            // It was written in the meantime by whoever does so when a stream starts.
+            Err(error) if error.is_duplicate() => {
+                let written = store::by_id(&self.db, id).await?;
+                written.ok_or_else(no_such_stream)
+            }
+            written => written
+                .map(|()| found.as_ref().clone())
+                .map_err(ApiError::from),
+        }
     }
 
     fn tell_updated(&self, stream: &Stream) {
