@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use sfu::SessionId;
 use tallylight::streams::ChannelState;
 
-use crate::support::{Answer, Player, Server, publish_offer, view_offer};
+use crate::support::{Answer, Follower, Player, Server, publish_offer, view_offer};
 
 const SDP: (&str, &str) = ("content-type", "application/sdp");
 const JSON: (&str, &str) = ("content-type", "application/json");
@@ -216,64 +216,14 @@ async fn wishes_for_layers_are_understood_or_refused_in_words() {
     assert_eq!(choose(json!("h")).await.code(), "body_invalid");
 }
 
-/// Reads a stream of server-sent events.
-struct Events {
-    response: reqwest::Response,
-    buffer: String,
-}
-
-impl Events {
-    async fn open(player: &Player, url: &str) -> Self {
-        let request = player.http.request(reqwest::Method::GET, url);
-        let response = request.send().await.unwrap();
-        assert_eq!(response.status(), 200);
-        assert_eq!(response.headers()["content-type"], "text/event-stream");
-        Self {
-            response,
-            buffer: String::new(),
-        }
-    }
-
-    /// The next event's name and data; none when the stream is over.
-    async fn next(&mut self) -> Option<(String, Value)> {
-        loop {
-            if let Some((event, rest)) = self.buffer.split_once("\n\n") {
-                let field = |name: &str| event.lines().find_map(|l| l.strip_prefix(name));
-                let event = field("event: ").map(|name| {
-                    let data = serde_json::from_str(field("data: ").unwrap()).unwrap();
-                    (name.to_owned(), data)
-                });
-                self.buffer = rest.to_owned();
-                if event.is_some() {
-                    return event;
-                }
-                continue;
-            }
-            let chunk = self.response.chunk();
-            let chunk = tokio::time::timeout(std::time::Duration::from_secs(20), chunk).await;
-            let chunk = chunk.expect("an event in time").unwrap()?;
-            self.buffer.push_str(std::str::from_utf8(&chunk).unwrap());
-        }
-    }
-
-    /// Reads on until an event of that name.
-    async fn until(&mut self, wanted: &str) -> Value {
-        loop {
-            let (name, data) = self.next().await.unwrap_or_else(|| panic!("no {wanted}"));
-            if name == wanted {
-                return data;
-            }
-        }
-    }
-}
-
 #[tokio::test]
 async fn events_follow_the_stream_from_begin_to_end() {
     let server = Server::plain().await;
     let (publisher, player, answer) = watched(&server).await;
     let url = format!("{}/events", answer.header("location"));
-    let mut events = Events::open(&player, &url).await;
-    assert_eq!(events.next().await.unwrap(), ("active".into(), json!({})));
+    let mut events = Follower::of(&player.http, &url, None).await;
+    let first = events.next().await;
+    assert_eq!((first.event.as_str(), first.data), ("active", json!({})));
     let stream = server.live("ada").await.unwrap().stream;
     server.viewer_connects(answer.session(), stream).await;
     loop {
@@ -288,7 +238,10 @@ async fn events_follow_the_stream_from_begin_to_end() {
     let end = format!("/whip/sessions/{}", publisher.reveal());
     assert_eq!(player.http.delete(&end).await.status, 200);
     assert_eq!(events.until("ended").await, json!({}));
-    assert_eq!(events.next().await, None, "the stream of events is over");
+    assert!(
+        events.next_or_end().await.is_none(),
+        "the stream of events is over"
+    );
 }
 
 #[tokio::test]
@@ -310,16 +263,19 @@ async fn a_player_may_choose_its_events() {
     let chosen = choose(json!(["inactive", "active"])).await;
     assert_eq!(chosen.status, 201);
     let stream = chosen.header("location").to_owned();
-    let mut events = Events::open(&player, &stream).await;
-    assert_eq!(events.next().await.unwrap().0, "active");
+    let mut events = Follower::of(&player.http, &stream, None).await;
+    assert_eq!(events.next().await.event, "active");
     server.media_stops(publisher).await;
     assert_eq!(
-        events.next().await.unwrap().0,
+        events.next().await.event,
         "inactive",
         "nothing unasked in between"
     );
     assert_eq!(player.http.delete(&stream).await.status, 200);
-    assert_eq!(events.next().await, None);
+    assert!(
+        events.next_or_end().await.is_none(),
+        "the stream of events is over"
+    );
     assert_eq!(
         player.http.get(&stream).await.code(),
         "event_stream_not_found"
@@ -337,9 +293,8 @@ async fn inactive_is_never_the_first_event() {
         .await;
     let answer = player.view("ada", view_offer()).await;
     let url = format!("{}/events", answer.header("location"));
-    let mut events = Events::open(&player, &url).await;
-    let (first, _) = events.next().await.unwrap();
-    assert_eq!(first, "viewercount");
+    let mut events = Follower::of(&player.http, &url, None).await;
+    assert_eq!(events.next().await.event, "viewercount");
     assert_eq!(events.until("inactive").await, json!({}));
 }
 
@@ -348,7 +303,7 @@ async fn viewers_are_told_to_come_back_when_the_server_drains() {
     let server = Server::plain().await;
     let (_, player, answer) = watched(&server).await;
     let url = format!("{}/events", answer.header("location"));
-    let mut events = Events::open(&player, &url).await;
+    let mut events = Follower::of(&player.http, &url, None).await;
     server.app.services.streams.drain();
     assert_eq!(events.until("reconnect").await, json!({}));
     let refused = player.view("ada", view_offer()).await;

@@ -1,12 +1,10 @@
 //! Who may watch no more, while they do.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use super::stage::{Stage, membership, sell_ticket};
 use super::{media_playlist, outcome, view};
-use crate::support::{Account, Talker};
+use crate::support::{Account, Follower, Talker};
 
 /// All ways at once: a session, a player with a pass, a place in the chat.
 struct Watching {
@@ -34,15 +32,14 @@ impl Watching {
 
     /// All of them end; in words that the session's events tell.
     async fn end(mut self, stage: &Stage, why: impl Future<Output = ()>, code: &str) {
+        // Before anything happens: who asks afterwards finds no session.
         let events = format!("{}/events", self.session);
-        let told = async {
-            // WHEP within five seconds, of the machine's own.
-            let told = tokio::time::timeout(Duration::from_secs(20), self.bob.get(&events));
-            told.await.unwrap()
-        };
-        let (told, ()) = tokio::join!(told, why);
-        assert!(told.text.contains("event: barred"), "{}", told.text);
-        assert!(told.text.contains("access_ended"), "{}", told.text);
+        let mut events = Follower::of(&self.bob, &events, None).await;
+        why.await;
+        // WHEP within five seconds, of the machine's own.
+        let barred = events.until("barred").await;
+        assert_eq!(barred["code"], "access_ended", "{barred:?}");
+        events.end().await;
         let player = stage.till.server.anonymous();
         assert_ne!(outcome(&player.get(&self.playlist).await), "yes");
         assert_eq!(outcome(&self.bob.get(&self.playlist).await), code);

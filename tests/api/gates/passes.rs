@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::stage::{Stage, membership, sell_ticket};
 use super::{media_playlist, outcome, segment_of};
-use crate::support::{Account, Anonymous};
+use crate::support::{Account, Anonymous, Follower};
 
 const FOR_MEMBERS: &str = "members";
 
@@ -185,10 +185,10 @@ async fn a_preview_lasts_so_long_and_no_longer() {
     assert_eq!(outcome(&player.get(&playlist).await), "yes");
     let location = viewed.header("location").to_owned();
     let events = format!("{location}/events");
-    let events = guest.get(&events);
-    let end = async { stage.till.server.clock.advance(Duration::from_secs(41)) };
-    let (events, ()) = tokio::join!(events, end);
-    assert!(events.text.contains("preview_over"), "{}", events.text);
+    let mut events = Follower::of(&guest, &events, None).await;
+    stage.till.server.clock.advance(Duration::from_secs(41));
+    assert_eq!(events.until("barred").await["code"], "preview_over");
+    events.end().await;
     assert_eq!(outcome(&player.get(&playlist).await), "preview_over");
     assert_eq!(outcome(&super::view(&guest).await), "preview_over");
     assert_eq!(entry().await["preview_seconds"], Value::Null);

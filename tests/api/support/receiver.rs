@@ -134,8 +134,23 @@ impl Follower {
 
     /// The next event, in time.
     pub(crate) async fn next(&mut self) -> Heard {
+        self.next_or_end().await.expect("the stream goes on")
+    }
+
+    /// The next event, in time; none when the stream is over.
+    pub(crate) async fn next_or_end(&mut self) -> Option<Heard> {
         let heard = tokio::time::timeout(Duration::from_secs(20), self.read()).await;
-        heard.expect("an event comes").expect("the stream goes on")
+        heard.expect("an event comes")
+    }
+
+    /// Reads on until an event of that name; its data.
+    pub(crate) async fn until(&mut self, wanted: &str) -> Value {
+        loop {
+            let heard = self.next().await;
+            if heard.event == wanted {
+                return heard.data;
+            }
+        }
     }
 
     /// Waits until the server ends the stream.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use fake_stripe::Trouble;
 use serde_json::{Value, json};
 
-use crate::support::{Account, Backend, PASSWORD, Till, view_offer};
+use crate::support::{Account, Backend, Follower, PASSWORD, Till, view_offer};
 
 fn membership(tier: i64) -> Value {
     json!({ "kind": "membership", "tier": tier, "period": "month", "back": "/@ada" })
@@ -389,15 +389,12 @@ async fn a_channel_for_members_opens_and_shuts_with_the_membership() {
         .await;
     let url = watching.header("location").to_owned();
     let path = format!("{url}/events");
-    let events = bob.get(&path);
-    let refund = async {
-        let charge = till.newest_charge().await;
-        till.fake.refund(&charge, None).await.unwrap();
-    };
+    let mut events = Follower::of(&bob, &path, None).await;
+    let charge = till.newest_charge().await;
+    till.fake.refund(&charge, None).await.unwrap();
+    assert_eq!(events.until("barred").await["code"], "access_ended");
     // The event stream ends with the session.
-    let (events, ()) = tokio::join!(events, refund);
-    assert!(events.text.contains("event: barred"), "{}", events.text);
-    assert!(events.text.contains("access_ended"), "{}", events.text);
+    events.end().await;
     till.server
         .wait_for("the session to end", || async {
             (bob.get(&format!("{url}/events")).await.status == 404).then_some(())
