@@ -13,8 +13,8 @@ packages="$packages libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev gstream
 packages="$packages gstreamer1.0-plugins-good gstreamer1.0-libav"
 if [ "$for_what" = test ]; then
   # Chromium drives the pages, ffmpeg makes media, PostgreSQL is the second database, Redis stands between
-  # servers.
-  packages="$packages chromium ffmpeg openssl postgresql procps redis-server"
+  # servers, Pebble gives certificates.
+  packages="$packages chromium ffmpeg openssl pebble postgresql procps redis-server"
   # Encoders of H.264, for transcoding: x264 and OpenH264; and GStreamer as a publisher.
   packages="$packages gstreamer1.0-plugins-ugly gstreamer1.0-plugins-bad gstreamer1.0-tools"
 fi

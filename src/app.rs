@@ -45,11 +45,13 @@ use crate::settings::Settings;
 use crate::spa;
 use crate::streams::{Inputs, Streams, Tasks};
 use crate::telemetry::Metrics;
+use crate::tls::Certificates;
+use crate::to_https::ToHttps;
 use crate::webhooks::{self, Webhooks};
 
 pub use opening::{StartError, listen, make_data_folder, open_database};
 
-use opening::{open_https, open_rtmp, rtmp_is_off};
+use opening::{open_certificates, open_https, open_rtmp, rtmp_is_off};
 
 /// A running server.
 #[derive(Debug)]
@@ -67,6 +69,8 @@ pub struct App {
     pub rtmp: Option<SocketAddr>,
     /// Where they come over TLS, if they may.
     pub rtmps: Option<SocketAddr>,
+    /// The certificate that is shown, where there is to be one.
+    pub certificates: Option<Certificates>,
     /// Token of the one-time set-up link, while there is no account.
     pub setup: Option<Secret>,
     config: Box<Config>,
@@ -85,6 +89,8 @@ pub struct App {
     fresh: JoinHandle<()>,
     /// Says again and again that this server runs.
     beat: JoinHandle<()>,
+    /// Watches over the certificate, where there is one.
+    keeping_certificates: Option<JoinHandle<()>>,
     /// Hears of channels what other servers do.
     hearing: JoinHandle<()>,
     /// The same of who may watch.
@@ -189,9 +195,10 @@ impl App {
             ),
             false => None,
         };
-        let https = open_https(&config, &clock).await?;
+        let (certificates, keeper) = open_certificates(&config, &clock).await?;
+        let https = open_https(&config, certificates.as_ref()).await?;
         let https_address = https.as_ref().and_then(|l| l.tcp.local_addr().ok());
-        let rtmp = open_rtmp(&config, &clock).await?;
+        let rtmp = open_rtmp(&config, certificates.as_ref()).await?;
         let rtmp_address = rtmp.plain.as_ref().and_then(|l| l.local_addr().ok());
         let rtmps_address = rtmp.tls.as_ref().and_then(|(l, _)| l.local_addr().ok());
         let db = open_database(&config).await?;
@@ -389,6 +396,7 @@ impl App {
         let fresh = tokio::spawn(services.settings.clone().keep_fresh(stop.clone()));
         let beat = node.beat(services.db.clone(), services.clock.clone(), stop.clone());
         let beat = tokio::spawn(beat);
+        let keeping_certificates = keeper.map(|keeper| tokio::spawn(keeper.run(stop.clone())));
         let mut app = Self {
             http: address(&public, config.http.listen),
             https: https_address,
@@ -397,6 +405,7 @@ impl App {
                 .map(|l| address(l, config.http.admin_listen)),
             rtmp: rtmp_address,
             rtmps: rtmps_address,
+            certificates: certificates.clone(),
             services,
             _belongings: belongings,
             _memberships: memberships,
@@ -410,6 +419,7 @@ impl App {
             analytics: keeping_figures,
             fresh,
             beat,
+            keeping_certificates,
             hearing,
             hearing_of_access,
             speaking,
@@ -419,20 +429,17 @@ impl App {
             stop,
             config: Box::new(config),
         };
-        app.open(public, https, operators);
+        app.open(public, https.zip(certificates), operators);
         Ok(app)
     }
 
     fn open(
         &mut self,
         public: TcpListener,
-        https: Option<Listener>,
+        https: Option<(Listener, Certificates)>,
         operators: Option<TcpListener>,
     ) {
-        let house = |most| {
-            let clock = self.services.clock.clone();
-            House::new(most, clock, self.stop_listening.clone())
-        };
+        let house = |most| House::new(most, self.stop_listening.clone());
         if let Some(operators) = operators {
             let answer = router::admin(&self.services, Metrics::install());
             let serving = serve(plain(operators), house(ADMIN_CONNECTIONS), answer);
@@ -440,10 +447,17 @@ impl App {
         }
         let answer = Public::new(&self.services);
         let house = house(self.config.limits.http_connections);
-        for listener in https.into_iter().chain([plain(public)]) {
+        let mut to_https = None;
+        if let Some((listener, certificates)) = https {
+            to_https = ToHttps::new(&self.config, &certificates, answer.clone());
             let serving = serve(listener, house.clone(), answer.clone());
             self.listeners.push(tokio::spawn(serving));
         }
+        let public = plain(public);
+        self.listeners.push(match to_https {
+            Some(to_https) => tokio::spawn(serve(public, house, to_https)),
+            None => tokio::spawn(serve(public, house, answer)),
+        });
     }
 
     /// Where browsers find the server.
@@ -549,6 +563,9 @@ impl App {
         let _ = self.worker.await;
         let _ = self.fresh.await;
         let _ = self.beat.await;
+        if let Some(keeping) = self.keeping_certificates {
+            let _ = keeping.await;
+        }
         let _ = self.hearing.await;
         let _ = self.hearing_of_access.await;
         self.stop_bus.cancel();
@@ -564,10 +581,7 @@ const DATA_OF_PEERS: usize = 4_096;
 
 /// A port in the clear.
 fn plain(tcp: TcpListener) -> Listener {
-    Listener {
-        tcp,
-        certificate: None,
-    }
+    Listener { tcp, tls: None }
 }
 
 /// The address of a listener as browsers on this machine write it. They open the camera on localhost

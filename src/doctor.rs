@@ -5,17 +5,20 @@ mod payments;
 use std::fmt;
 use std::fs;
 use std::io;
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
+use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::net::lookup_host;
+use tokio::time::timeout;
 
 use crate::bus;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
 use crate::streams::MOST_RTMP_CONNECTIONS;
-use crate::tls::{self, Certificate};
+use crate::tls;
 
 /// How a finding is to be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,6 +59,8 @@ const OTHER_FILES: usize = 512;
 const SYSCTL_FILE: &str = "/etc/sysctl.d/60-tallylight.conf";
 /// A certificate that has fewer days left should have been renewed.
 const RENEW_DAYS: i64 = 14;
+/// How long a name server may take.
+const LOOK_UP_WITHIN: Duration = Duration::from_secs(5);
 /// A clock before this stands wrong: the program did not exist then.
 const EARLIEST: i64 = 1_763_000_000_000;
 
@@ -80,6 +85,7 @@ pub async fn examine(config: &Config, now: Timestamp) -> Vec<Finding> {
     findings.push(open_files(config));
     findings.push(udp_buffers());
     findings.push(transport_security(config));
+    findings.extend(domain(config).await);
     findings.extend(certificate(config, now).await);
     findings.push(packaging(config));
     findings.extend(transcoding(config));
@@ -167,12 +173,8 @@ fn media_addresses(config: &Config) -> Finding {
             ),
         );
     }
-    // Asks the kernel which address it would send from; nothing is sent.
-    let ours = UdpSocket::bind(("0.0.0.0", 0))
-        .and_then(|socket| socket.connect(("192.0.2.1", 9)).map(|()| socket))
-        .and_then(|socket| socket.local_addr());
-    match ours.map(|address| address.ip()) {
-        Ok(std::net::IpAddr::V4(ip)) if ip.is_private() || ip.is_loopback() => careful(
+    match own_address() {
+        Ok(IpAddr::V4(ip)) if ip.is_private() || ip.is_loopback() => careful(
             subject,
             format!(
                 "this machine is {ip}, an address of a private network: for viewers on the \
@@ -189,6 +191,58 @@ fn media_addresses(config: &Config) -> Finding {
             format!("this machine has no way out ({error}); only viewers on it can watch"),
         ),
     }
+}
+
+/// The address that this machine sends from: the kernel is asked, nothing is sent.
+fn own_address() -> io::Result<IpAddr> {
+    let socket = UdpSocket::bind(("0.0.0.0", 0))?;
+    socket.connect(("192.0.2.1", 9))?;
+    Ok(socket.local_addr()?.ip())
+}
+
+/// Whether the server's name leads to it.
+async fn domain(config: &Config) -> Option<Finding> {
+    let subject = "domain";
+    let domain = config.server.domain.as_str();
+    if domain.is_empty() {
+        return None;
+    }
+    let found = timeout(LOOK_UP_WITHIN, lookup_host((domain, 443))).await;
+    let found: Vec<IpAddr> = match found {
+        Ok(Ok(found)) => found.map(|address| address.ip()).collect(),
+        Ok(Err(error)) => {
+            return Some(bad(
+                subject,
+                format!(
+                    "{domain} is not found: {error}; make an A record with this machine's public address"
+                ),
+            ));
+        }
+        Err(_) => {
+            return Some(careful(
+                subject,
+                format!("nobody says within 5 s what {domain} is"),
+            ));
+        }
+    };
+    let mut ours = config.media.public_ips.clone();
+    ours.extend(own_address().ok());
+    let list = |ips: &[IpAddr]| {
+        let ips: Vec<String> = ips.iter().map(ToString::to_string).collect();
+        ips.join(", ")
+    };
+    Some(match found.iter().any(|ip| ours.contains(ip)) {
+        true => good(subject, format!("{domain} leads to this machine")),
+        false => careful(
+            subject,
+            format!(
+                "{domain} leads to {}, and this machine is {}: if no router or balancer stands between, change the \
+                 name's A record; behind 1:1 NAT set media.public_ips",
+                list(&found),
+                list(&ours)
+            ),
+        ),
+    })
 }
 
 fn data_folder(path: &Path) -> Finding {
@@ -395,31 +449,51 @@ fn transport_security(config: &Config) -> Finding {
 
 async fn certificate(config: &Config, now: Timestamp) -> Option<Finding> {
     let subject = "TLS";
-    if !config.tls.is_set() {
-        return None;
-    }
-    let opened = Certificate::open(&config.tls, tls::HTTP, Clock::system().instant()).await;
-    let certificate = match opened {
-        Ok(certificate) => certificate,
+    let standing = match tls::look(config, &Clock::system()).await {
+        Ok(standing) => standing?,
         Err(error) => return Some(bad(subject, error.to_string())),
     };
-    let path = config.tls.certificate.display();
-    Some(match certificate.expires().map(|at| (at, days(now, at))) {
+    let (what, how) = match config.tls.is_set() {
+        true => (config.tls.certificate.display().to_string(), "renew it"),
+        false => (
+            format!("the certificate for {}", config.server.domain),
+            "the running server renews it: see its log, and whether ports 80 and 443 reach it",
+        ),
+    };
+    if !standing.is_there {
+        return Some(careful(
+            subject,
+            format!(
+                "{what} is not there yet: the running server gets it from {}; ports 80 and 443 of this machine must be \
+                 reached by that name",
+                config.server.acme_directory
+            ),
+        ));
+    }
+    if !standing.is_for_us {
+        let domain = &config.server.domain;
+        return Some(bad(
+            subject,
+            format!("{what} is not for {domain}: clients will refuse it; get one for that name"),
+        ));
+    }
+    let until = standing.validity.map(|validity| validity.until);
+    Some(match until.map(|at| (at, days(now, at))) {
         None => careful(
             subject,
-            format!("{path} fits its key, but does not say how long it is good"),
+            format!("{what} fits its key, but does not say how long it is good"),
         ),
         Some((at, days)) if days < 0 => bad(
             subject,
-            format!("{path} expired at {at:.0}: clients will refuse it; renew it"),
+            format!("{what} expired at {at:.0}: clients will refuse it; {how}"),
         ),
         Some((_, days)) if days < RENEW_DAYS => careful(
             subject,
-            format!("{path} fits its key, but is good for {days} days only; renew it"),
+            format!("{what} fits its key, but is good for {days} days only; {how}"),
         ),
         Some((_, days)) => good(
             subject,
-            format!("{path} fits its key and is good for {days} days"),
+            format!("{what} fits its key and is good for {days} days"),
         ),
     })
 }

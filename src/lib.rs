@@ -55,6 +55,7 @@ pub mod reference;
 pub mod router;
 pub mod serve;
 pub mod spa;
+pub mod to_https;
 
 pub mod app;
 pub mod backup;

@@ -36,7 +36,7 @@ const ROWS: [&[&str]; 15] = [
         "serve",
         "spa",
     ],
-    &["router"],
+    &["router", "to_https"],
     &["app", "backup", "doctor"],
 ];
 

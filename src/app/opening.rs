@@ -4,7 +4,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use jiff::Timestamp;
 use tokio::net::TcpListener;
 
 use crate::channels::PepperError;
@@ -18,7 +17,7 @@ use crate::payments;
 use crate::recordings;
 use crate::serve::Listener;
 use crate::streams::RtmpListeners;
-use crate::tls::{self, Certificate, CertificateError, Protocols};
+use crate::tls::{self, CertificateError, Certificates, Keeper};
 
 /// Why the server did not start. The text is one line.
 #[derive(Debug, thiserror::Error)]
@@ -54,13 +53,8 @@ pub enum StartError {
     #[error("cannot start another thread: {0}; raise the limit of processes (ulimit -u)")]
     Threads(io::Error),
     /// The certificate.
-    #[error("{key} needs a certificate: {source}")]
-    Certificate {
-        /// The key that wants one.
-        key: &'static str,
-        /// What is wrong with it.
-        source: CertificateError,
-    },
+    #[error("there is no certificate: {0}")]
+    Certificate(#[from] CertificateError),
     /// The media port or threads.
     #[error("{0}{hint}", hint = media_hint(.0))]
     Media(#[from] sfu::StartError),
@@ -152,34 +146,34 @@ pub async fn listen(
 /// Opens the port of HTTPS, where one is wanted.
 pub(super) async fn open_https(
     config: &Config,
-    clock: &Clock,
+    certificates: Option<&Certificates>,
 ) -> Result<Option<Listener>, StartError> {
-    let Some(address) = config.http.tls_address() else {
+    let (Some(address), Some(certificates)) = (config.http.tls_address(), certificates) else {
         return Ok(None);
     };
-    let key = "http.tls_listen";
-    let certificate = open_certificate(config, key, tls::HTTP, clock).await?;
     Ok(Some(Listener {
-        tcp: listen("the HTTPS port", address, key).await?,
-        certificate: Some(certificate),
+        tcp: listen("the HTTPS port", address, "http.tls_listen").await?,
+        tls: Some(certificates.terms(tls::HTTP)),
     }))
 }
 
-async fn open_certificate(
+/// Opens the certificate where something is to be shown one, and finds who watches over it.
+pub(super) async fn open_certificates(
     config: &Config,
-    key: &'static str,
-    protocols: Protocols,
     clock: &Clock,
-) -> Result<Certificate, StartError> {
-    let certificate = Certificate::open(&config.tls, protocols, clock.instant())
-        .await
-        .map_err(|source| StartError::Certificate { key, source })?;
-    warn_of_expiry(&certificate, clock.now());
-    Ok(certificate)
+) -> Result<(Option<Certificates>, Option<Keeper>), StartError> {
+    let wanted = [config.http.tls_address(), config.rtmp.tls_address()];
+    if wanted.iter().all(Option::is_none) {
+        return Ok((None, None));
+    }
+    Ok(Certificates::open(config, clock).await?.unzip())
 }
 
 /// Opens the ports for publishers by RTMP.
-pub(super) async fn open_rtmp(config: &Config, clock: &Clock) -> Result<RtmpListeners, StartError> {
+pub(super) async fn open_rtmp(
+    config: &Config,
+    certificates: Option<&Certificates>,
+) -> Result<RtmpListeners, StartError> {
     let wish = &config.rtmp;
     let plain = match wish.address() {
         Some(address) => match listen("the RTMP port", address, "--rtmp").await {
@@ -193,14 +187,12 @@ pub(super) async fn open_rtmp(config: &Config, clock: &Clock) -> Result<RtmpList
         },
         None => None,
     };
-    let tls = match wish.tls_address() {
-        Some(address) => {
-            let key = "rtmp.tls_listen";
-            let certificate = open_certificate(config, key, tls::RTMP, clock).await?;
-            let listener = listen("the RTMPS port", address, key).await?;
-            Some((listener, certificate))
+    let tls = match (wish.tls_address(), certificates) {
+        (Some(address), Some(certificates)) => {
+            let listener = listen("the RTMPS port", address, "rtmp.tls_listen").await?;
+            Some((listener, certificates.terms(tls::RTMP)))
         }
-        None => None,
+        _ => None,
     };
     Ok(RtmpListeners { plain, tls })
 }
@@ -209,13 +201,6 @@ pub(super) async fn open_rtmp(config: &Config, clock: &Clock) -> Result<RtmpList
 pub(super) fn rtmp_is_off(address: SocketAddr) -> String {
     let port = address.port();
     format!("RTMP is off: port {port} is taken; set rtmp.listen")
-}
-
-/// An old certificate is better than none for clients that do not look at it.
-fn warn_of_expiry(certificate: &Certificate, now: Timestamp) {
-    if let Some(expires) = certificate.expires().filter(|expires| *expires <= now) {
-        tracing::warn!("The certificate expired at {expires}; clients will refuse it: renew it");
-    }
 }
 
 fn media_hint(error: &sfu::StartError) -> &'static str {

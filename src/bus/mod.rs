@@ -19,12 +19,12 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::config;
 use crate::secret::random_bytes;
+use crate::tls;
 
 /// The way to other servers: cheap to clone, all clones are one.
 #[derive(Debug, Clone, Default)]
@@ -281,9 +281,7 @@ impl Bus {
 }
 
 fn client(config: &config::Bus) -> Result<Client, redis::RedisError> {
-    // Libraries of ours bring two implementations of TLS, and this one does not choose. Somebody may have
-    // chosen before.
-    let _ = aws_lc_rs::default_provider().install_default();
+    tls::choose_provider();
     Client::open(config.url.as_str())
 }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::{Config, IceServer, OidcProvider};
+use super::{Config, IceServer, OidcProvider, Server};
 
 /// Prefix of the environment variables that hold configuration.
 const PREFIX: &str = "TALLYLIGHT_";
@@ -161,6 +161,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
     let mut config = shape(table, "configuration")?;
     config.rtmp.is_chosen = is_rtmp_chosen;
     config.given = given_keys;
+    Server::settle(&mut config);
     config.check()?;
     Ok(Loaded {
         config,

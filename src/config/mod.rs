@@ -22,6 +22,7 @@ mod outgoing;
 mod payments;
 mod recordings;
 mod rtmp;
+mod server;
 mod storage;
 mod streams;
 mod tls;
@@ -50,6 +51,7 @@ pub use outgoing::Outgoing;
 pub use payments::{Payments, Payout};
 pub use recordings::{NewRecordings, Recordings};
 pub use rtmp::Rtmp;
+pub use server::Server;
 pub use storage::Storage;
 pub use streams::{SecondPublisher, Streams};
 pub use tls::Tls;
@@ -63,6 +65,8 @@ pub const EXAMPLE: &str = include_str!("example.toml");
 pub struct Config {
     /// Folder of the SQLite file and of the secrets made at the first start.
     pub data: PathBuf,
+    /// The name that the world knows this server by, and a certificate for it.
+    pub server: Server,
     /// Pages, API and signalling.
     pub http: Http,
     /// WebRTC media.
@@ -112,6 +116,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             data: PathBuf::from("./data"),
+            server: Server::default(),
             http: Http::default(),
             media: Media::default(),
             rtmp: Rtmp::default(),
@@ -144,8 +149,9 @@ impl Config {
     /// Names the key and says what would be right.
     pub fn check(&self) -> Result<(), ConfigError> {
         self.tls.check()?;
-        self.http.check(&self.tls)?;
-        self.rtmp.check(&self.tls)?;
+        self.server.check(self.tls.is_set())?;
+        self.http.check(self.has_certificate())?;
+        self.rtmp.check(self.has_certificate())?;
         self.check_ports()?;
         self.database.check()?;
         self.bus.check(&self.database)?;
@@ -161,6 +167,12 @@ impl Config {
         self.payments.check()?;
         self.limits.check()?;
         self.ice.check()
+    }
+
+    /// Whether there is a certificate, or will be.
+    #[must_use]
+    pub fn has_certificate(&self) -> bool {
+        self.tls.is_set() || self.server.has_acme()
     }
 
     /// HTTPS and RTMPS both look like TLS, so that one port for the two is an easy mistake.

@@ -26,8 +26,8 @@ impl Tls {
     /// What is wrong with a port over TLS while there is no certificate.
     pub(super) fn missing_for(key: &str) -> ConfigError {
         let problem = format!(
-            "it needs a certificate: set tls.certificate and tls.private_key to the paths of PEM \
-             files, or leave {key} empty"
+            "it needs a certificate: set server.domain and server.acme_email to get one, or \
+             tls.certificate and tls.private_key to the paths of PEM files, or leave {key} empty"
         );
         invalid(key, problem)
     }

@@ -330,7 +330,7 @@ impl Stripe {
     /// When the key or the address can be none.
     pub(super) fn new(config: &config::Payments) -> Result<Self, stripe::StripeError> {
         // Two providers of cryptography are linked, so that rustls asks which; another may have been faster.
-        let _ = tokio_rustls::rustls::crypto::aws_lc_rs::default_provider().install_default();
+        crate::tls::choose_provider();
         let url = config.stripe_url.trim_end_matches('/');
         let client = stripe::ClientBuilder::new(config.secret_key.clone())
             .url(format!("{url}/"))

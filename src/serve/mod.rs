@@ -24,13 +24,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
-use crate::clock::Clock;
 use crate::request::Arrival;
-use crate::tls::{Certificate, HTTP_2};
+use crate::tls::{ACME, HTTP_2};
 
 use moving::{Moving, Watched};
 use untaken::Untaken;
@@ -40,15 +40,14 @@ use untaken::Untaken;
 pub struct Listener {
     /// The port.
     pub tcp: TcpListener,
-    /// What they are shown, where they come over TLS.
-    pub certificate: Option<Certificate>,
+    /// What they are accepted with, where they come over TLS.
+    pub tls: Option<Arc<ServerConfig>>,
 }
 
 /// What the listeners of one audience share.
 #[derive(Debug, Clone)]
 pub struct House {
     places: Arc<Semaphore>,
-    clock: Clock,
     stop: CancellationToken,
     patience: Patience,
 }
@@ -111,11 +110,10 @@ const BREATHER: Duration = Duration::from_millis(100);
 impl House {
     /// One with room for so many connections, which ends with the token.
     #[must_use]
-    pub fn new(most_connections: usize, clock: Clock, stop: CancellationToken) -> Self {
+    pub fn new(most_connections: usize, stop: CancellationToken) -> Self {
         let most = most_connections.min(Semaphore::MAX_PERMITS);
         Self {
             places: Arc::new(Semaphore::new(most)),
-            clock,
             stop,
             patience: PATIENCE,
         }
@@ -124,29 +122,23 @@ impl House {
 
 /// Serves until the house ends, then lets what is being answered finish.
 pub async fn serve(listener: Listener, house: House, answers: impl Answers) {
-    let Listener {
-        tcp,
-        mut certificate,
-    } = listener;
+    let Listener { tcp, tls } = listener;
     let connections = TaskTracker::new();
     while let Some((stream, peer)) = next(&tcp, &house.stop).await {
         // Over the bound a connection is closed at once: a queue would only hide it.
         let Ok(place) = Arc::clone(&house.places).try_acquire_owned() else {
             continue;
         };
-        let acceptor = match &mut certificate {
-            Some(certificate) => Some(certificate.acceptor(house.clock.instant()).await),
-            None => None,
-        };
         let connection = Connection {
             arrival: Arrival {
                 peer,
-                over_tls: acceptor.is_some(),
+                over_tls: tls.is_some(),
             },
             answers: answers.clone(),
             stop: house.stop.clone(),
             patience: house.patience,
         };
+        let acceptor = tls.clone().map(TlsAcceptor::from);
         connections.spawn(async move {
             connection.run(stream, acceptor).await;
             drop(place);
@@ -203,6 +195,8 @@ impl<A: Answers> Connection<A> {
         match accepted {
             Ok(Ok(stream)) => match stream.get_ref().1.alpn_protocol() {
                 Some(HTTP_2) => self.in_http2(stream, &moving).await,
+                // Its handshake is all that there is of it (RFC 8737 §3).
+                Some(ACME) => {}
                 _ => self.in_http1(stream, &moving).await,
             },
             Ok(Err(error)) => tracing::debug!(%error, "No TLS with a client: {error}"),
@@ -325,7 +319,9 @@ mod tests {
     use tokio::task::JoinHandle;
 
     use super::*;
-    use crate::{config, tls};
+    use crate::clock::Clock;
+    use crate::config::Config;
+    use crate::tls::{self, Certificates};
 
     const SOON: Duration = Duration::from_millis(50);
     const LATE: Duration = Duration::from_secs(20);
@@ -333,11 +329,11 @@ mod tests {
 
     /// A server that is patient but for what `change` says.
     async fn start(
-        certificate: Option<Certificate>,
+        tls: Option<Arc<ServerConfig>>,
         router: Router,
         change: impl FnOnce(&mut Patience),
     ) -> (SocketAddr, House, JoinHandle<()>) {
-        let mut house = House::new(ROOM, Clock::system(), CancellationToken::new());
+        let mut house = House::new(ROOM, CancellationToken::new());
         house.patience = Patience {
             handshake: LATE,
             head: LATE,
@@ -347,7 +343,7 @@ mod tests {
         change(&mut house.patience);
         let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = tcp.local_addr().unwrap();
-        let listener = Listener { tcp, certificate };
+        let listener = Listener { tcp, tls };
         let serving = tokio::spawn(serve(listener, house.clone(), router));
         (address, house, serving)
     }
@@ -494,17 +490,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let key = rcgen::KeyPair::generate().unwrap();
         let wish = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-        let files = config::Tls {
-            certificate: folder.path().join("chain.pem"),
-            private_key: folder.path().join("key.pem"),
-        };
+        let mut config = Config::default();
+        config.tls.certificate = folder.path().join("chain.pem");
+        config.tls.private_key = folder.path().join("key.pem");
         let made = wish.self_signed(&key).unwrap();
-        std::fs::write(&files.certificate, made.pem()).unwrap();
-        std::fs::write(&files.private_key, key.serialize_pem()).unwrap();
-        let now = Clock::system().instant();
-        let certificate = Certificate::open(&files, tls::HTTP, now).await.unwrap();
+        std::fs::write(&config.tls.certificate, made.pem()).unwrap();
+        std::fs::write(&config.tls.private_key, key.serialize_pem()).unwrap();
+        let opened = Certificates::open(&config, &Clock::system()).await.unwrap();
+        let tls = opened.unwrap().0.terms(tls::HTTP);
         let change = |patience: &mut Patience| patience.handshake = SOON;
-        let (server, house, _) = start(Some(certificate), Router::new(), change).await;
+        let (server, house, _) = start(Some(tls), Router::new(), change).await;
         let mut slow = TcpStream::connect(server).await.unwrap();
         // The head of a record that never comes.
         slow.write_all(&[22, 3, 1, 2, 0, 1]).await.unwrap();

@@ -19,6 +19,7 @@ mod process;
 mod secure;
 mod support;
 
+mod acme;
 mod api;
 mod audit;
 mod contract;

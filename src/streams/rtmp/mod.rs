@@ -16,6 +16,7 @@ use std::future::pending;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rtmp::{Connection, ConnectionError, Event, PublishRequest, Refusal};
@@ -25,6 +26,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{self, JoinSet};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 
 use super::hooks::{Action, Asking};
@@ -32,7 +34,6 @@ use super::{Refused, Streams};
 use crate::channels::{Channel, ChannelId, StreamKeyId};
 use crate::error::log_store_error;
 use crate::secret::Secret;
-use crate::tls::Certificate;
 
 use places::{Full, Places};
 use publishing::Publishing;
@@ -43,8 +44,8 @@ use refusals::{Reason, Sparing, TurnedAway, count_broken};
 pub struct RtmpListeners {
     /// In the clear.
     pub plain: Option<TcpListener>,
-    /// Over TLS, with the certificate that they are shown.
-    pub tls: Option<(TcpListener, Certificate)>,
+    /// Over TLS, and what they are accepted with.
+    pub tls: Option<(TcpListener, Arc<ServerConfig>)>,
 }
 
 /// The ports of these.
@@ -109,7 +110,7 @@ const ASKING: usize = 64;
 
 /// Takes publishers until the token is cancelled.
 pub(super) async fn run(tools: Tools, listeners: RtmpListeners, stop: CancellationToken) {
-    let RtmpListeners { plain, mut tls } = listeners;
+    let RtmpListeners { plain, tls } = listeners;
     let (desk, verified) = mpsc::channel(ASKING);
     let mut connections = Connections {
         tools,
@@ -123,11 +124,7 @@ pub(super) async fn run(tools: Tools, listeners: RtmpListeners, stop: Cancellati
         tokio::select! {
             accepted = accept(plain.as_ref()) => connections.take(accepted, None).await,
             accepted = accept(tls.as_ref().map(|(listener, _)| listener)) => {
-                let now = connections.tools.streams.clock.instant();
-                let acceptor = match &mut tls {
-                    Some((_, certificate)) => Some(certificate.acceptor(now).await),
-                    None => None,
-                };
+                let acceptor = tls.as_ref().map(|(_, terms)| TlsAcceptor::from(Arc::clone(terms)));
                 connections.take(accepted, acceptor).await;
             }
             Some(verified) = connections.verified.recv() => connections.publish(verified),

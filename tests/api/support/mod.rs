@@ -2,6 +2,7 @@
 
 mod actors;
 mod offers;
+pub(crate) mod pebble;
 mod postgres;
 mod provider;
 mod receiver;

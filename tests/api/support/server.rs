@@ -14,6 +14,7 @@ use tallylight::db::Db;
 use tallylight::nodes::Node;
 use tallylight::secret::Secret;
 use tallylight::streams::{ChannelState, LiveChannel, Streams};
+use tallylight::tls::{Certificates, Standing};
 use tokio::sync::mpsc;
 
 use super::postgres;
@@ -115,6 +116,11 @@ impl Server {
         let node = node.unwrap();
         let closed = Streams::close_unfinished(&services.db, node, self.clock.now()).await;
         closed.unwrap()
+    }
+
+    /// How its certificate stands.
+    pub(crate) fn certificate(&self) -> Option<Standing> {
+        self.app.certificates.as_ref().map(Certificates::standing)
     }
 
     /// Where the media of a stream lies.

@@ -1,0 +1,102 @@
+//! The listener in the clear of a server that has a name: it sends everybody to https.
+//!
+//! Three things are answered in the clear: what a certificate authority asks, whether the server is well, and what
+//! comes by a proxy that we trust and that ended TLS itself.
+
+use axum::body::Body;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+
+use crate::config::Config;
+use crate::request::{Arrival, Front};
+use crate::serve::{Answers, Asked};
+use crate::tls::Certificates;
+
+/// Where certificate authorities ask (RFC 8555 §8.3).
+const CHALLENGES: &str = "/.well-known/acme-challenge/";
+/// What is asked by those who watch over the server.
+const HEALTH: [&str; 2] = ["/healthz", "/readyz"];
+
+/// Answers in the clear.
+#[derive(Debug, Clone)]
+pub struct ToHttps<A> {
+    origin: String,
+    certificates: Certificates,
+    front: Front,
+    whole: A,
+}
+
+impl<A: Answers> ToHttps<A> {
+    /// In front of what is answered over TLS; where the server has no name of its own, nothing stands in front.
+    #[must_use]
+    pub fn new(config: &Config, certificates: &Certificates, whole: A) -> Option<Self> {
+        let has_name = !config.server.domain.is_empty();
+        let origin = config.http.public_origin().filter(|_| has_name)?;
+        Some(Self {
+            origin: origin.to_owned(),
+            certificates: certificates.clone(),
+            front: Front::new(&config.http),
+            whole,
+        })
+    }
+
+    fn is_whole(&self, asked: &Asked, arrival: Arrival) -> bool {
+        let is_secure = self.front.is_secure(arrival, asked.uri(), asked.headers());
+        is_secure || HEALTH.contains(&asked.uri().path())
+    }
+
+    /// What the authority wants to read.
+    fn proof(&self, path: &str) -> Option<Response> {
+        let token = path.strip_prefix(CHALLENGES)?;
+        let answer = self.certificates.answer_to(token)?;
+        let plain = HeaderValue::from_static("application/octet-stream");
+        Some(([(CONTENT_TYPE, plain)], answer).into_response())
+    }
+
+    /// The same address over TLS. The method stays, for those who publish or watch (RFC 9110 §15.4.9).
+    fn elsewhere(&self, asked: &Asked) -> Response {
+        let path = asked
+            .uri()
+            .path_and_query()
+            .map_or("/", |path| path.as_str());
+        let target = format!("{}{path}", self.origin);
+        match HeaderValue::from_str(&target) {
+            Ok(target) => (StatusCode::PERMANENT_REDIRECT, [(LOCATION, target)]).into_response(),
+            Err(_) => StatusCode::BAD_REQUEST.into_response(),
+        }
+    }
+
+    fn not_yet(&self) -> Response {
+        let problem = self.certificates.standing().problem;
+        let problem = problem.unwrap_or_else(|| "It is on its way.".to_owned());
+        let words = format!(
+            "This server has no certificate yet, without which nothing can be shown safely.\n{problem}\n"
+        );
+        let mut response = Response::new(Body::from(words));
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        let headers = response.headers_mut();
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("text/plain; charset=utf-8"),
+        );
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
+        response
+    }
+}
+
+impl<A: Answers> Answers for ToHttps<A> {
+    async fn answer(self, asked: Asked, arrival: Arrival) -> Response {
+        if let Some(proof) = self.proof(asked.uri().path()) {
+            return proof;
+        }
+        if self.is_whole(&asked, arrival) {
+            return self.whole.answer(asked, arrival).await;
+        }
+        match self.certificates.is_there() {
+            true => self.elsewhere(&asked),
+            false => self.not_yet(),
+        }
+    }
+}
