@@ -53,8 +53,13 @@ pub enum StartError {
     #[error("cannot start another thread: {0}; raise the limit of processes (ulimit -u)")]
     Threads(io::Error),
     /// The certificate.
-    #[error("there is no certificate: {0}")]
-    Certificate(#[from] CertificateError),
+    #[error("{key} needs a certificate: {source}")]
+    Certificate {
+        /// The key that wants one.
+        key: &'static str,
+        /// What is wrong with it.
+        source: CertificateError,
+    },
     /// The media port or threads.
     #[error("{0}{hint}", hint = media_hint(.0))]
     Media(#[from] sfu::StartError),
@@ -162,11 +167,15 @@ pub(super) async fn open_certificates(
     config: &Config,
     clock: &Clock,
 ) -> Result<(Option<Certificates>, Option<Keeper>), StartError> {
-    let wanted = [config.http.tls_address(), config.rtmp.tls_address()];
-    if wanted.iter().all(Option::is_none) {
-        return Ok((None, None));
-    }
-    Ok(Certificates::open(config, clock).await?.unzip())
+    let key = match (config.http.tls_address(), config.rtmp.tls_address()) {
+        (Some(_), _) => "http.tls_listen",
+        (None, Some(_)) => "rtmp.tls_listen",
+        (None, None) => return Ok((None, None)),
+    };
+    let opened = Certificates::open(config, clock).await;
+    Ok(opened
+        .map_err(|source| StartError::Certificate { key, source })?
+        .unzip())
 }
 
 /// Opens the ports for publishers by RTMP.
