@@ -51,14 +51,15 @@ pub(crate) mod attribute {
     pub(crate) const NONCE: u16 = 0x0015;
     pub(crate) const XOR_RELAYED_ADDRESS: u16 = 0x0016;
     pub(crate) const REQUESTED_ADDRESS_FAMILY: u16 = 0x0017;
+    pub(crate) const EVEN_PORT: u16 = 0x0018;
     pub(crate) const REQUESTED_TRANSPORT: u16 = 0x0019;
     pub(crate) const XOR_MAPPED_ADDRESS: u16 = 0x0020;
     pub(crate) const FINGERPRINT: u16 = 0x8028;
 }
 
 /// Whoever sends one that is neither here nor above 0x8000 must be told (RFC 8489 §14). Missing on
-/// purpose: EVEN-PORT, RESERVATION-TOKEN, DONT-FRAGMENT, MESSAGE-INTEGRITY-SHA256.
-const KNOWN: [u16; 11] = [
+/// purpose: RESERVATION-TOKEN, DONT-FRAGMENT, MESSAGE-INTEGRITY-SHA256.
+const KNOWN: [u16; 12] = [
     attribute::USERNAME,
     attribute::MESSAGE_INTEGRITY,
     attribute::CHANNEL_NUMBER,
@@ -68,6 +69,7 @@ const KNOWN: [u16; 11] = [
     attribute::REALM,
     attribute::NONCE,
     attribute::REQUESTED_ADDRESS_FAMILY,
+    attribute::EVEN_PORT,
     attribute::REQUESTED_TRANSPORT,
     // Of the first STUN (RFC 3489 §11.2): means nothing here, and old clients ask with it.
     0x0003,

@@ -118,6 +118,7 @@ impl<B: Bind> Relay<B> {
         }
         lifetime(stun)?;
         let wants_ipv4 = family(stun)?.unwrap_or(true);
+        let wants_even = even_port(stun)?;
         let relays = &self.house.config.relays;
         let relay = relays.iter().find(|r| r.bind.is_ipv4() == wants_ipv4);
         let relay = *relay.ok_or(ErrorCode::ADDRESS_FAMILY_NOT_SUPPORTED)?;
@@ -129,7 +130,7 @@ impl<B: Bind> Relay<B> {
             &self.house.config.limits,
         );
         let place = place.map_err(|_| ErrorCode::ALLOCATION_QUOTA_REACHED)?;
-        let bound = self.bind.bind(relay.bind);
+        let bound = self.bind.bind(relay.bind, wants_even);
         let (socket, port) = bound.map_err(|_| ErrorCode::INSUFFICIENT_CAPACITY)?;
         routes.live_for(self.house.lifetime(identity.claim, now), now);
         let allocation = Allocation {
@@ -397,6 +398,16 @@ fn family(stun: Stun<'_>) -> Result<Option<bool>, u16> {
         Some([1, _, _, _]) => Ok(Some(true)),
         Some([2, _, _, _]) => Ok(Some(false)),
         Some([_, _, _, _]) => Err(ErrorCode::ADDRESS_FAMILY_NOT_SUPPORTED),
+        Some(_) => Err(ErrorCode::BAD_REQUEST),
+    }
+}
+
+/// Whether an even port is asked for. The next one is not reserved with it (RFC 8656 §18.6).
+fn even_port(stun: Stun<'_>) -> Result<bool, u16> {
+    match stun.get(attribute::EVEN_PORT) {
+        None => Ok(false),
+        Some([0..0x80]) => Ok(true),
+        Some([_]) => Err(ErrorCode::INSUFFICIENT_CAPACITY),
         Some(_) => Err(ErrorCode::BAD_REQUEST),
     }
 }

@@ -39,8 +39,8 @@ pub(crate) trait Bind {
     /// A handle; all that were cloned of one are the same socket.
     type Socket: Clone;
 
-    /// A socket with that address and a free port, and its port.
-    fn bind(&mut self, ip: IpAddr) -> io::Result<(Self::Socket, u16)>;
+    /// A socket with that address and a free port, an even one if that is wanted, and its port.
+    fn bind(&mut self, ip: IpAddr, is_even: bool) -> io::Result<(Self::Socket, u16)>;
 }
 
 /// Clients of one listener by their address, which is all of the 5-tuple that differs between them.

@@ -31,11 +31,14 @@ struct Ports {
 impl Bind for Ports {
     type Socket = u16;
 
-    fn bind(&mut self, _: IpAddr) -> io::Result<(u16, u16)> {
+    fn bind(&mut self, _: IpAddr, is_even: bool) -> io::Result<(u16, u16)> {
         if self.are_gone {
             return Err(io::ErrorKind::AddrInUse.into());
         }
         self.next += 1;
+        if is_even {
+            self.next = self.next.next_multiple_of(2);
+        }
         let port = 50_000 + self.next;
         Ok((port, port))
     }
@@ -232,6 +235,15 @@ fn an_allocation_says_where_it_is_and_for_how_long() {
 }
 
 #[test]
+fn an_even_port_is_had() {
+    let mut world = World::new();
+    let signer = world.signer();
+    let reply = world.ask(&allocate().with(0x0018, &[0]).signed(&signer));
+    let relayed = reply.address(XOR_RELAYED_ADDRESS);
+    assert_eq!(relayed, Some(address("203.0.113.5:50002")));
+}
+
+#[test]
 fn an_allocation_ends_unless_it_is_refreshed() {
     let mut world = World::new();
     let signer = world.allocated();
@@ -369,7 +381,10 @@ fn requests_that_make_no_sense_are_told_so() {
     assert_eq!(code(&mut world, family(&[2, 0, 0, 0])), Some(440), "IPv6");
     assert_eq!(code(&mut world, family(&[9, 0, 0, 0])), Some(440));
     assert_eq!(code(&mut world, family(&[1])), Some(400));
-    for unknown in [0x0018_u16, 0x0022, 0x001a, 0x001e, 0x7fff] {
+    let even = |value| allocate().with(0x0018, value);
+    assert_eq!(code(&mut world, even(&[0x80])), Some(508), "a reservation");
+    assert_eq!(code(&mut world, even(&[0; 4])), Some(400));
+    for unknown in [0x0022_u16, 0x001a, 0x001e, 0x7fff] {
         let reply = world.ask(&allocate().with(unknown, &[0; 8]).signed(&signer));
         assert_eq!(reply.code(), Some(420));
         assert_eq!(reply.get(0x000a), Some(unknown.to_be_bytes().to_vec()));
@@ -402,7 +417,7 @@ fn requests_that_make_no_sense_are_told_so() {
     assert!(matches!(world.send_from(client(), &echo), Came::Nothing));
     let unknown = Draft::indication(SEND)
         .with_peer(sfu())
-        .with(0x0018, &[0; 4]);
+        .with(0x0022, &[0; 8]);
     assert_eq!(world.permit(&signer, sfu()), None);
     assert_eq!(world.data(&unknown.with(DATA, b"hello").finish()), None);
 }

@@ -26,6 +26,8 @@ pub(super) struct RelaySockets;
 const LONGEST: usize = 4_096;
 /// What is read beyond it tells that a datagram was longer, and holds padding.
 const SPARE: usize = 4;
+/// For an even port: one of a million clients asks in vain.
+const TRIES: usize = 20;
 
 struct Relaying<C> {
     shared: Arc<Shared>,
@@ -38,11 +40,20 @@ struct Relaying<C> {
 impl Bind for RelaySockets {
     type Socket = Arc<UdpSocket>;
 
-    fn bind(&mut self, ip: IpAddr) -> io::Result<(Self::Socket, u16)> {
-        let socket = StdSocket::bind(SocketAddr::new(ip, 0))?;
-        socket.set_nonblocking(true)?;
-        let port = socket.local_addr()?.port();
-        Ok((Arc::new(UdpSocket::from_std(socket)?), port))
+    fn bind(&mut self, ip: IpAddr, is_even: bool) -> io::Result<(Self::Socket, u16)> {
+        // Kept until one is right, so that the next is another.
+        let mut odd = Vec::new();
+        while odd.len() < TRIES {
+            let socket = StdSocket::bind(SocketAddr::new(ip, 0))?;
+            let port = socket.local_addr()?.port();
+            if is_even && port % 2 == 1 {
+                odd.push(socket);
+                continue;
+            }
+            socket.set_nonblocking(true)?;
+            return Ok((Arc::new(UdpSocket::from_std(socket)?), port));
+        }
+        Err(io::ErrorKind::AddrNotAvailable.into())
     }
 }
 

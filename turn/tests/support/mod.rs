@@ -93,10 +93,10 @@ fn certificate() -> (TlsAcceptor, TlsConnector) {
 
 impl World {
     pub async fn new() -> Self {
-        Self::with(|_| {}).await
+        Self::with(|_, _| {}).await
     }
 
-    pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
+    pub async fn with(change: impl FnOnce(&mut Config, SocketAddr)) -> Self {
         let sfu = UdpSocket::bind(any_port()).await.unwrap();
         let local = sfu.local_addr().unwrap();
         let echo = async move {
@@ -110,7 +110,7 @@ impl World {
         let mut config = Config::new(REALM_NAME, Secret::new(SECRET), peers, vec![relay]);
         // All tests are of one network.
         config.limits.unauthenticated_replies = 100_000;
-        change(&mut config);
+        change(&mut config, local);
         let (acceptor, connector) = certificate();
         let udp = UdpSocket::bind(any_port()).await.unwrap();
         let tcp = TcpListener::bind(any_port()).await.unwrap();
@@ -140,11 +140,8 @@ impl World {
                 socket.connect(self.udp).await.unwrap();
                 Wire::Udp(socket)
             }
-            Transport::Tcp => Wire::stream(TcpStream::connect(self.tcp).await.unwrap()),
-            Transport::Tls => {
-                let stream = TcpStream::connect(self.tls).await.unwrap();
-                self.secure(stream).await
-            }
+            Transport::Tcp => Wire::stream(dial(self.tcp).await),
+            Transport::Tls => self.secure(dial(self.tls).await).await,
         }
     }
 
@@ -178,6 +175,12 @@ impl World {
         let so = timeout(PATIENCE, waiting).await;
         assert!(so.is_ok(), "never {what}: {:?}", self.server.stats());
     }
+}
+
+async fn dial(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
 }
 
 pub fn credentials(id: &str) -> Credentials {
