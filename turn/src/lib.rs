@@ -23,6 +23,8 @@
 mod config;
 mod credentials;
 mod frame;
+#[doc(hidden)]
+pub mod fuzzing;
 mod ledger;
 mod message;
 mod nonce;

@@ -135,7 +135,7 @@ impl Routes {
     }
 
     /// How what came from there is passed on.
-    pub(crate) fn from_local(&self, local: SocketAddr, now: Now) -> Option<Envelope> {
+    pub(crate) fn envelope_of(&self, local: SocketAddr, now: Now) -> Option<Envelope> {
         let latest = self.latest.load(Ordering::Relaxed);
         let ways = self.iter();
         let mut ways = ways.filter(|(_, peer, way)| peer.local == local && way.is_permitted(now));
@@ -224,7 +224,7 @@ mod tests {
         );
         assert_eq!(routes.by_address(address("203.0.113.5:9"), at(299)), None);
         assert_eq!(routes.by_address(public, at(300)), None);
-        assert_eq!(routes.from_local(address("127.0.0.1:8189"), at(300)), None);
+        assert_eq!(routes.envelope_of(address("127.0.0.1:8189"), at(300)), None);
     }
 
     #[test]
@@ -251,28 +251,28 @@ mod tests {
         let socket = address("127.0.0.1:8189");
         routes.permit(private.ip(), at(0));
         assert_eq!(
-            routes.from_local(socket, at(0)),
+            routes.envelope_of(socket, at(0)),
             Some(Envelope::Indication(private))
         );
         routes.permit(public.ip(), at(0));
         for used in [private, public, private] {
             routes.by_address(used, at(1));
             assert_eq!(
-                routes.from_local(socket, at(1)),
+                routes.envelope_of(socket, at(1)),
                 Some(Envelope::Indication(used))
             );
         }
         assert_eq!(routes.bind(0x4abc, 0, at(2)), Ok(()));
         assert_eq!(
-            routes.from_local(socket, at(2)),
+            routes.envelope_of(socket, at(2)),
             Some(Envelope::Indication(private))
         );
         routes.by_channel(0x4abc, at(2));
         assert_eq!(
-            routes.from_local(socket, at(2)),
+            routes.envelope_of(socket, at(2)),
             Some(Envelope::Channel(0x4abc))
         );
-        assert_eq!(routes.from_local(address("127.0.0.1:9"), at(2)), None);
+        assert_eq!(routes.envelope_of(address("127.0.0.1:9"), at(2)), None);
     }
 
     #[test]

@@ -171,7 +171,7 @@ impl<B: Bind> Relay<B> {
         let (Some(number), Some(payload)) = (be16(bytes, 0), payload) else {
             return Outcome::Nothing;
         };
-        self.to_peer(client, payload, now, |routes| {
+        self.pass_on(client, payload, now, |routes| {
             routes.by_channel(number, now)
         })
     }
@@ -191,10 +191,10 @@ impl<B: Bind> Relay<B> {
         if !stun.unknown().is_empty() {
             return Outcome::Nothing;
         }
-        self.to_peer(client, payload, now, |routes| routes.by_address(peer, now))
+        self.pass_on(client, payload, now, |routes| routes.by_address(peer, now))
     }
 
-    fn to_peer<'b>(
+    fn pass_on<'b>(
         &mut self,
         client: SocketAddr,
         payload: &'b [u8],

@@ -99,7 +99,7 @@ impl<C: ToClient> Relaying<C> {
     fn pass_on(&mut self, buffer: &mut [u8], length: usize, from: SocketAddr) {
         let counters = &self.shared.house.counters;
         let now = self.shared.clock.now();
-        let envelope = self.routes.from_local(canonical(from), now);
+        let envelope = self.routes.envelope_of(canonical(from), now);
         let Some(envelope) = envelope.filter(|_| self.routes.is_live(now)) else {
             counters.dropped_peers.count();
             return;
