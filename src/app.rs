@@ -27,6 +27,7 @@ use crate::config::Config;
 use crate::discovery::Discovery;
 use crate::events::{self, Events, Sources};
 use crate::gates::Gates;
+use crate::ice::{self, IceServers};
 use crate::idempotency::{Idempotency, Seal};
 use crate::images::Images;
 use crate::jobs::Jobs;
@@ -71,6 +72,8 @@ pub struct App {
     pub rtmps: Option<SocketAddr>,
     /// The certificate that is shown, where there is to be one.
     pub certificates: Option<Certificates>,
+    /// STUN and TURN servers, and our own.
+    pub ice: IceServers,
     /// Token of the one-time set-up link, while there is no account.
     pub setup: Option<Secret>,
     config: Box<Config>,
@@ -137,6 +140,7 @@ pub fn sfu_config(config: &Config) -> sfu::Config {
         bind: config.media.bind,
         port: config.media.port,
         public_ips: config.media.public_ips.clone(),
+        relays: ice::relay_addresses(config).into(),
         shards: config.media.threads,
         tcp: config.media.tcp,
         silence: config.streams.silence(),
@@ -214,6 +218,9 @@ impl App {
             );
         }
         let pepper = Pepper::open(&config.data, &db).await?;
+        let (media, made) = (sfu.media_addresses(), pepper.mac("credentials of TURN"));
+        let shown = certificates.as_ref();
+        let ice = IceServers::start(&config, &clock, &media, shown, &made).await?;
         let audit = Audit::new(db.clone(), clock.clone());
         let jobs = Jobs::new(db.clone(), clock.clone());
         let mail = Mail::new(&config.mail, &config.http, jobs.clone())?;
@@ -267,6 +274,7 @@ impl App {
             rtmp,
             peers,
             node,
+            ice: ice.clone(),
         };
         let gates = Gates::new(
             accounts.clone(),
@@ -406,6 +414,7 @@ impl App {
             rtmp: rtmp_address,
             rtmps: rtmps_address,
             certificates: certificates.clone(),
+            ice,
             services,
             _belongings: belongings,
             _memberships: memberships,
@@ -446,7 +455,7 @@ impl App {
             self.listeners.push(tokio::spawn(serving));
         }
         let answer = Public::new(&self.services);
-        let house = house(self.config.limits.http_connections);
+        let house = house(self.config.limits.http_connections).with_turn(self.ice.clone());
         let mut to_https = None;
         if let Some((listener, certificates)) = https {
             to_https = ToHttps::new(&self.config, &certificates, answer.clone());
@@ -503,6 +512,10 @@ impl App {
             ips.join(", ")
         ));
         lines.extend(self.rtmp_lines());
+        if let Some(turn) = self.ice.ports().plain {
+            let port = turn.port();
+            lines.push(format!("  TURN            port {port}, UDP and TCP, for clients that reach media no other way"));
+        }
         if let Some(admin) = self.admin {
             lines.push(format!("  Metrics         http://{admin}/metrics"));
         }
@@ -546,6 +559,7 @@ impl App {
         self.services.payments.close();
         // Closing DTLS is what makes an encoder come back; silence would end its stream.
         self.services.sfu.shutdown().await;
+        self.ice.shut_down().await;
         self.stop_listening.cancel();
         for listener in self.listeners {
             // A listener fails only by a panic, which is logged where it happens.

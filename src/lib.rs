@@ -15,6 +15,7 @@ pub mod bus;
 pub mod db;
 pub mod error;
 pub mod form;
+pub mod ice;
 pub mod page;
 pub mod request;
 pub mod storyboard;

@@ -10,6 +10,7 @@ use crate::channels::PepperError;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Db, StoreError};
+use crate::ice::TurnError;
 use crate::mail::MailError;
 use crate::nodes::NodeError;
 use crate::notifications::PushKeyError;
@@ -49,6 +50,9 @@ pub enum StartError {
     /// The program, whose media-workers are the same program.
     #[error("cannot find this program's own file: {0}; is /proc mounted?")]
     Program(io::Error),
+    /// The way to media through firewalls.
+    #[error(transparent)]
+    Turn(#[from] TurnError),
     /// Threads of chat's own.
     #[error("cannot start another thread: {0}; raise the limit of processes (ulimit -u)")]
     Threads(io::Error),

@@ -47,9 +47,10 @@ use crate::accounts::Accounts;
 use crate::answer;
 use crate::channels::{Channel, ChannelEvent, ChannelId, Channels, StreamKeyId};
 use crate::clock::Clock;
-use crate::config::{Config, IceServer, Limits};
+use crate::config::{Config, Limits};
 use crate::db::{Db, StoreError};
 use crate::gates::{By, Gates, Place};
+use crate::ice::IceServers;
 use crate::images::Images;
 use crate::nodes::Node;
 use crate::rate::Rate;
@@ -84,7 +85,7 @@ pub struct Streams {
     limits: Arc<Limiters>,
     hooks: Hooks,
     playback: Playback,
-    ice_servers: Arc<[IceServer]>,
+    ice: IceServers,
     reconnect_window: Duration,
     rtmp_ports: RtmpPorts,
     draining: CancellationToken,
@@ -106,6 +107,8 @@ pub struct Inputs {
     pub peers: mpsc::Sender<PeerData>,
     /// Which server this is.
     pub node: Node,
+    /// STUN and TURN servers.
+    pub ice: IceServers,
 }
 
 /// What a peer did with a data channel.
@@ -362,7 +365,7 @@ impl Streams {
                 (hooks.clone(), gates.clone()),
             ),
             hooks,
-            ice_servers: config.ice.servers.clone().into(),
+            ice: inputs.ice.clone(),
             reconnect_window: config.streams.reconnect_window(),
             rtmp_ports: inputs.rtmp.ports(),
             draining: CancellationToken::new(),
@@ -391,7 +394,7 @@ impl Streams {
         let rtmp = tokio::spawn(rtmp::run(tools, listeners, stop.clone()));
         let (playback, draining) = (streams.playback.clone(), streams.draining.clone());
         let lifecycle = {
-            let peers = inputs.peers.clone();
+            let peers = (inputs.peers.clone(), inputs.ice.clone());
             Lifecycle::new(config, sfu, clock, playback, events, draining, peers)
         };
         let lifecycle = tokio::spawn(lifecycle.run(receiver, inputs, stop));

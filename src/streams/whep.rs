@@ -179,7 +179,8 @@ async fn view(
     })?;
     let location = format!("/whep{}{}", session::PATH, answer.session.reveal());
     let links = [events::link(&location), layers::link(&location)];
-    Ok(created(answer, &location, &streams.ice_servers, &links))
+    let ice_servers = streams.ice.of_session(&answer.session.reveal());
+    Ok(created(answer, &location, &ice_servers, &links))
 }
 
 async fn find(streams: &Streams, handle: &str) -> Result<Channel, WhepError> {
@@ -250,7 +251,12 @@ async fn nothing_at_session(
 /// one can read them.
 async fn endpoint_options(State(streams): State<Streams>, headers: HeaderMap) -> Response {
     let known = !is_preflight(&headers);
-    options(if known { &streams.ice_servers } else { &[] })
+    let told = if known {
+        streams.ice.of_stranger()
+    } else {
+        Vec::new()
+    };
+    options(&told)
 }
 
 async fn session_options() -> Response {

@@ -18,7 +18,7 @@ mod specs;
 mod viewer;
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -80,6 +80,8 @@ pub(crate) struct Link {
     pub(crate) last_received: Instant,
     /// Addresses that this session's valid STUN requests came from, newest last.
     pub(crate) remotes: Vec<(Protocol, SocketAddr)>,
+    /// Addresses of relays, behind which anybody may be.
+    relays: Arc<[IpAddr]>,
     /// How often it took another address for its own.
     moves: u32,
     /// Since its ICE was restarted, it has not been heard of from a new address.
@@ -449,6 +451,7 @@ impl Link {
             connected_at: None,
             last_received: now,
             remotes: Vec::new(),
+            relays: Arc::clone(&settings.config.relays),
             moves: 0,
             is_restarted: false,
             deadline: now,
@@ -539,7 +542,9 @@ impl Link {
     /// Whether all that it sends from are addresses of this machine or of a network of the house.
     pub(crate) fn is_near(&self) -> bool {
         let mut remotes = self.remotes.iter();
-        !self.remotes.is_empty() && remotes.all(|(_, remote)| settings::is_local(remote.ip()))
+        let is_near =
+            |ip: IpAddr| settings::is_local(ip) && !self.relays.contains(&ip.to_canonical());
+        !self.remotes.is_empty() && remotes.all(|(_, remote)| is_near(remote.ip()))
     }
 
     pub(crate) fn is_connected(&self) -> bool {

@@ -37,6 +37,7 @@ use crate::channels::{Barred, ChannelEvent, ChannelId, StreamKeyId};
 use crate::clock::Clock;
 use crate::config::{Config, Limits};
 use crate::gates::By;
+use crate::ice::IceServers;
 
 /// What the task is asked.
 #[derive(Debug)]
@@ -128,6 +129,7 @@ pub(super) struct Lifecycle {
     events: broadcast::Sender<StreamEvent>,
     draining: CancellationToken,
     peers: Peers,
+    ice: IceServers,
 }
 
 /// An offer is answered within this time, else the SFU counts as full.
@@ -145,7 +147,7 @@ impl Lifecycle {
         playback: Playback,
         events: broadcast::Sender<StreamEvent>,
         draining: CancellationToken,
-        peers: mpsc::Sender<PeerData>,
+        (peers, ice): (mpsc::Sender<PeerData>, IceServers),
     ) -> Self {
         let media_port = sfu
             .media_addresses()
@@ -165,6 +167,7 @@ impl Lifecycle {
             events,
             draining,
             peers: Peers::new(peers),
+            ice,
         }
     }
 
@@ -401,6 +404,7 @@ impl Lifecycle {
         };
         session.facts.over.cancel();
         self.peers.closed(id);
+        self.ice.end(&id.reveal());
         tracing::info!(
             stream.id = %stream, session.id = %id, reason = ?reason,
             "Session {id} is over"

@@ -5,7 +5,7 @@
 
 import { sentence } from '../words';
 import { applyRestart, restartFragment } from './fragment';
-import { type Link, parseLinks } from './link';
+import { iceServers, type Link, parseLinks } from './link';
 
 export interface Session {
   /** The session URL: secret, good for PATCH and DELETE. */
@@ -40,7 +40,6 @@ export async function offer(
   options: { signal?: AbortSignal; editAnswer?: (sdp: string) => string; leaveLate?: boolean } = {},
 ): Promise<Session> {
   const description = await pc.createOffer();
-  await pc.setLocalDescription(description);
   const response = await send(url, {
     method: 'POST',
     headers: { 'Content-Type': 'application/sdp', Accept: 'application/sdp' },
@@ -58,6 +57,10 @@ export async function offer(
     if (!options.leaveLate) void end(session);
     throw new DOMException('The session was closed while the server answered.', 'AbortError');
   }
+  // Candidates are gathered from here on, so that those of the servers named in the answer are among them.
+  const servers = iceServers(session.links);
+  if (servers.length > 0) pc.setConfiguration({ ...pc.getConfiguration(), iceServers: servers });
+  await pc.setLocalDescription(description);
   await pc.setRemoteDescription({ type: 'answer', sdp: options.editAnswer?.(answer) ?? answer });
   return session;
 }
