@@ -60,7 +60,8 @@ pub struct Limits {
     /// Payload that an allocation relays in each direction, on average. What two seconds of it hold
     /// may come at once, as a group of pictures does when somebody joins; what is above it is dropped.
     pub bytes_per_second: u64,
-    /// Answers a second to who has not shown credentials, by network: /24 of IPv4, /48 of IPv6.
+    /// Answers a second to who has not shown credentials: over UDP by network, a /24 of IPv4 or a /48
+    /// of IPv6; on a connection, whose address cannot be forged, by connection.
     pub unauthenticated_replies: u32,
     /// Connections by TCP and TLS at once.
     pub connections: usize,

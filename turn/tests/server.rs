@@ -137,9 +137,9 @@ async fn nobody_but_the_sfu_reaches_a_client() {
     assert_eq!(world.server.stats().packets_to_clients, 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn who_is_ended_hears_no_more_and_the_connection_closes() {
-    let world = World::with(|config, _| config.limits.idle_timeout = Duration::ZERO).await;
+    let world = World::new().await;
     let mut client = world.allocated(Transport::Tcp, "alice").await;
     let mut other = world.allocated(Transport::Udp, "bob").await;
     world.server.end_user("alice");

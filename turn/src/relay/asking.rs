@@ -51,13 +51,19 @@ impl<B: Bind> Relay<B> {
         now: Now,
     ) -> Outcome<'_, 'b, B::Socket> {
         match stun.method() {
-            method::BINDING => answered(self.house.tell_address(client, stun, now)),
+            method::BINDING => {
+                let may_answer = self.may_answer(client, now);
+                answered(self.house.tell_address(client, stun, may_answer))
+            }
             method::ALLOCATE
             | method::REFRESH
             | method::CREATE_PERMISSION
             | method::CHANNEL_BIND => match self.house.identify(client, stun, now) {
                 Ok(identity) => self.decide(client, stun, &identity, now),
-                Err(denial) => answered(self.house.deny(client, stun, denial, now)),
+                Err(denial) => {
+                    let may_answer = self.may_answer(client, now);
+                    answered(self.house.deny(client, stun, denial, now, may_answer))
+                }
             },
             // What we do not speak, RFC 6062 for one, is not answered (RFC 8489 §6.3).
             _ => Outcome::Nothing,
@@ -309,6 +315,7 @@ impl House {
         stun: Stun<'_>,
         denial: Denial,
         now: Now,
+        may_answer: bool,
     ) -> Option<Vec<u8>> {
         let code = match denial {
             Denial::Unsigned | Denial::Wrong => ErrorCode::UNAUTHORIZED,
@@ -318,7 +325,7 @@ impl House {
         if denial == Denial::Wrong {
             self.counters.refused_credentials.count();
         }
-        self.answer_stranger(client, stun, now, |words| {
+        self.answer_stranger(stun, may_answer, |words| {
             let words = words.then(|| ErrorCode::default_reason_for_code(code));
             let answer = Answer::wordy_error(stun, code, words.unwrap_or_default());
             if denial == Denial::Incomplete {
@@ -332,9 +339,14 @@ impl House {
     }
 
     /// A Binding request (RFC 8489 §12).
-    fn tell_address(&self, client: SocketAddr, stun: Stun<'_>, now: Now) -> Option<Vec<u8>> {
+    fn tell_address(
+        &self,
+        client: SocketAddr,
+        stun: Stun<'_>,
+        may_answer: bool,
+    ) -> Option<Vec<u8>> {
         let unknown = stun.unknown();
-        self.answer_stranger(client, stun, now, |_| {
+        self.answer_stranger(stun, may_answer, |_| {
             if unknown.is_empty() {
                 Answer::success(stun).with_address(attribute::XOR_MAPPED_ADDRESS, client)
             } else {
@@ -346,14 +358,12 @@ impl House {
     /// Under the bounds for strangers: with words, without, or not at all.
     fn answer_stranger(
         &self,
-        client: SocketAddr,
         stun: Stun<'_>,
-        now: Now,
+        may_answer: bool,
         answer: impl Fn(bool) -> Answer,
     ) -> Option<Vec<u8>> {
         let most = stun.len().saturating_mul(MOST_GAIN);
         let fits = |words| Some(answer(words).finish(None)).filter(|bytes| bytes.len() <= most);
-        let may_answer = self.may_answer(client, now);
         let bytes = may_answer.then(|| fits(true).or_else(|| fits(false)));
         let bytes = bytes.flatten();
         if bytes.is_none() {

@@ -47,7 +47,16 @@ pub(crate) trait Bind {
 pub(crate) struct Relay<B: Bind> {
     house: Arc<House>,
     bind: B,
+    strangers: Strangers,
     allocations: HashMap<SocketAddr, Allocation<B::Socket>>,
+}
+
+/// What bounds the answers to who has not shown credentials.
+enum Strangers {
+    /// Of datagrams, the network that they say they are from; it may be forged.
+    Networks,
+    /// A connection is from where it says. All of a large office may join at once, and ask only once.
+    Connection(Rate),
 }
 
 struct Allocation<S> {
@@ -99,11 +108,6 @@ impl House {
         }
     }
 
-    fn may_answer(&self, client: SocketAddr, now: Now) -> bool {
-        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
-        sources.take(client.ip(), now.at)
-    }
-
     /// A bucket for one direction of an allocation.
     pub(crate) fn rate(&self) -> Rate {
         Rate::new(self.config.limits.bytes_per_second, BURST)
@@ -111,11 +115,23 @@ impl House {
 }
 
 impl<B: Bind> Relay<B> {
+    /// For clients who send datagrams.
     pub(crate) fn new(house: Arc<House>, bind: B) -> Self {
         Self {
             house,
             bind,
+            strangers: Strangers::Networks,
             allocations: HashMap::new(),
+        }
+    }
+
+    /// For the client of a connection.
+    pub(crate) fn of_connection(house: Arc<House>, bind: B) -> Self {
+        let answers = house.config.limits.unauthenticated_replies.div_ceil(2);
+        let rate = Rate::new(answers.into(), Duration::from_secs(1));
+        Self {
+            strangers: Strangers::Connection(rate),
+            ..Self::new(house, bind)
         }
     }
 
@@ -155,6 +171,18 @@ impl<B: Bind> Relay<B> {
     /// Whether there is no allocation.
     pub(crate) fn is_empty(&self) -> bool {
         self.allocations.is_empty()
+    }
+
+    /// Takes one of the answers that strangers have.
+    fn may_answer(&mut self, client: SocketAddr, now: Now) -> bool {
+        match &mut self.strangers {
+            Strangers::Networks => {
+                let sources = self.house.sources.lock();
+                let mut sources = sources.unwrap_or_else(PoisonError::into_inner);
+                sources.take(client.ip(), now.at)
+            }
+            Strangers::Connection(rate) => rate.take(1, now.at),
+        }
     }
 
     /// RFC 8656 §12.6.

@@ -675,6 +675,22 @@ fn networks_that_ask_too_often_are_not_answered() {
 }
 
 #[test]
+fn an_office_that_joins_at_once_by_connections_is_answered() {
+    let mut world = World::new();
+    let house = Arc::clone(&world.relay.house);
+    for _ in 0..500 {
+        world.relay = Relay::of_connection(Arc::clone(&house), Ports::default());
+        world.allocated();
+    }
+    let question = Draft::request(BINDING).finish();
+    let answered = (0..1_000).filter(|_| {
+        let came = world.send_from(client(), &question);
+        matches!(came, Came::Answer(_))
+    });
+    assert!(answered.count() < 50);
+}
+
+#[test]
 fn a_bitrate_is_kept_and_a_burst_of_two_seconds_passes() {
     let mut world = World::new();
     let signer = world.allocated();

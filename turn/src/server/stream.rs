@@ -131,7 +131,7 @@ where
     let longest = shared.house.config.limits.idle_timeout;
     let stop = shared.stop.clone();
     let mut connection = Connection {
-        relay: Relay::new(Arc::clone(&shared.house), RelaySockets),
+        relay: Relay::of_connection(Arc::clone(&shared.house), RelaySockets),
         client,
         queue: Queue(queue),
         allocations: JoinSet::new(),
