@@ -1,14 +1,16 @@
 //! [`IceServers`]: the STUN and TURN servers that clients are told of, and the one in this program.
 //!
 //! Who gets a session gets credentials that end with it; who asks before that, as some clients do, gets such as end
-//! in minutes. Our own server relays to our own media port and nowhere else, from an address by which the SFU tells
+//! after an hour. Our own server relays to our own media port and nowhere else, from an address by which the SFU tells
 //! who comes through it.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio_rustls::TlsAcceptor;
@@ -29,6 +31,8 @@ struct Inner {
     fixed: Vec<IceServer>,
     turn: Option<Turn>,
     clock: Clock,
+    /// Names in credentials of who has no session, and when those are past.
+    strangers: Mutex<VecDeque<(Timestamp, String)>>,
 }
 
 /// TURN servers that our credentials open.
@@ -78,10 +82,11 @@ impl TurnError {
     }
 }
 
-/// Credentials of a session, which may outlast them: an allocation cannot.
-const OF_SESSION: Duration = Duration::from_secs(3_600);
-/// Credentials of who has no session yet.
-const OF_STRANGER: Duration = Duration::from_secs(300);
+/// How long credentials open something. What a session has opened lasts as long as it does.
+const CREDENTIALS: Duration = Duration::from_secs(3_600);
+/// Who asks before there is a session is remembered until this many others have, or the credentials are past: then
+/// what they opened ends.
+const STRANGERS: usize = 10_000;
 /// Characters of the name in credentials. A session's id opens more than TURN, so that it is not the name.
 const NAME: usize = 24;
 /// From where our TURN server asks the SFU by IPv4: a loopback address that nobody else has.
@@ -124,19 +129,39 @@ impl IceServers {
             fixed: config.ice.servers.clone(),
             turn,
             clock: clock.clone(),
+            strangers: Mutex::default(),
         })))
     }
 
     /// What the holder of a session is told.
     #[must_use]
     pub fn of_session(&self, session: &str) -> Vec<IceServer> {
-        self.with_credentials(&name(session), OF_SESSION)
+        self.with_credentials(&name(session))
     }
 
     /// What somebody is told who has no session yet.
     #[must_use]
     pub fn of_stranger(&self) -> Vec<IceServer> {
-        self.with_credentials(&name(Secret::random::<16>().reveal()), OF_STRANGER)
+        let name = name(Secret::random::<16>().reveal());
+        if self.own().is_some() {
+            self.remember(&name);
+        }
+        self.with_credentials(&name)
+    }
+
+    fn remember(&self, name: &str) {
+        let now = self.0.clock.now();
+        let ended = {
+            let strangers = &self.0.strangers;
+            let mut strangers = strangers.lock().unwrap_or_else(PoisonError::into_inner);
+            strangers.push_back((now + CREDENTIALS, name.to_owned()));
+            let is_full = strangers.len() > STRANGERS;
+            let past = |(end, _): &mut (Timestamp, String)| is_full || *end <= now;
+            strangers.pop_front_if(past)
+        };
+        if let (Some((_, name)), Some(own)) = (ended, self.own()) {
+            own.end_user(&name);
+        }
     }
 
     /// What is relayed for that session is no more, nor will be.
@@ -188,13 +213,13 @@ impl IceServers {
         self.0.turn.as_ref()?.own.as_ref()
     }
 
-    fn with_credentials(&self, name: &str, lifetime: Duration) -> Vec<IceServer> {
+    fn with_credentials(&self, name: &str) -> Vec<IceServer> {
         let mut told = self.0.fixed.clone();
         let Some(turn) = &self.0.turn else {
             return told;
         };
         let since_1970 = Duration::try_from(self.0.clock.now().as_duration()).unwrap_or_default();
-        match Credentials::issue(&turn.secret, name, since_1970, lifetime) {
+        match Credentials::issue(&turn.secret, name, since_1970, CREDENTIALS) {
             Ok(Credentials { username, password }) => told.push(IceServer {
                 urls: turn.urls.clone(),
                 username,

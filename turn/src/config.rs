@@ -55,7 +55,7 @@ pub struct Limits {
     pub allocations_per_user: usize,
     /// Of one address, a /64 with IPv6. Many may stand behind one NAT.
     pub allocations_per_address: usize,
-    /// Of an allocation, until it is refreshed: at most 600 s, and no longer than its credentials.
+    /// Of an allocation, until it is refreshed: at most 600 s.
     pub lifetime: Duration,
     /// Payload that an allocation relays in each direction, on average. What two seconds of it hold
     /// may come at once, as a group of pictures does when somebody joins; what is above it is dropped.

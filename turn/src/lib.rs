@@ -7,7 +7,7 @@
 //!   other is 403, so that nobody reaches the network behind this server.
 //! - Who has no [`Credentials`] of ours gets no more than three times the bytes that it sent, a
 //!   hundred answers a second and network, and no memory.
-//! - Nothing grows without a bound; an allocation ends with its lifetime, its credentials, its user or
+//! - Nothing grows without a bound; an allocation ends with its lifetime, its user or
 //!   its connection.
 //!
 //! Not here: relaying over TCP (RFC 6062), mobility, reservations, MESSAGE-INTEGRITY-SHA256, TURN in

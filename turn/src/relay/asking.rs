@@ -58,7 +58,7 @@ impl<B: Bind> Relay<B> {
             method::ALLOCATE
             | method::REFRESH
             | method::CREATE_PERMISSION
-            | method::CHANNEL_BIND => match self.house.identify(client, stun, now) {
+            | method::CHANNEL_BIND => match self.identify(client, stun, now) {
                 Ok(identity) => self.decide(client, stun, &identity, now),
                 Err(denial) => {
                     let may_answer = self.may_answer(client, now);
@@ -67,6 +67,24 @@ impl<B: Bind> Relay<B> {
             },
             // What we do not speak, RFC 6062 for one, is not answered (RFC 8489 §6.3).
             _ => Outcome::Nothing,
+        }
+    }
+
+    /// Credentials that are past open nothing, but what they opened may go on: a call of two hours is one
+    /// call. It ends with its user.
+    fn identify<'b>(
+        &mut self,
+        client: SocketAddr,
+        stun: Stun<'b>,
+        now: Now,
+    ) -> Result<Identity<'b>, Denial> {
+        let identity = self.house.identify(client, stun, now)?;
+        if !identity.claim.time_left(now.unix).is_zero() {
+            return Ok(identity);
+        }
+        match self.live(client, now) {
+            Some(known) if *known.username == *identity.username => Ok(identity),
+            _ => Err(Denial::Wrong),
         }
     }
 
@@ -138,7 +156,7 @@ impl<B: Bind> Relay<B> {
         let place = place.map_err(|_| ErrorCode::ALLOCATION_QUOTA_REACHED)?;
         let bound = self.bind.bind(relay.bind, wants_even);
         let (socket, port) = bound.map_err(|_| ErrorCode::INSUFFICIENT_CAPACITY)?;
-        routes.live_for(self.house.lifetime(identity.claim, now), now);
+        routes.live_for(self.house.config.limits.lifetime, now);
         let allocation = Allocation {
             _place: place,
             routes: Arc::clone(&routes),
@@ -162,7 +180,7 @@ impl<B: Bind> Relay<B> {
         identity: &Identity<'_>,
         now: Now,
     ) -> Verdict<B::Socket> {
-        let granted = self.house.lifetime(identity.claim, now);
+        let granted = self.house.config.limits.lifetime;
         let allocation = self.of(client, identity, now)?;
         if family(stun)?.is_some_and(|ipv4| ipv4 != allocation.relayed.is_ipv4()) {
             return Err(ErrorCode::PEER_ADDRESS_FAMILY_MISMATCH);
@@ -273,11 +291,6 @@ impl<S> Allocation<S> {
 }
 
 impl House {
-    /// No longer than the credentials hold.
-    fn lifetime(&self, claim: Claim<'_>, now: Now) -> Duration {
-        self.config.limits.lifetime.min(claim.time_left(now.unix))
-    }
-
     fn identify<'a>(
         &self,
         client: SocketAddr,
@@ -294,9 +307,7 @@ impl House {
         }
         let claim = Claim::read(username).ok_or(Denial::Wrong)?;
         let key = key(&self.config.secret, username, &self.config.realm);
-        let is_proved = realm == self.config.realm
-            && !claim.time_left(now.unix).is_zero()
-            && stun.is_signed_with(&key);
+        let is_proved = realm == self.config.realm && stun.is_signed_with(&key);
         let is_welcome =
             || !self.ledger.has_ended(claim.id, now.unix) && self.config.is_alive.ask(claim.id);
         if !(is_proved && is_welcome()) {
