@@ -23,7 +23,8 @@ RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates
 COPY --from=server /build/target/release/tallylight /usr/local/bin/tallylight
 # By number, so that Kubernetes can see that it is not root.
 USER 10001
-ENV TALLYLIGHT_DATA=/data
+# GStreamer keeps what it knows of its plugins: the user has no home.
+ENV TALLYLIGHT_DATA=/data XDG_CACHE_HOME=/data/.cache
 WORKDIR /data
 VOLUME /data
 EXPOSE 8080/tcp 1935/tcp 8189/tcp 8189/udp
