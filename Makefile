@@ -24,6 +24,7 @@ test:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo test --workspace
+	scripts/deploy-check.sh
 	scripts/contract.sh
 	npm --prefix web run e2e
 
