@@ -136,11 +136,6 @@ says Caddy env XDG_DATA_HOME="$folder" XDG_CONFIG_HOME="$folder" caddy validate 
 program=target/debug/tallylight
 if [ -x "$program" ]; then
   for file in deploy/config/*.toml; do
-    # Certificates that the server gets itself are younger than these files.
-    if grep -q '^\[server\]' "$file" && ! "$program" config example | grep -q '^\[server\]'; then
-      echo "deploy-check: $file was not looked at: the program has no section [server] yet"
-      continue
-    fi
     says "$file" "$program" config check --config "$file"
   done
 else
