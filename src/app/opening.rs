@@ -171,10 +171,13 @@ pub(super) async fn open_certificates(
     config: &Config,
     clock: &Clock,
 ) -> Result<(Option<Certificates>, Option<Keeper>), StartError> {
-    let key = match (config.http.tls_address(), config.rtmp.tls_address()) {
-        (Some(_), _) => "http.tls_listen",
-        (None, Some(_)) => "rtmp.tls_listen",
-        (None, None) => return Ok((None, None)),
+    let wanted = [
+        ("http.tls_listen", config.http.tls_address()),
+        ("rtmp.tls_listen", config.rtmp.tls_address()),
+        ("turn.tls_listen", config.turn.tls_address()),
+    ];
+    let Some((key, _)) = wanted.into_iter().find(|(_, address)| address.is_some()) else {
+        return Ok((None, None));
     };
     let opened = Certificates::open(config, clock).await;
     Ok(opened
