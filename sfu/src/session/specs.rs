@@ -65,6 +65,7 @@ mod tests {
     use crate::calls::OfferError;
     use crate::config::Config;
     use crate::ids::StreamId;
+    use crate::lane::TrackName;
     use crate::packet::VIDEO_CLOCK;
     use crate::registry::StreamShared;
     use crate::sdp::Offer;
@@ -99,7 +100,12 @@ mod tests {
         let now = Instant::now();
         let offer = Offer::parse(offer, 65_536)?;
         let (session, answer) = Session::view(&settings, now, StreamId::from(1), shared, &offer)?;
-        let track = Outgoing::new((Mid::from("1"), 1), VIDEO_CLOCK);
+        let name = TrackName {
+            number: 1,
+            mid: Mid::from("1"),
+            ssrc: 1,
+        };
+        let track = Outgoing::new(name, VIDEO_CLOCK);
         let found = track.find_payload_types(&session.link, video(codec));
         Ok((answer.sdp, found.map(|types| types.media)))
     }

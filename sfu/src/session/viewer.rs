@@ -75,7 +75,10 @@ const OVERHEAD_PERCENT: u64 = 106;
 
 impl Viewer {
     pub(crate) fn new(lane: Lane) -> Self {
-        let track = |kind, clock| lane.track(kind).map(|track| Outgoing::new(track, clock));
+        let track = |kind, clock| {
+            let negotiated = lane.tracks(kind).next();
+            negotiated.map(|track| Outgoing::new(track, clock))
+        };
         Self {
             epoch: 0,
             layout: Arc::default(),
@@ -108,7 +111,7 @@ impl Viewer {
         let Some(heard) = self.lane.hear(now, report, queue) else {
             return false;
         };
-        if heard.picture_lost {
+        if !heard.lost.is_empty() {
             self.plis += 1;
             self.wants_keyframe = true;
         }
