@@ -343,6 +343,7 @@ mod tests {
             wallclock: arrival,
             starts_keyframe: opens,
             discardable: false,
+            is_past: false,
             vp8: None,
             extensions: ExtensionValues::default(),
         })

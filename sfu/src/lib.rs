@@ -13,6 +13,7 @@
 //! them in the real world, the tests in virtual time.
 
 mod calls;
+mod caption;
 mod config;
 mod demux;
 mod egress;
@@ -31,6 +32,7 @@ mod lips;
 mod made;
 mod packet;
 mod packetise;
+mod pulls;
 mod rate;
 mod registry;
 mod rewrite;
@@ -50,7 +52,10 @@ mod video;
 mod wall;
 mod wire;
 
-pub use calls::{Answer, LayerChoice, LayerError, OfferError, PatchError, Patched, StartError};
+pub use calls::{
+    Answer, AnswerError, LayerChoice, LayerError, OfferError, PatchError, Patched, Pull, PullError,
+    StartError,
+};
 pub use config::{Config, Limits};
 pub use event::{CloseReason, Event, Role};
 pub use handle::Sfu;

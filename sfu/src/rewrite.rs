@@ -255,6 +255,7 @@ mod tests {
             wallclock: arrival,
             starts_keyframe: false,
             discardable: false,
+            is_past: false,
             vp8: None,
             extensions: ExtensionValues::default(),
         }

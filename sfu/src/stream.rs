@@ -37,6 +37,8 @@ pub(crate) struct Media {
     pub(crate) epoch: u32,
     pub(crate) layout: Arc<Layout>,
     pub(crate) layers: Vec<LayerMedia>,
+    /// Whether there was no publisher before this one.
+    pub(crate) is_first: bool,
     audio: Option<RateMeter>,
     limits: (Duration, usize),
     /// As they were worked out last: all viewers are swept in one moment.
@@ -61,6 +63,7 @@ impl Stream {
                 epoch: 0,
                 layout: Arc::default(),
                 layers: Vec::new(),
+                is_first: true,
                 audio: None,
                 limits: (limits.gop_age, limits.gop_bytes),
                 candidates: None,
@@ -82,6 +85,7 @@ impl Media {
             return false;
         }
         if slice.epoch > self.epoch {
+            self.is_first = self.epoch == 0;
             self.epoch = slice.epoch;
             self.layers.clear();
             self.audio = None;

@@ -14,9 +14,11 @@ use str0m::net::Protocol;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::event::Event;
+use crate::pulls::Pulls;
 use crate::registry::Registry;
+use crate::session::Session;
 use crate::settings::Settings;
-use crate::shard::{Datagram, Message, Receipt, Shard, Target};
+use crate::shard::{Command, Datagram, Message, Receipt, Shard, Target};
 use crate::socket::MediaSockets;
 use crate::stats::{count, count_by};
 use crate::tcp::{BadFrame, Connection, Frames, Progress, Strangers};
@@ -28,6 +30,12 @@ pub(crate) enum Parcel {
     Message(Message),
     /// Say goodbye to all peers and stop; answered when the goodbyes are sent.
     Shutdown(oneshot::Sender<()>),
+    /// A pull, with the port that it has for itself.
+    Pull {
+        session: Box<Session>,
+        sockets: Box<MediaSockets>,
+        reply: oneshot::Sender<()>,
+    },
     /// A connection whose session another shard owns, with a frame that was read already.
     Connection(Box<Connection>, Vec<u8>),
 }
@@ -85,6 +93,7 @@ pub(crate) struct ShardThread {
     inbox: Receiver<Parcel>,
     mailboxes: Vec<Mailbox>,
     sockets: MediaSockets,
+    pulls: Pulls,
     connections: HashMap<Token, Connection>,
     by_peer: HashMap<std::net::SocketAddr, Token>,
     next_token: usize,
@@ -168,6 +177,7 @@ impl ShardThread {
             inbox,
             mailboxes,
             sockets,
+            pulls: Pulls::default(),
             connections: HashMap::new(),
             by_peer: HashMap::new(),
             next_token: FIRST_CONNECTION,
@@ -207,6 +217,8 @@ impl ShardThread {
             let now = clock();
             has_more = self.read_parcels(now);
             has_more |= self.read_datagrams(now);
+            let counters = &self.registry.counters;
+            has_more |= (self.pulls).read(now, &ready, &mut self.shard, counters);
             self.read_connections(now, &ready);
             has_more |= !self.unread.is_empty();
             self.shard.handle_timeout(now);
@@ -214,7 +226,7 @@ impl ShardThread {
             self.send_messages();
             self.send_datagrams();
             self.send_events();
-            self.close_forgotten_connections();
+            self.close_forgotten();
             self.close_idle_connections(now);
         }
         if let Some(reply) = self.goodbye {
@@ -237,6 +249,11 @@ impl ShardThread {
                     self.shard.close_all(now);
                     self.goodbye = Some(reply);
                 }
+                Parcel::Pull {
+                    session,
+                    sockets,
+                    reply,
+                } => self.take_pull(now, session, *sockets, reply),
                 Parcel::Connection(connection, frame) => {
                     self.take_connection(now, *connection, &frame);
                 }
@@ -338,6 +355,31 @@ impl ShardThread {
         self.by_peer.insert(connection.peer, token);
         self.connections.insert(token, connection);
         Some(token)
+    }
+
+    /// Takes a pull in, unless its port cannot be watched.
+    fn take_pull(
+        &mut self,
+        now: Instant,
+        session: Box<Session>,
+        sockets: MediaSockets,
+        reply: oneshot::Sender<()>,
+    ) {
+        let token = Token(self.next_token);
+        let registry = self.poll.registry();
+        match self.pulls.open(registry, token, session.id(), sockets) {
+            Ok((port, sender)) => {
+                self.next_token += 1;
+                if let Some(wire) = &mut self.shard.outbox().wire {
+                    wire.open(port, sender);
+                }
+                let command = Command::Adopt { session, reply };
+                self.shard.handle(now, Message::Command(command));
+            }
+            Err(error) => {
+                tracing::warn!(shard = self.index, %error, "A media thread cannot watch the port of a pull");
+            }
+        }
     }
 
     fn take_connection(&mut self, now: Instant, connection: Connection, frame: &[u8]) {
@@ -470,10 +512,16 @@ impl ShardThread {
         Some(connection)
     }
 
-    /// Closes the connections of sessions that are over, once their goodbyes are written.
-    fn close_forgotten_connections(&mut self) {
+    /// Closes the connections and ports of sessions that are over, once their goodbyes are written.
+    fn close_forgotten(&mut self) {
         if !self.shard.outbox().transmits.is_empty() {
             return;
+        }
+        for session in std::mem::take(&mut self.shard.outbox().hung_up) {
+            let port = self.pulls.close(self.poll.registry(), session);
+            if let (Some(port), Some(wire)) = (port, &mut self.shard.outbox().wire) {
+                wire.close(port);
+            }
         }
         for peer in std::mem::take(&mut self.shard.outbox().left) {
             if let Some(token) = self.by_peer.get(&peer).copied() {

@@ -95,7 +95,7 @@ pub fn offer(text: &[u8]) {
         Err(refused) => check_words(&refused.to_string()),
     }
     for published in CODECS.into_iter().map(Some).chain([None]) {
-        match offer.accept_viewer(published) {
+        match offer.accept_viewer(crate::event::Role::Viewer, published) {
             Ok(accepted) => check_accepted(&accepted, "recvonly"),
             Err(refused) => check_words(&refused.to_string()),
         }
@@ -350,6 +350,7 @@ impl Upstream {
             wallclock: self.arrival,
             starts_keyframe: what & 4 != 0,
             discardable: what & 8 != 0,
+            is_past: false,
             vp8: (what & 16 != 0).then(|| vp8(picture)).flatten(),
             extensions: ExtensionValues::default(),
         })

@@ -47,6 +47,7 @@ fn put_together(codec: VideoCodec, unit: &[u8]) -> Option<Bytes> {
             wallclock: arrival,
             starts_keyframe: false,
             discardable: false,
+            is_past: false,
             vp8: None,
             extensions: ExtensionValues::default(),
         })

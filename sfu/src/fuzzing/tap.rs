@@ -74,6 +74,7 @@ impl Upstream {
             wallclock: arrival.checked_sub(delay).unwrap_or(arrival),
             starts_keyframe: false,
             discardable: false,
+            is_past: false,
             vp8: None,
             extensions: ExtensionValues::default(),
         };

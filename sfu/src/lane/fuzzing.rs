@@ -175,6 +175,7 @@ impl Link {
                 index: *index,
                 timestamp: u32::try_from(*index & 0xffff_ffff).unwrap_or(0),
                 wallclock: self.now,
+                caption: None,
                 picture: None,
             };
             assert!(self.lane.send(self.now, &mut self.queue, &outbound));
@@ -295,6 +296,7 @@ fn packet(source: Source, seq: u64, bytes: usize, now: Instant) -> Packet {
         wallclock: now,
         starts_keyframe: false,
         discardable: false,
+        is_past: false,
         vp8: None,
         extensions: ExtensionValues::default(),
     }

@@ -100,6 +100,8 @@ pub(crate) struct Outbound<'a> {
     pub(crate) timestamp: u32,
     /// When it was captured.
     pub(crate) wallclock: Instant,
+    /// What it says of itself, to another node.
+    pub(crate) caption: Option<&'a Arc<[u8]>>,
     pub(crate) picture: Option<Picture>,
 }
 
@@ -233,6 +235,7 @@ impl Lane {
             mid: (!track.is_known).then_some(track.mid),
             abs_send_time: self.moment.1,
             transport_sequence: has_number.then(|| self.log.next()),
+            caption: outbound.caption.map(AsRef::as_ref),
             media: Some(&packet.extensions),
         };
         let written = queue.write(path, |out| {
@@ -375,6 +378,7 @@ impl Lane {
             mid: Some(track.mid),
             abs_send_time: wall::abs_send_time(now),
             transport_sequence: Some(self.log.next()),
+            caption: None,
             media: None,
         };
         queue.write(path, |out| {

@@ -38,6 +38,7 @@ struct SentPicture {
     timestamp: u32,
     repair_type: u8,
     picture: Option<Picture>,
+    caption: Option<Arc<[u8]>>,
     /// When it was sent again.
     again: Option<Instant>,
 }
@@ -78,6 +79,7 @@ impl Repair {
             timestamp: sent.timestamp,
             repair_type,
             picture: sent.picture,
+            caption: sent.caption.map(Arc::clone),
             again: None,
         };
         self.sent
@@ -141,6 +143,7 @@ impl Lane {
             mid: Some(track.mid),
             abs_send_time: wall::abs_send_time(now),
             transport_sequence: has_number.then(|| self.log.next()),
+            caption: sent.caption.as_deref(),
             media: None,
         };
         let written = queue.write(path, |out| {

@@ -242,6 +242,7 @@ impl Publisher {
                 wallclock: unit.captured.min(now),
                 starts_keyframe,
                 discardable: facts.discardable,
+                is_past: false,
                 vp8: None,
                 extensions: ExtensionValues::default(),
             }));

@@ -14,6 +14,7 @@ use str0m::{IceCreds, Rtc, RtcConfig};
 
 use super::Outbox;
 use crate::calls::{Answer, OfferError, PatchError, Patched};
+use crate::caption;
 use crate::event::{CloseReason, Event, Role};
 use crate::ids::{SessionId, StreamId};
 use crate::lane::{self, KeySlot};
@@ -64,7 +65,7 @@ struct ChannelLimits {
 /// Addresses kept for one session; more come only from a peer that changes network often.
 const MOST_REMOTES: usize = 8;
 /// How often figures of a connection are refreshed; loss in them steers the choice of layers.
-const STATS_INTERVAL: Duration = Duration::from_millis(250);
+pub(super) const STATS_INTERVAL: Duration = Duration::from_millis(250);
 /// What may wait in a data channel towards a peer, in bytes.
 const MOST_CHANNEL_BUFFER: usize = 256 * 1024;
 
@@ -135,7 +136,7 @@ impl Link {
             .set_rtp_mode(true)
             // The lane of a viewer counts by itself.
             .set_stats_interval((role == Role::Publisher).then_some(STATS_INTERVAL))
-            .set_extension_map(extensions())
+            .set_extension_map(extensions(role))
             .set_sctp_max_message_size(u32::try_from(limits.message_bytes).unwrap_or(u32::MAX));
         *config.codec_config() = accepted.codecs;
         let (mut rtc, slot) = lane::build(config, now);
@@ -345,9 +346,18 @@ fn accept(rtc: &mut Rtc, offer: &str) -> Result<String, String> {
 /// Header extensions that we negotiate (RFC 8285), with the identifiers that Chromium uses.
 ///
 /// Without video orientation (3GPP TS 26.114 §7.4.5): packaging cannot turn pictures, and a browser
-/// that may not send it turns them before it encodes.
-fn extensions() -> ExtensionMap {
+/// that may not send it turns them before it encodes. Between nodes nothing is estimated by when packets
+/// arrive, so that those are not numbered.
+pub(super) fn extensions(role: Role) -> ExtensionMap {
     let mut map = ExtensionMap::empty();
+    if role == Role::Relay {
+        map.set(4, Extension::RtpMid);
+        map.set(1, Extension::AudioLevel);
+        map.set(5, Extension::PlayoutDelay);
+        map.set(7, Extension::AbsoluteCaptureTime);
+        map.set(8, caption::extension());
+        return map;
+    }
     for (id, extension) in [
         (1, Extension::AudioLevel),
         (2, Extension::AbsoluteSendTime),

@@ -15,6 +15,8 @@ mod making;
 mod numbering;
 mod outgoing;
 mod publisher;
+mod pulled;
+mod relay;
 mod specs;
 mod viewer;
 
@@ -34,16 +36,19 @@ use crate::ids::{SessionId, StreamId};
 use crate::ingest::{IngestTracks, IngestVideo};
 use crate::lane::{self, Lane};
 use crate::lenient::{self, Incomplete};
+use crate::packet::Packet;
 use crate::registry::StreamShared;
 use crate::sdp::Offer;
 use crate::settings::Settings;
 use crate::stats::SessionStats;
+use crate::stream::Media;
 use crate::wire::Wire;
 
 pub(crate) use arriving::{PAUSED_AFTER, bits};
 pub(crate) use link::{Link, millis, name_of};
 pub(crate) use outgoing::Leaving;
 pub(crate) use publisher::Publisher;
+pub(crate) use relay::Relay;
 pub(crate) use viewer::Viewer;
 
 /// A session with its side.
@@ -58,6 +63,7 @@ pub(crate) struct Session {
 pub(crate) enum Kind {
     Publisher(Box<Publisher>),
     Viewer(Box<Viewer>),
+    Relay(Box<Relay>),
 }
 
 /// What a check from a new address comes to.
@@ -79,10 +85,23 @@ pub(crate) struct Outbox {
     /// Where they leave; without one they wait for who looks after the outbox.
     pub(crate) wire: Option<Box<dyn Wire>>,
     pub(crate) events: Vec<Event>,
+    /// Pulls that are over, whose ports are of no use any more.
+    pub(crate) hung_up: Vec<SessionId>,
     /// Key frames wanted of the publisher of a stream, by layer.
     pub(crate) keyframes: Vec<(StreamId, usize)>,
     /// Addresses over TCP that no session has any more.
     pub(crate) left: Vec<SocketAddr>,
+}
+
+impl Kind {
+    /// The way of media, of who gets some from us.
+    fn lane(&mut self) -> Option<&mut Lane> {
+        match self {
+            Self::Publisher(_) => None,
+            Self::Viewer(viewer) => Some(&mut viewer.lane),
+            Self::Relay(relay) => Some(&mut relay.lane),
+        }
+    }
 }
 
 impl Outbox {
@@ -177,12 +196,39 @@ impl Session {
         if shared.is_reordered() {
             return Err(OfferError::Reordered);
         }
-        let accepted = offer.accept_viewer(shared.video())?;
-        let (mut link, answer, slot) =
-            Link::open(settings, now, stream, shared, accepted, Role::Viewer)?;
-        let lane = Lane::take_over(&mut link.rtc, &answer.sdp, slot, now);
+        let role = Role::Viewer;
+        let (link, answer, lane) = Self::fed(settings, now, stream, shared, offer, role)?;
         let kind = Kind::Viewer(Box::new(Viewer::new(lane)));
         Ok((Self { link, kind }, answer))
+    }
+
+    /// Answers another node that wants all of a stream.
+    pub(crate) fn relay(
+        settings: &Settings,
+        now: Instant,
+        stream: StreamId,
+        shared: Arc<StreamShared>,
+        offer: &Offer,
+    ) -> Result<(Self, Answer), OfferError> {
+        let role = Role::Relay;
+        let (link, answer, lane) = Self::fed(settings, now, stream, shared, offer, role)?;
+        let kind = Kind::Relay(Box::new(Relay::new(lane)));
+        Ok((Self { link, kind }, answer))
+    }
+
+    /// The connection and the lane of who gets media from us.
+    fn fed(
+        settings: &Settings,
+        now: Instant,
+        stream: StreamId,
+        shared: Arc<StreamShared>,
+        offer: &Offer,
+        role: Role,
+    ) -> Result<(Link, Answer, Lane), OfferError> {
+        let accepted = offer.accept_viewer(role, shared.video())?;
+        let (mut link, answer, slot) = Link::open(settings, now, stream, shared, accepted, role)?;
+        let lane = Lane::take_over(&mut link.rtc, &answer.sdp, slot, now);
+        Ok((link, answer, lane))
     }
 
     pub(crate) fn id(&self) -> SessionId {
@@ -197,7 +243,7 @@ impl Session {
     pub(crate) fn complete(&self, request: &Incomplete<'_>) -> Option<Vec<u8>> {
         match self.role() {
             Role::Publisher => request.complete(&self.link.password),
-            Role::Viewer => None,
+            Role::Viewer | Role::Relay => None,
         }
     }
 
@@ -226,8 +272,9 @@ impl Session {
     /// Whether so little comes that the peer may be elsewhere.
     fn is_quiet(&self, now: Instant) -> bool {
         let quiet = match &self.kind {
-            Kind::Viewer(viewer) if !viewer.lane.estimates(now) => QUIET_UNASKED,
-            _ => QUIET,
+            Kind::Viewer(viewer) if viewer.lane.estimates(now) => QUIET,
+            Kind::Publisher(_) => QUIET,
+            Kind::Viewer(_) | Kind::Relay(_) => QUIET_UNASKED,
         };
         now.saturating_duration_since(self.link.last_received) >= quiet
     }
@@ -236,15 +283,15 @@ impl Session {
     /// from where it was. Where the priority is lower str0m would stay for as long as the other may live.
     pub(crate) fn turn(&mut self, now: Instant, way: Path, request: &[u8]) {
         let is_quiet = self.is_quiet(now);
-        let Kind::Viewer(viewer) = &mut self.kind else {
+        let Some(lane) = self.kind.lane() else {
             return;
         };
         let is_other = |at: Path| at.protocol == way.protocol && at.destination != way.destination;
-        if viewer.lane.path().is_some_and(is_other)
+        if lane.path().is_some_and(is_other)
             && is_quiet
             && lenient::nominates(request, &self.link.password)
         {
-            viewer.lane.turn(way);
+            lane.turn(way);
         }
     }
 
@@ -252,6 +299,7 @@ impl Session {
         match self.kind {
             Kind::Publisher(_) => Role::Publisher,
             Kind::Viewer(_) => Role::Viewer,
+            Kind::Relay(_) => Role::Relay,
         }
     }
 
@@ -264,7 +312,7 @@ impl Session {
         if let Err(error) = self.link.rtc.handle_input(input) {
             self.fail(&error);
         }
-        if is_received && matches!(&self.kind, Kind::Viewer(viewer) if viewer.lane.is_open()) {
+        if is_received && self.kind.lane().is_some_and(|lane| lane.is_open()) {
             // It may have chosen another way.
             lane::ask_way(&mut self.link.rtc);
         }
@@ -282,16 +330,18 @@ impl Session {
         report: &[u8],
         outbox: &mut Outbox,
     ) -> bool {
-        let Kind::Viewer(viewer) = &mut self.kind else {
-            return false;
+        let queue = &mut outbox.transmits;
+        let is_real = match &mut self.kind {
+            Kind::Viewer(viewer) => viewer.hear(now, report, queue),
+            Kind::Relay(relay) => relay.hear(now, report, queue),
+            Kind::Publisher(_) => false,
         };
-        let is_real = viewer.hear(now, report, &mut outbox.transmits);
-        if is_real {
+        if is_real && let Some(lane) = self.kind.lane() {
             self.link.last_received = now;
             let is_other =
                 |at: Path| at.protocol == way.protocol && at.destination != way.destination;
-            if viewer.lane.path().is_some_and(is_other) {
-                viewer.lane.turn(way);
+            if lane.path().is_some_and(is_other) {
+                lane.turn(way);
             }
         }
         is_real
@@ -302,9 +352,9 @@ impl Session {
         let mut events = Vec::new();
         loop {
             let kind = &mut self.kind;
-            let may_leave = |transmit: &Transmit| match kind {
-                Kind::Viewer(viewer) => viewer.lane.let_through(transmit),
-                Kind::Publisher(_) => true,
+            let may_leave = |transmit: &Transmit| match kind.lane() {
+                Some(lane) => lane.let_through(transmit),
+                None => true,
             };
             let result = drain_into(
                 &mut self.link.rtc,
@@ -328,6 +378,37 @@ impl Session {
         }
     }
 
+    /// Tells a peer that gets media from us that there is no more.
+    pub(crate) fn say_goodbye(&mut self, now: Instant, outbox: &mut Outbox) {
+        if let Some(lane) = self.kind.lane() {
+            lane.say_goodbye(now, &mut outbox.transmits);
+        }
+    }
+
+    /// Passes on packets that just arrived. Returns how many went, and whether that changed when it wants
+    /// to be woken.
+    pub(crate) fn forward(
+        &mut self,
+        packets: &[Arc<Packet>],
+        media: &Media,
+        leaving: &mut Leaving<'_>,
+    ) -> (u64, bool) {
+        let (link, now) = (&self.link, leaving.now);
+        match &mut self.kind {
+            Kind::Viewer(viewer) if viewer.is_started => {
+                let before = viewer.packets;
+                viewer.forward(link, packets, media, leaving);
+                (viewer.packets - before, viewer.deadline(now).is_some())
+            }
+            Kind::Relay(relay) if relay.is_started => {
+                let before = relay.packets;
+                relay.forward(link, packets, media, leaving);
+                (relay.packets - before, relay.deadline(now).is_some())
+            }
+            _ => (0, false),
+        }
+    }
+
     /// Lets time pass for str0m, which sends only then.
     pub(crate) fn flush(&mut self, now: Instant, outbox: &mut Outbox) {
         self.drive(now, Input::Timeout(now), outbox);
@@ -346,8 +427,9 @@ impl Session {
                 Kind::Publisher(publisher) => {
                     publisher.take_event(&mut self.link, now, event, outbox);
                 }
-                Kind::Viewer(viewer) => {
-                    if matches!(event, str0m::Event::Connected) && !viewer.open() {
+                Kind::Viewer(_) | Kind::Relay(_) => {
+                    let opens = matches!(event, str0m::Event::Connected);
+                    if opens && !self.kind.lane().is_some_and(Lane::open) {
                         self.fail(&"the handshake came to no keys");
                     }
                 }
@@ -361,6 +443,7 @@ impl Session {
         match &mut self.kind {
             Kind::Publisher(publisher) => publisher.fill(&mut stats, now),
             Kind::Viewer(viewer) => viewer.fill(&mut stats, now),
+            Kind::Relay(relay) => relay.fill(&mut stats, now),
         }
         stats
     }

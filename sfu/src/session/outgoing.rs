@@ -18,6 +18,8 @@ pub(super) struct Outgoing {
     track: usize,
     mid: Mid,
     pub(super) rewriter: Rewriter,
+    /// What packets say of themselves, to another node.
+    pub(super) caption: Option<Arc<[u8]>>,
     /// Payload type for each source format seen, `None` where the viewer cannot play it.
     types: Vec<(CodecSpec, Option<Types>)>,
     /// The same for each layer of the layout that is followed: comparing formats takes longer than
@@ -56,9 +58,15 @@ impl Outgoing {
             track: number,
             mid,
             rewriter: Rewriter::new(clock, u16::try_from(ssrc >> 16).unwrap_or(1), ssrc),
+            caption: None,
             types: Vec::new(),
             by_layer: Vec::new(),
         }
+    }
+
+    /// Which of the lane's tracks it is.
+    pub(super) fn number(&self) -> usize {
+        self.track
     }
 
     /// Whether a format was tried and found unplayable.
@@ -98,6 +106,7 @@ impl Outgoing {
             index: rewritten.seq,
             timestamp: rewritten.timestamp,
             wallclock,
+            caption: self.caption.as_ref(),
             picture: rewritten.picture_id.map(|id| Picture {
                 id,
                 tl0: rewritten.tl0_pic_idx,

@@ -64,6 +64,7 @@ mod tests {
     use super::*;
     use crate::calls::OfferError;
     use crate::config::Config;
+    use crate::event::Role;
     use crate::ids::StreamId;
     use crate::lane::TrackName;
     use crate::packet::VIDEO_CLOCK;
@@ -139,7 +140,9 @@ mod tests {
     #[test]
     fn sound_is_what_every_browser_offers() {
         let found = Offer::parse(&chromium(), 65_536).expect("it can be read");
-        let accepted = found.accept_viewer(None).expect("it is taken");
+        let accepted = found
+            .accept_viewer(Role::Viewer, None)
+            .expect("it is taken");
         let mut offered = accepted.codecs.params().iter().map(|p| p.spec());
         let is_ours = |spec: CodecSpec| {
             let ours = opus();

@@ -54,6 +54,15 @@ impl Shard {
                 }
                 session.flush(now, outbox);
             });
+        } else if matches!(&session.kind, Kind::Relay(relay) if relay.is_started) {
+            self.with_viewer(now, key, stream, |session, media, outbox| {
+                if let Kind::Relay(relay) = &mut session.kind {
+                    let queue = &mut outbox.transmits;
+                    relay.catch_up(&session.link, media, &mut Leaving { now, queue });
+                    relay.recover(&session.link, outbox);
+                }
+                session.flush(now, outbox);
+            });
         } else {
             self.with_session(now, key, |session, outbox| {
                 if let Kind::Publisher(publisher) = &mut session.kind {
@@ -126,7 +135,9 @@ impl Shard {
             return;
         }
         self.with_viewer(now, key, stream, |session, media, outbox| {
-            if let Kind::Viewer(viewer) = &mut session.kind {
+            if let Kind::Relay(relay) = &mut session.kind {
+                relay.sweep(&session.link, now, media, outbox);
+            } else if let Kind::Viewer(viewer) = &mut session.kind {
                 viewer.sweep(&mut session.link, now, media, outbox);
                 if viewer.cannot_play(media) {
                     session.link.closing = Some(CloseReason::CodecMismatch);

@@ -247,6 +247,7 @@ impl Sender {
             wallclock: at,
             starts_keyframe: false,
             discardable: false,
+            is_past: false,
             vp8: None,
             extensions: ExtensionValues::default(),
         }
