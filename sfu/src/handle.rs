@@ -20,6 +20,7 @@ use crate::event::{CloseReason, Event};
 use crate::ids::{SessionId, StreamId};
 use crate::ingest::{Doors, Ingest, IngestTracks};
 use crate::made::MadeLayer;
+use crate::pulse::Pulse;
 use crate::registry::{Place, Registry};
 use crate::sdp::Offer;
 use crate::session::Session;
@@ -28,7 +29,7 @@ use crate::shard::{Command, Message, pending_closed};
 use crate::socket;
 use crate::stats::{SessionStats, StreamStats, Totals, gauge};
 use crate::tap::{self, RequestLine, Tap};
-use crate::thread::{self, Mailbox, Parcel, Pulse, ShardThread};
+use crate::thread::{self, Mailbox, Parcel, ShardThread};
 
 /// A running SFU.
 #[derive(Debug, Clone)]

@@ -33,6 +33,7 @@ mod made;
 mod packet;
 mod packetise;
 mod pulls;
+mod pulse;
 mod rate;
 mod registry;
 mod rewrite;
