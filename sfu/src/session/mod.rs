@@ -385,28 +385,76 @@ impl Session {
         }
     }
 
-    /// Passes on packets that just arrived. Returns how many went, and whether that changed when it wants
-    /// to be woken.
+    /// Begins to send to a peer that gets media from us.
+    pub(crate) fn start(&mut self, now: Instant, media: &mut Media, outbox: &mut Outbox) {
+        match &mut self.kind {
+            Kind::Publisher(_) => {}
+            Kind::Viewer(viewer) => {
+                self.link.shared.add_viewer();
+                viewer.start(&mut self.link, now, media, outbox);
+            }
+            Kind::Relay(relay) => relay.start(&self.link, now, media, outbox),
+        }
+    }
+
+    /// Whether it is a peer that gets media from us, and they have begun.
+    pub(crate) fn is_started(&self) -> bool {
+        match &self.kind {
+            Kind::Publisher(_) => false,
+            Kind::Viewer(viewer) => viewer.is_started,
+            Kind::Relay(relay) => relay.is_started,
+        }
+    }
+
+    /// When there is something to be sent beside what arrives.
+    pub(crate) fn sends_at(&self, now: Instant) -> Option<Instant> {
+        match &self.kind {
+            Kind::Publisher(_) => None,
+            Kind::Viewer(viewer) => viewer.deadline(now),
+            Kind::Relay(relay) => relay.deadline(now),
+        }
+    }
+
+    /// Sends that.
+    pub(crate) fn catch_up(&mut self, now: Instant, media: &Media, outbox: &mut Outbox) {
+        let queue = &mut outbox.transmits;
+        let mut leaving = Leaving { now, queue };
+        match &mut self.kind {
+            Kind::Publisher(_) => {}
+            Kind::Viewer(viewer) => {
+                viewer.catch_up(&self.link, media, &mut leaving);
+                viewer.lane.pad(now, leaving.queue);
+                viewer.recover(&self.link, now, media, outbox);
+            }
+            Kind::Relay(relay) => {
+                relay.catch_up(&self.link, media, &mut leaving);
+                relay.recover(&self.link, outbox);
+            }
+        }
+    }
+
+    /// Passes on packets that just arrived. Returns how many went, and whether there is more to be sent.
     pub(crate) fn forward(
         &mut self,
         packets: &[Arc<Packet>],
         media: &Media,
         leaving: &mut Leaving<'_>,
     ) -> (u64, bool) {
-        let (link, now) = (&self.link, leaving.now);
-        match &mut self.kind {
+        let link = &self.link;
+        let sent = match &mut self.kind {
             Kind::Viewer(viewer) if viewer.is_started => {
                 let before = viewer.packets;
                 viewer.forward(link, packets, media, leaving);
-                (viewer.packets - before, viewer.deadline(now).is_some())
+                viewer.packets - before
             }
             Kind::Relay(relay) if relay.is_started => {
                 let before = relay.packets;
                 relay.forward(link, packets, media, leaving);
-                (relay.packets - before, relay.deadline(now).is_some())
+                relay.packets - before
             }
-            _ => (0, false),
-        }
+            _ => return (0, false),
+        };
+        (sent, self.sends_at(leaving.now).is_some())
     }
 
     /// Lets time pass for str0m, which sends only then.

@@ -416,21 +416,12 @@ impl Shard {
                     session.link.deadline = session.link.deadline.min(at);
                 }
             }
-            Kind::Viewer(viewer) => {
-                if session.link.is_connected() && !viewer.is_started {
+            Kind::Viewer(_) | Kind::Relay(_) => {
+                if session.link.is_connected() && !session.is_started() {
                     self.start_viewer(now, key);
                     return;
                 }
-                if let Some(at) = viewer.deadline(now) {
-                    session.link.deadline = session.link.deadline.min(at);
-                }
-            }
-            Kind::Relay(relay) => {
-                if session.link.is_connected() && !relay.is_started {
-                    self.start_viewer(now, key);
-                    return;
-                }
-                if let Some(at) = relay.deadline(now) {
+                if let Some(at) = session.sends_at(now) {
                     session.link.deadline = session.link.deadline.min(at);
                 }
             }
@@ -453,21 +444,9 @@ impl Shard {
             return;
         };
         let stream = session.link.stream;
-        self.with_viewer(
-            now,
-            key,
-            stream,
-            |session, media, outbox| match &mut session.kind {
-                Kind::Viewer(viewer) => {
-                    session.link.shared.add_viewer();
-                    viewer.start(&mut session.link, now, media, outbox);
-                }
-                Kind::Relay(relay) => {
-                    relay.start(&session.link, now, media, outbox);
-                }
-                Kind::Publisher(_) => {}
-            },
-        );
+        self.with_viewer(now, key, stream, |session, media, outbox| {
+            session.start(now, media, outbox);
+        });
     }
 
     /// Runs `f` on a viewer, or what is fed like one, and its stream.
