@@ -19,19 +19,24 @@ pub(crate) struct Caption {
     /// Whether there is no picture for viewers, because all are shown in another order than they are
     /// decoded.
     pub(crate) is_reordered: bool,
+    /// As [`crate::packet::Packet::lead`] has it.
+    pub(crate) lead: Option<u32>,
     /// Name of the layer.
     pub(crate) rid: Option<String>,
 }
 
 const URI: &str = "urn:x-tallylight:caption";
-/// In the high bits of the first byte; a node that knows another one only cannot be an edge of ours.
+/// In the highest bits of the first byte; a node that knows another one only cannot be an edge of ours.
 const VERSION: u8 = 1;
 const PAST: u8 = 1;
 const LISTENS: u8 = 2;
 const DEAF: u8 = 4;
 const REORDERED: u8 = 8;
+/// Three bytes of lead stand before the name.
+const LEADS: u8 = 16;
 /// What an element with a short head holds (RFC 8285 §4.2).
 const MOST_BYTES: usize = 16;
+const MOST_LEAD: u32 = 0x00ff_ffff;
 
 impl Caption {
     /// As it travels; `None` where the name of the layer is too long.
@@ -40,19 +45,31 @@ impl Caption {
         let flags = flag(self.is_past, PAST)
             | flag(self.answers_pli == Some(true), LISTENS)
             | flag(self.answers_pli == Some(false), DEAF)
-            | flag(self.is_reordered, REORDERED);
-        let mut bytes = vec![VERSION << 4 | flags, self.epoch];
+            | flag(self.is_reordered, REORDERED)
+            | flag(self.lead.is_some(), LEADS);
+        let mut bytes = vec![VERSION << 5 | flags, self.epoch];
+        if let Some(lead) = self.lead {
+            let [_, lead @ ..] = lead.min(MOST_LEAD).to_be_bytes();
+            bytes.extend_from_slice(&lead);
+        }
         bytes.extend_from_slice(self.rid.as_deref().unwrap_or_default().as_bytes());
         (bytes.len() <= MOST_BYTES).then_some(bytes)
     }
 
     /// The reverse.
     pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
-        let [flags, epoch, rid @ ..] = bytes else {
+        let [flags, epoch, rest @ ..] = bytes else {
             return None;
         };
+        let (lead, rid) = match rest {
+            [high, middle, low, rid @ ..] if flags & LEADS != 0 => {
+                (Some(u32::from_be_bytes([0, *high, *middle, *low])), rid)
+            }
+            _ if flags & LEADS != 0 => return None,
+            rid => (None, rid),
+        };
         let is_plain = rid.iter().all(u8::is_ascii_graphic) && bytes.len() <= MOST_BYTES;
-        if flags >> 4 != VERSION || !is_plain {
+        if flags >> 5 != VERSION || !is_plain {
             return None;
         }
         let rid = String::from_utf8(rid.to_vec()).ok()?;
@@ -65,6 +82,7 @@ impl Caption {
                 _ => None,
             },
             is_reordered: flags & REORDERED != 0,
+            lead,
             rid: (!rid.is_empty()).then_some(rid),
         })
     }
@@ -115,9 +133,10 @@ mod tests {
             is_past: bool,
             answers_pli: Option<bool>,
             is_reordered: bool,
-            rid in proptest::option::of("[a-z0-9]{1,14}"),
+            lead in proptest::option::of(0..1u32 << 24),
+            rid in proptest::option::of("[a-z0-9]{1,11}"),
         ) {
-            let caption = Caption { epoch, is_past, answers_pli, is_reordered, rid };
+            let caption = Caption { epoch, is_past, answers_pli, is_reordered, lead, rid };
             let bytes = caption.to_bytes().expect("it is short");
             prop_assert_eq!(Caption::parse(&bytes), Some(caption));
         }
@@ -137,6 +156,7 @@ mod tests {
             is_past: false,
             answers_pli: None,
             is_reordered: false,
+            lead: None,
             rid: Some("a-name-of-15-by".to_owned()),
         };
         assert_eq!(caption.to_bytes(), None);

@@ -344,6 +344,7 @@ mod tests {
             starts_keyframe: opens,
             discardable: false,
             is_past: false,
+            lead: None,
             vp8: None,
             extensions: ExtensionValues::default(),
         })

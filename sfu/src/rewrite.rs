@@ -256,6 +256,7 @@ mod tests {
             starts_keyframe: false,
             discardable: false,
             is_past: false,
+            lead: None,
             vp8: None,
             extensions: ExtensionValues::default(),
         }

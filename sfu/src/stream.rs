@@ -107,13 +107,23 @@ impl Media {
         true
     }
 
-    /// What is cached of layers that no viewer can have is of no use, also when they come again.
+    /// What is cached of layers that no viewer can have is of no use, also when they come again. Of one
+    /// whose pictures are reordered other nodes have the use, from where on it is so.
     fn drop_unwatchable(&mut self) {
         for (layer, format) in self.layers.iter_mut().zip(&self.layout.layers) {
-            if !format.is_for_viewers() && !layer.gop.is_empty() {
+            let first = layer.gop.first();
+            let is_in_order = first.is_none_or(|first| first.lead.is_none());
+            let is_of_use = format.is_for_viewers() || format.reordered && !is_in_order;
+            if !is_of_use && !layer.gop.is_empty() {
                 layer.gop.clear();
             }
         }
+    }
+
+    /// A layer that viewers can have.
+    pub(crate) fn for_viewers(&self, layer: usize) -> Option<&LayerMedia> {
+        let format = self.layout.layers.get(layer)?;
+        self.layers.get(layer).filter(|_| format.is_for_viewers())
     }
 
     /// The packets of cached groups that are not older than `age`.

@@ -351,6 +351,7 @@ impl Upstream {
             starts_keyframe: what & 4 != 0,
             discardable: what & 8 != 0,
             is_past: false,
+            lead: None,
             vp8: (what & 16 != 0).then(|| vp8(picture)).flatten(),
             extensions: ExtensionValues::default(),
         })

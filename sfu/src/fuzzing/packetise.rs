@@ -48,6 +48,7 @@ fn put_together(codec: VideoCodec, unit: &[u8]) -> Option<Bytes> {
             starts_keyframe: false,
             discardable: false,
             is_past: false,
+            lead: None,
             vp8: None,
             extensions: ExtensionValues::default(),
         })

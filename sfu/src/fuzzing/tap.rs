@@ -75,6 +75,7 @@ impl Upstream {
             starts_keyframe: false,
             discardable: false,
             is_past: false,
+            lead: None,
             vp8: None,
             extensions: ExtensionValues::default(),
         };

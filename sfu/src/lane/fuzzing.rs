@@ -297,6 +297,7 @@ fn packet(source: Source, seq: u64, bytes: usize, now: Instant) -> Packet {
         starts_keyframe: false,
         discardable: false,
         is_past: false,
+        lead: None,
         vp8: None,
         extensions: ExtensionValues::default(),
     }

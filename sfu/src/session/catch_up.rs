@@ -226,7 +226,7 @@ impl Viewer {
         layer: usize,
         most_frames: u32,
     ) -> bool {
-        let (Some(video), Some(cached)) = (&mut self.video, media.layers.get(layer)) else {
+        let (Some(video), Some(cached)) = (&mut self.video, media.for_viewers(layer)) else {
             return false;
         };
         let gop: &GopCache = &cached.gop;
@@ -277,14 +277,12 @@ impl Viewer {
         let VideoState::CatchingUp(mut at) = self.state else {
             return;
         };
-        let Some(cached) = media.layers.get(at.layer) else {
-            return;
-        };
-        if cached.gop.generation() != at.generation {
+        let cached = media.for_viewers(at.layer);
+        let Some(cached) = cached.filter(|cached| cached.gop.generation() == at.generation) else {
             // The group went over its bounds, or a new one begins: the next key frame takes over.
             self.state = VideoState::Waiting { since: None };
             return;
-        }
+        };
         for packet in cached.gop.from(at.next_seq) {
             let is_new_frame = at.timestamp_in != Some(packet.timestamp);
             if is_new_frame && at.frames_begun >= at.most_frames {

@@ -125,6 +125,9 @@ impl Publisher {
         let Some(source) = self.source_of(link, now, &rtp, outbox) else {
             return;
         };
+        if let Some(caption) = caption {
+            self.follow_order(link, source, caption, outbox);
+        }
         self.note_flow(link, now, outbox);
         let clock = match source {
             Source::Audio => AUDIO_CLOCK,
@@ -152,6 +155,7 @@ impl Publisher {
             starts_keyframe,
             discardable: facts.discardable,
             is_past: caption.is_some_and(|caption| caption.is_past),
+            lead: caption.and_then(|caption| caption.lead),
             vp8: if is_vp8 {
                 Vp8Descriptor::parse(&rtp.payload).ok()
             } else {

@@ -23,7 +23,7 @@ use super::{Kind, Link, Outbox, Session};
 use crate::caption::Caption;
 use crate::event::Role;
 use crate::ids::StreamId;
-use crate::packet::Layout;
+use crate::packet::{Layout, Source};
 use crate::registry::StreamShared;
 use crate::sdp;
 use crate::settings::Settings;
@@ -169,14 +169,17 @@ impl Publisher {
         };
         let known = pulling.epoch.get_or_insert(caption.epoch);
         let ahead = caption.epoch.wrapping_sub(*known).cast_signed();
-        if ahead < 0 || !link.shared.is_newest(self.epoch) {
+        // Who comes after us here is not to be taken over from because somebody does so there.
+        let is_newest = link.shared.is_newest(self.epoch);
+        if ahead < 0 || ahead > 0 && !is_newest {
             return false;
         }
         if ahead > 0 {
             *known = caption.epoch;
             self.begin_anew(link, now);
         }
-        if caption.answers_pli != link.shared.answers_pli()
+        if is_newest
+            && caption.answers_pli != link.shared.answers_pli()
             && let Some(answers) = caption.answers_pli
         {
             link.shared.set_answers_pli(answers);
@@ -185,6 +188,25 @@ impl Publisher {
             link.shared.set_reordered(self.epoch, caption.is_reordered);
         }
         true
+    }
+
+    /// Takes note whether pictures of a layer are shown in the order in which they are decoded.
+    pub(super) fn follow_order(
+        &mut self,
+        link: &Link,
+        source: Source,
+        caption: &Caption,
+        outbox: &mut Outbox,
+    ) {
+        let Source::Video(index) = source else { return };
+        let format = self.layout.layers.get(index);
+        if caption.lead.is_none() || format.is_none_or(|format| format.reordered) {
+            return;
+        }
+        if let Some(format) = Arc::make_mut(&mut self.layout).layers.get_mut(index) {
+            format.reordered = true;
+        }
+        outbox.layers_changed(link.stream);
     }
 
     /// Another publisher has taken over at the origin.

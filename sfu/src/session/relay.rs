@@ -46,6 +46,8 @@ pub(crate) struct Relay {
 struct Place {
     track: Outgoing,
     state: State,
+    /// What all packets say of themselves, and as it travels.
+    said: Option<Caption>,
     live: Option<Arc<[u8]>>,
     past: Option<Arc<[u8]>>,
 }
@@ -88,6 +90,7 @@ impl Relay {
         let place = |track| Place {
             track: Outgoing::new(track, VIDEO_CLOCK),
             state: State::Waiting(None),
+            said: None,
             live: None,
             past: None,
         };
@@ -238,17 +241,31 @@ impl Relay {
                 track.rewriter.end_source();
             }
         }
+        let [.., epoch] = self.epoch.to_be_bytes();
+        let (answers_pli, is_reordered) = manner;
+        let said = |rid| Caption {
+            epoch,
+            is_past: false,
+            answers_pli,
+            is_reordered,
+            lead: None,
+            rid,
+        };
         if let Some(audio) = &mut self.audio {
-            audio.caption = caption(self.epoch, manner, None, false);
+            audio.caption = said_of(&said(None));
         }
         let mut layers = media.layout.layers.iter();
         for place in &mut self.places {
             if is_new {
                 place.state = State::Waiting(None);
             }
-            let rid = layers.next().and_then(|format| format.rid.clone());
-            place.live = caption(self.epoch, manner, rid.clone(), false);
-            place.past = caption(self.epoch, manner, rid, true);
+            let said = said(layers.next().and_then(|format| format.rid.clone()));
+            place.live = said_of(&said);
+            place.past = said_of(&Caption {
+                is_past: true,
+                ..said.clone()
+            });
+            place.said = Some(said);
         }
     }
 
@@ -364,30 +381,28 @@ impl Place {
     ) -> u64 {
         let age = leaving.now.saturating_duration_since(packet.arrival);
         let is_past = packet.is_past || age > PAST;
-        let caption = if is_past { &self.past } else { &self.live };
+        let caption = match (packet.lead, is_past) {
+            (None, true) => self.past.clone(),
+            (None, false) => self.live.clone(),
+            (Some(_), _) => self.said.as_ref().and_then(|said| {
+                said_of(&Caption {
+                    is_past,
+                    lead: packet.lead,
+                    ..said.clone()
+                })
+            }),
+        };
         if caption.is_none() {
             return 0;
         }
-        self.track.caption.clone_from(caption);
+        self.track.caption = caption;
         let spec = &format.spec;
         let sent = (self.track).write(link, lane, leaving, packet, spec, Timing::Live);
         u64::from(sent)
     }
 }
 
-fn caption(
-    epoch: u32,
-    (answers_pli, is_reordered): (Option<bool>, bool),
-    rid: Option<String>,
-    is_past: bool,
-) -> Option<Arc<[u8]>> {
-    let [.., epoch] = epoch.to_be_bytes();
-    let caption = Caption {
-        epoch,
-        is_past,
-        answers_pli,
-        is_reordered,
-        rid,
-    };
+/// As it travels; `None` for what cannot.
+fn said_of(caption: &Caption) -> Option<Arc<[u8]>> {
     caption.to_bytes().map(Arc::from)
 }

@@ -201,6 +201,9 @@ impl Viewer {
         media: &Media,
         leaving: &mut Leaving<'_>,
     ) {
+        if packet.lead.is_some() {
+            return;
+        }
         let opens = packet.starts_keyframe;
         let is_here = self.current() == Some(layer);
         match self.state {

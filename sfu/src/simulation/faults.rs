@@ -313,6 +313,7 @@ fn panic_outside_of_any_session_costs_nobody_else() {
         starts_keyframe: false,
         discardable: false,
         is_past: false,
+        lead: None,
         vp8: None,
         extensions: str0m::rtp::ExtensionValues::default(),
     };

@@ -109,6 +109,11 @@ impl World {
 }
 
 impl Feeder {
+    /// From here on there are B-frames.
+    pub(super) fn reorder(&mut self) {
+        self.reordered_from = self.pictures;
+    }
+
     fn due(&mut self, now: Instant, start: Instant) -> Vec<crate::fed::FedUnit> {
         let mut units = Vec::new();
         while self.zero + PICTURE * self.pictures <= now {
@@ -398,7 +403,7 @@ fn b_frames_that_come_late_end_viewers_when_nothing_is_made() {
             .count()
             > 30
     );
-    feeder.reordered_from = feeder.pictures;
+    feeder.reorder();
     world.run_fed(&mut feeder, SECOND * 2);
     assert!(world.ends_of(session).is_empty(), "it may still be made");
     world.run_fed(&mut feeder, SECOND * 3);

@@ -229,6 +229,15 @@ impl World {
         answer.sdp
     }
 
+    /// Ends a stream with all its sessions.
+    pub(super) fn end(&mut self, stream: StreamId) {
+        self.registry.forget_stream(stream);
+        self.tell_all(|| {
+            let (reply, _) = oneshot::channel();
+            Message::Command(Command::EndStream { stream, reply })
+        });
+    }
+
     /// How often sessions of a role were connected, and why they ended.
     pub(super) fn lives(&self, role: Role) -> (usize, Vec<CloseReason>) {
         let mut connected = 0;

@@ -11,6 +11,7 @@ use super::nodes::Nodes;
 use super::*;
 use crate::event::{CloseReason, Role};
 use crate::fed::Handed;
+use crate::tap::{AccessUnit, Track};
 
 const SECOND: Duration = Duration::from_secs(1);
 const VISIBLE: Duration = Duration::from_millis(200);
@@ -495,4 +496,126 @@ fn edge_turns_viewers_away_where_the_origin_does() {
     let fed = |origin: &mut World, step| origin.run_fed(&mut feeder, step);
     nodes.run_by(SECOND, fed);
     assert!(nodes.edge().is_turned_away());
+}
+
+/// Whether times of decoding rise and those of showing go back, as with B-frames.
+fn is_reordered(units: &[&AccessUnit]) -> bool {
+    let times = || units.windows(2);
+    let back = times().filter(|pair| pair[1].pts < pair[0].pts).count();
+    units.iter().all(|unit| unit.pts >= unit.dts)
+        && times().all(|pair| pair[1].dts > pair[0].dts)
+        && back * 4 > units.len()
+}
+
+#[test]
+fn b_frames_reach_the_tap_of_an_edge_with_both_of_their_times() {
+    let mut nodes = Nodes::new(2);
+    let mut feeder = nodes.origin().ingest(reordered(SECOND));
+    let fed = |origin: &mut World, step| origin.run_fed(&mut feeder, step);
+    nodes.run_by(SECOND * 3, fed);
+    nodes.pull(stream(), (1, 0), between(1.0));
+    let fed = |origin: &mut World, step| origin.run_fed(&mut feeder, step);
+    nodes.run_by(Duration::from_millis(100), fed);
+    let mut listener = nodes.edge().tap();
+    for _ in 0..800 {
+        let fed = |origin: &mut World, step| origin.run_fed(&mut feeder, step);
+        nodes.run_by(Duration::from_millis(5), fed);
+        nodes.edge().listen(&mut listener);
+    }
+    let tracks = listener.tracks.last().expect("they are told");
+    let picture = tracks.iter().find(|track| track.track == Track::Video(0));
+    assert!(picture.is_some_and(|track| track.reordered));
+    let units: Vec<_> = listener.of(Track::Video(0)).map(|u| &u.unit).collect();
+    assert!(units.len() > 100, "{} pictures", units.len());
+    assert!(units[0].keyframe);
+    assert!(is_reordered(&units));
+    let apart = |unit: &&AccessUnit| (unit.pts - unit.dts).as_micros() / 1_000;
+    let leads: std::collections::BTreeSet<_> = units.iter().map(apart).collect();
+    assert!(leads.len() <= 6 && leads.last() > Some(&90), "{leads:?} ms");
+    // Sound lies where it did: marks tell when both were captured.
+    for unit in listener.units.iter().skip(60) {
+        let shown = i64::try_from(unit.unit.pts.as_micros()).expect("short") + listener.zero_us;
+        let captured = i64::try_from(unit.mark.captured_us).expect("short");
+        assert!(
+            (0..60_000).contains(&(shown - captured)),
+            "{} µs",
+            shown - captured
+        );
+    }
+}
+
+#[test]
+fn b_frames_that_come_late_end_viewers_of_the_edge() {
+    let mut nodes = Nodes::new(2);
+    let mut feeder = nodes.origin().ingest(OPUS);
+    let fed = |origin: &mut World, step| origin.run_fed(&mut feeder, step);
+    nodes.run_by(SECOND * 3, fed);
+    nodes.pull(stream(), (1, 0), PERFECT());
+    let fed = |origin: &mut World, step| origin.run_fed(&mut feeder, step);
+    nodes.run_by(SECOND, fed);
+    let viewer = nodes.edge().view(stream(), PERFECT());
+    let fed = |origin: &mut World, step| origin.run_fed(&mut feeder, step);
+    nodes.run_by(SECOND * 2, fed);
+    assert!(nodes.edge().player(viewer).shown.len() > 50);
+    feeder.reorder();
+    let fed = |origin: &mut World, step| origin.run_fed(&mut feeder, step);
+    nodes.run_by(SECOND * 5, fed);
+    assert_eq!(nodes.edge().lives(Role::Viewer).1, [CloseReason::Reordered]);
+    assert!(nodes.edge().is_turned_away());
+}
+
+#[test]
+fn publisher_of_another_codec_passes_too() {
+    let mut nodes = relayed(&EncoderSpec::simulcast(), PERFECT());
+    nodes.run(SECOND);
+    nodes.origin().cut_off(0, true);
+    nodes.run(SECOND * 2);
+    let spec = EncoderSpec {
+        codec: Codec::Vp8,
+        ..EncoderSpec::single(SECOND * 2, true)
+    };
+    nodes.origin().publish(stream(), &spec, PERFECT());
+    nodes.run(SECOND * 2);
+    let viewer = nodes
+        .edge()
+        .view_as(stream(), Codec::Vp8, PERFECT(), |offer| offer, |_| {});
+    nodes.run(SECOND * 2);
+    assert!(nodes.edge().player(viewer).shown.len() > 50);
+}
+
+#[test]
+fn stream_that_ends_at_the_origin_ends_the_pull_and_not_the_viewers() {
+    let mut nodes = relayed(&EncoderSpec::simulcast(), PERFECT());
+    nodes.edge().view(stream(), PERFECT());
+    nodes.run(SECOND * 2);
+    nodes.origin().end(stream());
+    nodes.run(SECOND * 3);
+    let edge = nodes.edge();
+    assert_eq!(
+        edge.lives(Role::Publisher),
+        (1, vec![CloseReason::RemoteClosed])
+    );
+    assert_eq!(edge.lives(Role::Viewer), (1, Vec::new()));
+    let ended = vec![CloseReason::StreamEnded];
+    assert_eq!(nodes.origin().lives(Role::Relay), (1, ended));
+    nodes.edge().end(stream());
+    nodes.run(SECOND);
+    let ended = vec![CloseReason::StreamEnded];
+    assert_eq!(nodes.edge().lives(Role::Viewer), (1, ended));
+}
+
+#[test]
+fn pull_that_does_not_get_through_costs_the_one_before_it_nothing() {
+    let mut nodes = relayed(&EncoderSpec::simulcast(), PERFECT());
+    let viewer = nodes.edge().view(stream(), PERFECT());
+    nodes.run(SECOND * 2);
+    let in_vain = nodes.pull(stream(), (1, 0), PERFECT());
+    nodes.cut_off(in_vain);
+    nodes.run(SECOND * 14);
+    let edge = nodes.edge();
+    let late = vec![CloseReason::HandshakeTimeout];
+    assert_eq!(edge.lives(Role::Publisher), (1, late));
+    let player = edge.player(viewer);
+    assert_eq!(player.frozen(edge.elapsed(), VISIBLE), Duration::ZERO);
+    assert!(is_continuous(&player.sequence));
 }

@@ -248,6 +248,7 @@ impl Sender {
             starts_keyframe: false,
             discardable: false,
             is_past: false,
+            lead: None,
             vp8: None,
             extensions: ExtensionValues::default(),
         }
