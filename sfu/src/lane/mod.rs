@@ -474,6 +474,13 @@ impl Lane {
         self.log.loss(now).or(reported)
     }
 
+    /// Share of packets of a picture that were lost lately, of that track which lost most, by the newest
+    /// reports.
+    pub(crate) fn worst_loss(&self) -> Option<f32> {
+        let losses = self.tracks.iter().filter_map(|track| track.reported_loss);
+        losses.reduce(f32::max)
+    }
+
     /// Bit/s of media that were sent in the last second, retransmissions not among them.
     pub(crate) fn media_rate(&mut self, now: Instant) -> u64 {
         bits(self.media_bytes.per_second(now))

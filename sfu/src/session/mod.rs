@@ -212,7 +212,7 @@ impl Session {
     ) -> Result<(Self, Answer), OfferError> {
         let role = Role::Relay;
         let (link, answer, lane) = Self::fed(settings, now, stream, shared, offer, role)?;
-        let kind = Kind::Relay(Box::new(Relay::new(lane)));
+        let kind = Kind::Relay(Box::new(Relay::new(lane, now)));
         Ok((Self { link, kind }, answer))
     }
 

@@ -39,6 +39,9 @@ pub(super) struct Pulling {
     epoch: Option<u8>,
 }
 
+/// What an offer has room for, by the bounds on offers.
+const MOST_PLACES: usize = 12;
+
 struct Pending(SdpPendingOffer);
 
 impl fmt::Debug for Pending {
@@ -225,5 +228,5 @@ impl Publisher {
 /// Tracks for pictures that are offered: for as many layers as a publisher may send, and as many as may
 /// be made of them.
 fn places(settings: &Settings) -> usize {
-    settings.config.limits.layers * 2
+    (settings.config.limits.layers * 2).min(MOST_PLACES)
 }

@@ -34,6 +34,9 @@ pub(crate) struct Relay {
     pub(crate) lane: Lane,
     audio: Option<Outgoing>,
     places: Vec<Place>,
+    /// When the edge last missed something, and how often it had by then.
+    lossy_at: Option<Instant>,
+    nacks: u64,
     /// Layers whose key frame the edge asked for.
     wanted: Vec<usize>,
     pub(crate) is_started: bool,
@@ -46,6 +49,8 @@ pub(crate) struct Relay {
 struct Place {
     track: Outgoing,
     state: State,
+    /// Bytes that left at once, and since when.
+    burst: (Instant, u64),
     /// What all packets say of themselves, and as it travels.
     said: Option<Caption>,
     live: Option<Arc<[u8]>>,
@@ -82,14 +87,21 @@ const PAST: Duration = Duration::from_millis(250);
 /// How fast a cached group goes to a node that is not near, in bit/s: so that an edge can still ask for
 /// what is lost of it. str0m does so of the newest hundred packets, every 33 ms.
 const RATE: u64 = 12_000_000;
+/// On a link that has lost something, more bytes than these in such a time leave at another pace, too: a
+/// large key frame. For so long after the loss.
+const LOSSY_RATE: u64 = 8_000_000;
+const MOST_BURST: u64 = 24_000;
+const BURST: Duration = Duration::from_millis(20);
+const LOSSY_FOR: Duration = Duration::from_secs(30);
 
 impl Relay {
-    pub(crate) fn new(lane: Lane) -> Self {
+    pub(crate) fn new(lane: Lane, now: Instant) -> Self {
         let mut sound = lane.tracks(MediaKind::Audio);
         let audio = sound.next().map(|track| Outgoing::new(track, AUDIO_CLOCK));
         let place = |track| Place {
             track: Outgoing::new(track, VIDEO_CLOCK),
             state: State::Waiting(None),
+            burst: (now, 0),
             said: None,
             live: None,
             past: None,
@@ -103,6 +115,8 @@ impl Relay {
             lane,
             audio,
             places,
+            lossy_at: None,
+            nacks: 0,
             wanted: Vec::new(),
             is_started: false,
             packets: 0,
@@ -199,6 +213,11 @@ impl Relay {
             return;
         };
         let lane = &mut self.lane;
+        let is_lossy = self.lossy_at.is_some_and(|at| leaving.now < at + LOSSY_FOR);
+        if is_lossy && place.is_bursting(leaving.now, packet, &cached.gop) {
+            place.slow_down(leaving.now, packet, &cached.gop);
+        }
+        // What has left already is not sent again: its number is claimed.
         match place.state {
             State::Live => {
                 self.packets += place.write(link, lane, leaving, packet, format);
@@ -207,7 +226,9 @@ impl Relay {
             State::Replaying(replay) if packet.seq < replay.next_seq => {
                 self.packets += place.write(link, lane, leaving, packet, format);
             }
-            State::Replaying(_) => {}
+            State::Replaying(_) => {
+                self.packets += place.go_on(link, lane, leaving, &cached.gop, format);
+            }
             State::Waiting(long) if !long.is_some_and(|long| long.is(&cached.gop)) => {
                 place.begin(link, leaving.now, &cached.gop);
                 self.packets += place.go_on(link, lane, leaving, &cached.gop, format);
@@ -289,6 +310,11 @@ impl Relay {
     pub(crate) fn sweep(&mut self, link: &Link, now: Instant, media: &Media, outbox: &mut Outbox) {
         self.follow(link, media);
         self.recover(link, outbox);
+        // Reports leave out what was made good.
+        let nacks = self.lane.nacks();
+        if nacks > std::mem::replace(&mut self.nacks, nacks) && !link.is_near() {
+            self.lossy_at = Some(now);
+        }
         for (place, layer) in self.places.iter_mut().zip(&media.layers) {
             if matches!(place.state, State::Waiting(Some(long)) if now > long.since + LONGEST_WAIT)
             {
@@ -302,7 +328,7 @@ impl Relay {
         stats.bitrate = self.lane.media_rate(now);
         stats.packets = self.packets;
         stats.nacks = self.lane.nacks();
-        stats.loss = self.lane.loss(now).map(f64::from);
+        stats.loss = self.lane.worst_loss().map(f64::from);
         stats.rtt_ms = self.lane.rtt().map(|rtt| rtt.as_secs_f64() * 1_000.0);
         if let Some(path) = self.lane.path() {
             stats.transport = name_of(path.protocol);
@@ -335,6 +361,28 @@ impl Place {
             next_seq: first.seq,
             started: now,
             pace,
+            sent_bytes: 0,
+        });
+    }
+
+    /// Whether so much leaves at once that the edge could not ask for what is lost of it.
+    fn is_bursting(&mut self, now: Instant, packet: &Packet, gop: &GopCache) -> bool {
+        let (since, bytes) = &mut self.burst;
+        if now.saturating_duration_since(*since) > BURST {
+            (*since, *bytes) = (now, 0);
+        }
+        *bytes += packet.payload.len() as u64 + HEADERS;
+        let is_cached = gop.first().is_some_and(|first| first.seq <= packet.seq);
+        *bytes > MOST_BURST && is_cached && matches!(self.state, State::Live)
+    }
+
+    /// Sends the rest of a burst out of the cache, as a replay.
+    fn slow_down(&mut self, now: Instant, packet: &Packet, gop: &GopCache) {
+        self.state = State::Replaying(Replay {
+            generation: gop.generation(),
+            next_seq: packet.seq,
+            started: now,
+            pace: Pace::even(bitrate_of(gop, now), LOSSY_RATE),
             sent_bytes: 0,
         });
     }
