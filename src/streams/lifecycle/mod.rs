@@ -345,7 +345,7 @@ impl Lifecycle {
                 self.forget(session, stream, &reason);
                 match role {
                     Role::Publisher => self.live.closed(stream, session, now, at),
-                    Role::Viewer => Vec::new(),
+                    Role::Viewer | Role::Relay => Vec::new(),
                 }
             }
             Event::DataOpened { session, label, .. } => {
@@ -394,6 +394,7 @@ impl Lifecycle {
                 self.attempts.forget(session.facts.channel);
                 self.live.connected(stream, id, at)
             }
+            Role::Relay => Vec::new(),
         }
     }
 
@@ -422,6 +423,7 @@ impl Lifecycle {
                         .note(self.clock.now(), session.facts.channel, words);
                 }
             }
+            Role::Relay => {}
         }
     }
 
