@@ -25,6 +25,7 @@ use crate::chat::{self, Chat};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::discovery::Discovery;
+use crate::doctor::Checkup;
 use crate::events::{self, Events, Sources};
 use crate::gates::Gates;
 use crate::ice::{self, IceServers};
@@ -72,8 +73,6 @@ pub struct App {
     pub rtmps: Option<SocketAddr>,
     /// The certificate that is shown, where there is to be one.
     pub certificates: Option<Certificates>,
-    /// STUN and TURN servers, and our own.
-    pub ice: IceServers,
     /// Token of the one-time set-up link, while there is no account.
     pub setup: Option<Secret>,
     config: Box<Config>,
@@ -363,7 +362,10 @@ impl App {
         ]));
         accounts.own(&belongings);
         let discovery = Discovery::new(db.clone(), clock.clone(), streams.clone());
+        let checkup = Checkup::new(&config, &clock, &db, certificates.as_ref());
         let services = Box::new(Services {
+            ice,
+            checkup,
             discovery,
             db,
             audit,
@@ -414,7 +416,6 @@ impl App {
             rtmp: rtmp_address,
             rtmps: rtmps_address,
             certificates: certificates.clone(),
-            ice,
             services,
             _belongings: belongings,
             _memberships: memberships,
@@ -455,7 +456,7 @@ impl App {
             self.listeners.push(tokio::spawn(serving));
         }
         let answer = Public::new(&self.services);
-        let house = house(self.config.limits.http_connections).with_turn(self.ice.clone());
+        let house = house(self.config.limits.http_connections).with_turn(self.services.ice.clone());
         let mut to_https = None;
         if let Some((listener, certificates)) = https {
             to_https = ToHttps::new(&self.config, &certificates, answer.clone());
@@ -512,7 +513,7 @@ impl App {
             ips.join(", ")
         ));
         lines.extend(self.rtmp_lines());
-        if let Some(turn) = self.ice.ports().plain {
+        if let Some(turn) = self.services.ice.ports().plain {
             let port = turn.port();
             lines.push(format!("  TURN            port {port}, UDP and TCP, for clients that reach media no other way"));
         }
@@ -559,7 +560,7 @@ impl App {
         self.services.payments.close();
         // Closing DTLS is what makes an encoder come back; silence would end its stream.
         self.services.sfu.shutdown().await;
-        self.ice.shut_down().await;
+        self.services.ice.shut_down().await;
         self.stop_listening.cancel();
         for listener in self.listeners {
             // A listener fails only by a panic, which is logged where it happens.

@@ -43,6 +43,7 @@ pub mod recordings;
 pub mod events;
 
 pub mod discovery;
+pub mod doctor;
 pub mod feeds;
 pub mod notifications;
 pub mod webhooks;
@@ -60,4 +61,3 @@ pub mod to_https;
 
 pub mod app;
 pub mod backup;
-pub mod doctor;

@@ -34,9 +34,11 @@ use crate::chat::Chat;
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::discovery::{self, Discovery};
+use crate::doctor::Checkup;
 use crate::error::Problem;
 use crate::events::Events;
 use crate::feeds::Feeds;
+use crate::ice::IceServers;
 use crate::idempotency::{self, Idempotency};
 use crate::images::{self, Images};
 use crate::instance;
@@ -100,6 +102,10 @@ pub struct Services {
     pub outgoing: Outgoing,
     /// Who watches, and how streams arrive.
     pub analytics: Analytics,
+    /// STUN and TURN servers, and our own.
+    pub ice: IceServers,
+    /// Whether the machine is well.
+    pub checkup: Checkup,
     /// Media.
     pub sfu: Sfu,
     /// Time.
@@ -288,6 +294,8 @@ fn offices(services: &Services) -> admin::Offices {
         images: services.images.clone(),
         jobs: services.jobs.clone(),
         mail: services.mail.clone(),
+        checkup: services.checkup.clone(),
+        trials: admin::Trials::new(&services.sfu, &services.ice, &services.clock),
         data: admin::DataFolder(services.data.clone()),
     }
 }

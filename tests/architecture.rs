@@ -25,7 +25,7 @@ const ROWS: [&[&str]; 15] = [
     &["sign_in", "streams"],
     &["chat", "recordings"],
     &["analytics", "events"],
-    &["discovery", "feeds", "notifications", "webhooks"],
+    &["discovery", "doctor", "feeds", "notifications", "webhooks"],
     &[
         "admin",
         "cards",
@@ -37,7 +37,7 @@ const ROWS: [&[&str]; 15] = [
         "spa",
     ],
     &["router", "to_https"],
-    &["app", "backup", "doctor"],
+    &["app", "backup"],
 ];
 
 /// Only these may hold SQL.
@@ -134,7 +134,7 @@ const APART: [&[&str]; 4] = [
     &["sign_in", "streams"],
     &["chat", "recordings"],
     &["analytics", "events"],
-    &["discovery", "feeds", "notifications", "webhooks"],
+    &["discovery", "doctor", "feeds", "notifications", "webhooks"],
 ];
 
 #[test]

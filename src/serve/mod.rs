@@ -215,15 +215,14 @@ impl<A: Answers> Connection<A> {
                 // Its handshake is all that there is of it (RFC 8737 §3).
                 Some(ACME) => {}
                 Some(STUN_TURN) => self.in_turn(stream).await,
-                Some(_) => self.in_http1(stream, &moving).await,
-                None => self.in_either(stream, moving).await,
+                _ => self.in_either(stream, moving).await,
             },
             Ok(Err(error)) => tracing::debug!(%error, "No TLS with a client: {error}"),
             Err(_) => tracing::debug!("A client did not finish the TLS handshake in time"),
         }
     }
 
-    /// Clients of TURN seldom say what they speak; but its messages begin with two zero bits (RFC 8489 §5), and no
+    /// Clients of TURN seldom say what they speak, or say HTTP (coturn's); but its messages begin with two zero bits (RFC 8489 §5), and no
     /// request does.
     async fn in_either<S>(self, stream: S, moving: Moving)
     where

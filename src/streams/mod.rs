@@ -69,6 +69,7 @@ pub use playback::{Entered, MediaRequest};
 pub(crate) use presence::{Beat, ByTransport, Transport, ViewerId, Watching, Who};
 use rtmp::RtmpPorts;
 pub use rtmp::{MOST_CONNECTIONS as MOST_RTMP_CONNECTIONS, RtmpListeners};
+pub(crate) use signalling::answered;
 pub use standing::{ChannelState, LiveChannel, StreamEvent};
 use watchers::Barring;
 

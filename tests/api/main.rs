@@ -32,6 +32,7 @@ mod moving;
 mod pages;
 mod start;
 mod storage;
+mod turn;
 mod vod;
 mod whep;
 mod whip;
