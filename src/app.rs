@@ -41,6 +41,7 @@ use crate::quota::Quota;
 use crate::recordings::{self, Recordings};
 use crate::request::Front;
 use crate::router::{self, Public, Services};
+use crate::scrape;
 use crate::secret::Secret;
 use crate::serve::{House, Listener, serve};
 use crate::settings::Settings;
@@ -71,8 +72,6 @@ pub struct App {
     pub rtmp: Option<SocketAddr>,
     /// Where they come over TLS, if they may.
     pub rtmps: Option<SocketAddr>,
-    /// The certificate that is shown, where there is to be one.
-    pub certificates: Option<Certificates>,
     /// Token of the one-time set-up link, while there is no account.
     pub setup: Option<Secret>,
     config: Box<Config>,
@@ -187,6 +186,8 @@ impl App {
             sfu: (sfu, sfu_events),
             program,
         } = parts;
+        // Before anything counts.
+        let metrics = Metrics::install();
         let operators = match config.http.admin {
             true => Some(
                 listen(
@@ -365,6 +366,7 @@ impl App {
         let checkup = Checkup::new(&config, &clock, &db, certificates.as_ref());
         let services = Box::new(Services {
             ice,
+            certificates: certificates.clone(),
             checkup,
             discovery,
             db,
@@ -415,7 +417,6 @@ impl App {
                 .map(|l| address(l, config.http.admin_listen)),
             rtmp: rtmp_address,
             rtmps: rtmps_address,
-            certificates: certificates.clone(),
             services,
             _belongings: belongings,
             _memberships: memberships,
@@ -439,7 +440,7 @@ impl App {
             stop,
             config: Box::new(config),
         };
-        app.open(public, https.zip(certificates), operators);
+        app.open(public, https.zip(certificates), operators, metrics);
         Ok(app)
     }
 
@@ -448,10 +449,12 @@ impl App {
         public: TcpListener,
         https: Option<(Listener, Certificates)>,
         operators: Option<TcpListener>,
+        metrics: Metrics,
     ) {
         let house = |most| House::new(most, self.stop_listening.clone());
         if let Some(operators) = operators {
-            let answer = router::admin(&self.services, Metrics::install());
+            let metrics = scrape::routes(&self.services, metrics);
+            let answer = metrics.merge(router::for_operators(&self.services));
             let serving = serve(plain(operators), house(ADMIN_CONNECTIONS), answer);
             self.listeners.push(tokio::spawn(serving));
         }

@@ -55,6 +55,7 @@ pub mod instance;
 pub mod quota;
 pub mod reference;
 pub mod router;
+pub mod scrape;
 pub mod serve;
 pub mod spa;
 pub mod to_https;

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rows, lowest first. Modules of one row may use each other.
-const ROWS: [&[&str]; 15] = [
+const ROWS: [&[&str]; 16] = [
     &["clock", "config", "rate", "secret", "telemetry", "tls"],
     &["bus", "db", "ice"],
     &["answer", "error", "form", "page", "request", "storyboard"],
@@ -36,7 +36,8 @@ const ROWS: [&[&str]; 15] = [
         "serve",
         "spa",
     ],
-    &["router", "to_https"],
+    &["router"],
+    &["scrape", "to_https"],
     &["app", "backup"],
 ];
 

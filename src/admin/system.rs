@@ -31,14 +31,14 @@ pub(super) fn routes() -> OpenApiRouter<Offices> {
 
 /// What was looked at.
 #[derive(Debug, Serialize, ToSchema)]
-struct Checks {
+struct SystemChecks {
     checked_at: Timestamp,
-    items: Vec<Check>,
+    items: Vec<SystemCheck>,
 }
 
 /// One thing that was looked at.
 #[derive(Debug, Serialize, ToSchema)]
-struct Check {
+struct SystemCheck {
     /// What it is about.
     subject: &'static str,
     verdict: CheckVerdict,
@@ -58,7 +58,7 @@ enum CheckVerdict {
     Bad,
 }
 
-impl From<Finding> for Check {
+impl From<Finding> for SystemCheck {
     fn from(finding: Finding) -> Self {
         Self {
             subject: finding.subject,
@@ -76,7 +76,7 @@ impl From<Finding> for Check {
 #[utoipa::path(
     get, path = "/api/admin/checks", tag = "admin",
     responses(
-        (status = 200, body = Checks),
+        (status = 200, body = SystemChecks),
         (status = 401, body = Problem), (status = 403, body = Problem),
     ),
 )]
@@ -84,9 +84,9 @@ async fn check_system(
     State(checkup): State<Checkup>,
     State(clock): State<Clock>,
     _: IsAdmin,
-) -> Json<Checks> {
-    let items = checkup.look().await.into_iter().map(Check::from);
-    Json(Checks {
+) -> Json<SystemChecks> {
+    let items = checkup.look().await.into_iter().map(SystemCheck::from);
+    Json(SystemChecks {
         checked_at: clock.now(),
         items: items.collect(),
     })

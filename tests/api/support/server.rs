@@ -121,7 +121,11 @@ impl Server {
 
     /// How its certificate stands.
     pub(crate) fn certificate(&self) -> Option<Standing> {
-        self.app.certificates.as_ref().map(Certificates::standing)
+        self.app
+            .services
+            .certificates
+            .as_ref()
+            .map(Certificates::standing)
     }
 
     /// Where the media of a stream lies.

@@ -37,7 +37,13 @@ export class SignallingError extends Error {
 export async function offer(
   pc: RTCPeerConnection,
   url: string,
-  options: { signal?: AbortSignal; editAnswer?: (sdp: string) => string; leaveLate?: boolean } = {},
+  options: {
+    signal?: AbortSignal;
+    editAnswer?: (sdp: string) => string;
+    /** Those of the servers named in the answer that are used; all, where this is not given. */
+    chooseServers?: (servers: RTCIceServer[]) => RTCIceServer[];
+    leaveLate?: boolean;
+  } = {},
 ): Promise<Session> {
   const description = await pc.createOffer();
   const response = await send(url, {
@@ -58,7 +64,8 @@ export async function offer(
     throw new DOMException('The session was closed while the server answered.', 'AbortError');
   }
   // Candidates are gathered from here on, so that those of the servers named in the answer are among them.
-  const servers = iceServers(session.links);
+  const told = iceServers(session.links);
+  const servers = options.chooseServers?.(told) ?? told;
   if (servers.length > 0) pc.setConfiguration({ ...pc.getConfiguration(), iceServers: servers });
   await pc.setLocalDescription(description);
   await pc.setRemoteDescription({ type: 'answer', sdp: options.editAnswer?.(answer) ?? answer });
