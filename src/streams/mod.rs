@@ -87,6 +87,8 @@ pub struct Streams {
     hooks: Hooks,
     playback: Playback,
     ice: IceServers,
+    /// Viewers by WebRTC without priority, at most.
+    most_viewers: usize,
     reconnect_window: Duration,
     rtmp_ports: RtmpPorts,
     draining: CancellationToken,
@@ -244,6 +246,8 @@ pub(crate) struct View {
     pub(crate) place: Place,
     /// By what they may watch it.
     pub(crate) by: By,
+    /// Whether they get one of the last places.
+    pub(crate) has_priority: bool,
 }
 
 /// Why an offer got no answer.
@@ -367,6 +371,7 @@ impl Streams {
             ),
             hooks,
             ice: inputs.ice.clone(),
+            most_viewers: config.limits.viewers_for(false),
             reconnect_window: config.streams.reconnect_window(),
             rtmp_ports: inputs.rtmp.ports(),
             draining: CancellationToken::new(),
@@ -528,6 +533,12 @@ impl Streams {
         self.ask(|reply| Command::End(channel, reply))
             .await
             .unwrap_or(false)
+    }
+
+    /// Whether only those with priority find a place by WebRTC.
+    pub(crate) fn is_crowded(&self) -> bool {
+        let viewers = usize::try_from(self.sfu.totals().viewers).unwrap_or_default();
+        viewers >= self.most_viewers
     }
 
     /// Refuses new sessions from now on and tells viewers to come back later.

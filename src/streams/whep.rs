@@ -161,6 +161,13 @@ async fn view(
     streams.hooks.ask(&asking).await?;
     // The wait may have been long enough to lose it; that it is another stream, or gate, is seen where the view begins.
     streams.gates.still(&place, by).await?;
+    // Asked for only when it counts: it may cost the database a reading.
+    let is_crowded = streams.is_crowded();
+    let has_priority = is_crowded
+        && streams
+            .gates
+            .has_priority(&place, &client, &headers)
+            .await?;
     let view = View {
         channel: channel.id,
         address: client.address,
@@ -169,6 +176,7 @@ async fn view(
         offer,
         place,
         by,
+        has_priority,
     };
     let answer = streams.view(view).await.map_err(|refused| match refused {
         Refused::NotLive | Refused::AlreadyLive => WhepError::NotLive,

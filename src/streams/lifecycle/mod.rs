@@ -7,6 +7,7 @@ mod attempts;
 mod peers;
 mod publishing;
 mod reports;
+mod room;
 mod viewing;
 
 use std::collections::HashMap;
@@ -245,30 +246,6 @@ impl Lifecycle {
                 let changed = self.audiences.take_changes(self.now_ms(), all);
                 answer(reply, changed);
             }
-        }
-    }
-
-    /// Refuses an address that leaves too many sessions unconnected, and everybody while draining.
-    fn check_room(&self, address: IpAddr) -> Result<(), Refused> {
-        if self.draining.is_cancelled() {
-            return Err(Refused::Draining);
-        }
-        let most = signalling::allowance(
-            self.limits.half_open_per_address,
-            self.limits.loopback_factor,
-            address,
-        );
-        let address = sfu::neighbourhood(address);
-        let half_open = self
-            .sessions
-            .values()
-            .filter(|session| !session.connected && session.address == address)
-            .take(usize::try_from(most).unwrap_or(usize::MAX))
-            .count();
-        if half_open < usize::try_from(most).unwrap_or(usize::MAX) {
-            Ok(())
-        } else {
-            Err(Refused::HalfOpen)
         }
     }
 
