@@ -27,7 +27,7 @@ USER 10001
 ENV TALLYLIGHT_DATA=/data XDG_CACHE_HOME=/data/.cache
 WORKDIR /data
 VOLUME /data
-EXPOSE 8080/tcp 1935/tcp 8189/tcp 8189/udp
+EXPOSE 80/tcp 443/tcp 8080/tcp 1935/tcp 3478/tcp 3478/udp 8189/tcp 8189/udp
 STOPSIGNAL SIGTERM
 # Asks the operators' listener, which is there whatever the public one does. bash opens the connection itself, so
 # that the image needs no curl. Where that listener is off, say --no-healthcheck.

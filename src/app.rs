@@ -363,7 +363,8 @@ impl App {
         ]));
         accounts.own(&belongings);
         let discovery = Discovery::new(db.clone(), clock.clone(), streams.clone());
-        let checkup = Checkup::new(&config, &clock, &db, certificates.as_ref());
+        let shown = certificates.as_ref();
+        let checkup = Checkup::new(&config, (&clock, &db), shown, (&ice, &streams));
         let services = Box::new(Services {
             ice,
             certificates: certificates.clone(),

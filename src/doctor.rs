@@ -67,6 +67,8 @@ const RENEW_DAYS: i64 = 14;
 /// Free bytes below which recordings are about to stop, and below which somebody should look.
 const LITTLE: u64 = 1_000_000_000;
 const SCANT: u64 = 10_000_000_000;
+/// How long whoever is asked may take.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(8);
 /// How long a name server may take.
 const LOOK_UP_WITHIN: Duration = Duration::from_secs(5);
 /// A clock before this stands wrong: the program did not exist then.
@@ -77,7 +79,10 @@ pub async fn examine(config: &Config, now: Timestamp) -> Vec<Finding> {
     let mut findings = ports(config);
     findings.push(database(config).await);
     findings.extend(certificate(config, now).await);
+    findings.push(relay::turn(config));
     findings.extend(all_but_ports(config, now).await);
+    findings.push(packaging(config));
+    findings.extend(transcoding(config));
     findings
 }
 
@@ -96,23 +101,40 @@ fn ports(config: &Config) -> Vec<Finding> {
     findings
 }
 
-/// What a server that runs looks at as well.
+/// What a server that runs looks at as well. Who is asked over the network is asked at the same time.
 async fn all_but_ports(config: &Config, now: Timestamp) -> Vec<Finding> {
-    let mut findings = vec![media_addresses(config), relay::turn(config)];
-    findings.push(transport_security(config));
-    findings.extend(domain(config).await);
+    let (domain, redis, store, mail, payments) = tokio::join!(
+        in_time("domain", domain(config)),
+        in_time("Redis", redis(config)),
+        in_time("store", outside::store(config)),
+        in_time("mail", outside::mail(config)),
+        in_time("payments", payments::payments(config)),
+    );
+    let mut findings = vec![media_addresses(config), transport_security(config)];
+    findings.extend(domain);
     findings.push(data_folder(&config.data));
     findings.extend(disk(&config.data));
-    findings.extend(redis(config).await);
-    findings.extend(outside::store(config).await);
-    findings.extend(outside::mail(config).await);
-    findings.extend(payments::payments(config).await);
+    findings.extend(redis.into_iter().chain(store).chain(mail).chain(payments));
     findings.push(clock(now));
     findings.push(open_files(config));
     findings.push(udp_buffers());
-    findings.push(packaging(config));
-    findings.extend(transcoding(config));
     findings
+}
+
+async fn in_time(
+    subject: &'static str,
+    looking: impl Future<Output = Option<Finding>>,
+) -> Option<Finding> {
+    let seconds = ANSWERS_WITHIN.as_secs();
+    let late = || {
+        Some(bad(
+            subject,
+            format!("there is no answer within {seconds} s; is it running, and reached from here?"),
+        ))
+    };
+    timeout(ANSWERS_WITHIN, looking)
+        .await
+        .unwrap_or_else(|_| late())
 }
 
 fn good(subject: &'static str, words: impl Into<String>) -> Finding {
@@ -172,6 +194,13 @@ fn port(subject: &'static str, bound: io::Result<()>, place: &str, flag: &str) -
             format!(
                 "{place} is in use: by a running Tallylight, that is right; else stop the other \
                  program or choose another port with {flag}"
+            ),
+        ),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => careful(
+            subject,
+            format!(
+                "{place} is not for this user: ports below 1024 need CAP_NET_BIND_SERVICE, which the unit in \
+                 deploy/systemd gives the server"
             ),
         ),
         Err(error) => bad(subject, format!("{place} cannot be opened: {error}")),
@@ -537,6 +566,13 @@ fn of_standing(config: &Config, standing: &Standing, now: Timestamp) -> Finding 
         return bad(
             subject,
             format!("{what} is not for {domain}: clients will refuse it; get one for that name"),
+        );
+    }
+    if let Some(validity) = standing.validity.filter(|validity| validity.from > now) {
+        let from = validity.from;
+        return bad(
+            subject,
+            format!("{what} is good from {from:.0} on only: is this machine's clock right?"),
         );
     }
     let until = standing.validity.map(|validity| validity.until);

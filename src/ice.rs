@@ -1,16 +1,14 @@
 //! [`IceServers`]: the STUN and TURN servers that clients are told of, and the one in this program.
 //!
-//! Who gets a session gets credentials that end with it; who asks before that, as some clients do, gets such as end
-//! after an hour. Our own server relays to our own media port and nowhere else, from an address by which the SFU tells
+//! Who gets a session gets credentials that end with it; who asks before that, as OBS does, gets such as open nothing
+//! more after an hour. Our own server relays to our own media port and nowhere else, from an address by which the SFU tells
 //! who comes through it.
 
-use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio_rustls::TlsAcceptor;
@@ -31,8 +29,6 @@ struct Inner {
     fixed: Vec<IceServer>,
     turn: Option<Turn>,
     clock: Clock,
-    /// Names in credentials of who has no session, and when those are past.
-    strangers: Mutex<VecDeque<(Timestamp, String)>>,
 }
 
 /// TURN servers that our credentials open.
@@ -77,6 +73,13 @@ pub enum TurnError {
 }
 
 impl TurnError {
+    fn key(&self) -> &'static str {
+        match self {
+            Self::Listen { key, .. } => key,
+            Self::Start(_) => "turn",
+        }
+    }
+
     fn is_taken(&self) -> bool {
         matches!(self, Self::Listen { source, .. } if source.kind() == io::ErrorKind::AddrInUse)
     }
@@ -84,9 +87,6 @@ impl TurnError {
 
 /// How long credentials open something. What a session has opened lasts as long as it does.
 const CREDENTIALS: Duration = Duration::from_secs(3_600);
-/// Who asks before there is a session is remembered until this many others have, or the credentials are past: then
-/// what they opened ends.
-const STRANGERS: usize = 10_000;
 /// Characters of the name in credentials. A session's id opens more than TURN, so that it is not the name.
 const NAME: usize = 24;
 /// From where our TURN server asks the SFU by IPv4: a loopback address that nobody else has.
@@ -129,7 +129,6 @@ impl IceServers {
             fixed: config.ice.servers.clone(),
             turn,
             clock: clock.clone(),
-            strangers: Mutex::default(),
         })))
     }
 
@@ -142,26 +141,7 @@ impl IceServers {
     /// What somebody is told who has no session yet.
     #[must_use]
     pub fn of_stranger(&self) -> Vec<IceServer> {
-        let name = name(Secret::random::<16>().reveal());
-        if self.own().is_some() {
-            self.remember(&name);
-        }
-        self.with_credentials(&name)
-    }
-
-    fn remember(&self, name: &str) {
-        let now = self.0.clock.now();
-        let ended = {
-            let strangers = &self.0.strangers;
-            let mut strangers = strangers.lock().unwrap_or_else(PoisonError::into_inner);
-            strangers.push_back((now + CREDENTIALS, name.to_owned()));
-            let is_full = strangers.len() > STRANGERS;
-            let past = |(end, _): &mut (Timestamp, String)| is_full || *end <= now;
-            strangers.pop_front_if(past)
-        };
-        if let (Some((_, name)), Some(own)) = (ended, self.own()) {
-            own.end_user(&name);
-        }
+        self.with_credentials(&name(Secret::random::<16>().reveal()))
     }
 
     /// What is relayed for that session is no more, nor will be.
@@ -261,7 +241,7 @@ async fn own(
     let opened = Opened::at(config, listen, certificates).await;
     let (sockets, ports) = match opened {
         Ok(opened) => (opened.sockets, opened.ports),
-        Err(error) if error.is_taken() && !config.given.has("turn.listen") => {
+        Err(error) if error.is_taken() && !config.given.has(error.key()) => {
             tracing::warn!(
                 "{error}. There is no TURN: clients behind strict firewalls cannot connect"
             );
@@ -276,6 +256,7 @@ async fn own(
     let urls = urls(config, relay.announced, ports);
     let mut wish = turn::Config::new(REALM, secret.clone(), peers, vec![relay]);
     wish.limits.allocations = config.turn.allocations;
+    wish.limits.connections = config.turn.allocations;
     wish.limits.bytes_per_second = config.turn.kbits_per_allocation.saturating_mul(1_000) / 8;
     Ok(Some(Turn {
         urls,
@@ -285,6 +266,8 @@ async fn own(
     }))
 }
 
+/// Media addresses that are relayed to.
+const MOST_PEERS: usize = 64;
 /// What credentials are for.
 const REALM: &str = "tallylight";
 
@@ -297,9 +280,11 @@ fn relayed(config: &Config, media: &[SocketAddr]) -> Option<(Peers, RelayAddress
         RELAY => IpAddr::V4(Ipv4Addr::LOCALHOST),
         bind => bind,
     };
+    // More addresses than that has a host of many containers; clients know the first ones.
     let pairs = media
         .iter()
         .filter(fits)
+        .take(MOST_PEERS)
         .map(|address| (*address, SocketAddr::new(local, address.port())));
     Some((Peers::new(pairs), RelayAddress { bind, announced }))
 }

@@ -13,6 +13,7 @@ use tokio::runtime::Handle;
 use crate::doctor;
 use crate::router::Services;
 use crate::telemetry::{Metrics, show_numbers};
+use crate::tls::Validity;
 
 /// Numbers of the SFU that may fall.
 const SFU_GAUGES: [&str; 4] = ["publishers", "viewers", "relays", "streams"];
@@ -90,7 +91,12 @@ fn certificate(services: &Services) {
         return;
     };
     let standing = certificates.standing();
-    let is_well = standing.is_there && standing.is_for_us && standing.problem.is_none();
+    let now = services.clock.now();
+    let is_good = |validity: Validity| validity.from <= now && now < validity.until;
+    let is_well = standing.is_there
+        && standing.is_for_us
+        && standing.problem.is_none()
+        && standing.validity.is_none_or(is_good);
     gauge!("tallylight_certificate_ok").set(whole(i32::from(is_well)));
     if let Some(validity) = standing.validity {
         gauge!("tallylight_certificate_expires_timestamp_seconds")

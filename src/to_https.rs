@@ -42,8 +42,10 @@ impl<A: Answers> ToHttps<A> {
     }
 
     fn is_whole(&self, asked: &Asked, arrival: Arrival) -> bool {
-        let is_secure = self.front.is_secure(arrival, asked.uri(), asked.headers());
-        is_secure || HEALTH.contains(&asked.uri().path())
+        let came_over_tls = self
+            .front
+            .came_over_tls(arrival, asked.uri(), asked.headers());
+        came_over_tls || HEALTH.contains(&asked.uri().path())
     }
 
     /// What the authority wants to read.
@@ -68,11 +70,8 @@ impl<A: Answers> ToHttps<A> {
     }
 
     fn not_yet(&self) -> Response {
-        let problem = self.certificates.standing().problem;
-        let problem = problem.unwrap_or_else(|| "It is on its way.".to_owned());
-        let words = format!(
-            "This server has no certificate yet, without which nothing can be shown safely.\n{problem}\n"
-        );
+        // Why is for its operator: the log has it.
+        let words = "This server has no certificate yet, without which nothing can be shown safely. Its log says why.\n";
         let mut response = Response::new(Body::from(words));
         *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
         let headers = response.headers_mut();

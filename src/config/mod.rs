@@ -156,6 +156,7 @@ impl Config {
         self.tls.check()?;
         self.server.check(self.tls.is_set())?;
         self.http.check(self.has_certificate())?;
+        self.check_name()?;
         self.rtmp.check(self.has_certificate())?;
         self.check_ports()?;
         self.database.check()?;
@@ -179,6 +180,23 @@ impl Config {
     #[must_use]
     pub fn has_certificate(&self) -> bool {
         self.tls.is_set() || self.server.has_acme()
+    }
+
+    /// Who has a name is found by it over TLS, the authority as well as browsers.
+    fn check_name(&self) -> Result<(), ConfigError> {
+        let has_name = !self.server.domain.is_empty();
+        if has_name && self.http.tls_address().is_none() {
+            let words = "server.domain needs HTTPS: leave it out for \"0.0.0.0:443\"";
+            return Err(invalid("http.tls_listen", words));
+        }
+        let is_secure = self.http.public_url.starts_with("https://");
+        match has_name && !is_secure {
+            true => Err(invalid(
+                "http.public_url",
+                "with server.domain it begins with https://: leave it out",
+            )),
+            false => Ok(()),
+        }
     }
 
     /// HTTPS and RTMPS both look like TLS, so that one port for the two is an easy mistake.

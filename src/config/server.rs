@@ -58,10 +58,11 @@ impl Server {
         if !config.given.has("http.listen") {
             config.http.listen = SocketAddr::new(everywhere, 80);
         }
-        if !config.given.has("http.tls_listen") {
+        // What is empty is not chosen, as in a file that was made from the example.
+        if config.http.tls_listen.trim().is_empty() {
             config.http.tls_listen = SocketAddr::new(everywhere, 443).to_string();
         }
-        if !config.given.has("http.public_url") {
+        if config.http.public_url.is_empty() {
             config.http.public_url = format!("https://{domain}");
         }
     }

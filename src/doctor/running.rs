@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Finding, all_but_ports, bad, good, of_standing};
+use super::{Finding, all_but_ports, bad, careful, good, of_standing, relay};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
+use crate::ice::IceServers;
+use crate::streams::Streams;
 use crate::tls::Certificates;
 
 /// Looks at a running server. Clones are one.
@@ -18,6 +20,8 @@ struct Inner {
     clock: Clock,
     db: Db,
     certificates: Option<Certificates>,
+    ice: IceServers,
+    streams: Streams,
 }
 
 impl Checkup {
@@ -25,15 +29,17 @@ impl Checkup {
     #[must_use]
     pub fn new(
         config: &Config,
-        clock: &Clock,
-        db: &Db,
+        (clock, db): (&Clock, &Db),
         certificates: Option<&Certificates>,
+        (ice, streams): (&IceServers, &Streams),
     ) -> Self {
         Self(Arc::new(Inner {
             config: config.clone(),
             clock: clock.clone(),
             db: db.clone(),
             certificates: certificates.cloned(),
+            ice: ice.clone(),
+            streams: streams.clone(),
         }))
     }
 
@@ -44,6 +50,8 @@ impl Checkup {
             clock,
             db,
             certificates,
+            ice,
+            streams,
         } = &*self.0;
         let mut findings = Vec::new();
         findings.push(match db.ping().await {
@@ -56,7 +64,22 @@ impl Checkup {
         let now = clock.now();
         let standing = certificates.as_ref().map(Certificates::standing);
         findings.extend(standing.map(|standing| of_standing(config, &standing, now)));
+        findings.push(match (config.turn.address(), ice.ports().plain) {
+            (Some(wanted), None) => bad(
+                "TURN",
+                format!(
+                    "it does not run, since port {} was taken: see the log of the start",
+                    wanted.port()
+                ),
+            ),
+            _ => relay::turn(config),
+        });
         findings.extend(all_but_ports(config, now).await);
+        // GStreamer is never loaded here: the server found out at its start, by a child.
+        findings.push(match streams.lacks_for_hls() {
+            None => good("HLS", "streams are packaged"),
+            Some(words) => careful("HLS", words),
+        });
         findings
     }
 }

@@ -158,6 +158,12 @@ impl Front {
         }
     }
 
+    /// Whether it came over TLS by itself, or a proxy that we trust says so: a host by which we are known says nothing.
+    #[must_use]
+    pub fn came_over_tls(&self, arrival: Arrival, uri: &Uri, headers: &HeaderMap) -> bool {
+        self.way(arrival, uri, headers).over_tls
+    }
+
     fn way<'a>(&'a self, arrival: Arrival, uri: &'a Uri, headers: &'a HeaderMap) -> Way<'a> {
         let trusted = self.trusts(arrival.peer.ip().to_canonical());
         let forwarded = |name| trusted.then(|| text(headers, name)).flatten();

@@ -107,6 +107,8 @@ const SEND_BUFFER: usize = 64 * 1024;
 const RESETS: usize = 20;
 /// Streams that we had to reset because the client broke the protocol on them: more is a flood.
 const OWN_RESETS: usize = 100;
+/// Bytes that are read to see what is spoken; larger reads go past it.
+const PEEKED: usize = 64;
 /// First bytes of TURN's requests are lower: methods are few.
 const TURN_BELOW: u8 = 4;
 /// Pause after a failed accept: most often no file is free, and trying at once burns a core.
@@ -228,7 +230,7 @@ impl<A: Answers> Connection<A> {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let mut stream = BufReader::with_capacity(HEAD_BYTES as usize, stream);
+        let mut stream = BufReader::with_capacity(PEEKED, stream);
         if self.turn.is_some() {
             let first = timeout(self.patience.head, stream.fill_buf());
             let first = tokio::select! {

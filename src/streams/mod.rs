@@ -535,6 +535,12 @@ impl Streams {
             .unwrap_or(false)
     }
 
+    /// Why this server packages nothing for HLS, in words for its operator.
+    #[must_use]
+    pub fn lacks_for_hls(&self) -> Option<String> {
+        self.playback.lacks_for_operator()
+    }
+
     /// Whether only those with priority find a place by WebRTC.
     pub(crate) fn is_crowded(&self) -> bool {
         let viewers = usize::try_from(self.sfu.totals().viewers).unwrap_or_default();

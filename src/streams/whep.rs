@@ -257,14 +257,19 @@ async fn nothing_at_session(
 
 /// Whoever may watch may know the ICE servers, and everybody may; but not on a preflight, where no
 /// one can read them.
-async fn endpoint_options(State(streams): State<Streams>, headers: HeaderMap) -> Response {
-    let known = !is_preflight(&headers);
-    let told = if known {
-        streams.ice.of_stranger()
-    } else {
-        Vec::new()
-    };
-    options(&told)
+async fn endpoint_options(
+    State(streams): State<Streams>,
+    client: Client,
+    headers: HeaderMap,
+) -> Result<Response, WhepError> {
+    if is_preflight(&headers) {
+        return Ok(options(&[]));
+    }
+    let limits = &streams.limits;
+    limits
+        .view(client.address, &streams.clock)
+        .map_err(WhepError::TooMany)?;
+    Ok(options(&streams.ice.of_stranger()))
 }
 
 async fn session_options() -> Response {

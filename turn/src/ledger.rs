@@ -23,6 +23,8 @@ struct Pages {
     addresses: HashMap<IpAddr, usize>,
     /// Until when a user's credentials could hold, since 1970.
     ended: HashMap<Box<str>, Duration>,
+    /// In which second those were last looked at.
+    swept: u64,
 }
 
 /// An allocation's place. Its routes end with it.
@@ -81,7 +83,9 @@ impl Ledger {
         for routes in pages.users.get(user).into_iter().flatten() {
             routes.end();
         }
-        if pages.ended.len() >= MOST_ENDED {
+        // All are looked at once a second at most, however many end.
+        if pages.ended.len() >= MOST_ENDED && pages.swept != unix_now.as_secs() {
+            pages.swept = unix_now.as_secs();
             pages.ended.retain(|_, until| *until > unix_now);
         }
         if pages.ended.len() < MOST_ENDED {

@@ -183,6 +183,17 @@ impl Playback {
         })
     }
 
+    /// The same for its operator.
+    pub(super) fn lacks_for_operator(&self) -> Option<String> {
+        match self.0.settings.enabled {
+            false => Some(
+                "hls.enabled is false: there is no playback but WebRTC, and no recording"
+                    .to_owned(),
+            ),
+            true => self.0.lacks.get().cloned(),
+        }
+    }
+
     /// Whether streams are packaged.
     pub(super) fn packages(&self) -> bool {
         self.reason().is_none()

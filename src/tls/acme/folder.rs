@@ -48,21 +48,31 @@ impl Folder {
     /// What was kept; none: nothing.
     pub(super) async fn certificate(&self) -> Result<Option<Pair>, CertificateError> {
         match tokio::fs::read(self.path.join(self.file())).await {
-            Ok(text) => Ok(Some(self.read(&text)?)),
+            Ok(text) => Ok(Some(self.pair(&text)?)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(self.error(error)),
         }
     }
 
     /// One file holds both, so that they are always of each other.
-    pub(super) async fn keep_certificate(&self, given: &Given) -> Result<Pair, CertificateError> {
+    pub(super) async fn keep_certificate(&self, given: &Given) -> Result<(), CertificateError> {
         let text = format!("{}{}", given.key.reveal(), given.chain);
-        let pair = self.read(text.as_bytes())?;
-        self.write(&self.file(), text.as_bytes()).await?;
-        Ok(pair)
+        self.write(&self.file(), text.as_bytes()).await
     }
 
-    fn read(&self, text: &[u8]) -> Result<Pair, CertificateError> {
+    /// What was given, as TLS wants it.
+    pub(super) fn read(&self, given: &Given) -> Result<Pair, CertificateError> {
+        let text = format!("{}{}", given.key.reveal(), given.chain);
+        self.pair(text.as_bytes())
+    }
+
+    /// An account that the authority does not know.
+    pub(super) async fn forget_account(&self) {
+        // Without it there is nothing to forget.
+        let _ = tokio::fs::remove_file(self.path.join(ACCOUNT)).await;
+    }
+
+    fn pair(&self, text: &[u8]) -> Result<Pair, CertificateError> {
         let path = self.path.join(self.file());
         let names = Tls {
             certificate: path.clone(),

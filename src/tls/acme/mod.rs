@@ -74,6 +74,17 @@ enum AcmeError {
     Key(#[from] rcgen::Error),
 }
 
+impl AcmeError {
+    /// Whether the authority does not know us any more (RFC 8555 §6.7).
+    fn is_of_account(&self) -> bool {
+        let Self::Authority(instant_acme::Error::Api(problem)) = self else {
+            return false;
+        };
+        let kind = problem.r#type.as_deref().unwrap_or_default();
+        kind.ends_with(":accountDoesNotExist") || kind.ends_with(":unauthorized")
+    }
+}
+
 /// After how many failures what time passes: authorities take five of a name in an hour.
 const PAUSES: [Duration; 5] = [
     Duration::from_secs(30),
@@ -82,6 +93,8 @@ const PAUSES: [Duration; 5] = [
     Duration::from_secs(60 * 60),
     Duration::from_secs(6 * 60 * 60),
 ];
+/// After a certificate came.
+const REST: Duration = Duration::from_secs(60 * 60);
 /// An order from its first word to the certificate.
 const ORDER_WITHIN: Duration = Duration::from_secs(180);
 
@@ -121,10 +134,16 @@ impl Acme {
         match self.obtain(shown).await {
             Ok(pair) => {
                 shown.show(&pair);
-                (self.failures, self.next) = (0, None);
+                // A certificate that is old as soon as it comes must not be asked for without end.
+                (self.failures, self.next) = (0, Some(clock.instant() + REST));
                 tracing::info!("There is a new certificate for {}", self.domain);
             }
-            Err(error) => self.put_off(&error, shown, clock),
+            Err(error) => {
+                if error.is_of_account() {
+                    self.folder.forget_account().await;
+                }
+                self.put_off(&error, shown, clock);
+            }
         }
         shown.forget_proofs();
     }
@@ -152,7 +171,12 @@ impl Acme {
         // Boxed: what it is made of is large.
         let given = timeout(ORDER_WITHIN, Box::pin(ordering)).await;
         let given = given.map_err(|_| AcmeError::Late)??;
-        Ok(self.folder.keep_certificate(&given).await?)
+        let pair = self.folder.read(&given)?;
+        // Shown in any case: authorities give few of one name.
+        if let Err(error) = self.folder.keep_certificate(&given).await {
+            tracing::error!(%error, "The new certificate is lost with the next restart: {error}");
+        }
+        Ok(pair)
     }
 
     /// The account of before, else a new one.
@@ -171,7 +195,9 @@ impl Acme {
         };
         let directory = self.directory.clone();
         let (account, credentials) = self.builder()?.create(&wish, directory, None).await?;
-        self.folder.keep_account(&credentials).await?;
+        if let Err(error) = self.folder.keep_account(&credentials).await {
+            tracing::warn!(%error, "The account with the authority is not kept: {error}");
+        }
         Ok(account)
     }
 

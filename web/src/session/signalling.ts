@@ -66,9 +66,14 @@ export async function offer(
   // Candidates are gathered from here on, so that those of the servers named in the answer are among them.
   const told = iceServers(session.links);
   const servers = options.chooseServers?.(told) ?? told;
-  if (servers.length > 0) pc.setConfiguration({ ...pc.getConfiguration(), iceServers: servers });
-  await pc.setLocalDescription(description);
-  await pc.setRemoteDescription({ type: 'answer', sdp: options.editAnswer?.(answer) ?? answer });
+  try {
+    if (servers.length > 0) pc.setConfiguration({ ...pc.getConfiguration(), iceServers: servers });
+    await pc.setLocalDescription(description);
+    await pc.setRemoteDescription({ type: 'answer', sdp: options.editAnswer?.(answer) ?? answer });
+  } catch (error) {
+    void end(session);
+    throw error;
+  }
   return session;
 }
 
