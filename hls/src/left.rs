@@ -206,8 +206,11 @@ impl Kept {
             .range(oldest..)
             .map(|(number, _)| *number)
         {
-            let file = folder.join(Name::Init(number).to_string());
-            inits.insert(number, Bytes::from(fs::read(file)?));
+            match fs::read(folder.join(Name::Init(number).to_string())) {
+                Ok(bytes) => inits.insert(number, Bytes::from(bytes)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+                Err(error) => return Err(error),
+            };
         }
         Ok(Left {
             window,

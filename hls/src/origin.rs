@@ -105,12 +105,15 @@ struct Inner {
     /// Segments read from disk.
     old: ReadCache,
     /// What a process before this one left, and nobody feeds here.
-    left: Mutex<BTreeMap<String, (Left, watch::Sender<Arc<View>>)>>,
+    left: Mutex<Unfed>,
     /// Discontinuities that a rendition which is new has missed by that, at least.
     discontinuities: u64,
     /// Whether the process is about to end, and the stream to go on.
     leaving: Arc<AtomicBool>,
 }
+
+/// Renditions that nobody feeds here, by name, and those who read them.
+type Unfed = BTreeMap<String, (Left, watch::Sender<Arc<View>>)>;
 
 impl Origin {
     /// Opens a stream; within a tokio runtime. `base` is put before the names of files in media
@@ -215,7 +218,7 @@ impl Origin {
         )
     }
 
-    fn left(&self) -> MutexGuard<'_, BTreeMap<String, (Left, watch::Sender<Arc<View>>)>> {
+    fn left(&self) -> MutexGuard<'_, Unfed> {
         self.0.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

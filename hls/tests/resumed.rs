@@ -19,6 +19,7 @@ use std::time::Duration;
 use checker::Playlist;
 use feed::{Feed, audio, config, init, text, video};
 use hls::{Config, Init, Origin, PlaylistRequest, ReadCache, ReadError, Recorded};
+use proptest::prelude::*;
 
 /// Media time zero of the first process.
 const ZERO: i64 = 1_700_000_000_000;
@@ -305,4 +306,56 @@ async fn a_folder_that_is_not_there_holds_nothing() {
     let first = playlist(&origin, "v0").await;
     assert_eq!((first.media_sequence, first.discontinuity_sequence), (0, 0));
     assert!(origin.keeps() && !first.segments[0].discontinuity);
+}
+
+/// Lines with any numbers.
+fn lines() -> impl Strategy<Value = String> {
+    let number = prop_oneof![
+        Just(u64::MAX),
+        Just(u64::from(u32::MAX)),
+        0..100_u64,
+        any::<u64>()
+    ];
+    let line = (0..6, number.clone(), number).prop_map(|(kind, a, b)| match kind {
+        0 => format!(
+            "{{\"init\":{{\"number\":{},\"media\":{{\"audio\":{{\"codec\":\"x\",\"channels\":2}}}},\
+             \"zero_unix_ms\":{},\"discontinuity\":true,\"size_bytes\":0}}}}\n",
+            a % (1 << 32),
+            b >> 1,
+        ),
+        1 | 2 => format!(
+            "{{\"part\":{{\"msn\":{a},\"init\":{},\"start_ns\":{b},\"duration_ns\":{b},\
+             \"size_bytes\":0,\"independent\":true}}}}\n",
+            b % 3,
+        ),
+        3 => format!("{{\"left\":{{\"msn\":{a},\"init\":{}}}}}\n", b % (1 << 32)),
+        4 => "\"closed\"\n".to_owned(),
+        _ => format!("{{\"end\":{{\"msn\":{a}}}}}\n"),
+    });
+    prop::collection::vec(line, 0..12).prop_map(|lines| lines.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn whatever_stands_in_an_index_the_stream_goes_on(index in lines(), now in any::<i64>()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let folder = tempfile::tempdir().unwrap();
+            let rendition = folder.path().join("audio");
+            fs::create_dir(&rendition).unwrap();
+            fs::write(rendition.join("index.jsonl"), &index).unwrap();
+            for number in 0..3 {
+                fs::write(rendition.join(format!("init{number}.mp4")), "").unwrap();
+            }
+            let origin = resume(folder.path(), true, now).await;
+            let mut feed = feed_from(&origin, "audio", audio(), ZERO);
+            feed.parts(14);
+            feed.writer.end();
+            origin.close().await;
+            let whole = origin.playlist("audio", PlaylistRequest::default()).await.unwrap();
+            assert!(whole.text().ends_with(b"#EXT-X-ENDLIST\n"));
+        });
+    }
 }

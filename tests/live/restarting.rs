@@ -31,7 +31,13 @@ impl Site {
         run(&["account", "create", "ada", "--admin"]);
         run(&["channel", "create", "ada", "--owner", "ada"]);
         let key = run(&["stream-key", "new", "ada"]);
-        let token = run(&["token", "create", "ada", "--scopes", "streams:write"]);
+        let token = run(&[
+            "token",
+            "create",
+            "ada",
+            "--scopes",
+            "streams:write,channels:write",
+        ]);
         let [http, rtmp] = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
         let address = |held: &TcpListener| held.local_addr().unwrap().to_string();
         Self {
@@ -69,6 +75,33 @@ impl Site {
         let asked = reqwest::Client::new().post(url).bearer_auth(&self.token);
         let answer = asked.send().await.unwrap();
         assert!(answer.status().is_success(), "{answer:?}");
+    }
+
+    async fn do_not_record(&self) {
+        let url = format!("http://{}/api/channels/ada", self.http);
+        let wish = serde_json::json!({ "record": false });
+        let asked = reqwest::Client::new().patch(url).bearer_auth(&self.token);
+        let answer = asked.json(&wish).send().await.unwrap();
+        assert!(answer.status().is_success(), "{answer:?}");
+    }
+
+    async fn state(&self) -> Value {
+        let text = self.get("/api/channels/ada").await.unwrap();
+        let channel: Value = serde_json::from_str(&text).unwrap();
+        channel["state"].clone()
+    }
+
+    async fn playlist(&self, uri: &str) -> Option<Playlist> {
+        let text = self.get(&format!("/hls/ada/{uri}")).await?;
+        Some(Playlist::checked(&text))
+    }
+
+    /// Of each segment that is listed, whether it is served.
+    async fn assert_served(&self, uri: &str, playlist: &Playlist) {
+        for segment in &playlist.segments {
+            let path = format!("/hls/ada/{}", uri.replace("index.m3u8", &segment.uri));
+            assert_eq!(self.get(&path).await.is_none(), segment.gap, "{path}");
+        }
     }
 
     /// An encoder that comes back whenever it is cut off.
@@ -258,10 +291,7 @@ async fn goes_on_after(how: &str, stop: impl Fn(&mut Process)) {
     assert_eq!(after[0]["state"], "live");
 
     // What is listed is served.
-    for segment in &seen.segments {
-        let path = format!("/hls/ada/{}", uri.replace("index.m3u8", &segment.uri));
-        assert_eq!(site.get(&path).await.is_none(), segment.gap, "{path}");
-    }
+    site.assert_served(&uri, &seen).await;
     drop((player, publishing));
     site.end().await;
     assert_recorded(&site).await;
@@ -318,4 +348,77 @@ async fn what_is_on_air_when_the_server_is_stopped_goes_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_on_air_when_the_server_is_killed_goes_on() {
     goes_on_after("SIGKILL", Process::kill).await;
+}
+
+#[tokio::test]
+async fn while_the_publisher_is_away_what_was_before_is_played() {
+    let site = Site::new();
+    let mut server = site.start();
+    let publishing = site.publish();
+    let uri = playlist_uri(&site).await;
+    let enough = |seen: Option<Playlist>| seen.is_some_and(|seen| seen.segments.len() >= 2);
+    until("two segments", || async {
+        enough(site.playlist(&uri).await)
+    })
+    .await;
+    drop(publishing);
+    server.terminate();
+    let mut server = site.start();
+    assert_eq!(site.state().await, "reconnecting");
+    let before = site.playlist(&uri).await.unwrap();
+    assert!(!before.ended && before.segments.len() >= 2, "{before:?}");
+    site.assert_served(&uri, &before).await;
+    // Stopped once more meanwhile.
+    server.terminate();
+    let mut server = site.start();
+    let again = site.playlist(&uri).await.unwrap();
+    again.check_follows(&before);
+    assert_eq!(again.segments, before.segments);
+    let _publishing = site.publish();
+    until("the next segment", || async {
+        let now = site.playlist(&uri).await.unwrap();
+        now.check_follows(&again);
+        now.end() > again.end()
+    })
+    .await;
+    assert_eq!(seams(&site.playlist(&uri).await.unwrap()), [again.end()]);
+    assert_eq!(site.state().await, "live");
+    server.terminate();
+}
+
+#[tokio::test]
+async fn the_numbers_of_what_is_not_recorded_go_on() {
+    let site = Site::new();
+    let mut server = site.start();
+    site.do_not_record().await;
+    let publishing = site.publish();
+    let uri = playlist_uri(&site).await;
+    let enough = |seen: Option<Playlist>| seen.is_some_and(|seen| seen.segments.len() >= 2);
+    until("two segments", || async {
+        enough(site.playlist(&uri).await)
+    })
+    .await;
+    let before = site.playlist(&uri).await.unwrap();
+    server.terminate();
+    let mut server = site.start();
+    let after = Mutex::new(Playlist::default());
+    until("what comes after", || async {
+        let found = site.playlist(&uri).await;
+        let is_there = found.as_ref().is_some_and(|now| !now.segments.is_empty());
+        *after.lock().unwrap() = found.unwrap_or_default();
+        is_there
+    })
+    .await;
+    let after = after.into_inner().unwrap();
+    assert!(
+        after.media_sequence > before.end(),
+        "{after:?} behind {before:?}"
+    );
+    assert!(after.discontinuity_sequence > before.discontinuity_sequence);
+    assert_ne!(after.segments[0].map, before.segments[0].map);
+    site.assert_served(&uri, &after).await;
+    drop(publishing);
+    site.end().await;
+    assert!(site.items("/api/channels/ada/recordings").await.is_empty());
+    server.terminate();
 }

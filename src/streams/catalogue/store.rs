@@ -396,7 +396,7 @@ pub(in super::super) async fn end_left_open(
         db,
         "UPDATE stream SET state = 'ended', ended_at = COALESCE(on_air_at, $1)
          WHERE state = 'live' AND (node IS NULL
-             OR node = $2 AND COALESCE(on_air_at, started_at) < $4
+             OR node = $2 AND COALESCE(on_air_at, 0) < $4
              OR node <> $2 AND node NOT IN (SELECT id FROM node WHERE seen_at > $3))",
         at.as_millisecond(),
         &me,

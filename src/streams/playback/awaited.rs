@@ -26,7 +26,7 @@ impl Awaited {
     }
 
     /// Waits for its publisher. False: the stream is over.
-    pub(super) async fn is_back(mut self) -> bool {
+    pub(super) async fn comes_back(mut self) -> bool {
         loop {
             let live = self.streams.live_on(self.channel).await;
             match live.filter(|live| live.stream == self.stream) {

@@ -503,7 +503,7 @@ fn package(
             Some(awaited) => {
                 on_air.thumbnails.find().await;
                 tokio::select! {
-                    is_back = awaited.is_back() => is_back,
+                    is_back = awaited.comes_back() => is_back,
                     () = stop.cancelled() => false,
                 }
             }
