@@ -248,7 +248,7 @@ async fn of_what_is_not_kept_the_numbers_go_on() {
     let (origin, feeds) = first_process(folder.path(), false).await;
     let last = playlist(&origin, "v0").await;
     leave(&origin, feeds).await;
-    let now = unix_now();
+    let now = changed(&folder.path().join("v0"));
     let again = resume(folder.path(), true, now).await;
     assert!(!again.keeps(), "a half would be recorded");
     let files = fs::read_dir(folder.path().join("v0")).unwrap().count();
@@ -271,9 +271,11 @@ async fn of_what_is_not_kept_the_numbers_go_on() {
     assert_ne!(after.segments[0].map, "init0.mp4");
 }
 
-fn unix_now() -> i64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    i64::try_from(now.unwrap().as_millis()).unwrap()
+/// When something in a folder changed last.
+fn changed(folder: &Path) -> i64 {
+    let changed = fs::metadata(folder).unwrap().modified().unwrap();
+    let since = changed.duration_since(std::time::UNIX_EPOCH).unwrap();
+    i64::try_from(since.as_millis()).unwrap()
 }
 
 #[tokio::test]

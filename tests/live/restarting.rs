@@ -5,9 +5,10 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
+use tallylight::clock::Clock;
 use tokio::task::JoinHandle;
 
 use crate::checker::Playlist;
@@ -107,7 +108,6 @@ impl Site {
     /// An encoder that comes back whenever it is cut off.
     fn publish(&self) -> Publishing {
         let url = format!("rtmp://{}/live/{}", self.rtmp, self.key);
-        let began = Instant::now();
         Publishing(tokio::spawn(async move {
             loop {
                 let mut command = tokio::process::Command::new("ffmpeg");
@@ -126,7 +126,6 @@ impl Site {
                 command.args(["-c:a", "aac", "-b:a", "96k", "-ac", "1", "-f", "flv", &url]);
                 command.stdout(Stdio::null()).stderr(Stdio::null());
                 let _ = command.kill_on_drop(true).status().await;
-                tracing::debug!("An encoder ended after {:?}", began.elapsed());
                 tokio::time::sleep(RETRY).await;
             }
         }))
@@ -164,7 +163,7 @@ impl Player {
         let seen = Arc::new(Mutex::new(Seen::default()));
         let sees = Arc::clone(&seen);
         let playing = tokio::spawn(async move {
-            let (mut answered, mut new) = (Instant::now(), Instant::now());
+            let (mut answered, mut new) = (Clock::system().instant(), Clock::system().instant());
             loop {
                 match reload(&url).await {
                     Ok(Some(text)) => {
@@ -174,11 +173,11 @@ impl Player {
                             playlist.check_follows(&seen.newest);
                         }
                         seen.away = seen.away.max(answered.elapsed());
-                        answered = Instant::now();
+                        answered = Clock::system().instant();
                         let told = |one: &Playlist| (there(one), one.trailing.parts.len());
                         if told(&playlist) != told(&seen.newest) {
                             seen.stood = seen.stood.max(new.elapsed());
-                            new = Instant::now();
+                            new = Clock::system().instant();
                         }
                         seen.newest = playlist;
                     }
@@ -267,7 +266,7 @@ async fn goes_on_after(how: &str, stop: impl Fn(&mut Process)) {
         .await;
     let before = site.items("/api/streams?channel=ada").await;
 
-    let began = Instant::now();
+    let began = Clock::system().instant();
     tokio::task::block_in_place(|| stop(&mut server));
     let stopped = began.elapsed();
     let mut server = site.start();
