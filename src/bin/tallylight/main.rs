@@ -451,4 +451,12 @@ mod tests {
     fn no_two_flags_are_in_each_others_way() {
         super::Cli::command().debug_assert();
     }
+
+    #[test]
+    fn what_hangs_is_an_error_only_while_something_is_not_written() {
+        let books = tokio_util::sync::CancellationToken::new();
+        assert!(super::give_up(&books).is_err());
+        books.cancel();
+        assert!(super::give_up(&books).is_ok());
+    }
 }
