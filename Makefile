@@ -1,5 +1,5 @@
 # make run: start the server. make test: run every test. Both install what is missing on Debian 12.
-.PHONY: run dev test check fix bench e2e fuzz web openapi setup
+.PHONY: run dev test check fix bench e2e fuzz web openapi setup deb
 
 # What scripts/setup.sh put there, and what rustup installs.
 export PATH := $(CURDIR)/.tools/node/bin:$(HOME)/.cargo/bin:$(PATH)
@@ -24,6 +24,7 @@ test:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo test --workspace
+	scripts/deploy-check.sh
 	scripts/contract.sh
 	npm --prefix web run e2e
 
@@ -47,6 +48,13 @@ e2e:
 
 fuzz:
 	scripts/fuzz.sh
+
+# A Debian package, into target/debian.
+deb:
+	scripts/setup.sh run
+	command -v cargo-deb >/dev/null || cargo install cargo-deb --locked --version 3.8.0
+	cargo build --release
+	cargo deb --no-build
 
 # The built front end, which the server carries.
 web:

@@ -40,6 +40,7 @@ async fn main() {
     config.http.listen = "127.0.0.1:0".parse().unwrap();
     config.http.admin = false;
     config.rtmp.listen = "off".to_owned();
+    config.turn.listen = "off".to_owned();
     config.media.port = 0;
     config.limits.loopback_factor = 1_000_000;
     config.database.url = std::env::var("DATABASE_URL").unwrap_or_default();

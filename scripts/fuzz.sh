@@ -16,7 +16,7 @@ export CARGO_TARGET_DIR
 export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_odr_violation=0}"
 
 broken=
-for folder in sfu/fuzz rtmp/fuzz fuzz; do
+for folder in sfu/fuzz rtmp/fuzz turn/fuzz fuzz; do
   for target in $(cargo +nightly fuzz list --fuzz-dir "$folder"); do
     case " ${*:-$target} " in *" $target "*) ;; *) continue ;; esac
     echo "fuzz: $folder $target"

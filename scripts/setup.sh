@@ -17,6 +17,8 @@ if [ "$for_what" = test ]; then
   packages="$packages chromium ffmpeg openssl pebble postgresql procps redis-server"
   # Encoders of H.264, for transcoding: x264 and OpenH264; and GStreamer as a publisher.
   packages="$packages gstreamer1.0-plugins-ugly gstreamer1.0-plugins-bad gstreamer1.0-tools"
+  # A foreign client of TURN.
+  packages="$packages coturn libnss3-tools"
 fi
 
 fail() {

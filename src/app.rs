@@ -25,8 +25,10 @@ use crate::chat::{self, Chat};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::discovery::Discovery;
+use crate::doctor::Checkup;
 use crate::events::{self, Events, Sources};
 use crate::gates::Gates;
+use crate::ice::{self, IceServers};
 use crate::idempotency::{Idempotency, Seal};
 use crate::images::Images;
 use crate::jobs::Jobs;
@@ -39,6 +41,7 @@ use crate::quota::Quota;
 use crate::recordings::{self, Recordings};
 use crate::request::Front;
 use crate::router::{self, Public, Services};
+use crate::scrape;
 use crate::secret::Secret;
 use crate::serve::{House, Listener, serve};
 use crate::settings::Settings;
@@ -69,8 +72,6 @@ pub struct App {
     pub rtmp: Option<SocketAddr>,
     /// Where they come over TLS, if they may.
     pub rtmps: Option<SocketAddr>,
-    /// The certificate that is shown, where there is to be one.
-    pub certificates: Option<Certificates>,
     /// Token of the one-time set-up link, while there is no account.
     pub setup: Option<Secret>,
     config: Box<Config>,
@@ -138,6 +139,7 @@ pub fn sfu_config(config: &Config) -> sfu::Config {
         bind: config.media.bind,
         port: config.media.port,
         public_ips: config.media.public_ips.clone(),
+        relays: ice::relay_addresses(config).into(),
         shards: config.media.threads,
         tcp: config.media.tcp,
         silence: config.streams.silence(),
@@ -185,6 +187,8 @@ impl App {
             sfu: (sfu, sfu_events),
             program,
         } = parts;
+        // Before anything counts.
+        let metrics = Metrics::install();
         let operators = match config.http.admin {
             true => Some(
                 listen(
@@ -208,6 +212,9 @@ impl App {
             false => Node::alone(&config.data)?,
         };
         let pepper = Pepper::open(&config.data, &db).await?;
+        let (media, made) = (sfu.media_addresses(), pepper.mac("credentials of TURN"));
+        let shown = certificates.as_ref();
+        let ice = IceServers::start(&config, &clock, &media, shown, &made).await?;
         let audit = Audit::new(db.clone(), clock.clone());
         let jobs = Jobs::new(db.clone(), clock.clone());
         let mail = Mail::new(&config.mail, &config.http, jobs.clone())?;
@@ -264,6 +271,7 @@ impl App {
             rtmp,
             peers,
             node,
+            ice: ice.clone(),
         };
         let gates = Gates::new(
             accounts.clone(),
@@ -352,7 +360,11 @@ impl App {
         ]));
         accounts.own(&belongings);
         let discovery = Discovery::new(db.clone(), clock.clone(), streams.clone());
+        let checkup = Checkup::new(&config, &clock, &db, certificates.as_ref());
         let services = Box::new(Services {
+            ice,
+            certificates: certificates.clone(),
+            checkup,
             discovery,
             db,
             audit,
@@ -402,7 +414,6 @@ impl App {
                 .map(|l| address(l, config.http.admin_listen)),
             rtmp: rtmp_address,
             rtmps: rtmps_address,
-            certificates: certificates.clone(),
             services,
             _belongings: belongings,
             _memberships: memberships,
@@ -427,7 +438,7 @@ impl App {
             books: CancellationToken::new(),
             config: Box::new(config),
         };
-        app.open(public, https.zip(certificates), operators);
+        app.open(public, https.zip(certificates), operators, metrics);
         Ok(app)
     }
 
@@ -436,15 +447,17 @@ impl App {
         public: TcpListener,
         https: Option<(Listener, Certificates)>,
         operators: Option<TcpListener>,
+        metrics: Metrics,
     ) {
         let house = |most| House::new(most, self.stop_listening.clone());
         if let Some(operators) = operators {
-            let answer = router::admin(&self.services, Metrics::install());
+            let metrics = scrape::routes(&self.services, metrics);
+            let answer = metrics.merge(router::for_operators(&self.services));
             let serving = serve(plain(operators), house(ADMIN_CONNECTIONS), answer);
             self.listeners.push(tokio::spawn(serving));
         }
         let answer = Public::new(&self.services);
-        let house = house(self.config.limits.http_connections);
+        let house = house(self.config.limits.http_connections).with_turn(self.services.ice.clone());
         let mut to_https = None;
         if let Some((listener, certificates)) = https {
             to_https = ToHttps::new(&self.config, &certificates, answer.clone());
@@ -501,6 +514,10 @@ impl App {
             ips.join(", ")
         ));
         lines.extend(self.rtmp_lines());
+        if let Some(turn) = self.services.ice.ports().plain {
+            let port = turn.port();
+            lines.push(format!("  TURN            port {port}, UDP and TCP, for clients that reach media no other way"));
+        }
         if let Some(admin) = self.admin {
             lines.push(format!("  Metrics         http://{admin}/metrics"));
         }
@@ -550,6 +567,7 @@ impl App {
         self.services.payments.close();
         // Closing DTLS is what makes an encoder come back; silence would end its stream.
         self.services.sfu.shutdown().await;
+        self.services.ice.shut_down().await;
         self.stop_listening.cancel();
         for listener in self.listeners {
             // A listener fails only by a panic, which is logged where it happens.

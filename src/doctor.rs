@@ -1,6 +1,9 @@
 //! `tallylight doctor`: looks at the machine and says what to change, in words.
 
+mod outside;
 mod payments;
+mod relay;
+mod running;
 
 use std::fmt;
 use std::fs;
@@ -18,7 +21,9 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
 use crate::streams::MOST_RTMP_CONNECTIONS;
-use crate::tls;
+use crate::tls::{self, Standing};
+
+pub use running::Checkup;
 
 /// How a finding is to be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,6 +64,9 @@ const OTHER_FILES: usize = 512;
 const SYSCTL_FILE: &str = "/etc/sysctl.d/60-tallylight.conf";
 /// A certificate that has fewer days left should have been renewed.
 const RENEW_DAYS: i64 = 14;
+/// Free bytes below which recordings are about to stop, and below which somebody should look.
+const LITTLE: u64 = 1_000_000_000;
+const SCANT: u64 = 10_000_000_000;
 /// How long a name server may take.
 const LOOK_UP_WITHIN: Duration = Duration::from_secs(5);
 /// A clock before this stands wrong: the program did not exist then.
@@ -66,6 +74,14 @@ const EARLIEST: i64 = 1_763_000_000_000;
 
 /// Looks at everything. A running server holds its ports, which the report then says.
 pub async fn examine(config: &Config, now: Timestamp) -> Vec<Finding> {
+    let mut findings = ports(config);
+    findings.push(database(config).await);
+    findings.extend(certificate(config, now).await);
+    findings.extend(all_but_ports(config, now).await);
+    findings
+}
+
+fn ports(config: &Config) -> Vec<Finding> {
     let mut findings = vec![tcp_port("HTTP port", config.http.listen, "--http")];
     if let Some(address) = config.http.tls_address() {
         findings.push(tcp_port("HTTPS port", address, "http.tls_listen"));
@@ -76,17 +92,24 @@ pub async fn examine(config: &Config, now: Timestamp) -> Vec<Finding> {
     }
     findings.extend(rtmp_ports(config));
     findings.extend(media_port(config));
-    findings.push(media_addresses(config));
+    findings.extend(relay::ports(config));
+    findings
+}
+
+/// What a server that runs looks at as well.
+async fn all_but_ports(config: &Config, now: Timestamp) -> Vec<Finding> {
+    let mut findings = vec![media_addresses(config), relay::turn(config)];
+    findings.push(transport_security(config));
+    findings.extend(domain(config).await);
     findings.push(data_folder(&config.data));
-    findings.push(database(config).await);
+    findings.extend(disk(&config.data));
     findings.extend(redis(config).await);
+    findings.extend(outside::store(config).await);
+    findings.extend(outside::mail(config).await);
     findings.extend(payments::payments(config).await);
     findings.push(clock(now));
     findings.push(open_files(config));
     findings.push(udp_buffers());
-    findings.push(transport_security(config));
-    findings.extend(domain(config).await);
-    findings.extend(certificate(config, now).await);
     findings.push(packaging(config));
     findings.extend(transcoding(config));
     findings
@@ -259,6 +282,36 @@ fn data_folder(path: &Path) -> Finding {
             format!("{shown} cannot be written: {error}; give it to the user that runs the server"),
         ),
     }
+}
+
+/// Free and all bytes of the disk that holds a folder.
+#[must_use]
+pub fn space(folder: &Path) -> Option<(u64, u64)> {
+    let stat = rustix::fs::statvfs(folder).ok()?;
+    let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);
+    Some((bytes(stat.f_bavail), bytes(stat.f_blocks)))
+}
+
+/// Room for what is recorded.
+fn disk(folder: &Path) -> Option<Finding> {
+    let (free, _) = space(folder)?;
+    let gigabytes = free / 1_000_000_000;
+    let subject = "disk";
+    Some(match free {
+        0..LITTLE => bad(
+            subject,
+            format!(
+                "{gigabytes} GB are free: recordings stop soon, live goes on; make room in the data folder"
+            ),
+        ),
+        LITTLE..SCANT => careful(
+            subject,
+            format!(
+                "{gigabytes} GB are free, some hours of a recording; make room, or set recordings.quota_mb"
+            ),
+        ),
+        _ => good(subject, format!("{gigabytes} GB are free")),
+    })
 }
 
 async fn database(config: &Config) -> Finding {
@@ -448,11 +501,20 @@ fn transport_security(config: &Config) -> Finding {
 }
 
 async fn certificate(config: &Config, now: Timestamp) -> Option<Finding> {
+    match tls::look(config, &Clock::system()).await {
+        Ok(standing) => standing.map(|standing| of_standing(config, &standing, now)),
+        Err(error) => Some(bad("TLS", error.to_string())),
+    }
+}
+
+fn of_standing(config: &Config, standing: &Standing, now: Timestamp) -> Finding {
     let subject = "TLS";
-    let standing = match tls::look(config, &Clock::system()).await {
-        Ok(standing) => standing?,
-        Err(error) => return Some(bad(subject, error.to_string())),
-    };
+    if let Some(problem) = &standing.problem {
+        return bad(
+            subject,
+            format!("{problem}; until that is mended, the certificate stays as it is"),
+        );
+    }
     let (what, how) = match config.tls.is_set() {
         true => (config.tls.certificate.display().to_string(), "renew it"),
         false => (
@@ -461,24 +523,24 @@ async fn certificate(config: &Config, now: Timestamp) -> Option<Finding> {
         ),
     };
     if !standing.is_there {
-        return Some(careful(
+        return careful(
             subject,
             format!(
                 "{what} is not there yet: the running server gets it from {}; ports 80 and 443 of this machine must be \
                  reached by that name",
                 config.server.acme_directory
             ),
-        ));
+        );
     }
     if !standing.is_for_us {
         let domain = &config.server.domain;
-        return Some(bad(
+        return bad(
             subject,
             format!("{what} is not for {domain}: clients will refuse it; get one for that name"),
-        ));
+        );
     }
     let until = standing.validity.map(|validity| validity.until);
-    Some(match until.map(|at| (at, days(now, at))) {
+    match until.map(|at| (at, days(now, at))) {
         None => careful(
             subject,
             format!("{what} fits its key, but does not say how long it is good"),
@@ -495,7 +557,7 @@ async fn certificate(config: &Config, now: Timestamp) -> Option<Finding> {
             subject,
             format!("{what} fits its key and is good for {days} days"),
         ),
-    })
+    }
 }
 
 /// Whole days, negative when it is past.

@@ -15,6 +15,7 @@ pub mod bus;
 pub mod db;
 pub mod error;
 pub mod form;
+pub mod ice;
 pub mod page;
 pub mod request;
 pub mod storyboard;
@@ -42,6 +43,7 @@ pub mod recordings;
 pub mod events;
 
 pub mod discovery;
+pub mod doctor;
 pub mod feeds;
 pub mod notifications;
 pub mod webhooks;
@@ -53,10 +55,10 @@ pub mod instance;
 pub mod quota;
 pub mod reference;
 pub mod router;
+pub mod scrape;
 pub mod serve;
 pub mod spa;
 pub mod to_https;
 
 pub mod app;
 pub mod backup;
-pub mod doctor;

@@ -17,7 +17,6 @@ use axum::routing::get;
 use axum::{Json, Router};
 use futures_util::FutureExt as _;
 use sfu::Sfu;
-use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tracing::Instrument as _;
 use utoipa::openapi::OpenApi as Description;
@@ -34,9 +33,11 @@ use crate::chat::Chat;
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::discovery::{self, Discovery};
+use crate::doctor::Checkup;
 use crate::error::Problem;
 use crate::events::Events;
 use crate::feeds::Feeds;
+use crate::ice::IceServers;
 use crate::idempotency::{self, Idempotency};
 use crate::images::{self, Images};
 use crate::instance;
@@ -54,7 +55,8 @@ use crate::settings::Settings;
 use crate::sign_in;
 use crate::spa;
 use crate::streams::{MediaRequest, Streams};
-use crate::telemetry::{HTTP_SECONDS, Metrics, RouteCounter, count_request, show_numbers};
+use crate::telemetry::{HTTP_SECONDS, RouteCounter, count_request};
+use crate::tls::Certificates;
 use crate::webhooks::Webhooks;
 
 /// What the routes stand on.
@@ -100,6 +102,12 @@ pub struct Services {
     pub outgoing: Outgoing,
     /// Who watches, and how streams arrive.
     pub analytics: Analytics,
+    /// STUN and TURN servers, and our own.
+    pub ice: IceServers,
+    /// The certificate that is shown, where there is to be one.
+    pub certificates: Option<Certificates>,
+    /// Whether the machine is well.
+    pub checkup: Checkup,
     /// Media.
     pub sfu: Sfu,
     /// Time.
@@ -118,9 +126,6 @@ pub struct Services {
 const BODY: usize = 1024 * 1024;
 /// A request is answered, its body read, within this time; event streams have begun by then.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
-
-/// Figures of the SFU that go down again.
-const SFU_GAUGES: [&str; 3] = ["publishers", "viewers", "streams"];
 
 /// Everything on the public listener. Cheap to clone, all clones are one.
 #[derive(Debug, Clone)]
@@ -186,27 +191,9 @@ impl Answers for Public {
     }
 }
 
-/// Everything on the operators' listener.
-pub fn admin(services: &Services, metrics: Metrics) -> Router {
-    let (sfu, streams) = (services.sfu.clone(), services.streams.clone());
-    let chat = services.chat.clone();
-    let show = move || {
-        let (sfu, streams, metrics) = (sfu.clone(), streams.clone(), metrics.clone());
-        let readers = chat.readers();
-        async move {
-            metrics::gauge!("tallylight_chat_readers")
-                .set(u32::try_from(readers).unwrap_or(u32::MAX));
-            show_numbers("tallylight_sfu", &sfu.totals(), &SFU_GAUGES);
-            let tasks = Handle::current().metrics().num_alive_tasks();
-            metrics::gauge!("tallylight_tasks").set(u32::try_from(tasks).unwrap_or(u32::MAX));
-            let text = metrics.render() + &streams.figures().await;
-            let plain = HeaderValue::from_static("text/plain; version=0.0.4");
-            ([(CONTENT_TYPE, plain)], text)
-        }
-    };
-    Router::new()
-        .route("/metrics", get(show))
-        .merge(health(services))
+/// What is on both listeners, for the operators' one.
+pub fn for_operators(services: &Services) -> Router {
+    health(services)
 }
 
 /// The API's description, for `docs/openapi.json`.
@@ -288,6 +275,8 @@ fn offices(services: &Services) -> admin::Offices {
         images: services.images.clone(),
         jobs: services.jobs.clone(),
         mail: services.mail.clone(),
+        checkup: services.checkup.clone(),
+        trials: admin::Trials::new(&services.sfu, &services.ice, &services.clock),
         data: admin::DataFolder(services.data.clone()),
     }
 }

@@ -224,6 +224,10 @@ fn describe() {
         "Bytes of recordings put into the store"
     );
     metrics::describe_counter!(
+        "tallylight_jobs_run_total",
+        "Jobs that were tried, by kind and result (done, again, given_up)"
+    );
+    metrics::describe_counter!(
         "tallylight_playback_changes_total",
         "Players that changed the way of watching, by reason"
     );

@@ -11,9 +11,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rows, lowest first. Modules of one row may use each other.
-const ROWS: [&[&str]; 15] = [
+const ROWS: [&[&str]; 16] = [
     &["clock", "config", "rate", "secret", "telemetry", "tls"],
-    &["bus", "db"],
+    &["bus", "db", "ice"],
     &["answer", "error", "form", "page", "request", "storyboard"],
     &[
         "audit", "images", "jobs", "mail", "nodes", "outgoing", "settings",
@@ -25,7 +25,7 @@ const ROWS: [&[&str]; 15] = [
     &["sign_in", "streams"],
     &["chat", "recordings"],
     &["analytics", "events"],
-    &["discovery", "feeds", "notifications", "webhooks"],
+    &["discovery", "doctor", "feeds", "notifications", "webhooks"],
     &[
         "admin",
         "cards",
@@ -36,8 +36,9 @@ const ROWS: [&[&str]; 15] = [
         "serve",
         "spa",
     ],
-    &["router", "to_https"],
-    &["app", "backup", "doctor"],
+    &["router"],
+    &["scrape", "to_https"],
+    &["app", "backup"],
 ];
 
 /// Only these may hold SQL.
@@ -134,7 +135,7 @@ const APART: [&[&str]; 4] = [
     &["sign_in", "streams"],
     &["chat", "recordings"],
     &["analytics", "events"],
-    &["discovery", "feeds", "notifications", "webhooks"],
+    &["discovery", "doctor", "feeds", "notifications", "webhooks"],
 ];
 
 #[test]

@@ -12,7 +12,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// What each crate of ours may stand on, tests included.
-const ARROWS: [(&str, &[&str]); 7] = [
+const ARROWS: [(&str, &[&str]); 8] = [
     (
         "tallylight",
         &[
@@ -20,6 +20,7 @@ const ARROWS: [(&str, &[&str]); 7] = [
             "tallylight-hls",
             "tallylight-media",
             "tallylight-rtmp",
+            "tallylight-turn",
             // For `tallylight bench`, in src/bin alone.
             "tallylight-loadtest",
         ],
@@ -29,6 +30,7 @@ const ARROWS: [(&str, &[&str]); 7] = [
     ("tallylight-rtmp", &[]),
     ("tallylight-sfu", &[]),
     ("tallylight-hls", &[]),
+    ("tallylight-turn", &[]),
     ("tallylight-media", &["tallylight-hls"]),
     // It sees only HTTP and UDP, so that it measures what a client would.
     ("tallylight-loadtest", &[]),

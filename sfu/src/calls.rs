@@ -117,6 +117,42 @@ pub enum OfferError {
     },
 }
 
+/// A stream that is asked of another node.
+#[derive(Debug, Clone)]
+pub struct Pull {
+    /// The new session. It is the stream's publisher once it has an answer.
+    pub session: SessionId,
+    /// The SDP offer for [`crate::Sfu::relay`] there, lines ended by CRLF.
+    pub offer: String,
+}
+
+/// Why no pull could be begun.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PullError {
+    /// A bound is reached.
+    #[error("this node is full; try again in {} s", retry_after.as_secs())]
+    Busy {
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// It has no port for it.
+    #[error("cannot open a port for the pull: {0}")]
+    Port(#[from] StartError),
+}
+
+/// Why the answer to a pull was refused. The pull is then over.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AnswerError {
+    /// No such session.
+    #[error("the session is over")]
+    UnknownSession,
+    /// The text is not an SDP answer to the offer.
+    #[error("the SDP answer cannot be taken: {0}")]
+    InvalidSdp(String),
+}
+
 /// Why a PATCH was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -1,6 +1,7 @@
 //! What the SFU is told at start. The caller reads files and environment; this is plain data.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Addresses, threads and bounds of one SFU.
@@ -12,6 +13,8 @@ pub struct Config {
     pub port: u16,
     /// Addresses that candidates carry. Empty: those of this host's interfaces.
     pub public_ips: Vec<IpAddr>,
+    /// Addresses that TURN relays of this machine send from. Who comes from there is as far away as any.
+    pub relays: Arc<[IpAddr]>,
     /// Shard threads. 0: one fewer than there are cores, and at least one.
     pub shards: usize,
     /// Whether ICE-TCP (RFC 6544, passive) is offered beside UDP.
@@ -58,6 +61,7 @@ impl Default for Config {
             bind: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             port: 8189,
             public_ips: Vec::new(),
+            relays: Arc::default(),
             shards: 0,
             tcp: true,
             silence: Duration::from_millis(1_800),

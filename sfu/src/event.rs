@@ -15,6 +15,8 @@ pub enum Role {
     Publisher,
     /// Gets media from us.
     Viewer,
+    /// Another node, which gets all that there is of a stream from us, for its own viewers.
+    Relay,
 }
 
 /// What happened in the SFU.

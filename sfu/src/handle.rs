@@ -11,12 +11,16 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::calls::{Answer, LayerChoice, LayerError, OfferError, PatchError, Patched, StartError};
+use crate::calls::{
+    Answer, AnswerError, LayerChoice, LayerError, OfferError, PatchError, Patched, Pull, PullError,
+    StartError,
+};
 use crate::config::Config;
 use crate::event::{CloseReason, Event};
 use crate::ids::{SessionId, StreamId};
 use crate::ingest::{Doors, Ingest, IngestTracks};
 use crate::made::MadeLayer;
+use crate::pulse::Pulse;
 use crate::registry::{Place, Registry};
 use crate::sdp::Offer;
 use crate::session::Session;
@@ -25,7 +29,7 @@ use crate::shard::{Command, Message, pending_closed};
 use crate::socket;
 use crate::stats::{SessionStats, StreamStats, Totals, gauge};
 use crate::tap::{self, RequestLine, Tap};
-use crate::thread::{self, Mailbox, Parcel, Pulse, ShardThread};
+use crate::thread::{self, Mailbox, Parcel, ShardThread};
 
 /// A running SFU.
 #[derive(Debug, Clone)]
@@ -163,6 +167,74 @@ impl Sfu {
         gauge(&inner.registry.counters.viewers, 1);
         inner.registry.add_pending(Box::new(session));
         Ok(answer)
+    }
+
+    /// Answers another node that pulls a stream from here: it gets every layer, each on its own track,
+    /// and passes them on to its own viewers. The offer is one of [`Self::pull`] there.
+    ///
+    /// # Errors
+    /// When the offer is refused or the stream is not known.
+    #[expect(clippy::unused_async, reason = "answers may move to a shard")]
+    pub async fn relay(&self, stream: StreamId, offer: &str) -> Result<Answer, OfferError> {
+        let inner = &self.inner;
+        inner.check_room()?;
+        let shared = inner.registry.stream(stream).ok_or(OfferError::NotLive)?;
+        let offer = Offer::parse(offer, inner.settings.config.limits.sdp_bytes)?;
+        let (session, answer) = Session::relay(&inner.settings, clock(), stream, shared, &offer)?;
+        gauge(&inner.registry.counters.relays, 1);
+        inner.registry.add_pending(Box::new(session));
+        Ok(answer)
+    }
+
+    /// Begins to pull a stream from another node, which answers the offer by [`Self::relay`];
+    /// [`Self::pulled`] takes the answer. The stream is made when it is new and continued when it is known:
+    /// from the first packet on the pull is its publisher, in the place of any other.
+    ///
+    /// # Errors
+    /// When a bound is reached or there is no port for it.
+    pub async fn pull(&self, stream: StreamId) -> Result<Pull, PullError> {
+        let inner = &self.inner;
+        let retry_after = Duration::from_secs(2);
+        if inner.check_room().is_err() {
+            return Err(PullError::Busy { retry_after });
+        }
+        let sockets = socket::open_own(inner.settings.config.bind)?;
+        let address = sockets.sender.local_addr().map_err(StartError::from)?;
+        let (session, offer, shard) = inner.begin_pull(stream, address.port());
+        let id = session.id();
+        let ufrag = session.ufrag().to_owned();
+        let (reply, taken) = oneshot::channel();
+        let parcel = Parcel::Pull {
+            session,
+            sockets: Box::new(sockets),
+            reply,
+        };
+        let mailbox = inner.mailboxes.get(shard);
+        let is_sent = mailbox.is_some_and(|mailbox| mailbox.send(parcel).is_ok());
+        if is_sent && taken.await.is_ok() {
+            return Ok(Pull { session: id, offer });
+        }
+        inner.registry.forget(id, &ufrag);
+        gauge(&inner.registry.counters.publishers, -1);
+        Err(PullError::Busy { retry_after })
+    }
+
+    /// Takes the origin's answer to a pull.
+    ///
+    /// # Errors
+    /// When the session is not known, or the answer is none to its offer: then the session is over.
+    pub async fn pulled(&self, session: SessionId, answer: &str) -> Result<(), AnswerError> {
+        if answer.len() > self.inner.settings.config.limits.sdp_bytes {
+            return Err(AnswerError::InvalidSdp("it is too long".to_owned()));
+        }
+        let answer = answer.to_owned();
+        self.ask_owner(session, |reply| Command::Answer {
+            session,
+            answer,
+            reply,
+        })
+        .await
+        .unwrap_or(Err(AnswerError::UnknownSession))
     }
 
     /// Takes trickled candidates or restarts ICE (RFC 9725 §4.3).
@@ -428,6 +500,23 @@ impl Inner {
         let id = session.id();
         let ingest = mailbox.map(|mailbox| Ingest::new(id, zero, doors, mailbox));
         (Box::new(session), ingest, shard)
+    }
+
+    /// A session that is to pull a stream, its offer, and the shard that is to have it.
+    fn begin_pull(&self, stream: StreamId, port: u16) -> (Box<Session>, String, usize) {
+        let known = self.registry.stream(stream);
+        let shared = known.clone().unwrap_or_default();
+        let pull = Session::pull(&self.settings, clock(), stream, Arc::clone(&shared), port);
+        let (session, offer) = pull;
+        if known.is_none() {
+            self.registry.add_stream(stream, shared);
+        }
+        gauge(&self.registry.counters.publishers, 1);
+        // Any will do, as long as not all are of one.
+        let (sessions, _) = self.registry.sessions();
+        let shard = sessions % self.mailboxes.len().max(1);
+        self.registry.add_owned(&session, shard);
+        (Box::new(session), offer, shard)
     }
 
     async fn tell_closed(&self, session: &Session, reason: CloseReason) {

@@ -343,6 +343,8 @@ mod tests {
             wallclock: arrival,
             starts_keyframe: opens,
             discardable: false,
+            is_past: false,
+            lead: None,
             vp8: None,
             extensions: ExtensionValues::default(),
         })

@@ -1,4 +1,4 @@
-//! Selective forwarding unit: WHIP in, WHEP out, over str0m.
+//! Selective forwarding unit: WHIP in, WHEP out, over str0m, and from node to node.
 //!
 //! [`Sfu`] is the handle that the server holds; it knows nothing of accounts, HTTP or SQL. Inside,
 //! a few threads each own a shard of the sessions and share nothing on the way of a packet:
@@ -6,13 +6,15 @@
 //! `socket` (batches) → `shard` (whose datagram is it? [`demux`]) → `session::publisher` (decrypted,
 //! inspected by `video`, shared as a `packet`) → `stream` (every shard's own copy: layers, cached
 //! groups) → `session::viewer` (which `layer`, `rewrite`) → `lane` (sealed) → `egress` →
-//! `socket`. What a `tap` gives of a
-//! stream can come back as a further layer of it (`made`, `packetise`).
+//! `socket`. What a `tap` gives of a stream can come back as a further layer of it (`made`,
+//! `packetise`). A publisher can be another node (`session::pulled`), and what is fed too
+//! (`session::relay`).
 //!
 //! `shard` and everything under it take the time as an argument and have no socket: `thread` drives
 //! them in the real world, the tests in virtual time.
 
 mod calls;
+mod caption;
 mod config;
 mod demux;
 mod egress;
@@ -31,6 +33,8 @@ mod lips;
 mod made;
 mod packet;
 mod packetise;
+mod pulls;
+mod pulse;
 mod rate;
 mod registry;
 mod rewrite;
@@ -50,7 +54,10 @@ mod video;
 mod wall;
 mod wire;
 
-pub use calls::{Answer, LayerChoice, LayerError, OfferError, PatchError, Patched, StartError};
+pub use calls::{
+    Answer, AnswerError, LayerChoice, LayerError, OfferError, PatchError, Patched, Pull, PullError,
+    StartError,
+};
 pub use config::{Config, Limits};
 pub use event::{CloseReason, Event, Role};
 pub use handle::Sfu;

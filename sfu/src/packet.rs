@@ -48,6 +48,11 @@ pub(crate) struct Packet {
     pub(crate) starts_keyframe: bool,
     /// No other frame needs this one.
     pub(crate) discardable: bool,
+    /// Of pictures that are shown in another order than they are decoded, which no viewer gets: how many
+    /// ticks later it is shown. The timestamp is then that of decoding.
+    pub(crate) lead: Option<u32>,
+    /// From another node's cache: for our cache, and not live.
+    pub(crate) is_past: bool,
     pub(crate) vp8: Option<Vp8Descriptor>,
     /// Header extensions that speak of the media, and so go on to viewers (RFC 8285). Those that
     /// speak of the connection do not.

@@ -183,6 +183,18 @@ impl StreamShared {
         self.epochs.fetch_add(1, Ordering::Relaxed) + 1
     }
 
+    /// Whether the publisher of that number is the newest.
+    pub(crate) fn is_newest(&self, epoch: u32) -> bool {
+        self.epochs.load(Ordering::Relaxed) == epoch
+    }
+
+    /// Notes the video codec of the publisher of that number, of which it was not known before.
+    pub(crate) fn set_video(&self, epoch: u32, codec: VideoCodec) {
+        if self.is_newest(epoch) {
+            self.video.store(code_of(Some(codec)), Ordering::Relaxed);
+        }
+    }
+
     /// Video codec of the newest publisher.
     pub(crate) fn video(&self) -> Option<VideoCodec> {
         codec_of(self.video.load(Ordering::Relaxed))
@@ -190,7 +202,7 @@ impl StreamShared {
 
     /// The server makes more or fewer layers of what the publisher of that number sends.
     pub(crate) fn change_layers(&self, epoch: u32, by: isize) {
-        if self.epochs.load(Ordering::Relaxed) == epoch {
+        if self.is_newest(epoch) {
             let layers = self.layers().saturating_add_signed(by);
             self.layers.store(layers, Ordering::Relaxed);
         }
@@ -224,7 +236,7 @@ impl StreamShared {
 
     /// Notes it of the publisher of that number.
     pub(crate) fn set_reordered(&self, epoch: u32, is_reordered: bool) {
-        if self.epochs.load(Ordering::Relaxed) == epoch {
+        if self.is_newest(epoch) {
             self.is_reordered.store(is_reordered, Ordering::Relaxed);
         }
     }

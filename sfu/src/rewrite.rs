@@ -255,6 +255,8 @@ mod tests {
             wallclock: arrival,
             starts_keyframe: false,
             discardable: false,
+            is_past: false,
+            lead: None,
             vp8: None,
             extensions: ExtensionValues::default(),
         }

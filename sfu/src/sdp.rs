@@ -143,12 +143,14 @@ impl Offer {
         })
     }
 
-    /// Decides on a WHEP offer for a stream whose video codec is `published`, where it is known.
+    /// Decides on a viewer's or another node's offer for a stream whose video codec is `published`, where
+    /// it is known.
     pub(crate) fn accept_viewer(
         &self,
+        role: Role,
         published: Option<VideoCodec>,
     ) -> Result<Accepted, OfferError> {
-        self.check_sections(Role::Viewer)?;
+        self.check_sections(role)?;
         let mut codecs = CodecConfig::empty();
         self.add_opus(&mut codecs)?;
         if let Some(section) = self.section(&Kind::Video) {
@@ -190,7 +192,8 @@ impl Offer {
                 .iter()
                 .filter(|s| s.kind == kind && !s.rejected)
                 .count();
-            if count > 1 {
+            let takes_many = role == Role::Relay && kind == Kind::Video;
+            if count > 1 && !takes_many {
                 return Err(OfferError::TooManyTracks { kind: name, count });
             }
             if let Some(section) = self.section(&kind) {
@@ -226,7 +229,7 @@ impl Offer {
             .unwrap_or_else(|| "sendrecv".to_owned());
         let (right, wanted) = match role {
             Role::Publisher => ("sendonly", "a WHIP offer is sendonly"),
-            Role::Viewer => ("recvonly", "a WHEP offer is recvonly"),
+            Role::Viewer | Role::Relay => ("recvonly", "a WHEP offer is recvonly"),
         };
         if found == right || found == "sendrecv" {
             return Ok(());

@@ -69,6 +69,14 @@ impl Settings {
         udp.chain(tcp).collect()
     }
 
+    /// Addresses of another port of this host, one a family.
+    pub(crate) fn locals(&self, port: u16) -> Vec<SocketAddr> {
+        let first = |is_ipv4| self.advertised.iter().find(|a| a.is_ipv4() == is_ipv4);
+        let firsts = [first(true), first(false)];
+        let on_port = |address: &SocketAddr| SocketAddr::new(address.ip(), port);
+        firsts.into_iter().flatten().map(on_port).collect()
+    }
+
     /// The advertised address that a datagram to `local` was meant for. Behind a 1:1 NAT the two
     /// differ.
     pub(crate) fn advertised_for(&self, local: Option<IpAddr>) -> Option<SocketAddr> {

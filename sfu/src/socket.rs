@@ -84,6 +84,11 @@ fn open_all(
     Ok((port, sockets))
 }
 
+/// Opens a port for one pull.
+pub(crate) fn open_own(bind: IpAddr) -> Result<MediaSockets, StartError> {
+    open_one(SocketAddr::new(bind, 0), false)
+}
+
 fn open_one(address: SocketAddr, with_tcp: bool) -> Result<MediaSockets, StartError> {
     let socket = bind_socket(address, Type::DGRAM, true)?;
     // Smaller buffers than asked for are no reason not to start; `doctor` names the limits.

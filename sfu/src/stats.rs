@@ -127,7 +127,7 @@ pub struct AudioStats {
 /// One session, from the server's side.
 #[derive(Debug, Clone, Serialize)]
 pub struct SessionStats {
-    /// Publisher or viewer.
+    /// Publisher, viewer or relay.
     pub role: Role,
     /// `udp` or `tcp`.
     pub transport: &'static str,
@@ -137,7 +137,8 @@ pub struct SessionStats {
     pub connected_ms: u64,
     /// Round trip time in milliseconds.
     pub rtt_ms: Option<f64>,
-    /// Share of packets lost, 0 to 1, as the peer reports it (viewer) or as seen here (publisher).
+    /// Share of packets lost, 0 to 1, as the peer reports it (viewer, relay) or as seen here
+    /// (publisher).
     pub loss: Option<f64>,
     /// Media bit/s over the last second.
     pub bitrate: u64,
@@ -168,6 +169,8 @@ pub struct Totals {
     pub publishers: i64,
     /// Sessions that watch, connected or not.
     pub viewers: i64,
+    /// Sessions by which other nodes get streams from here, connected or not.
+    pub relays: i64,
     /// Streams known, also those whose publisher is away.
     pub streams: i64,
     /// Sessions that reached DTLS since start.
@@ -225,7 +228,7 @@ macro_rules! counters {
 }
 
 counters! {
-    publishers: AtomicI64, viewers: AtomicI64, streams: AtomicI64,
+    publishers: AtomicI64, viewers: AtomicI64, relays: AtomicI64, streams: AtomicI64,
     sessions_connected: AtomicU64, sessions_closed: AtomicU64, sessions_failed: AtomicU64,
     datagrams_in: AtomicU64, datagrams_dropped: AtomicU64, datagrams_strayed: AtomicU64,
     datagrams_out: AtomicU64, datagrams_unsent: AtomicU64, send_calls: AtomicU64,

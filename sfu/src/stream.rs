@@ -37,6 +37,8 @@ pub(crate) struct Media {
     pub(crate) epoch: u32,
     pub(crate) layout: Arc<Layout>,
     pub(crate) layers: Vec<LayerMedia>,
+    /// Whether there was no publisher before this one.
+    pub(crate) is_first: bool,
     audio: Option<RateMeter>,
     limits: (Duration, usize),
     /// As they were worked out last: all viewers are swept in one moment.
@@ -61,6 +63,7 @@ impl Stream {
                 epoch: 0,
                 layout: Arc::default(),
                 layers: Vec::new(),
+                is_first: true,
                 audio: None,
                 limits: (limits.gop_age, limits.gop_bytes),
                 candidates: None,
@@ -82,6 +85,7 @@ impl Media {
             return false;
         }
         if slice.epoch > self.epoch {
+            self.is_first = self.epoch == 0;
             self.epoch = slice.epoch;
             self.layers.clear();
             self.audio = None;
@@ -103,13 +107,23 @@ impl Media {
         true
     }
 
-    /// What is cached of layers that no viewer can have is of no use, also when they come again.
+    /// What is cached of layers that no viewer can have is of no use, also when they come again. Of one
+    /// whose pictures are reordered other nodes have the use, from where on it is so.
     fn drop_unwatchable(&mut self) {
         for (layer, format) in self.layers.iter_mut().zip(&self.layout.layers) {
-            if !format.is_for_viewers() && !layer.gop.is_empty() {
+            let first = layer.gop.first();
+            let is_in_order = first.is_none_or(|first| first.lead.is_none());
+            let is_of_use = format.is_for_viewers() || format.reordered && !is_in_order;
+            if !is_of_use && !layer.gop.is_empty() {
                 layer.gop.clear();
             }
         }
+    }
+
+    /// A layer that viewers can have.
+    pub(crate) fn for_viewers(&self, layer: usize) -> Option<&LayerMedia> {
+        let format = self.layout.layers.get(layer)?;
+        self.layers.get(layer).filter(|_| format.is_for_viewers())
     }
 
     /// The packets of cached groups that are not older than `age`.

@@ -3,7 +3,6 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError};
 use std::time::{Duration, Instant};
@@ -11,12 +10,14 @@ use std::time::{Duration, Instant};
 use mio::event::Event as MioEvent;
 use mio::{Events, Interest, Poll, Token, Waker};
 use str0m::net::Protocol;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::event::Event;
+use crate::pulls::Pulls;
 use crate::registry::Registry;
+use crate::session::Session;
 use crate::settings::Settings;
-use crate::shard::{Datagram, Message, Receipt, Shard, Target};
+use crate::shard::{Command, Datagram, Message, Receipt, Shard, Target};
 use crate::socket::MediaSockets;
 use crate::stats::{count, count_by};
 use crate::tcp::{BadFrame, Connection, Frames, Progress, Strangers};
@@ -28,6 +29,12 @@ pub(crate) enum Parcel {
     Message(Message),
     /// Say goodbye to all peers and stop; answered when the goodbyes are sent.
     Shutdown(oneshot::Sender<()>),
+    /// A pull, with the port that it has for itself.
+    Pull {
+        session: Box<Session>,
+        sockets: Box<MediaSockets>,
+        reply: oneshot::Sender<()>,
+    },
     /// A connection whose session another shard owns, with a frame that was read already.
     Connection(Box<Connection>, Vec<u8>),
 }
@@ -37,42 +44,6 @@ pub(crate) enum Parcel {
 pub(crate) struct Mailbox {
     sender: SyncSender<Parcel>,
     waker: Arc<Waker>,
-}
-
-/// Whether all media threads do their work; who waits hears when one does not any more.
-#[derive(Debug, Clone)]
-pub(crate) struct Pulse {
-    is_beating: watch::Sender<bool>,
-}
-
-impl Pulse {
-    pub(crate) fn new() -> Self {
-        let (is_beating, _) = watch::channel(true);
-        Self { is_beating }
-    }
-
-    pub(crate) fn is_beating(&self) -> bool {
-        *self.is_beating.borrow()
-    }
-
-    /// Waits until a thread ends that nobody told to.
-    pub(crate) async fn stopped(&self) {
-        let mut beats = self.is_beating.subscribe();
-        // We hold the sender ourselves: it is not gone.
-        let _ = beats.wait_for(|is_beating| !is_beating).await;
-    }
-
-    /// Runs the work of a media thread. It returns whether it was told to stop.
-    pub(crate) fn watch_over(&self, index: usize, work: impl FnOnce() -> bool) {
-        let was_told = catch_unwind(AssertUnwindSafe(work)).unwrap_or(false);
-        if !was_told {
-            tracing::error!(
-                shard = index,
-                "Media thread {index} has stopped; its streams are lost, restart the server"
-            );
-            self.is_beating.send_replace(false);
-        }
-    }
 }
 
 /// A shard on its thread.
@@ -85,6 +56,7 @@ pub(crate) struct ShardThread {
     inbox: Receiver<Parcel>,
     mailboxes: Vec<Mailbox>,
     sockets: MediaSockets,
+    pulls: Pulls,
     connections: HashMap<Token, Connection>,
     by_peer: HashMap<std::net::SocketAddr, Token>,
     next_token: usize,
@@ -168,6 +140,7 @@ impl ShardThread {
             inbox,
             mailboxes,
             sockets,
+            pulls: Pulls::default(),
             connections: HashMap::new(),
             by_peer: HashMap::new(),
             next_token: FIRST_CONNECTION,
@@ -207,6 +180,8 @@ impl ShardThread {
             let now = clock();
             has_more = self.read_parcels(now);
             has_more |= self.read_datagrams(now);
+            let counters = &self.registry.counters;
+            has_more |= (self.pulls).read(now, &ready, &mut self.shard, counters);
             self.read_connections(now, &ready);
             has_more |= !self.unread.is_empty();
             self.shard.handle_timeout(now);
@@ -214,7 +189,7 @@ impl ShardThread {
             self.send_messages();
             self.send_datagrams();
             self.send_events();
-            self.close_forgotten_connections();
+            self.close_forgotten();
             self.close_idle_connections(now);
         }
         if let Some(reply) = self.goodbye {
@@ -237,6 +212,11 @@ impl ShardThread {
                     self.shard.close_all(now);
                     self.goodbye = Some(reply);
                 }
+                Parcel::Pull {
+                    session,
+                    sockets,
+                    reply,
+                } => self.take_pull(now, session, *sockets, reply),
                 Parcel::Connection(connection, frame) => {
                     self.take_connection(now, *connection, &frame);
                 }
@@ -338,6 +318,31 @@ impl ShardThread {
         self.by_peer.insert(connection.peer, token);
         self.connections.insert(token, connection);
         Some(token)
+    }
+
+    /// Takes a pull in, unless its port cannot be watched.
+    fn take_pull(
+        &mut self,
+        now: Instant,
+        session: Box<Session>,
+        sockets: MediaSockets,
+        reply: oneshot::Sender<()>,
+    ) {
+        let token = Token(self.next_token);
+        let registry = self.poll.registry();
+        match self.pulls.open(registry, token, session.id(), sockets) {
+            Ok((port, sender)) => {
+                self.next_token += 1;
+                if let Some(wire) = &mut self.shard.outbox().wire {
+                    wire.open(port, sender);
+                }
+                let command = Command::Adopt { session, reply };
+                self.shard.handle(now, Message::Command(command));
+            }
+            Err(error) => {
+                tracing::warn!(shard = self.index, %error, "A media thread cannot watch the port of a pull");
+            }
+        }
     }
 
     fn take_connection(&mut self, now: Instant, connection: Connection, frame: &[u8]) {
@@ -470,10 +475,16 @@ impl ShardThread {
         Some(connection)
     }
 
-    /// Closes the connections of sessions that are over, once their goodbyes are written.
-    fn close_forgotten_connections(&mut self) {
+    /// Closes the connections and ports of sessions that are over, once their goodbyes are written.
+    fn close_forgotten(&mut self) {
         if !self.shard.outbox().transmits.is_empty() {
             return;
+        }
+        for session in std::mem::take(&mut self.shard.outbox().hung_up) {
+            let port = self.pulls.close(self.poll.registry(), session);
+            if let (Some(port), Some(wire)) = (port, &mut self.shard.outbox().wire) {
+                wire.close(port);
+            }
         }
         for peer in std::mem::take(&mut self.shard.outbox().left) {
             if let Some(token) = self.by_peer.get(&peer).copied() {
@@ -569,24 +580,5 @@ impl ShardThread {
         if !matches!(event, Event::Data { .. }) && self.delayed.len() < MOST_DELAYED {
             self.delayed.push_back(event);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn thread_that_dies_is_noticed_and_one_that_was_stopped_is_not() {
-        let pulse = Pulse::new();
-        pulse.watch_over(0, || true);
-        assert!(pulse.is_beating());
-        pulse.watch_over(1, || panic!("a test asked for this"));
-        assert!(!pulse.is_beating());
-        pulse.stopped().await;
-
-        let pulse = Pulse::new();
-        pulse.watch_over(0, || false);
-        assert!(!pulse.is_beating());
     }
 }

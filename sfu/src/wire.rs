@@ -3,6 +3,7 @@
 //! Runs of one segment size that follow each other go into one `sendmmsg` with `UDP_SEGMENT`. What the
 //! kernel refuses that way goes out one by one.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -27,6 +28,12 @@ pub(crate) trait Wire: fmt::Debug + Send {
 
     /// There is room again.
     fn unblock(&mut self);
+
+    /// What comes from this port of ours leaves by its own socket.
+    fn open(&mut self, port: u16, socket: UdpSocket);
+
+    /// The port is of no use any more.
+    fn close(&mut self, port: u16);
 }
 
 /// The sending side of a media socket.
@@ -35,6 +42,8 @@ pub(crate) struct UdpWire {
     socket: UdpSocket,
     /// For what goes out one by one.
     state: UdpSocketState,
+    /// Those of single sessions, by their port.
+    others: HashMap<u16, UdpSocket>,
     is_ipv6: bool,
     is_blocked: bool,
     /// Whether the kernel takes `UDP_SEGMENT`.
@@ -70,10 +79,15 @@ impl Wire for UdpWire {
             let runs: Vec<(Run, &[u8])> = queue
                 .runs()
                 .take(MOST_RUNS)
-                .take_while(|(run, _)| run.path.protocol == Protocol::Udp)
+                .take_while(|(run, _)| {
+                    run.path.protocol == Protocol::Udp && self.other(run).is_none()
+                })
                 .map(|(run, bytes)| (*run, bytes))
                 .collect();
             if runs.is_empty() {
+                if self.send_from_other(queue) {
+                    continue;
+                }
                 return;
             }
             match self.send_some(&runs) {
@@ -91,6 +105,14 @@ impl Wire for UdpWire {
     fn unblock(&mut self) {
         self.is_blocked = false;
     }
+
+    fn open(&mut self, port: u16, socket: UdpSocket) {
+        self.others.insert(port, socket);
+    }
+
+    fn close(&mut self, port: u16) {
+        self.others.remove(&port);
+    }
 }
 
 impl UdpWire {
@@ -105,10 +127,41 @@ impl UdpWire {
             splits: state.max_gso_segments() > 1,
             socket,
             state,
+            others: HashMap::new(),
             is_blocked: false,
             settings,
             registry,
         })
+    }
+
+    /// The socket of a run that does not leave from the media port.
+    fn other(&self, run: &Run) -> Option<&UdpSocket> {
+        if self.others.is_empty() {
+            return None;
+        }
+        self.others.get(&run.path.source.port())
+    }
+
+    /// Sends the first run, where it leaves from another port: a report now and then. What finds no room
+    /// is lost, as on the way.
+    fn send_from_other(&self, queue: &mut TransmitQueue) -> bool {
+        let Some((run, bytes)) = queue.runs().next() else {
+            return false;
+        };
+        let is_udp = run.path.protocol == Protocol::Udp;
+        let Some(socket) = self.other(run).filter(|_| is_udp) else {
+            return false;
+        };
+        for datagram in bytes.chunks(run.segment.max(1)) {
+            count(&self.registry.counters.send_calls);
+            let sent = socket.send_to(datagram, self.mapped(run.path.destination));
+            count(match sent {
+                Ok(_) => &self.registry.counters.datagrams_out,
+                Err(_) => &self.registry.counters.datagrams_unsent,
+            });
+        }
+        queue.forget(1);
+        true
     }
 
     /// Sends from the front.

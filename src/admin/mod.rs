@@ -9,6 +9,7 @@ mod overview;
 mod settings;
 mod storage;
 mod streams;
+mod system;
 
 use std::path::PathBuf;
 
@@ -22,12 +23,15 @@ use crate::accounts::{AccountId, Accounts};
 use crate::audit::Audit;
 use crate::channels::Channels;
 use crate::db::{Db, StoreError};
+use crate::doctor::Checkup;
 use crate::images::Images;
 use crate::jobs::Jobs;
 use crate::mail::Mail;
 use crate::recordings::Recordings;
 use crate::settings::Settings;
 use crate::streams::Streams;
+
+pub use system::Trials;
 
 /// What the routes of admins stand on.
 #[derive(Debug, Clone, FromRef)]
@@ -52,6 +56,10 @@ pub struct Offices {
     pub jobs: Jobs,
     /// Letters.
     pub mail: Mail,
+    /// Whether the machine is well.
+    pub checkup: Checkup,
+    /// Connections that admins try.
+    pub trials: Trials,
     /// The data folder.
     pub data: DataFolder,
 }
@@ -90,5 +98,6 @@ pub fn routes(offices: Offices) -> OpenApiRouter {
         .merge(settings::routes())
         .merge(audit::routes())
         .merge(mail_test::routes())
+        .merge(system::routes())
         .with_state(offices)
 }

@@ -1,7 +1,5 @@
 //! `/api/admin/storage`: what lies on the disk, and how much room there is.
 
-use std::path::Path;
-
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
@@ -12,6 +10,7 @@ use utoipa_axum::routes;
 use super::{DataFolder, Offices};
 use crate::accounts::IsAdmin;
 use crate::db::Db;
+use crate::doctor::space;
 use crate::error::{ApiError, Problem};
 use crate::images::Images;
 use crate::recordings::Recordings;
@@ -51,13 +50,6 @@ struct ChannelStorage {
 /// Channels in the list.
 const MOST_CHANNELS: usize = 50;
 
-/// Free and all bytes of the disk that holds a folder.
-fn disk(folder: &Path) -> Option<(u64, u64)> {
-    let stat = rustix::fs::statvfs(folder).ok()?;
-    let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);
-    Some((bytes(stat.f_bavail), bytes(stat.f_blocks)))
-}
-
 /// What lies on the disk, and how much room there is.
 #[utoipa::path(
     get, path = "/api/admin/storage", tag = "admin",
@@ -75,7 +67,7 @@ async fn show_storage(
     _admin: IsAdmin,
 ) -> Result<Json<StorageBody>, ApiError> {
     let usage = recordings.usage().await?;
-    let (free, total) = disk(&data.0).unzip();
+    let (free, total) = space(&data.0).unzip();
     let channels = usage.iter().take(MOST_CHANNELS).map(|one| ChannelStorage {
         handle: one.handle.clone(),
         name: one.name.clone(),

@@ -10,6 +10,7 @@ use crate::channels::PepperError;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Db, StoreError};
+use crate::ice::TurnError;
 use crate::mail::MailError;
 use crate::nodes::NodeError;
 use crate::notifications::PushKeyError;
@@ -49,6 +50,9 @@ pub enum StartError {
     /// The program, whose media-workers are the same program.
     #[error("cannot find this program's own file: {0}; is /proc mounted?")]
     Program(io::Error),
+    /// The way to media through firewalls.
+    #[error(transparent)]
+    Turn(#[from] TurnError),
     /// Threads of chat's own.
     #[error("cannot start another thread: {0}; raise the limit of processes (ulimit -u)")]
     Threads(io::Error),
@@ -167,10 +171,13 @@ pub(super) async fn open_certificates(
     config: &Config,
     clock: &Clock,
 ) -> Result<(Option<Certificates>, Option<Keeper>), StartError> {
-    let key = match (config.http.tls_address(), config.rtmp.tls_address()) {
-        (Some(_), _) => "http.tls_listen",
-        (None, Some(_)) => "rtmp.tls_listen",
-        (None, None) => return Ok((None, None)),
+    let wanted = [
+        ("http.tls_listen", config.http.tls_address()),
+        ("rtmp.tls_listen", config.rtmp.tls_address()),
+        ("turn.tls_listen", config.turn.tls_address()),
+    ];
+    let Some((key, _)) = wanted.into_iter().find(|(_, address)| address.is_some()) else {
+        return Ok((None, None));
     };
     let opened = Certificates::open(config, clock).await;
     Ok(opened

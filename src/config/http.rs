@@ -58,6 +58,19 @@ impl Http {
         self.tls_listen.trim().parse().ok()
     }
 
+    /// Port of [`Http::public_url`].
+    #[must_use]
+    pub fn public_port(&self) -> u16 {
+        let origin = self.public_origin().unwrap_or_default();
+        let port = origin
+            .rsplit_once(':')
+            .and_then(|(_, port)| port.parse().ok());
+        port.unwrap_or(match origin.starts_with("http://") {
+            true => 80,
+            false => 443,
+        })
+    }
+
     pub(super) fn check(&self, has_certificate: bool) -> Result<(), ConfigError> {
         check_address("http.tls_listen", &self.tls_listen, "0.0.0.0:443")?;
         match self.tls_address() {

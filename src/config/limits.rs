@@ -32,6 +32,14 @@ pub struct Limits {
     pub api_writes_per_minute: u32,
     /// How many times as much this machine itself may ask for.
     pub loopback_factor: u32,
+    /// Channels live at once; 0: no bound.
+    pub publishers: usize,
+    /// Viewers by WebRTC at once; who comes beyond plays by HLS. 0: as many as sessions.
+    pub viewers: usize,
+    /// Of these, the last so many in a hundred are for a channel's own people and members.
+    pub viewers_reserved_percent: usize,
+    /// Viewers by WebRTC of one address; 0: no bound.
+    pub viewers_per_address: usize,
     /// Sessions in all.
     pub sessions: usize,
     /// HTTP connections in all.
@@ -52,6 +60,10 @@ impl Default for Limits {
             api_searches_per_minute: 60,
             api_writes_per_minute: 120,
             loopback_factor: 1_000,
+            publishers: 0,
+            viewers: 0,
+            viewers_reserved_percent: 5,
+            viewers_per_address: 0,
             sessions: 20_000,
             http_connections: 20_000,
         }
@@ -59,6 +71,19 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// Viewers by WebRTC at once for whom there is a place, with priority or without.
+    #[must_use]
+    pub fn viewers_for(&self, has_priority: bool) -> usize {
+        let most = match self.viewers {
+            0 => self.sessions,
+            viewers => viewers,
+        };
+        match has_priority {
+            true => most,
+            false => most - most.saturating_mul(self.viewers_reserved_percent.min(100)) / 100,
+        }
+    }
+
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         let at_least_one = [
             ("publishes_per_minute", self.publishes_per_minute),
@@ -83,6 +108,12 @@ impl Limits {
                     "it must be at least 1; 0 would refuse everybody",
                 ));
             }
+        }
+        if self.viewers_reserved_percent > 100 {
+            return Err(invalid(
+                "limits.viewers_reserved_percent",
+                "it must be 0 to 100",
+            ));
         }
         if self.sessions == 0 || self.http_connections == 0 {
             return Err(invalid(

@@ -26,6 +26,7 @@ mod server;
 mod storage;
 mod streams;
 mod tls;
+mod turn;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -55,6 +56,7 @@ pub use server::Server;
 pub use storage::Storage;
 pub use streams::{SecondPublisher, Streams};
 pub use tls::Tls;
+pub use turn::Turn;
 
 /// A commented file with every key at its default, as `tallylight config example` prints it.
 pub const EXAMPLE: &str = include_str!("example.toml");
@@ -107,6 +109,8 @@ pub struct Config {
     pub log: Log,
     /// STUN and TURN servers that clients are told of.
     pub ice: Ice,
+    /// The way to media for clients whose network lets nothing else through.
+    pub turn: Turn,
     /// Which keys somebody set: admins cannot change those on the pages.
     #[serde(skip)]
     pub given: Given,
@@ -137,6 +141,7 @@ impl Default for Config {
             limits: Limits::default(),
             log: Log::default(),
             ice: Ice::default(),
+            turn: Turn::default(),
             given: Given::default(),
         }
     }
@@ -166,6 +171,7 @@ impl Config {
         self.hooks.check()?;
         self.payments.check()?;
         self.limits.check()?;
+        self.turn.check(self.has_certificate())?;
         self.ice.check()
     }
 
@@ -193,6 +199,7 @@ impl Config {
         shown.database.hide_password();
         shown.bus.hide_password();
         shown.ice.hide_credentials();
+        shown.turn.hide_secret();
         shown.storage.hide_secret();
         shown.hooks.hide_secret();
         shown.payments.hide_secrets();
@@ -252,6 +259,7 @@ mod tests {
             username: "u".to_owned(),
             credential: "hush".to_owned(),
         });
+        config.turn.secret = "hush".to_owned();
         config.storage.secret_key = "hush".to_owned();
         config.hooks.secret = "hush".to_owned();
         config.payments.secret_key = "sk_test_hush".to_owned();

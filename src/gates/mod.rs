@@ -279,6 +279,24 @@ impl Gates {
         })
     }
 
+    /// Whether whoever asks is one of the channel's own people or a member: they find a place when others do not.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn has_priority(
+        &self,
+        place: &Place,
+        client: &Client,
+        headers: &HeaderMap,
+    ) -> Result<bool, Barred> {
+        let Some(account) = accounts::asking(&self.0.accounts, client, headers).await? else {
+            return Ok(false);
+        };
+        let holdings = self.0.payments.holdings(place.channel, account.id).await?;
+        let is_member = holdings.tier(self.0.clock.now()).is_some();
+        Ok(is_member || self.is_team(place.channel, &account).await?)
+    }
+
     /// Whether what let somebody in still does.
     ///
     /// # Errors

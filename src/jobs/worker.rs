@@ -257,6 +257,13 @@ impl Jobs {
         pause: Duration,
     ) {
         let (id, kind, now) = (job.id, &job.kind, self.clock.now());
+        let told = match &result {
+            Ok(()) => "done",
+            Err(JobError::Retry(_)) if !is_over => "again",
+            Err(_) => "given_up",
+        };
+        metrics::counter!("tallylight_jobs_run_total", "kind" => kind.clone(), "result" => told)
+            .increment(1);
         let written = match result {
             Ok(()) => store::delete(&self.db, id).await,
             Err(JobError::Retry(problem)) if !is_over => {

@@ -157,6 +157,25 @@ impl Post {
     }
 }
 
+/// Whether the mail server takes us, in words where not; nothing where none is configured.
+pub async fn look(mail: &config::Mail) -> Option<Result<(), String>> {
+    if !mail.is_configured() {
+        return None;
+    }
+    let post = match Post::new(mail) {
+        Ok(post) => post,
+        Err(error) => return Some(Err(error.to_string())),
+    };
+    let words = |error| match refusal(&error) {
+        JobError::GiveUp(words) | JobError::Retry(words) => words,
+    };
+    Some(match post.transport.test_connection().await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err("the mail server does not answer as it should".to_owned()),
+        Err(error) => Err(words(error)),
+    })
+}
+
 fn header(name: &'static str, value: String) -> Result<HeaderValue, String> {
     let name = HeaderName::new_from_ascii(name.to_owned()).map_err(|error| error.to_string())?;
     Ok(HeaderValue::new(name, value))

@@ -91,6 +91,15 @@ impl Archive {
         }))
     }
 
+    /// Asks for something that is not there: an answer that says so is as good as any.
+    async fn look(&self) -> Result<(), ArchiveError> {
+        let nothing = Path::from(format!("{}/tallylight-doctor", self.prefix));
+        match self.store.head(&nothing).await {
+            Ok(_) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     fn folder(&self, stream: StreamId) -> Path {
         Path::from(format!("{}/{stream}", self.prefix))
     }
@@ -207,4 +216,12 @@ impl Elsewhere for Archived {
             got.map_err(io::Error::other)
         })
     }
+}
+/// Whether the store of the configuration answers, in words where not; nothing where there is none.
+pub async fn look(storage: &Storage) -> Option<Result<(), String>> {
+    let archive = match Archive::new(storage) {
+        Ok(archive) => archive?,
+        Err(error) => return Some(Err(error.to_string())),
+    };
+    Some(archive.look().await.map_err(|error| error.to_string()))
 }

@@ -35,6 +35,7 @@ pub use archive::ArchiveError;
 pub use recording::{Mp4, Mp4State, Recording, RecordingId, State, Visibility};
 
 use archive::Archive;
+pub use archive::look as look_at_store;
 
 use crate::accounts::{Account, Accounts};
 use crate::channels::{Channel, Channels};

@@ -19,7 +19,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -29,8 +29,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
+use crate::ice::IceServers;
 use crate::request::Arrival;
-use crate::tls::{ACME, HTTP_2};
+use crate::tls::{ACME, HTTP_2, STUN_TURN};
 
 use moving::{Moving, Watched};
 use untaken::Untaken;
@@ -50,6 +51,8 @@ pub struct House {
     places: Arc<Semaphore>,
     stop: CancellationToken,
     patience: Patience,
+    /// Who serves TURN within TLS (RFC 8656 §3.1), where somebody does.
+    turn: Option<IceServers>,
 }
 
 /// A request as it comes from a connection.
@@ -104,6 +107,8 @@ const SEND_BUFFER: usize = 64 * 1024;
 const RESETS: usize = 20;
 /// Streams that we had to reset because the client broke the protocol on them: more is a flood.
 const OWN_RESETS: usize = 100;
+/// First bytes of TURN's requests are lower: methods are few.
+const TURN_BELOW: u8 = 4;
 /// Pause after a failed accept: most often no file is free, and trying at once burns a core.
 const BREATHER: Duration = Duration::from_millis(100);
 
@@ -116,6 +121,16 @@ impl House {
             places: Arc::new(Semaphore::new(most)),
             stop,
             patience: PATIENCE,
+            turn: None,
+        }
+    }
+
+    /// The same, which hands over who speaks TURN instead of HTTP.
+    #[must_use]
+    pub fn with_turn(self, ice: IceServers) -> Self {
+        Self {
+            turn: ice.is_within_https().then_some(ice),
+            ..self
         }
     }
 }
@@ -137,6 +152,7 @@ pub async fn serve(listener: Listener, house: House, answers: impl Answers) {
             answers: answers.clone(),
             stop: house.stop.clone(),
             patience: house.patience,
+            turn: house.turn.clone(),
         };
         let acceptor = tls.clone().map(TlsAcceptor::from);
         connections.spawn(async move {
@@ -173,6 +189,7 @@ struct Connection<A> {
     answers: A,
     stop: CancellationToken,
     patience: Patience,
+    turn: Option<IceServers>,
 }
 
 impl<A: Answers> Connection<A> {
@@ -197,10 +214,43 @@ impl<A: Answers> Connection<A> {
                 Some(HTTP_2) => self.in_http2(stream, &moving).await,
                 // Its handshake is all that there is of it (RFC 8737 §3).
                 Some(ACME) => {}
-                _ => self.in_http1(stream, &moving).await,
+                Some(STUN_TURN) => self.in_turn(stream).await,
+                _ => self.in_either(stream, moving).await,
             },
             Ok(Err(error)) => tracing::debug!(%error, "No TLS with a client: {error}"),
             Err(_) => tracing::debug!("A client did not finish the TLS handshake in time"),
+        }
+    }
+
+    /// Clients of TURN seldom say what they speak, or say HTTP (coturn's); but its messages begin with two zero bits (RFC 8489 §5), and no
+    /// request does.
+    async fn in_either<S>(self, stream: S, moving: Moving)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let mut stream = BufReader::with_capacity(HEAD_BYTES as usize, stream);
+        if self.turn.is_some() {
+            let first = timeout(self.patience.head, stream.fill_buf());
+            let first = tokio::select! {
+                () = self.stop.cancelled() => return,
+                first = first => first,
+            };
+            match first {
+                Ok(Ok([first, ..])) if *first < TURN_BELOW => return self.in_turn(stream).await,
+                Ok(Ok([_, ..])) => {}
+                _ => return,
+            }
+        }
+        self.in_http1(stream, &moving).await;
+    }
+
+    async fn in_turn<S>(self, stream: S)
+    where
+        S: AsyncRead + AsyncWrite + Send,
+    {
+        if let Some(turn) = &self.turn {
+            let serving = turn.serve(stream, self.arrival.peer);
+            self.stop.run_until_cancelled(serving).await;
         }
     }
 
@@ -408,6 +458,7 @@ mod tests {
                 finish: SOON,
                 ..PATIENCE
             },
+            turn: None,
         };
         let (stream, moving) = Watched::new(stream);
         let serving = async move { connection.in_http2(stream, &moving).await };

@@ -48,9 +48,10 @@ use crate::accounts::Accounts;
 use crate::answer;
 use crate::channels::{Channel, ChannelEvent, ChannelId, Channels, StreamKeyId};
 use crate::clock::Clock;
-use crate::config::{Config, IceServer, Limits};
+use crate::config::{Config, Limits};
 use crate::db::{Db, StoreError};
 use crate::gates::{By, Gates, Place};
+use crate::ice::IceServers;
 use crate::images::Images;
 use crate::nodes::Node;
 use crate::rate::Rate;
@@ -70,6 +71,7 @@ pub(crate) use presence::{Beat, ByTransport, Transport, ViewerId, Watching, Who}
 pub use resuming::Resumed;
 use rtmp::RtmpPorts;
 pub use rtmp::{MOST_CONNECTIONS as MOST_RTMP_CONNECTIONS, RtmpListeners};
+pub(crate) use signalling::answered;
 pub use standing::{ChannelState, LiveChannel, StreamEvent};
 use watchers::Barring;
 
@@ -86,7 +88,9 @@ pub struct Streams {
     limits: Arc<Limiters>,
     hooks: Hooks,
     playback: Playback,
-    ice_servers: Arc<[IceServer]>,
+    ice: IceServers,
+    /// Viewers by WebRTC without priority, at most.
+    most_viewers: usize,
     reconnect_window: Duration,
     rtmp_ports: RtmpPorts,
     draining: CancellationToken,
@@ -110,6 +114,8 @@ pub struct Inputs {
     pub node: Node,
     /// What goes on that was on air before the start.
     pub resumed: Vec<Resumed>,
+    /// STUN and TURN servers.
+    pub ice: IceServers,
 }
 
 /// What a peer did with a data channel.
@@ -244,6 +250,8 @@ pub(crate) struct View {
     pub(crate) place: Place,
     /// By what they may watch it.
     pub(crate) by: By,
+    /// Whether they get one of the last places.
+    pub(crate) has_priority: bool,
 }
 
 /// Why an offer got no answer.
@@ -368,7 +376,8 @@ impl Streams {
                 (hooks.clone(), gates.clone()),
             ),
             hooks,
-            ice_servers: config.ice.servers.clone().into(),
+            ice: inputs.ice.clone(),
+            most_viewers: config.limits.viewers_for(false),
             reconnect_window: config.streams.reconnect_window(),
             rtmp_ports: inputs.rtmp.ports(),
             draining: CancellationToken::new(),
@@ -401,7 +410,7 @@ impl Streams {
         let rtmp = tokio::spawn(rtmp::run(tools, listeners, stop.clone()));
         let (playback, draining) = (streams.playback.clone(), streams.draining.clone());
         let lifecycle = {
-            let peers = inputs.peers.clone();
+            let peers = (inputs.peers.clone(), inputs.ice.clone());
             Lifecycle::new(config, sfu, clock, playback, events, draining, peers).resume(on_air)
         };
         let lifecycle = tokio::spawn(lifecycle.run(receiver, inputs, stop));
@@ -526,6 +535,12 @@ impl Streams {
         self.ask(|reply| Command::End(channel, reply))
             .await
             .unwrap_or(false)
+    }
+
+    /// Whether only those with priority find a place by WebRTC.
+    pub(crate) fn is_crowded(&self) -> bool {
+        let viewers = usize::try_from(self.sfu.totals().viewers).unwrap_or_default();
+        viewers >= self.most_viewers
     }
 
     /// Refuses new sessions from now on and tells viewers to come back later. What is on air goes on with

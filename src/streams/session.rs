@@ -177,7 +177,7 @@ pub(super) async fn check_authorization(
             .await
             .map_err(SessionError::Store)?
             .is_some_and(|(_, channel)| channel.id == facts.channel),
-        Role::Viewer => facts
+        Role::Viewer | Role::Relay => facts
             .credential
             .as_deref()
             .is_none_or(|credential| same(credential, &token.hash())),

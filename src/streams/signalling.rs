@@ -171,6 +171,11 @@ pub(super) async fn read_text(headers: &HeaderMap, body: Body) -> Result<String,
     String::from_utf8(bytes.into()).map_err(|_| BodyError::Unreadable)
 }
 
+/// The same for a session of no stream.
+pub(crate) fn answered(answer: sfu::Answer, location: &str, ice_servers: &[IceServer]) -> Response {
+    created(answer, location, ice_servers, &[])
+}
+
 /// `201 Created` with the answer, where its session is, and how to reach it.
 pub(super) fn created(
     answer: sfu::Answer,

@@ -164,6 +164,13 @@ async fn view(
     streams.hooks.ask(&asking).await?;
     // The wait may have been long enough to lose it; that it is another stream, or gate, is seen where the view begins.
     streams.gates.still(&place, by).await?;
+    // Asked for only when it counts: it may cost the database a reading.
+    let is_crowded = streams.is_crowded();
+    let has_priority = is_crowded
+        && streams
+            .gates
+            .has_priority(&place, &client, &headers)
+            .await?;
     let view = View {
         channel: channel.id,
         address: client.address,
@@ -172,6 +179,7 @@ async fn view(
         offer,
         place,
         by,
+        has_priority,
     };
     let answer = streams.view(view).await.map_err(|refused| match refused {
         Refused::NotLive | Refused::AlreadyLive => WhepError::NotLive,
@@ -183,7 +191,8 @@ async fn view(
     })?;
     let location = format!("/whep{}{}", session::PATH, answer.session.reveal());
     let links = [events::link(&location), layers::link(&location)];
-    Ok(created(answer, &location, &streams.ice_servers, &links))
+    let ice_servers = streams.ice.of_session(&answer.session.reveal());
+    Ok(created(answer, &location, &ice_servers, &links))
 }
 
 async fn find(streams: &Streams, handle: &str) -> Result<Channel, WhepError> {
@@ -254,7 +263,12 @@ async fn nothing_at_session(
 /// one can read them.
 async fn endpoint_options(State(streams): State<Streams>, headers: HeaderMap) -> Response {
     let known = !is_preflight(&headers);
-    options(if known { &streams.ice_servers } else { &[] })
+    let told = if known {
+        streams.ice.of_stranger()
+    } else {
+        Vec::new()
+    };
+    options(&told)
 }
 
 async fn session_options() -> Response {

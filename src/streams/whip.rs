@@ -346,7 +346,8 @@ async fn answer(
         confirm(streams, &key, answer.session).await?;
     }
     let location = format!("/whip{}{}", session::PATH, answer.session.reveal());
-    Ok(created(answer, &location, &streams.ice_servers, &[]))
+    let ice_servers = streams.ice.of_session(&answer.session.reveal());
+    Ok(created(answer, &location, &ice_servers, &[]))
 }
 
 /// Hangs up on a key that was revoked while its offer was being answered: the session was in no
@@ -424,7 +425,12 @@ async fn endpoint_options(State(streams): State<Streams>, headers: HeaderMap) ->
         }
         _ => false,
     };
-    options(if known { &streams.ice_servers } else { &[] })
+    let told = if known {
+        streams.ice.of_stranger()
+    } else {
+        Vec::new()
+    };
+    options(&told)
 }
 
 async fn session_options() -> Response {

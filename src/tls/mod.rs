@@ -32,11 +32,15 @@ use shown::Shown;
 pub type Protocols = &'static [&'static [u8]];
 
 /// Protocols of HTTPS (RFC 9113 §3.2), and the one by which a certificate authority finds out whose the name is.
-pub const HTTP: Protocols = &[HTTP_2, b"http/1.1", ACME];
+pub const HTTP: Protocols = &[HTTP_2, b"http/1.1", ACME, STUN_TURN];
 /// Name of HTTP/2.
 pub const HTTP_2: &[u8] = b"h2";
 /// Name of the protocol that has nothing but its handshake (RFC 8737 §6.2).
 pub const ACME: &[u8] = b"acme-tls/1";
+/// Name of TURN (RFC 7443 §3), which most clients leave out.
+pub const STUN_TURN: &[u8] = b"stun.turn";
+/// Protocols of TURN.
+pub const TURN: Protocols = &[STUN_TURN];
 /// Encoders that publish by RTMPS negotiate nothing.
 pub const RTMP: Protocols = &[];
 

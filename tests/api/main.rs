@@ -33,6 +33,7 @@ mod pages;
 mod restart;
 mod start;
 mod storage;
+mod turn;
 mod vod;
 mod whep;
 mod whip;

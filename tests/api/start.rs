@@ -484,3 +484,57 @@ async fn shutting_down_ends_what_is_open_and_the_books() {
     );
     drop(db);
 }
+
+/// docs/METRICS.md has whatever a scrape shows; that nothing else is there is looked at by `scripts/deploy-check.sh`.
+#[test]
+fn every_metric_is_described() {
+    let data = tempfile::tempdir().unwrap();
+    let mut command = program(data.path());
+    command.env("TALLYLIGHT_ADMIN_LISTEN", "127.0.0.1:0");
+    command.env("TALLYLIGHT_TURN_LISTEN", "127.0.0.1:0");
+    let (mut child, said) = start_as(&mut command);
+    let url = said
+        .split_whitespace()
+        .find(|word| word.ends_with("/metrics"));
+    let asking = async {
+        reqwest::get(url.unwrap())
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap()
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread();
+    let shown = { runtime }.enable_all().build().unwrap().block_on(asking);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let described = include_str!("../../docs/METRICS.md");
+    let mut names = Vec::new();
+    for line in shown.lines().filter(|line| !line.starts_with('#')) {
+        let name = line.split(['{', ' ']).next().unwrap();
+        let base = ["_bucket", "_sum", "_count"];
+        let base = base
+            .iter()
+            .find_map(|end| name.strip_suffix(end))
+            .unwrap_or(name);
+        let is_there = |name: &str| described.contains(&format!("| `{name}` |"));
+        assert!(
+            name.is_empty() || is_there(name) || is_there(base),
+            "{name}"
+        );
+        names.push(name.to_owned());
+    }
+    for expected in [
+        "tallylight_turn_allocations",
+        "tallylight_thread_cpu_seconds",
+        "tallylight_resident_bytes",
+        "tallylight_disk_free_bytes",
+        "tallylight_jobs",
+        "tallylight_sfu_relays",
+    ] {
+        assert!(
+            names.iter().any(|name| name == expected),
+            "{expected} in {shown}"
+        );
+    }
+}

@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 use sfu::SessionId;
+use tallylight::accounts::Role as AccountRole;
 use tallylight::streams::ChannelState;
 
-use crate::support::{Answer, Follower, Player, Server, publish_offer, view_offer};
+use crate::support::{Answer, Backend, Follower, Player, Server, publish_offer, view_offer};
 
 const SDP: (&str, &str) = ("content-type", "application/sdp");
 const JSON: (&str, &str) = ("content-type", "application/json");
@@ -308,4 +309,53 @@ async fn viewers_are_told_to_come_back_when_the_server_drains() {
     assert_eq!(events.until("reconnect").await, json!({}));
     let refused = player.view("ada", view_offer()).await;
     assert_eq!(refused.code(), "shutting_down");
+}
+
+#[tokio::test]
+async fn the_last_places_are_for_the_channels_own_people_and_the_rest_plays_by_hls() {
+    let server = Server::start_with(Backend::Sqlite, |config| {
+        config.limits.viewers = 4;
+        config.limits.viewers_reserved_percent = 50;
+    });
+    let server = server.await;
+    let ada = server.creator().await;
+    server.go_live(&server.encoder("ada").await).await;
+    let sdp = [("content-type", "application/sdp")];
+    for place in 0..3 {
+        let viewed = server.player().view("ada", view_offer()).await;
+        let expected = if place < 2 { 201 } else { 503 };
+        assert_eq!(viewed.status, expected, "{viewed:?}");
+        if place == 2 {
+            assert_eq!(viewed.code(), "server_full");
+            assert_eq!(viewed.header("retry-after"), "10");
+        }
+    }
+    for place in 0..3 {
+        let viewed = ada.send_body("POST", "/whep/ada", &sdp, view_offer()).await;
+        let expected = if place < 2 { 201 } else { 503 };
+        assert_eq!(viewed.status, expected, "{viewed:?}");
+    }
+}
+
+#[tokio::test]
+async fn so_many_of_one_address_and_so_many_channels_and_no_more() {
+    let server = Server::start_with(Backend::Sqlite, |config| {
+        config.limits.viewers_per_address = 1;
+        config.limits.publishers = 1;
+    });
+    let server = server.await;
+    let (encoder, session) = server.on_air().await;
+    assert_eq!(server.player().view("ada", view_offer()).await.status, 201);
+    let second = server.player().view("ada", view_offer()).await;
+    assert_eq!(second.code(), "server_full");
+    server.account("bob", AccountRole::Creator).await;
+    let bob = server.encoder("bob").await;
+    let refused = bob.publish(publish_offer()).await;
+    assert_eq!(refused.code(), "server_full");
+    // Who is live already comes back.
+    server.media_stops(session).await;
+    server
+        .wait_for_state("ada", ChannelState::Reconnecting)
+        .await;
+    assert_eq!(encoder.publish(publish_offer()).await.status, 201);
 }

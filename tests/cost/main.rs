@@ -51,6 +51,7 @@ async fn start(data: &std::path::Path) -> (App, Secret) {
     config.http.listen = "127.0.0.1:0".parse().unwrap();
     config.http.admin_listen = "127.0.0.1:0".parse().unwrap();
     config.rtmp.listen = "off".to_owned();
+    config.turn.listen = "off".to_owned();
     config.media.bind = "127.0.0.1".parse().unwrap();
     config.media.port = 0;
     config.media.threads = 1;

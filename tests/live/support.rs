@@ -59,6 +59,7 @@ impl Server {
         config.http.listen = "127.0.0.1:0".parse().unwrap();
         config.http.admin = false;
         config.rtmp.listen = "off".to_owned();
+        config.turn.listen = "off".to_owned();
         config.media.bind = "127.0.0.1".parse().unwrap();
         config.media.port = 0;
         config.media.threads = 1;

@@ -19,6 +19,7 @@ fn program(data: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Comman
     command.env("TALLYLIGHT_MEDIA_PORT", "0");
     command.env("TALLYLIGHT_ADMIN_LISTEN", "off");
     command.env("TALLYLIGHT_RTMP_LISTEN", "off");
+    command.env("TALLYLIGHT_TURN_LISTEN", "off");
     command.env("TALLYLIGHT_LOG", "error");
     command.envs(settings.iter().copied());
     command

@@ -1,18 +1,8 @@
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { issue } from './certificate';
 import { expect, expectMovingPicture, goLive, hlsReady, People, Site, test } from './harness';
-
-/** A certificate that nobody vouches for, and its key. */
-function issue(folder: string): Record<string, string> {
-  const [certificate, key] = [join(folder, 'chain.pem'), join(folder, 'key.pem')];
-  const wish = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost', '-days', '2'];
-  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
-  const files = ['-keyout', key, '-out', certificate];
-  execFileSync('openssl', ['req', '-x509', ...kind, ...wish, ...files], { stdio: 'ignore' });
-  return { TALLYLIGHT_TLS_CERTIFICATE: certificate, TALLYLIGHT_TLS_PRIVATE_KEY: key };
-}
 
 test('a browser plays low-latency HLS over HTTP/2', async ({ browser }) => {
   const folder = mkdtempSync(join(tmpdir(), 'tallylight-tls-'));

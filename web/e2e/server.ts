@@ -18,6 +18,9 @@ admin = false
 [rtmp]
 listen = "127.0.0.1:0"
 
+[turn]
+listen = "127.0.0.1:0"
+
 [media]
 bind = "127.0.0.1"
 port = 0

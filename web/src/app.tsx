@@ -168,6 +168,11 @@ const routes = [
   }),
   createRoute({
     getParentRoute: () => root,
+    path: '/admin/system',
+    component: lazyRouteComponent(() => import('./routes/admin/system_page'), 'SystemPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
     path: '/admin/settings',
     component: lazyRouteComponent(() => import('./routes/admin/settings_page'), 'SettingsPage'),
   }),

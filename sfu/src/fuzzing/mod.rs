@@ -23,6 +23,7 @@ use str0m::{IceCreds, Input, Rtc, RtcConfig};
 use crate::calls::Patched;
 use crate::config::Config;
 use crate::demux::{self, PacketKind};
+use crate::event::Role;
 use crate::ids::StreamId;
 use crate::keyframe::GopCache;
 use crate::lane;
@@ -95,9 +96,11 @@ pub fn offer(text: &[u8]) {
         Err(refused) => check_words(&refused.to_string()),
     }
     for published in CODECS.into_iter().map(Some).chain([None]) {
-        match offer.accept_viewer(published) {
-            Ok(accepted) => check_accepted(&accepted, "recvonly"),
-            Err(refused) => check_words(&refused.to_string()),
+        for role in [Role::Viewer, Role::Relay] {
+            match offer.accept_viewer(role, published) {
+                Ok(accepted) => check_accepted(&accepted, "recvonly"),
+                Err(refused) => check_words(&refused.to_string()),
+            }
         }
     }
 }
@@ -116,8 +119,9 @@ pub fn session(script: &[u8]) {
     let fragments: Vec<_> = parts.collect();
     let (stream, shared) = (StreamId::from(1), Arc::default());
     let published = Session::publish(settings(), base(), stream, Arc::clone(&shared), &offer);
-    let watched = Session::view(settings(), base(), stream, shared, &offer);
-    for opened in [published, watched] {
+    let watched = Session::view(settings(), base(), stream, Arc::clone(&shared), &offer);
+    let relayed = Session::relay(settings(), base(), stream, shared, &offer);
+    for opened in [published, watched, relayed] {
         match opened {
             Ok((mut session, answer)) => {
                 check_answer(&answer.sdp);
@@ -350,6 +354,8 @@ impl Upstream {
             wallclock: self.arrival,
             starts_keyframe: what & 4 != 0,
             discardable: what & 8 != 0,
+            is_past: false,
+            lead: None,
             vp8: (what & 16 != 0).then(|| vp8(picture)).flatten(),
             extensions: ExtensionValues::default(),
         })

@@ -47,6 +47,8 @@ fn put_together(codec: VideoCodec, unit: &[u8]) -> Option<Bytes> {
             wallclock: arrival,
             starts_keyframe: false,
             discardable: false,
+            is_past: false,
+            lead: None,
             vp8: None,
             extensions: ExtensionValues::default(),
         })

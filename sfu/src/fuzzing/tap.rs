@@ -74,6 +74,8 @@ impl Upstream {
             wallclock: arrival.checked_sub(delay).unwrap_or(arrival),
             starts_keyframe: false,
             discardable: false,
+            is_past: false,
+            lead: None,
             vp8: None,
             extensions: ExtensionValues::default(),
         };

@@ -15,9 +15,10 @@ use str0m::{Rtc, RtcConfig};
 use super::estimate::{Estimator, TICK};
 use super::header::Extensions;
 use super::keys::{KeySlot, Keys};
+use super::repair::Repair;
 use super::rtcp::{self, Report};
 use super::srtp::{Ciphers, Claims};
-use super::track::{Repair, Track};
+use super::track::Track;
 use super::{Heard, Lane, Outbound, is_rtcp};
 use crate::egress::{Path, TransmitQueue};
 use crate::packet::{Packet, Source, VIDEO_CLOCK};
@@ -112,9 +113,12 @@ impl Link {
             destination: address(2),
         });
         let has_numbers = flags & 1 == 0;
-        lane.audio = Some(track(AUDIO, None, has_numbers && flags & 4 == 0));
+        let sound = (MediaKind::Audio, AUDIO);
         let repair = (flags & 2 == 0).then_some(REPAIR);
-        lane.video = Some(track(VIDEO, repair, has_numbers));
+        lane.tracks = vec![
+            track(sound, None, has_numbers && flags & 4 == 0),
+            track((MediaKind::Video, VIDEO), repair, has_numbers),
+        ];
         lane.estimator = has_numbers.then(Estimator::new);
         Self {
             lane,
@@ -164,13 +168,14 @@ impl Link {
             *index += 1;
             let packet = Arc::new(packet(source, *index, size * 4, self.now));
             let outbound = Outbound {
-                kind,
+                track: usize::from(kind == MediaKind::Video),
                 packet: &packet,
                 payload_type: 96,
                 repair_type: Some(97),
                 index: *index,
                 timestamp: u32::try_from(*index & 0xffff_ffff).unwrap_or(0),
                 wallclock: self.now,
+                caption: None,
                 picture: None,
             };
             assert!(self.lane.send(self.now, &mut self.queue, &outbound));
@@ -255,7 +260,7 @@ impl Link {
     }
 }
 
-fn track(ssrc: u32, repair: Option<u32>, has_numbers: bool) -> Track {
+fn track((kind, ssrc): (MediaKind, u32), repair: Option<u32>, has_numbers: bool) -> Track {
     let mut map = ExtensionMap::empty();
     map.set(2, Extension::AbsoluteSendTime);
     if has_numbers {
@@ -263,15 +268,11 @@ fn track(ssrc: u32, repair: Option<u32>, has_numbers: bool) -> Track {
     }
     map.set(4, Extension::RtpMid);
     Track {
+        kind,
         mid: Mid::from("0"),
         ssrc,
         claims: Claims::new(),
-        repair: repair.map(|ssrc| Repair {
-            ssrc,
-            claims: Claims::new(),
-            next: 1,
-            payload_type: None,
-        }),
+        repair: repair.map(Repair::new),
         extensions: Extensions::new(&map),
         clock: VIDEO_CLOCK,
         packets: 0,
@@ -295,6 +296,8 @@ fn packet(source: Source, seq: u64, bytes: usize, now: Instant) -> Packet {
         wallclock: now,
         starts_keyframe: false,
         discardable: false,
+        is_past: false,
+        lead: None,
         vp8: None,
         extensions: ExtensionValues::default(),
     }

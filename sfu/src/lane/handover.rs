@@ -48,7 +48,7 @@ mod tests {
     use str0m::media::MediaKind;
     use str0m::net::Transmit;
 
-    use super::super::Lane;
+    use super::super::{Lane, TrackName};
     use crate::config::Config;
     use crate::ids::StreamId;
     use crate::registry::StreamShared;
@@ -79,8 +79,9 @@ mod tests {
             let Kind::Viewer(viewer) = &session.kind else {
                 panic!("a viewer");
             };
-            let tracks = [MediaKind::Audio, MediaKind::Video].map(|kind| viewer.lane.track(kind));
-            for (mid, ssrc) in tracks.into_iter().flatten() {
+            let tracks =
+                [MediaKind::Audio, MediaKind::Video].map(|kind| viewer.lane.tracks(kind).next());
+            for TrackName { mid, ssrc, .. } in tracks.into_iter().flatten() {
                 let mut direct = session.link.rtc.direct_api();
                 assert!(direct.stream_tx(&ssrc.into()).is_none());
                 assert!(direct.stream_tx_by_mid(mid, None).is_none());

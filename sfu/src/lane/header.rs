@@ -3,6 +3,7 @@
 use str0m::media::Mid;
 use str0m::rtp::{Extension, ExtensionMap, ExtensionValues};
 
+use crate::caption;
 use crate::wall;
 
 /// Which extensions a viewer wants of one track, by their identifiers.
@@ -14,6 +15,7 @@ pub(super) struct Extensions {
     abs_capture_time: Option<u8>,
     audio_level: Option<u8>,
     playout_delay: Option<u8>,
+    caption: Option<u8>,
     /// Identifiers above 14 need elements with a longer head (RFC 8285 §4.3).
     has_long_heads: bool,
 }
@@ -37,6 +39,8 @@ pub(super) struct Values<'a> {
     /// In 6.18 fixed point seconds.
     pub(super) abs_send_time: u32,
     pub(super) transport_sequence: Option<u16>,
+    /// Of what goes to another node.
+    pub(super) caption: Option<&'a [u8]>,
     /// What the publisher said of the media.
     pub(super) media: Option<&'a ExtensionValues>,
 }
@@ -55,6 +59,7 @@ impl Extensions {
             abs_capture_time: map.id_of(Extension::AbsoluteCaptureTime),
             audio_level: map.id_of(Extension::AudioLevel),
             playout_delay: map.id_of(Extension::PlayoutDelay),
+            caption: map.id_of(caption::extension()),
             has_long_heads: false,
         };
         let all = [
@@ -64,6 +69,7 @@ impl Extensions {
             ids.abs_capture_time,
             ids.audio_level,
             ids.playout_delay,
+            ids.caption,
         ];
         ids.has_long_heads = all.iter().flatten().any(|id| *id > LAST_SHORT);
         ids
@@ -102,6 +108,9 @@ impl Extensions {
         }
         if let (Some(id), Some(mid)) = (self.mid, values.mid) {
             elements.push(id, mid.as_bytes());
+        }
+        if let (Some(id), Some(caption)) = (self.caption, values.caption) {
+            elements.push(id, caption);
         }
         if let Some(media) = values.media {
             self.write_media(&mut elements, media);
@@ -245,6 +254,7 @@ mod tests {
             mid: Some(Mid::from("v")),
             abs_send_time: 0x0001_0203,
             transport_sequence: Some(0x0405),
+            caption: None,
             media: None,
         };
         let mut short = Vec::new();

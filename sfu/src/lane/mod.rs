@@ -15,6 +15,7 @@ mod handover;
 mod header;
 mod keys;
 mod numbers;
+mod repair;
 mod ring;
 mod rtcp;
 mod srtp;
@@ -34,7 +35,6 @@ use self::handover::{mids_in, name_in};
 use self::header::{Fields, Values};
 pub(crate) use self::keys::{KeySlot, build};
 use self::numbers::short;
-use self::ring::Ring;
 use self::rtcp::Report;
 use self::srtp::Ciphers;
 use self::track::Track;
@@ -54,12 +54,10 @@ pub(crate) struct Lane {
     path: Option<Path>,
     /// str0m's way, where the viewer has left it.
     left: Option<Path>,
-    audio: Option<Track>,
-    video: Option<Track>,
+    tracks: Vec<Track>,
     /// What binds the tracks together (RFC 3550 §6.5.1).
     name: String,
     log: TransportLog,
-    sent: Ring<SentPicture>,
     /// Where packets can be numbered across the transport.
     estimator: Option<Estimator>,
     /// Whether they are. The viewer answers twenty times a second, which is a good part of what it
@@ -81,18 +79,6 @@ pub(crate) struct Lane {
     arrivals: Vec<Arrival>,
 }
 
-/// A picture's packet, as it can be sent again.
-#[derive(Debug)]
-struct SentPicture {
-    packet: Arc<Packet>,
-    at: Instant,
-    timestamp: u32,
-    repair_type: u8,
-    picture: Option<Picture>,
-    /// When it was sent again.
-    again: Option<Instant>,
-}
-
 /// Numbers of a VP8 picture, in place of those that came (RFC 7741 §4.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Picture {
@@ -103,7 +89,8 @@ pub(crate) struct Picture {
 /// A packet on its way out.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Outbound<'a> {
-    pub(crate) kind: MediaKind,
+    /// Which of the lane's.
+    pub(crate) track: usize,
     pub(crate) packet: &'a Arc<Packet>,
     pub(crate) payload_type: u8,
     /// Payload type of its retransmission.
@@ -113,25 +100,26 @@ pub(crate) struct Outbound<'a> {
     pub(crate) timestamp: u32,
     /// When it was captured.
     pub(crate) wallclock: Instant,
+    /// What it says of itself, to another node.
+    pub(crate) caption: Option<&'a Arc<[u8]>>,
     pub(crate) picture: Option<Picture>,
 }
 
-/// What a viewer said.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Heard {
-    pub(crate) picture_lost: bool,
+/// One of the lane's tracks, as who sends on it knows it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TrackName {
+    pub(crate) number: usize,
+    pub(crate) mid: Mid,
+    pub(crate) ssrc: u32,
 }
 
-/// Retransmissions are asked for within this.
-const REPAIR_AGE: Duration = Duration::from_secs(1);
-const FEWEST_KEPT: usize = 256;
-/// What a replay sends in that time.
-const MOST_KEPT: usize = 4_096;
-/// Share of sent bytes that may be retransmissions.
-const REPAIR_SHARE: f64 = 0.3;
-/// What was sent again is on its way for half a round trip, which is between these: to be asked for it
-/// meanwhile, or many times in one report, is no reason to send it once more.
-const REPAIR_PAUSE: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
+/// What a viewer said.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Heard {
+    /// Tracks whose picture is lost.
+    pub(crate) lost: Vec<usize>,
+}
+
 /// Players hold sound and picture together once they have two reports of each.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 /// Bytes of padding in one packet, the count included (RFC 3550 §5.1).
@@ -149,11 +137,9 @@ impl Lane {
             ciphers: None,
             path: None,
             left: None,
-            audio: None,
-            video: None,
+            tracks: Vec::new(),
             name: name_in(answer).unwrap_or("tallylight").to_owned(),
             log: TransportLog::new(now),
-            sent: Ring::new(FEWEST_KEPT, MOST_KEPT),
             estimator: None,
             measures: false,
             told_at: now,
@@ -167,33 +153,23 @@ impl Lane {
             opened: Vec::new(),
             arrivals: Vec::new(),
         };
-        for mid in mids_in(answer) {
-            let Some((kind, track)) = Track::take_over(rtc, mid) else {
-                continue;
-            };
-            if kind == MediaKind::Video {
-                let has_numbers = track.extensions.has_transport_sequence();
-                lane.estimator = has_numbers.then(Estimator::new);
-            }
-            *lane.slot_of(kind) = Some(track);
-        }
+        let tracks = mids_in(answer).filter_map(|mid| Track::take_over(rtc, mid));
+        lane.tracks.extend(tracks);
+        let mut pictures = lane.tracks.iter().filter(|track| track.is_video());
+        let has_numbers = pictures.any(|track| track.extensions.has_transport_sequence());
+        lane.estimator = has_numbers.then(Estimator::new);
         lane
     }
 
-    fn slot_of(&mut self, kind: MediaKind) -> &mut Option<Track> {
-        match kind {
-            MediaKind::Audio => &mut self.audio,
-            MediaKind::Video => &mut self.video,
-        }
-    }
-
-    /// The track that was negotiated of a kind, and its SSRC.
-    pub(crate) fn track(&self, kind: MediaKind) -> Option<(Mid, u32)> {
-        let track = match kind {
-            MediaKind::Audio => self.audio.as_ref(),
-            MediaKind::Video => self.video.as_ref(),
-        };
-        track.map(|track| (track.mid, track.ssrc))
+    /// The tracks that were negotiated of a kind, in the order of the offer.
+    pub(crate) fn tracks(&self, kind: MediaKind) -> impl Iterator<Item = TrackName> {
+        let tracks = self.tracks.iter().enumerate();
+        let of_kind = tracks.filter(move |(_, track)| track.kind == kind);
+        of_kind.map(|(number, track)| TrackName {
+            number,
+            mid: track.mid,
+            ssrc: track.ssrc,
+        })
     }
 
     /// The handshake is done. Returns false when it came to nothing that can be used.
@@ -238,10 +214,7 @@ impl Lane {
         queue: &mut TransmitQueue,
         outbound: &Outbound<'_>,
     ) -> bool {
-        let track = match outbound.kind {
-            MediaKind::Audio => self.audio.as_mut(),
-            MediaKind::Video => self.video.as_mut(),
-        };
+        let track = self.tracks.get_mut(outbound.track);
         let (Some(ciphers), Some(path), Some(track)) = (&self.ciphers, self.path, track) else {
             return false;
         };
@@ -262,6 +235,7 @@ impl Lane {
             mid: (!track.is_known).then_some(track.mid),
             abs_send_time: self.moment.1,
             transport_sequence: has_number.then(|| self.log.next()),
+            caption: outbound.caption.map(AsRef::as_ref),
             media: Some(&packet.extensions),
         };
         let written = queue.write(path, |out| {
@@ -277,22 +251,10 @@ impl Lane {
         let Some(bytes) = written else {
             return false;
         };
-        track.note(outbound);
+        track.note(now, outbound);
         self.media_bytes.add(now, bytes as u64);
         if has_number {
             self.note_transport(now, bytes);
-        }
-        if let (MediaKind::Video, Some(repair_type)) = (outbound.kind, outbound.repair_type) {
-            let sent = SentPicture {
-                packet: Arc::clone(packet),
-                at: now,
-                timestamp: outbound.timestamp,
-                repair_type,
-                picture: outbound.picture,
-                again: None,
-            };
-            self.sent
-                .put(outbound.index, sent, |old| now < old.at + REPAIR_AGE);
         }
         true
     }
@@ -330,7 +292,10 @@ impl Lane {
         heard: &mut Heard,
         queue: &mut TransmitQueue,
     ) {
-        let is_video = |ssrc| self.video.as_ref().is_some_and(|video| video.ssrc == ssrc);
+        let picture = |ssrc| {
+            let mut tracks = self.tracks.iter();
+            tracks.position(|track| track.ssrc == ssrc && track.is_video())
+        };
         match report {
             Report::Reception {
                 ssrc,
@@ -338,23 +303,24 @@ impl Lane {
                 last_report,
                 delay,
             } => {
-                let mut tracks = self.audio.iter_mut().chain(&mut self.video);
+                let mut tracks = self.tracks.iter_mut();
                 if let Some(track) = tracks.find(|track| track.ssrc == ssrc) {
                     track.is_known = true;
                     track.reported_loss = Some(f32::from(lost) / 256.0);
                     self.rtt = round_trip(now, last_report, delay).or(self.rtt);
                 }
             }
-            Report::Missing { ssrc, entries } if is_video(ssrc) => {
-                self.nacks += 1;
-                for number in rtcp::missing(entries).take(MOST_MISSING) {
-                    self.send_again(now, number, queue);
+            Report::Missing { ssrc, entries } => {
+                if let Some(track) = picture(ssrc) {
+                    self.nacks += 1;
+                    for number in rtcp::missing(entries).take(MOST_MISSING) {
+                        self.send_again(now, track, number, queue);
+                    }
                 }
             }
-            Report::PictureLost { ssrc } => heard.picture_lost |= is_video(ssrc),
+            Report::PictureLost { ssrc } => heard.lost.extend(picture(ssrc)),
             Report::Transport(report) => self.take_arrivals(now, report),
             Report::Reference { ssrc, time } => self.reference = Some((ssrc, time, now)),
-            Report::Missing { .. } => {}
         }
     }
 
@@ -372,62 +338,6 @@ impl Lane {
             estimator.update(now_us, &arrivals, loss, rtt);
         }
         self.arrivals = arrivals;
-    }
-
-    fn send_again(&mut self, now: Instant, number: u16, queue: &mut TransmitQueue) {
-        let (Some(ciphers), Some(path), Some(track)) =
-            (&self.ciphers, self.path, self.video.as_mut())
-        else {
-            return;
-        };
-        let index = track.index_of(number);
-        let (Some(sent), Some(repair)) = (self.sent.get_mut(index), &mut track.repair) else {
-            return;
-        };
-        let (least, most) = REPAIR_PAUSE;
-        let pause = (self.rtt.unwrap_or_default() / 2).clamp(least, most);
-        if sent.again.is_some_and(|at| now < at + pause) {
-            return;
-        }
-        let again = self.repair_bytes.per_second(now);
-        let is_too_much = again > REPAIR_SHARE * (again + self.media_bytes.per_second(now));
-        if is_too_much || now > sent.at + REPAIR_AGE {
-            return;
-        }
-        let has_number = self.measures && track.extensions.has_transport_sequence();
-        let fields = Fields {
-            payload_type: sent.repair_type,
-            marker: sent.packet.marker,
-            has_padding: false,
-            sequence: short(repair.next),
-            timestamp: sent.timestamp,
-            ssrc: repair.ssrc,
-        };
-        let values = Values {
-            mid: Some(track.mid),
-            abs_send_time: wall::abs_send_time(now),
-            transport_sequence: has_number.then(|| self.log.next()),
-            media: None,
-        };
-        let written = queue.write(path, |out| {
-            let start = out.len();
-            let header = track.extensions.write(out, fields, &values);
-            // The number that it had stands in front (RFC 4588 §4).
-            out.extend_from_slice(&number.to_be_bytes());
-            let payload = out.len();
-            out.extend_from_slice(&sent.packet.payload);
-            if let Some(picture) = sent.picture {
-                renumber(out, payload, picture);
-            }
-            repair.seal(ciphers, out, (start, header))
-        });
-        if let Some(bytes) = written {
-            sent.again = Some(now);
-            self.repair_bytes.add(now, bytes as u64);
-            if has_number {
-                self.note_transport(now, bytes);
-            }
-        }
     }
 
     /// When the lane wants to be woken.
@@ -454,8 +364,8 @@ impl Lane {
 
     fn write_padding(&mut self, now: Instant, queue: &mut TransmitQueue) -> Option<usize> {
         let (ciphers, path) = (self.ciphers.as_ref()?, self.path?);
-        let track = self.video.as_mut()?;
-        let repair = track.repair.as_mut()?;
+        let track = self.tracks.iter_mut().find(|track| track.is_video())?;
+        let repair = &mut track.repair.as_mut()?.stream;
         let fields = Fields {
             payload_type: repair.payload_type?,
             marker: false,
@@ -468,6 +378,7 @@ impl Lane {
             mid: Some(track.mid),
             abs_send_time: wall::abs_send_time(now),
             transport_sequence: Some(self.log.next()),
+            caption: None,
             media: None,
         };
         queue.write(path, |out| {
@@ -502,8 +413,8 @@ impl Lane {
     ) -> Option<usize> {
         let path = self.path?;
         let ciphers = self.ciphers.as_mut()?;
-        let tracks = || self.audio.iter().chain(&self.video);
-        let reports: Vec<_> = tracks().filter_map(|track| track.report(now)).collect();
+        let tracks = self.tracks.iter();
+        let reports: Vec<_> = tracks.filter_map(|track| track.report(now)).collect();
         let ours = reports.first()?.ssrc;
         // Nothing follows a goodbye (RFC 3550 §6.6).
         let question = self.reference.take().filter(|_| !is_last);
@@ -558,8 +469,16 @@ impl Lane {
 
     /// Share of packets lost lately: of all in the last second, else of pictures by the newest report.
     pub(crate) fn loss(&mut self, now: Instant) -> Option<f32> {
-        let reported = self.video.as_ref().and_then(|video| video.reported_loss);
+        let mut pictures = self.tracks.iter().filter(|track| track.is_video());
+        let reported = pictures.find_map(|track| track.reported_loss);
         self.log.loss(now).or(reported)
+    }
+
+    /// Share of packets of a picture that were lost lately, of that track which lost most, by the newest
+    /// reports.
+    pub(crate) fn worst_loss(&self) -> Option<f32> {
+        let losses = self.tracks.iter().filter_map(|track| track.reported_loss);
+        losses.reduce(f32::max)
     }
 
     /// Bit/s of media that were sent in the last second, retransmissions not among them.

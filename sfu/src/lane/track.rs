@@ -1,4 +1,4 @@
-//! One outgoing track: its SSRC, the stream of its retransmissions, and what is to be reported of it.
+//! One outgoing track: its SSRC, its retransmissions, and what is to be reported of it.
 
 use std::time::Instant;
 
@@ -7,7 +7,8 @@ use str0m::media::{MediaKind, Mid};
 
 use super::header::Extensions;
 use super::numbers::extended;
-use super::srtp::{Ciphers, Claims};
+use super::repair::Repair;
+use super::srtp::Claims;
 use super::{Outbound, rtcp};
 use crate::packet::{AUDIO_CLOCK, VIDEO_CLOCK};
 use crate::wall;
@@ -15,9 +16,11 @@ use crate::wall;
 /// What one SSRC carries, and its repair stream.
 #[derive(Debug)]
 pub(super) struct Track {
+    pub(super) kind: MediaKind,
     pub(super) mid: Mid,
     pub(super) ssrc: u32,
     pub(super) claims: Claims,
+    /// Of pictures.
     pub(super) repair: Option<Repair>,
     pub(super) extensions: Extensions,
     pub(super) clock: u32,
@@ -31,35 +34,22 @@ pub(super) struct Track {
     pub(super) reported_loss: Option<f32>,
 }
 
-/// A stream of retransmissions (RFC 4588).
-#[derive(Debug)]
-pub(super) struct Repair {
-    pub(super) ssrc: u32,
-    pub(super) claims: Claims,
-    pub(super) next: u64,
-    /// Payload type that goes with the newest packet's.
-    pub(super) payload_type: Option<u8>,
-}
-
 impl Track {
     /// Takes the outgoing stream of a track from str0m, which never sends on it.
-    pub(super) fn take_over(rtc: &mut Rtc, mid: Mid) -> Option<(MediaKind, Self)> {
+    pub(super) fn take_over(rtc: &mut Rtc, mid: Mid) -> Option<Self> {
         let media = rtc.media(mid)?;
         let (kind, extensions) = (media.kind(), Extensions::new(media.remote_extmap()));
         let mut direct = rtc.direct_api();
         let stream = direct.stream_tx_by_mid(mid, None)?;
         let (ssrc, repair) = (stream.ssrc(), stream.rtx());
         direct.remove_stream_tx(ssrc);
-        let track = Self {
+        let repair = repair.filter(|_| kind == MediaKind::Video);
+        Some(Self {
+            kind,
             mid,
             ssrc: *ssrc,
             claims: Claims::new(),
-            repair: repair.map(|ssrc| Repair {
-                ssrc: *ssrc,
-                claims: Claims::new(),
-                next: 1,
-                payload_type: None,
-            }),
+            repair: repair.map(|ssrc| Repair::new(*ssrc)),
             extensions,
             clock: match kind {
                 MediaKind::Audio => AUDIO_CLOCK,
@@ -71,18 +61,21 @@ impl Track {
             newest_index: 0,
             is_known: false,
             reported_loss: None,
-        };
-        Some((kind, track))
+        })
     }
 
-    pub(super) fn note(&mut self, sent: &Outbound<'_>) {
+    pub(super) fn is_video(&self) -> bool {
+        self.kind == MediaKind::Video
+    }
+
+    pub(super) fn note(&mut self, now: Instant, sent: &Outbound<'_>) {
         self.packets = self.packets.wrapping_add(1);
         let octets = u32::try_from(sent.packet.payload.len()).unwrap_or(0);
         self.octets = self.octets.wrapping_add(octets);
         self.newest = Some((sent.timestamp, sent.wallclock));
         self.newest_index = self.newest_index.max(sent.index);
         if let Some(repair) = &mut self.repair {
-            repair.payload_type = sent.repair_type;
+            repair.keep(now, sent);
         }
     }
 
@@ -108,18 +101,5 @@ impl Track {
             packets: self.packets,
             octets: self.octets,
         })
-    }
-}
-
-impl Repair {
-    pub(super) fn seal(
-        &mut self,
-        ciphers: &Ciphers,
-        out: &mut Vec<u8>,
-        place: (usize, usize),
-    ) -> bool {
-        let index = self.next;
-        self.next += 1;
-        ciphers.seal_rtp(&mut self.claims, self.ssrc, index, out, place)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use str0m::media::Rid;
+use str0m::media::{Mid, Rid};
 use str0m::rtp::RtpPacket;
 
 use super::lately::Evenness;
@@ -37,7 +37,8 @@ pub(super) struct Arrived {
 
 #[derive(Debug)]
 pub(super) struct LayerIn {
-    pub(super) rid: Option<Rid>,
+    /// Where its packets come from.
+    pub(super) from: Option<(Mid, Option<Rid>)>,
     /// For a layer that the server makes; it is never asked for anything.
     pub(super) making: Option<Making>,
     pub(super) track: TrackIn,
@@ -63,12 +64,12 @@ pub(crate) const PAUSED_AFTER: Duration = Duration::from_secs(1);
 impl LayerIn {
     pub(super) fn new(
         now: Instant,
-        rid: Option<Rid>,
+        from: Option<(Mid, Option<Rid>)>,
         track: TrackIn,
         request_interval: Duration,
     ) -> Self {
         Self {
-            rid,
+            from,
             making: None,
             track,
             frames: RateMeter::new(now),

@@ -20,6 +20,8 @@ pub(super) struct CatchUp {
     pub(super) layer: usize,
     generation: u64,
     next_seq: u64,
+    /// Whether the newest that was sent is from another node's cache, from which more is to come.
+    is_past: bool,
     started: Instant,
     /// Time between frames, and the same in RTP ticks.
     spacing: Duration,
@@ -65,7 +67,7 @@ pub(super) const CATCH_UP_TICK: Duration = Duration::from_millis(2);
 pub(super) const LONG_GROUP: usize = 15;
 pub(super) const MOST_BURST_BYTES: usize = 192 * 1024;
 /// A key frame that was asked for is waited for no longer than this.
-const LONGEST_WAIT: Duration = Duration::from_millis(500);
+pub(super) const LONGEST_WAIT: Duration = Duration::from_millis(500);
 /// A viewer that lost its picture gets the cached group again after this pause, which doubles with
 /// each repetition of one group.
 const REPLAY_PAUSE: Duration = Duration::from_secs(1);
@@ -83,14 +85,17 @@ const UNKNOWN_FACTOR: u64 = 4;
 /// A replay must be faster than what comes meanwhile, in per cent of the layer's rate.
 const SLOWEST_PERCENT: u64 = 150;
 /// Bytes around the payload of a packet: IP, UDP, RTP with extensions, tag.
-const HEADERS: u64 = 70;
+pub(super) const HEADERS: u64 = 70;
+/// What is missing of a group may have been asked for and come within this time: a replay that went past
+/// it could not bring it any more.
+const HOLE: Duration = Duration::from_millis(150);
 /// A layer is replayed for a step up only if that takes no longer; its own next key frame comes soon
 /// enough.
 const LONGEST_CLIMB: Duration = Duration::from_secs(1);
 
 impl Pace {
     /// Towards a viewer in our own network, which bears what a home line does not.
-    const NEAR: Self = Self {
+    pub(super) const NEAR: Self = Self {
         at_first: NEAR_RATE,
         rate: NEAR_RATE,
     };
@@ -112,8 +117,17 @@ impl Pace {
         }
     }
 
+    /// The same all the time, and faster than what comes meanwhile.
+    pub(super) fn even(bitrate: u64, rate: u64) -> Self {
+        let rate = rate.max(bitrate * SLOWEST_PERCENT / 100);
+        Self {
+            at_first: rate,
+            rate,
+        }
+    }
+
     /// Bytes that may have left after `elapsed`.
-    fn bytes_after(self, elapsed: Duration) -> u64 {
+    pub(super) fn bytes_after(self, elapsed: Duration) -> u64 {
         let at_first = elapsed.min(FIRST_TIME);
         let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX / 2);
         let bits = |rate: u64, time: Duration| rate.saturating_mul(micros(time)) / 8_000_000;
@@ -143,7 +157,8 @@ impl Viewer {
         let Some(chosen) = self.target else { return };
         // Unknown counts as deaf: of one that does listen a fresh key frame cuts the replay short.
         let listens = link.shared.answers_pli() == Some(true);
-        let (layer, most_frames) = if listens && is_long(media, chosen) {
+        let chosen_is_long = || (media.layers.get(chosen)).is_some_and(|layer| is_long(&layer.gop));
+        let (layer, most_frames) = if listens && chosen_is_long() {
             (chosen, 1)
         } else {
             (self.quickest(now, media, chosen), u32::MAX)
@@ -211,7 +226,7 @@ impl Viewer {
         layer: usize,
         most_frames: u32,
     ) -> bool {
-        let (Some(video), Some(cached)) = (&mut self.video, media.layers.get(layer)) else {
+        let (Some(video), Some(cached)) = (&mut self.video, media.for_viewers(layer)) else {
             return false;
         };
         let gop: &GopCache = &cached.gop;
@@ -239,6 +254,7 @@ impl Viewer {
             layer,
             generation: gop.generation(),
             next_seq: first.seq,
+            is_past: first.is_past,
             started: now,
             spacing,
             ticks: ticks(spacing).max(1),
@@ -261,21 +277,21 @@ impl Viewer {
         let VideoState::CatchingUp(mut at) = self.state else {
             return;
         };
-        let Some(cached) = media.layers.get(at.layer) else {
-            return;
-        };
-        if cached.gop.generation() != at.generation {
+        let cached = media.for_viewers(at.layer);
+        let Some(cached) = cached.filter(|cached| cached.gop.generation() == at.generation) else {
             // The group went over its bounds, or a new one begins: the next key frame takes over.
             self.state = VideoState::Waiting { since: None };
             return;
-        }
+        };
         for packet in cached.gop.from(at.next_seq) {
             let is_new_frame = at.timestamp_in != Some(packet.timestamp);
             if is_new_frame && at.frames_begun >= at.most_frames {
                 self.state = VideoState::Waiting { since: Some(now) };
                 return;
             }
-            if !at.is_due(now, is_new_frame) {
+            let age = now.saturating_duration_since(packet.arrival);
+            let may_be_filled = packet.seq != at.next_seq && age < HOLE;
+            if may_be_filled || !at.is_due(now, is_new_frame) {
                 self.state = VideoState::CatchingUp(at);
                 return;
             }
@@ -283,11 +299,16 @@ impl Viewer {
                 at.begin_frame(now, packet.timestamp);
             }
             at.next_seq = packet.seq + 1;
+            at.is_past = packet.is_past;
             at.sent_bytes += packet.payload.len() as u64 + HEADERS;
             let timing = Timing::Replayed {
                 timestamp: at.first_timestamp.wrapping_add(at.ticks_out),
             };
             self.write_video(link, packet, at.layer, media, timing, leaving);
+        }
+        if at.is_past {
+            self.state = VideoState::CatchingUp(at);
+            return;
         }
         if let Some(replayed) = &mut self.replayed {
             replayed.at = now;
@@ -361,14 +382,12 @@ impl CatchUp {
 }
 
 /// Whether a cached group is slow to decode and floods the link.
-fn is_long(media: &Media, layer: usize) -> bool {
-    media.layers.get(layer).is_some_and(|layer| {
-        layer.gop.frames() > LONG_GROUP || layer.gop.bytes() > MOST_BURST_BYTES
-    })
+pub(super) fn is_long(gop: &GopCache) -> bool {
+    gop.frames() > LONG_GROUP || gop.bytes() > MOST_BURST_BYTES
 }
 
 /// Bit/s of a layer since its key frame.
-fn bitrate_of(gop: &GopCache, now: Instant) -> u64 {
+pub(super) fn bitrate_of(gop: &GopCache, now: Instant) -> u64 {
     let age = gop.age(now).unwrap_or_default().max(Duration::from_secs(1));
     let millis = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
     gop.bytes() as u64 * 8_000 / millis

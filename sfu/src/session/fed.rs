@@ -163,6 +163,17 @@ impl Publisher {
         self.ingesting.is_some() && !is_made
     }
 
+    /// Of a picture that is shown in another order than it is decoded: by how many ticks later.
+    fn lead(&self, unit: &FedUnit) -> Option<u32> {
+        let Source::Video(index) = unit.source else {
+            return None;
+        };
+        let is_reordered = self.layout.layers.get(index)?.reordered;
+        let lead = unit.captured.saturating_duration_since(unit.decoded);
+        let ticks = lead.as_micros() * u128::from(VIDEO_CLOCK) / 1_000_000;
+        is_reordered.then(|| u32::try_from(ticks).unwrap_or(u32::MAX))
+    }
+
     /// Packets of a unit.
     fn make(&self, unit: &FedUnit) -> Made {
         let codec = match unit.source {
@@ -179,7 +190,10 @@ impl Publisher {
         };
         Made {
             payloads: payloads.into_iter().map(inspect).collect(),
-            timestamp: self.clock.timestamp_of(unit.captured, clock),
+            timestamp: match self.lead(unit) {
+                Some(_) => self.clock.timestamp_of(unit.decoded, clock),
+                None => self.clock.timestamp_of(unit.captured, clock),
+            },
         }
     }
 
@@ -196,12 +210,11 @@ impl Publisher {
             timestamp,
         } = made;
         let is_own = self.is_own(unit.source);
-        let is_for_viewers = match unit.source {
-            Source::Video(index) => {
-                let layer = self.layout.layers.get(index);
-                layer.is_some_and(LayerFormat::is_for_viewers)
-            }
-            Source::Audio => true,
+        let lead = self.lead(unit);
+        let time = if lead.is_some() {
+            unit.decoded
+        } else {
+            unit.captured
         };
         let begins =
             unit.source == Source::Audio || payloads.iter().any(|(_, facts)| facts.starts_keyframe);
@@ -210,12 +223,7 @@ impl Publisher {
             return;
         };
         numbers.is_broken |= unit.is_after_loss;
-        // Nobody gets what is reordered: it is only counted, and its times may go back.
-        let taken = match is_for_viewers {
-            true => numbers.take(timestamp, begins, count as u64),
-            false => Some((numbers.pass(count as u64), timestamp)),
-        };
-        let Some((first_seq, timestamp)) = taken else {
+        let Some((first_seq, timestamp)) = numbers.take(timestamp, begins, count as u64) else {
             return;
         };
         for ((number, (payload, facts)), seq) in payloads.into_iter().enumerate().zip(first_seq..) {
@@ -226,9 +234,6 @@ impl Publisher {
                 bytes: payload.len(),
             };
             let starts_keyframe = self.count(link, now, unit.source, arrived, facts, outbox);
-            if !is_for_viewers {
-                continue;
-            }
             self.pending.push(Arc::new(Packet {
                 source: unit.source,
                 seq,
@@ -238,10 +243,12 @@ impl Publisher {
                 arrival: now,
                 // What is made comes later than what was captured with it: at a switch time goes on by
                 // arrivals, as it does where nobody tells of captures.
-                capture_us: is_own.then(|| self.clock.capture_us(unit.captured)),
-                wallclock: unit.captured.min(now),
+                capture_us: is_own.then(|| self.clock.capture_us(time)),
+                wallclock: time.min(now),
                 starts_keyframe,
                 discardable: facts.discardable,
+                is_past: false,
+                lead,
                 vp8: None,
                 extensions: ExtensionValues::default(),
             }));
@@ -374,14 +381,6 @@ impl Numbers {
             timestamp: None,
             is_broken: false,
         }
-    }
-
-    /// The first number for packets that nobody gets.
-    fn pass(&mut self, packets: u64) -> u64 {
-        let first = self.next_seq;
-        self.next_seq += packets;
-        self.is_broken = true;
-        first
     }
 
     /// The first number for the packets of the next access unit, and their timestamp; `None` when it is

@@ -9,45 +9,46 @@ mod capture_clock;
 mod catch_up;
 mod fed;
 mod lately;
+mod link;
 mod loss;
 mod making;
 mod numbering;
 mod outgoing;
 mod publisher;
+mod pulled;
+mod relay;
 mod specs;
 mod viewer;
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use str0m::change::SdpOffer;
-use str0m::channel::ChannelId;
+use str0m::Input;
 use str0m::net::{Protocol, Transmit};
-use str0m::rtp::{Extension, ExtensionMap};
-use str0m::{IceCreds, Input, Rtc, RtcConfig};
 
-use crate::calls::{Answer, OfferError, PatchError, Patched};
+use crate::calls::{Answer, OfferError};
 use crate::egress::{Path, TransmitQueue, drain_into};
 use crate::event::{CloseReason, Event, Role};
 use crate::fed::Line;
 use crate::ids::{SessionId, StreamId};
 use crate::ingest::{IngestTracks, IngestVideo};
-use crate::lane::{self, KeySlot, Lane};
+use crate::lane::{self, Lane};
 use crate::lenient::{self, Incomplete};
-use crate::lips;
+use crate::packet::Packet;
 use crate::registry::StreamShared;
-use crate::sdp::{self, Accepted, Offer};
-use crate::settings::{self, Settings};
+use crate::sdp::Offer;
+use crate::settings::Settings;
 use crate::stats::SessionStats;
+use crate::stream::Media;
 use crate::wire::Wire;
 
 pub(crate) use arriving::{PAUSED_AFTER, bits};
+pub(crate) use link::{Link, millis, name_of};
 pub(crate) use outgoing::Leaving;
 pub(crate) use publisher::Publisher;
+pub(crate) use relay::Relay;
 pub(crate) use viewer::Viewer;
 
 /// A session with its side.
@@ -62,44 +63,7 @@ pub(crate) struct Session {
 pub(crate) enum Kind {
     Publisher(Box<Publisher>),
     Viewer(Box<Viewer>),
-}
-
-/// What both sides have.
-#[derive(Debug)]
-pub(crate) struct Link {
-    pub(crate) id: SessionId,
-    pub(crate) stream: StreamId,
-    pub(crate) shared: Arc<StreamShared>,
-    pub(crate) rtc: Rtc,
-    ufrag: String,
-    password: String,
-    /// The cleaned offer, for ICE restarts.
-    offer: String,
-    pub(crate) created: Instant,
-    pub(crate) connected_at: Option<Instant>,
-    pub(crate) last_received: Instant,
-    /// Addresses that this session's valid STUN requests came from, newest last.
-    pub(crate) remotes: Vec<(Protocol, SocketAddr)>,
-    /// How often it took another address for its own.
-    moves: u32,
-    /// Since its ICE was restarted, it has not been heard of from a new address.
-    is_restarted: bool,
-    /// When the session wants to be woken.
-    pub(crate) deadline: Instant,
-    /// When its shard's earliest timer for it goes off.
-    pub(crate) scheduled: Option<Instant>,
-    pub(crate) closing: Option<CloseReason>,
-    channels: Vec<(ChannelId, String)>,
-    limits: ChannelLimits,
-    rtt: Option<Duration>,
-    transport: Protocol,
-    ingress_loss: Option<f32>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct ChannelLimits {
-    channels: usize,
-    message_bytes: usize,
+    Relay(Box<Relay>),
 }
 
 /// What a check from a new address comes to.
@@ -121,10 +85,23 @@ pub(crate) struct Outbox {
     /// Where they leave; without one they wait for who looks after the outbox.
     pub(crate) wire: Option<Box<dyn Wire>>,
     pub(crate) events: Vec<Event>,
+    /// Pulls that are over, whose ports are of no use any more.
+    pub(crate) hung_up: Vec<SessionId>,
     /// Key frames wanted of the publisher of a stream, by layer.
     pub(crate) keyframes: Vec<(StreamId, usize)>,
     /// Addresses over TCP that no session has any more.
     pub(crate) left: Vec<SocketAddr>,
+}
+
+impl Kind {
+    /// The way of media, of who gets some from us.
+    fn lane(&mut self) -> Option<&mut Lane> {
+        match self {
+            Self::Publisher(_) => None,
+            Self::Viewer(viewer) => Some(&mut viewer.lane),
+            Self::Relay(relay) => Some(&mut relay.lane),
+        }
+    }
 }
 
 impl Outbox {
@@ -153,18 +130,12 @@ impl Outbox {
     }
 }
 
-/// Addresses kept for one session; more come only from a peer that changes network often.
-const MOST_REMOTES: usize = 8;
 /// A peer that nothing came of for so long may be elsewhere. Browsers tell of arrivals every 50 to 250 ms,
 /// and where they are not asked to, of what they receive every second.
 const QUIET: Duration = Duration::from_millis(250);
 const QUIET_UNASKED: Duration = Duration::from_millis(1_200);
 /// Timers are driven no finer than this: finer wakes cost more than they give.
 const TIMER_GRID: Duration = Duration::from_millis(4);
-/// How often figures of a connection are refreshed; loss in them steers the choice of layers.
-const STATS_INTERVAL: Duration = Duration::from_millis(250);
-/// What may wait in a data channel towards a peer, in bytes.
-const MOST_CHANNEL_BUFFER: usize = 256 * 1024;
 
 impl Session {
     /// Answers a WHIP offer.
@@ -225,12 +196,39 @@ impl Session {
         if shared.is_reordered() {
             return Err(OfferError::Reordered);
         }
-        let accepted = offer.accept_viewer(shared.video())?;
-        let (mut link, answer, slot) =
-            Link::open(settings, now, stream, shared, accepted, Role::Viewer)?;
-        let lane = Lane::take_over(&mut link.rtc, &answer.sdp, slot, now);
+        let role = Role::Viewer;
+        let (link, answer, lane) = Self::fed(settings, now, stream, shared, offer, role)?;
         let kind = Kind::Viewer(Box::new(Viewer::new(lane)));
         Ok((Self { link, kind }, answer))
+    }
+
+    /// Answers another node that wants all of a stream.
+    pub(crate) fn relay(
+        settings: &Settings,
+        now: Instant,
+        stream: StreamId,
+        shared: Arc<StreamShared>,
+        offer: &Offer,
+    ) -> Result<(Self, Answer), OfferError> {
+        let role = Role::Relay;
+        let (link, answer, lane) = Self::fed(settings, now, stream, shared, offer, role)?;
+        let kind = Kind::Relay(Box::new(Relay::new(lane, now)));
+        Ok((Self { link, kind }, answer))
+    }
+
+    /// The connection and the lane of who gets media from us.
+    fn fed(
+        settings: &Settings,
+        now: Instant,
+        stream: StreamId,
+        shared: Arc<StreamShared>,
+        offer: &Offer,
+        role: Role,
+    ) -> Result<(Link, Answer, Lane), OfferError> {
+        let accepted = offer.accept_viewer(role, shared.video())?;
+        let (mut link, answer, slot) = Link::open(settings, now, stream, shared, accepted, role)?;
+        let lane = Lane::take_over(&mut link.rtc, &answer.sdp, slot, now);
+        Ok((link, answer, lane))
     }
 
     pub(crate) fn id(&self) -> SessionId {
@@ -245,7 +243,7 @@ impl Session {
     pub(crate) fn complete(&self, request: &Incomplete<'_>) -> Option<Vec<u8>> {
         match self.role() {
             Role::Publisher => request.complete(&self.link.password),
-            Role::Viewer => None,
+            Role::Viewer | Role::Relay => None,
         }
     }
 
@@ -274,8 +272,9 @@ impl Session {
     /// Whether so little comes that the peer may be elsewhere.
     fn is_quiet(&self, now: Instant) -> bool {
         let quiet = match &self.kind {
-            Kind::Viewer(viewer) if !viewer.lane.estimates(now) => QUIET_UNASKED,
-            _ => QUIET,
+            Kind::Viewer(viewer) if viewer.lane.estimates(now) => QUIET,
+            Kind::Publisher(_) => QUIET,
+            Kind::Viewer(_) | Kind::Relay(_) => QUIET_UNASKED,
         };
         now.saturating_duration_since(self.link.last_received) >= quiet
     }
@@ -284,15 +283,15 @@ impl Session {
     /// from where it was. Where the priority is lower str0m would stay for as long as the other may live.
     pub(crate) fn turn(&mut self, now: Instant, way: Path, request: &[u8]) {
         let is_quiet = self.is_quiet(now);
-        let Kind::Viewer(viewer) = &mut self.kind else {
+        let Some(lane) = self.kind.lane() else {
             return;
         };
         let is_other = |at: Path| at.protocol == way.protocol && at.destination != way.destination;
-        if viewer.lane.path().is_some_and(is_other)
+        if lane.path().is_some_and(is_other)
             && is_quiet
             && lenient::nominates(request, &self.link.password)
         {
-            viewer.lane.turn(way);
+            lane.turn(way);
         }
     }
 
@@ -300,6 +299,7 @@ impl Session {
         match self.kind {
             Kind::Publisher(_) => Role::Publisher,
             Kind::Viewer(_) => Role::Viewer,
+            Kind::Relay(_) => Role::Relay,
         }
     }
 
@@ -312,7 +312,7 @@ impl Session {
         if let Err(error) = self.link.rtc.handle_input(input) {
             self.fail(&error);
         }
-        if is_received && matches!(&self.kind, Kind::Viewer(viewer) if viewer.lane.is_open()) {
+        if is_received && self.kind.lane().is_some_and(|lane| lane.is_open()) {
             // It may have chosen another way.
             lane::ask_way(&mut self.link.rtc);
         }
@@ -330,16 +330,18 @@ impl Session {
         report: &[u8],
         outbox: &mut Outbox,
     ) -> bool {
-        let Kind::Viewer(viewer) = &mut self.kind else {
-            return false;
+        let queue = &mut outbox.transmits;
+        let is_real = match &mut self.kind {
+            Kind::Viewer(viewer) => viewer.hear(now, report, queue),
+            Kind::Relay(relay) => relay.hear(now, report, queue),
+            Kind::Publisher(_) => false,
         };
-        let is_real = viewer.hear(now, report, &mut outbox.transmits);
-        if is_real {
+        if is_real && let Some(lane) = self.kind.lane() {
             self.link.last_received = now;
             let is_other =
                 |at: Path| at.protocol == way.protocol && at.destination != way.destination;
-            if viewer.lane.path().is_some_and(is_other) {
-                viewer.lane.turn(way);
+            if lane.path().is_some_and(is_other) {
+                lane.turn(way);
             }
         }
         is_real
@@ -350,9 +352,9 @@ impl Session {
         let mut events = Vec::new();
         loop {
             let kind = &mut self.kind;
-            let may_leave = |transmit: &Transmit| match kind {
-                Kind::Viewer(viewer) => viewer.lane.let_through(transmit),
-                Kind::Publisher(_) => true,
+            let may_leave = |transmit: &Transmit| match kind.lane() {
+                Some(lane) => lane.let_through(transmit),
+                None => true,
             };
             let result = drain_into(
                 &mut self.link.rtc,
@@ -376,6 +378,85 @@ impl Session {
         }
     }
 
+    /// Tells a peer that gets media from us that there is no more.
+    pub(crate) fn say_goodbye(&mut self, now: Instant, outbox: &mut Outbox) {
+        if let Some(lane) = self.kind.lane() {
+            lane.say_goodbye(now, &mut outbox.transmits);
+        }
+    }
+
+    /// Begins to send to a peer that gets media from us.
+    pub(crate) fn start(&mut self, now: Instant, media: &mut Media, outbox: &mut Outbox) {
+        match &mut self.kind {
+            Kind::Publisher(_) => {}
+            Kind::Viewer(viewer) => {
+                self.link.shared.add_viewer();
+                viewer.start(&mut self.link, now, media, outbox);
+            }
+            Kind::Relay(relay) => relay.start(&self.link, now, media, outbox),
+        }
+    }
+
+    /// Whether it is a peer that gets media from us, and they have begun.
+    pub(crate) fn is_started(&self) -> bool {
+        match &self.kind {
+            Kind::Publisher(_) => false,
+            Kind::Viewer(viewer) => viewer.is_started,
+            Kind::Relay(relay) => relay.is_started,
+        }
+    }
+
+    /// When there is something to be sent beside what arrives.
+    pub(crate) fn sends_at(&self, now: Instant) -> Option<Instant> {
+        match &self.kind {
+            Kind::Publisher(_) => None,
+            Kind::Viewer(viewer) => viewer.deadline(now),
+            Kind::Relay(relay) => relay.deadline(now),
+        }
+    }
+
+    /// Sends that.
+    pub(crate) fn catch_up(&mut self, now: Instant, media: &Media, outbox: &mut Outbox) {
+        let queue = &mut outbox.transmits;
+        let mut leaving = Leaving { now, queue };
+        match &mut self.kind {
+            Kind::Publisher(_) => {}
+            Kind::Viewer(viewer) => {
+                viewer.catch_up(&self.link, media, &mut leaving);
+                viewer.lane.pad(now, leaving.queue);
+                viewer.recover(&self.link, now, media, outbox);
+            }
+            Kind::Relay(relay) => {
+                relay.catch_up(&self.link, media, &mut leaving);
+                relay.recover(&self.link, outbox);
+            }
+        }
+    }
+
+    /// Passes on packets that just arrived. Returns how many went, and whether there is more to be sent.
+    pub(crate) fn forward(
+        &mut self,
+        packets: &[Arc<Packet>],
+        media: &Media,
+        leaving: &mut Leaving<'_>,
+    ) -> (u64, bool) {
+        let link = &self.link;
+        let sent = match &mut self.kind {
+            Kind::Viewer(viewer) if viewer.is_started => {
+                let before = viewer.packets;
+                viewer.forward(link, packets, media, leaving);
+                viewer.packets - before
+            }
+            Kind::Relay(relay) if relay.is_started => {
+                let before = relay.packets;
+                relay.forward(link, packets, media, leaving);
+                relay.packets - before
+            }
+            _ => return (0, false),
+        };
+        (sent, self.sends_at(leaving.now).is_some())
+    }
+
     /// Lets time pass for str0m, which sends only then.
     pub(crate) fn flush(&mut self, now: Instant, outbox: &mut Outbox) {
         self.drive(now, Input::Timeout(now), outbox);
@@ -394,8 +475,9 @@ impl Session {
                 Kind::Publisher(publisher) => {
                     publisher.take_event(&mut self.link, now, event, outbox);
                 }
-                Kind::Viewer(viewer) => {
-                    if matches!(event, str0m::Event::Connected) && !viewer.open() {
+                Kind::Viewer(_) | Kind::Relay(_) => {
+                    let opens = matches!(event, str0m::Event::Connected);
+                    if opens && !self.kind.lane().is_some_and(Lane::open) {
                         self.fail(&"the handshake came to no keys");
                     }
                 }
@@ -409,304 +491,10 @@ impl Session {
         match &mut self.kind {
             Kind::Publisher(publisher) => publisher.fill(&mut stats, now),
             Kind::Viewer(viewer) => viewer.fill(&mut stats, now),
+            Kind::Relay(relay) => relay.fill(&mut stats, now),
         }
         stats
     }
-}
-
-impl Link {
-    /// For a session without a peer: its `Rtc` is there for what all sessions have, and connects to
-    /// nobody.
-    fn detached(
-        settings: &Settings,
-        now: Instant,
-        stream: StreamId,
-        shared: Arc<StreamShared>,
-    ) -> Self {
-        let mut rtc = RtcConfig::new().set_ice_lite(true).build(now);
-        let credentials = rtc.direct_api().local_ice_credentials();
-        let mut link = Self::new(settings, now, stream, shared, rtc, credentials);
-        link.connected_at = Some(now);
-        link
-    }
-
-    fn new(
-        settings: &Settings,
-        now: Instant,
-        stream: StreamId,
-        shared: Arc<StreamShared>,
-        rtc: Rtc,
-        credentials: IceCreds,
-    ) -> Self {
-        let limits = &settings.config.limits;
-        Self {
-            id: SessionId::random(),
-            stream,
-            shared,
-            rtc,
-            offer: String::new(),
-            created: now,
-            connected_at: None,
-            last_received: now,
-            remotes: Vec::new(),
-            moves: 0,
-            is_restarted: false,
-            deadline: now,
-            scheduled: None,
-            closing: None,
-            channels: Vec::new(),
-            limits: ChannelLimits {
-                channels: limits.channels,
-                message_bytes: limits.message_bytes,
-            },
-            rtt: None,
-            transport: Protocol::Udp,
-            ingress_loss: None,
-            ufrag: credentials.ufrag,
-            password: credentials.pass,
-        }
-    }
-
-    fn open(
-        settings: &Settings,
-        now: Instant,
-        stream: StreamId,
-        shared: Arc<StreamShared>,
-        accepted: Accepted,
-        role: Role,
-    ) -> Result<(Self, Answer, KeySlot), OfferError> {
-        let limits = &settings.config.limits;
-        let mut config = RtcConfig::new()
-            .set_ice_lite(true)
-            .set_rtp_mode(true)
-            // The lane of a viewer counts by itself.
-            .set_stats_interval((role == Role::Publisher).then_some(STATS_INTERVAL))
-            .set_extension_map(extensions())
-            .set_sctp_max_message_size(u32::try_from(limits.message_bytes).unwrap_or(u32::MAX));
-        *config.codec_config() = accepted.codecs;
-        let (mut rtc, slot) = lane::build(config, now);
-        for candidate in settings.candidates() {
-            rtc.add_local_candidate(candidate);
-        }
-        let answer = accept(&mut rtc, &accepted.sdp).map_err(OfferError::InvalidSdp)?;
-        let credentials = rtc.direct_api().local_ice_credentials();
-        let ice_tag = credentials.ufrag.clone();
-        let mut link = Self::new(settings, now, stream, shared, rtc, credentials);
-        link.offer = accepted.sdp;
-        let answer = Answer {
-            session: link.id,
-            sdp: lips::as_one_stream(&answer),
-            ice_tag,
-        };
-        Ok((link, answer, slot))
-    }
-
-    /// Takes trickled candidates, or restarts ICE with the credentials of the fragment.
-    pub(crate) fn patch(&mut self, fragment: &str) -> Result<Patched, PatchError> {
-        let credentials =
-            sdp::fragment_credentials(fragment).map_err(PatchError::InvalidFragment)?;
-        let Some(credentials) = credentials else {
-            return Ok(Patched::Trickled);
-        };
-        if sdp::offer_credentials(&self.offer).as_ref() == Some(&credentials) {
-            return Ok(Patched::Trickled);
-        }
-        let offer = sdp::with_credentials(&self.offer, &credentials);
-        let answer = accept(&mut self.rtc, &offer).map_err(PatchError::RestartFailed)?;
-        lane::silence(&mut self.rtc, &answer);
-        self.is_restarted = true;
-        self.offer = offer;
-        let IceCreds { ufrag, pass } = self.rtc.direct_api().local_ice_credentials();
-        (self.ufrag, self.password) = (ufrag, pass);
-        Ok(Patched::Restarted {
-            fragment: sdp::answer_fragment(&answer),
-            ice_tag: self.ufrag.clone(),
-        })
-    }
-
-    /// Notes an address that a valid STUN request came from. Returns one that it pushed out.
-    pub(crate) fn note_remote(
-        &mut self,
-        remote: (Protocol, SocketAddr),
-    ) -> Option<(Protocol, SocketAddr)> {
-        if self.remotes.contains(&remote) {
-            return None;
-        }
-        self.remotes.push(remote);
-        (self.remotes.len() > MOST_REMOTES).then(|| self.remotes.remove(0))
-    }
-
-    /// Whether all that it sends from are addresses of this machine or of a network of the house.
-    pub(crate) fn is_near(&self) -> bool {
-        let mut remotes = self.remotes.iter();
-        !self.remotes.is_empty() && remotes.all(|(_, remote)| settings::is_local(remote.ip()))
-    }
-
-    pub(crate) fn is_connected(&self) -> bool {
-        self.connected_at.is_some()
-    }
-
-    /// Sends a text on the first channel that has one of these labels. Returns whether the peer's buffer
-    /// had room.
-    pub(crate) fn send_data(&mut self, labels: &[&str], text: &[u8]) -> bool {
-        let of = |wanted: &&str| self.channels.iter().find(|(_, label)| label == wanted);
-        let Some((id, _)) = labels.iter().find_map(of) else {
-            return false;
-        };
-        let Some(mut channel) = self.rtc.channel(*id) else {
-            return false;
-        };
-        if channel.buffered_amount() + text.len() > MOST_CHANNEL_BUFFER {
-            return false;
-        }
-        channel.write(false, text).unwrap_or(false)
-    }
-
-    /// Handles what both sides have in common; gives back the rest.
-    fn take_event(
-        &mut self,
-        now: Instant,
-        role: Role,
-        event: str0m::Event,
-        outbox: &mut Outbox,
-    ) -> Option<str0m::Event> {
-        let (session, stream) = (self.id, self.stream);
-        match event {
-            str0m::Event::Connected => {
-                self.connected_at.get_or_insert(now);
-                outbox.events.push(Event::Connected {
-                    session,
-                    stream,
-                    role,
-                });
-                return Some(event);
-            }
-            str0m::Event::Closed => {
-                self.closing.get_or_insert(CloseReason::RemoteClosed);
-            }
-            str0m::Event::PeerStats(stats) => {
-                self.rtt = stats.rtt.or(self.rtt);
-                self.ingress_loss = stats.ingress_loss_fraction;
-                if let Some(pair) = stats.selected_candidate_pair {
-                    self.transport = pair.protocol;
-                    self.rtt = pair.current_round_trip_time.or(self.rtt);
-                }
-            }
-            str0m::Event::ChannelOpen(id, label) => {
-                if self.channels.len() >= self.limits.channels {
-                    self.rtc.direct_api().close_data_channel(id);
-                    return None;
-                }
-                let label: String = label.chars().take(64).collect();
-                self.channels.push((id, label.clone()));
-                outbox.events.push(Event::DataOpened {
-                    session,
-                    stream,
-                    role,
-                    label,
-                });
-            }
-            str0m::Event::ChannelClose(id) => self.channels.retain(|(open, _)| *open != id),
-            str0m::Event::ChannelData(data) => {
-                let label = self.channels.iter().find(|(id, _)| *id == data.id);
-                if let Some((_, label)) = label
-                    && data.data.len() <= self.limits.message_bytes
-                {
-                    outbox.events.push(Event::Data {
-                        session,
-                        stream,
-                        role,
-                        label: label.clone(),
-                        payload: Bytes::from(data.data),
-                        binary: data.binary,
-                    });
-                }
-            }
-            other => return Some(other),
-        }
-        None
-    }
-
-    fn stats(&self, now: Instant, role: Role) -> SessionStats {
-        SessionStats {
-            role,
-            transport: self.transport_name(),
-            connected: self.is_connected(),
-            connected_ms: self.connected_at.map_or(0, |at| millis(now, at)),
-            rtt_ms: self.rtt.map(|rtt| rtt.as_secs_f64() * 1_000.0),
-            loss: self.ingress_loss.map(f64::from),
-            bitrate: 0,
-            estimate: None,
-            layer: None,
-            width: None,
-            height: None,
-            codec: None,
-            pinned: false,
-            packets: 0,
-            nacks: 0,
-            plis: 0,
-        }
-    }
-
-    pub(crate) fn transport_name(&self) -> &'static str {
-        name_of(self.transport)
-    }
-
-    pub(crate) fn rtt(&self) -> Option<Duration> {
-        self.rtt
-    }
-
-    pub(crate) fn ingress_loss(&self) -> Option<f32> {
-        self.ingress_loss
-    }
-}
-
-/// As the API names it.
-pub(crate) fn name_of(transport: Protocol) -> &'static str {
-    match transport {
-        Protocol::Udp => "udp",
-        _ => "tcp",
-    }
-}
-
-/// Milliseconds from `since` to `now`.
-pub(crate) fn millis(now: Instant, since: Instant) -> u64 {
-    u64::try_from(now.saturating_duration_since(since).as_millis()).unwrap_or(u64::MAX)
-}
-
-/// Negotiates. A panic over a stranger's offer is a refusal of that offer.
-fn accept(rtc: &mut Rtc, offer: &str) -> Result<String, String> {
-    let negotiate = || {
-        let offer = SdpOffer::from_sdp_string(offer).map_err(|error| error.to_string())?;
-        let answer = rtc.sdp_api().accept_offer(offer);
-        answer
-            .map(|answer| answer.to_sdp_string())
-            .map_err(|error| error.to_string())
-    };
-    catch_unwind(AssertUnwindSafe(negotiate))
-        .unwrap_or_else(|_| Err("it cannot be negotiated".to_owned()))
-        .map_err(|error| sdp::readable(&error))
-}
-
-/// Header extensions that we negotiate (RFC 8285), with the identifiers that Chromium uses.
-///
-/// Without video orientation (3GPP TS 26.114 §7.4.5): packaging cannot turn pictures, and a browser
-/// that may not send it turns them before it encodes.
-fn extensions() -> ExtensionMap {
-    let mut map = ExtensionMap::empty();
-    for (id, extension) in [
-        (1, Extension::AudioLevel),
-        (2, Extension::AbsoluteSendTime),
-        (3, Extension::TransportSequenceNumber),
-        (4, Extension::RtpMid),
-        (5, Extension::PlayoutDelay),
-        (7, Extension::AbsoluteCaptureTime),
-        (10, Extension::RtpStreamId),
-        (11, Extension::RepairedRtpStreamId),
-    ] {
-        map.set(id, extension);
-    }
-    map
 }
 
 #[cfg(test)]

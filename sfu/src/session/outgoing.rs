@@ -4,19 +4,22 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use str0m::format::CodecSpec;
-use str0m::media::{MediaKind, Mid, Pt};
+use str0m::media::{Mid, Pt};
 
 use super::{Link, specs};
 use crate::egress::TransmitQueue;
-use crate::lane::{Lane, Outbound, Picture};
+use crate::lane::{Lane, Outbound, Picture, TrackName};
 use crate::packet::{Packet, Source};
 use crate::rewrite::Rewriter;
 
 /// One outgoing track.
 #[derive(Debug)]
 pub(super) struct Outgoing {
+    track: usize,
     mid: Mid,
     pub(super) rewriter: Rewriter,
+    /// What packets say of themselves, to another node.
+    pub(super) caption: Option<Arc<[u8]>>,
     /// Payload type for each source format seen, `None` where the viewer cannot play it.
     types: Vec<(CodecSpec, Option<Types>)>,
     /// The same for each layer of the layout that is followed: comparing formats takes longer than
@@ -48,14 +51,22 @@ pub(super) enum Timing {
 }
 
 impl Outgoing {
-    /// `ssrc` is a random number as good as any for where sequence numbers and timestamps begin.
-    pub(super) fn new((mid, ssrc): (Mid, u32), clock: u32) -> Self {
+    /// Its SSRC is a random number as good as any for where sequence numbers and timestamps begin.
+    pub(super) fn new(track: TrackName, clock: u32) -> Self {
+        let TrackName { number, mid, ssrc } = track;
         Self {
+            track: number,
             mid,
             rewriter: Rewriter::new(clock, u16::try_from(ssrc >> 16).unwrap_or(1), ssrc),
+            caption: None,
             types: Vec::new(),
             by_layer: Vec::new(),
         }
+    }
+
+    /// Which of the lane's tracks it is.
+    pub(super) fn number(&self) -> usize {
+        self.track
     }
 
     /// Whether a format was tried and found unplayable.
@@ -88,16 +99,14 @@ impl Outgoing {
             return false;
         };
         let outbound = Outbound {
-            kind: match packet.source {
-                Source::Audio => MediaKind::Audio,
-                Source::Video(_) => MediaKind::Video,
-            },
+            track: self.track,
             packet,
             payload_type: *types.media,
             repair_type: types.repair.map(|repair| *repair),
             index: rewritten.seq,
             timestamp: rewritten.timestamp,
             wallclock,
+            caption: self.caption.as_ref(),
             picture: rewritten.picture_id.map(|id| Picture {
                 id,
                 tl0: rewritten.tl0_pic_idx,

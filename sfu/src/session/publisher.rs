@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use str0m::IceConnectionState;
 use str0m::format::CodecSpec;
-use str0m::media::{KeyframeRequestKind, MediaKind, Mid, Rid};
+use str0m::media::{KeyframeRequestKind, Mid, Rid};
 use str0m::rtp::{RtpPacket, Ssrc, Vp8Descriptor};
 use str0m::stats::MediaIngressStats;
 
@@ -13,7 +13,9 @@ use super::arriving::{Arrived, LayerIn, PAUSED_AFTER, TrackIn};
 use super::capture_clock::{CaptureClock, capture_time};
 use super::fed::Ingesting;
 use super::lately::Pauses;
+use super::pulled::Pulling;
 use super::{Link, Outbox, millis};
+use crate::caption::Caption;
 use crate::config::Config;
 use crate::event::Event;
 use crate::keyframe::Hearing;
@@ -31,14 +33,15 @@ pub(crate) struct Publisher {
     pub(crate) layout: Arc<Layout>,
     /// Packets since the last slice was cut.
     pub(crate) pending: Vec<Arc<Packet>>,
-    video_mid: Option<Mid>,
-    sources: Vec<(Ssrc, Source)>,
+    pub(super) sources: Vec<(Ssrc, Source)>,
     /// SSRCs that another took the place of; what still comes of them is late.
-    replaced: Vec<(Ssrc, Instant)>,
+    pub(super) replaced: Vec<(Ssrc, Instant)>,
     pub(super) layers: Vec<LayerIn>,
     pub(super) audio: Option<TrackIn>,
     /// For one that is no peer.
     pub(super) ingesting: Option<Ingesting>,
+    /// For one that is another node.
+    pub(super) pulling: Option<Pulling>,
     pub(super) clock: CaptureClock,
     last_media: Option<Instant>,
     pauses: Pauses,
@@ -68,12 +71,12 @@ impl Publisher {
             epoch,
             layout: Arc::default(),
             pending: Vec::new(),
-            video_mid: None,
             sources: Vec::new(),
             replaced: Vec::new(),
             layers: Vec::new(),
             audio: None,
             ingesting: None,
+            pulling: None,
             clock: CaptureClock::new(now),
             last_media: None,
             pauses: Pauses::new(now),
@@ -95,9 +98,6 @@ impl Publisher {
         outbox: &mut Outbox,
     ) {
         match event {
-            str0m::Event::MediaAdded(media) if media.kind == MediaKind::Video => {
-                self.video_mid = Some(media.mid);
-            }
             str0m::Event::RtpPacket(packet) => self.take_packet(link, now, packet, outbox),
             str0m::Event::MediaIngressStats(stats) => self.take_stats(&stats),
             str0m::Event::IceConnectionStateChange(IceConnectionState::Completed) => {
@@ -115,9 +115,19 @@ impl Publisher {
         if rtp.payload.is_empty() || rtp.payload.len() > MOST_PAYLOAD {
             return;
         }
+        let caption = rtp.header.ext_vals.user_values.get::<Caption>();
+        if self.is_pulled() {
+            let is_followed = |caption| self.follow_caption(link, now, caption);
+            if !caption.is_some_and(is_followed) {
+                return;
+            }
+        }
         let Some(source) = self.source_of(link, now, &rtp, outbox) else {
             return;
         };
+        if let Some(caption) = caption {
+            self.follow_order(link, source, caption, outbox);
+        }
         self.note_flow(link, now, outbox);
         let clock = match source {
             Source::Audio => AUDIO_CLOCK,
@@ -144,6 +154,8 @@ impl Publisher {
             wallclock: self.clock.wallclock(rtp.timestamp, capture_us),
             starts_keyframe,
             discardable: facts.discardable,
+            is_past: caption.is_some_and(|caption| caption.is_past),
+            lead: caption.and_then(|caption| caption.lead),
             vp8: if is_vp8 {
                 Vp8Descriptor::parse(&rtp.payload).ok()
             } else {
@@ -177,10 +189,11 @@ impl Publisher {
             .find(|p| p.pt() == rtp.header.payload_type)?
             .spec();
         let mut direct = link.rtc.direct_api();
-        let rid = direct.stream_rx(&ssrc)?.rid();
+        let stream = direct.stream_rx(&ssrc)?;
+        let from = (stream.mid(), stream.rid());
         let source = match VideoCodec::from_str0m(spec.codec) {
             None => self.add_audio(now, spec, rtp),
-            Some(codec) => self.add_layer(now, codec, spec, rid, rtp)?,
+            Some(codec) => self.add_layer(link, now, (codec, spec), from, rtp)?,
         };
         // Its statistics start anew; for viewers it goes on, once its next key frame is there.
         if let Some(at) = self.sources.iter().position(|(_, known)| *known == source) {
@@ -213,31 +226,39 @@ impl Publisher {
 
     fn add_layer(
         &mut self,
+        link: &Link,
         now: Instant,
-        codec: VideoCodec,
-        spec: CodecSpec,
-        rid: Option<Rid>,
+        (codec, spec): (VideoCodec, CodecSpec),
+        from: (Mid, Option<Rid>),
         rtp: &RtpPacket,
     ) -> Option<Source> {
+        let caption = rtp.header.ext_vals.user_values.get::<Caption>();
         let format = LayerFormat {
-            rid: rid.map(|rid| rid.to_string()),
+            rid: match caption {
+                Some(caption) => caption.rid.clone(),
+                None => from.1.map(|rid| rid.to_string()),
+            },
             codec,
             spec,
             size: None,
             origin: Origin::Sent,
             reordered: false,
         };
-        let is_same = |known: &LayerIn| known.making.is_none() && known.rid == rid;
-        let known = self.layers.iter().position(is_same);
+        let mut layers = self.layers.iter().zip(&self.layout.layers);
+        let known = layers.position(|(known, of)| known.making.is_none() && of.rid == format.rid);
         if known.is_none() && self.sent_layers().count() >= self.most_layers {
             return None;
         }
         let before = known.and_then(|index| Some(&self.layers.get(index)?.track));
         let (seq, timestamp) = (*rtp.seq_no, rtp.header.timestamp);
         let track = TrackIn::new(now, seq, timestamp, VIDEO_CLOCK, before);
-        let mut layer = LayerIn::new(now, rid, track, self.request_interval);
+        let mut layer = LayerIn::new(now, Some(from), track, self.request_interval);
         if before.is_some() {
             layer.requests.want();
+        } else if caption.is_some() {
+            // Of others the offer told.
+            link.shared.set_video(self.epoch, codec);
+            link.shared.change_layers(self.epoch, 1);
         }
         let layout = Arc::make_mut(&mut self.layout);
         let index = known.unwrap_or(self.layers.len());
@@ -330,7 +351,10 @@ impl Publisher {
     }
 
     fn learn(&mut self, link: &Link, is_answered: bool) {
-        if let Some(listens) = self.hearing.note(is_answered) {
+        // Another node tells it.
+        if self.pulling.is_none()
+            && let Some(listens) = self.hearing.note(is_answered)
+        {
             link.shared.set_answers_pli(listens);
         }
     }
@@ -348,10 +372,8 @@ impl Publisher {
     }
 
     fn take_stats(&mut self, stats: &MediaIngressStats) {
-        if Some(stats.mid) != self.video_mid {
-            return;
-        }
-        if let Some(layer) = self.sent_layers().find(|l| l.rid == stats.rid) {
+        let from = Some((stats.mid, stats.rid));
+        if let Some(layer) = self.sent_layers().find(|l| l.from == from) {
             layer.nacks = stats.nacks;
             layer.plis = stats.plis;
         }

@@ -64,7 +64,9 @@ mod tests {
     use super::*;
     use crate::calls::OfferError;
     use crate::config::Config;
+    use crate::event::Role;
     use crate::ids::StreamId;
+    use crate::lane::TrackName;
     use crate::packet::VIDEO_CLOCK;
     use crate::registry::StreamShared;
     use crate::sdp::Offer;
@@ -99,7 +101,12 @@ mod tests {
         let now = Instant::now();
         let offer = Offer::parse(offer, 65_536)?;
         let (session, answer) = Session::view(&settings, now, StreamId::from(1), shared, &offer)?;
-        let track = Outgoing::new((Mid::from("1"), 1), VIDEO_CLOCK);
+        let name = TrackName {
+            number: 1,
+            mid: Mid::from("1"),
+            ssrc: 1,
+        };
+        let track = Outgoing::new(name, VIDEO_CLOCK);
         let found = track.find_payload_types(&session.link, video(codec));
         Ok((answer.sdp, found.map(|types| types.media)))
     }
@@ -133,7 +140,9 @@ mod tests {
     #[test]
     fn sound_is_what_every_browser_offers() {
         let found = Offer::parse(&chromium(), 65_536).expect("it can be read");
-        let accepted = found.accept_viewer(None).expect("it is taken");
+        let accepted = found
+            .accept_viewer(Role::Viewer, None)
+            .expect("it is taken");
         let mut offered = accepted.codecs.params().iter().map(|p| p.spec());
         let is_ours = |spec: CodecSpec| {
             let ours = opus();

@@ -75,7 +75,10 @@ const OVERHEAD_PERCENT: u64 = 106;
 
 impl Viewer {
     pub(crate) fn new(lane: Lane) -> Self {
-        let track = |kind, clock| lane.track(kind).map(|track| Outgoing::new(track, clock));
+        let track = |kind, clock| {
+            let negotiated = lane.tracks(kind).next();
+            negotiated.map(|track| Outgoing::new(track, clock))
+        };
         Self {
             epoch: 0,
             layout: Arc::default(),
@@ -98,17 +101,12 @@ impl Viewer {
         }
     }
 
-    /// The handshake is done. Returns whether media can be sealed with what it came to.
-    pub(super) fn open(&mut self) -> bool {
-        self.lane.open()
-    }
-
     /// Takes a report. Returns whether it is the viewer's.
     pub(super) fn hear(&mut self, now: Instant, report: &[u8], queue: &mut TransmitQueue) -> bool {
         let Some(heard) = self.lane.hear(now, report, queue) else {
             return false;
         };
-        if heard.picture_lost {
+        if !heard.lost.is_empty() {
             self.plis += 1;
             self.wants_keyframe = true;
         }
@@ -203,6 +201,9 @@ impl Viewer {
         media: &Media,
         leaving: &mut Leaving<'_>,
     ) {
+        if packet.lead.is_some() {
+            return;
+        }
         let opens = packet.starts_keyframe;
         let is_here = self.current() == Some(layer);
         match self.state {
@@ -214,16 +215,27 @@ impl Viewer {
                 }
             }
             // A fresh key frame: the rest of the old group is not needed any more.
-            VideoState::CatchingUp(_) if is_here && opens => {
+            VideoState::CatchingUp(_) if is_here && opens && !packet.is_past => {
                 self.switch_to_group(link, packet, rest, layer, media, leaving);
             }
             VideoState::CatchingUp(_) if is_here => {}
-            _ if opens && self.target.is_none_or(|target| target == layer) => {
+            VideoState::Waiting { since: None }
+                if self.is_wanted(layer) && is_past(media, layer) =>
+            {
+                self.begin_catch_up(leaving.now, media, layer, u32::MAX);
+            }
+            // For the cache, out of which the viewer gets it.
+            _ if packet.is_past => {}
+            _ if opens && self.is_wanted(layer) => {
                 self.target = Some(layer);
                 self.switch_to_group(link, packet, rest, layer, media, leaving);
             }
             _ => {}
         }
+    }
+
+    fn is_wanted(&self, layer: usize) -> bool {
+        self.target.is_none_or(|target| target == layer)
     }
 
     /// Whether a packet of a key frame came after the viewer was switched behind it: what it has is
@@ -508,4 +520,10 @@ impl Viewer {
         }
         stats.plis = self.plis;
     }
+}
+
+/// Whether what is cached of a layer began before we had it.
+fn is_past(media: &Media, layer: usize) -> bool {
+    let first = media.layers.get(layer).and_then(|layer| layer.gop.first());
+    first.is_some_and(|first| first.is_past)
 }

@@ -1,5 +1,6 @@
 //! Calls on the handle, carried out by the shard that owns the session.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -7,13 +8,13 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::Shard;
-use crate::calls::{LayerChoice, LayerError, PatchError, Patched};
+use crate::calls::{AnswerError, LayerChoice, LayerError, PatchError, Patched};
 use crate::event::{CloseReason, Event};
 use crate::fed::Door;
 use crate::ids::{SessionId, StreamId};
 use crate::packet::Slice;
 use crate::session::{Kind, Session};
-use crate::stats::{SessionStats, StreamStats};
+use crate::stats::{SessionStats, StreamStats, count};
 use crate::stream::{Media, Stream};
 use crate::tap::{self, Feed, Portion};
 
@@ -40,10 +41,16 @@ pub(crate) enum Command {
         zero: Instant,
         reply: oneshot::Sender<Option<Door>>,
     },
-    /// Takes a session that needs no peer.
+    /// Takes a session that does not wait for a request of its peer.
     Adopt {
         session: Box<Session>,
         reply: oneshot::Sender<()>,
+    },
+    /// The origin's answer to a pull.
+    Answer {
+        session: SessionId,
+        answer: String,
+        reply: oneshot::Sender<Result<(), AnswerError>>,
     },
     Patch {
         session: SessionId,
@@ -110,6 +117,13 @@ impl Shard {
                 self.take_in(now, *session);
                 let _ = reply.send(());
             }
+            Command::Answer {
+                session,
+                answer,
+                reply,
+            } => {
+                let _ = reply.send(self.take_answer(now, session, &answer));
+            }
             Command::Patch {
                 session,
                 fragment,
@@ -147,9 +161,58 @@ impl Shard {
             stream: session.link.stream,
             role: session.role(),
         };
-        self.outbox.events.push(event);
+        self.outbox
+            .events
+            .extend(session.link.is_connected().then_some(event));
         let key = self.insert(session);
         self.follow_tap(now, key);
+    }
+
+    /// Makes a pull the stream's newest publisher.
+    fn take_answer(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        answer: &str,
+    ) -> Result<(), AnswerError> {
+        let key = *self
+            .by_id
+            .get(&session)
+            .ok_or(AnswerError::UnknownSession)?;
+        let mut result = Err(AnswerError::UnknownSession);
+        self.with_session(now, key, |session, outbox| {
+            result = session.take_answer(answer).map_err(AnswerError::InvalidSdp);
+            session.flush(now, outbox);
+        });
+        result?;
+        let stream = self.sessions.get(key).map(|session| session.link.stream);
+        if let Some(stream) = stream.and_then(|stream| self.streams.get_mut(&stream)) {
+            stream.publishers.push(key);
+            stream.shared.set_publisher_shard(self.index);
+        }
+        self.follow_tap(now, key);
+        Ok(())
+    }
+
+    /// Takes a datagram that came to the own port of a session.
+    pub(crate) fn receive_own(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        source: SocketAddr,
+        contents: &[u8],
+    ) {
+        let registry = Arc::clone(&self.registry);
+        count(&registry.counters.datagrams_in);
+        let mut is_real = false;
+        if let Some(key) = self.by_id.get(&session).copied() {
+            self.with_session(now, key, |session, outbox| {
+                is_real = session.receive_own(now, source, contents, outbox);
+            });
+        }
+        if !is_real {
+            count(&registry.counters.datagrams_dropped);
+        }
     }
 
     pub(super) fn end_stream(&mut self, now: Instant, stream: StreamId) {

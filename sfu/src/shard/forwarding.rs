@@ -8,7 +8,7 @@ use super::{Message, Shard, Target};
 use crate::event::CloseReason;
 use crate::fed::{Door, FedUnit, Reach};
 use crate::ids::StreamId;
-use crate::packet::{Slice, Source};
+use crate::packet::{Packet, Slice, Source};
 use crate::registry::StreamShared;
 use crate::session::{Kind, Leaving, Publisher, Session};
 use crate::stats::{count, count_by};
@@ -74,13 +74,11 @@ impl Shard {
         let share = || {
             if stream.media.absorb(now, slice) {
                 self.forward(now, slice, &mut stream);
-                let is_sent = || slice.packets.iter().any(|p| slice.layout.is_sent(p));
                 if is_ours
                     && let Some(feed) = &stream.tap
-                    && is_sent()
+                    && let Some(slice) = for_tap(slice, stream.media.is_first)
                 {
-                    let portion = Portion::Slice(Arc::clone(slice));
-                    feed.offer(portion, &self.registry.counters.tap_lost);
+                    feed.offer(Portion::Slice(slice), &self.registry.counters.tap_lost);
                 }
             }
         };
@@ -114,25 +112,18 @@ impl Shard {
         let mut forwarded = 0;
         let mut changed = Vec::new();
         for key in &stream.viewers {
-            let Some(Session {
-                link,
-                kind: Kind::Viewer(viewer),
-            }) = self.sessions.get_mut(*key)
-            else {
+            let Some(session) = self.sessions.get_mut(*key) else {
                 continue;
             };
-            if !viewer.is_started {
-                continue;
-            }
-            let before = viewer.packets;
             let queue = &mut self.outbox.transmits;
-            let forward = || {
-                viewer.forward(link, &slice.packets, media, &mut Leaving { now, queue });
-            };
-            let has_panicked = catch_unwind(AssertUnwindSafe(forward)).is_err();
-            forwarded += viewer.packets - before;
+            let mut leaving = Leaving { now, queue };
+            let forward = || session.forward(&slice.packets, media, &mut leaving);
+            let result = catch_unwind(AssertUnwindSafe(forward));
+            let has_panicked = result.is_err();
+            let (sent, has_deadline) = result.unwrap_or_default();
+            forwarded += sent;
             // Of most nothing has changed that others look at: there is no more to touch of them.
-            if has_panicked || viewer.deadline(now).is_some() {
+            if has_panicked || has_deadline {
                 changed.push((*key, has_panicked));
             }
             self.outbox.send_if_much();
@@ -238,4 +229,24 @@ impl Shard {
             self.outgoing.push((Target::Shard(shard), message));
         }
     }
+}
+
+/// What a tap gets of a slice: what the publisher sent as packets, and of what another node had cached
+/// nothing that the tap may have had from a publisher before.
+fn for_tap(slice: &Arc<Slice>, is_first: bool) -> Option<Arc<Slice>> {
+    let is_new = |packet: &Packet| is_first || !packet.is_past;
+    let packets = &slice.packets;
+    if !packets.iter().any(|p| slice.layout.is_sent(p) && is_new(p)) {
+        return None;
+    }
+    if packets.iter().all(|packet| is_new(packet)) {
+        return Some(Arc::clone(slice));
+    }
+    let new = packets.iter().filter(|packet| is_new(packet));
+    Some(Arc::new(Slice {
+        stream: slice.stream,
+        epoch: slice.epoch,
+        layout: Arc::clone(&slice.layout),
+        packets: new.cloned().collect(),
+    }))
 }

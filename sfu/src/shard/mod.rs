@@ -267,6 +267,7 @@ impl Shard {
         let (id, stream) = (session.link.id, session.link.stream);
         let shared = Arc::clone(&session.link.shared);
         let ufrag = session.ufrag().to_owned();
+        let is_pulled = matches!(&session.kind, Kind::Publisher(p) if p.is_pulled());
         let role = session.role();
         let deadline = session.link.deadline;
         let key = self.sessions.insert(session);
@@ -278,7 +279,9 @@ impl Shard {
             .entry(stream)
             .or_insert_with(|| Stream::new(Arc::clone(&shared), limits));
         match role {
-            Role::Viewer => stream.viewers.push(key),
+            Role::Viewer | Role::Relay => stream.viewers.push(key),
+            // It is one when there is an answer.
+            Role::Publisher if is_pulled => {}
             Role::Publisher => {
                 stream.publishers.push(key);
                 shared.set_publisher_shard(self.index);
@@ -332,7 +335,7 @@ impl Shard {
             source: receive.destination,
             destination: datagram.source,
         };
-        if lane::is_rtcp(datagram.contents) && self.is_viewer(key) {
+        if lane::is_rtcp(datagram.contents) && self.is_fed(key) {
             return self.hear(now, key, way, datagram.contents);
         }
         let input = Input::Receive(now, receive);
@@ -347,12 +350,13 @@ impl Shard {
         true
     }
 
-    fn is_viewer(&self, key: usize) -> bool {
+    /// Whether it is a session that gets media from us.
+    fn is_fed(&self, key: usize) -> bool {
         let session = self.sessions.get(key);
-        session.is_some_and(|session| session.role() == Role::Viewer)
+        session.is_some_and(|session| session.role() != Role::Publisher)
     }
 
-    /// Gives a report to its viewer.
+    /// Gives a report to who sent it.
     fn hear(&mut self, now: Instant, key: usize, way: Path, report: &[u8]) -> bool {
         let mut is_real = false;
         self.with_session(now, key, |session, outbox| {
@@ -412,12 +416,12 @@ impl Shard {
                     session.link.deadline = session.link.deadline.min(at);
                 }
             }
-            Kind::Viewer(viewer) => {
-                if session.link.is_connected() && !viewer.is_started {
+            Kind::Viewer(_) | Kind::Relay(_) => {
+                if session.link.is_connected() && !session.is_started() {
                     self.start_viewer(now, key);
                     return;
                 }
-                if let Some(at) = viewer.deadline(now) {
+                if let Some(at) = session.sends_at(now) {
                     session.link.deadline = session.link.deadline.min(at);
                 }
             }
@@ -441,14 +445,11 @@ impl Shard {
         };
         let stream = session.link.stream;
         self.with_viewer(now, key, stream, |session, media, outbox| {
-            if let Kind::Viewer(viewer) = &mut session.kind {
-                session.link.shared.add_viewer();
-                viewer.start(&mut session.link, now, media, outbox);
-            }
+            session.start(now, media, outbox);
         });
     }
 
-    /// Runs `f` on a viewer and its stream.
+    /// Runs `f` on a viewer, or what is fed like one, and its stream.
     fn with_viewer(
         &mut self,
         now: Instant,
@@ -522,9 +523,7 @@ impl Shard {
         if says_goodbye {
             let outbox = &mut self.outbox;
             let goodbye = || {
-                if let Kind::Viewer(viewer) = &mut session.kind {
-                    viewer.lane.say_goodbye(now, &mut outbox.transmits);
-                }
+                session.say_goodbye(now, outbox);
                 if session.link.rtc.close().is_ok() {
                     session.drain(now, outbox);
                 }
@@ -560,7 +559,13 @@ impl Shard {
                 count_by(&counters.layer_switches, viewer.switches);
                 count_by(&counters.joins_from_cache, viewer.cached_joins);
             }
-            Kind::Publisher(_) => gauge(&counters.publishers, -1),
+            Kind::Publisher(publisher) => {
+                gauge(&counters.publishers, -1);
+                if publisher.is_pulled() {
+                    self.outbox.hung_up.push(id);
+                }
+            }
+            Kind::Relay(_) => gauge(&counters.relays, -1),
         }
         count(&counters.sessions_closed);
         let reason = session
@@ -586,6 +591,7 @@ pub(crate) fn pending_closed(registry: &Registry, session: &Session, reason: Clo
     match role {
         Role::Publisher => gauge(&registry.counters.publishers, -1),
         Role::Viewer => gauge(&registry.counters.viewers, -1),
+        Role::Relay => gauge(&registry.counters.relays, -1),
     }
     count(&registry.counters.sessions_closed);
     Event::Closed {

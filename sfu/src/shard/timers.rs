@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::{Shard, pending_closed};
 use crate::event::CloseReason;
 use crate::ids::StreamId;
-use crate::session::{Kind, Leaving, Session};
+use crate::session::{Kind, Session};
 use crate::stats::count_by;
 use crate::stream::Stream;
 
@@ -44,14 +44,9 @@ impl Shard {
             return;
         }
         let stream = session.link.stream;
-        if matches!(&session.kind, Kind::Viewer(viewer) if viewer.is_started) {
+        if session.is_started() {
             self.with_viewer(now, key, stream, |session, media, outbox| {
-                if let Kind::Viewer(viewer) = &mut session.kind {
-                    let queue = &mut outbox.transmits;
-                    viewer.catch_up(&session.link, media, &mut Leaving { now, queue });
-                    viewer.lane.pad(now, &mut outbox.transmits);
-                    viewer.recover(&session.link, now, media, outbox);
-                }
+                session.catch_up(now, media, outbox);
                 session.flush(now, outbox);
             });
         } else {
@@ -126,7 +121,9 @@ impl Shard {
             return;
         }
         self.with_viewer(now, key, stream, |session, media, outbox| {
-            if let Kind::Viewer(viewer) = &mut session.kind {
+            if let Kind::Relay(relay) = &mut session.kind {
+                relay.sweep(&session.link, now, media, outbox);
+            } else if let Kind::Viewer(viewer) = &mut session.kind {
                 viewer.sweep(&mut session.link, now, media, outbox);
                 if viewer.cannot_play(media) {
                     session.link.closing = Some(CloseReason::CodecMismatch);

@@ -264,8 +264,8 @@ fn request_of_ffmpeg_is_answered_to_publishers_who_know_the_password() {
     for number in 1..3 {
         assert_eq!(world.inject(ffmpeg, &request), Receipt::Taken);
         assert_eq!(world.stray.len(), number);
-        let (to, answer) = world.stray.last().expect("an answer");
-        assert_eq!((*to, &answer[..2]), (ffmpeg, &SUCCESS[..]));
+        let (path, answer) = world.stray.last().expect("an answer");
+        assert_eq!((path.destination, &answer[..2]), (ffmpeg, &SUCCESS[..]));
     }
     assert_eq!(world.inject(ffmpeg, &forged), Receipt::Dropped);
 
@@ -312,6 +312,8 @@ fn panic_outside_of_any_session_costs_nobody_else() {
         wallclock: now,
         starts_keyframe: false,
         discardable: false,
+        is_past: false,
+        lead: None,
         vp8: None,
         extensions: str0m::rtp::ExtensionValues::default(),
     };

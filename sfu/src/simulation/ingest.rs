@@ -25,7 +25,7 @@ fn stream() -> StreamId {
 }
 
 /// Hands pictures over, a key frame every two seconds, and sound.
-struct Feeder {
+pub(super) struct Feeder {
     doors: Doors,
     session: SessionId,
     zero: Instant,
@@ -38,7 +38,7 @@ struct Feeder {
     sends_aac: bool,
 }
 
-const OPUS: IngestTracks = IngestTracks {
+pub(super) const OPUS: IngestTracks = IngestTracks {
     video: Some(IngestVideo {
         codec: TapCodec::H264,
         reordered: false,
@@ -48,7 +48,7 @@ const OPUS: IngestTracks = IngestTracks {
 };
 
 impl World {
-    fn ingest(&mut self, tracks: IngestTracks) -> Feeder {
+    pub(super) fn ingest(&mut self, tracks: IngestTracks) -> Feeder {
         let known = self.registry.stream(stream());
         let shared = known.clone().unwrap_or_default();
         let now = self.now;
@@ -76,7 +76,7 @@ impl World {
         feeder
     }
 
-    fn run_fed(&mut self, feeder: &mut Feeder, duration: Duration) {
+    pub(super) fn run_fed(&mut self, feeder: &mut Feeder, duration: Duration) {
         let end = self.now + duration;
         while self.now < end {
             self.run(Duration::from_millis(5));
@@ -109,6 +109,11 @@ impl World {
 }
 
 impl Feeder {
+    /// From here on there are B-frames.
+    pub(super) fn reorder(&mut self) {
+        self.reordered_from = self.pictures;
+    }
+
     fn due(&mut self, now: Instant, start: Instant) -> Vec<crate::fed::FedUnit> {
         let mut units = Vec::new();
         while self.zero + PICTURE * self.pictures <= now {
@@ -286,7 +291,7 @@ fn a_peer_takes_over_and_is_taken_over_from() {
 }
 
 /// With B-frames from the beginning, for which viewers wait so long.
-fn reordered(patience: Duration) -> IngestTracks {
+pub(super) fn reordered(patience: Duration) -> IngestTracks {
     let video = OPUS.video.map(|video| IngestVideo {
         reordered: true,
         patience,
@@ -297,7 +302,7 @@ fn reordered(patience: Duration) -> IngestTracks {
 
 impl World {
     /// Whether an offer to watch is turned away for the order of pictures.
-    fn is_turned_away(&mut self) -> bool {
+    pub(super) fn is_turned_away(&mut self) -> bool {
         let shared = self.registry.stream(stream()).expect("it is live");
         let mut rtc = self.client_rtc(Codec::H264);
         let mut change = rtc.sdp_api();
@@ -398,7 +403,7 @@ fn b_frames_that_come_late_end_viewers_when_nothing_is_made() {
             .count()
             > 30
     );
-    feeder.reordered_from = feeder.pictures;
+    feeder.reorder();
     world.run_fed(&mut feeder, SECOND * 2);
     assert!(world.ends_of(session).is_empty(), "it may still be made");
     world.run_fed(&mut feeder, SECOND * 3);

@@ -190,7 +190,7 @@ fn numbers_go_round_and_nobody_notices() {
         let (mut world, stream) = published(&single(Codec::H264));
         let prepare = |session: &mut Session| match &mut session.kind {
             Kind::Viewer(viewer) => viewer.begin_video_at(65_300),
-            Kind::Publisher(_) => panic!("a viewer"),
+            Kind::Publisher(_) | Kind::Relay(_) => panic!("a viewer"),
         };
         let viewer = world.view_as(stream, Codec::H264, PERFECT(), |offer| offer, prepare);
         let wire = watched(&mut world, viewer, loses);

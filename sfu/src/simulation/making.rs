@@ -90,7 +90,7 @@ impl World {
         }
     }
 
-    fn layers(&mut self) -> Vec<LayerStats> {
+    pub(super) fn layers(&mut self) -> Vec<LayerStats> {
         let (reply, mut stats) = oneshot::channel();
         self.command(Command::StreamStats {
             stream: stream(),
@@ -100,7 +100,7 @@ impl World {
         stats.expect("it is live").layers
     }
 
-    fn choose(&mut self, viewer: usize, rid: &str) -> bool {
+    pub(super) fn choose(&mut self, viewer: usize, rid: &str) -> bool {
         let (reply, mut result) = oneshot::channel();
         self.command(Command::ChooseLayer {
             session: self.session(viewer),

@@ -16,6 +16,7 @@ use str0m_netem::{Input as NetIn, Netem, NetemConfig, Output as NetOut};
 
 use crate::calls::OfferError;
 use crate::config::Config;
+use crate::egress::Path;
 use crate::event::Event;
 use crate::ids::{SessionId, StreamId};
 use crate::packet::{Packet, Slice, Source};
@@ -32,8 +33,10 @@ mod lane;
 mod lossy;
 mod making;
 mod mark;
+mod nodes;
 mod payload;
 mod player;
+mod relaying;
 mod starting;
 mod tapping;
 
@@ -59,6 +62,8 @@ impl AsRef<[u8]> for Flying {
 pub(crate) struct World {
     pub(crate) now: Instant,
     start: Instant,
+    /// Its own address.
+    server: SocketAddr,
     settings: Arc<Settings>,
     registry: Arc<Registry>,
     shards: Vec<Shard>,
@@ -69,7 +74,7 @@ pub(crate) struct World {
     /// The newest answer.
     pub(crate) answer: String,
     /// Datagrams to addresses that are no peer's.
-    pub(crate) stray: Vec<(SocketAddr, Vec<u8>)>,
+    pub(crate) stray: Vec<(Path, Vec<u8>)>,
 }
 
 /// A browser, an encoder or a player at the other end of a link.
@@ -120,11 +125,16 @@ impl World {
     pub(crate) fn with(config: Config, shards: usize) -> Self {
         #[expect(clippy::disallowed_methods, reason = "the base of virtual time")]
         let now = Instant::now();
+        Self::at(now, SERVER, config, shards)
+    }
+
+    /// One that begins now, at an address.
+    fn at(now: Instant, server: SocketAddr, config: Config, shards: usize) -> Self {
         let config = Config {
-            public_ips: vec![SERVER.ip()],
+            public_ips: vec![server.ip()],
             ..config
         };
-        let settings = Arc::new(Settings::new(config, SERVER.port()));
+        let settings = Arc::new(Settings::new(config, server.port()));
         let registry = Arc::new(Registry::default());
         let shards = (0..shards)
             .map(|index| Shard::new(index, Arc::clone(&settings), Arc::clone(&registry), now))
@@ -132,6 +142,7 @@ impl World {
         Self {
             now,
             start: now,
+            server,
             settings,
             registry,
             shards,
@@ -406,7 +417,7 @@ impl World {
         let datagram = Datagram {
             protocol,
             source,
-            local: Some(SERVER.ip()),
+            local: Some(self.server.ip()),
             contents,
         };
         let now = self.now;
@@ -510,7 +521,7 @@ impl World {
             let datagram = Datagram {
                 protocol: Protocol::Udp,
                 source: flying.source,
-                local: Some(SERVER.ip()),
+                local: Some(self.server.ip()),
                 contents: &flying.contents,
             };
             self.shards[shard].receive(now, datagram);
@@ -560,7 +571,9 @@ impl World {
                     .iter_mut()
                     .find(|p| p.address == run.path.destination)
                 else {
-                    self.stray.push((run.path.destination, bytes.to_vec()));
+                    let datagrams = bytes.chunks(run.segment).map(<[u8]>::to_vec);
+                    self.stray
+                        .extend(datagrams.map(|datagram| (run.path, datagram)));
                     continue;
                 };
                 for datagram in bytes.chunks(run.segment) {

@@ -23,7 +23,7 @@ pub(super) struct Listener {
     portions: mpsc::Receiver<Portion>,
     reader: Reader,
     /// What units' times count from, in µs since the start of the test.
-    zero_us: i64,
+    pub(super) zero_us: i64,
     pub(super) tracks: Vec<Vec<TapTrack>>,
     pub(super) units: Vec<Unit>,
     is_over: bool,
@@ -68,7 +68,7 @@ impl World {
         }
     }
 
-    fn listen(&mut self, listener: &mut Listener) {
+    pub(super) fn listen(&mut self, listener: &mut Listener) {
         while !listener.is_over {
             match listener.portions.try_recv() {
                 Ok(portion) => listener.reader.take_portion(&portion),

@@ -9,7 +9,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::packet::Packet;
+use crate::packet::{Packet, VIDEO_CLOCK};
 
 /// When something came and was captured, in nanoseconds since the tap's zero.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub(super) struct Seen {
     capture: i64,
     /// Whether a sender report tells the capture.
     is_reported: bool,
+    /// How much later it is shown.
+    lead: Duration,
 }
 
 /// The clock of one track.
@@ -83,13 +85,25 @@ impl Seen {
             arrival,
             capture: capture.min(arrival),
             is_reported: self.is_reported || other.is_reported,
+            lead: self.lead,
         }
+    }
+
+    /// How much later than it is decoded it is shown.
+    pub(super) fn lead(self) -> Duration {
+        self.lead
     }
 
     /// Time from another of the track to this.
     pub(super) fn behind(self, other: Self) -> Duration {
         Duration::from_nanos(u64::try_from(self.place - other.place).unwrap_or(0))
     }
+}
+
+/// How much later than it is decoded a packet's picture is shown.
+fn lead_of(packet: &Packet) -> Duration {
+    let ticks = u64::from(packet.lead.unwrap_or(0));
+    Duration::from_nanos(ticks * 1_000_000_000 / u64::from(VIDEO_CLOCK))
 }
 
 /// Nanoseconds from `zero` to `at`, negative before it.
@@ -133,6 +147,7 @@ impl TrackClock {
             arrival,
             capture: since(zero, packet.wallclock).min(arrival),
             is_reported: packet.capture_us.is_some(),
+            lead: lead_of(packet),
         };
         if seen.is_reported {
             self.reported = Some(seen.capture - place);

@@ -266,7 +266,7 @@ impl Reader {
                     self.ready.push_back(Tapped::Unit(AccessUnit {
                         track: unit.track,
                         dts: time,
-                        pts: time,
+                        pts: time + unit.seen.lead(),
                         keyframe: unit.keyframe,
                         size: unit.size,
                         bytes: unit.bytes,

@@ -7,6 +7,7 @@ mod attempts;
 mod peers;
 mod publishing;
 mod reports;
+mod room;
 mod viewing;
 
 use std::collections::HashMap;
@@ -37,6 +38,7 @@ use crate::channels::{Barred, ChannelEvent, ChannelId, StreamKeyId};
 use crate::clock::Clock;
 use crate::config::{Config, Limits};
 use crate::gates::By;
+use crate::ice::IceServers;
 
 /// What the task is asked.
 #[derive(Debug)]
@@ -128,6 +130,7 @@ pub(super) struct Lifecycle {
     events: broadcast::Sender<StreamEvent>,
     draining: CancellationToken,
     peers: Peers,
+    ice: IceServers,
 }
 
 /// An offer is answered within this time, else the SFU counts as full.
@@ -145,7 +148,7 @@ impl Lifecycle {
         playback: Playback,
         events: broadcast::Sender<StreamEvent>,
         draining: CancellationToken,
-        peers: mpsc::Sender<PeerData>,
+        (peers, ice): (mpsc::Sender<PeerData>, IceServers),
     ) -> Self {
         let media_port = sfu
             .media_addresses()
@@ -165,6 +168,7 @@ impl Lifecycle {
             events,
             draining,
             peers: Peers::new(peers),
+            ice,
         }
     }
 
@@ -258,30 +262,6 @@ impl Lifecycle {
         }
     }
 
-    /// Refuses an address that leaves too many sessions unconnected, and everybody while draining.
-    fn check_room(&self, address: IpAddr) -> Result<(), Refused> {
-        if self.draining.is_cancelled() {
-            return Err(Refused::Draining);
-        }
-        let most = signalling::allowance(
-            self.limits.half_open_per_address,
-            self.limits.loopback_factor,
-            address,
-        );
-        let address = sfu::neighbourhood(address);
-        let half_open = self
-            .sessions
-            .values()
-            .filter(|session| !session.connected && session.address == address)
-            .take(usize::try_from(most).unwrap_or(usize::MAX))
-            .count();
-        if half_open < usize::try_from(most).unwrap_or(usize::MAX) {
-            Ok(())
-        } else {
-            Err(Refused::HalfOpen)
-        }
-    }
-
     fn take_result(&mut self, done: Result<Done, tokio::task::JoinError>) {
         match done {
             Ok(Done::Published {
@@ -355,7 +335,7 @@ impl Lifecycle {
                 self.forget(session, stream, &reason);
                 match role {
                     Role::Publisher => self.live.closed(stream, session, now, at),
-                    Role::Viewer => Vec::new(),
+                    Role::Viewer | Role::Relay => Vec::new(),
                 }
             }
             Event::DataOpened { session, label, .. } => {
@@ -404,6 +384,7 @@ impl Lifecycle {
                 self.attempts.forget(session.facts.channel);
                 self.live.connected(stream, id, at)
             }
+            Role::Relay => Vec::new(),
         }
     }
 
@@ -414,6 +395,7 @@ impl Lifecycle {
         };
         session.facts.over.cancel();
         self.peers.closed(id);
+        self.ice.end(&id.reveal());
         tracing::info!(
             stream.id = %stream, session.id = %id, reason = ?reason,
             "Session {id} is over"
@@ -431,6 +413,7 @@ impl Lifecycle {
                         .note(self.clock.now(), session.facts.channel, words);
                 }
             }
+            Role::Relay => {}
         }
     }
 

@@ -16,7 +16,8 @@ impl Lifecycle {
         about: Arc<Stream>,
         reply: oneshot::Sender<Result<Answer, Refused>>,
     ) {
-        if let Err(refused) = self.check_room(publish.address) {
+        let room = self.check_room(publish.address);
+        if let Err(refused) = room.and_then(|()| self.check_publisher(publish.channel.id)) {
             return answer(reply, Err(refused));
         }
         let Some(stream) = self.claim(&publish.channel, about, None) else {
@@ -40,7 +41,8 @@ impl Lifecycle {
         about: Arc<Stream>,
         reply: oneshot::Sender<Result<sfu::Ingest, Refused>>,
     ) {
-        if let Err(refused) = self.check_room(receive.address) {
+        let room = self.check_room(receive.address);
+        if let Err(refused) = room.and_then(|()| self.check_publisher(receive.channel.id)) {
             return answer(reply, Err(refused));
         }
         let Some(stream) = self.claim(&receive.channel, about, receive.continued) else {

@@ -20,7 +20,8 @@ impl Lifecycle {
         view: View,
         reply: oneshot::Sender<Result<Answer, Refused>>,
     ) {
-        if let Err(refused) = self.check_room(view.address) {
+        let room = self.check_room(view.address);
+        if let Err(refused) = room.and_then(|()| self.check_viewer(&view)) {
             return answer(reply, Err(refused));
         }
         let live = self.live.get(view.channel);

@@ -77,6 +77,7 @@ impl Server {
         config.http.listen = "127.0.0.1:0".parse().unwrap();
         config.http.admin_listen = "127.0.0.1:0".parse().unwrap();
         config.rtmp.listen = "off".to_owned();
+        config.turn.listen = "off".to_owned();
         config.media.bind = "127.0.0.1".parse().unwrap();
         config.media.port = 0;
         config.media.threads = 1;
@@ -129,7 +130,11 @@ impl Server {
 
     /// How its certificate stands.
     pub(crate) fn certificate(&self) -> Option<Standing> {
-        self.app.certificates.as_ref().map(Certificates::standing)
+        self.app
+            .services
+            .certificates
+            .as_ref()
+            .map(Certificates::standing)
     }
 
     /// Where the media of a stream lies.

@@ -1,5 +1,5 @@
 /** Requests that only admins make. */
-import { answer, http } from './client';
+import { answer, http, within } from './client';
 import type { components } from './schema';
 
 type Schemas = components['schemas'];
@@ -9,6 +9,11 @@ export type AuditEntry = Schemas['AuditEntry'];
 export type Role = Schemas['Role'];
 export type SettingsBody = Schemas['InstanceSettings'];
 export type SettingValues = Schemas['SettingValues'];
+
+export type SystemChecks = Schemas['SystemChecks'];
+
+/** Name servers and relays are waited for. */
+const CHECKED_WITHIN_MS = 30_000;
 
 const of = (id: string) => ({ params: { path: { id } } });
 /** Without what is empty: an absent filter is no filter. */
@@ -66,5 +71,6 @@ export const adminApi = {
     answer(http.DELETE('/api/admin/settings/{field}', { params: { path: { field } } })),
   audit: (filters: AuditFilters) =>
     answer(http.GET('/api/admin/audit', { params: { query: query(filters) } })),
+  checks: () => answer(http.GET('/api/admin/checks', { fetch: within(CHECKED_WITHIN_MS) })),
   checkAudit: () => answer(http.GET('/api/admin/audit/check')),
 };

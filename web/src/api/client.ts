@@ -32,10 +32,12 @@ export function fieldError(error: Error | null, field: string): string | undefin
 /** A server that takes a request and says nothing counts as not reached after this. */
 const ANSWER_WITHIN_MS = 8000;
 
-export const http = createClient<paths>({
-  cache: 'no-store',
-  fetch: (request) => fetch(request, { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) }),
-});
+export const http = createClient<paths>({ cache: 'no-store', fetch: within(ANSWER_WITHIN_MS) });
+
+/** How a request is made that must be answered within a time; for those that take the server long. */
+export function within(ms: number): (request: Request) => Promise<Response> {
+  return (request) => fetch(request, { signal: AbortSignal.timeout(ms) });
+}
 
 /** Waits for an answer; anything but success is thrown. */
 export async function answer<T>(

@@ -3,7 +3,7 @@
  * Decides nothing: the player hears what happens and says what to do.
  */
 import { negotiateCaptureTime } from '../session/capture_time';
-import { extension, iceServers } from '../session/link';
+import { extension } from '../session/link';
 import { end, offer, onClosedByServer, restartIce, type Session } from '../session/signalling';
 import { type LayerSet, parseLayers } from './layers';
 import { type BarredWhy, barredWhy } from './pass';
@@ -75,8 +75,6 @@ export class WhepSession {
     onClosedByServer(this.pc, () => {
       if (!this.#closed) this.#listener.connection('failed');
     });
-    const servers = iceServers(session.links);
-    if (servers.length > 0) this.pc.setConfiguration({ ...this.pc.getConfiguration(), iceServers: servers });
     this.#listen(extension(session.links, SSE));
   }
 

@@ -1,6 +1,5 @@
 /** One WHIP session: a peer connection that sends a picture and a sound. Decides nothing. */
 import { negotiateCaptureTime } from '../session/capture_time';
-import { iceServers } from '../session/link';
 import { end, offer, onClosedByServer, restartIce, type Session } from '../session/signalling';
 import {
   AUDIO_BITRATE,
@@ -77,8 +76,6 @@ export class WhipSession {
       this.#over = true;
       this.#onState('failed');
     });
-    const servers = iceServers(session.links);
-    if (servers.length > 0) this.pc.setConfiguration({ ...this.pc.getConfiguration(), iceServers: servers });
     // Fewer frames before a smaller picture: the layers are there for small pictures.
     const parameters = this.#video.getParameters() as RTCRtpSendParameters & {
       degradationPreference?: string;

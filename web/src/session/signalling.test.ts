@@ -36,6 +36,23 @@ test('an offer gives a session with an absolute address and its links', async ()
   expect(seen[0]?.headers.get('content-type')).toBe('application/sdp');
 });
 
+test('who asks with some of the servers named in the answer uses those alone', async () => {
+  serverSays(201, 'v=0', { Location: '/s', Link: '<turn:a>; rel="ice-server", <turn:b>; rel="ice-server"' });
+  const set: RTCConfiguration[] = [];
+  const able = (): RTCPeerConnection =>
+    Object.assign(peer(), {
+      getConfiguration: () => ({ iceTransportPolicy: 'relay' }),
+      setConfiguration: (configuration: RTCConfiguration) => void set.push(configuration),
+    });
+  await offer(able(), 'http://host/x', { chooseServers: (servers) => servers.slice(1) });
+  await offer(able(), 'http://host/x', { chooseServers: () => [] });
+  await offer(able(), 'http://host/x');
+  expect(set).toEqual([
+    { iceTransportPolicy: 'relay', iceServers: [{ urls: 'turn:b' }] },
+    { iceTransportPolicy: 'relay', iceServers: [{ urls: 'turn:a' }, { urls: 'turn:b' }] },
+  ]);
+});
+
 test('a refusal carries status, code, words and the time to wait', async () => {
   serverSays(409, '{"code":"not_live","detail":"nobody is live"}', { 'Retry-After': '2' });
   const refused = await offer(peer(), 'http://host/whep/ada').catch((error) => error);

@@ -5,7 +5,7 @@
 
 import { sentence } from '../words';
 import { applyRestart, restartFragment } from './fragment';
-import { type Link, parseLinks } from './link';
+import { iceServers, type Link, parseLinks } from './link';
 
 export interface Session {
   /** The session URL: secret, good for PATCH and DELETE. */
@@ -37,10 +37,15 @@ export class SignallingError extends Error {
 export async function offer(
   pc: RTCPeerConnection,
   url: string,
-  options: { signal?: AbortSignal; editAnswer?: (sdp: string) => string; leaveLate?: boolean } = {},
+  options: {
+    signal?: AbortSignal;
+    editAnswer?: (sdp: string) => string;
+    /** Those of the servers named in the answer that are used; all, where this is not given. */
+    chooseServers?: (servers: RTCIceServer[]) => RTCIceServer[];
+    leaveLate?: boolean;
+  } = {},
 ): Promise<Session> {
   const description = await pc.createOffer();
-  await pc.setLocalDescription(description);
   const response = await send(url, {
     method: 'POST',
     headers: { 'Content-Type': 'application/sdp', Accept: 'application/sdp' },
@@ -58,6 +63,11 @@ export async function offer(
     if (!options.leaveLate) void end(session);
     throw new DOMException('The session was closed while the server answered.', 'AbortError');
   }
+  // Candidates are gathered from here on, so that those of the servers named in the answer are among them.
+  const told = iceServers(session.links);
+  const servers = options.chooseServers?.(told) ?? told;
+  if (servers.length > 0) pc.setConfiguration({ ...pc.getConfiguration(), iceServers: servers });
+  await pc.setLocalDescription(description);
   await pc.setRemoteDescription({ type: 'answer', sdp: options.editAnswer?.(answer) ?? answer });
   return session;
 }

@@ -247,6 +247,8 @@ impl Sender {
             wallclock: at,
             starts_keyframe: false,
             discardable: false,
+            is_past: false,
+            lead: None,
             vp8: None,
             extensions: ExtensionValues::default(),
         }

@@ -124,6 +124,7 @@ fn serve(data: &Path, fake: &FakeStripe) -> (Child, String) {
         .env("TALLYLIGHT_MEDIA_PORT", "0")
         .env("TALLYLIGHT_ADMIN_LISTEN", "off")
         .env("TALLYLIGHT_RTMP_LISTEN", "off")
+        .env("TALLYLIGHT_TURN_LISTEN", "off")
         .env("TALLYLIGHT_LOG", "debug")
         .env("TALLYLIGHT_PAYMENTS_SECRET_KEY", KEY)
         .env("TALLYLIGHT_PAYMENTS_WEBHOOK_SECRETS", SECRET)

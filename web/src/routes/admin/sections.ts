@@ -7,6 +7,7 @@ import {
   Mail,
   Radio,
   ScrollText,
+  Stethoscope,
   TvMinimal,
   UsersRound,
 } from 'lucide-react';
@@ -21,6 +22,7 @@ export const SECTIONS = [
   { to: '/admin/payments', label: 'Payments', icon: Coins },
   { to: '/admin/storage', label: 'Storage', icon: HardDrive },
   { to: '/admin/jobs', label: 'Jobs', icon: ListChecks },
+  { to: '/admin/system', label: 'System', icon: Stethoscope },
   { to: '/admin/settings', label: 'Settings', icon: Cog },
   { to: '/admin/audit', label: 'Audit log', icon: ScrollText },
 ] as const;

@@ -1,0 +1,39 @@
+//! What the server asks of others: the mail server, the store of recordings.
+
+use super::{Finding, bad, good};
+use crate::config::Config;
+use crate::{mail, recordings};
+
+/// Nothing where no mail is configured.
+pub(super) async fn mail(config: &Config) -> Option<Finding> {
+    let subject = "mail";
+    let answered = mail::look(&config.mail).await?;
+    let host = &config.mail.host;
+    Some(match answered {
+        Ok(()) => good(subject, format!("{host} takes our mail")),
+        Err(words) => bad(
+            subject,
+            format!(
+                "{words}: {host}, port {}; check section [mail]",
+                config.mail.port()
+            ),
+        ),
+    })
+}
+
+/// Nothing where there is no store.
+pub(super) async fn store(config: &Config) -> Option<Finding> {
+    let subject = "store";
+    let answered = recordings::look_at_store(&config.storage).await?;
+    let bucket = &config.storage.bucket;
+    Some(match answered {
+        Ok(()) => good(subject, format!("the bucket {bucket} answers")),
+        Err(words) => bad(
+            subject,
+            format!(
+                "the bucket {bucket} does not answer: {words}; check section [storage]. Recordings stay on this \
+                 machine's disk meanwhile"
+            ),
+        ),
+    })
+}
