@@ -46,7 +46,7 @@ use crate::secret::Secret;
 use crate::serve::{House, Listener, serve};
 use crate::settings::Settings;
 use crate::spa;
-use crate::streams::{Inputs, Streams, Tasks};
+use crate::streams::{Inputs, Resumed, Streams, Tasks};
 use crate::telemetry::Metrics;
 use crate::tls::Certificates;
 use crate::to_https::ToHttps;
@@ -101,6 +101,7 @@ pub struct App {
     listeners: Vec<JoinHandle<()>>,
     stop_listening: CancellationToken,
     stop: CancellationToken,
+    books: CancellationToken,
 }
 
 /// The parts that tests replace.
@@ -210,13 +211,6 @@ impl App {
             true => Node::open(&config.data, &db, &clock).await?,
             false => Node::alone(&config.data)?,
         };
-        let unfinished = Streams::close_unfinished(&db, node, clock.now()).await?;
-        if unfinished > 0 {
-            tracing::warn!(
-                unfinished,
-                "Closed {unfinished} streams that a crash left open"
-            );
-        }
         let pepper = Pepper::open(&config.data, &db).await?;
         let (media, made) = (sfu.media_addresses(), pepper.mac("credentials of TURN"));
         let shown = certificates.as_ref();
@@ -267,7 +261,10 @@ impl App {
         channels.know_members(&memberships);
         let hearing_of_access = payments.listen(stop.clone());
         let (peers, data_of_peers) = mpsc::channel(DATA_OF_PEERS);
+        let resumed = Streams::take_up(&config, &db, node, &channels, &clock).await?;
+        let going_on = resumed.iter().map(Resumed::about).collect();
         let inputs = Inputs {
+            resumed,
             sfu: sfu_events,
             channels: channel_events,
             program,
@@ -297,7 +294,7 @@ impl App {
             (channels.clone(), gates),
             clock.clone(),
             settings.clone(),
-            (streams.subscribe(), node),
+            (streams.subscribe(), going_on, node),
         )
         .await?;
         let (analytics, keeping_figures) = Analytics::start(
@@ -439,6 +436,7 @@ impl App {
             listeners: Vec::new(),
             stop_listening: CancellationToken::new(),
             stop,
+            books: CancellationToken::new(),
             config: Box::new(config),
         };
         app.open(public, https.zip(certificates), operators, metrics);
@@ -555,8 +553,14 @@ impl App {
         self.services.sfu.broken().await;
     }
 
+    /// Cancelled when all is written that must not be lost by an end.
+    #[must_use]
+    pub fn books(&self) -> CancellationToken {
+        self.books.clone()
+    }
+
     /// Takes everything down in order: no new sessions, viewers and publishers told by closing
-    /// DTLS, requests finished, the books closed.
+    /// DTLS, requests finished, the books closed. What is on air goes on with the next start.
     pub async fn shut_down(self) {
         tracing::info!("Shutting down");
         self.services.streams.drain();
@@ -577,6 +581,7 @@ impl App {
         self.chat.join().await;
         self.recordings.join().await;
         self.events.join().await;
+        self.books.cancel();
         // These, too, fail only by a panic.
         let _ = self.passing_on.await;
         let _ = self.worker.await;

@@ -31,7 +31,12 @@ pub(crate) enum Event {
     Lost {
         msn: u64,
     },
-    /// The stream is over and all of it is written.
+    /// The process ends and the stream goes on: numbers below these were used.
+    Left {
+        msn: u64,
+        init: u32,
+    },
+    /// The process ends and all of it is written: the stream is over, unless more follows.
     Closed,
 }
 
@@ -89,6 +94,17 @@ impl Index {
         })
     }
 
+    /// Goes on with the one that a process before this one wrote, and that holds whole lines.
+    pub(crate) fn resume(folder: &Path) -> io::Result<Self> {
+        let path = folder.join(FILE);
+        let file = OpenOptions::new().append(true).create(true).open(path)?;
+        Ok(Self {
+            size_bytes: file.metadata()?.len(),
+            file,
+            is_torn: false,
+        })
+    }
+
     /// # Errors
     /// The line is not there then.
     pub(crate) fn append(&mut self, event: &Event) -> io::Result<()> {
@@ -120,6 +136,11 @@ pub(crate) struct Contents {
     /// Bytes up to the torn line.
     pub(crate) whole_bytes: usize,
     pub(crate) is_closed: bool,
+    /// Numbers of segments and initialisations that were not used, where the process that wrote it
+    /// took leave.
+    pub(crate) left: Option<(u64, u32)>,
+    /// No segment that a line tells of has this number or a higher one.
+    pub(crate) next_msn: u64,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -175,20 +196,31 @@ impl Contents {
     fn take(&mut self, event: Event) {
         match event {
             Event::Init(init) => {
+                self.go_on();
                 self.inits.insert(init.number, init);
             }
-            Event::Part(part) => self.take_part(part),
+            Event::Part(part) => {
+                self.go_on();
+                self.take_part(part);
+            }
             Event::End { msn } => {
                 if let Some(segment) = self.segments.last_mut().filter(|last| last.msn == msn) {
                     segment.is_complete = true;
                 }
             }
+            Event::Left { msn, init } => self.left = Some((msn, init)),
             Event::Closed => self.is_closed = true,
             Event::Lost { msn } => self.segments.retain(|segment| segment.msn != msn),
         }
     }
 
+    /// Another process wrote more.
+    fn go_on(&mut self) {
+        (self.is_closed, self.left) = (false, None);
+    }
+
     fn take_part(&mut self, part: PartWritten) {
+        self.next_msn = self.next_msn.max(part.msn.saturating_add(1));
         match self.segments.last_mut() {
             Some(last) if last.msn == part.msn && !last.is_complete => last.parts.push(part),
             Some(last) if last.msn >= part.msn => {}
@@ -297,6 +329,25 @@ mod tests {
             [(0, 2, 150, true), (2, 1, 100, false)]
         );
         assert_eq!(contents.whole_bytes, whole_bytes);
+    }
+
+    #[test]
+    fn what_follows_an_end_opens_the_index_again() {
+        let mut events = vec![
+            Event::Init(init()),
+            Event::Part(part(0, 100)),
+            Event::End { msn: 0 },
+            Event::Left { msn: 2, init: 1 },
+            Event::Closed,
+        ];
+        let before = Contents::read(&lines(&events));
+        assert!(before.is_closed);
+        assert_eq!((before.left, before.next_msn), (Some((2, 1)), 1));
+        events.push(Event::Part(part(2, 100)));
+        let after = Contents::read(&lines(&events));
+        assert!(!after.is_closed);
+        assert_eq!((after.left, after.next_msn), (None, 3));
+        assert_eq!(after.segments.len(), 2);
     }
 
     #[test]

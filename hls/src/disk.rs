@@ -47,6 +47,7 @@ enum Work {
     Append(Append),
     Finish(Arc<str>, u64, Arc<Stored>),
     Remove(Arc<str>, u64),
+    Leave(Arc<str>, u64, u32),
     Close,
 }
 
@@ -60,13 +61,20 @@ pub(crate) struct Disk {
 
 impl Disk {
     /// Starts the task; it needs a tokio runtime around it. With `keep`, renditions get an index.
-    pub(crate) fn start(folder: PathBuf, keep: bool) -> Self {
+    /// `before` names those that a process before this one wrote, with the number of the next segment.
+    pub(crate) fn start(
+        folder: PathBuf,
+        keep: bool,
+        before: impl Iterator<Item = (Arc<str>, u64)>,
+    ) -> Self {
         let (work, queue) = mpsc::channel(QUEUE);
         let problem = watch::Sender::default();
         let files = Files {
             folder: folder.clone(),
             keep,
-            renditions: HashMap::new(),
+            renditions: before
+                .map(|(name, next_msn)| (name, Rendition::of_before(next_msn)))
+                .collect(),
             written: 0,
         };
         tokio::spawn(run(files, queue, problem.clone()));
@@ -101,6 +109,13 @@ impl Disk {
         if self.work.try_send(work).is_err() {
             self.lose(stored);
         }
+    }
+
+    /// The process ends and the stream goes on: numbers below these were used.
+    pub(crate) fn leave(&self, rendition: &Arc<str>, msn: u64, init: u32) {
+        // What is not said is guessed by the time that has passed.
+        let work = Work::Leave(Arc::clone(rendition), msn, init);
+        let _ = self.work.try_send(work);
     }
 
     pub(crate) fn remove(&self, rendition: &Arc<str>, msn: u64) {
@@ -172,6 +187,8 @@ struct Files {
 #[derive(Debug, Default)]
 struct Rendition {
     is_ready: bool,
+    /// Whether a process before this one wrote to its folder.
+    is_of_before: bool,
     index: Option<Index>,
     /// Number of the initialisation that is written.
     init: Option<u32>,
@@ -198,6 +215,10 @@ impl Files {
                     done
                 }
                 Work::Remove(rendition, msn) => self.remove(&rendition, msn),
+                Work::Leave(rendition, msn, init) => match self.renditions.get_mut(&rendition) {
+                    Some(rendition) => rendition.tell(|| Event::Left { msn, init }),
+                    None => Ok(()),
+                },
                 Work::Close => {
                     self.close(problem);
                     return false;
@@ -269,6 +290,14 @@ impl Files {
 }
 
 impl Rendition {
+    fn of_before(next_msn: u64) -> Self {
+        Self {
+            is_of_before: true,
+            next_msn,
+            ..Self::default()
+        }
+    }
+
     fn append(&mut self, folder: &Path, keep: bool, append: &Append) -> io::Result<()> {
         self.prepare(folder, keep)?;
         self.write_init(folder, &append.begun)?;
@@ -287,7 +316,10 @@ impl Rendition {
         }
         fs::create_dir_all(folder)?;
         if keep {
-            self.index = Some(Index::create(folder)?);
+            self.index = Some(match self.is_of_before {
+                true => Index::resume(folder)?,
+                false => Index::create(folder)?,
+            });
         }
         self.is_ready = true;
         Ok(())

@@ -17,6 +17,7 @@ mod catalogue;
 mod chunk;
 mod config;
 mod disk;
+mod left;
 mod library;
 mod multivariant;
 mod origin;

@@ -1,19 +1,22 @@
 //! [`Origin`]: one stream as its readers see it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{Semaphore, watch};
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use crate::cache::ReadCache;
 use crate::chunk::Media;
 use crate::config::Config;
 use crate::disk::Disk;
+use crate::left::{Left, Remains};
 use crate::multivariant;
 use crate::playlist::{self, Rendered, Report};
 use crate::segment::Name;
@@ -101,21 +104,62 @@ struct Inner {
     waiters: Semaphore,
     /// Segments read from disk.
     old: ReadCache,
+    /// What a process before this one left, and nobody feeds here.
+    left: Mutex<Unfed>,
+    /// Discontinuities that a rendition which is new has missed by that, at least.
+    discontinuities: u64,
+    /// Whether the process is about to end, and the stream to go on.
+    leaving: Arc<AtomicBool>,
 }
+
+/// Renditions that nobody feeds here, by name, and those who read them.
+type Unfed = BTreeMap<String, (Left, watch::Sender<Arc<View>>)>;
 
 impl Origin {
     /// Opens a stream; within a tokio runtime. `base` is put before the names of files in media
     /// playlists, followed by the rendition: empty, or an absolute URL that ends in a slash.
     #[must_use]
     pub fn new(config: Config, base: &str) -> Self {
+        Self::with(config, base, Remains::default())
+    }
+
+    /// Opens a stream that a process before this one fed: what that left in the folder, which nobody
+    /// else must write to, is in the playlists, and is followed by a discontinuity; no number is given
+    /// twice. Where segments were not kept, only the numbers go on. Whether they are kept is as it was.
+    /// `now_unix_ms` is the time.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub async fn resume(mut config: Config, base: &str, now_unix_ms: i64) -> io::Result<Self> {
+        let reads = config.clone();
+        let read = spawn_blocking(move || Remains::read(&reads, now_unix_ms));
+        let remains = read.await.map_err(io::Error::other)??;
+        config.keep = remains.is_kept.unwrap_or(config.keep);
+        Ok(Self::with(config, base, remains))
+    }
+
+    fn with(config: Config, base: &str, remains: Remains) -> Self {
         let folder = config.folder.clone();
+        let before = remains.renditions.iter();
+        let before = before.map(|(name, left)| (Arc::from(name.as_str()), left.next_msn));
+        let disk = folder.map(|folder| Disk::start(folder, config.keep, before));
+        let left = remains.renditions.into_iter().map(|(name, left)| {
+            let view = left.view(config.part_target);
+            (name, (left, watch::Sender::new(Arc::new(view))))
+        });
+        let left: BTreeMap<_, _> = left.collect();
+        let renditions = left.iter();
+        let renditions = renditions.map(|(name, (_, views))| (name.clone(), views.subscribe()));
         Self(Arc::new(Inner {
-            disk: folder.map(|folder| Disk::start(folder, config.keep)),
+            renditions: watch::Sender::new(Arc::new(renditions.collect())),
+            left: Mutex::new(left),
+            discontinuities: remains.discontinuities,
+            leaving: Arc::default(),
+            disk,
             waiters: Semaphore::new(config.waiters.min(Semaphore::MAX_PERMITS)),
             old: ReadCache::new(config.cache_bytes),
             config: Arc::new(config),
             base: RwLock::new(base.to_owned()),
-            renditions: watch::Sender::default(),
             changes: watch::Sender::default(),
             is_settled: AtomicBool::new(false),
         }))
@@ -153,7 +197,12 @@ impl Origin {
         let others = self.views();
         let missed = others.iter().map(|(_, view)| view.discontinuities());
         let missed = missed.max().unwrap_or_default();
-        let (sender, receiver) = watch::channel(Arc::default());
+        let left = self.left().remove(name);
+        let (left, sender) = left.unwrap_or_else(|| {
+            let left = Left::nothing(missed.max(self.0.discontinuities));
+            (left, watch::Sender::default())
+        });
+        let receiver = sender.subscribe();
         self.0.renditions.send_modify(|renditions| {
             Arc::make_mut(renditions).insert(name.to_owned(), receiver);
         });
@@ -164,8 +213,46 @@ impl Origin {
             Arc::clone(&inner.config),
             inner.disk.clone(),
             Announcer::new(sender, inner.changes.clone()),
-            missed,
+            Arc::clone(&inner.leaving),
+            left,
         )
+    }
+
+    fn left(&self) -> MutexGuard<'_, Unfed> {
+        self.0.left.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether segments stay on disk when they leave the window.
+    #[must_use]
+    pub fn keeps(&self) -> bool {
+        self.0.config.keep
+    }
+
+    /// The process is about to end, and the stream to go on with the next: a rendition that ends from
+    /// now on completes its segment and answers who waits, but its playlist says nothing of an end.
+    pub fn leave(&self) {
+        self.0.leaving.store(true, Ordering::Release);
+        self.close_left(|view| view.is_leaving = true);
+    }
+
+    /// Whether it was told to.
+    #[must_use]
+    pub fn is_leaving(&self) -> bool {
+        self.0.leaving.load(Ordering::Acquire)
+    }
+
+    /// Ends what a process before this one left and nobody fed here: the stream is over.
+    pub fn end_left(&self) {
+        self.close_left(|view| view.ended = true);
+    }
+
+    fn close_left(&self, close: impl Fn(&mut View)) {
+        for (left, views) in self.left().values() {
+            let mut view = left.view(self.0.config.part_target);
+            close(&mut view);
+            views.send_replace(Arc::new(view));
+        }
+        self.0.changes.send_modify(|count| *count += 1);
     }
 
     /// Waits until all that was pushed is on disk, as far as the disk takes it, and the task that
@@ -205,7 +292,16 @@ impl Origin {
             .await
             .map_err(|_| ReadError::Late)?;
         let views = self.views();
-        let views = views.iter().map(|(name, view)| (name.as_str(), &**view));
+        // Once it goes on, what does not is for those who are at it.
+        let goes_on = views
+            .iter()
+            .any(|(_, view)| !view.is_of_before && view.has_media());
+        let left: BTreeSet<String> = match goes_on {
+            true => self.left().keys().cloned().collect(),
+            false => BTreeSet::new(),
+        };
+        let views = views.iter().filter(|(name, _)| !left.contains(name));
+        let views = views.map(|(name, view)| (name.as_str(), &**view));
         multivariant::list(views, prefix).ok_or(ReadError::NotFound)
     }
 
@@ -223,10 +319,10 @@ impl Origin {
             (None, None) => self.wait(rendition, View::has_media).await?,
             (Some(msn), part) => {
                 let now = self.view(rendition)?;
-                if !now.ended && now.is_too_far(msn, part) {
+                if !now.is_over() && now.is_too_far(msn, part) {
                     return Err(ReadError::TooFarAhead);
                 }
-                self.wait(rendition, |view| view.ended || view.has(msn, part))
+                self.wait(rendition, |view| view.is_over() || view.has(msn, part))
                     .await?
             }
         };
@@ -279,12 +375,11 @@ impl Origin {
             return Ok(body(part));
         }
         let hinted = view.open.as_ref().map_or(0, |open| open.parts().len());
-        if view.ended || (msn, part) != (view.next_msn, hinted) {
+        if view.is_over() || (msn, part) != (view.next_msn, hinted) {
             return Err(ReadError::NotFound);
         }
-        let view = self
-            .wait(rendition, |view| view.ended || view.has(msn, Some(part)))
-            .await?;
+        let is_there = |view: &View| view.is_over() || view.has(msn, Some(part));
+        let view = self.wait(rendition, is_there).await?;
         view.part(msn, part).map(body).ok_or(ReadError::NotFound)
     }
 
@@ -363,10 +458,13 @@ impl Origin {
             let base = playlist::base_of(&base, rendition);
             let reports = self.reports(rendition);
             let text = playlist::render(view, &self.0.config, &base, &reports, skip);
-            let (msn, part) = view.last().unwrap_or_default();
             let kind = if skip { "d" } else { "f" };
             let end = if view.ended { "e" } else { "" };
-            Rendered::new(text, format!("{msn}.{part}{kind}{end}"))
+            let last = match view.last() {
+                Some((msn, part)) => format!("{msn}.{part}"),
+                None => format!("{}r", view.next_msn),
+            };
+            Rendered::new(text, format!("{last}{kind}{end}"))
         });
         rendered.clone()
     }
@@ -385,7 +483,7 @@ impl Origin {
 
 /// Whether there is something to play, or nothing will come.
 fn can_be_played(views: &[Arc<View>]) -> bool {
-    let is_over = !views.is_empty() && views.iter().all(|view| view.ended);
+    let is_over = !views.is_empty() && views.iter().all(|view| view.is_over());
     is_over || views.iter().any(|view| view.has_media())
 }
 

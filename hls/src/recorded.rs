@@ -435,7 +435,7 @@ fn read_renditions(folder: &Path, is_here: bool) -> io::Result<BTreeMap<String, 
 
 /// The indexes of a stream. Of files that must be here, without what is not: only the loss of power
 /// can bring that about.
-fn read_indexes(folder: &Path, is_here: bool) -> io::Result<BTreeMap<String, Contents>> {
+pub(crate) fn read_indexes(folder: &Path, is_here: bool) -> io::Result<BTreeMap<String, Contents>> {
     let mut all = BTreeMap::new();
     for (name, folder) in rendition_folders(folder)? {
         let mut contents = Contents::read(&fs::read(folder.join(catalogue::FILE))?);
@@ -458,7 +458,7 @@ fn read_indexes(folder: &Path, is_here: bool) -> io::Result<BTreeMap<String, Con
     Ok(all)
 }
 
-fn rendition_folders(folder: &Path) -> io::Result<Vec<(String, PathBuf)>> {
+pub(crate) fn rendition_folders(folder: &Path) -> io::Result<Vec<(String, PathBuf)>> {
     let mut all = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
@@ -492,7 +492,7 @@ pub async fn repair(folder: impl Into<PathBuf>) -> io::Result<()> {
     repaired.await.map_err(io::Error::other)?
 }
 
-fn repair_rendition(folder: &Path) -> io::Result<()> {
+pub(crate) fn repair_rendition(folder: &Path) -> io::Result<()> {
     let index = folder.join(catalogue::FILE);
     let contents = Contents::read(&fs::read(&index)?);
     cut(

@@ -1,6 +1,7 @@
 //! From what the indexes tell to segments on one time line, with gaps where something is lost.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,10 @@ const SMALLEST_GAP: Duration = Duration::from_millis(50);
 const TOGETHER_MS: i64 = 300;
 /// Gaps are cut into pieces no longer than segments are.
 const LONGEST_GAP: Duration = Duration::from_secs(4);
+/// A playlist lists nothing shorter.
+const SHORTEST_GAP: Duration = Duration::from_millis(1);
+/// Segments that can be missing between two, at most: half a day.
+const MOST_MISSING: u64 = 20_000;
 
 /// The segments of a rendition, its own gaps filled.
 pub(crate) fn segments(contents: &Contents) -> Vec<Segment> {
@@ -35,6 +40,66 @@ pub(crate) fn segments(contents: &Contents) -> Vec<Segment> {
         before = Some(placed);
     }
     all
+}
+
+/// A rendition's segments under the numbers that they had.
+#[derive(Debug, Default)]
+pub(crate) struct Numbered {
+    /// One for each number.
+    pub(crate) segments: Vec<Segment>,
+    /// Discontinuities of those that are left out before the first.
+    pub(crate) discontinuities_gone: u64,
+}
+
+/// The segments of a rendition as a playlist lists them that goes on with it: each number has its
+/// place, and what is lost is a gap no longer than `longest`.
+pub(crate) fn numbered(contents: &Contents, longest: Duration) -> Numbered {
+    let mut all = Numbered::default();
+    let mut before: Option<Placed<'_>> = None;
+    for written in &contents.segments {
+        let Some(placed) = Placed::new(contents, written) else {
+            continue;
+        };
+        if let Some(before) = &before {
+            let missing = before.written.msn.saturating_add(1)..written.msn;
+            let hole = (before.end_unix_ms(), placed.unix_ms());
+            all.miss(missing, hole, before.written.init, longest);
+        }
+        let discontinuity = before
+            .as_ref()
+            .is_some_and(|before| is_discontinuous(contents, before.written.init, written.init));
+        all.segments.push(placed.segment(discontinuity));
+        before = Some(placed);
+    }
+    all
+}
+
+impl Numbered {
+    /// Puts gaps in the place of segments that are missing between two times. Where there are too many, the
+    /// list begins behind them.
+    pub(crate) fn miss(
+        &mut self,
+        missing: Range<u64>,
+        (from_ms, to_ms): (i64, i64),
+        init: u32,
+        longest: Duration,
+    ) {
+        let count = missing.end.saturating_sub(missing.start);
+        if count > MOST_MISSING {
+            let gone = self.segments.iter().filter(|segment| segment.discontinuity);
+            self.discontinuities_gone += u64::try_from(gone.count()).unwrap_or_default();
+            self.segments.clear();
+            return;
+        }
+        let hole = u64::try_from(to_ms.saturating_sub(from_ms)).unwrap_or_default();
+        let each = Duration::from_millis(hole.checked_div(count).unwrap_or_default());
+        let each = each.clamp(SHORTEST_GAP, longest.max(SHORTEST_GAP));
+        let mut at_ms = from_ms;
+        for msn in missing {
+            self.segments.push(gap(msn, at_ms, each, init));
+            at_ms = later(at_ms, each);
+        }
+    }
 }
 
 /// Lets all renditions begin at the same time. Returns `EXT-X-DISCONTINUITY-SEQUENCE` of those that
@@ -168,24 +233,33 @@ impl Gaps {
         let mut at_ms = from_ms;
         (0..pieces).map(move |_| {
             let duration = hole / pieces;
-            let stored = Stored::default();
-            stored.set(Fate::Lost);
-            let gap = Segment {
-                msn: self.next_msn,
-                duration,
-                unix_ms: at_ms,
-                init,
-                discontinuity: false,
-                independent: true,
-                size_bytes: 0,
-                parts: None,
-                stored: Arc::new(stored),
-            };
+            let gap = gap(self.next_msn, at_ms, duration, init);
             self.next_msn = self.next_msn.saturating_add(1);
-            at_ms = at_ms.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX));
+            at_ms = later(at_ms, duration);
             gap
         })
     }
+}
+
+/// What is listed in the place of what is lost.
+fn gap(msn: u64, unix_ms: i64, duration: Duration, init: u32) -> Segment {
+    let stored = Stored::default();
+    stored.set(Fate::Lost);
+    Segment {
+        msn,
+        duration,
+        unix_ms,
+        init,
+        discontinuity: false,
+        independent: true,
+        size_bytes: 0,
+        parts: None,
+        stored: Arc::new(stored),
+    }
+}
+
+fn later(unix_ms: i64, by: Duration) -> i64 {
+    unix_ms.saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX))
 }
 
 #[cfg(test)]
@@ -261,6 +335,30 @@ mod tests {
         );
         let lost: Vec<_> = all.iter().map(Segment::is_lost).collect();
         assert_eq!(lost, [false, true, true, false, false]);
+    }
+
+    #[test]
+    fn where_a_playlist_goes_on_each_number_has_its_place() {
+        let contents = contents(
+            &[(0, false), (1, true)],
+            &[(3, 0, 0, true), (6, 1, 60_000, true), (7, 1, 62_000, true)],
+        );
+        let longest = Duration::from_secs(4);
+        let all = numbered(&contents, longest);
+        assert_eq!(
+            told(&all.segments),
+            [
+                (3, 0, 2_000, false),
+                (4, 2_000, 4_000, false),
+                (5, 6_000, 4_000, false),
+                (6, 60_000, 2_000, true),
+                (7, 62_000, 2_000, false),
+            ]
+        );
+        let mut far = all;
+        far.miss(8..u64::MAX, (64_000, 65_000), 1, longest);
+        assert!(far.segments.is_empty(), "rather than all memory");
+        assert_eq!(far.discontinuities_gone, 1);
     }
 
     #[test]

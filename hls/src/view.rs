@@ -25,6 +25,10 @@ pub(crate) struct View {
     /// `PART-TARGET`: no part listed is longer.
     pub(crate) part_target: Duration,
     pub(crate) ended: bool,
+    /// Whether the process ends, and the stream goes on with the next: nothing more comes here.
+    pub(crate) is_leaving: bool,
+    /// Whether all of it is of a process before this one.
+    pub(crate) is_of_before: bool,
     /// Whether it is all that there ever was, from the first segment on (`EXT-X-PLAYLIST-TYPE`).
     pub(crate) is_whole: bool,
     pub(crate) full: OnceLock<Rendered>,
@@ -45,7 +49,7 @@ impl Announcer {
     }
 
     pub(crate) fn publish(&self, view: View) {
-        let choice = |view: &View| (view.has_media(), view.ended, view.media.is_some());
+        let choice = |view: &View| (view.has_media(), view.is_over(), view.media.is_some());
         let now = choice(&view);
         let before = self.views.send_replace(Arc::new(view));
         if choice(&before) != now {
@@ -88,9 +92,14 @@ impl View {
         !self.done.is_empty() || self.open.is_some()
     }
 
+    /// Whether nothing more comes, here.
+    pub(crate) fn is_over(&self) -> bool {
+        self.ended || self.is_leaving
+    }
+
     /// Whether nothing has come yet, and still can.
     pub(crate) fn is_awaited(&self) -> bool {
-        !self.ended && !self.has_media()
+        !self.is_over() && !self.has_media()
     }
 
     /// Discontinuities so far, those that left the window among them.

@@ -1,15 +1,17 @@
 //! [`Writer`]: the one who feeds a rendition, and owns its state.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::catalogue::PartWritten;
-use crate::chunk::{Chunk, Init};
+use crate::chunk::{Chunk, Init, Media};
 use crate::config::Config;
 use crate::disk::{Append, Begun, Disk};
+use crate::left::Left;
 use crate::segment::{Part, Segment, Stored};
 use crate::view::{Announcer, View};
 use crate::window::Window;
@@ -59,9 +61,18 @@ pub struct Writer {
     open: Option<Segment>,
     next_msn: u64,
     inits: Arc<BTreeMap<u32, Bytes>>,
+    /// Number of the first initialisation to come.
+    first_init: u32,
+    /// What the process before this one fed last.
+    media_before: Option<Media>,
+    /// Whether it goes on with what that left, and has not begun to.
+    is_of_before: bool,
     run: Option<Run>,
     part_target: Duration,
     ended: bool,
+    /// Whether the process is about to end, and the stream to go on.
+    leaving: Arc<AtomicBool>,
+    is_leaving: bool,
     views: Announcer,
 }
 
@@ -78,20 +89,26 @@ impl Writer {
         config: Arc<Config>,
         disk: Option<Disk>,
         views: Announcer,
-        discontinuities_missed: u64,
+        leaving: Arc<AtomicBool>,
+        left: Left,
     ) -> Self {
         Self {
             part_target: config.part_target,
             name: name.into(),
             config,
             disk,
-            window: Window::after(discontinuities_missed),
-            done: Arc::default(),
+            done: left.window.segments(),
+            window: left.window,
             open: None,
-            next_msn: 0,
-            inits: Arc::default(),
+            next_msn: left.next_msn,
+            inits: Arc::new(left.inits),
+            first_init: left.next_init,
+            media_before: left.media,
+            is_of_before: left.is_of_before,
             run: None,
             ended: false,
+            leaving,
+            is_leaving: false,
             views,
         }
     }
@@ -100,12 +117,15 @@ impl Writer {
     ///
     /// # Errors
     /// [`PushError::Ended`].
-    pub fn begin(&mut self, init: Init) -> Result<(), PushError> {
-        if self.ended {
+    pub fn begin(&mut self, mut init: Init) -> Result<(), PushError> {
+        if self.is_over() {
             return Err(PushError::Ended);
         }
         self.close_segment();
-        let number = self.run.as_ref().map_or(0, |run| run.begun.number + 1);
+        // Time does not continue from one process to the next.
+        init.discontinuity |= std::mem::take(&mut self.is_of_before);
+        let run = self.run.as_ref();
+        let number = run.map_or(self.first_init, |run| run.begun.number + 1);
         Arc::make_mut(&mut self.inits).insert(number, init.bytes.clone());
         let end = self.run.as_ref().and_then(|run| run.end);
         self.run = Some(Run {
@@ -137,15 +157,24 @@ impl Writer {
         Ok(())
     }
 
-    /// Ends the rendition: what there is stays (`EXT-X-ENDLIST`).
+    /// Ends the rendition: what there is stays (`EXT-X-ENDLIST`). Of a stream that is left
+    /// ([`Origin::leave`](crate::Origin::leave)) it completes the segment, and the playlist has no end.
     pub fn end(&mut self) {
         self.close_segment();
-        self.ended = true;
+        self.is_leaving = !self.ended && self.leaving.load(Ordering::Acquire);
+        self.ended |= !self.is_leaving;
+        if let (true, Some(disk), Some(run)) = (self.is_leaving, &self.disk, &self.run) {
+            disk.leave(&self.name, self.next_msn, run.begun.number + 1);
+        }
         self.publish();
     }
 
+    fn is_over(&self) -> bool {
+        self.ended || self.is_leaving
+    }
+
     fn check(&self, chunk: &Chunk) -> Result<(), PushError> {
-        if self.ended {
+        if self.is_over() {
             return Err(PushError::Ended);
         }
         let run = self.run.as_ref().ok_or(PushError::NoInit)?;
@@ -261,15 +290,19 @@ impl Writer {
     }
 
     fn publish(&self) {
+        let run = self.run.as_ref();
+        let media = run.map(|run| run.begun.init.media.clone());
         let view = View {
             done: Arc::clone(&self.done),
             open: self.open.clone(),
             next_msn: self.next_msn,
             discontinuity_sequence: self.window.discontinuities_gone,
             inits: Arc::clone(&self.inits),
-            media: self.run.as_ref().map(|run| run.begun.init.media.clone()),
+            media: media.or_else(|| self.media_before.clone()),
             part_target: self.part_target,
             ended: self.ended,
+            is_leaving: self.is_leaving,
+            is_of_before: self.is_of_before,
             is_whole: false,
             full: OnceLock::new(),
             delta: OnceLock::new(),

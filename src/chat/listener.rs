@@ -22,7 +22,7 @@ use super::words::{self, Word};
 use crate::channels::{ChannelEvent, ChannelId};
 use crate::error::log_store_error;
 use crate::gates::Lock;
-use crate::streams::{StreamEvent, stream_uuid};
+use crate::streams::{ChannelState, StreamEvent, stream_uuid};
 
 /// What happened in a room.
 #[derive(Debug, Clone)]
@@ -91,7 +91,7 @@ pub(super) async fn run(
     let mut until_sweep = SWEEP_EVERY;
     let mut until_word = WORD_EVERY;
     let mut ear = chat.0.bus.hear();
-    let mut locks = HashMap::new();
+    let mut locks = chat.locks_of_resumed().await;
     loop {
         tokio::select! {
             heard = ear.next() => chat.hear(heard),
@@ -143,6 +143,20 @@ pub(super) async fn run(
 type Locks = HashMap<ChannelId, (StreamId, Lock)>;
 
 impl Chat {
+    /// Of what was on air before the start: nobody is told that it began.
+    async fn locks_of_resumed(&self) -> Locks {
+        let live = self.0.streams.live().await.into_iter();
+        let resumed = live.filter(|live| live.state == ChannelState::Reconnecting);
+        resumed
+            .map(|live| {
+                (
+                    live.channel.id,
+                    (live.stream, live.about.details.lock.clone()),
+                )
+            })
+            .collect()
+    }
+
     /// Where what is on air has a gate from now on, all have to come in anew.
     fn hear_gate(&self, locks: &mut Locks, event: &StreamEvent) {
         let (channel, stream, about) = match event {

@@ -35,6 +35,8 @@ impl std::fmt::Debug for Pass {
 const LIFE: SignedDuration = SignedDuration::from_mins(4);
 /// For those whose rights are not looked at with each file.
 const LIFE_OF_TEAM: SignedDuration = SignedDuration::from_secs(60);
+/// Of the word that stands for a stream's media: 128 bits of its MAC.
+const MEDIA_WORD_DIGITS: usize = 32;
 /// Digits of the time, in hexadecimal.
 const TIME: usize = 8;
 /// Digits of an account's id.
@@ -127,6 +129,15 @@ impl Gates {
             "v" => Some(By::Preview(ends)),
             _ => None,
         }
+    }
+
+    /// The part of the addresses of a stream's media that nobody can guess. It is the same after the next
+    /// start.
+    #[must_use]
+    pub fn media_word(&self, stream: Uuid) -> String {
+        let mut word = self.0.channels.sign(&format!("media {stream}"));
+        word.truncate(MEDIA_WORD_DIGITS);
+        word
     }
 
     /// With another gate of the place, or password of it or the channel, it is another.

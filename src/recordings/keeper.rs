@@ -32,7 +32,7 @@ const TRIES: u32 = 3;
 /// Runs until the token is cancelled and all recordings whose streams ended before it are finished.
 pub(super) async fn run(
     recordings: Recordings,
-    mut events: broadcast::Receiver<StreamEvent>,
+    (mut events, resumed): (broadcast::Receiver<StreamEvent>, Vec<Arc<Stream>>),
     stop: CancellationToken,
 ) {
     let inner = &recordings.0;
@@ -48,6 +48,9 @@ pub(super) async fn run(
         packaged: HashSet::new(),
         finishing: JoinSet::new(),
     };
+    for about in resumed {
+        followed.open(about);
+    }
     let mut sweeps = interval(SWEEP_EVERY);
     sweeps.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -94,14 +97,7 @@ struct Followed {
 impl Followed {
     fn take(&mut self, event: StreamEvent) {
         match event {
-            StreamEvent::Started {
-                stream, at, about, ..
-            } => {
-                // What never gets a row gets one at the next start, from its folder.
-                let inner = Arc::clone(&self.inner);
-                let open = async move { insist(|| open(&inner, &about, at)).await };
-                self.opening.insert(stream, tokio::spawn(open));
-            }
+            StreamEvent::Started { about, .. } => self.open(about),
             StreamEvent::Published { stream, about, .. }
                 if about.is_listed() && self.inner.new_visibility() == Visibility::Public =>
             {
@@ -140,6 +136,14 @@ impl Followed {
             },
             _ => {}
         }
+    }
+
+    /// One that goes on is most often open.
+    fn open(&mut self, about: Arc<Stream>) {
+        // What never gets a row gets one at the next start, from its folder.
+        let (stream, inner) = (about.id, Arc::clone(&self.inner));
+        let open = async move { insist(|| open(&inner, &about)).await };
+        self.opening.insert(stream, tokio::spawn(open));
     }
 
     fn finish(&mut self, stream: StreamId, at: Timestamp) {
@@ -182,13 +186,14 @@ where
 
 /// A stream is on air: it gets a recording, where it or its channel has that, of the same name and as
 /// open to others.
-async fn open(inner: &Inner, about: &Stream, at: Timestamp) -> Result<(), StoreError> {
+async fn open(inner: &Inner, about: &Stream) -> Result<(), StoreError> {
     let Some(channel) = inner.channels.by_id(about.channel).await? else {
         return Ok(());
     };
     if !about.settings.record.unwrap_or(channel.record) {
         return Ok(());
     }
+    let at = about.placed_at;
     let mut recording = Recording::new(about.id, &channel, at, inner.new_visibility());
     if !about.details.title.is_empty() {
         recording.title.clone_from(&about.details.title);
@@ -356,18 +361,23 @@ async fn drop_one(inner: &Inner, id: RecordingId, why: &str) -> Result<(), Store
 }
 
 /// Puts in order what the last run left behind, before streams come: recordings that were never
-/// finished, folders that no row tells of, rows whose files were being deleted.
-pub(super) async fn reconcile(inner: &Inner) -> Result<(), StoreError> {
+/// finished, folders that no row tells of, rows whose files were being deleted. What goes on is left
+/// alone.
+pub(super) async fn reconcile(inner: &Inner, resumed: &[Arc<Stream>]) -> Result<(), StoreError> {
     if inner.node.is_first() {
         store::claim(&inner.db, inner.node).await?;
     }
+    let goes_on = |stream| resumed.iter().any(|about| about.id == stream);
     let known: HashSet<StreamId> = store::streams(&inner.db).await?.into_iter().collect();
     for stream in folders(&inner.media).await {
-        if !known.contains(&stream) {
+        if !known.contains(&stream) && !goes_on(stream) {
             adopt_or_remove(inner, stream).await?;
         }
     }
     for recording in store::unfinished(&inner.db, inner.node).await? {
+        if goes_on(recording.stream) {
+            continue;
+        }
         let folder = inner.folder(recording.stream);
         let repaired = hls::repair(&folder).await;
         if let Err(error) = repaired

@@ -48,7 +48,7 @@ use crate::gates::{Gates, Lock, StreamGateEdit};
 use crate::nodes::Node;
 use crate::page::Cursor;
 use crate::settings::Settings;
-use crate::streams::StreamEvent;
+use crate::streams::{Stream, StreamEvent};
 
 /// What the recordings of a channel take.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,7 +138,7 @@ const PAGE: u16 = 50;
 const LONGEST_TITLE: usize = 200;
 
 impl Recordings {
-    /// Finishes what a crash left behind, then follows the streams, in a task.
+    /// Finishes what a crash left behind, but of streams that go on, then follows the streams, in a task.
     ///
     /// # Errors
     /// When the database fails, or the settings of the store cannot be used.
@@ -148,7 +148,7 @@ impl Recordings {
         (channels, gates): (Channels, Gates),
         clock: Clock,
         settings: Settings,
-        (events, node): (broadcast::Receiver<StreamEvent>, Node),
+        (events, resumed, node): (broadcast::Receiver<StreamEvent>, Vec<Arc<Stream>>, Node),
     ) -> Result<(Self, Tasks), StartError> {
         let recordings = Self(Arc::new(Inner {
             db,
@@ -169,9 +169,9 @@ impl Recordings {
             bringing: tokio::sync::Mutex::new(()),
             events: broadcast::channel(EVENTS).0,
         }));
-        keeper::reconcile(&recordings.0).await?;
+        keeper::reconcile(&recordings.0, &resumed).await?;
         let stop = CancellationToken::new();
-        let keeper = keeper::run(recordings.clone(), events, stop.clone());
+        let keeper = keeper::run(recordings.clone(), (events, resumed), stop.clone());
         let keeper = tokio::spawn(keeper);
         Ok((recordings, Tasks { keeper, stop }))
     }

@@ -110,11 +110,32 @@ impl LiveChannels {
         }
     }
 
+    /// A stream was on air before this process was, and waits for its publisher from now on: nobody could
+    /// come back before.
+    pub(super) fn resume(&mut self, channel: Channel, about: Arc<Stream>, now: Instant) {
+        let live = Live {
+            stream: about.id,
+            phase: Phase::Away(now),
+            publisher: None,
+            claimed: false,
+            started_at: about.started_at(),
+            channel,
+            about,
+        };
+        self.streams.insert(live.stream, live.channel.id);
+        self.channels.insert(live.channel.id, live);
+    }
+
     /// A channel says something else of itself now.
     pub(super) fn renew(&mut self, channel: &Channel) {
         if let Some(live) = self.channels.get_mut(&channel.id) {
             live.channel = channel.clone();
         }
+    }
+
+    /// Whether a stream ends with the session that publishes it.
+    pub(super) fn is_without_window(&self) -> bool {
+        self.rules.window.is_zero()
     }
 
     pub(super) fn get(&self, channel: ChannelId) -> Option<&Live> {

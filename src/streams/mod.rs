@@ -19,6 +19,7 @@ mod lifecycle;
 mod live;
 mod playback;
 mod presence;
+mod resuming;
 mod routes;
 mod rtmp;
 mod schema;
@@ -67,6 +68,7 @@ pub(crate) use audience::Changed;
 pub(crate) use health::{Alert, Sample};
 pub use playback::{Entered, MediaRequest};
 pub(crate) use presence::{Beat, ByTransport, Transport, ViewerId, Watching, Who};
+pub use resuming::Resumed;
 use rtmp::RtmpPorts;
 pub use rtmp::{MOST_CONNECTIONS as MOST_RTMP_CONNECTIONS, RtmpListeners};
 pub(crate) use signalling::answered;
@@ -110,6 +112,8 @@ pub struct Inputs {
     pub peers: mpsc::Sender<PeerData>,
     /// Which server this is.
     pub node: Node,
+    /// What goes on that was on air before the start.
+    pub resumed: Vec<Resumed>,
     /// STUN and TURN servers.
     pub ice: IceServers,
 }
@@ -257,6 +261,8 @@ pub(crate) enum Refused {
     AlreadyLive,
     /// Nobody is live on the channel.
     NotLive,
+    /// Its stream was on air before the start, and its publisher is not back yet.
+    PublisherAway,
     /// The address has too many sessions that never connected.
     HalfOpen,
     /// The SFU refuses.
@@ -385,10 +391,14 @@ impl Streams {
         let watch = tokio::spawn(catalogue::watch(streams.clone(), stop.clone()));
         let watchers = watchers::watch(streams.clone(), events.subscribe(), stop.clone());
         let watchers = tokio::spawn(watchers);
+        let resumed = std::mem::take(&mut inputs.resumed);
+        let on_air: Vec<LiveChannel> = resumed.iter().map(|one| one.live.clone()).collect();
+        // Before there are requests for it.
+        let resumed = streams.playback.resume(resumed);
         let packaging = playback::run(
             streams.playback.clone(),
             streams.clone(),
-            events.subscribe(),
+            (events.subscribe(), resumed),
             stop.clone(),
         );
         let packaging = tokio::spawn(packaging);
@@ -401,7 +411,7 @@ impl Streams {
         let (playback, draining) = (streams.playback.clone(), streams.draining.clone());
         let lifecycle = {
             let peers = (inputs.peers.clone(), inputs.ice.clone());
-            Lifecycle::new(config, sfu, clock, playback, events, draining, peers)
+            Lifecycle::new(config, sfu, clock, playback, events, draining, peers).resume(on_air)
         };
         let lifecycle = tokio::spawn(lifecycle.run(receiver, inputs, stop));
         let tasks = Tasks {
@@ -414,14 +424,6 @@ impl Streams {
             stop_history,
         };
         (streams, tasks)
-    }
-
-    /// Closes the books on streams that a crash left open.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn close_unfinished(db: &Db, node: Node, at: Timestamp) -> Result<u64, StoreError> {
-        catalogue::end_left_open(db, node, at).await
     }
 
     /// The routes under `/api` of this domain.
@@ -547,8 +549,12 @@ impl Streams {
         viewers >= self.most_viewers
     }
 
-    /// Refuses new sessions from now on and tells viewers to come back later.
+    /// Refuses new sessions from now on and tells viewers to come back later. What is on air goes on with
+    /// the next start, where a publisher may be away for a while.
     pub fn drain(&self) {
+        if !self.reconnect_window.is_zero() {
+            self.playback.leave();
+        }
         self.draining.cancel();
     }
 

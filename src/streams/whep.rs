@@ -55,6 +55,8 @@ enum WhepError {
     ChannelNotFound,
     #[error("nobody is live on this channel; try again in a moment")]
     NotLive,
+    #[error("the host is reconnecting; try again in a moment")]
+    PublisherAway,
     #[error("too many connections from your address have not come about yet; try again shortly")]
     HalfOpen,
     #[error("{0}")]
@@ -80,6 +82,7 @@ impl WhepError {
             Self::Unreadable => (StatusCode::BAD_REQUEST, "body_unreadable"),
             Self::ChannelNotFound => (StatusCode::NOT_FOUND, "channel_not_found"),
             Self::NotLive => (StatusCode::CONFLICT, "not_live"),
+            Self::PublisherAway => (StatusCode::CONFLICT, "publisher_away"),
             Self::HalfOpen => (StatusCode::TOO_MANY_REQUESTS, "too_many_half_open"),
             Self::Offer(error) => return offer_problem(error),
             Self::TooMany(after) => return Problem::too_many(*after),
@@ -90,7 +93,7 @@ impl WhepError {
         };
         let problem = Problem::new(status, code, words);
         match self {
-            Self::NotLive => problem.retry_after(Duration::from_secs(2)),
+            Self::NotLive | Self::PublisherAway => problem.retry_after(Duration::from_secs(2)),
             Self::HalfOpen => problem.retry_after(Duration::from_secs(10)),
             _ => problem,
         }
@@ -180,6 +183,7 @@ async fn view(
     };
     let answer = streams.view(view).await.map_err(|refused| match refused {
         Refused::NotLive | Refused::AlreadyLive => WhepError::NotLive,
+        Refused::PublisherAway => WhepError::PublisherAway,
         Refused::HalfOpen => WhepError::HalfOpen,
         Refused::Offer(error) => WhepError::Offer(error),
         Refused::Draining => WhepError::Draining,

@@ -338,7 +338,7 @@ async fn answer(
             Refused::AlreadyLive => WhipError::AlreadyLive,
             Refused::HalfOpen => WhipError::HalfOpen,
             Refused::Offer(error) => WhipError::Offer(error),
-            Refused::NotLive => WhipError::Offer(OfferError::NotLive),
+            Refused::NotLive | Refused::PublisherAway => WhipError::Offer(OfferError::NotLive),
             Refused::Draining => WhipError::Draining,
             Refused::Store(error) => WhipError::Store(error),
         })?;

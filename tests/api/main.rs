@@ -30,6 +30,7 @@ mod https;
 mod matrix;
 mod moving;
 mod pages;
+mod restart;
 mod start;
 mod storage;
 mod turn;

@@ -18,6 +18,9 @@ fn run(data: &Path, arguments: &[&str]) -> String {
     process::run(data, arguments, &[], "")
 }
 
+/// What was on air is over with the process: `restarting` has what happens else.
+const ENDS: [(&str, &str); 1] = [("TALLYLIGHT_STREAMS_RECONNECT_WINDOW_SECONDS", "0")];
+
 async fn get(server: &Process, path: &str) -> Option<String> {
     let response = reqwest::get(format!("{}{path}", server.base)).await.ok()?;
     let response = response.error_for_status().ok()?;
@@ -55,7 +58,7 @@ fn assert_decodes(url: &str) {
 }
 
 async fn record_and_be_killed(data: &Path, key: &str) {
-    let mut server = Process::start(data, &[]);
+    let mut server = Process::start(data, &ENDS);
     let whip = Endpoint::new(&format!("{}/whip", server.base), Some(key)).unwrap();
     let clients = Driver::start("clients").unwrap();
     let spec = PublisherSpec::browser(Source::clip(1).unwrap());
@@ -70,7 +73,7 @@ async fn record_and_be_killed(data: &Path, key: &str) {
     server.kill();
     drop(publisher);
 
-    let again = Process::start(data, &[]);
+    let again = Process::start(data, &ENDS);
     let all = get(&again, "/api/channels/ada/recordings").await.unwrap();
     let all: Value = serde_json::from_str(&all).unwrap();
     let recording = &all["items"][0];

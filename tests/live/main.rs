@@ -30,6 +30,7 @@ mod joins;
 mod killed;
 mod publishers;
 mod recording;
+mod restarting;
 mod rtmp;
 mod sessions;
 mod shutdown;

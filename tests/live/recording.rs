@@ -41,7 +41,7 @@ async fn until_long(server: &Server, segments: usize) {
     .await;
 }
 
-fn probe(arguments: &[&str], path: &str) -> String {
+pub(crate) fn probe(arguments: &[&str], path: &str) -> String {
     let run = Command::new("ffprobe")
         .args(["-v", "error", "-of", "csv=p=0"])
         .args(arguments)
@@ -53,7 +53,7 @@ fn probe(arguments: &[&str], path: &str) -> String {
     String::from_utf8(run.stdout).unwrap()
 }
 
-fn assert_decodes(path: &str) {
+pub(crate) fn assert_decodes(path: &str) {
     let frames = ["-count_frames", "-show_entries", "stream=nb_read_frames"];
     probe(&frames, path);
 }

@@ -60,6 +60,16 @@ impl Process {
         }
     }
 
+    /// SIGTERM; waits for the end, which is orderly.
+    #[allow(dead_code, reason = "each test program uses a part")]
+    pub(crate) fn terminate(&mut self) {
+        let id = self.child.id().to_string();
+        let told = Command::new("kill").args(["-TERM", &id]).status();
+        assert!(told.unwrap().success());
+        let ended = self.child.wait().unwrap();
+        assert!(ended.success(), "{ended:?}");
+    }
+
     /// SIGKILL.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();

@@ -5,6 +5,7 @@ mod scripted;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use clap::{Args, Parser, Subcommand};
@@ -18,6 +19,8 @@ use tallylight::doctor::{self, Verdict};
 use tallylight::telemetry;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 /// Self-hosted live streaming: publish from a browser tab or OBS, watch in under a second.
 #[derive(Debug, Parser)]
@@ -186,7 +189,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     for remark in &loaded.remarks {
         tracing::warn!("{remark}");
     }
-    runtime()?.block_on(async {
+    let runtime = runtime()?;
+    let ended = runtime.block_on(async {
         match cli.command.unwrap_or(Command::Serve) {
             Command::Serve => serve(config).await,
             Command::Doctor => examine(&config).await,
@@ -202,7 +206,9 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
                 bail!("this command reads no configuration")
             }
         }
-    })
+    });
+    runtime.shutdown_timeout(LAST_WORK);
+    ended
 }
 
 fn runtime() -> anyhow::Result<Runtime> {
@@ -278,8 +284,10 @@ async fn serve(config: Config) -> anyhow::Result<ExitCode> {
         () = signals.next() => false,
         () = app.broken() => true,
     };
+    let books = app.books();
     tokio::select! {
         () = app.shut_down() => {}
+        () = sleep(LONGEST_END) => give_up(&books)?,
         // The second signal does not wait for anybody.
         () = signals.next() => bail!("stopped at once by a second signal"),
     }
@@ -287,6 +295,24 @@ async fn serve(config: Config) -> anyhow::Result<ExitCode> {
         bail!("a media thread died; the log says why");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The end takes no longer, whatever hangs: what stops the process then would not ask.
+const LONGEST_END: Duration = Duration::from_secs(27);
+/// For threads that work on files when all else has ended.
+const LAST_WORK: Duration = Duration::from_secs(2);
+
+/// Something does not end. That is an error only while something is not written.
+fn give_up(books: &CancellationToken) -> anyhow::Result<()> {
+    let seconds = LONGEST_END.as_secs();
+    if !books.is_cancelled() {
+        bail!("not all could be written within {seconds} s; the next start puts it in order");
+    }
+    tracing::error!(
+        seconds,
+        "Something did not end within {seconds} s; all is written, and the server ends without it"
+    );
+    Ok(())
 }
 
 /// SIGTERM and SIGINT, which both ask for an orderly end.
@@ -424,5 +450,13 @@ mod tests {
     #[test]
     fn no_two_flags_are_in_each_others_way() {
         super::Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn what_hangs_is_an_error_only_while_something_is_not_written() {
+        let books = tokio_util::sync::CancellationToken::new();
+        assert!(super::give_up(&books).is_err());
+        books.cancel();
+        assert!(super::give_up(&books).is_ok());
     }
 }

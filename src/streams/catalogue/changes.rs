@@ -8,7 +8,7 @@ use sfu::StreamId;
 use tokio_util::sync::CancellationToken;
 
 use super::super::lifecycle::Command;
-use super::super::{StreamEvent, Streams};
+use super::super::{ChannelState, StreamEvent, Streams};
 use super::forms::{NewStream, StreamEdit};
 use super::{Stream, StreamState, steps, store, stream_uuid};
 use crate::channels::Channel;
@@ -246,6 +246,20 @@ impl Streams {
         Ok(())
     }
 
+    /// Streams whose publisher is there.
+    async fn publishing(&self) -> Vec<StreamId> {
+        let live = self.live().await.into_iter();
+        let live = live.filter(|live| live.state == ChannelState::Live);
+        live.map(|live| live.stream).collect()
+    }
+
+    async fn see_on_air(&self, streams: &[StreamId]) {
+        let seen = store::see_on_air(&self.db, streams, self.clock.now()).await;
+        if let Err(error) = seen {
+            log_store_error(&error);
+        }
+    }
+
     async fn sweep(&self) -> Result<(), ApiError> {
         self.catch_up().await?;
         let now = self.clock.now();
@@ -270,20 +284,30 @@ impl Streams {
     }
 }
 
-/// Looks for streams that nobody came to until the token is cancelled.
+/// Looks for streams that nobody came to until the token is cancelled, and writes down whose publisher is
+/// there. While the server stops, those are that were: that takes nothing of the time that they have to
+/// come back.
 pub(in super::super) async fn watch(streams: Streams, stop: CancellationToken) {
     let mut sweeps = tokio::time::interval(SWEEP_EVERY);
     sweeps.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut on_air = Vec::new();
     loop {
         tokio::select! {
-            _ = sweeps.tick() => match streams.sweep().await {
-                Ok(()) => {}
-                Err(ApiError::Store(error)) => log_store_error(&error),
-                Err(error) => tracing::warn!(%error, "Streams that nobody came to stay: {error}"),
-            },
-            () = stop.cancelled() => return,
+            _ = sweeps.tick() => {
+                if !streams.is_draining() {
+                    on_air = streams.publishing().await;
+                }
+                streams.see_on_air(&on_air).await;
+                match streams.sweep().await {
+                    Ok(()) => {}
+                    Err(ApiError::Store(error)) => log_store_error(&error),
+                    Err(error) => tracing::warn!(%error, "Streams that nobody came to stay: {error}"),
+                }
+            }
+            () = stop.cancelled() => break,
         }
     }
+    streams.see_on_air(&on_air).await;
 }
 
 pub(in super::super) fn no_such_stream() -> ApiError {

@@ -26,7 +26,7 @@ pub(super) use body::StreamBody;
 pub(super) use changes::{no_such_stream, watch};
 pub(super) use routes::routes;
 pub(super) use store::{
-    end_left_open, end_stream, last_end, lock_of_recording, of_account, write_start,
+    end_left_open, end_stream, last_end, left_on_air, lock_of_recording, of_account, write_start,
 };
 
 use super::{IngestSource, LiveChannel, Streams};

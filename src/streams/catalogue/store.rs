@@ -301,9 +301,10 @@ pub(in super::super) async fn write_start(
     }
     tx_change!(
         &mut tx,
-        "UPDATE stream SET node = $2 WHERE id = $1",
+        "UPDATE stream SET node = $2, on_air_at = $3 WHERE id = $1",
         text(stream.id),
         node.id.to_string(),
+        stream.placed_at.as_millisecond(),
     )
     .map_err(on("stream"))?;
     tx.commit().await
@@ -324,12 +325,52 @@ pub(in super::super) async fn end_stream(
     Ok(())
 }
 
-/// Ends what a crash of this server, or of one that does not run any more, left on air; and, when no
-/// other runs, what waited for its publisher without a time that it is planned for. Gives how many.
+/// Publishers of these streams are there at that time.
+pub(super) async fn see_on_air(
+    db: &Db,
+    streams: &[StreamId],
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    if streams.is_empty() {
+        return Ok(());
+    }
+    let mut tx = db.begin().await?;
+    for stream in streams {
+        tx_change!(
+            &mut tx,
+            "UPDATE stream SET on_air_at = $2 WHERE id = $1 AND state = 'live'",
+            text(*stream),
+            at.as_millisecond(),
+        )
+        .map_err(on("stream"))?;
+    }
+    tx.commit().await
+}
+
+/// What this server left on air, and had seen there since then.
+pub(in super::super) async fn left_on_air(
+    db: &Db,
+    node: Node,
+    since: Timestamp,
+) -> Result<Vec<Stream>, StoreError> {
+    let rows: Vec<Row> = all!(
+        db,
+        select!("WHERE state = 'live' AND node = $1 AND on_air_at >= $2"),
+        node.id.to_string(),
+        since.as_millisecond(),
+    )
+    .map_err(on("stream"))?;
+    streams(rows)
+}
+
+/// Ends what this server, unless it was seen on air since then, or one that does not run any more left
+/// on air, when it was seen last; and, when no other runs, what waited for its publisher without a time
+/// that it is planned for. Gives how many.
 pub(in super::super) async fn end_left_open(
     db: &Db,
     node: Node,
     at: Timestamp,
+    since: Timestamp,
 ) -> Result<u64, StoreError> {
     let (me, lost) = (node.id.to_string(), node.lost_before(at).as_millisecond());
     change!(
@@ -353,12 +394,14 @@ pub(in super::super) async fn end_left_open(
     .map_err(on("stream"))?;
     let live = change!(
         db,
-        "UPDATE stream SET state = 'ended', ended_at = $1
-         WHERE state = 'live' AND (node IS NULL OR node = $2
-             OR node NOT IN (SELECT id FROM node WHERE seen_at > $3))",
+        "UPDATE stream SET state = 'ended', ended_at = COALESCE(on_air_at, $1)
+         WHERE state = 'live' AND (node IS NULL
+             OR node = $2 AND COALESCE(on_air_at, 0) < $4
+             OR node <> $2 AND node NOT IN (SELECT id FROM node WHERE seen_at > $3))",
         at.as_millisecond(),
         &me,
         lost,
+        since.as_millisecond(),
     )
     .map_err(on("stream"))?;
     Ok(waiting + live)

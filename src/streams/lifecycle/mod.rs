@@ -172,7 +172,18 @@ impl Lifecycle {
         }
     }
 
-    /// Runs until the token is cancelled; then it ends every stream in the books.
+    /// With what was on air before the start.
+    pub(super) fn resume(mut self, resumed: Vec<LiveChannel>) -> Self {
+        let now = self.clock.instant();
+        for LiveChannel { channel, about, .. } in resumed {
+            self.audiences.open(about.id);
+            self.live.resume(channel, about, now);
+        }
+        self
+    }
+
+    /// Runs until the token is cancelled; then it ends every stream in the books whose publisher may not
+    /// come back to the next start.
     pub(super) async fn run(
         mut self,
         mut commands: mpsc::Receiver<Command>,
@@ -202,7 +213,9 @@ impl Lifecycle {
                 _ = news.tick() => self.tell_news(),
             }
         }
-        self.end_all();
+        if self.live.is_without_window() {
+            self.end_all();
+        }
     }
 
     fn handle(&mut self, command: Command) {

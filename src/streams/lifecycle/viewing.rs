@@ -51,7 +51,7 @@ impl Lifecycle {
     ) {
         let given = match result {
             Ok(given) => given,
-            Err(OfferError::NotLive) => return answer(reply, Err(Refused::NotLive)),
+            Err(OfferError::NotLive) => return answer(reply, Err(self.not_there(stream))),
             Err(error) => return answer(reply, Err(Refused::Offer(error))),
         };
         let session = given.session;
@@ -74,6 +74,14 @@ impl Lifecycle {
         }
         if reply.send(Ok(given)).is_err() {
             self.close(session, CloseReason::Requested);
+        }
+    }
+
+    /// Why the SFU does not know a stream.
+    fn not_there(&self, stream: StreamId) -> Refused {
+        match self.live.of_stream(stream) {
+            Some(_) => Refused::PublisherAway,
+            None => Refused::NotLive,
         }
     }
 

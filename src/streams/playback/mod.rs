@@ -4,6 +4,7 @@
 //! which feeds the stream's media-worker and owns its thumbnails. Requests find the stream's
 //! [`hls::Origin`] in [`Playback`] by the channel's handle.
 
+mod awaited;
 mod doorway;
 mod feed;
 mod ladder;
@@ -19,6 +20,7 @@ mod transcoding;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -32,13 +34,13 @@ use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 
 use super::hooks::Hooks;
-use super::{LiveChannel, Stream, StreamEvent, Streams, stream_uuid};
+use super::{LiveChannel, Resumed, Stream, StreamEvent, Streams, stream_uuid};
 use crate::channels::ChannelId;
 use crate::clock::Clock;
 use crate::config::{Config, Hls};
 use crate::gates::{Gates, Lock, Place};
-use crate::secret::Secret;
 
+use awaited::Awaited;
 pub use doorway::Entered;
 pub use media::MediaRequest;
 use packaging::Packaging;
@@ -69,6 +71,8 @@ struct Inner {
     transcoding: OnceLock<Transcoding>,
     /// By handle. The last is on air; those before it ended a moment ago and are played to the end.
     on_air: Mutex<HashMap<String, Vec<Arc<OnAir>>>>,
+    /// Set when the server stops, and what is on air goes on with the next start.
+    is_leaving: AtomicBool,
 }
 
 /// One stream as HLS viewers see it.
@@ -131,6 +135,7 @@ impl Playback {
             most_transcoded: config.media.transcode,
             transcoding: OnceLock::new(),
             on_air: Mutex::default(),
+            is_leaving: AtomicBool::new(false),
         }))
     }
 
@@ -298,34 +303,51 @@ impl Playback {
         look(&mut on_air.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn open(&self, live: &LiveChannel) -> Arc<OnAir> {
+    /// The server stops, and what is on air goes on with the next start: no playlist has an end.
+    pub(super) fn leave(&self) {
+        self.0.is_leaving.store(true, Ordering::Release);
+        self.with(|all| {
+            for on_air in all.values().flatten() {
+                on_air.origin.leave();
+            }
+        });
+    }
+
+    /// Plays what was on air before the start, as far as it is there.
+    pub(super) fn resume(&self, resumed: Vec<Resumed>) -> Vec<Arc<OnAir>> {
+        let resumed = resumed.into_iter();
+        let opened = resumed.filter_map(|Resumed { live, origin }| Some(self.open(&live, origin?)));
+        opened.collect()
+    }
+
+    fn begin(&self, live: &LiveChannel) -> Arc<OnAir> {
+        let folder = self.0.folder.join(live.stream.to_string());
+        let config = origin_config(&self.0.settings, folder, live.channel.record);
+        let on_air = self.open(live, Origin::new(config, ""));
+        if self.0.is_leaving.load(Ordering::Acquire) {
+            on_air.origin.leave();
+        }
+        on_air
+    }
+
+    fn open(&self, live: &LiveChannel, origin: Origin) -> Arc<OnAir> {
         let settings = &self.0.settings;
         let handle = live.channel.handle.clone();
-        let token = Secret::random::<16>().reveal().to_owned();
         let folder = self.0.folder.join(live.stream.to_string());
-        let origin = hls::Config {
-            part_target: settings.part(),
-            target_duration: settings.target_duration(),
-            window: settings.window(),
-            folder: Some(folder.clone()),
-            keep: live.channel.record,
-            waiters: settings.waiters,
-            ..hls::Config::default()
-        };
         let start = live.started_at.unwrap_or_else(|| self.0.clock.now());
         let on_air = Arc::new(OnAir {
             handle: handle.clone(),
             channel: live.channel.id,
             stream: live.stream,
-            token,
-            origin: Origin::new(origin, ""),
+            token: self.0.gates.media_word(stream_uuid(live.stream)),
             lock: RwLock::new(live.about.details.lock.clone()),
             thumbnails: Thumbnails::new(
                 &folder,
                 settings.window(),
-                live.channel.record,
+                origin.keeps(),
                 start.as_millisecond(),
             ),
+            origin,
             readers: Readers::default(),
             unavailable: Mutex::default(),
         });
@@ -345,8 +367,21 @@ impl Playback {
 }
 
 /// Where the media of all streams lies: a folder each, named after the stream.
-fn media_folder(data: &Path) -> PathBuf {
+pub(super) fn media_folder(data: &Path) -> PathBuf {
     data.join("media")
+}
+
+/// How a stream in that folder is played.
+pub(super) fn origin_config(settings: &Hls, folder: PathBuf, keep: bool) -> hls::Config {
+    hls::Config {
+        part_target: settings.part(),
+        target_duration: settings.target_duration(),
+        window: settings.window(),
+        folder: Some(folder),
+        keep,
+        waiters: settings.waiters,
+        ..hls::Config::default()
+    }
 }
 
 impl OnAir {
@@ -389,11 +424,12 @@ impl OnAir {
 }
 
 /// Follows the streams until the token is cancelled; then waits until all that is packaged is on
-/// disk. Every stream that ends is told of as [`StreamEvent::Packaged`], whether it was or not.
+/// disk. Every stream that ends is told of as [`StreamEvent::Packaged`], whether it was or not; but not
+/// while the server stops.
 pub(super) async fn run(
     playback: Playback,
     streams: Streams,
-    mut events: broadcast::Receiver<StreamEvent>,
+    (mut events, resumed): (broadcast::Receiver<StreamEvent>, Vec<Arc<OnAir>>),
     stop: CancellationToken,
 ) {
     let packages = playback.can_package().await;
@@ -402,6 +438,15 @@ pub(super) async fn run(
     }
     let mut begun = HashSet::new();
     let mut tasks = JoinSet::new();
+    for on_air in resumed {
+        if packages {
+            begun.insert(on_air.stream);
+            let back = Awaited::new(&streams, &on_air);
+            package(&playback, &streams, on_air, Some(back), &stop, &mut tasks);
+        } else {
+            playback.close(&on_air);
+        }
+    }
     loop {
         tokio::select! {
             biased;
@@ -446,16 +491,41 @@ fn start(
     if newest.is_some_and(|on_air| on_air.stream == live.stream) {
         return;
     }
-    let on_air = playback.open(live);
+    let on_air = playback.begin(live);
+    package(playback, streams, on_air, None, stop, tasks);
+}
+
+/// Packages a stream, once its publisher is back if it is awaited, to its end.
+fn package(
+    playback: &Playback,
+    streams: &Streams,
+    on_air: Arc<OnAir>,
+    awaited: Option<Awaited>,
+    stop: &CancellationToken,
+    tasks: &mut JoinSet<()>,
+) {
     let packaging = Packaging::new(&playback.0);
-    let folder = playback.0.folder.join(live.stream.to_string());
-    let is_recorded = live.channel.record;
+    let folder = playback.0.folder.join(on_air.stream.to_string());
+    let is_recorded = on_air.origin.keeps();
     let (playback, events) = (playback.clone(), streams.events.clone());
     let (sfu, stop): (Sfu, _) = (streams.sfu.clone(), stop.clone());
     tasks.spawn(async move {
+        let is_there = match awaited {
+            Some(awaited) => {
+                on_air.thumbnails.find().await;
+                tokio::select! {
+                    is_back = awaited.comes_back() => is_back,
+                    () = stop.cancelled() => false,
+                }
+            }
+            None => true,
+        };
         // In a task of its own: a panic there must not leave a recording open.
-        let packaged = tokio::spawn(packaging.run(Arc::clone(&on_air), sfu));
+        let packaged = tokio::spawn(packaging.run(Arc::clone(&on_air), sfu, is_there));
         report_panic(packaged.await);
+        if on_air.origin.is_leaving() {
+            return;
+        }
         let _ = events.send(StreamEvent::Packaged {
             stream: on_air.stream,
             channel: on_air.channel,

@@ -42,10 +42,13 @@ impl Packaging {
         }
     }
 
-    /// Packages the stream to its end; then all of it is on disk.
-    pub(super) async fn run(self, on_air: Arc<OnAir>, sfu: Sfu) {
-        if let Some(tap) = self.tap(&on_air, &sfu).await {
+    /// Packages the stream to its end, if its publisher is there; then all of it is on disk.
+    pub(super) async fn run(self, on_air: Arc<OnAir>, sfu: Sfu, is_there: bool) {
+        if is_there && let Some(tap) = self.tap(&on_air, &sfu).await {
             self.package(&on_air, &sfu, tap).await;
+        }
+        if !on_air.origin.is_leaving() {
+            on_air.origin.end_left();
         }
         on_air.origin.close().await;
     }

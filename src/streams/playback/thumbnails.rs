@@ -37,6 +37,26 @@ impl Thumbnails {
         }
     }
 
+    /// Shows those that a process before this one left; before the next one comes.
+    pub(super) async fn find(&self) {
+        let mut times = Vec::new();
+        let Ok(mut entries) = tokio::fs::read_dir(storyboard::folder(&self.folder)).await else {
+            return;
+        };
+        while let Ok(Some(entry)) = entries.next_entry().await {
+            times.extend(entry.file_name().to_str().and_then(storyboard::time));
+        }
+        times.sort_unstable();
+        let Some(newest) = times.last().copied() else {
+            return;
+        };
+        let read = tokio::fs::read(storyboard::path(&self.folder, newest)).await;
+        self.with(|shown| {
+            shown.newest = read.ok().map(|jpeg| (newest, jpeg.into()));
+            shown.times = times;
+        });
+    }
+
     /// Takes the next one. A disk that fails costs the seek bar a picture, nothing else.
     pub(super) async fn add(&self, unix_ms: i64, jpeg: Bytes) {
         if let Err(error) = self.write(unix_ms, &jpeg).await {

@@ -386,6 +386,8 @@ fn refusal(refused: &Refused) -> Refusal {
             log_store_error(error);
             "the server's database does not answer; try again shortly".to_owned()
         }
-        Refused::NotLive | Refused::Draining => "the server shuts down; try again".to_owned(),
+        Refused::NotLive | Refused::PublisherAway | Refused::Draining => {
+            "the server shuts down; try again".to_owned()
+        }
     })
 }

@@ -226,6 +226,9 @@ impl<'a> Publishing<'a> {
     async fn ended(&self) -> Refusal {
         match self.is_revoked().await {
             true => revoked(),
+            false if self.tools.streams.is_draining() => {
+                Refusal::BadName("the server is restarting; come back in a moment".to_owned())
+            }
             false => {
                 Refusal::BadName("the stream was ended, or another publisher took over".to_owned())
             }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tallylight::accounts::Role;
+use tallylight::config::Config;
 use tallylight::db::Db;
 use tallylight::streams::ChannelState;
 
@@ -302,16 +303,21 @@ async fn the_oldest_go_when_there_is_too_much_or_they_are_too_old() {
         .await;
 }
 
+/// What was on air is over with its server: `restart.rs` has what goes on.
+fn without_window(config: &mut Config) {
+    config.streams.reconnect_window_seconds = 0;
+}
+
 #[tokio::test]
 async fn a_server_that_stops_finishes_what_it_recorded() {
-    let server = Server::plain().await;
+    let server = Server::start_with(Backend::Sqlite, without_window).await;
     server.creator().await;
     let encoder = server.encoder("ada").await;
     server.go_live(&encoder).await;
     let stream = server.stream_of("ada").await;
     server.package(stream, true).await;
     let data = server.stop().await;
-    let server = Server::start_on(data, Backend::Sqlite, |_| {}).await;
+    let server = Server::start_on(data, Backend::Sqlite, without_window).await;
     let all = server.anonymous().get(LIST).await.json();
     assert_eq!(all["items"][0]["state"], "ready");
 }
@@ -320,7 +326,7 @@ async fn a_server_that_stops_finishes_what_it_recorded() {
 fn until_it_dies(data: tempfile::TempDir) -> (tempfile::TempDir, sfu::StreamId, sfu::StreamId) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let (data, kept, dropped) = runtime.block_on(async {
-        let server = Server::start_on(data, Backend::Sqlite, |_| {}).await;
+        let server = Server::start_on(data, Backend::Sqlite, without_window).await;
         let ada = server.creator().await;
         ada.patch("/api/channels/ada", json!({ "record": false }))
             .await;
@@ -359,7 +365,7 @@ fn a_killed_server_plays_what_it_recorded_and_deletes_what_it_did_not() {
     std::fs::write(&torn, "half a part").unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let server = Server::start_on(data, Backend::Sqlite, |_| {}).await;
+        let server = Server::start_on(data, Backend::Sqlite, without_window).await;
         let all = server.anonymous().get(LIST).await.json();
         let recording = &all["items"][0];
         assert_eq!(recording["state"], "ready", "{all}");
@@ -387,7 +393,7 @@ fn a_recording_that_the_database_lost_is_found_in_its_folder() {
             .await
             .unwrap();
         pool.close().await;
-        let server = Server::start_on(data, Backend::Sqlite, |_| {}).await;
+        let server = Server::start_on(data, Backend::Sqlite, without_window).await;
         let all = server.anonymous().get(LIST).await.json();
         assert_eq!(all["items"][0]["state"], "ready", "{all}");
         assert!(server.media(kept).exists());

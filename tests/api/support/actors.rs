@@ -277,6 +277,11 @@ impl Encoder {
         }
     }
 
+    /// Its stream key.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
     pub(crate) fn bearer(&self) -> String {
         format!("Bearer {}", self.key)
     }

@@ -60,6 +60,16 @@ impl Server {
         backend: Backend,
         change: impl FnOnce(&mut Config),
     ) -> Self {
+        Self::start_at(data, backend, Clock::movable(), change).await
+    }
+
+    /// The same, by a clock of the test's.
+    pub(crate) async fn start_at(
+        data: tempfile::TempDir,
+        backend: Backend,
+        clock: Clock,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let mut config = Config {
             data: data.path().join("data"),
             ..Config::default()
@@ -87,7 +97,6 @@ impl Server {
                 }
             }
         });
-        let clock = Clock::movable();
         let parts = Parts {
             clock: clock.clone(),
             passwords: Passwords::cheap(),

@@ -15,6 +15,13 @@ test('each refusal is a state that a person understands', () => {
   expect(phaseAfter(new Error('x'), 0, 0, false)).toEqual({ name: 'failed', reason: 'x' });
 });
 
+test('who comes back before the host does asks again soon, however often', () => {
+  expect(phaseAfter(refusal(409, 'publisher_away', 2000), 100, 7, true)).toMatchObject({
+    name: 'reconnecting',
+    retryAt: 2100,
+  });
+});
+
 test('a full server is asked again when it says', () => {
   expect(phaseAfter(refusal(503, 'server_full', 7000), 100, 0, false)).toEqual({
     name: 'server_full',

@@ -35,6 +35,9 @@ export function phaseAfter(error: unknown, now: number, attempt: number, wasLive
     case 404:
       return { name: 'not_found' };
     case 409:
+      // A server that has just started knows the stream, and waits for its publisher as well.
+      if (error.code === 'publisher_away')
+        return { name: 'reconnecting', reason: error.message, retryAt: now + (error.retryAfterMs ?? 2000) };
       return { name: wasLive ? 'ended' : 'offline' };
     case 406:
     case 422:

@@ -96,6 +96,24 @@ test('a lost host is waited for in the same session', async () => {
   expect(world.posts()).toBe(1);
 });
 
+test('a restarted server is asked until the host is back, and it is the same stream', async () => {
+  const peer = await live();
+  world.whep = () =>
+    new Response('{"code":"publisher_away"}', { status: 409, headers: { 'Retry-After': '2' } });
+  world.channel = { handle: 'ada', state: 'reconnecting', started_at: 'T1' };
+  world.events?.say('reconnect');
+  peer.become('failed');
+  await pass(0.1);
+  expect(phase()).toBe('reconnecting');
+  await pass(9);
+  expect(phase()).toBe('reconnecting');
+  const before = world.posts();
+  world.whep = () => world.created();
+  world.channel = { handle: 'ada', state: 'live', started_at: 'T1' };
+  await pass(3);
+  expect(world.posts()).toBe(before + 1);
+});
+
 test('the end is told, and only another stream begins again', async () => {
   await live();
   world.events?.say('ended');
