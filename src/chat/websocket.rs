@@ -40,6 +40,8 @@ pub(super) enum Opener {
 const PING: Duration = Duration::from_secs(25);
 /// Who says nothing for so long, not even that they are there, is gone.
 const SILENCE: Duration = Duration::from_secs(60);
+/// A peer that was told that it is over has gone by then.
+const LEAVES_WITHIN: Duration = Duration::from_secs(2);
 /// A client takes what it is sent within this time.
 const TAKEN_WITHIN: Duration = Duration::from_secs(10);
 /// Bytes of what was said that a newcomer gets in one frame: a connection keeps room for its largest.
@@ -188,7 +190,11 @@ async fn converse(mut visit: Visit, socket: WebSocket) {
         let _ = sink.send(text(closing(why))).await;
         let _ = sink.send(Frame::Close(None)).await;
     };
-    let _ = timeout(TAKEN_WITHIN, last).await;
+    if timeout(TAKEN_WITHIN, last).await.is_ok() {
+        // What they had sent already, left unread, would be answered by a reset that takes our last words with it.
+        let rest = async { while let Some(Ok(_)) = stream.next().await {} };
+        let _ = timeout(LEAVES_WITHIN, rest).await;
+    }
 }
 
 async fn send_all(

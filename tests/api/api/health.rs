@@ -40,7 +40,8 @@ on_both_databases! {
 
         ada.post("/api/channels/ada/end", Value::Null).await;
         analytics.write_now().await;
-        let report = ada.get(&url).await.json();
+        let known = || async { Some(ada.get(&url).await).filter(|answer| answer.status == 200) };
+        let report = server.wait_for("the stream to be known", known).await.json();
         assert_eq!(report["live"], false);
         assert!(!report["points"].as_array().unwrap().is_empty(), "{report}");
         assert_ne!(report["alerts"][0]["to"], Value::Null, "it is over: {report}");
@@ -58,8 +59,10 @@ on_both_databases! {
         }
         ada.post("/api/channels/ada/end", Value::Null).await;
         analytics.write_now().await;
-        let before = ada.get(&url).await.json();
-        let fine = before["points"].as_array().unwrap().len();
+        // A stream that began a moment ago may be on its way into the database still.
+        let known = || async { Some(ada.get(&url).await).filter(|answer| answer.status == 200) };
+        let before = server.wait_for("the stream to be known", known).await.json();
+        let fine = before["points"].as_array().unwrap_or_else(|| panic!("{before}")).len();
         assert!(fine >= 6, "{before}");
         server.clock.advance(Duration::from_secs(8 * 24 * 3_600));
         analytics.thin_now().await;
