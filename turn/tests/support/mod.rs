@@ -78,11 +78,15 @@ fn certificate() -> (TlsAcceptor, TlsConnector) {
     let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
     let mut roots = RootCertStore::empty();
     roots.add(made.cert.der().clone()).unwrap();
-    let server = ServerConfig::builder()
+    let server = ServerConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .unwrap()
         .with_no_client_auth()
         .with_single_cert(vec![made.cert.der().clone()], PrivateKeyDer::from(key))
         .unwrap();
-    let client = ClientConfig::builder()
+    let client = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
     (
@@ -317,4 +321,9 @@ impl Client {
         received.truncate(data.len());
         assert_eq!(received, data);
     }
+}
+
+/// Named, because a whole workspace may have two.
+fn provider() -> Arc<tokio_rustls::rustls::crypto::CryptoProvider> {
+    Arc::new(tokio_rustls::rustls::crypto::aws_lc_rs::default_provider())
 }
