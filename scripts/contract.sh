@@ -42,7 +42,8 @@ login() {
 }
 
 # Left out: streams of events, which do not end; what ends or replaces the login that asks; and oEmbed,
-# whose specification wants 501 for formats that are not spoken, which counts as a failure of ours here.
+# whose specification wants 501 for formats that are not spoken, which counts as a failure of ours here; and SDP, which
+# schemathesis cannot write.
 ask() {
   cookie=$(login "$1")
   [ -n "$cookie" ] || { echo "contract: $1 cannot log in" >&2; return 1; }
@@ -50,7 +51,7 @@ ask() {
   PYTHONPATH=.tools/schemathesis python3 -m schemathesis.cli run "$base/api/openapi.json" \
     --header "Cookie: $cookie" --header "Origin: $base" \
     --include-path-regex '^/api/' \
-    --exclude-path-regex '/events$|^/api/oembed|^/api/session|^/api/auth|^/api/account$|^/api/account/(password|logins)' \
+    --exclude-path-regex '/events$|^/api/oembed|^/api/admin/connectivity|^/api/session|^/api/auth|^/api/account$|^/api/account/(password|logins)' \
     --checks not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance \
     --phases examples,coverage,fuzzing --max-time "$seconds" --seed 1 --workers 1 \
     --request-timeout 10 --continue-on-failure --warnings off --no-color
