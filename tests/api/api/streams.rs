@@ -95,8 +95,13 @@ on_both_databases! {
         wait_for_state(server, &first, "live").await;
         ada.post(&format!("{}/end", path(&first)), json!({})).await;
         server.go_live(&encoder).await;
-        let second = ada.get("/api/channels/ada/live").await.json();
-        assert_ne!(second["id"], first["id"]);
+        // On air is told from memory; its row follows a moment later.
+        let second = server
+            .wait_for("the second stream", || async {
+                let second = ada.get("/api/channels/ada/live").await.json();
+                (second["id"].is_string() && second["id"] != first["id"]).then_some(second)
+            })
+            .await;
         for field in ["title", "category", "tags", "language", "settings"] {
             assert_eq!(second[field], first[field], "{field}");
         }
