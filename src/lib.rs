@@ -21,6 +21,7 @@ pub mod request;
 pub mod storyboard;
 
 pub mod audit;
+pub mod cluster;
 pub mod images;
 pub mod jobs;
 pub mod mail;

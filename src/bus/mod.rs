@@ -214,6 +214,17 @@ impl Bus {
         }
     }
 
+    /// Redis itself, for what is kept there under [`Self::key`]; none while it is away.
+    pub(crate) fn redis(&self) -> Option<MultiplexedConnection> {
+        self.0.as_ref()?.connection().clone()
+    }
+
+    /// The name under which something is kept in Redis.
+    pub(crate) fn key(&self, what: &str) -> String {
+        let prefix = self.0.as_ref().map_or("", |inner| inner.prefix.as_str());
+        format!("{prefix}:{what}")
+    }
+
     /// What others say about topics that are followed, from now on.
     #[must_use]
     pub fn hear(&self) -> Ear {
