@@ -16,6 +16,9 @@ pub enum AskError {
     /// There are no others.
     #[error("this server passes no streams on")]
     Alone,
+    /// None of them says to have it.
+    #[error("no server says to have it just now")]
+    Nobody,
     /// It cannot be reached, or broke off.
     #[error("{url} cannot be reached: {source}")]
     Unreachable {

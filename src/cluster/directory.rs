@@ -41,24 +41,25 @@ impl Directory {
         self.servers.iter().find(|server| server.slot == slot)
     }
 
-    /// The one that viewers can be sent to who find no room here: whoever has the most.
+    /// The one with the most room for viewers, if any has some.
     #[must_use]
     pub fn roomiest(&self) -> Option<&Arc<Record>> {
-        let room = |server: &&Arc<Record>| {
-            server.own.most_viewers.saturating_sub(server.own.viewers)
-        };
-        let takes = |server: &&Arc<Record>| {
-            server.public_url.is_some() && !server.own.is_draining && room(server) > 0
-        };
+        let room =
+            |server: &&Arc<Record>| server.own.most_viewers.saturating_sub(server.own.viewers);
+        let takes = |server: &&Arc<Record>| !server.own.is_draining && room(server) > 0;
         self.servers.iter().filter(takes).max_by_key(room)
     }
 
     /// How many watch a stream at other servers.
     #[must_use]
     pub fn viewers_of(&self, stream: Uuid) -> u32 {
-        let watched = self.servers.iter().flat_map(|server| &server.own.watched);
-        let of_stream = watched.filter(|(id, _)| *id == stream);
-        of_stream.fold(0, |sum, (_, viewers)| sum.saturating_add(*viewers))
+        let all = self.servers.iter().flat_map(|server| {
+            let on_air = server.own.on_air.iter();
+            let there = on_air.map(|on_air| (on_air.stream, on_air.viewers));
+            there.chain(server.own.watched.iter().copied())
+        });
+        let of_stream = all.filter(|(id, _)| *id == stream);
+        of_stream.fold(0, |sum, (_, viewers)| sum.saturating_add(viewers))
     }
 
     /// The same, not heard of anew.
@@ -166,7 +167,6 @@ mod tests {
             id: Uuid::from_u128(slot.into()),
             slot,
             url: format!("http://10.0.0.{slot}"),
-            public_url: Some(format!("https://{slot}.example")),
             own: Own {
                 most_viewers: 100,
                 viewers: u32::from(slot) * 10,

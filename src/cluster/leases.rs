@@ -60,10 +60,14 @@ for i, key in ipairs(KEYS) do
 end
 return kept
 ";
-/// Lets go of what is held, and says so for a while.
+/// Lets go of what is held, and says so for a while; or, for no time, leaves nothing behind.
 const RELEASE: &str = r"
 if redis.call('GET', KEYS[1]) == ARGV[2] .. ' ' .. ARGV[1] then
-  redis.call('SET', KEYS[1], ARGV[2] .. ' -', 'PX', ARGV[3])
+  if ARGV[3] == '0' then
+    redis.call('DEL', KEYS[1])
+  else
+    redis.call('SET', KEYS[1], ARGV[2] .. ' -', 'PX', ARGV[3])
+  end
 end
 return 0
 ";
@@ -91,7 +95,7 @@ impl Cluster {
             }));
         }
         let away = |error: RedisError| ClaimError::Away(error.to_string());
-        let redis = inner.bus.redis();
+        let redis = inner.redis();
         let mut redis = redis.ok_or_else(|| ClaimError::Away("it does not answer".to_owned()))?;
         let instead_of = instead_of.map(|fence| fence.to_string());
         let (given, fence, sure): (u8, String, u8) = cmd("EVAL")
@@ -116,7 +120,17 @@ impl Cluster {
         Ok(Some(lease))
     }
 
-    /// Lets go of a channel, so that another may have it at once.
+    /// What was claimed is this server's, also if that was not sure at first.
+    pub fn keep(&self, channel: Uuid) {
+        if let Some(inner) = &self.0
+            && let Some(lease) = inner.leases().get_mut(&channel)
+        {
+            lease.is_unsure = false;
+        }
+    }
+
+    /// Lets go of a channel, so that another may have it at once; unless it was never sure that this server
+    /// may: then the next who asks is no surer.
     pub fn release(&self, channel: Uuid) {
         let Some(inner) = &self.0 else {
             return;
@@ -124,7 +138,11 @@ impl Cluster {
         let Some(lease) = inner.leases().remove(&channel) else {
             return;
         };
-        let (key, node, redis) = (inner.key(channel), inner.node.id, inner.bus.redis());
+        let free_for_ms = match lease.is_unsure {
+            true => 0,
+            false => FREE_FOR_MS,
+        };
+        let (key, node, redis) = (inner.key(channel), inner.node.id, inner.redis());
         let Some(mut redis) = redis else {
             return;
         };
@@ -135,7 +153,7 @@ impl Cluster {
                 .arg(key)
                 .arg(node.to_string())
                 .arg(lease.fence)
-                .arg(FREE_FOR_MS)
+                .arg(free_for_ms)
                 .query_async(&mut redis)
                 .await;
             if let Err(error) = released {
@@ -143,6 +161,13 @@ impl Cluster {
                 tracing::debug!(%error, "A lease could not be given back: {error}");
             }
         });
+    }
+
+    /// By which lease this server holds a channel, if it does.
+    #[must_use]
+    pub fn fence_of(&self, channel: Uuid) -> Option<u64> {
+        let inner = self.0.as_ref()?;
+        inner.leases().get(&channel).map(|lease| lease.fence)
     }
 
     /// The channels that this server holds.
@@ -185,7 +210,9 @@ pub(super) async fn renew(
     let mut lost = Vec::new();
     let mut leases = inner.leases();
     for ((channel, lease), kept) in held.into_iter().zip(kept) {
-        let is_still = leases.get(&channel).is_some_and(|now| now.fence == lease.fence);
+        let is_still = leases
+            .get(&channel)
+            .is_some_and(|now| now.fence == lease.fence);
         if kept == 0 && is_still {
             leases.remove(&channel);
             lost.push(Lost {

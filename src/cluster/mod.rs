@@ -9,6 +9,7 @@
 mod asking;
 mod directory;
 mod leases;
+mod passing;
 mod record;
 
 use std::collections::HashMap;
@@ -16,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redis::RedisError;
+use redis::aio::MultiplexedConnection;
 use reqwest::Client;
 use reqwest::redirect::Policy;
 use tokio::sync::{Notify, mpsc, watch};
@@ -27,6 +29,7 @@ use uuid::Uuid;
 pub use asking::AskError;
 pub use directory::Directory;
 pub use leases::{ClaimError, Lease};
+pub use passing::{away, was_passed_on};
 pub use record::{OnAir, Own, Record, Standing};
 
 use crate::bus::{Bus, Heard, Lasting};
@@ -48,7 +51,6 @@ struct Inner {
     bus: Bus,
     node: Node,
     url: String,
-    public_url: Option<String>,
     kin: Kin,
     client: Client,
     clock: Clock,
@@ -59,6 +61,8 @@ struct Inner {
     leases: Mutex<HashMap<Uuid, Lease>>,
     directory: watch::Sender<Arc<Directory>>,
     lost: mpsc::UnboundedSender<Lost>,
+    /// While it is there.
+    redis: Mutex<Option<MultiplexedConnection>>,
 }
 
 /// What runs beside the requests, until the token that [`Cluster::start`] was given is cancelled.
@@ -128,7 +132,6 @@ impl Cluster {
             bus: bus.clone(),
             node,
             url: config.base().to_owned(),
-            public_url: config.public_base().map(str::to_owned),
             kin,
             client,
             clock: clock.clone(),
@@ -137,6 +140,7 @@ impl Cluster {
             leases: Mutex::default(),
             directory: watch::Sender::default(),
             lost,
+            redis: Mutex::default(),
         });
         let task = tokio::spawn(run(Arc::clone(&inner), stop));
         Ok((Self(Some(inner)), told, Task(Some(task))))
@@ -165,6 +169,12 @@ impl Cluster {
     #[must_use]
     pub fn watch(&self) -> Option<watch::Receiver<Arc<Directory>>> {
         Some(self.0.as_ref()?.directory.subscribe())
+    }
+
+    /// Another server that has room for a viewer, when this one has none.
+    #[must_use]
+    pub fn with_room(&self) -> Option<Arc<Record>> {
+        self.directory().roomiest().map(Arc::clone)
     }
 
     /// Tells the others what is on air here, if that has changed.
@@ -210,21 +220,35 @@ impl Inner {
         self.leases.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Redis, while it is there.
+    fn redis(&self) -> Option<MultiplexedConnection> {
+        self.connection().clone()
+    }
+
+    fn connection(&self) -> MutexGuard<'_, Option<MultiplexedConnection>> {
+        self.redis.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// What the others read of this server.
     fn record(&self) -> Record {
         Record {
             id: self.node.id,
             slot: self.node.slot,
             url: self.url.clone(),
-            public_url: self.public_url.clone(),
             own: self.own().clone(),
         }
     }
 
     /// Says what is here, renews what is held, reads what is elsewhere.
     async fn meet(&self, reading: &mut Reading) -> Result<(), RedisError> {
-        let Some(mut redis) = self.bus.redis() else {
-            return Err((redis::ErrorKind::Io, "it is away").into());
+        let mut redis = match self.redis() {
+            Some(redis) => redis,
+            None => {
+                let connected = self.bus.connect().await?;
+                let redis = connected.ok_or((redis::ErrorKind::Io, "there is none"))?;
+                *self.connection() = Some(redis.clone());
+                redis
+            }
         };
         let record = self.record();
         let is_news = reading.is_news(&record);
@@ -275,7 +299,10 @@ async fn run(inner: Arc<Inner>, stop: CancellationToken) {
         match inner.meet(&mut reading).await {
             Ok(()) => was_there = true,
             Err(error) => {
-                inner.publish(inner.directory.borrow().gone_stale());
+                *inner.connection() = None;
+                // Nobody may look at it while it changes.
+                let stale = inner.directory.borrow().gone_stale();
+                inner.publish(stale);
                 if std::mem::take(&mut was_there) {
                     tracing::warn!(
                         %error,

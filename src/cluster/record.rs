@@ -12,8 +12,6 @@ pub struct Record {
     pub slot: u8,
     /// Where the others reach its HTTP, without a trailing slash.
     pub url: String,
-    /// Where viewers reach it and no other, if they do.
-    pub public_url: Option<String>,
     /// What it has.
     #[serde(flatten)]
     pub own: Own,
@@ -69,10 +67,6 @@ impl Own {
     pub fn says_the_same(&self, other: &Self) -> bool {
         let key = |on_air: &OnAir| (on_air.stream, on_air.fence, on_air.standing);
         self.is_draining == other.is_draining
-            && self
-                .on_air
-                .iter()
-                .map(key)
-                .eq(other.on_air.iter().map(key))
+            && self.on_air.iter().map(key).eq(other.on_air.iter().map(key))
     }
 }

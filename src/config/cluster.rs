@@ -11,9 +11,6 @@ pub struct Cluster {
     /// Where the other servers reach this one's HTTP, such as `http://10.0.0.2:8080`; empty: it passes
     /// no streams on, and gets none.
     pub url: String,
-    /// Where viewers reach this one and no other, such as `https://a.live.example`: whoever finds no
-    /// room elsewhere is sent there. Empty: nobody is sent here.
-    pub public_url: String,
 }
 
 impl Cluster {
@@ -29,41 +26,24 @@ impl Cluster {
         self.url.trim_end_matches('/')
     }
 
-    /// [`Self::public_url`] without the trailing slash, when it is set.
-    #[must_use]
-    pub fn public_base(&self) -> Option<&str> {
-        let url = self.public_url.trim_end_matches('/');
-        (!url.is_empty()).then_some(url)
-    }
-
     pub(super) fn check(&self, bus: &Bus) -> Result<(), ConfigError> {
-        let urls = [
-            ("cluster.url", &self.url),
-            ("cluster.public_url", &self.public_url),
-        ];
-        for (key, url) in urls {
-            let parsed = reqwest::Url::parse(url).ok();
-            let fits = parsed.is_some_and(|url| {
-                ["http", "https"].contains(&url.scheme())
-                    && url.host().is_some()
-                    && url.path() == "/"
-                    && url.query().is_none()
-                    && url.username().is_empty()
-            });
-            if !url.is_empty() && !fits {
-                let words = "it must be http:// or https://, a host and perhaps a port, such as \
-                             http://10.0.0.2:8080";
-                return Err(invalid(key, words));
-            }
+        let parsed = reqwest::Url::parse(&self.url).ok();
+        let fits = parsed.is_some_and(|url| {
+            ["http", "https"].contains(&url.scheme())
+                && url.host().is_some()
+                && url.path() == "/"
+                && url.query().is_none()
+                && url.username().is_empty()
+        });
+        if self.is_on() && !fits {
+            let words = "it must be http:// or https://, a host and perhaps a port, such as \
+                         http://10.0.0.2:8080";
+            return Err(invalid("cluster.url", words));
         }
         if self.is_on() && !bus.is_shared() {
             let words = "servers find one another by Redis: set bus.url (and database.url to the \
                          PostgreSQL that they share), or leave cluster.url empty";
             return Err(invalid("cluster.url", words));
-        }
-        if !self.is_on() && !self.public_url.is_empty() {
-            let words = "it is for servers that pass streams on: set cluster.url, too";
-            return Err(invalid("cluster.public_url", words));
         }
         Ok(())
     }
@@ -79,21 +59,24 @@ mod tests {
             url: "redis://redis.example".to_owned(),
             ..Bus::default()
         };
-        let cluster = |url: &str, public_url: &str| Cluster {
+        let cluster = |url: &str| Cluster {
             url: url.to_owned(),
-            public_url: public_url.to_owned(),
         };
         let alone = Bus::default();
-        assert!(cluster("", "").check(&alone).is_ok());
-        let whole = cluster("http://10.0.0.2:8080/", "https://a.example");
+        assert!(cluster("").check(&alone).is_ok());
+        let whole = cluster("http://10.0.0.2:8080/");
         assert!(whole.check(&shared).is_ok());
         assert_eq!(whole.base(), "http://10.0.0.2:8080");
-        assert_eq!(whole.public_base(), Some("https://a.example"));
         let no_redis = whole.check(&alone).unwrap_err().to_string();
         assert!(no_redis.contains("bus.url"), "{no_redis}");
-        assert!(cluster("", "https://a.example").check(&shared).is_err());
-        for wrong in ["10.0.0.2:8080", "ftp://a", "http://", "http://a/b", "http://u@a"] {
-            assert!(cluster(wrong, "").check(&shared).is_err(), "{wrong}");
+        for wrong in [
+            "10.0.0.2:8080",
+            "ftp://a",
+            "http://",
+            "http://a/b",
+            "http://u@a",
+        ] {
+            assert!(cluster(wrong).check(&shared).is_err(), "{wrong}");
         }
     }
 }

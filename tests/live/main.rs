@@ -10,8 +10,12 @@
 
 #[path = "../../hls/tests/checker/mod.rs"]
 mod checker;
+#[path = "../api/support/postgres.rs"]
+mod postgres;
 #[path = "../process/mod.rs"]
 mod process;
+#[path = "../api/support/redis.rs"]
+mod redis;
 #[path = "../secure/mod.rs"]
 mod secure;
 mod support;
@@ -19,6 +23,7 @@ mod support;
 mod b_frames;
 mod bench;
 mod chat;
+mod cluster;
 mod encoder;
 mod encoders;
 mod ffmpeg_9;

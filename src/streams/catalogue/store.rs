@@ -325,26 +325,135 @@ pub(in super::super) async fn end_stream(
     Ok(())
 }
 
-/// Publishers of these streams are there at that time.
+/// Publishers of these streams are at this server at that time. Gives those that another server has by
+/// now.
 pub(super) async fn see_on_air(
     db: &Db,
+    node: Node,
     streams: &[StreamId],
     at: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<Vec<StreamId>, StoreError> {
+    let mut lost = Vec::new();
     if streams.is_empty() {
-        return Ok(());
+        return Ok(lost);
     }
     let mut tx = db.begin().await?;
     for stream in streams {
         tx_change!(
             &mut tx,
-            "UPDATE stream SET on_air_at = $2 WHERE id = $1 AND state = 'live'",
+            "UPDATE stream SET on_air_at = $2 WHERE id = $1 AND state = 'live' AND node = $3",
             text(*stream),
             at.as_millisecond(),
+            node.id.to_string(),
         )
         .map_err(on("stream"))?;
+        let elsewhere: Option<(String,)> = tx_first!(
+            &mut tx,
+            "SELECT id FROM stream WHERE id = $1 AND state = 'live' AND node <> $2",
+            text(*stream),
+            node.id.to_string(),
+        )
+        .map_err(on("stream"))?;
+        lost.extend(elsewhere.map(|_| *stream));
     }
-    tx.commit().await
+    tx.commit().await?;
+    Ok(lost)
+}
+
+/// What is on air on a channel at another server as the books say, whether that runs or not, and when its
+/// publisher was seen last.
+pub(in super::super) async fn open_elsewhere(
+    db: &Db,
+    channel: ChannelId,
+    node: Node,
+) -> Result<Option<(Stream, Timestamp)>, StoreError> {
+    let row: Option<Row> = first!(
+        db,
+        select!("WHERE channel_id = $1 AND state = 'live' AND node <> $2"),
+        channel.to_string(),
+        node.id.to_string(),
+    )
+    .map_err(on("stream"))?;
+    let Some(stream) = row.map(Row::into_stream).transpose()? else {
+        return Ok(None);
+    };
+    let seen: Option<(Option<i64>,)> = first!(
+        db,
+        "SELECT on_air_at FROM stream WHERE id = $1",
+        text(stream.id),
+    )
+    .map_err(on("stream"))?;
+    let seen = seen.and_then(|(at,)| at).unwrap_or_default();
+    Ok(Some((stream, from_millis(seen))))
+}
+
+/// This server has a stream on air from now on that another had, by that lease; its media lie in a folder
+/// of that name. False: it is over, or somebody with a newer lease has it.
+pub(in super::super) async fn take_over(
+    db: &Db,
+    stream: StreamId,
+    node: Node,
+    (fence, media): (u64, StreamId),
+    at: Timestamp,
+) -> Result<bool, StoreError> {
+    let changed = change!(
+        db,
+        "UPDATE stream SET node = $2, fence = $3, media = $4, on_air_at = $5
+         WHERE id = $1 AND state = 'live' AND COALESCE(fence, 0) < $3",
+        text(stream),
+        node.id.to_string(),
+        i64::try_from(fence).unwrap_or(i64::MAX),
+        text(media),
+        at.as_millisecond(),
+    )
+    .map_err(on("stream"))?;
+    Ok(changed == 1)
+}
+
+/// The name of the folder of a stream's media, where that is not its own.
+pub(in super::super) async fn media_of(
+    db: &Db,
+    stream: StreamId,
+) -> Result<Option<StreamId>, StoreError> {
+    let row: Option<(Option<String>,)> =
+        first!(db, "SELECT media FROM stream WHERE id = $1", text(stream),)
+            .map_err(on("stream"))?;
+    let media = row.and_then(|(media,)| Uuid::parse_str(&media?).ok());
+    Ok(media.map(|media| StreamId::from(media.as_u128())))
+}
+
+/// Streams that are on air at a server which does not run any more, and whose publishers were seen last
+/// before that time.
+pub(super) async fn left_by_others(
+    db: &Db,
+    node: Node,
+    (seen_before, now): (Timestamp, Timestamp),
+) -> Result<Vec<Stream>, StoreError> {
+    let rows: Vec<Row> = all!(
+        db,
+        select!(
+            "WHERE state = 'live' AND node <> $1 AND COALESCE(on_air_at, 0) < $2
+               AND node NOT IN (SELECT id FROM node WHERE seen_at > $3)"
+        ),
+        node.id.to_string(),
+        seen_before.as_millisecond(),
+        node.lost_before(now).as_millisecond(),
+    )
+    .map_err(on("stream"))?;
+    streams(rows)
+}
+
+/// The same stream is over. False: somebody was faster.
+pub(super) async fn end_left(db: &Db, stream: StreamId, at: Timestamp) -> Result<bool, StoreError> {
+    let changed = change!(
+        db,
+        "UPDATE stream SET state = 'ended', ended_at = COALESCE(on_air_at, $2)
+         WHERE id = $1 AND state = 'live'",
+        text(stream),
+        at.as_millisecond(),
+    )
+    .map_err(on("stream"))?;
+    Ok(changed == 1)
 }
 
 /// What this server left on air, and had seen there since then.
@@ -407,17 +516,10 @@ pub(in super::super) async fn end_left_open(
     Ok(waiting + live)
 }
 
-/// How often what is on air at a server was changed, by stream.
-pub(super) async fn revisions_on_air(
-    db: &Db,
-    node: Node,
-) -> Result<HashMap<Uuid, u32>, StoreError> {
-    let rows: Vec<(String, i64)> = all!(
-        db,
-        "SELECT id, revision FROM stream WHERE state = 'live' AND node = $1",
-        node.id.to_string(),
-    )
-    .map_err(on("stream"))?;
+/// How often what is on air was changed, by stream.
+pub(super) async fn revisions_on_air(db: &Db) -> Result<HashMap<Uuid, u32>, StoreError> {
+    let rows: Vec<(String, i64)> =
+        all!(db, "SELECT id, revision FROM stream WHERE state = 'live'",).map_err(on("stream"))?;
     let read = |(id, revision): (String, i64)| {
         Some((Uuid::parse_str(&id).ok()?, u32::try_from(revision).ok()?))
     };

@@ -75,7 +75,7 @@ impl Packaging {
         let packager = Packager::start(config, on_air.origin.clone(), thumbnails);
         restarts::count(packager.worker(), "package");
         let feed = Feed::new(on_air, packager, self.ladder_tools(on_air, sfu, tap.zero()));
-        let feeding = feed.run(tap);
+        let feeding = feed.run(tap, &on_air.handed_over);
         // Beside it: a disk that stands still must not hold up the media.
         let showing = async {
             while let Some(thumbnail) = shown.recv().await {
