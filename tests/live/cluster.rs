@@ -193,6 +193,40 @@ async fn apart_for(time: Duration) {
     );
 }
 
+/// Redis away from all, and empty when it is back.
+#[tokio::test(flavor = "multi_thread")]
+async fn all_go_on_without_redis_and_after_it_was_emptied() {
+    let mut fleet = Fleet::start(2).await;
+    let [a, b] = [0, 1];
+    let _publishing = fleet.publish(a);
+    fleet.until_live(&[a, b]).await;
+    let viewer = fleet.watch(b).await;
+    viewer.sees_more(60, "pictures").await;
+    let stream = fleet.stream(b).await;
+    fleet.redis.kill();
+    until("them to miss Redis", || async {
+        let up = [
+            fleet.metric(a, "tallylight_bus_up").await,
+            fleet.metric(b, "tallylight_bus_up").await,
+        ];
+        up == [0.0, 0.0]
+    })
+    .await;
+    viewer.sees_more(150, "pictures without Redis").await;
+    let late = fleet.watch(b).await;
+    late.sees_more(30, "pictures for who came meanwhile").await;
+    assert_eq!(fleet.try_to_publish(b).await, 503);
+    fleet.redis.up().await;
+    until(
+        "somebody else to be refused for the right reason",
+        || async { fleet.try_to_publish(b).await == 409 },
+    )
+    .await;
+    viewer.sees_more(60, "pictures afterwards").await;
+    assert_eq!(fleet.stream(b).await, stream);
+    assert!(!viewer.report().await.closed && !late.report().await.closed);
+}
+
 /// Two want one channel at the same moment, at two servers: one gets it.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_publishers_at_two_servers_never_mix() {

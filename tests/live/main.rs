@@ -11,10 +11,12 @@
 #[path = "../../hls/tests/checker/mod.rs"]
 mod checker;
 #[path = "../api/support/postgres.rs"]
+#[allow(dead_code, reason = "each test program uses a part")]
 mod postgres;
 #[path = "../process/mod.rs"]
 mod process;
 #[path = "../api/support/redis.rs"]
+#[allow(dead_code, reason = "each test program uses a part")]
 mod redis;
 #[path = "../secure/mod.rs"]
 mod secure;

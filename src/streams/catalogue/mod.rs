@@ -26,8 +26,8 @@ pub(super) use body::StreamBody;
 pub(super) use changes::{no_such_stream, watch};
 pub(super) use routes::routes;
 pub(super) use store::{
-    end_left_open, end_stream, last_end, left_on_air, lock_of_recording, media_of, of_account,
-    open_elsewhere, take_over, write_start,
+    end_left_open, end_stream, is_seen_on_air, last_end, left_on_air, lock_of_recording, media_of,
+    of_account, open_elsewhere, take_over, write_start,
 };
 
 use super::{IngestSource, LiveChannel, Streams};

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::http::Method;
-use sfu::{Answer, CloseReason, Pull as Pulling, SessionId, StreamId};
-use tokio::sync::oneshot;
-use tokio::time::timeout;
+use sfu::StreamId;
 use uuid::Uuid;
 
 use super::super::live::{Elsewhere, Live, Phase};
 use super::super::playback;
-use super::super::{Refused, Stream, StreamEvent, View, catalogue, stream_uuid};
-use super::{Done, Lifecycle, answer};
+use super::super::{Stream, StreamEvent, catalogue, stream_uuid};
+use super::leasing::SEEN_WITHIN;
+use super::pulling::Pull;
+use super::{Done, Lifecycle};
 use crate::channels::{Channel, ChannelId, Channels};
 use crate::cluster::{Cluster, Directory, OnAir, Own, Record, Standing};
 use crate::db::{Db, StoreError};
@@ -29,46 +29,22 @@ pub(in super::super) struct Others {
     channels: Channels,
     /// Streams that are being looked up, to be shown here.
     finding: HashSet<StreamId>,
-    pulls: HashMap<StreamId, Pull>,
+    pub(super) pulls: HashMap<StreamId, Pull>,
     /// What was on air here until a moment ago, which the others are to hear of.
     ended: Vec<(OnAir, Instant)>,
+    /// Streams that Redis does not tell of any more and the database does, when that was seen last.
+    vouched: HashMap<StreamId, Instant>,
     /// Channels that somebody is about to publish on.
     pub(super) claiming: HashSet<ChannelId>,
 }
-
-/// A stream that is pulled from its origin, or is to be.
-#[derive(Default)]
-struct Pull {
-    /// That it comes by, or is to; none: there is none yet, or no more.
-    session: Option<SessionId>,
-    /// By which lease it was asked for.
-    fence: u64,
-    is_asked: bool,
-    /// Packets came.
-    has_flowed: bool,
-    tries: u32,
-    /// When it may be tried again.
-    not_before: Option<Instant>,
-    /// When somebody was last seen to want it.
-    wanted_at: Option<Instant>,
-    /// Those who wait for the first packet.
-    waiting: Vec<Waiting>,
-}
-
-type Waiting = (View, oneshot::Sender<Result<Answer, Refused>>, Instant);
 
 /// A stream elsewhere, as it was looked up.
 pub(super) type Found = Option<(Channel, Arc<Stream>)>;
 
 /// Servers answer one another within this time.
-const ANSWER_WITHIN: Duration = Duration::from_secs(3);
-/// Who wants to watch waits so long for the first packet.
-const PATIENCE: Duration = Duration::from_secs(8);
-/// A pull that nobody wants any more ends after this time.
-const IDLE: Duration = Duration::from_secs(30);
-/// A pull that failed is tried again after this time, which doubles up to the next.
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(3);
+/// What the database has seen counts for as long.
+const VOUCHED_FOR: Duration = Duration::from_secs(8);
 /// The others hear for this long that a stream is over.
 const TOLD_FOR: Duration = Duration::from_secs(10);
 
@@ -86,6 +62,7 @@ impl Others {
             finding: HashSet::new(),
             pulls: HashMap::new(),
             ended: Vec::new(),
+            vouched: HashMap::new(),
             claiming: HashSet::new(),
         }
     }
@@ -157,21 +134,38 @@ impl Lifecycle {
         }
     }
 
-    /// What nobody says any more to have: whoever takes it up is awaited, as a publisher is.
+    /// What nobody says any more to have: whoever takes it up is awaited, as a publisher is. Unless the
+    /// database has seen its publisher a moment ago: then it is Redis that has lost its server.
     fn miss(&mut self, directory: &Directory) {
-        let missing: Vec<StreamId> = self
-            .live
-            .iter()
-            .filter(|live| {
-                let origin = live.origin.as_ref();
-                origin.is_some_and(Elsewhere::is_known)
-                    && directory.origin_of(live.channel.id.0).is_none()
-            })
-            .map(|live| live.stream)
-            .collect();
         let now = self.clock.instant();
-        for stream in missing {
-            let effects = self.live.missing(stream, now);
+        self.others
+            .vouched
+            .retain(|_, at| now.saturating_duration_since(*at) < VOUCHED_FOR);
+        let is_missing = |live: &&Live| directory.origin_of(live.channel.id.0).is_none();
+        let missing = self.live.iter().filter(is_missing).filter_map(|live| {
+            let origin = live.origin.as_ref()?;
+            Some((live.stream, origin.server.as_ref()?.id, origin.is_known()))
+        });
+        let missing: Vec<(StreamId, Uuid, bool)> = missing.collect();
+        for (stream, server, is_known) in missing {
+            if is_known && !self.others.vouched.contains_key(&stream) {
+                let effects = self.live.missing(stream, now);
+                self.carry_out(effects);
+            }
+            let (db, seen_since) = (self.others.db.clone(), self.clock.now() - SEEN_WITHIN);
+            self.calls.spawn(async move {
+                let seen = catalogue::is_seen_on_air(&db, stream, server, seen_since).await;
+                Done::Vouched(stream, seen.unwrap_or(false))
+            });
+        }
+    }
+
+    /// The database has seen the publisher of a stream a moment ago that Redis does not tell of, or not.
+    pub(super) fn vouched(&mut self, stream: StreamId, is_seen: bool) {
+        let now = self.clock.instant();
+        if is_seen {
+            self.others.vouched.insert(stream, now);
+            let effects = self.live.vouched(stream);
             self.carry_out(effects);
         }
     }
@@ -343,176 +337,6 @@ impl Lifecycle {
             });
         }
     }
-
-    // What is pulled.
-
-    /// Who wants to watch what is on air elsewhere waits for it, and has it pulled if it is not.
-    pub(super) fn await_pull(
-        &mut self,
-        view: View,
-        stream: StreamId,
-        reply: oneshot::Sender<Result<Answer, Refused>>,
-    ) {
-        let now = self.clock.instant();
-        let pull = self.others.pulls.entry(stream).or_default();
-        pull.wanted_at = Some(now);
-        pull.waiting.push((view, reply, now + PATIENCE));
-        self.pull(stream);
-    }
-
-    /// Whether packets of a stream that is on air elsewhere came here, so that it can be watched.
-    pub(super) fn is_pulled(&self, stream: StreamId) -> bool {
-        let pull = self.others.pulls.get(&stream);
-        pull.is_some_and(|pull| pull.has_flowed)
-    }
-
-    /// Asks the stream's origin for it, unless that is done.
-    fn pull(&mut self, stream: StreamId) {
-        let now = self.clock.instant();
-        let live = self.live.of_stream(stream);
-        let Some(origin) = live.and_then(|live| live.origin.as_ref()) else {
-            return;
-        };
-        let Some(server) = origin.server.clone() else {
-            return;
-        };
-        let fence = origin.fence;
-        let Some(pull) = self.others.pulls.get_mut(&stream) else {
-            return;
-        };
-        let is_early = pull.not_before.is_some_and(|at| now < at);
-        let is_there = (pull.session.is_some() || pull.is_asked) && pull.fence == fence;
-        if is_early || is_there {
-            return;
-        }
-        (pull.is_asked, pull.fence) = (true, fence);
-        let sfu = self.sfu.clone();
-        self.calls.spawn(async move {
-            let offered = sfu.pull(stream).await.map_err(|error| error.to_string());
-            Done::Offered(stream, (server, fence), offered)
-        });
-    }
-
-    /// There is an offer for the origin. Its session publishes the stream here from now on, so that
-    /// nothing that happens to it is missed.
-    pub(super) fn offered(
-        &mut self,
-        stream: StreamId,
-        (server, fence): (Arc<Record>, u64),
-        offered: Result<Pulling, String>,
-    ) {
-        let now = self.clock.instant();
-        let pulling = match offered {
-            Ok(pulling) => pulling,
-            Err(why) => return self.pulled(stream, fence, Err(why)),
-        };
-        let is_elsewhere = self
-            .live
-            .of_stream(stream)
-            .is_some_and(|live| !live.is_here());
-        let pull = self.others.pulls.get_mut(&stream);
-        let Some(pull) = pull.filter(|pull| is_elsewhere && pull.fence == fence) else {
-            return self.close(pulling.session, CloseReason::Requested);
-        };
-        pull.session = Some(pulling.session);
-        let effects = self.live.publishing(stream, pulling.session, now);
-        self.carry_out(effects);
-        let (sfu, cluster) = (self.sfu.clone(), self.others.cluster.clone());
-        self.calls.spawn(async move {
-            let pulled = Box::pin(pull_from(&sfu, &cluster, &server, (stream, fence), pulling));
-            let result = timeout(ANSWER_WITHIN * 2, pulled).await;
-            let result = result.unwrap_or_else(|_| Err("it took too long".to_owned()));
-            Done::Pulled(stream, fence, result)
-        });
-    }
-
-    /// The origin gave an answer, or none.
-    pub(super) fn pulled(&mut self, stream: StreamId, fence: u64, result: Result<(), String>) {
-        let now = self.clock.instant();
-        let pull = self.others.pulls.get_mut(&stream);
-        let Some(pull) = pull.filter(|pull| pull.fence == fence) else {
-            return;
-        };
-        pull.is_asked = false;
-        let Err(why) = result else {
-            tracing::info!(stream.id = %stream, "Stream {stream} is pulled from its origin");
-            return;
-        };
-        let pause = FIRST_PAUSE * 2_u32.saturating_pow(pull.tries.min(8));
-        pull.not_before = Some(now + pause.min(LONGEST_PAUSE));
-        pull.tries = pull.tries.saturating_add(1);
-        tracing::warn!(stream.id = %stream, "Stream {stream} cannot be pulled: {why}");
-    }
-
-    /// Another server has it now.
-    fn pull_anew(&mut self, stream: StreamId) {
-        if let Some(pull) = self.others.pulls.get_mut(&stream) {
-            (pull.tries, pull.not_before) = (0, None);
-            self.pull(stream);
-        }
-    }
-
-    /// A session is over; if it pulled a stream, that is tried again.
-    pub(super) fn pull_ended(&mut self, stream: StreamId, session: SessionId) {
-        let now = self.clock.instant();
-        let pull = self.others.pulls.get_mut(&stream);
-        if let Some(pull) = pull.filter(|pull| pull.session == Some(session)) {
-            pull.session = None;
-            pull.not_before = Some(now + FIRST_PAUSE);
-        }
-    }
-
-    /// Packets of a stream come: whoever waited for that is let in.
-    pub(super) fn admit_waiting(&mut self, stream: StreamId, session: SessionId) {
-        let pull = self.others.pulls.get_mut(&stream);
-        let Some(pull) = pull.filter(|pull| pull.session == Some(session)) else {
-            return;
-        };
-        (pull.tries, pull.not_before, pull.has_flowed) = (0, None, true);
-        for (view, reply, _) in std::mem::take(&mut pull.waiting) {
-            self.start_view(view, reply);
-        }
-    }
-
-    /// Pulls what is wanted and not there, ends what nobody wants, and lets those go who waited in vain.
-    pub(super) fn tend_pulls(&mut self) {
-        let now = self.clock.instant();
-        let streams: Vec<StreamId> = self.others.pulls.keys().copied().collect();
-        for stream in streams {
-            let is_elsewhere = self
-                .live
-                .of_stream(stream)
-                .is_some_and(|live| !live.is_here());
-            let is_watched = self.has_viewers(stream);
-            let Some(pull) = self.others.pulls.get_mut(&stream) else {
-                continue;
-            };
-            let (late, waiting): (Vec<Waiting>, _) = std::mem::take(&mut pull.waiting)
-                .into_iter()
-                .partition(|(_, _, until)| now >= *until || !is_elsewhere);
-            pull.waiting = waiting;
-            if is_watched || !pull.waiting.is_empty() {
-                pull.wanted_at = Some(now);
-            }
-            let wanted_at = pull.wanted_at.unwrap_or(now);
-            let is_idle = now.saturating_duration_since(wanted_at) >= IDLE;
-            let session = pull.session;
-            for (_, reply, _) in late {
-                answer(reply, Err(Refused::PublisherAway));
-            }
-            if !is_elsewhere {
-                self.others.pulls.remove(&stream);
-            } else if is_idle {
-                self.others.pulls.remove(&stream);
-                tracing::info!(stream.id = %stream, "Nobody watches stream {stream} here any more");
-                if let Some(session) = session {
-                    self.close(session, CloseReason::Requested);
-                }
-            } else {
-                self.pull(stream);
-            }
-        }
-    }
 }
 
 async fn find(db: &Db, channels: &Channels, stream: StreamId) -> Result<Found, StoreError> {
@@ -521,32 +345,4 @@ async fn find(db: &Db, channels: &Channels, stream: StreamId) -> Result<Found, S
     };
     let channel = channels.by_id(about.channel).await?;
     Ok(channel.map(|channel| (channel, Arc::new(about))))
-}
-
-/// Has the server that has the stream by that lease, or a newer one, answer an offer.
-async fn pull_from(
-    sfu: &sfu::Sfu,
-    cluster: &Cluster,
-    server: &Record,
-    (stream, fence): (StreamId, u64),
-    pulling: Pulling,
-) -> Result<(), String> {
-    let path = format!("/cluster/relay/{}?fence={fence}", stream_uuid(stream));
-    let answered = async {
-        let asked = cluster.ask(server, (Method::POST, &path), pulling.offer, ANSWER_WITHIN);
-        let response = asked.await.map_err(|error| error.to_string())?;
-        let status = response.status();
-        let answer = response.text().await.map_err(|error| error.to_string())?;
-        if !status.is_success() {
-            return Err(format!("{} answers {status}", server.url));
-        }
-        let taken = sfu.pulled(pulling.session, &answer).await;
-        taken.map_err(|error| error.to_string())
-    };
-    let answered = answered.await;
-    if let Err(why) = &answered {
-        let why = CloseReason::Failed(why.clone());
-        sfu.close(pulling.session, why).await;
-    }
-    answered
 }

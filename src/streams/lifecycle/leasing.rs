@@ -40,7 +40,7 @@ struct Agreed {
 
 /// A server whose publisher was there so short a time ago in the database may have it still, whatever
 /// Redis says: it writes that about every five seconds.
-const SEEN_WITHIN: SignedDuration = SignedDuration::from_secs(6);
+pub(super) const SEEN_WITHIN: SignedDuration = SignedDuration::from_secs(6);
 /// A stream that nobody has is gone on with for the reconnect window, and this much longer for what was
 /// not written down.
 const UNWRITTEN: SignedDuration = SignedDuration::from_secs(10);

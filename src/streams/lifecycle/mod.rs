@@ -8,6 +8,7 @@ mod elsewhere;
 mod leasing;
 mod peers;
 mod publishing;
+mod pulling;
 mod reports;
 mod room;
 mod viewing;
@@ -124,6 +125,8 @@ enum Done {
     Claimed(ChannelId, Result<Option<Lease>, ClaimError>),
     /// A stream that is on air elsewhere, as it was looked up.
     Found(StreamId, Found),
+    /// Whether the database has seen the publisher of one a moment ago.
+    Vouched(StreamId, bool),
     /// An offer to pull one.
     Offered(StreamId, (Arc<Record>, u64), Result<sfu::Pull, String>),
     /// And what came of it.
@@ -337,6 +340,7 @@ impl Lifecycle {
             Ok(Done::Leased(leased)) => self.leased(leased),
             Ok(Done::Claimed(channel, claimed)) => self.claimed(channel, claimed),
             Ok(Done::Found(stream, found)) => self.found(stream, found),
+            Ok(Done::Vouched(stream, is_seen)) => self.vouched(stream, is_seen),
             Ok(Done::Offered(stream, from, offered)) => self.offered(stream, from, offered),
             Ok(Done::Pulled(stream, fence, result)) => self.pulled(stream, fence, result),
             Ok(Done::Stats(_, None) | Done::Nothing) => {}

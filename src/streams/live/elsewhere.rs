@@ -101,6 +101,22 @@ impl LiveChannels {
         }
     }
 
+    /// Its server has the stream all the same.
+    pub(in super::super) fn vouched(&mut self, stream: StreamId) -> Vec<Effect> {
+        let Some(live) = self.live_of(stream) else {
+            return Vec::new();
+        };
+        let Some(origin) = &mut live.origin else {
+            return Vec::new();
+        };
+        origin.is_missing = false;
+        let flows = live.publisher.is_none_or(|by| by.flowing);
+        match (live.phase, origin.is_live() && flows) {
+            (Phase::Away(_), true) => live.resume(),
+            _ => Vec::new(),
+        }
+    }
+
     /// A stream that was on air at another server is over, or another is on air on its channel.
     pub(in super::super) fn vanish(&mut self, stream: StreamId) -> Vec<Effect> {
         match self.live_of(stream).is_some_and(|live| !live.is_here()) {

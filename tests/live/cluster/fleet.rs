@@ -26,7 +26,7 @@ pub(crate) struct Fleet {
     token: String,
     clients: Driver,
     sent: Sent,
-    _redis: OwnRedis,
+    pub(crate) redis: OwnRedis,
 }
 
 struct One {
@@ -110,7 +110,7 @@ impl Fleet {
             token,
             clients: Driver::start("clients").unwrap(),
             sent: Sent::default(),
-            _redis: redis,
+            redis,
         };
         until("servers to see Redis", || async {
             for server in 0..count {
