@@ -269,6 +269,9 @@ impl Inner {
     }
 
     fn publish(&self, directory: Directory) {
+        let shown = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        metrics::gauge!("tallylight_cluster_servers").set(shown(directory.servers.len()));
+        metrics::gauge!("tallylight_cluster_leases").set(shown(self.leases().len()));
         self.directory.send_if_modified(|before| {
             let differs = **before != directory;
             if differs {

@@ -1,8 +1,10 @@
 //! What servers ask one another: a stream for their own viewers, and its end.
 
+use std::time::Duration;
+
 use axum::body::to_bytes;
 use axum::extract::{Path, Query, Request, State};
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
@@ -35,6 +37,30 @@ async fn require_kin(State(streams): State<Streams>, request: Request, next: Nex
         false => problem(StatusCode::NOT_FOUND, "not_found", "there is nothing here"),
     }
 }
+
+impl Streams {
+    /// Asks all other servers that pass streams on whether they are reached; gives their addresses, and
+    /// what went wrong.
+    pub(crate) async fn greet_others(&self) -> Vec<(String, Result<(), String>)> {
+        let mut greeted = Vec::new();
+        for server in &self.cluster.directory().servers {
+            let health = (Method::GET, "/healthz");
+            let asked = self
+                .cluster
+                .ask(server, health, String::new(), GREETED_WITHIN);
+            let answer = match asked.await {
+                Ok(response) if response.status().is_success() => Ok(()),
+                Ok(response) => Err(format!("{} answers {}", server.url, response.status())),
+                Err(error) => Err(error.to_string()),
+            };
+            greeted.push((server.url.clone(), answer));
+        }
+        greeted
+    }
+}
+
+/// A server that is well answers within this time.
+const GREETED_WITHIN: Duration = Duration::from_secs(3);
 
 #[derive(Debug, Deserialize)]
 struct Wish {

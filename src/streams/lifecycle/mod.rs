@@ -160,6 +160,8 @@ pub(super) struct Lifecycle {
     peers: Peers,
     ice: IceServers,
     others: Others,
+    /// Other servers are to hear how things stand.
+    has_news: bool,
     second_publisher: SecondPublisher,
 }
 
@@ -200,6 +202,7 @@ impl Lifecycle {
             peers: Peers::new(peers),
             ice,
             others,
+            has_news: false,
             second_publisher: config.streams.second_publisher,
         }
     }
@@ -241,12 +244,14 @@ impl Lifecycle {
                     told_drain = true;
                     self.audiences.tell_all(&ViewerEvent::Reconnect);
                     self.settle_leases();
+                    self.has_news = true;
                 }
                 _ = tick.tick() => {
                     let effects = self.live.tick(self.clock.instant(), self.clock.now());
                     self.carry_out(effects);
                     self.tend_pulls();
                     self.settle_leases();
+                    self.has_news = true;
                 }
                 _ = news.tick() => {
                     self.tell_news();
@@ -254,7 +259,9 @@ impl Lifecycle {
                     self.take_directory();
                 }
             }
-            self.tell_others();
+            if std::mem::take(&mut self.has_news) {
+                self.tell_others();
+            }
         }
         if self.live.is_without_window() {
             self.end_all();
@@ -508,6 +515,7 @@ impl Lifecycle {
     }
 
     fn carry_out(&mut self, effects: Vec<Effect>) {
+        self.has_news |= !effects.is_empty();
         for effect in effects {
             match effect {
                 Effect::Close(session, reason) => self.close(session, reason),

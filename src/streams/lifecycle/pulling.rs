@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::http::Method;
-use sfu::{Answer, CloseReason, Pull as Pulling, SessionId, StreamId};
+use sfu::{Answer, CloseReason, OfferError, Pull as Pulling, SessionId, StreamId};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -36,6 +36,8 @@ type Waiting = (View, oneshot::Sender<Result<Answer, Refused>>, Instant);
 
 /// Who wants to watch waits so long for the first packet.
 const PATIENCE: Duration = Duration::from_secs(8);
+/// As many may wait for a stream.
+const MOST_WAITING: usize = 1_000;
 /// A pull that nobody wants any more ends after this time.
 const IDLE: Duration = Duration::from_secs(30);
 /// A pull that failed is tried again after this time, which doubles up to the next.
@@ -53,6 +55,12 @@ impl Lifecycle {
         let now = self.clock.instant();
         let pull = self.others.pulls.entry(stream).or_default();
         pull.wanted_at = Some(now);
+        if pull.waiting.len() >= MOST_WAITING {
+            let busy = OfferError::Busy {
+                retry_after: LONGEST_PAUSE,
+            };
+            return answer(reply, Err(Refused::Offer(busy)));
+        }
         pull.waiting.push((view, reply, now + PATIENCE));
         self.pull(stream);
     }
