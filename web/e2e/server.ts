@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { env } from 'node:process';
@@ -42,18 +42,27 @@ export class Server {
     this.url = new URL(setupLink).origin;
   }
 
-  static async start(settings = '', environment: Record<string, string> = {}): Promise<Server> {
+  /** With `first`, it shares the database of that server, which is set up, and its secret. */
+  static async start(
+    settings = '',
+    environment: Record<string, string> = {},
+    first?: Server,
+  ): Promise<Server> {
     if (!existsSync(BINARY)) throw new Error(`There is no server at ${BINARY}: run \`cargo build\` first.`);
     const folder = await mkdtemp(join(tmpdir(), 'tallylight-e2e-'));
     const config = join(folder, 'tallylight.toml');
     await writeFile(config, CONFIG + settings);
+    if (first) {
+      await mkdir(join(folder, 'data'));
+      await copyFile(join(first.#folder, 'data/pepper'), join(folder, 'data/pepper'));
+    }
     const process = spawn(BINARY, ['serve', '--config', config, '--data', join(folder, 'data')], {
       stdio: ['ignore', 'pipe', 'pipe'],
       cwd: folder,
       env: { ...env, ...environment },
     });
     const output: string[] = [];
-    const link = await setupLink(process, output);
+    const link = await address(process, output, first ? PAGES : SETUP);
     return new Server(process, folder, output, link);
   }
 
@@ -88,13 +97,17 @@ export class Server {
   }
 }
 
-function setupLink(process: ChildProcess, output: string[]): Promise<string> {
+/** The one-time link, and, when it is set up, where the pages are. */
+const SETUP = /http:\/\/\S+\/setup#[\w-]+/;
+const PAGES = /(?<=Pages and API +)http:\/\/\S+/;
+
+function address(process: ChildProcess, output: string[], wanted: RegExp): Promise<string> {
   return new Promise((found, failed) => {
     const fail = (why: string) => failed(new Error(`${why}\n${output.join('')}`));
-    const timer = setTimeout(() => fail('The server printed no set-up link.'), START_LIMIT_MS);
+    const timer = setTimeout(() => fail('The server does not say where it is.'), START_LIMIT_MS);
     const read = (chunk: Buffer) => {
       output.push(chunk.toString());
-      const link = /http:\/\/\S+\/setup#[\w-]+/.exec(output.join(''))?.[0];
+      const link = wanted.exec(output.join(''))?.[0];
       if (!link) return;
       clearTimeout(timer);
       found(link);
