@@ -28,6 +28,7 @@ mod https;
 mod joining;
 mod joins;
 mod killed;
+mod metrics;
 mod publishers;
 mod recording;
 mod restarting;

@@ -22,6 +22,7 @@ use crate::keyframe::Hearing;
 use crate::packet::{
     AUDIO_CLOCK, LayerFormat, Layout, Origin, Packet, Source, VIDEO_CLOCK, forwarded_extensions,
 };
+use crate::ranks::{LayerCounters, Rank, Way};
 use crate::stats::{AudioStats, LayerStats, PublisherStats, SessionStats};
 use crate::tap::TapCodec;
 use crate::video::{self, PayloadFacts, VideoCodec};
@@ -488,6 +489,19 @@ impl Publisher {
         }
         for _ in 0..unanswered {
             self.learn(link, false);
+        }
+    }
+
+    /// Counts what came since the last call.
+    pub(crate) fn count_received(&mut self, counters: &LayerCounters) {
+        for (index, layer) in self.layers.iter_mut().enumerate() {
+            if layer.making.is_none() {
+                let rank = Rank::of(&self.layout, index);
+                counters.add(Way::In, rank, layer.track.take_received());
+            }
+        }
+        if let Some(audio) = &mut self.audio {
+            counters.add(Way::In, Rank::Sound, audio.take_received());
         }
     }
 

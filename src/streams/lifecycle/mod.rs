@@ -13,7 +13,7 @@ mod viewing;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use sfu::{Answer, CloseReason, Event, OfferError, Role, SessionId, Sfu, StreamId, StreamStats};
@@ -39,6 +39,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Limits};
 use crate::gates::By;
 use crate::ice::IceServers;
+use crate::telemetry::{JOIN_SECONDS, count_join};
 
 /// What the task is asked.
 #[derive(Debug)]
@@ -112,6 +113,7 @@ struct Session {
     key: Option<StreamKeyId>,
     address: IpAddr,
     connected: bool,
+    answered: Instant,
     /// Who watches by it.
     viewer: Option<Who>,
 }
@@ -300,6 +302,7 @@ impl Lifecycle {
             key,
             address: sfu::neighbourhood(address),
             connected: false,
+            answered: self.clock.instant(),
             viewer: None,
         };
         self.sessions.insert(id, session);
@@ -371,9 +374,14 @@ impl Lifecycle {
         let Some(session) = self.sessions.get_mut(&id) else {
             return Vec::new();
         };
-        session.connected = true;
+        let is_first = !std::mem::replace(&mut session.connected, true);
         match role {
             Role::Viewer => {
+                if is_first {
+                    let now = self.clock.instant();
+                    JOIN_SECONDS.record(now.saturating_duration_since(session.answered));
+                    count_join("webrtc");
+                }
                 if let Some(who) = session.viewer.clone() {
                     let now_ms = at.as_millisecond();
                     self.audiences.joined(stream, id, who, now_ms);
