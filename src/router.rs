@@ -21,6 +21,7 @@ use hyper::body::Body as _;
 use sfu::Sfu;
 use tokio::time::timeout;
 use tracing::Instrument as _;
+use tracing::field::Empty;
 use utoipa::openapi::OpenApi as Description;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -410,7 +411,8 @@ impl Door {
         let mut response = in_words(response);
         let took = self.clock.instant().saturating_duration_since(began);
         let status = response.status().as_u16();
-        span.in_scope(|| tracing::debug!(status, "Answered {status}"));
+        span.record("status", status);
+        span.in_scope(|| tracing::debug!("Answered {status}"));
         count_media(&route, &response);
         route.count(status);
         HTTP_SECONDS.record(took);
@@ -425,11 +427,17 @@ impl Route<'_> {
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         match self {
             Self::Named { method, route } => {
-                tracing::info_span!("request", request.id = id, %method, route)
+                tracing::info_span!("request", request.id = id, %method, route, status = Empty)
             }
             Self::Media(counter) => {
                 let route = counter.route();
-                tracing::debug_span!("request", request.id = id, method = "GET", route)
+                tracing::debug_span!(
+                    "request",
+                    request.id = id,
+                    method = "GET",
+                    route,
+                    status = Empty
+                )
             }
         }
     }

@@ -22,10 +22,8 @@ use crate::config::{Log, LogFormat};
 /// # Errors
 /// When the filter cannot be read.
 pub fn start_logging(log: &Log) -> Result<(), String> {
-    let filter = EnvFilter::try_new(&log.filter)
-        .map_err(|error| format!("log.filter `{}` cannot be read: {error}", log.filter))?;
     let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(filter(log)?)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     // A second start in one process, as tests have it, keeps the first.
@@ -34,6 +32,12 @@ pub fn start_logging(log: &Log) -> Result<(), String> {
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     };
     Ok(())
+}
+
+/// Which lines there are.
+pub(crate) fn filter(log: &Log) -> Result<EnvFilter, String> {
+    EnvFilter::try_new(&log.filter)
+        .map_err(|error| format!("log.filter `{}` cannot be read: {error}", log.filter))
 }
 
 /// The process's counters.

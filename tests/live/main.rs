@@ -37,4 +37,5 @@ mod sessions;
 mod shutdown;
 mod strangers;
 mod tap;
+mod told;
 mod transcoding;

@@ -21,6 +21,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
+use tracing::field::display;
 
 use attempts::Attempts;
 use peers::Peers;
@@ -32,7 +33,7 @@ use super::presence::{Beat, ByTransport, Who};
 use super::watchers::Guarded;
 use super::{
     Ingest, Inputs, LiveChannel, PeerData, Publish, Receive, Refused, SessionFacts, Stream,
-    StreamEvent, View, ViewerEvent, Watch, signalling,
+    StreamEvent, View, ViewerEvent, Watch, signalling, spans,
 };
 use crate::channels::{Barred, ChannelEvent, ChannelId, StreamKeyId};
 use crate::clock::Clock;
@@ -405,7 +406,7 @@ impl Lifecycle {
         self.peers.closed(id);
         self.ice.end(&id.reveal());
         tracing::info!(
-            stream.id = %stream, session.id = %id, reason = ?reason,
+            stream.id = %stream, session.id = %id, channel.id = %session.facts.channel, reason = ?reason,
             "Session {id} is over"
         );
         match session.facts.role {
@@ -469,7 +470,11 @@ impl Lifecycle {
 
     fn close(&mut self, session: SessionId, reason: CloseReason) {
         if reason == CloseReason::Superseded {
-            tracing::info!(session.id = %session, "Another publisher takes over from {session}");
+            let stream = self
+                .sessions
+                .get(&session)
+                .map(|known| display(known.facts.stream));
+            tracing::info!(stream.id = stream, session.id = %session, "Another publisher takes over from {session}");
         }
         let sfu = self.sfu.clone();
         self.calls.spawn(async move {
@@ -480,21 +485,26 @@ impl Lifecycle {
 
     fn tell(&mut self, event: StreamEvent) {
         match &event {
-            &StreamEvent::Started { stream, .. } => {
-                tracing::info!(stream.id = %stream, "Stream {stream} is live");
+            &StreamEvent::Started {
+                stream, channel, ..
+            } => {
+                drop(spans::go_live(stream));
+                tracing::info!(stream.id = %stream, channel.id = %channel, "Stream {stream} is live");
                 self.audiences.open(stream);
                 self.fetch_stats(stream);
             }
-            &StreamEvent::Interrupted { stream, .. } => {
-                tracing::info!(stream.id = %stream, "Stream {stream} waits for its publisher");
+            &StreamEvent::Interrupted { stream, channel } => {
+                tracing::info!(stream.id = %stream, channel.id = %channel, "Stream {stream} waits for its publisher");
                 self.audiences.tell(stream, ViewerEvent::Inactive);
             }
-            &StreamEvent::Resumed { stream, .. } => {
-                tracing::info!(stream.id = %stream, "Stream {stream} is live again");
+            &StreamEvent::Resumed { stream, channel } => {
+                tracing::info!(stream.id = %stream, channel.id = %channel, "Stream {stream} is live again");
                 self.audiences.tell(stream, ViewerEvent::Active);
             }
-            &StreamEvent::Ended { stream, .. } => {
-                tracing::info!(stream.id = %stream, "Stream {stream} ended");
+            &StreamEvent::Ended {
+                stream, channel, ..
+            } => {
+                tracing::info!(stream.id = %stream, channel.id = %channel, "Stream {stream} ended");
                 self.audiences.close(stream, self.now_ms());
             }
             // Playback tells it, after the end.

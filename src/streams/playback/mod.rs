@@ -31,10 +31,11 @@ use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 use utoipa::ToSchema;
 
 use super::hooks::Hooks;
-use super::{LiveChannel, Resumed, Stream, StreamEvent, Streams, stream_uuid};
+use super::{LiveChannel, Resumed, Stream, StreamEvent, Streams, spans, stream_uuid};
 use crate::channels::ChannelId;
 use crate::clock::Clock;
 use crate::config::{Config, Hls};
@@ -509,7 +510,8 @@ fn package(
     let is_recorded = on_air.origin.keeps();
     let (playback, events) = (playback.clone(), streams.events.clone());
     let (sfu, stop): (Sfu, _) = (streams.sfu.clone(), stop.clone());
-    tasks.spawn(async move {
+    let span = spans::packaging(on_air.stream, &on_air.handle);
+    let packaging = async move {
         let is_there = match awaited {
             Some(awaited) => {
                 on_air.thumbnails.find().await;
@@ -521,8 +523,8 @@ fn package(
             None => true,
         };
         // In a task of its own: a panic there must not leave a recording open.
-        let packaged = tokio::spawn(packaging.run(Arc::clone(&on_air), sfu, is_there));
-        report_panic(packaged.await);
+        let packaged = packaging.run(Arc::clone(&on_air), sfu, is_there);
+        report_panic(tokio::spawn(packaged.in_current_span()).await);
         if on_air.origin.is_leaving() {
             return;
         }
@@ -538,7 +540,8 @@ fn package(
         if !is_recorded {
             forget(&folder).await;
         }
-    });
+    };
+    tasks.spawn(packaging.instrument(span));
 }
 
 async fn forget(folder: &Path) {

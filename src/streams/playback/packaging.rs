@@ -9,6 +9,7 @@ use sfu::{Sfu, Tap};
 use tokio::process::Command;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
+use tracing::Instrument as _;
 
 use super::feed::Feed;
 use super::ladder::Tools;
@@ -16,6 +17,7 @@ use super::transcoding::Transcoding;
 use super::{Inner, OnAir, restarts};
 use crate::clock::Clock;
 use crate::config::Hls;
+use crate::streams::spans;
 use crate::telemetry::HLS_PART_SECONDS;
 
 /// How streams are packaged.
@@ -50,7 +52,8 @@ impl Packaging {
 
     /// Packages the stream to its end, if its publisher is there; then all of it is on disk.
     pub(super) async fn run(self, on_air: Arc<OnAir>, sfu: Sfu, is_there: bool) {
-        if is_there && let Some(tap) = self.tap(&on_air, &sfu).await {
+        let span = spans::start_packaging(on_air.stream, &on_air.handle);
+        if is_there && let Some(tap) = self.tap(&on_air, &sfu).instrument(span).await {
             self.package(&on_air, &sfu, tap).await;
         }
         if !on_air.origin.is_leaving() {
