@@ -8,6 +8,7 @@ use std::time::Duration;
 use hls::{Chunk, Origin, Writer};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use tracing::Instrument as _;
 
 use crate::message::{
     FromWorker, Init, Media, Part, Settings, Thumbnail, ToWorker, Track, TrackKind, Unit,
@@ -84,7 +85,7 @@ impl Packager {
             units,
             added,
             worker: watched,
-            task: tokio::spawn(run.run(worker)),
+            task: tokio::spawn(run.run(worker).in_current_span()),
         }
     }
 

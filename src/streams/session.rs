@@ -109,7 +109,7 @@ pub(super) async fn patch(
         }) => {
             let ufrag = ufrag.unwrap_or_default().to_owned();
             streams.restarted(id, ice_tag.clone(), ufrag).await;
-            tracing::info!(session.id = %id, "Session {id} restarts ICE");
+            tracing::info!(stream.id = %facts.stream, session.id = %id, "Session {id} restarts ICE");
             Ok(restarted(answer, &ice_tag))
         }
         Err(error) => Err(refused(error)),

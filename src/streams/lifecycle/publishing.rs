@@ -143,7 +143,8 @@ impl Lifecycle {
 
     fn begins(&mut self, channel: &Channel, stream: StreamId, session: SessionId) {
         tracing::info!(
-            stream.id = %stream, session.id = %session, channel.handle = %channel.handle,
+            stream.id = %stream, session.id = %session, channel.id = %channel.id,
+            channel.handle = %channel.handle,
             "Session {session} begins to publish on @{}", channel.handle
         );
         let effects = (self.live).publishing(stream, session, self.clock.instant());
