@@ -566,6 +566,7 @@ impl App {
         self.services.streams.drain();
         self.services.events.close();
         self.services.payments.close();
+        self.services.chat.say_goodbye().await;
         // Closing DTLS is what makes an encoder come back; silence would end its stream.
         self.services.sfu.shutdown().await;
         self.services.ice.shut_down().await;
