@@ -145,6 +145,7 @@ pub fn sfu_config(config: &Config) -> sfu::Config {
         silence: config.streams.silence(),
         limits: sfu::Limits {
             sessions: config.limits.sessions,
+            publisher_bitrate: config.limits.publisher_bitrate(),
             ..sfu::Limits::default()
         },
         ..sfu::Config::default()

@@ -11,6 +11,7 @@ use str0m::stats::MediaIngressStats;
 
 use super::arriving::{Arrived, LayerIn, PAUSED_AFTER, TrackIn};
 use super::capture_clock::{CaptureClock, capture_time};
+use super::excess::Excess;
 use super::fed::Ingesting;
 use super::lately::Pauses;
 use super::pulled::Pulling;
@@ -54,6 +55,7 @@ pub(crate) struct Publisher {
     keyframe_requests: u64,
     /// How old key frames may get; only while the stream is tapped.
     keyframe_age: Option<Duration>,
+    excess: Excess,
 }
 
 /// A publisher that makes no key frame within this time, and a round trip, of being asked did not
@@ -88,6 +90,7 @@ impl Publisher {
             hearing: Hearing::default(),
             keyframe_requests: 0,
             keyframe_age: None,
+            excess: Excess::new(now, config.limits.publisher_bitrate),
         }
     }
 
@@ -492,17 +495,25 @@ impl Publisher {
         }
     }
 
-    /// Counts what came since the last call.
-    pub(crate) fn count_received(&mut self, counters: &LayerCounters) {
+    /// Counts what came since the last call. Returns whether that is far more than may come.
+    pub(crate) fn count_received(&mut self, now: Instant, counters: &LayerCounters) -> bool {
+        let mut bytes = 0;
         for (index, layer) in self.layers.iter_mut().enumerate() {
             if layer.making.is_none() {
                 let rank = Rank::of(&self.layout, index);
-                counters.add(Way::In, rank, layer.track.take_received());
+                let new = layer.track.take_received();
+                bytes += new.bytes;
+                counters.add(Way::In, rank, new);
             }
         }
         if let Some(audio) = &mut self.audio {
-            counters.add(Way::In, Rank::Sound, audio.take_received());
+            let new = audio.take_received();
+            bytes += new.bytes;
+            counters.add(Way::In, Rank::Sound, new);
         }
+        // Whoever hands media over looks to it itself, and other nodes have looked.
+        let is_peer = self.ingesting.is_none() && !self.is_pulled();
+        is_peer && self.excess.is_reached_by(now, bytes)
     }
 
     /// When a key frame is to be asked for, or silence is to be told.

@@ -113,7 +113,9 @@ impl Shard {
             let registry = Arc::clone(&self.registry);
             self.with_session(now, key, |session, outbox| {
                 if let Kind::Publisher(publisher) = &mut session.kind {
-                    publisher.count_received(&registry.layers);
+                    if publisher.count_received(now, &registry.layers) {
+                        session.link.closing = Some(CloseReason::TooMuch);
+                    }
                     publisher.sweep(&session.link, now, outbox);
                 }
             });

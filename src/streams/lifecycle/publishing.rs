@@ -91,7 +91,8 @@ impl Lifecycle {
             }
         };
         let about = self.live.of_stream(stream).map(|live| &live.about);
-        if let Some(most) = about.and_then(|about| about.settings.max_bitrate_kbps) {
+        let of_stream = about.and_then(|about| about.settings.max_bitrate_kbps);
+        if let Some(most) = self.limits.publisher_kbits_told(of_stream) {
             given.sdp = signalling::with_video_limit(&given.sdp, most);
         }
         let session = given.session;

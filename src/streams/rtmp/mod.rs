@@ -243,7 +243,17 @@ impl Visitor {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let connection = Connection::new(socket, rtmp::Config::default());
+        let config = rtmp::Config {
+            bitrate: self
+                .tools
+                .streams
+                .limits
+                .limits
+                .publisher_bitrate()
+                .unwrap_or(u64::MAX),
+            ..rtmp::Config::default()
+        };
+        let connection = Connection::new(socket, config);
         let Err(error) = self.receive(connection).await else {
             return;
         };
