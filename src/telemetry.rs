@@ -40,6 +40,12 @@ pub(crate) fn filter(log: &Log) -> Result<EnvFilter, String> {
         .map_err(|error| format!("log.filter `{}` cannot be read: {error}", log.filter))
 }
 
+/// An error with its causes, in one line: the outermost of a client of HTTP says no more than that it failed.
+pub(crate) fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
 /// The process's counters.
 #[derive(Debug, Clone)]
 pub struct Metrics {

@@ -31,7 +31,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, Registry};
 
 use crate::config::{Log, LogFormat, Telemetry};
-use crate::telemetry;
+use crate::telemetry::{self, with_causes};
 
 /// Traces of this process, to be flushed before it ends.
 #[derive(Debug)]
@@ -250,11 +250,6 @@ impl Collector {
             _ => {}
         }
     }
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// Whether the collector takes what we send: it is given nothing.
