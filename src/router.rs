@@ -427,7 +427,16 @@ impl Route<'_> {
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         match self {
             Self::Named { method, route } => {
-                tracing::info_span!("request", request.id = id, %method, route, status = Empty)
+                tracing::info_span!(
+                    "request",
+                    request.id = id,
+                    %method,
+                    route,
+                    status = Empty,
+                    channel.handle = Empty,
+                    stream.id = Empty,
+                    session.id = Empty
+                )
             }
             Self::Media(counter) => {
                 let route = counter.route();

@@ -320,4 +320,20 @@ mod tests {
             ]
         );
     }
+
+    #[tokio::test]
+    async fn whether_a_collector_takes_traces_is_said_in_words() {
+        let routes = axum::Router::new().route("/v1/traces", axum::routing::post(|| async {}));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let of = |listener: &tokio::net::TcpListener| Telemetry {
+            otlp_endpoint: format!("http://{}", listener.local_addr().unwrap()),
+        };
+        let there = of(&listener);
+        tokio::spawn(async move { axum::serve(listener, routes).await });
+        assert_eq!(look(&there).await, Some(Ok(())));
+        let closed = of(&tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap());
+        let words = look(&closed).await.unwrap().unwrap_err();
+        assert!(words.contains("refused"), "{words}");
+        assert_eq!(look(&Telemetry::default()).await, None);
+    }
 }

@@ -6,12 +6,13 @@ use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use sfu::{PatchError, Patched, Role, SessionId};
+use tracing::Span;
 
 use super::signalling::{
     Authorization, BodyError, Match, SDP_FRAGMENT, authorization, has_type, if_match, read_text,
     restarted,
 };
-use super::{SessionFacts, Streams};
+use super::{SessionFacts, Streams, spans};
 use crate::db::StoreError;
 use crate::error::{Problem, log_store_error, store_problem};
 use crate::secret::same;
@@ -149,10 +150,10 @@ pub(super) async fn find(
 ) -> Result<(SessionId, SessionFacts), SessionError> {
     let id: SessionId = session.parse().map_err(|_| SessionError::Unknown)?;
     let facts = streams.session(id).await;
-    facts
-        .filter(|facts| facts.role == role)
-        .map(|facts| (id, facts))
-        .ok_or(SessionError::Unknown)
+    let facts = facts.filter(|facts| facts.role == role);
+    let facts = facts.ok_or(SessionError::Unknown)?;
+    spans::note(&Span::current(), id, Some(&facts));
+    Ok((id, facts))
 }
 
 /// Refuses an `Authorization` that is not the session's: for a publisher a stream key of its

@@ -54,6 +54,11 @@ pub(super) fn start_packaging(stream: StreamId, handle: &str) -> Span {
     tracing::info_span!("start_packaging", stream.id = %stream, channel.handle = handle)
 }
 
+/// Notes in the span that is open which channel it is about.
+pub(super) fn about(handle: &str) {
+    Span::current().record("channel.handle", handle);
+}
+
 /// Notes in a span what came of the wish to publish.
 pub(super) fn note(span: &Span, session: SessionId, facts: Option<&SessionFacts>) {
     span.record("session.id", display(session));

@@ -19,7 +19,7 @@ use super::signalling::{
     read_text,
 };
 use super::whip::offer_problem;
-use super::{Refused, Streams, View, events, layers};
+use super::{Refused, Streams, View, events, layers, spans};
 use crate::channels::{Barred, Channel};
 use crate::db::StoreError;
 use crate::error::{Problem, log_store_error, store_problem};
@@ -146,6 +146,7 @@ async fn view(
         return Err(WhepError::NotSdp);
     }
     let channel = find(&streams, &handle).await?;
+    spans::about(&channel.handle);
     let (place, by) = streams.admit(&channel, &client, &headers).await?;
     let credential = match authorization(&headers) {
         Authorization::Token(token) => Some(token.hash()),

@@ -138,6 +138,7 @@ async fn a_collector_gets_spans_with_their_stream_and_no_secret() {
     let (request, of_request) = named("POST /whip");
     assert_eq!(of_request["http.response.status_code"], "201");
     assert_eq!(of_request["http.route"], "/whip");
+    assert_eq!(of_request["channel.handle"], "ada");
     let (publish, of_publish) = named("publish");
     assert_eq!(publish.trace_id, request.trace_id);
     assert_eq!(publish.parent_span_id, request.span_id);
