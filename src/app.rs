@@ -148,6 +148,7 @@ pub fn sfu_config(config: &Config) -> sfu::Config {
         silence: config.streams.silence(),
         limits: sfu::Limits {
             sessions: config.limits.sessions,
+            publisher_bitrate: config.limits.publisher_bitrate(),
             ..sfu::Limits::default()
         },
         ..sfu::Config::default()
@@ -575,6 +576,7 @@ impl App {
         self.services.streams.drain();
         self.services.events.close();
         self.services.payments.close();
+        self.services.chat.say_goodbye().await;
         // Closing DTLS is what makes an encoder come back; silence would end its stream.
         self.services.sfu.shutdown().await;
         self.services.ice.shut_down().await;

@@ -241,6 +241,14 @@ fn is_database(data: &Path, name: &str) -> bool {
     read.is_ok() && head == *SQLITE
 }
 
+/// Backups may lie in the data folder, this one among them: with one another in them each would be larger than all
+/// before.
+fn is_backup(path: &Path) -> bool {
+    let mut head = [0; MANIFEST.len()];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut head));
+    read.is_ok() && head == *MANIFEST.as_bytes()
+}
+
 /// Files come and go while a server runs: one that is gone when its turn comes is left out, one that
 /// grows goes in as long as it was.
 fn append(tar: &mut Builder<File>, path: &Path, name: &Path) -> Result<u64, BackupError> {
@@ -254,7 +262,7 @@ fn append(tar: &mut Builder<File>, path: &Path, name: &Path) -> Result<u64, Back
         }
         return Ok(files);
     }
-    if !facts.is_file() {
+    if !facts.is_file() || is_backup(path) {
         return Ok(0);
     }
     let Ok(file) = File::open(path) else {

@@ -99,19 +99,21 @@ fn ports(config: &Config) -> Vec<Finding> {
 
 /// What a server that runs looks at as well. Who is asked over the network is asked at the same time.
 async fn all_but_ports(config: &Config, now: Timestamp) -> Vec<Finding> {
-    let (domain, redis, store, mail, payments) = tokio::join!(
+    let (domain, redis, store, mail, payments, traces) = tokio::join!(
         // Boxed: what it takes to ask is large.
         in_time("domain", Box::pin(domain(config))),
         in_time("Redis", Box::pin(redis(config))),
         in_time("store", Box::pin(outside::store(config))),
         in_time("mail", Box::pin(outside::mail(config))),
         in_time("payments", Box::pin(payments::payments(config))),
+        in_time("traces", Box::pin(outside::collector(config))),
     );
     let mut findings = vec![media_addresses(config), transport_security(config)];
     findings.extend(domain);
     findings.push(data_folder(&config.data));
     findings.extend(disk(&config.data));
-    findings.extend(redis.into_iter().chain(store).chain(mail).chain(payments));
+    findings.extend(redis.into_iter().chain(store).chain(mail));
+    findings.extend(payments.into_iter().chain(traces));
     findings.push(clock(now));
     findings.push(open_files(config));
     findings.push(udp_buffers());

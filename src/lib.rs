@@ -20,6 +20,8 @@ pub mod page;
 pub mod request;
 pub mod storyboard;
 
+pub mod traces;
+
 pub mod audit;
 pub mod cluster;
 pub mod images;

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ALLOW, CACHE_CONTROL, CONTENT_TYPE,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ALLOW, CACHE_CONTROL,
+    CONTENT_LENGTH, CONTENT_TYPE,
 };
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
@@ -16,9 +17,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use futures_util::FutureExt as _;
+use hyper::body::Body as _;
 use sfu::Sfu;
 use tokio::time::timeout;
 use tracing::Instrument as _;
+use tracing::field::Empty;
 use utoipa::openapi::OpenApi as Description;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -55,7 +58,7 @@ use crate::settings::Settings;
 use crate::sign_in;
 use crate::spa;
 use crate::streams::{MediaRequest, Streams};
-use crate::telemetry::{HTTP_SECONDS, RouteCounter, count_request};
+use crate::telemetry::{HLS_BYTES, HTTP_SECONDS, RouteCounter, count_request};
 use crate::tls::Certificates;
 use crate::webhooks::Webhooks;
 
@@ -409,7 +412,9 @@ impl Door {
         let mut response = in_words(response);
         let took = self.clock.instant().saturating_duration_since(began);
         let status = response.status().as_u16();
-        span.in_scope(|| tracing::debug!(status, "Answered {status}"));
+        span.record("status", status);
+        span.in_scope(|| tracing::debug!("Answered {status}"));
+        count_media(&route, &response);
         route.count(status);
         HTTP_SECONDS.record(took);
         security.apply(&self.policies, response.headers_mut());
@@ -423,11 +428,26 @@ impl Route<'_> {
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         match self {
             Self::Named { method, route } => {
-                tracing::info_span!("request", request.id = id, %method, route)
+                tracing::info_span!(
+                    "request",
+                    request.id = id,
+                    %method,
+                    route,
+                    status = Empty,
+                    channel.handle = Empty,
+                    stream.id = Empty,
+                    session.id = Empty
+                )
             }
             Self::Media(counter) => {
                 let route = counter.route();
-                tracing::debug_span!("request", request.id = id, method = "GET", route)
+                tracing::debug_span!(
+                    "request",
+                    request.id = id,
+                    method = "GET",
+                    route,
+                    status = Empty
+                )
             }
         }
     }
@@ -438,6 +458,28 @@ impl Route<'_> {
             Self::Media(counter) => counter.count(status),
         }
     }
+}
+
+/// Counts the bytes of media that are answered with. Clients that leave get less.
+fn count_media(route: &Route<'_>, response: &Response) {
+    let [live, recording] = &HLS_BYTES;
+    let tally = match route {
+        Route::Media(_) => live,
+        Route::Named { route, .. } if route.starts_with("/hls/") => live,
+        Route::Named { route, .. } if route.starts_with("/vod/") => recording,
+        Route::Named { .. } => return,
+    };
+    let bytes = response.body().size_hint().exact();
+    let told = || {
+        response
+            .headers()
+            .get(CONTENT_LENGTH)?
+            .to_str()
+            .ok()?
+            .parse()
+            .ok()
+    };
+    tally.add(bytes.or_else(told).unwrap_or(0));
 }
 
 /// Middleware of all routes: learns who sent the request, and lets it [`Door::pass`].

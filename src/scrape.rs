@@ -8,6 +8,7 @@ use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use metrics::{counter, gauge};
+use sfu::{LayerTotals, RANKS};
 use tokio::runtime::Handle;
 
 use crate::doctor;
@@ -17,6 +18,8 @@ use crate::tls::Validity;
 
 /// Numbers of the SFU that may fall.
 const SFU_GAUGES: [&str; 4] = ["publishers", "viewers", "relays", "streams"];
+/// How the metrics name layers, the largest first, and sound behind them.
+const LAYERS: [&str; RANKS + 1] = ["1", "2", "3", "4", "sound"];
 /// Ticks of the kernel's clock in a second, as programs see it on Linux.
 const TICKS: f64 = 100.0;
 
@@ -38,6 +41,7 @@ pub fn routes(services: &Services, metrics: Metrics) -> Router {
 async fn look(services: &Services) {
     gauge!("tallylight_chat_readers").set(whole(services.chat.readers()));
     show_numbers("tallylight_sfu", &services.sfu.totals(), &SFU_GAUGES);
+    layers(&services.sfu.layer_totals());
     if let Some(turn) = services.ice.stats() {
         relayed(&turn);
     }
@@ -51,6 +55,17 @@ async fn look(services: &Services) {
     if let Some((free, all)) = doctor::space(&services.data) {
         gauge!("tallylight_disk_free_bytes").set(whole(free));
         gauge!("tallylight_disk_bytes").set(whole(all));
+    }
+}
+
+fn layers(totals: &[LayerTotals; RANKS + 1]) {
+    for (layer, totals) in LAYERS.into_iter().zip(totals) {
+        for (way, media) in [("in", totals.received), ("out", totals.sent)] {
+            let labels = [("way", way), ("layer", layer)];
+            counter!("tallylight_layer_bytes_total", &labels).absolute(media.bytes);
+            counter!("tallylight_layer_packets_total", &labels).absolute(media.packets);
+            counter!("tallylight_layer_lost_total", &labels).absolute(media.lost);
+        }
     }
 }
 

@@ -22,10 +22,8 @@ use crate::config::{Log, LogFormat};
 /// # Errors
 /// When the filter cannot be read.
 pub fn start_logging(log: &Log) -> Result<(), String> {
-    let filter = EnvFilter::try_new(&log.filter)
-        .map_err(|error| format!("log.filter `{}` cannot be read: {error}", log.filter))?;
     let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(filter(log)?)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     // A second start in one process, as tests have it, keeps the first.
@@ -36,6 +34,18 @@ pub fn start_logging(log: &Log) -> Result<(), String> {
     Ok(())
 }
 
+/// Which lines there are.
+pub(crate) fn filter(log: &Log) -> Result<EnvFilter, String> {
+    EnvFilter::try_new(&log.filter)
+        .map_err(|error| format!("log.filter `{}` cannot be read: {error}", log.filter))
+}
+
+/// An error with its causes, in one line: the outermost of a client of HTTP says no more than that it failed.
+pub(crate) fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
 /// The process's counters.
 #[derive(Debug, Clone)]
 pub struct Metrics {
@@ -43,19 +53,28 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Installs the recorder for the process. In a process that has one, this handle shows nothing.
+    /// Installs the recorder for the process, unless it has one.
     #[must_use]
     pub fn install() -> Self {
-        let handle = PrometheusBuilder::new().install_recorder().ok();
-        describe();
-        Self { handle }
+        static FIRST: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+        let first = FIRST.get_or_init(|| {
+            let handle = PrometheusBuilder::new().install_recorder().ok();
+            describe();
+            handle
+        });
+        Self {
+            handle: first.clone(),
+        }
     }
 
     /// The counters in Prometheus' text format.
     #[must_use]
     pub fn render(&self) -> String {
         self.handle.as_ref().map_or_else(String::new, |handle| {
-            handle.render() + &HTTP_SECONDS.in_text()
+            let durations = [&HTTP_SECONDS, &HLS_PART_SECONDS, &JOIN_SECONDS];
+            durations
+                .iter()
+                .fold(handle.render(), |text, all| text + &all.in_text())
         })
     }
 }
@@ -134,6 +153,53 @@ pub static HTTP_SECONDS: Durations = Durations::new(
     "tallylight_http_request_seconds",
     "Time from a request to the head of its answer",
 );
+
+/// How far a part of HLS is behind what it shows when players can have it.
+pub static HLS_PART_SECONDS: Durations = Durations::new(
+    "tallylight_hls_part_seconds",
+    "Time from the last picture or sound of a part to the moment in which players can have it",
+);
+
+/// Time from the answer to a viewer's offer to its connection.
+pub static JOIN_SECONDS: Durations = Durations::new(
+    "tallylight_join_seconds",
+    "Time from the answer to a viewer's offer to its connection by WebRTC",
+);
+
+/// Counts somebody who begins to watch.
+pub fn count_join(transport: &'static str) {
+    metrics::counter!("tallylight_joins_total", "transport" => transport).increment(1);
+}
+
+/// A counter without labels that is added to often: its recorder is looked up once.
+#[derive(Debug)]
+pub struct Tally {
+    counter: OnceLock<Counter>,
+    make: fn() -> Counter,
+}
+
+impl Tally {
+    const fn new(make: fn() -> Counter) -> Self {
+        Self {
+            counter: OnceLock::new(),
+            make,
+        }
+    }
+
+    /// Adds to it.
+    pub fn add(&self, count: u64) {
+        self.counter.get_or_init(self.make).increment(count);
+    }
+}
+
+/// Bytes written to the connections of HTTP and HTTPS, TLS's own among them.
+pub static HTTP_BYTES: Tally = Tally::new(|| metrics::counter!("tallylight_http_bytes_out_total"));
+
+/// Bytes of media in answers to players of live HLS, and of recordings.
+pub static HLS_BYTES: [Tally; 2] = [
+    Tally::new(|| metrics::counter!("tallylight_hls_bytes_out_total", "of" => "live")),
+    Tally::new(|| metrics::counter!("tallylight_hls_bytes_out_total", "of" => "recording")),
+];
 
 /// A histogram of how long something takes, of a fixed size: the recorder's own keeps every sample
 /// until somebody reads the metrics, which may be never.
@@ -227,9 +293,41 @@ fn describe() {
         "tallylight_jobs_run_total",
         "Jobs that were tried, by kind and result (done, again, given_up)"
     );
+    describe_media();
     metrics::describe_counter!(
         "tallylight_playback_changes_total",
         "Players that changed the way of watching, by reason"
+    );
+}
+
+fn describe_media() {
+    metrics::describe_counter!(
+        "tallylight_joins_total",
+        "Viewers who began to watch, by transport (webrtc, hls)"
+    );
+    metrics::describe_counter!(
+        "tallylight_hls_parts_late_total",
+        "Parts of HLS that came later than low-latency players hold back"
+    );
+    metrics::describe_counter!(
+        "tallylight_hls_bytes_out_total",
+        "Bytes of media answered with by HLS, of what (live, recording)"
+    );
+    metrics::describe_counter!(
+        "tallylight_http_bytes_out_total",
+        "Bytes written to connections of HTTP and HTTPS"
+    );
+    metrics::describe_counter!(
+        "tallylight_layer_bytes_total",
+        "Bytes of media by way (in, out) and layer (1 is the largest; sound)"
+    );
+    metrics::describe_counter!(
+        "tallylight_layer_packets_total",
+        "Packets of media by way and layer"
+    );
+    metrics::describe_counter!(
+        "tallylight_layer_lost_total",
+        "Packets of media that were lost, by way and layer"
     );
 }
 

@@ -12,7 +12,15 @@ use std::path::{Path, PathBuf};
 
 /// The rows, lowest first. Modules of one row may use each other.
 const ROWS: [&[&str]; 16] = [
-    &["clock", "config", "rate", "secret", "telemetry", "tls"],
+    &[
+        "clock",
+        "config",
+        "rate",
+        "secret",
+        "telemetry",
+        "tls",
+        "traces",
+    ],
     &["bus", "db", "ice"],
     &["answer", "error", "form", "page", "request", "storyboard"],
     &[

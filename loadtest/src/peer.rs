@@ -317,7 +317,10 @@ impl Peer {
 }
 
 fn accept(rtc: &mut Rtc, pending: SdpPendingOffer, answer: &str) -> io::Result<()> {
-    let answer = SdpAnswer::from_sdp_string(answer)
+    // str0m reads one bound of a section, and of ours there are two (RFC 4566 §5.8 allows any number).
+    let lines = answer.split_inclusive('\n');
+    let answer: String = lines.filter(|line| !line.starts_with("b=")).collect();
+    let answer = SdpAnswer::from_sdp_string(&answer)
         .map_err(|error| unusable(&format!("the answer is no SDP: {error}")))?;
     rtc.sdp_api()
         .accept_answer(pending, answer)

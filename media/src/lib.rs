@@ -38,7 +38,7 @@ mod worker;
 pub use encoders::find_encoder;
 pub use frame::FrameError;
 pub use message::{Codec, Ladder, OpusJob, Rung, Thumbnail, TrackKind, Unit};
-pub use packager::{Config, Packager};
+pub use packager::{Config, Listeners, Packager, PartMade};
 pub use plugins::missing_plugins;
 pub use supervisor::Worker;
 pub use transcoder::Transcoder;

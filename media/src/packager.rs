@@ -8,6 +8,7 @@ use std::time::Duration;
 use hls::{Chunk, Origin, Writer};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use tracing::Instrument as _;
 
 use crate::message::{
     FromWorker, Init, Media, Part, Settings, Thumbnail, ToWorker, Track, TrackKind, Unit,
@@ -29,6 +30,24 @@ pub struct Config {
     pub zero_unix_ms: i64,
 }
 
+/// A part that players have from now on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartMade {
+    /// Where it ends, on the stream's clock.
+    pub end: Duration,
+    /// How long it is.
+    pub duration: Duration,
+}
+
+/// Who hears what comes of packaging, beside the origin. What they have no room for is lost.
+#[derive(Debug)]
+pub struct Listeners {
+    /// About every ten seconds of the stream there is one.
+    pub thumbnails: mpsc::Sender<Thumbnail>,
+    /// Each part of each rendition.
+    pub parts: mpsc::Sender<PartMade>,
+}
+
 /// A stream's packaging. Dropping it ends the stream's renditions and the child.
 #[derive(Debug)]
 pub struct Packager {
@@ -46,10 +65,9 @@ const QUEUE: usize = 512;
 const TRACKS: usize = 256;
 
 impl Packager {
-    /// Starts packaging into `origin`. About every ten seconds of the stream there is a thumbnail; one
-    /// for which there is no room is lost.
+    /// Starts packaging into `origin`.
     #[must_use]
-    pub fn start(config: Config, origin: Origin, thumbnails: mpsc::Sender<Thumbnail>) -> Self {
+    pub fn start(config: Config, origin: Origin, listeners: Listeners) -> Self {
         let (units, queue) = mpsc::channel(QUEUE);
         let (added, adding) = mpsc::channel(TRACKS);
         let (worker, watched) = watch::channel(None);
@@ -60,14 +78,14 @@ impl Packager {
                 units: queue,
             },
             renditions: BTreeMap::new(),
-            thumbnails,
+            listeners,
         };
         Self {
             origin,
             units,
             added,
             worker: watched,
-            task: tokio::spawn(run.run(worker)),
+            task: tokio::spawn(run.run(worker).in_current_span()),
         }
     }
 
@@ -141,7 +159,7 @@ struct Run {
     config: Config,
     queue: Queue,
     renditions: BTreeMap<u8, Rendition>,
-    thumbnails: mpsc::Sender<Thumbnail>,
+    listeners: Listeners,
 }
 
 impl Run {
@@ -181,6 +199,10 @@ impl Run {
             let begun = rendition.writer.begin(init);
             begun.map_err(|error| error.to_string())?;
         }
+        let made = PartMade {
+            end: part.start + part.duration,
+            duration: part.duration,
+        };
         let pushed = rendition.writer.push(Chunk {
             bytes: part.bytes,
             start: part.start,
@@ -188,7 +210,9 @@ impl Run {
             independent: part.independent,
             ends_segment: part.ends_segment,
         });
-        pushed.map_err(|error| error.to_string())
+        pushed.map_err(|error| error.to_string())?;
+        let _ = self.listeners.parts.try_send(made);
+        Ok(())
     }
 }
 
@@ -228,7 +252,7 @@ impl Work for Run {
             }
             FromWorker::Part(part) => self.take_part(part),
             FromWorker::Thumbnail(thumbnail) => {
-                let _ = self.thumbnails.try_send(thumbnail);
+                let _ = self.listeners.thumbnails.try_send(thumbnail);
                 Ok(())
             }
             other => Err(format!(

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use tracing::Instrument as _;
 
 use crate::message::{FromWorker, Ladder, OpusJob, ToWorker, Unit};
 use crate::supervisor::{Work, Worker, supervise};
@@ -52,7 +53,9 @@ impl Transcoder {
         Self {
             units,
             worker: watching,
-            task: tokio::spawn(async move { supervise(&worker, &mut run, &watched).await }),
+            task: tokio::spawn(
+                async move { supervise(&worker, &mut run, &watched).await }.in_current_span(),
+            ),
         }
     }
 

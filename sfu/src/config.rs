@@ -53,6 +53,9 @@ pub struct Limits {
     pub channels: usize,
     /// Simulcast layers of one publisher.
     pub layers: usize,
+    /// Bit/s of a publisher that is a peer, sound and all layers together. One that sends half as much again
+    /// over ten seconds is removed.
+    pub publisher_bitrate: Option<u64>,
 }
 
 impl Default for Config {
@@ -85,6 +88,7 @@ impl Default for Limits {
             message_bytes: 16 * 1024,
             channels: 4,
             layers: 4,
+            publisher_bitrate: None,
         }
     }
 }

@@ -112,6 +112,8 @@ pub enum CloseReason {
     CodecMismatch,
     /// The publisher now sends B-frames, which no viewer can play.
     Reordered,
+    /// The publisher sends far more than [`crate::Limits::publisher_bitrate`].
+    TooMuch,
     /// An error or a panic inside the session.
     Failed(String),
     /// The SFU shuts down.

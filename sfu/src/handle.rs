@@ -21,6 +21,7 @@ use crate::ids::{SessionId, StreamId};
 use crate::ingest::{Doors, Ingest, IngestTracks};
 use crate::made::MadeLayer;
 use crate::pulse::Pulse;
+use crate::ranks::{LayerTotals, RANKS};
 use crate::registry::{Place, Registry};
 use crate::sdp::Offer;
 use crate::session::Session;
@@ -404,6 +405,12 @@ impl Sfu {
     #[must_use]
     pub fn totals(&self) -> Totals {
         self.inner.registry.counters.snapshot()
+    }
+
+    /// What came in and went out since start by the rank of layers, the largest first; sound is last.
+    #[must_use]
+    pub fn layer_totals(&self) -> [LayerTotals; RANKS + 1] {
+        self.inner.registry.layers.snapshot()
     }
 
     /// Whether all media threads do their work.

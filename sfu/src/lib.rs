@@ -35,6 +35,7 @@ mod packet;
 mod packetise;
 mod pulls;
 mod pulse;
+mod ranks;
 mod rate;
 mod registry;
 mod rewrite;
@@ -64,6 +65,7 @@ pub use handle::Sfu;
 pub use ids::{ParseIdError, SessionId, StreamId};
 pub use ingest::{Ingest, IngestTracks, IngestVideo, Picture};
 pub use made::MadeLayer;
+pub use ranks::{LayerTotals, MediaTotals, RANKS};
 pub use sdp::ice_ufrag;
 pub use socket::{RECEIVE_BUFFER, SEND_BUFFER};
 pub use stats::{

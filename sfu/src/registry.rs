@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::ids::{SessionId, StreamId};
+use crate::ranks::LayerCounters;
 use crate::session::Session;
 use crate::stats::Counters;
 use crate::video::VideoCodec;
@@ -17,6 +18,7 @@ use crate::video::VideoCodec;
 pub(crate) struct Registry {
     inner: Mutex<Inner>,
     pub(crate) counters: Counters,
+    pub(crate) layers: LayerCounters,
 }
 
 #[derive(Debug, Default)]

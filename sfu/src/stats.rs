@@ -189,6 +189,10 @@ pub struct Totals {
     pub datagrams_out: u64,
     /// Datagrams that were dropped because too many waited to be sent.
     pub datagrams_unsent: u64,
+    /// Bytes received, in datagrams and frames of TCP, without the headers of IP, UDP and TCP.
+    pub bytes_in: u64,
+    /// Bytes sent, likewise.
+    pub bytes_out: u64,
     /// Send system calls; several datagrams go into one where the kernel can split them.
     pub send_calls: u64,
     /// Receive system calls; several datagrams come with one where they wait.
@@ -199,6 +203,8 @@ pub struct Totals {
     pub packets_in: u64,
     /// Media packets forwarded to viewers.
     pub packets_forwarded: u64,
+    /// Media packets that were sent to viewers once more because they missed them.
+    pub packets_resent: u64,
     /// Key frame requests sent to publishers.
     pub keyframe_requests: u64,
     /// Layer switches of viewers.
@@ -231,9 +237,10 @@ counters! {
     publishers: AtomicI64, viewers: AtomicI64, relays: AtomicI64, streams: AtomicI64,
     sessions_connected: AtomicU64, sessions_closed: AtomicU64, sessions_failed: AtomicU64,
     datagrams_in: AtomicU64, datagrams_dropped: AtomicU64, datagrams_strayed: AtomicU64,
-    datagrams_out: AtomicU64, datagrams_unsent: AtomicU64, send_calls: AtomicU64,
+    datagrams_out: AtomicU64, datagrams_unsent: AtomicU64, bytes_in: AtomicU64,
+    bytes_out: AtomicU64, send_calls: AtomicU64,
     receive_calls: AtomicU64, waits: AtomicU64,
-    packets_in: AtomicU64, packets_forwarded: AtomicU64, keyframe_requests: AtomicU64,
+    packets_in: AtomicU64, packets_forwarded: AtomicU64, packets_resent: AtomicU64, keyframe_requests: AtomicU64,
     layer_switches: AtomicU64, joins_from_cache: AtomicU64, panics: AtomicU64, slices_dropped: AtomicU64,
     tap_lost: AtomicU64,
 }

@@ -540,6 +540,7 @@ impl ShardThread {
                 && let Some(connection) = self.connections.get_mut(token)
             {
                 connection.push(bytes);
+                count_by(&self.registry.counters.bytes_out, bytes.len() as u64);
                 touched.push(*token);
             }
             self.shard.outbox().transmits.forget(1);

@@ -93,8 +93,15 @@ impl Wire for UdpWire {
             match self.send_some(&runs) {
                 Sent::Runs(sent) => {
                     let done = runs.iter().take(sent);
-                    let datagrams: usize = done.map(|(run, _)| run.datagrams()).sum();
-                    count_by(&self.registry.counters.datagrams_out, datagrams as u64);
+                    let (datagrams, bytes) =
+                        done.fold((0, 0), |(datagrams, bytes), (run, sent)| {
+                            (
+                                datagrams + run.datagrams() as u64,
+                                bytes + sent.len() as u64,
+                            )
+                        });
+                    count_by(&self.registry.counters.datagrams_out, datagrams);
+                    count_by(&self.registry.counters.bytes_out, bytes);
                     queue.forget(sent);
                 }
                 Sent::OfFirst(datagrams) => queue.forget_of_first(datagrams),
@@ -155,10 +162,7 @@ impl UdpWire {
         for datagram in bytes.chunks(run.segment.max(1)) {
             count(&self.registry.counters.send_calls);
             let sent = socket.send_to(datagram, self.mapped(run.path.destination));
-            count(match sent {
-                Ok(_) => &self.registry.counters.datagrams_out,
-                Err(_) => &self.registry.counters.datagrams_unsent,
-            });
+            self.count_sent(datagram, sent.is_ok());
         }
         queue.forget(1);
         true
@@ -280,16 +284,26 @@ impl UdpWire {
                 .state
                 .try_send(UdpSockRef::from(&self.socket), &transmit)
             {
-                Ok(()) => count(&self.registry.counters.datagrams_out),
+                Ok(()) => self.count_sent(datagram, true),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.is_blocked = true;
                     break;
                 }
-                Err(_) => count(&self.registry.counters.datagrams_unsent),
+                Err(_) => self.count_sent(datagram, false),
             }
             done += 1;
         }
         Sent::OfFirst(done)
+    }
+
+    fn count_sent(&self, datagram: &[u8], has_left: bool) {
+        let counters = &self.registry.counters;
+        if has_left {
+            count(&counters.datagrams_out);
+            count_by(&counters.bytes_out, datagram.len() as u64);
+        } else {
+            count(&counters.datagrams_unsent);
+        }
     }
 
     /// IPv4 addresses as a dual-stack socket wants them.

@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sfu::SessionId;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::Chat;
 use super::message::Person;
 use super::outbox::Outbox;
+use super::protocol::Event;
 use super::refusal::Refusal;
 use super::visit::{Credential, JOIN_WITHIN, RENEW, Visit, Way, closing, read_join, refusing};
 use crate::channels::{Channel, ChannelId};
@@ -33,8 +35,13 @@ const HISTORY_BYTES: usize = 8 * 1024;
 const WAITING: usize = 64;
 /// A peer takes what it is sent within this time.
 const TAKEN_WITHIN: Duration = Duration::from_secs(10);
+/// Goodbyes are on their way within this time.
+const SAID_WITHIN: Duration = Duration::from_secs(1);
 /// Its buffer is full: it is tried again after this time.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// Somebody who waits until all are told that their sessions end.
+pub(super) type Parting = oneshot::Sender<()>;
 
 /// A session with a data channel for chat.
 struct Peer {
@@ -42,11 +49,21 @@ struct Peer {
 }
 
 /// Reads what peers send until the token is cancelled.
-pub(super) async fn run(chat: Chat, mut data: mpsc::Receiver<PeerData>, stop: CancellationToken) {
+pub(super) async fn run(
+    chat: Chat,
+    mut data: mpsc::Receiver<PeerData>,
+    mut partings: mpsc::Receiver<Parting>,
+    stop: CancellationToken,
+) {
     let mut peers: HashMap<SessionId, Peer> = HashMap::new();
     loop {
         let came = tokio::select! {
             came = data.recv() => came,
+            Some(said) = partings.recv() => {
+                let sessions: Vec<SessionId> = peers.keys().copied().collect();
+                tokio::spawn(send_off(chat.clone(), sessions, said));
+                continue;
+            }
             () = stop.cancelled() => return,
         };
         match came {
@@ -79,6 +96,19 @@ pub(super) async fn run(chat: Chat, mut data: mpsc::Receiver<PeerData>, stop: Ca
             None => return,
         }
     }
+}
+
+/// Tells sessions that they end, and who waits for that.
+async fn send_off(chat: Chat, sessions: Vec<SessionId>, said: Parting) {
+    let frame = Event::Reconnect.encode();
+    let mut sending = JoinSet::new();
+    for session in sessions {
+        let (sfu, frame) = (chat.0.sfu.clone(), frame.clone());
+        sending.spawn(async move { sfu.send_data(session, MUST_ARRIVE, frame).await });
+    }
+    // Who has no room for it hears it by the end of its session.
+    let _ = timeout(SAID_WITHIN, sending.join_all()).await;
+    let _ = said.send(());
 }
 
 /// One session's chat.
@@ -199,6 +229,15 @@ impl Line {
 }
 
 impl Chat {
+    /// Tells everybody with a data channel to connect again, since their sessions are about to end. Returns once
+    /// that has left, or should have.
+    pub async fn say_goodbye(&self) {
+        let (said, heard) = oneshot::channel();
+        if self.0.partings.send(said).await.is_ok() {
+            let _ = timeout(SAID_WITHIN * 2, heard).await;
+        }
+    }
+
     /// Whom a token names.
     pub(super) async fn by_token(
         &self,

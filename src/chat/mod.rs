@@ -135,6 +135,8 @@ struct Inner {
     node: Node,
     /// So many rooms are read anew at a time.
     refreshing: Semaphore,
+    /// Who wants everybody told that sessions end.
+    partings: mpsc::Sender<gateway::Parting>,
     stop: CancellationToken,
 }
 
@@ -167,6 +169,7 @@ impl Chat {
         let stop_ledger = CancellationToken::new();
         let (ledger, writing) = Ledger::start(grounds.db.clone(), stop_ledger.clone());
         let (events, _) = broadcast::channel(EVENTS);
+        let (partings, parting) = mpsc::channel(1);
         let (of_streams, of_channels) = (grounds.streams.subscribe(), grounds.channels.subscribe());
         let chat = Self(Arc::new(Inner {
             tokens: Tokens::new(grounds.pepper.clone()),
@@ -189,11 +192,12 @@ impl Chat {
             bus: grounds.bus,
             node: grounds.node,
             refreshing: Semaphore::new(REFRESHED_AT_ONCE),
+            partings,
             stop: stop.clone(),
         }));
         let listener = listener::run(chat.clone(), of_streams, of_channels, stop.clone());
         let members = members::watch(chat.clone(), stop.clone());
-        let gateway = gateway::run(chat.clone(), grounds.peers, stop);
+        let gateway = gateway::run(chat.clone(), grounds.peers, parting, stop);
         let tasks = Tasks {
             listener: tokio::spawn(listener),
             members: tokio::spawn(members),

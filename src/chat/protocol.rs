@@ -202,6 +202,7 @@ pub(crate) enum Event<'a> {
         raid: Option<&'a Raid>,
     },
     Pong,
+    Reconnect,
     Closed {
         code: &'a str,
         detail: &'a str,
@@ -334,6 +335,9 @@ mod tests {
     #[test]
     fn several_events_make_a_list() {
         let event = Event::Pong.encode();
+        // The player compares it whole.
+        let reconnect = Event::Reconnect.encode();
+        assert_eq!(&reconnect[..], br#"{"type":"reconnect"}"#);
         assert_eq!(
             &in_one_frame(std::slice::from_ref(&event))[..],
             br#"{"type":"pong"}"#

@@ -34,6 +34,8 @@ pub struct Limits {
     pub loopback_factor: u32,
     /// Channels live at once; 0: no bound.
     pub publishers: usize,
+    /// Kilobits a second of one publisher, all its layers and sound together; 0: no bound.
+    pub publisher_kbits: u32,
     /// Viewers by WebRTC at once; who comes beyond plays by HLS. 0: as many as sessions.
     pub viewers: usize,
     /// Of these, the last so many in a hundred are for a channel's own people and members.
@@ -61,6 +63,7 @@ impl Default for Limits {
             api_writes_per_minute: 120,
             loopback_factor: 1_000,
             publishers: 0,
+            publisher_kbits: USUAL_PUBLISHER_KBITS,
             viewers: 0,
             viewers_reserved_percent: 5,
             viewers_per_address: 0,
@@ -70,7 +73,28 @@ impl Default for Limits {
     }
 }
 
+/// More than any publisher needs.
+const USUAL_PUBLISHER_KBITS: u32 = 20_000;
+/// Less than this carries no picture.
+const LEAST_PUBLISHER_KBITS: u32 = 500;
+
 impl Limits {
+    /// Bits a second of one publisher, where there is a bound.
+    #[must_use]
+    pub fn publisher_bitrate(&self) -> Option<u64> {
+        (self.publisher_kbits != 0).then(|| u64::from(self.publisher_kbits) * 1_000)
+    }
+
+    /// Kilobits a second of pictures that the answer to an offer names, where the stream itself may have such
+    /// a bound. The usual one is not named: browsers stay below it by themselves, and would take it for leave to
+    /// send more.
+    #[must_use]
+    pub fn publisher_kbits_told(&self, of_stream: Option<u32>) -> Option<u32> {
+        let ours = self.publisher_kbits;
+        let ours = (1..USUAL_PUBLISHER_KBITS).contains(&ours).then_some(ours);
+        ours.into_iter().chain(of_stream).min()
+    }
+
     /// Viewers by WebRTC at once for whom there is a place, with priority or without.
     #[must_use]
     pub fn viewers_for(&self, has_priority: bool) -> usize {
@@ -109,6 +133,12 @@ impl Limits {
                 ));
             }
         }
+        if (1..LEAST_PUBLISHER_KBITS).contains(&self.publisher_kbits) {
+            return Err(invalid(
+                "limits.publisher_kbits",
+                format!("it must be at least {LEAST_PUBLISHER_KBITS}, or 0 for no bound"),
+            ));
+        }
         if self.viewers_reserved_percent > 100 {
             return Err(invalid(
                 "limits.viewers_reserved_percent",
@@ -122,5 +152,28 @@ impl Limits {
             ));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tighter_of_two_bounds_is_told_and_the_usual_one_is_not() {
+        let told = |publisher_kbits, of_stream| {
+            let limits = Limits {
+                publisher_kbits,
+                ..Limits::default()
+            };
+            limits.check().unwrap();
+            limits.publisher_kbits_told(of_stream)
+        };
+        assert_eq!(told(USUAL_PUBLISHER_KBITS, None), None);
+        assert_eq!(told(0, None), None);
+        assert_eq!(told(0, Some(2_500)), Some(2_500));
+        assert_eq!(told(6_000, None), Some(6_000));
+        assert_eq!(told(6_000, Some(2_500)), Some(2_500));
+        assert_eq!(told(1_000, Some(2_500)), Some(1_000));
     }
 }

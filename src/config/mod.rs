@@ -26,6 +26,7 @@ mod rtmp;
 mod server;
 mod storage;
 mod streams;
+mod telemetry;
 mod tls;
 mod turn;
 
@@ -57,6 +58,7 @@ pub use rtmp::Rtmp;
 pub use server::Server;
 pub use storage::Storage;
 pub use streams::{SecondPublisher, Streams};
+pub use telemetry::Telemetry;
 pub use tls::Tls;
 pub use turn::Turn;
 
@@ -111,6 +113,8 @@ pub struct Config {
     pub limits: Limits,
     /// What is logged and how.
     pub log: Log,
+    /// Where traces go.
+    pub telemetry: Telemetry,
     /// STUN and TURN servers that clients are told of.
     pub ice: Ice,
     /// The way to media for clients whose network lets nothing else through.
@@ -145,6 +149,7 @@ impl Default for Config {
             payments: Payments::default(),
             limits: Limits::default(),
             log: Log::default(),
+            telemetry: Telemetry::default(),
             ice: Ice::default(),
             turn: Turn::default(),
             given: Given::default(),
@@ -178,6 +183,7 @@ impl Config {
         self.hooks.check()?;
         self.payments.check()?;
         self.limits.check()?;
+        self.telemetry.check()?;
         self.turn.check(self.has_certificate())?;
         self.ice.check()
     }

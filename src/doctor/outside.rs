@@ -1,8 +1,8 @@
-//! What the server asks of others: the mail server, the store of recordings.
+//! What the server asks of others: the mail server, the store of recordings, the collector of traces.
 
-use super::{Finding, bad, good};
+use super::{Finding, bad, careful, good};
 use crate::config::Config;
-use crate::{mail, recordings};
+use crate::{mail, recordings, traces};
 
 /// Nothing where no mail is configured.
 pub(super) async fn mail(config: &Config) -> Option<Finding> {
@@ -33,6 +33,23 @@ pub(super) async fn store(config: &Config) -> Option<Finding> {
             format!(
                 "the bucket {bucket} does not answer: {words}; check section [storage]. Recordings stay on this \
                  machine's disk meanwhile"
+            ),
+        ),
+    })
+}
+
+/// Nothing where traces go nowhere.
+pub(super) async fn collector(config: &Config) -> Option<Finding> {
+    let subject = "traces";
+    let answered = traces::look(&config.telemetry).await?;
+    let endpoint = &config.telemetry.otlp_endpoint;
+    Some(match answered {
+        Ok(()) => good(subject, format!("{endpoint} takes them")),
+        Err(words) => careful(
+            subject,
+            format!(
+                "{words}: {endpoint} does not take them, and they get lost; is a collector there that speaks OTLP \
+                 over HTTP (telemetry.otlp_endpoint)?"
             ),
         ),
     })

@@ -13,6 +13,8 @@ use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
+use tracing::field::Empty;
 use uuid::Uuid;
 
 use super::{Job, Jobs, store};
@@ -240,11 +242,15 @@ fn busy(counts: &HashMap<String, usize>) -> Vec<&str> {
 /// A job's work, in time and whatever happens.
 async fn done(kind: &Kind, job: &Job, attempt: Try) -> Result<(), JobError> {
     let work = AssertUnwindSafe((kind.work)(&job.payload, attempt)).catch_unwind();
-    match timeout(LONGEST, work).await {
+    let span = tracing::info_span!("job", job.id = %job.id, job.kind = job.kind, result = Empty);
+    let result = timeout(LONGEST, work.instrument(span.clone())).await;
+    let result = match result {
         Ok(Ok(result)) => result,
         Ok(Err(_)) => Err(JobError::Retry("it panicked; the log has more".to_owned())),
         Err(_) => Err(JobError::Retry(format!("no end within {LONGEST:?}"))),
-    }
+    };
+    span.record("result", if result.is_ok() { "done" } else { "failed" });
+    result
 }
 
 impl Jobs {

@@ -33,6 +33,7 @@ use stripe_core::refund::CreateRefund;
 use stripe_product::price::{CreatePrice, CreatePriceRecurring, CreatePriceRecurringInterval};
 use stripe_product::product::{CreateProduct, UpdateProduct};
 
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::money::Period;
@@ -540,7 +541,7 @@ impl Stripe {
         if let Some(account) = account {
             request = request.account_id(account.into());
         }
-        read(request.send(&self.client).await)
+        read(request.send(&self.client).instrument(asking()).await)
     }
 
     pub(super) async fn ask<T: DeserializeOwned>(
@@ -548,7 +549,7 @@ impl Stripe {
         request: &(impl StripeRequest + Sync),
     ) -> Result<T, StripeError> {
         let request = request.build().customize::<miniserde::json::Value>();
-        read(request.send(&self.client).await)
+        read(request.send(&self.client).instrument(asking()).await)
     }
 
     /// Asked again with the same key, it is done once.
@@ -561,8 +562,13 @@ impl Stripe {
             .map_err(|error| StripeError::Refused(error.to_string()))?;
         let request = request.build().customize::<miniserde::json::Value>();
         let request = request.request_strategy(RequestStrategy::Idempotent(key));
-        read(request.send(&self.client).await)
+        read(request.send(&self.client).instrument(asking()).await)
     }
+}
+
+/// Of a request to Stripe, whose address may name people's things.
+fn asking() -> tracing::Span {
+    tracing::info_span!("ask_stripe")
 }
 
 fn no_link() -> StripeError {

@@ -267,7 +267,7 @@ async fn finish(
             return delete(inner, recording.id, recording.stream).await;
         }
         Err(error) => {
-            tracing::error!(recording.id = %recording.id, "A recording cannot be read: {error}");
+            tracing::error!(recording.id = %recording.id, stream.id = %recording.stream, %error, "A recording cannot be read: {error}");
             recording.state = State::Failed;
         }
     }
@@ -276,7 +276,7 @@ async fn finish(
     inner.forget(recording.id);
     inner.wants_mp4.notify_one();
     inner.wants_upload.notify_one();
-    tracing::info!(recording.id = %recording.id, "Recording {} is {}", recording.id, recording.state.as_str());
+    tracing::info!(recording.id = %recording.id, stream.id = %recording.stream, "Recording {} is {}", recording.id, recording.state.as_str());
     if recording.state == State::Ready {
         let recording = Arc::new(recording);
         // Nobody may be listening.

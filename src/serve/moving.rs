@@ -13,6 +13,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::sleep;
 
+use crate::telemetry::HTTP_BYTES;
+
 /// A stream whose movement is noted.
 #[derive(Debug)]
 pub(super) struct Watched<S> {
@@ -56,6 +58,7 @@ impl Moving {
     fn note_written(&self, written: &Poll<io::Result<usize>>) {
         if let Poll::Ready(Ok(bytes)) = written {
             self.note(*bytes);
+            HTTP_BYTES.add(u64::try_from(*bytes).unwrap_or_default());
         }
     }
 }

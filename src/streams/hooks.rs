@@ -143,7 +143,7 @@ impl Hooks {
         };
         let on_failure = config.on_failure;
         tracing::warn!(
-            problem, ?on_failure, action = ?asking.action,
+            problem, ?on_failure, action = ?asking.action, channel.handle = asking.channel,
             "The operator's hook failed: {problem}"
         );
         match on_failure {

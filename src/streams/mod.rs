@@ -26,6 +26,7 @@ mod rtmp;
 mod schema;
 mod session;
 mod signalling;
+mod spans;
 mod standing;
 mod watchers;
 mod whep;
@@ -43,6 +44,7 @@ use sfu::{OfferError, SessionId, Sfu, StreamId, StreamStats};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, Span};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::accounts::Accounts;
@@ -589,27 +591,54 @@ impl Streams {
     }
 
     pub(crate) async fn publish(&self, publish: Publish) -> Result<sfu::Answer, Refused> {
-        let about = self
-            .stream_for(&publish.channel, IngestSource::Whip)
-            .await?;
-        self.ask(|reply| Command::Publish(publish, about, reply))
-            .await
-            .unwrap_or(Err(Refused::Draining))
+        let span = spans::publish(&publish.channel, "whip");
+        let publishing = async {
+            let about = self
+                .stream_for(&publish.channel, IngestSource::Whip)
+                .await?;
+            let answer = self
+                .ask(|reply| Command::Publish(publish, about, reply))
+                .await
+                .unwrap_or(Err(Refused::Draining))?;
+            let facts = self.session(answer.session).await;
+            spans::note(&Span::current(), answer.session, facts.as_ref());
+            Ok(answer)
+        };
+        publishing.instrument(span).await
     }
 
     pub(crate) async fn receive(&self, receive: Receive) -> Result<sfu::Ingest, Refused> {
-        let about = self
-            .stream_for(&receive.channel, IngestSource::Rtmp)
-            .await?;
-        self.ask(|reply| Command::Receive(receive, about, reply))
-            .await
-            .unwrap_or(Err(Refused::Draining))
+        let connection = Span::current();
+        connection.record("channel.handle", &receive.channel.handle);
+        let span = spans::publish(&receive.channel, "rtmp");
+        let receiving = async {
+            let about = self
+                .stream_for(&receive.channel, IngestSource::Rtmp)
+                .await?;
+            let ingest = self
+                .ask(|reply| Command::Receive(receive, about, reply))
+                .await
+                .unwrap_or(Err(Refused::Draining))?;
+            let facts = self.session(ingest.session()).await;
+            for span in [&Span::current(), &connection] {
+                spans::note(span, ingest.session(), facts.as_ref());
+            }
+            Ok(ingest)
+        };
+        receiving.instrument(span).await
     }
 
     pub(crate) async fn view(&self, view: View) -> Result<sfu::Answer, Refused> {
-        self.ask(|reply| Command::View(view, reply))
-            .await
-            .unwrap_or(Err(Refused::Draining))
+        let span = spans::view(&view.place);
+        let viewing = async {
+            let answer = self
+                .ask(|reply| Command::View(view, reply))
+                .await
+                .unwrap_or(Err(Refused::Draining))?;
+            spans::note(&Span::current(), answer.session, None);
+            Ok(answer)
+        };
+        viewing.instrument(span).await
     }
 
     /// Answers another server that wants a stream which is on air here, by that lease or a newer one.

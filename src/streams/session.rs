@@ -8,12 +8,13 @@ use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use sfu::{PatchError, Patched, Role, SessionId};
+use tracing::Span;
 
 use super::signalling::{
     Authorization, BodyError, Match, SDP_FRAGMENT, authorization, has_type, if_match, read_text,
     restarted,
 };
-use super::{SessionFacts, Streams};
+use super::{SessionFacts, Streams, spans};
 use crate::cluster::Record;
 use crate::db::StoreError;
 use crate::error::{Problem, log_store_error, store_problem};
@@ -112,7 +113,7 @@ pub(super) async fn patch(
         }) => {
             let ufrag = ufrag.unwrap_or_default().to_owned();
             streams.restarted(id, ice_tag.clone(), ufrag).await;
-            tracing::info!(session.id = %id, "Session {id} restarts ICE");
+            tracing::info!(stream.id = %facts.stream, session.id = %id, "Session {id} restarts ICE");
             Ok(restarted(answer, &ice_tag))
         }
         Err(error) => Err(refused(error)),
@@ -153,10 +154,10 @@ pub(super) async fn find(
     let (id, _) = split_server(session);
     let id: SessionId = id.parse().map_err(|_| SessionError::Unknown)?;
     let facts = streams.session(id).await;
-    facts
-        .filter(|facts| facts.role == role)
-        .map(|facts| (id, facts))
-        .ok_or(SessionError::Unknown)
+    let facts = facts.filter(|facts| facts.role == role);
+    let facts = facts.ok_or(SessionError::Unknown)?;
+    spans::note(&Span::current(), id, Some(&facts));
+    Ok((id, facts))
 }
 
 /// A session's id as its address has it, and the number of the server that has it, where there are

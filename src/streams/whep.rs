@@ -19,7 +19,7 @@ use super::signalling::{
     read_text,
 };
 use super::whip::offer_problem;
-use super::{Refused, Streams, View, events, layers};
+use super::{Refused, Streams, View, events, layers, spans};
 use crate::channels::{Barred, Channel};
 use crate::cluster::was_passed_on;
 use crate::db::StoreError;
@@ -148,6 +148,7 @@ async fn view(
         return Err(WhepError::NotSdp);
     }
     let channel = find(&streams, &handle).await?;
+    spans::about(&channel.handle);
     let (place, by) = streams.admit(&channel, &client, &headers).await?;
     // Asked for only when it counts: it may cost the database a reading.
     let is_crowded = streams.is_crowded();

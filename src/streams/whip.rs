@@ -18,7 +18,7 @@ use super::signalling::{
     Authorization, BodyError, SDP, authorization, created, has_type, is_preflight, options,
     read_text,
 };
-use super::{Publish, Refused, Streams};
+use super::{Publish, Refused, Streams, spans};
 use crate::accounts::Asker;
 use crate::channels::{Channel, StreamKeyId};
 use crate::db::StoreError;
@@ -195,6 +195,7 @@ async fn publish(
         Authorization::Absent | Authorization::OtherScheme => return Err(WhipError::KeyMissing),
         Authorization::Unusable => return Err(WhipError::KeyInvalid),
     };
+    spans::about(&channel.handle);
     ask_hook(&streams, &client, &headers, &channel, Some(&key)).await?;
     answer(&streams, &client, channel, Some(key), offer).await
 }
@@ -224,6 +225,7 @@ async fn publish_on(
     let offer = read_text(&headers, body).await?;
     let channel = streams.channels.by_handle(&handle).await?;
     let channel = channel.ok_or(WhipError::ChannelNotFound)?;
+    spans::about(&channel.handle);
     let key = match key_for(&streams, &channel, &client, &asker, &headers).await {
         Ok(key) => key,
         Err(error) => {

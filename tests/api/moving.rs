@@ -160,6 +160,23 @@ fn a_backup_is_restored_elsewhere_and_on_the_other_database() {
 }
 
 #[test]
+fn backups_in_the_data_folder_are_in_no_backup() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    fill(&data, "");
+    fs::create_dir(data.join("backups")).unwrap();
+    let second = data.join("backups/second.tar");
+    for file in [&data.join("first.tar"), &second] {
+        succeed(&run(&data, "", &["backup", &file.display().to_string()]));
+    }
+    let new = folder.path().join("new");
+    let restore = ["restore", &second.display().to_string()];
+    succeed(&run(&new, "", &restore));
+    assert!(new.join("pepper").exists());
+    assert!(!new.join("first.tar").exists() && !new.join("backups/second.tar").exists());
+}
+
+#[test]
 fn what_is_no_backup_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);

@@ -128,3 +128,17 @@ async fn a_flood_on_a_data_channel_holds_up_no_picture() {
     assert_eq!(watches.report().lost, 0);
     publisher.session.delete().await.unwrap();
 }
+
+#[tokio::test]
+async fn whoever_has_a_data_channel_hears_on_it_that_the_server_stops() {
+    let server = Server::start().await;
+    let whip = server.whip();
+    let source = Source::made_up_vp8();
+    let publisher = foreign::publish(&whip, &source, &server.sent);
+    let _publisher = publisher.await.unwrap();
+    server.until_live().await;
+    let talks = enters(&server, json!({})).await;
+    wait(&talks, "hello").await;
+    server.app.shut_down().await;
+    wait(&talks, "reconnect").await;
+}

@@ -92,6 +92,23 @@ async fn a_wrong_key_is_refused() {
 }
 
 #[tokio::test]
+async fn who_sends_more_than_the_operator_allows_is_cut_off() {
+    let server = Server::with(|config| {
+        by_rtmp(config);
+        config.limits.publisher_kbits = 500;
+    })
+    .await;
+    let video = H264.map(|word| if word == "500k" { "3M" } else { word });
+    let encoder = Encoder::ffmpeg(&server, server.key(), &video, &AAC);
+    server.until_live().await;
+    encoder.words().await;
+    until("the end to be noticed", || async {
+        server.state().await == ChannelState::Reconnecting
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_revoked_key_ends_the_stream() {
     let server = Server::with(by_rtmp).await;
     let encoder = Encoder::ffmpeg(&server, server.key(), &H264, &AAC);

@@ -1,5 +1,8 @@
 //! How sessions go on and end.
 
+use loadtest::PublisherSpec;
+use loadtest::source::Source;
+use serde_json::Value;
 use tallylight::streams::ChannelState;
 
 use crate::support::{Server, single, until, until_closed, until_cut, until_more};
@@ -75,4 +78,20 @@ async fn revoked_key_ends_its_session() {
     let offer = single(60).prepare(&server.sent).unwrap().sdp;
     let refused = server.whip().offer(&offer).await.unwrap_err();
     assert_eq!(refused.status(), Some(401), "{refused}");
+}
+
+#[tokio::test]
+async fn a_publisher_far_above_its_bound_is_ended_and_its_owner_told_why() {
+    let server = Server::with(|config| config.limits.publisher_kbits = 1_000).await;
+    let spec = PublisherSpec::browser(Source::clip(3).unwrap());
+    let publisher = server.on_air(&spec).await;
+    assert!(publisher.answer.contains("b=AS:1000\r\n"));
+    until_cut(&publisher).await;
+    let token = server.personal_token(&["channels:read"]).await;
+    let url = format!("http://{}/api/channels/ada/ingest", server.app.http);
+    let asked = reqwest::Client::new().get(url).bearer_auth(token);
+    let ingest: Value = asked.send().await.unwrap().json().await.unwrap();
+    let detail = ingest["last_attempt"]["detail"].as_str();
+    let is_told = detail.is_some_and(|words| words.contains("set a lower bit rate"));
+    assert!(is_told, "{ingest}");
 }

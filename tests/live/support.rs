@@ -57,7 +57,7 @@ impl Server {
             ..Config::default()
         };
         config.http.listen = "127.0.0.1:0".parse().unwrap();
-        config.http.admin = false;
+        config.http.admin_listen = "127.0.0.1:0".parse().unwrap();
         config.rtmp.listen = "off".to_owned();
         config.turn.listen = "off".to_owned();
         config.media.bind = "127.0.0.1".parse().unwrap();

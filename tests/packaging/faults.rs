@@ -9,8 +9,8 @@ use media::{Config, Packager, TrackKind, Unit, Worker};
 use tokio::sync::mpsc;
 
 use crate::stage::{
-    ALL, LARGE, PICTURE, SMALL, SOUND, Stage, config, discontinuities, maps, ms, part_durations,
-    playlist, probe, worker,
+    ALL, LARGE, PICTURE, SMALL, SOUND, Stage, config, discontinuities, listeners, maps, ms,
+    part_durations, playlist, probe, worker,
 };
 
 const START: Duration = ms(5_000);
@@ -73,7 +73,7 @@ async fn a_program_that_cannot_work_holds_up_no_end() {
             ..worker()
         };
         let config = Config { worker, ..config() };
-        let packager = Packager::start(config, origin.clone(), made);
+        let packager = Packager::start(config, origin.clone(), listeners(made));
         packager.add_track(SOUND, TrackKind::Sound, "audio");
         packager.finish().await;
         let nothing = origin.playlist("audio", PlaylistRequest::default()).await;

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use hls::{Origin, PlaylistRequest, ReadError};
 use loadtest::clip::{self, P180, P360, P720};
 use loadtest::h264::Picture;
-use media::{Codec, Config, Packager, Thumbnail, TrackKind, Unit, Worker};
+use media::{Codec, Config, Listeners, Packager, Thumbnail, TrackKind, Unit, Worker};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -25,6 +25,14 @@ pub(crate) const ALL: [u8; 3] = [LARGE, SMALL, SOUND];
 pub(crate) const LARGEST: u8 = 3;
 
 pub(crate) const PICTURE: Duration = Duration::from_nanos(33_333_333);
+
+/// Who hears of thumbnails alone.
+pub(crate) fn listeners(thumbnails: mpsc::Sender<Thumbnail>) -> Listeners {
+    Listeners {
+        thumbnails,
+        parts: mpsc::channel(1).0,
+    }
+}
 
 pub(crate) const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -164,7 +172,7 @@ impl Stage {
         let origin = Origin::new(renditions, "");
         let (made, thumbnails) = mpsc::channel(16);
         let mut stage = Self {
-            packager: Arc::new(Packager::start(config(), origin.clone(), made)),
+            packager: Arc::new(Packager::start(config(), origin.clone(), listeners(made))),
             origin,
             thumbnails,
             clip: Clip::load().await,

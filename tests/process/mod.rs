@@ -45,8 +45,14 @@ pub(crate) fn run(
 impl Process {
     /// Starts the server; then its ports are open.
     pub(crate) fn start(data: &Path, settings: &[(&str, &str)]) -> Self {
+        Self::start_with_log(data, settings, Stdio::inherit())
+    }
+
+    /// The same; what it logs goes there.
+    pub(crate) fn start_with_log(data: &Path, settings: &[(&str, &str)], log: Stdio) -> Self {
         let mut child = program(data, &["serve"], settings)
             .stdout(Stdio::piped())
+            .stderr(log)
             .spawn()
             .expect("the program runs");
         let out = child.stdout.take().unwrap();

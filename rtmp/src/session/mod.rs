@@ -10,6 +10,12 @@ mod command;
 mod commands;
 mod control;
 mod key;
+
+/// For people: no bound has more digits than a float holds.
+fn megabits(bitrate: u64) -> f64 {
+    bitrate as f64 / 1_000_000.0
+}
+
 #[cfg(test)]
 mod tests;
 
@@ -112,7 +118,7 @@ pub enum Error {
     #[error("the stream key is missing: set it in the encoder")]
     NoKey,
     /// It sends more than [`Config::bitrate`].
-    #[error("the stream has more than {} Mbit/s: lower the bitrate of the encoder", .0 / 1_000_000)]
+    #[error("the stream has more than {} Mbit/s: lower the bitrate of the encoder", megabits(*.0))]
     Bitrate(u64),
     /// It sends what has no place here.
     #[error(transparent)]

@@ -281,6 +281,8 @@ fn track((kind, ssrc): (MediaKind, u32), repair: Option<u32>, has_numbers: bool)
         newest_index: 0,
         is_known: false,
         reported_loss: None,
+        gone: 0,
+        counted: (0, 0, 0),
     }
 }
 

@@ -41,6 +41,7 @@ use self::track::Track;
 use self::transport::{Arrival, TransportLog};
 use crate::egress::{Path, TransmitQueue};
 use crate::packet::Packet;
+use crate::ranks::MediaTotals;
 use crate::rate::RateMeter;
 use crate::session::bits;
 use crate::video::renumber_vp8;
@@ -74,6 +75,8 @@ pub(crate) struct Lane {
     media_bytes: RateMeter,
     repair_bytes: RateMeter,
     nacks: u64,
+    /// Packets that were sent again since that was asked.
+    resent: u64,
     /// Kept for their room.
     opened: Vec<u8>,
     arrivals: Vec<Arrival>,
@@ -150,6 +153,7 @@ impl Lane {
             media_bytes: RateMeter::new(now),
             repair_bytes: RateMeter::new(now),
             nacks: 0,
+            resent: 0,
             opened: Vec::new(),
             arrivals: Vec::new(),
         };
@@ -300,6 +304,7 @@ impl Lane {
             Report::Reception {
                 ssrc,
                 lost,
+                gone,
                 last_report,
                 delay,
             } => {
@@ -307,6 +312,7 @@ impl Lane {
                 if let Some(track) = tracks.find(|track| track.ssrc == ssrc) {
                     track.is_known = true;
                     track.reported_loss = Some(f32::from(lost) / 256.0);
+                    track.gone = track.gone.max(gone);
                     self.rtt = round_trip(now, last_report, delay).or(self.rtt);
                 }
             }
@@ -488,6 +494,24 @@ impl Lane {
 
     pub(crate) fn nacks(&self) -> u64 {
         self.nacks
+    }
+
+    /// What was sent of that kind since the last call, and what the viewer missed of it.
+    pub(crate) fn take_sent(&mut self, kind: MediaKind) -> MediaTotals {
+        let tracks = self.tracks.iter_mut().filter(|track| track.kind == kind);
+        tracks.fold(MediaTotals::default(), |sum, track| {
+            let new = track.take_sent();
+            MediaTotals {
+                bytes: sum.bytes + new.bytes,
+                packets: sum.packets + new.packets,
+                lost: sum.lost + new.lost,
+            }
+        })
+    }
+
+    /// Packets that were sent again since the last call.
+    pub(crate) fn take_resent(&mut self) -> u64 {
+        std::mem::take(&mut self.resent)
     }
 }
 

@@ -160,6 +160,7 @@ impl Lane {
         });
         if let Some(bytes) = written {
             sent.again = Some(now);
+            self.resent += 1;
             self.repair_bytes.add(now, bytes as u64);
             if has_number {
                 self.note_transport(now, bytes);

@@ -9,6 +9,8 @@ pub(super) enum Report<'a> {
         ssrc: u32,
         /// Of 256 packets.
         lost: u8,
+        /// All that were lost so far; less than none where some came twice.
+        gone: i32,
         /// The middle of the NTP time of our last report, and how long ago it came; zero before any.
         last_report: u32,
         delay: u32,
@@ -98,6 +100,7 @@ fn read_blocks<'a>(blocks: &[u8], count: u8, each: &mut impl FnMut(Report<'a>)) 
             Some(Report::Reception {
                 ssrc: u32_at(block, 0)?,
                 lost: *block.get(4)?,
+                gone: u32_at(block, 4)?.cast_signed() << 8 >> 8,
                 last_report: u32_at(block, 16)?,
                 delay: u32_at(block, 20)?,
             })
@@ -222,6 +225,7 @@ mod tests {
                 Report::Reception {
                     ssrc: 9,
                     lost: 64,
+                    gone: 1,
                     last_report: 0x0102_0304,
                     delay: 0x0001_0000,
                 },

@@ -11,6 +11,7 @@ use super::repair::Repair;
 use super::srtp::Claims;
 use super::{Outbound, rtcp};
 use crate::packet::{AUDIO_CLOCK, VIDEO_CLOCK};
+use crate::ranks::MediaTotals;
 use crate::wall;
 
 /// What one SSRC carries, and its repair stream.
@@ -32,6 +33,10 @@ pub(super) struct Track {
     /// Whether the peer knows which track the SSRC is of.
     pub(super) is_known: bool,
     pub(super) reported_loss: Option<f32>,
+    /// Packets that the peer told it missed.
+    pub(super) gone: i32,
+    /// Of `packets`, `octets` and `gone`, what was taken note of.
+    pub(super) counted: (u32, u32, i32),
 }
 
 impl Track {
@@ -61,6 +66,8 @@ impl Track {
             newest_index: 0,
             is_known: false,
             reported_loss: None,
+            gone: 0,
+            counted: (0, 0, 0),
         })
     }
 
@@ -76,6 +83,19 @@ impl Track {
         self.newest_index = self.newest_index.max(sent.index);
         if let Some(repair) = &mut self.repair {
             repair.keep(now, sent);
+        }
+    }
+
+    /// What is new since the last call. Nobody misses more than was sent.
+    pub(super) fn take_sent(&mut self) -> MediaTotals {
+        let (packets, octets, gone) = self.counted;
+        self.counted = (self.packets, self.octets, self.gone);
+        let packets = self.packets.wrapping_sub(packets);
+        let lost = u32::try_from(self.gone.saturating_sub(gone)).unwrap_or(0);
+        MediaTotals {
+            bytes: self.octets.wrapping_sub(octets).into(),
+            packets: packets.into(),
+            lost: lost.min(packets).into(),
         }
     }
 

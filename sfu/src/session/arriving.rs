@@ -10,6 +10,7 @@ use super::making::Making;
 use super::numbering::Numbering;
 use crate::keyframe::{Asked, RequestLimiter};
 use crate::packet::{LayerFormat, Origin};
+use crate::ranks::MediaTotals;
 use crate::rate::RateMeter;
 use crate::stats::{Lately, LayerStats};
 use crate::video::Profile;
@@ -19,6 +20,11 @@ use crate::video::Profile;
 pub(super) struct TrackIn {
     pub(super) bytes: RateMeter,
     pub(super) packets: u64,
+    octets: u64,
+    /// Of `packets`, `octets` and what is lost, what was taken note of.
+    counted: MediaTotals,
+    /// What was missing at the last looks, the newest last.
+    missing: [u64; SETTLED_AFTER],
     pub(super) first_seq: u64,
     pub(super) highest_seq: u64,
     pub(super) last: Instant,
@@ -58,6 +64,8 @@ pub(super) struct LayerIn {
     pub(super) plis: u64,
 }
 
+/// Sweeps in a second.
+const SETTLED_AFTER: usize = 5;
 /// A layer or track without packets for this long is paused.
 pub(crate) const PAUSED_AFTER: Duration = Duration::from_secs(1);
 
@@ -158,6 +166,9 @@ impl TrackIn {
         Self {
             bytes: RateMeter::new(now),
             packets: 0,
+            octets: 0,
+            counted: MediaTotals::default(),
+            missing: [0; SETTLED_AFTER],
             first_seq: seq,
             highest_seq: seq,
             last: now,
@@ -170,6 +181,7 @@ impl TrackIn {
         self.bytes.add(now, arrived.bytes as u64);
         self.evenness.add(now, arrived.bytes as u64);
         self.packets += 1;
+        self.octets += arrived.bytes as u64;
         self.first_seq = self.first_seq.min(arrived.seq);
         self.highest_seq = self.highest_seq.max(arrived.seq);
         self.last = now;
@@ -187,6 +199,28 @@ impl TrackIn {
 
     pub(super) fn lost(&self) -> u64 {
         (self.highest_seq - self.first_seq + 1).saturating_sub(self.packets.max(1))
+    }
+
+    /// What is new since the last call, of which there is one at each sweep. What is missing may still
+    /// come, asked for again: it is lost when it was missing at all of the last calls.
+    pub(super) fn take_received(&mut self) -> MediaTotals {
+        self.missing.rotate_left(1);
+        let missing = self.lost();
+        if let Some(newest) = self.missing.last_mut() {
+            *newest = missing;
+        }
+        let settled = self.missing.iter().copied().min().unwrap_or(0);
+        let before = self.counted;
+        self.counted = MediaTotals {
+            bytes: self.octets,
+            packets: self.packets,
+            lost: before.lost.max(settled),
+        };
+        MediaTotals {
+            bytes: self.octets - before.bytes,
+            packets: self.packets - before.packets,
+            lost: self.counted.lost - before.lost,
+        }
     }
 
     pub(super) fn is_active(&self, now: Instant) -> bool {

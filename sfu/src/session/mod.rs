@@ -7,6 +7,7 @@
 mod arriving;
 mod capture_clock;
 mod catch_up;
+mod excess;
 mod fed;
 mod lately;
 mod link;

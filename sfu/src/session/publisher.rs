@@ -11,6 +11,7 @@ use str0m::stats::MediaIngressStats;
 
 use super::arriving::{Arrived, LayerIn, PAUSED_AFTER, TrackIn};
 use super::capture_clock::{CaptureClock, capture_time};
+use super::excess::Excess;
 use super::fed::Ingesting;
 use super::lately::Pauses;
 use super::pulled::Pulling;
@@ -22,6 +23,7 @@ use crate::keyframe::Hearing;
 use crate::packet::{
     AUDIO_CLOCK, LayerFormat, Layout, Origin, Packet, Source, VIDEO_CLOCK, forwarded_extensions,
 };
+use crate::ranks::{LayerCounters, Rank, Way};
 use crate::stats::{AudioStats, LayerStats, PublisherStats, SessionStats};
 use crate::tap::TapCodec;
 use crate::video::{self, PayloadFacts, VideoCodec};
@@ -53,6 +55,7 @@ pub(crate) struct Publisher {
     keyframe_requests: u64,
     /// How old key frames may get; only while the stream is tapped.
     keyframe_age: Option<Duration>,
+    excess: Excess,
 }
 
 /// A publisher that makes no key frame within this time, and a round trip, of being asked did not
@@ -87,6 +90,7 @@ impl Publisher {
             hearing: Hearing::default(),
             keyframe_requests: 0,
             keyframe_age: None,
+            excess: Excess::new(now, config.limits.publisher_bitrate),
         }
     }
 
@@ -489,6 +493,27 @@ impl Publisher {
         for _ in 0..unanswered {
             self.learn(link, false);
         }
+    }
+
+    /// Counts what came since the last call. Returns whether that is far more than may come.
+    pub(crate) fn count_received(&mut self, now: Instant, counters: &LayerCounters) -> bool {
+        let mut bytes = 0;
+        for (index, layer) in self.layers.iter_mut().enumerate() {
+            if layer.making.is_none() {
+                let rank = Rank::of(&self.layout, index);
+                let new = layer.track.take_received();
+                bytes += new.bytes;
+                counters.add(Way::In, rank, new);
+            }
+        }
+        if let Some(audio) = &mut self.audio {
+            let new = audio.take_received();
+            bytes += new.bytes;
+            counters.add(Way::In, Rank::Sound, new);
+        }
+        // Whoever hands media over looks to it itself, and other nodes have looked.
+        let is_peer = self.ingesting.is_none() && !self.is_pulled();
+        is_peer && self.excess.is_reached_by(now, bytes)
     }
 
     /// When a key frame is to be asked for, or silence is to be told.

@@ -19,7 +19,9 @@ use crate::keyframe::GopCache;
 use crate::lane::Lane;
 use crate::layer::{Candidate, LayerSelector};
 use crate::packet::{AUDIO_CLOCK, LayerFormat, Layout, Packet, Source, VIDEO_CLOCK};
-use crate::stats::SessionStats;
+use crate::ranks::{Rank, Way};
+use crate::registry::Registry;
+use crate::stats::{SessionStats, count_by};
 use crate::stream::Media;
 
 /// A viewer's tracks.
@@ -500,6 +502,19 @@ impl Viewer {
         self.video.as_ref().is_some_and(|video| {
             !layers.is_empty() && layers.iter().all(|layer| video.cannot_play(layer.spec))
         })
+    }
+
+    /// Counts what went since the last call, pictures as of the layer that is being sent now.
+    pub(crate) fn count_sent(&mut self, media: &Media, registry: &Registry) {
+        let rank = (self.current()).map_or(Rank::Layer(0), |layer| Rank::of(&media.layout, layer));
+        let kinds = [(MediaKind::Video, rank), (MediaKind::Audio, Rank::Sound)];
+        for (kind, rank) in kinds {
+            registry
+                .layers
+                .add(Way::Out, rank, self.lane.take_sent(kind));
+        }
+        let resent = self.lane.take_resent();
+        count_by(&registry.counters.packets_resent, resent);
     }
 
     /// Whether it is to have pictures.

@@ -14,7 +14,7 @@ use crate::fed::Door;
 use crate::ids::{SessionId, StreamId};
 use crate::packet::Slice;
 use crate::session::{Kind, Session};
-use crate::stats::{SessionStats, StreamStats, count};
+use crate::stats::{SessionStats, StreamStats, count, count_by};
 use crate::stream::{Media, Stream};
 use crate::tap::{self, Feed, Portion};
 
@@ -204,6 +204,7 @@ impl Shard {
     ) {
         let registry = Arc::clone(&self.registry);
         count(&registry.counters.datagrams_in);
+        count_by(&registry.counters.bytes_in, contents.len() as u64);
         let mut is_real = false;
         if let Some(key) = self.by_id.get(&session).copied() {
             self.with_session(now, key, |session, outbox| {

@@ -164,6 +164,10 @@ impl Shard {
     /// Takes a datagram: by its address, else by its ufrag, else not at all.
     pub(crate) fn receive(&mut self, now: Instant, datagram: Datagram<'_>) -> Receipt {
         count(&self.registry.counters.datagrams_in);
+        count_by(
+            &self.registry.counters.bytes_in,
+            datagram.contents.len() as u64,
+        );
         // Bytes of strangers are read in there, before any session is found: a panic costs them.
         let taken = catch_unwind(AssertUnwindSafe(|| self.take_datagram(now, datagram)));
         let receipt = taken.unwrap_or_else(|_| {

@@ -1,6 +1,7 @@
 //! What time brings: wakes of single sessions, and a sweep over all of them.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Shard, pending_closed};
@@ -109,8 +110,12 @@ impl Shard {
                 return;
             }
             self.follow_tap(now, key);
+            let registry = Arc::clone(&self.registry);
             self.with_session(now, key, |session, outbox| {
                 if let Kind::Publisher(publisher) = &mut session.kind {
+                    if publisher.count_received(now, &registry.layers) {
+                        session.link.closing = Some(CloseReason::TooMuch);
+                    }
                     publisher.sweep(&session.link, now, outbox);
                 }
             });
@@ -120,11 +125,13 @@ impl Shard {
         if !link.is_connected() {
             return;
         }
+        let registry = Arc::clone(&self.registry);
         self.with_viewer(now, key, stream, |session, media, outbox| {
             if let Kind::Relay(relay) = &mut session.kind {
                 relay.sweep(&session.link, now, media, outbox);
             } else if let Kind::Viewer(viewer) = &mut session.kind {
                 viewer.sweep(&mut session.link, now, media, outbox);
+                viewer.count_sent(media, &registry);
                 if viewer.cannot_play(media) {
                     session.link.closing = Some(CloseReason::CodecMismatch);
                 } else if viewer.has_video() && session.link.shared.is_reordered() {

@@ -353,3 +353,23 @@ fn session_without_dtls_is_removed_after_10_s() {
     assert!(gone);
     assert_eq!(world.registry().sessions(), (2, 0));
 }
+
+/// How a publisher of 2.5 Mbit/s ended within twenty seconds, where so many bits a second may come.
+fn ends_where_there_may_come(most: u64) -> Vec<CloseReason> {
+    let mut config = Config::default();
+    config.limits.publisher_bitrate = Some(most);
+    let mut world = World::with(config, 1);
+    let spec = EncoderSpec::single(Duration::from_secs(2), true);
+    let publisher = world.publish(StreamId::from(1), &spec, PERFECT());
+    let session = world.session(publisher);
+    world.run(Duration::from_secs(9));
+    assert_eq!(world.ends_of(session), [], "it has time");
+    world.run(Duration::from_secs(11));
+    world.ends_of(session)
+}
+
+#[test]
+fn a_publisher_that_sends_far_more_than_it_may_is_removed_after_a_while() {
+    assert_eq!(ends_where_there_may_come(1_000_000), [CloseReason::TooMuch]);
+    assert_eq!(ends_where_there_may_come(2_000_000), []);
+}

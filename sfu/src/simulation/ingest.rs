@@ -93,7 +93,7 @@ impl World {
         stats.try_recv().expect("an answer").expect("it is live")
     }
 
-    fn ends_of(&self, session: SessionId) -> Vec<CloseReason> {
+    pub(super) fn ends_of(&self, session: SessionId) -> Vec<CloseReason> {
         let events = self.events.iter();
         events
             .filter_map(|(_, event)| match event {

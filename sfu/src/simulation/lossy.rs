@@ -145,3 +145,39 @@ fn bandwidth_collapse_goes_down_within_3_s_and_up_again_within_15_s() {
             .all(|s| s.layer == 2)
     );
 }
+
+#[test]
+fn what_is_lost_for_good_is_counted_on_both_ways_and_what_is_made_good_on_none() {
+    let mut world = World::new();
+    let stream = StreamId::from(1);
+    world.publish(stream, &EncoderSpec::simulcast(), lossy(2.0));
+    world.run(SECOND * 2);
+    world.view(stream, lossy(5.0));
+    world.run(SECOND * 20);
+    let [largest, .., sound] = world.registry().layers.snapshot();
+    let share = |media: crate::ranks::MediaTotals| media.lost * 1_000 / media.packets;
+    assert!(largest.received.bytes > sound.received.bytes, "{largest:?}");
+    // Pictures are asked for again, sound is not.
+    assert!(share(largest.received) < 2, "{largest:?}");
+    assert!((10..40).contains(&share(sound.received)), "{sound:?}");
+    assert!((15..90).contains(&share(sound.sent)), "{sound:?}");
+    let totals = world.registry().counters.snapshot();
+    assert!(totals.packets_resent > 0, "{totals:?}");
+    assert!(totals.bytes_in > largest.received.bytes, "{totals:?}");
+}
+
+#[test]
+fn layers_are_counted_by_their_size_and_what_a_viewer_gets_as_of_its_layer() {
+    let mut world = World::new();
+    let stream = StreamId::from(1);
+    world.publish(stream, &EncoderSpec::simulcast(), PERFECT());
+    world.run(SECOND * 2);
+    world.view(stream, PERFECT());
+    world.run(SECOND * 20);
+    let [first, second, third, fourth, _] = world.registry().layers.snapshot();
+    assert!(first.received.bytes > second.received.bytes * 2);
+    assert!(second.received.bytes > third.received.bytes * 2);
+    assert_eq!(fourth, crate::ranks::LayerTotals::default());
+    assert!(first.sent.bytes > second.sent.bytes + third.sent.bytes);
+    assert_eq!(first.received.lost + first.sent.lost, 0);
+}

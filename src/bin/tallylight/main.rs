@@ -13,10 +13,10 @@ use loadtest::bench::Benchmark;
 use tallylight::app::{self, App};
 use tallylight::backup;
 use tallylight::clock::Clock;
-use tallylight::config::{self, Config, Override, Sources};
+use tallylight::config::{self, Config, Override, Sources, Telemetry};
 use tallylight::db::{self, Copied, Db};
 use tallylight::doctor::{self, Verdict};
-use tallylight::telemetry;
+use tallylight::traces::{self, Traces};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::sleep;
@@ -185,13 +185,14 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let sources = sources(cli.settings);
     let loaded = config::load(&sources)?;
     let config = loaded.config;
-    telemetry::start_logging(&config.log).map_err(|problem| anyhow!(problem))?;
+    let runtime = runtime()?;
+    let is_server = matches!(cli.command, None | Some(Command::Serve));
+    let traces = start_telling(&config, is_server, &runtime)?;
     for remark in &loaded.remarks {
         tracing::warn!("{remark}");
     }
-    let runtime = runtime()?;
     let ended = runtime.block_on(async {
-        match cli.command.unwrap_or(Command::Serve) {
+        let ended = match cli.command.unwrap_or(Command::Serve) {
             Command::Serve => serve(config).await,
             Command::Doctor => examine(&config).await,
             Command::Migrate { from, to } => match from.zip(to) {
@@ -203,12 +204,21 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Config(command) => show_config(&config, loaded.file.as_deref(), &command),
             Command::Scripted(command) => command.run(&config).await,
             Command::Bench(_) | Command::MediaWorker { .. } => {
-                bail!("this command reads no configuration")
+                Err(anyhow!("this command reads no configuration"))
             }
-        }
+        };
+        traces.flush().await;
+        ended
     });
     runtime.shutdown_timeout(LAST_WORK);
     ended
+}
+
+/// The log, and traces of what runs for long.
+fn start_telling(config: &Config, is_server: bool, runtime: &Runtime) -> anyhow::Result<Traces> {
+    let none = Telemetry::default();
+    let telemetry = if is_server { &config.telemetry } else { &none };
+    traces::start(&config.log, telemetry, runtime.handle()).map_err(|problem| anyhow!(problem))
 }
 
 fn runtime() -> anyhow::Result<Runtime> {

@@ -46,6 +46,11 @@ pub(super) fn failure_in_words(reason: &CloseReason, connected: bool, port: u16)
         CloseReason::Inactive => {
             Some("the connection fell silent; the encoder or its network went away".to_owned())
         }
+        CloseReason::TooMuch => Some(
+            "it sent far more than this server takes from one publisher; set a lower bit rate in the encoder, or \
+             ask the operator (limits.publisher_kbits)"
+                .to_owned(),
+        ),
         CloseReason::Failed(cause) => Some(format!("the connection failed: {cause}")),
         CloseReason::RemoteClosed if !connected => {
             Some("the encoder gave up before the connection was there".to_owned())

@@ -16,7 +16,7 @@ mod viewing;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use sfu::{Answer, CloseReason, Event, OfferError, Role, SessionId, Sfu, StreamId, StreamStats};
@@ -24,6 +24,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
+use tracing::field::display;
 
 use attempts::Attempts;
 use elsewhere::Found;
@@ -38,7 +39,7 @@ use super::presence::{Beat, ByTransport, Who};
 use super::watchers::Guarded;
 use super::{
     Ingest, Inputs, LiveChannel, PeerData, Publish, Receive, Refused, SessionFacts, Stream,
-    StreamEvent, View, ViewerEvent, Watch, signalling, stream_uuid,
+    StreamEvent, View, ViewerEvent, Watch, signalling, spans, stream_uuid,
 };
 use crate::channels::{Barred, ChannelEvent, ChannelId, StreamKeyId};
 use crate::clock::Clock;
@@ -46,6 +47,7 @@ use crate::cluster::{ClaimError, Directory, Lease, Lost, Record};
 use crate::config::{Config, Limits, SecondPublisher};
 use crate::gates::By;
 use crate::ice::IceServers;
+use crate::telemetry::{JOIN_SECONDS, count_join};
 
 /// What the task is asked.
 #[derive(Debug)]
@@ -140,6 +142,7 @@ struct Session {
     key: Option<StreamKeyId>,
     address: IpAddr,
     connected: bool,
+    answered: Instant,
     /// Who watches by it.
     viewer: Option<Who>,
 }
@@ -367,6 +370,7 @@ impl Lifecycle {
             key,
             address: sfu::neighbourhood(address),
             connected: false,
+            answered: self.clock.instant(),
             viewer: None,
         };
         self.sessions.insert(id, session);
@@ -442,9 +446,14 @@ impl Lifecycle {
         let Some(session) = self.sessions.get_mut(&id) else {
             return Vec::new();
         };
-        session.connected = true;
+        let is_first = !std::mem::replace(&mut session.connected, true);
         match role {
             Role::Viewer => {
+                if is_first {
+                    let now = self.clock.instant();
+                    JOIN_SECONDS.record(now.saturating_duration_since(session.answered));
+                    count_join("webrtc");
+                }
                 if let Some(who) = session.viewer.clone() {
                     let now_ms = at.as_millisecond();
                     self.audiences.joined(stream, id, who, now_ms);
@@ -468,7 +477,7 @@ impl Lifecycle {
         self.peers.closed(id);
         self.ice.end(&id.reveal());
         tracing::info!(
-            stream.id = %stream, session.id = %id, reason = ?reason,
+            stream.id = %stream, session.id = %id, channel.id = %session.facts.channel, reason = ?reason,
             "Session {id} is over"
         );
         match session.facts.role {
@@ -534,7 +543,11 @@ impl Lifecycle {
 
     fn close(&mut self, session: SessionId, reason: CloseReason) {
         if reason == CloseReason::Superseded {
-            tracing::info!(session.id = %session, "Another publisher takes over from {session}");
+            let stream = self
+                .sessions
+                .get(&session)
+                .map(|known| display(known.facts.stream));
+            tracing::info!(stream.id = stream, session.id = %session, "Another publisher takes over from {session}");
         }
         let sfu = self.sfu.clone();
         self.calls.spawn(async move {
@@ -546,36 +559,45 @@ impl Lifecycle {
     fn tell(&mut self, event: StreamEvent) {
         self.note_end(&event);
         match &event {
-            &StreamEvent::Started { stream, .. } => {
-                tracing::info!(stream.id = %stream, "Stream {stream} is live");
+            &StreamEvent::Started {
+                stream, channel, ..
+            } => {
+                drop(spans::go_live(stream));
+                tracing::info!(stream.id = %stream, channel.id = %channel, "Stream {stream} is live");
                 self.audiences.open(stream);
                 self.fetch_stats(stream);
             }
-            &StreamEvent::Interrupted { stream, .. } => {
-                tracing::info!(stream.id = %stream, "Stream {stream} waits for its publisher");
+            &StreamEvent::Interrupted { stream, channel } => {
+                tracing::info!(stream.id = %stream, channel.id = %channel, "Stream {stream} waits for its publisher");
                 self.audiences.tell(stream, ViewerEvent::Inactive);
                 // Programs are told by the server that has it.
                 if !self.is_here(stream) {
                     return;
                 }
             }
-            &StreamEvent::Resumed { stream, .. } => {
-                tracing::info!(stream.id = %stream, "Stream {stream} is live again");
+            &StreamEvent::Resumed { stream, channel } => {
+                tracing::info!(stream.id = %stream, channel.id = %channel, "Stream {stream} is live again");
                 self.audiences.tell(stream, ViewerEvent::Active);
                 if !self.is_here(stream) {
                     return;
                 }
             }
-            &StreamEvent::TakenOver { stream, .. } => {
-                tracing::info!(stream.id = %stream, "Stream {stream} goes on here");
+            &StreamEvent::TakenOver {
+                stream, channel, ..
+            } => {
+                tracing::info!(stream.id = %stream, channel.id = %channel, "Stream {stream} goes on here");
                 self.audiences.open(stream);
                 self.fetch_stats(stream);
             }
-            &StreamEvent::HandedOver { stream, .. } => {
-                tracing::info!(stream.id = %stream, "Stream {stream} goes on at another server");
+            &StreamEvent::HandedOver {
+                stream, channel, ..
+            } => {
+                tracing::info!(stream.id = %stream, channel.id = %channel, "Stream {stream} goes on at another server");
             }
-            &StreamEvent::Ended { stream, .. } => {
-                tracing::info!(stream.id = %stream, "Stream {stream} ended");
+            &StreamEvent::Ended {
+                stream, channel, ..
+            } => {
+                tracing::info!(stream.id = %stream, channel.id = %channel, "Stream {stream} ended");
                 self.audiences.close(stream, self.now_ms());
             }
             // Playback tells it, after the end.

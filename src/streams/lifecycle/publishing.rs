@@ -88,7 +88,8 @@ impl Lifecycle {
             }
         };
         let about = self.live.of_stream(stream).map(|live| &live.about);
-        if let Some(most) = about.and_then(|about| about.settings.max_bitrate_kbps) {
+        let of_stream = about.and_then(|about| about.settings.max_bitrate_kbps);
+        if let Some(most) = self.limits.publisher_kbits_told(of_stream) {
             given.sdp = signalling::with_video_limit(&given.sdp, most);
         }
         let session = given.session;
@@ -140,7 +141,8 @@ impl Lifecycle {
 
     fn begins(&mut self, channel: &Channel, stream: StreamId, session: SessionId) {
         tracing::info!(
-            stream.id = %stream, session.id = %session, channel.handle = %channel.handle,
+            stream.id = %stream, session.id = %session, channel.id = %channel.id,
+            channel.handle = %channel.handle,
             "Session {session} begins to publish on @{}", channel.handle
         );
         let effects = (self.live).publishing(stream, session, self.clock.instant());

@@ -32,10 +32,11 @@ use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 use utoipa::ToSchema;
 
 use super::hooks::Hooks;
-use super::{LiveChannel, Resumed, Stream, StreamEvent, Streams, stream_uuid};
+use super::{LiveChannel, Resumed, Stream, StreamEvent, Streams, spans, stream_uuid};
 use crate::channels::ChannelId;
 use crate::clock::Clock;
 use crate::cluster::Cluster;
@@ -590,7 +591,8 @@ fn package(
     let is_recorded = on_air.origin.keeps();
     let (playback, events) = (playback.clone(), streams.events.clone());
     let (sfu, stop): (Sfu, _) = (streams.sfu.clone(), stop.clone());
-    tasks.spawn(async move {
+    let span = spans::packaging(on_air.stream, &on_air.handle);
+    let packaging = async move {
         let is_there = match awaited {
             Some(awaited) => {
                 on_air.thumbnails.find().await;
@@ -602,8 +604,8 @@ fn package(
             None => true,
         };
         // In a task of its own: a panic there must not leave a recording open.
-        let packaged = tokio::spawn(packaging.run(Arc::clone(&on_air), sfu, is_there));
-        report_panic(packaged.await);
+        let packaged = packaging.run(Arc::clone(&on_air), sfu, is_there);
+        report_panic(tokio::spawn(packaged.in_current_span()).await);
         let is_elsewhere = on_air.handed_over.is_cancelled();
         if on_air.origin.is_leaving() && !is_elsewhere {
             return;
@@ -612,16 +614,18 @@ fn package(
             stream: on_air.stream,
             channel: on_air.channel,
         });
-        tokio::select! {
-            () = tokio::time::sleep(LINGER), if !is_elsewhere => {}
-            () = stop.cancelled() => {}
-            else => {}
+        if !is_elsewhere {
+            tokio::select! {
+                () = tokio::time::sleep(LINGER) => {}
+                () = stop.cancelled() => {}
+            }
         }
         playback.close(&on_air);
         if !is_recorded {
             forget(&folder).await;
         }
-    });
+    };
+    tasks.spawn(packaging.instrument(span));
 }
 
 async fn forget(folder: &Path) {

@@ -25,6 +25,7 @@ use crate::gates::split_pass;
 use crate::request::{self, Client};
 use crate::streams::hooks::{Action, Asking, HookRefusal};
 use crate::streams::stream_uuid;
+use crate::telemetry::count_join;
 
 /// Why there is nothing to play.
 #[derive(Debug, thiserror::Error)]
@@ -127,6 +128,7 @@ async fn multivariant(
         caching: Caching::Seconds(1),
     };
     let mut response = content.rendered(&rendered, &headers);
+    count_join("hls");
     if playback.0.hooks.are_for_plays() {
         // What one may see is no cache's to give to all.
         let own = HeaderValue::from_static("private, no-store");

@@ -28,9 +28,10 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use super::hooks::{Action, Asking};
-use super::{Refused, Streams};
+use super::{Refused, Streams, spans};
 use crate::channels::{Channel, ChannelId, StreamKeyId};
 use crate::error::log_store_error;
 use crate::secret::Secret;
@@ -171,7 +172,8 @@ impl Connections {
             address,
             desk: self.desk.clone(),
         };
-        let id = self.serving.spawn(visitor.serve(socket, tls)).id();
+        let serving = visitor.serve(socket, tls).instrument(spans::rtmp());
+        let id = self.serving.spawn(serving).id();
         self.places.take(id, address);
         self.show();
     }
@@ -241,7 +243,17 @@ impl Visitor {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let connection = Connection::new(socket, rtmp::Config::default());
+        let config = rtmp::Config {
+            bitrate: self
+                .tools
+                .streams
+                .limits
+                .limits
+                .publisher_bitrate()
+                .unwrap_or(u64::MAX),
+            ..rtmp::Config::default()
+        };
+        let connection = Connection::new(socket, config);
         let Err(error) = self.receive(connection).await else {
             return;
         };

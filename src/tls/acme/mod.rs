@@ -21,6 +21,8 @@ use crate::config::Server;
 use folder::Folder;
 use order::Proof;
 
+use crate::telemetry::with_causes;
+
 /// Gets the certificate of one name.
 pub(super) struct Acme {
     domain: String,
@@ -46,7 +48,7 @@ impl std::fmt::Debug for Acme {
 #[derive(Debug, thiserror::Error)]
 enum AcmeError {
     /// It cannot be reached, or says no.
-    #[error("{0}")]
+    #[error("{}", with_causes(.0))]
     Authority(#[from] instant_acme::Error),
     /// It did not find us under the name.
     #[error(

@@ -67,6 +67,7 @@ export class FakePeer {
 
   /** What was asked for, media and data, in order. */
   readonly sections: string[] = [];
+  readonly channels: EventTarget[] = [];
 
   addTransceiver = (kind: string) => {
     this.sections.push(kind);
@@ -74,7 +75,9 @@ export class FakePeer {
   };
   createDataChannel = (label: string, options: RTCDataChannelInit = {}) => {
     this.sections.push(label);
-    return { label, ...options };
+    const channel = Object.assign(new EventTarget(), { label, ...options });
+    this.channels.push(channel);
+    return channel;
   };
   getTransceivers = () => [];
   getReceivers = () => [];

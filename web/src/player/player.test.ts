@@ -46,6 +46,19 @@ test('whoever wants data beside the picture is handed its channels, behind the m
   expect(player.store.get().data).toBeNull();
 });
 
+test('a server that stops says so on the data channel, and the player connects again', async () => {
+  player = new Player('ada', '', true);
+  const peer = await live();
+  const say = (data: string) =>
+    peer.channels[0]?.dispatchEvent(Object.assign(new Event('message'), { data }));
+  say('{"type":"message","message":{"text":"{\\"type\\":\\"reconnect\\"}"}}');
+  expect(phase()).toBe('live');
+  say('{"type":"reconnect"}');
+  expect(phase()).toBe('reconnecting');
+  await pass(0.1);
+  expect(world.peers.length).toBe(2);
+});
+
 test('a player elsewhere asks for no data', async () => {
   const peer = await live();
   expect(peer.sections).toEqual(['video', 'audio']);

@@ -66,6 +66,9 @@ export class WhepSession {
     this.pc.addTransceiver('audio', { direction: 'recvonly' });
     // The section of the offer for them comes behind those of the media, whenever they are made.
     this.data = withData ? openData(this.pc) : null;
+    this.data?.chat.addEventListener('message', ({ data }) => {
+      if (data === RECONNECT && !this.#closed) this.#listener.moved();
+    });
   }
 
   /** Resolves when the answer is applied; media may still be on its way. */
@@ -130,6 +133,9 @@ export class WhepSession {
     on('barred', (data) => this.#listener.barred(barredWhy(parsed(data)?.code)));
   }
 }
+
+/** The frame by which a server that stops says so, whole. */
+const RECONNECT = '{"type":"reconnect"}';
 
 function openData(pc: RTCPeerConnection): DataPair {
   return {
