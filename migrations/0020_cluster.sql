@@ -2,3 +2,5 @@
 ALTER TABLE stream ADD COLUMN fence BIGINT;
 -- Names the folder of its media, where that is not its own name: it came from another server.
 ALTER TABLE stream ADD COLUMN media TEXT;
+-- The stream that a recording is a part of, where its files have another name for the same reason.
+ALTER TABLE recording ADD COLUMN part_of TEXT;

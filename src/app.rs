@@ -471,7 +471,8 @@ impl App {
         let house = house(self.config.limits.http_connections).with_turn(self.services.ice.clone());
         let mut to_https = None;
         if let Some((listener, certificates)) = https {
-            to_https = ToHttps::new(&self.config, &certificates, answer.clone());
+            let kin = self.services.streams.kin();
+            to_https = ToHttps::new(&self.config, &certificates, kin, answer.clone());
             let serving = serve(listener, house.clone(), answer.clone());
             self.listeners.push(tokio::spawn(serving));
         }

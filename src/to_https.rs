@@ -1,7 +1,7 @@
 //! The listener in the clear of a server that has a name: it sends everybody to https.
 //!
-//! Three things are answered in the clear: what a certificate authority asks, whether the server is well, and what
-//! comes by a proxy that we trust and that ended TLS itself.
+//! Four things are answered in the clear: what a certificate authority asks, whether the server is well, what
+//! comes by a proxy that we trust and that ended TLS itself, and what other servers of ours ask.
 
 use axum::body::Body;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER};
@@ -9,7 +9,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 
 use crate::config::Config;
-use crate::request::{Arrival, Front};
+use crate::request::{Arrival, Front, Kin};
 use crate::serve::{Answers, Asked};
 use crate::tls::Certificates;
 
@@ -24,19 +24,27 @@ pub struct ToHttps<A> {
     origin: String,
     certificates: Certificates,
     front: Front,
+    /// Other servers of ours, which ask within a network of their own.
+    kin: Option<Kin>,
     whole: A,
 }
 
 impl<A: Answers> ToHttps<A> {
     /// In front of what is answered over TLS; where the server has no name of its own, nothing stands in front.
     #[must_use]
-    pub fn new(config: &Config, certificates: &Certificates, whole: A) -> Option<Self> {
+    pub fn new(
+        config: &Config,
+        certificates: &Certificates,
+        kin: Option<Kin>,
+        whole: A,
+    ) -> Option<Self> {
         let has_name = !config.server.domain.is_empty();
         let origin = config.http.public_origin().filter(|_| has_name)?;
         Some(Self {
             origin: origin.to_owned(),
             certificates: certificates.clone(),
             front: Front::new(&config.http),
+            kin,
             whole,
         })
     }
@@ -45,7 +53,13 @@ impl<A: Answers> ToHttps<A> {
         let came_over_tls = self
             .front
             .came_over_tls(arrival, asked.uri(), asked.headers());
-        came_over_tls || HEALTH.contains(&asked.uri().path())
+        let path = asked.uri().path_and_query();
+        let path = path.map_or("", |path| path.as_str());
+        let is_kin = self.kin.as_ref().is_some_and(|kin| {
+            let headers = asked.headers();
+            kin.is_own(asked.method(), path, headers) || kin.is_passed_on(headers)
+        });
+        came_over_tls || is_kin || HEALTH.contains(&asked.uri().path())
     }
 
     /// What the authority wants to read.

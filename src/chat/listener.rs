@@ -166,6 +166,16 @@ impl Chat {
                 about,
                 ..
             } => (*channel, *stream, about),
+            // It is behind its gate already.
+            StreamEvent::TakenOver {
+                channel,
+                stream,
+                about,
+                ..
+            } => {
+                locks.insert(*channel, (*stream, about.details.lock.clone()));
+                return;
+            }
             StreamEvent::Updated {
                 channel,
                 stream,

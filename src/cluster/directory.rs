@@ -175,6 +175,7 @@ mod tests {
                     stream: Uuid::from_u128(7),
                     fence,
                     standing: Standing::Live,
+                    has_publisher: true,
                     viewers: 0,
                     size: None,
                 }],

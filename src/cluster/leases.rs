@@ -51,7 +51,8 @@ for i, key in ipairs(KEYS) do
   local held = redis.call('GET', key)
   local fence, owner = string.match(held or '0 -', '^(%d+) (.+)$')
   local mine = ARGV[i + 2]
-  if owner ~= ARGV[1] and tonumber(fence) > tonumber(mine) then
+  local gone = owner == '-' and fence == mine
+  if gone or owner ~= ARGV[1] and tonumber(fence) > tonumber(mine) then
     kept[i] = 0
   else
     redis.call('SET', key, mine .. ' ' .. ARGV[1], 'PX', ARGV[2])
@@ -163,11 +164,11 @@ impl Cluster {
         });
     }
 
-    /// By which lease this server holds a channel, if it does.
-    #[must_use]
-    pub fn fence_of(&self, channel: Uuid) -> Option<u64> {
-        let inner = self.0.as_ref()?;
-        inner.leases().get(&channel).map(|lease| lease.fence)
+    /// Another server has a channel, which this one held until now.
+    pub fn forget(&self, channel: Uuid) {
+        if let Some(inner) = &self.0 {
+            inner.leases().remove(&channel);
+        }
     }
 
     /// The channels that this server holds.

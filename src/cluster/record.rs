@@ -43,6 +43,9 @@ pub struct OnAir {
     pub fence: u64,
     /// How it stands.
     pub standing: Standing,
+    /// Whether somebody is connected who publishes it, or did so until they fell silent.
+    #[serde(default)]
+    pub has_publisher: bool,
     /// How many watch it there.
     pub viewers: u32,
     /// Width and height of its largest layer.

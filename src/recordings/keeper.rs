@@ -88,11 +88,11 @@ pub(super) async fn run(
 /// Streams whose recordings are being opened or finished.
 struct Followed {
     inner: Arc<Inner>,
-    /// Of streams on air: a recording is not finished before it was opened.
+    /// Of streams on air, by what is kept: a recording is not finished before it was opened.
     opening: HashMap<StreamId, JoinHandle<()>>,
-    /// Streams that are over, and when, whose media may not all be on disk.
+    /// What is over, and when, whose media may not all be on disk: by the names of the folders.
     ended: HashMap<StreamId, Timestamp>,
-    /// Streams whose media is on disk before they were told to be over.
+    /// What is on disk before it was told to be over, as well.
     packaged: HashSet<StreamId>,
     /// Streams that came from another server, and the names of what is kept of them here.
     parts: HashMap<StreamId, StreamId>,
@@ -107,38 +107,41 @@ impl Followed {
             StreamEvent::Published { stream, about, .. }
                 if about.is_listed() && self.inner.new_visibility() == Visibility::Public =>
             {
-                let (inner, opening) = (Arc::clone(&self.inner), self.opening.remove(&stream));
+                let kept = self.parts.get(&stream).copied().unwrap_or(stream);
+                let (inner, opening) = (Arc::clone(&self.inner), self.opening.remove(&kept));
                 let publish = async move {
                     if let Some(opening) = opening {
                         report_panic(opening.await);
                     }
                     insist(|| store::publish(&inner.db, stream)).await;
                 };
-                self.opening.insert(stream, tokio::spawn(publish));
+                self.opening.insert(kept, tokio::spawn(publish));
             }
             StreamEvent::Updated { stream, about, .. } if !about.is_listed() => {
                 // It is on air, and recorded.
-                if let Some(opening) = self.opening.remove(&stream) {
+                let kept = self.parts.get(&stream).copied().unwrap_or(stream);
+                if let Some(opening) = self.opening.remove(&kept) {
                     let inner = Arc::clone(&self.inner);
                     let unlist = async move {
                         report_panic(opening.await);
                         insist(|| store::unlist(&inner.db, stream)).await;
                     };
-                    self.opening.insert(stream, tokio::spawn(unlist));
+                    self.opening.insert(kept, tokio::spawn(unlist));
                 }
             }
             // What another server records of it is a recording of its own.
             StreamEvent::Ended { stream, at, .. } | StreamEvent::HandedOver { stream, at, .. } => {
-                if self.packaged.remove(&stream) {
-                    self.finish(stream, at);
+                let kept = self.parts.remove(&stream).unwrap_or(stream);
+                if self.packaged.remove(&kept) {
+                    self.finish(kept, at);
                 } else {
-                    self.ended.insert(stream, at);
+                    self.ended.insert(kept, at);
                 }
             }
-            StreamEvent::Packaged { stream, .. } => match self.ended.remove(&stream) {
-                Some(at) => self.finish(stream, at),
+            StreamEvent::Packaged { media, .. } => match self.ended.remove(&media) {
+                Some(at) => self.finish(media, at),
                 None => {
-                    self.packaged.insert(stream);
+                    self.packaged.insert(media);
                 }
             },
             _ => {}
@@ -151,17 +154,17 @@ impl Followed {
         let (stream, inner) = (about.id, Arc::clone(&self.inner));
         self.parts.extend(media.map(|media| (stream, media)));
         let open = async move { insist(|| open(&inner, &about, media)).await };
-        self.opening.insert(stream, tokio::spawn(open));
+        self.opening
+            .insert(media.unwrap_or(stream), tokio::spawn(open));
     }
 
     fn finish(&mut self, stream: StreamId, at: Timestamp) {
         let (inner, opening) = (Arc::clone(&self.inner), self.opening.remove(&stream));
-        let kept = self.parts.remove(&stream).unwrap_or(stream);
         self.finishing.spawn(async move {
             if let Some(opening) = opening {
                 report_panic(opening.await);
             }
-            insist(|| finish_stream(&inner, kept, at)).await;
+            insist(|| finish_stream(&inner, stream, at)).await;
         });
     }
 
@@ -213,9 +216,7 @@ async fn open(inner: &Inner, about: &Stream, media: Option<StreamId>) -> Result<
     }
     if media.is_some() {
         recording.title.push_str(CONTINUED);
-        // It finds no stream of its name, behind whose gate it would be.
-        let lock = &about.details.lock;
-        recording.own_lock = (!lock.is_open()).then(|| lock.clone());
+        recording.part_of = Some(about.id);
     }
     if !about.is_listed() && recording.visibility == Visibility::Public {
         recording.visibility = Visibility::Unlisted;
@@ -236,6 +237,11 @@ async fn finish_stream(
     let Some(recording) = store::by_stream(&inner.db, stream).await? else {
         return Ok(());
     };
+    // Another server has its files, or it was finished when the stream went from here.
+    let is_ours = store::is_ours(&inner.db, inner.node, stream).await?;
+    if !is_ours || recording.state != State::Recording {
+        return Ok(());
+    }
     let recorded = read(&inner.folder(stream)).await;
     finish(inner, recording, ended_at, recorded).await?;
     // What is new may be what is too much.

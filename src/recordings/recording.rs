@@ -103,8 +103,11 @@ pub struct Mp4 {
 pub struct Recording {
     /// Its id.
     pub id: RecordingId,
-    /// The stream that it is of.
+    /// The stream that it is of, or, of what another server recorded the beginning of, a name of its own:
+    /// as its files are called.
     pub stream: StreamId,
+    /// The stream that it is a part of, where its files are called otherwise.
+    pub part_of: Option<StreamId>,
     /// Whose it is.
     pub channel: ChannelId,
     /// For people.
@@ -145,6 +148,7 @@ impl Recording {
         Self {
             id: RecordingId::random(),
             stream,
+            part_of: None,
             channel: channel.id,
             title: format!("{}, {}", channel.name, at.strftime("%Y-%m-%d")),
             visibility,
@@ -175,7 +179,7 @@ impl Recording {
 
     /// It, as a place that somebody wants into. Who gave its stream's password has given its own.
     pub(super) fn place(&self, handle: &str) -> Place {
-        let stream = stream_uuid(self.stream);
+        let stream = stream_uuid(self.part_of.unwrap_or(self.stream));
         Place {
             id: self.id.0,
             door: if self.own_lock.is_some() {

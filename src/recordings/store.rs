@@ -18,6 +18,7 @@ use crate::streams::stream_uuid;
 struct Row {
     id: String,
     stream_id: String,
+    part_of: Option<String>,
     channel_id: String,
     title: String,
     visibility: String,
@@ -48,7 +49,7 @@ macro_rules! of_stream {
         concat!(
             "(SELECT ",
             $column,
-            " FROM stream WHERE stream.id = recording.stream_id) AS stream_",
+            " FROM stream WHERE stream.id = COALESCE(recording.part_of, recording.stream_id)) AS stream_",
             $column
         )
     };
@@ -58,7 +59,7 @@ macro_rules! of_stream {
 macro_rules! select {
     ($($rest:expr),+ $(,)?) => {
         concat!(
-            "SELECT id, stream_id, channel_id, title, visibility, state, started_at, ended_at, ",
+            "SELECT id, stream_id, part_of, channel_id, title, visibility, state, started_at, ended_at, ",
             "duration_ms, size_bytes, has_thumbnail, mp4_state, mp4_progress, mp4_bytes, ",
             "mp4_problem, stored_at, is_local, gate, gate_tier, gate_password_hash, ",
             of_stream!("gate"), ", ", of_stream!("gate_tier"), ", ",
@@ -87,6 +88,7 @@ impl Row {
         };
         let uuid = |text: &str| Uuid::parse_str(text).map_err(|_| wrong("a UUID", text));
         let stream = uuid(&self.stream_id)?;
+        let part_of = self.part_of.as_deref().map(uuid).transpose()?;
         let preview_s = self.stream_preview_s.unwrap_or_default();
         let lock = |gate: Option<&str>, tier: i64, password_hash: Option<String>| Lock {
             gate: Gate::read(gate, tier),
@@ -104,6 +106,7 @@ impl Row {
         Ok(Recording {
             id: RecordingId(uuid(&self.id)?),
             stream: StreamId::from(stream.as_u128()),
+            part_of: part_of.map(|whole| StreamId::from(whole.as_u128())),
             channel: ChannelId(uuid(&self.channel_id)?),
             visibility: Visibility::parse(&self.visibility)
                 .ok_or_else(|| wrong("a visibility", &self.visibility))?,
@@ -139,13 +142,12 @@ fn recordings(rows: Vec<Row>) -> Result<Vec<Recording>, StoreError> {
 
 /// Of a stream that has one already, that one stays.
 pub(super) async fn insert(db: &Db, node: Node, recording: &Recording) -> Result<(), StoreError> {
-    let own_lock = recording.own_lock.as_ref();
     change!(
         db,
         "INSERT INTO recording
              (id, stream_id, channel_id, title, visibility, state, started_at, node,
-              gate, gate_tier, gate_password_hash)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (stream_id) DO NOTHING",
+              part_of)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (stream_id) DO NOTHING",
         recording.id.to_string(),
         stream_text(recording.stream),
         recording.channel.to_string(),
@@ -154,9 +156,7 @@ pub(super) async fn insert(db: &Db, node: Node, recording: &Recording) -> Result
         recording.state.as_str(),
         recording.started_at.as_millisecond(),
         node.id.to_string(),
-        own_lock.map(|lock| lock.gate.as_str()),
-        own_lock.map_or(1, |lock| i64::from(lock.gate.tier())),
-        own_lock.and_then(|lock| lock.password_hash.as_deref()),
+        recording.part_of.map(stream_text),
     )
     .map_err(on("recording"))?;
     Ok(())
@@ -330,7 +330,8 @@ pub(super) async fn publish(db: &Db, stream: StreamId) -> Result<(), StoreError>
     change!(
         db,
         "UPDATE recording SET visibility = 'public'
-         WHERE stream_id = $1 AND state = 'recording' AND visibility = 'unlisted'",
+         WHERE COALESCE(part_of, stream_id) = $1 AND state = 'recording'
+           AND visibility = 'unlisted'",
         stream_text(stream),
     )
     .map_err(on("recording"))?;
@@ -342,7 +343,8 @@ pub(super) async fn unlist(db: &Db, stream: StreamId) -> Result<(), StoreError> 
     change!(
         db,
         "UPDATE recording SET visibility = 'unlisted'
-         WHERE stream_id = $1 AND state = 'recording' AND visibility = 'public'",
+         WHERE COALESCE(part_of, stream_id) = $1 AND state = 'recording'
+           AND visibility = 'public'",
         stream_text(stream),
     )
     .map_err(on("recording"))?;

@@ -7,7 +7,7 @@ use axum::extract::{Path, Query, Request, State};
 use axum::http::{Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use serde::Deserialize;
 use sfu::{OfferError, StreamId};
 use utoipa_axum::router::OpenApiRouter;
@@ -16,10 +16,15 @@ use uuid::Uuid;
 use super::signalling::MAX_BODY;
 use super::{Refused, Streams};
 use crate::error::Problem;
+use crate::request::Kin;
 
 /// The routes under `/cluster`, which only servers of ours may use.
 pub(super) fn routes(streams: Streams) -> OpenApiRouter {
     OpenApiRouter::new()
+        .route(
+            "/cluster/greeting",
+            get(|| async { StatusCode::NO_CONTENT }),
+        )
         .route("/cluster/relay/{stream}", post(relay))
         .route("/cluster/streams/{stream}/end", post(end))
         .layer(from_fn_with_state(streams.clone(), require_kin))
@@ -39,12 +44,18 @@ async fn require_kin(State(streams): State<Streams>, request: Request, next: Nex
 }
 
 impl Streams {
+    /// How requests of other servers are known.
+    #[must_use]
+    pub fn kin(&self) -> Option<Kin> {
+        self.cluster.kin()
+    }
+
     /// Asks all other servers that pass streams on whether they are reached; gives their addresses, and
     /// what went wrong.
     pub(crate) async fn greet_others(&self) -> Vec<(String, Result<(), String>)> {
         let mut greeted = Vec::new();
         for server in &self.cluster.directory().servers {
-            let health = (Method::GET, "/healthz");
+            let health = (Method::GET, "/cluster/greeting");
             let asked = self
                 .cluster
                 .ask(server, health, String::new(), GREETED_WITHIN);

@@ -64,7 +64,7 @@ async fn write(db: &Db, node: Node, payments: &Payments, event: StreamEvent) {
                 _ => written,
             }
         }
-        StreamEvent::Ended { stream, at, .. } => catalogue::end_stream(db, stream, at).await,
+        StreamEvent::Ended { stream, at, .. } => catalogue::end_stream(db, node, stream, at).await,
         _ => Ok(()),
     };
     if let Err(error) = written {

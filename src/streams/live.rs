@@ -267,6 +267,7 @@ impl LiveChannels {
                 at,
                 about: Arc::clone(&live.about),
                 media,
+                fence: live.fence,
             })];
         }
         if live.phase != Phase::Preparing {

@@ -659,7 +659,7 @@ impl Streams {
 
     /// Ends a stream if it is on air here.
     async fn end_here(&self, stream: StreamId) -> bool {
-        let ended = self.ask(|reply| Command::EndStream(stream, reply)).await;
+        let ended = self.ask(|reply| Command::EndHere(stream, reply)).await;
         ended.unwrap_or(false)
     }
 

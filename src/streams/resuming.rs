@@ -66,7 +66,7 @@ impl Streams {
             };
             match taken {
                 Some(taken) => resumed.push(taken),
-                None => catalogue::end_stream(db, stream.id, now).await?,
+                None => catalogue::end_stream(db, node, stream.id, now).await?,
             }
         }
         let closed = catalogue::end_left_open(db, node, now, since).await?;

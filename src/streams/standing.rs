@@ -83,6 +83,8 @@ pub enum StreamEvent {
         about: Arc<Stream>,
         /// Names the folder of what is packaged of it here, as a stream's id names a stream's.
         media: StreamId,
+        /// By which lease.
+        fence: u64,
     },
     /// It was on air here until now, and is so at another server.
     HandedOver {
@@ -109,6 +111,8 @@ pub enum StreamEvent {
     Packaged {
         /// The stream.
         stream: StreamId,
+        /// The name of the folder of what was packaged: its own, or another where it came from another server.
+        media: StreamId,
         /// Its channel.
         channel: ChannelId,
     },

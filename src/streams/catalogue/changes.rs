@@ -20,6 +20,9 @@ use crate::error::{ApiError, log_store_error};
 const MOST_PLANNED: i64 = 100;
 /// A change is tried again when another came in between.
 const TRIES: u32 = 5;
+/// After so many sweeps in a row that found the database there, other servers had the time to say in it that
+/// they run: those that have not, do not.
+const SURE_AFTER: u32 = 6;
 /// How often streams that nobody came to are looked for.
 const SWEEP_EVERY: std::time::Duration = std::time::Duration::from_secs(5);
 
@@ -256,8 +259,14 @@ impl Streams {
         }
         let now = self.clock.now();
         let before = seen_since(self.reconnect_window, now);
+        let directory = self.cluster.directory();
+        if self.cluster.is_shared() && !directory.is_fresh {
+            return Ok(());
+        }
         for stream in store::left_by_others(&self.db, self.node, (before, now)).await? {
-            if !store::end_left(&self.db, stream.id, now).await? {
+            let origin = directory.origin_of(stream.channel.0);
+            let is_there = origin.is_some_and(|(_, on)| on.stream == stream_uuid(stream.id));
+            if is_there || !store::end_left(&self.db, stream.id, now).await? {
                 continue;
             }
             tracing::warn!(
@@ -285,24 +294,32 @@ impl Streams {
 
     async fn see_on_air(&self, streams: &[StreamId]) {
         let seen = store::see_on_air(&self.db, self.node, streams, self.clock.now()).await;
-        let lost = match seen {
-            Ok(lost) => lost,
-            Err(error) => return log_store_error(&error),
-        };
-        if lost.is_empty() {
-            return;
+        if let Err(error) = seen {
+            log_store_error(&error);
         }
+    }
+
+    /// Lets go of what another server has on air by now, as the books say.
+    async fn let_go(&self) -> Result<(), StoreError> {
+        if !self.cluster.is_shared() {
+            return Ok(());
+        }
+        let elsewhere = store::on_air_elsewhere(&self.db, self.node).await?;
         for live in self.live().await {
-            if live.is_here && lost.contains(&live.stream) {
+            if live.is_here && elsewhere.contains(&live.stream) {
                 // The task is gone only when the server stops.
                 let _ = self.commands.send(Command::Lost(live.channel.id)).await;
             }
         }
+        Ok(())
     }
 
-    async fn sweep(&self) -> Result<(), ApiError> {
+    async fn sweep(&self, sweeps: u32) -> Result<(), ApiError> {
+        self.let_go().await?;
         self.catch_up().await?;
-        self.end_left().await?;
+        if sweeps >= SURE_AFTER {
+            self.end_left().await?;
+        }
         let now = self.clock.now();
         for waiting in store::not_come_to(&self.db, now).await? {
             if self.stream_on(waiting.channel).await == Some(waiting.id) {
@@ -332,6 +349,8 @@ pub(in super::super) async fn watch(streams: Streams, stop: CancellationToken) {
     let mut sweeps = tokio::time::interval(SWEEP_EVERY);
     sweeps.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut on_air = Vec::new();
+    // In a row that found the database there.
+    let mut good_sweeps = 0;
     loop {
         tokio::select! {
             _ = sweeps.tick() => {
@@ -339,9 +358,12 @@ pub(in super::super) async fn watch(streams: Streams, stop: CancellationToken) {
                     on_air = streams.publishing().await;
                 }
                 streams.see_on_air(&on_air).await;
-                match streams.sweep().await {
-                    Ok(()) => {}
-                    Err(ApiError::Store(error)) => log_store_error(&error),
+                match streams.sweep(good_sweeps).await {
+                    Ok(()) => good_sweeps = good_sweeps.saturating_add(1),
+                    Err(ApiError::Store(error)) => {
+                        good_sweeps = 0;
+                        log_store_error(&error);
+                    }
                     Err(error) => tracing::warn!(%error, "Streams that nobody came to stay: {error}"),
                 }
             }

@@ -19,7 +19,9 @@ use crate::gates::Lock;
 use crate::page::Cursor;
 use crate::payments::Gate;
 
-pub(super) use on_air::{end_left, left_by_others, live_elsewhere, revisions_on_air, see_on_air};
+pub(super) use on_air::{
+    end_left, left_by_others, live_elsewhere, on_air_elsewhere, revisions_on_air, see_on_air,
+};
 pub(in super::super) use on_air::{
     end_left_open, end_stream, is_seen_on_air, left_on_air, media_of, open_elsewhere, take_over,
     write_start,

@@ -32,6 +32,8 @@ pub(in super::super) struct Others {
     pub(super) pulls: HashMap<StreamId, Pull>,
     /// What was on air here until a moment ago, which the others are to hear of.
     ended: Vec<(OnAir, Instant)>,
+    /// By which lease the others were told that a stream is here.
+    told: HashMap<StreamId, u64>,
     /// Streams that Redis does not tell of any more and the database does, when that was seen last.
     vouched: HashMap<StreamId, Instant>,
     /// Channels that somebody is about to publish on.
@@ -62,6 +64,7 @@ impl Others {
             finding: HashSet::new(),
             pulls: HashMap::new(),
             ended: Vec::new(),
+            told: HashMap::new(),
             vouched: HashMap::new(),
             claiming: HashSet::new(),
         }
@@ -226,15 +229,17 @@ impl Lifecycle {
     /// Another server took a channel over.
     pub(super) fn hand_over(&mut self, channel: ChannelId) {
         let now = (self.clock.instant(), self.clock.now());
+        self.others.cluster.forget(channel.0);
         let effects = self.live.hand_over(channel, now);
         self.carry_out(effects);
         self.take_directory();
     }
 
     /// Somebody ends a stream here that is on air at another server.
-    pub(super) fn end_elsewhere(&mut self, stream: StreamId, server: Option<Arc<Record>>) {
+    /// False: nobody has it just now who could be told.
+    pub(super) fn end_elsewhere(&mut self, stream: StreamId, server: Option<Arc<Record>>) -> bool {
         let Some(server) = server else {
-            return;
+            return false;
         };
         let cluster = self.others.cluster.clone();
         self.calls.spawn(async move {
@@ -245,6 +250,7 @@ impl Lifecycle {
             }
             Done::Nothing
         });
+        true
     }
 
     /// Tells the others what is on air here.
@@ -274,10 +280,16 @@ impl Lifecycle {
                 stream: stream_uuid(stream),
                 fence: live.fence,
                 standing,
+                has_publisher: live.publisher.is_some(),
                 viewers,
                 size: self.audiences.size(stream),
             });
         }
+        self.others.told = on_air
+            .iter()
+            .filter(|on| on.standing != Standing::Ended)
+            .map(|on| (StreamId::from(on.stream.as_u128()), on.fence))
+            .collect();
         let own = Own {
             is_draining,
             viewers: u32::try_from(self.sfu.totals().viewers).unwrap_or(u32::MAX),
@@ -295,12 +307,12 @@ impl Lifecycle {
         } = event
             && self.others.cluster.is_shared()
         {
-            let held = self.others.cluster.fence_of(channel.0);
             let over = OnAir {
                 channel: channel.0,
                 stream: stream_uuid(stream),
-                fence: held.unwrap_or_default(),
+                fence: self.others.told.remove(&stream).unwrap_or_default(),
                 standing: Standing::Ended,
+                has_publisher: false,
                 viewers: 0,
                 size: None,
             };

@@ -109,7 +109,7 @@ impl Lifecycle {
         let (_, on_air) = directory.origin_of(channel.0)?;
         let may = match self.second_publisher {
             SecondPublisher::Takeover => true,
-            SecondPublisher::Reject => false,
+            SecondPublisher::Reject => !on_air.has_publisher,
             SecondPublisher::AfterSilence => on_air.standing != Standing::Live,
         };
         may.then_some(on_air.fence)
@@ -140,7 +140,8 @@ impl Lifecycle {
             let about = Arc::clone(&agreed.about);
             tracing::info!(stream.id = %about.id, "Stream {} is taken over from another server", about.id);
             self.audiences.open(about.id);
-            self.live.take_over(&channel, about, media, now);
+            let effects = self.live.take_over(&channel, about, media, now);
+            self.carry_out(effects);
         }
         self.proceed(wanted, agreed.about);
         self.live.set_fence(channel.id, agreed.fence);
@@ -154,9 +155,11 @@ impl Lifecycle {
     ) {
         self.others.claiming.remove(&channel);
         match claimed {
-            Ok(lease) => self
-                .live
-                .set_fence(channel, lease.map_or(0, |lease| lease.fence)),
+            Ok(lease) => {
+                self.others.cluster.keep(channel.0);
+                let fence = lease.map_or(0, |lease| lease.fence);
+                self.live.set_fence(channel, fence);
+            }
             Err(ClaimError::Held(_)) => self.hand_over(channel),
             // It is tried again.
             Err(_) => {}
@@ -250,12 +253,16 @@ impl Asking {
         let is_over = age > window.saturating_add(UNWRITTEN);
         let media = StreamId::from(Uuid::now_v7().as_u128());
         let by = (fence, media);
-        if is_over || !catalogue::take_over(&self.db, stream.id, self.node, by, now).await? {
+        if is_over {
             return Ok(Agreed {
                 about,
                 fence,
                 taken_over: None,
             });
+        }
+        // Somebody with a newer lease has it, or it has just ended: whoever asks again finds out.
+        if !catalogue::take_over(&self.db, stream.id, self.node, by, now).await? {
+            return Err(Refused::AlreadyLive);
         }
         Ok(Agreed {
             about: Arc::new(Stream {

@@ -98,6 +98,8 @@ pub(super) enum Command {
     },
     /// The database says that another server has it.
     Lost(ChannelId),
+    /// Another server wants it to end, if it is here.
+    EndHere(StreamId, oneshot::Sender<bool>),
 }
 
 /// What a call to the SFU gave.
@@ -323,6 +325,9 @@ impl Lifecycle {
                 reply,
             } => self.start_relay(stream, fence, offer, reply),
             Command::Lost(channel) => self.hand_over(channel),
+            Command::EndHere(stream, reply) => {
+                answer(reply, self.is_here(stream) && self.end_stream(stream));
+            }
         }
     }
 
@@ -680,8 +685,7 @@ impl Lifecycle {
         };
         if let Some(origin) = &live.origin {
             let server = origin.server.clone();
-            self.end_elsewhere(stream, server);
-            return true;
+            return self.end_elsewhere(stream, server);
         }
         let effects = self.live.end(stream, self.clock.now());
         self.carry_out(effects);

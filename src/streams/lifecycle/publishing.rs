@@ -87,6 +87,10 @@ impl Lifecycle {
                 return answer(reply, Err(Refused::Offer(error)));
             }
         };
+        if self.went_elsewhere(stream) {
+            self.close(given.session, CloseReason::Superseded);
+            return answer(reply, Err(Refused::AlreadyLive));
+        }
         let about = self.live.of_stream(stream).map(|live| &live.about);
         let of_stream = about.and_then(|about| about.settings.max_bitrate_kbps);
         if let Some(most) = self.limits.publisher_kbits_told(of_stream) {
@@ -122,6 +126,10 @@ impl Lifecycle {
             }
         };
         let session = ingest.session();
+        if self.went_elsewhere(stream) {
+            self.close(session, CloseReason::Superseded);
+            return answer(reply, Err(Refused::AlreadyLive));
+        }
         let facts = SessionFacts {
             source: IngestSource::Rtmp,
             ..SessionFacts::new(Role::Publisher, receive.channel.id, stream)
@@ -130,6 +138,12 @@ impl Lifecycle {
         self.begins(&receive.channel, stream, session);
         // Where nobody waits for it any more, it ends by itself.
         let _ = reply.send(Ok(ingest));
+    }
+
+    /// Whether another server took a stream over while an offer was being answered.
+    fn went_elsewhere(&self, stream: StreamId) -> bool {
+        let live = self.live.of_stream(stream);
+        live.is_some_and(|live| !live.is_here())
     }
 
     fn refused(&mut self, channel: &Channel, stream: StreamId, error: &OfferError) {

@@ -207,8 +207,12 @@ impl Lifecycle {
             }
             if !is_elsewhere {
                 self.others.pulls.remove(&stream);
+                if let Some(session) = session {
+                    self.close(session, CloseReason::Superseded);
+                }
             } else if is_idle {
                 self.others.pulls.remove(&stream);
+                self.live.unpulled(stream);
                 tracing::info!(stream.id = %stream, "Nobody watches stream {stream} here any more");
                 if let Some(session) = session {
                     self.close(session, CloseReason::Requested);

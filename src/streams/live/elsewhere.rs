@@ -132,20 +132,34 @@ impl LiveChannels {
         about: Arc<Stream>,
         media: StreamId,
         now: Instant,
-    ) {
+    ) -> Vec<Effect> {
         let media = Some(media);
         match self.live_of(about.id) {
-            Some(live) if live.is_here() => {}
+            Some(live) if live.is_here() => Vec::new(),
             Some(live) => {
                 live.origin = None;
                 live.taken_over = media;
                 live.phase = Phase::Away(now);
+                // What was pulled publishes no more.
+                let pull = live.publisher.take();
+                let close = pull.map(|by| Effect::Close(by.session, CloseReason::Superseded));
+                close.into_iter().collect()
             }
-            None => self.insert(Live {
-                started_at: about.started_at(),
-                taken_over: media,
-                ..Live::new(channel.clone(), about, Phase::Away(now))
-            }),
+            None => {
+                self.insert(Live {
+                    started_at: about.started_at(),
+                    taken_over: media,
+                    ..Live::new(channel.clone(), about, Phase::Away(now))
+                });
+                Vec::new()
+            }
+        }
+    }
+
+    /// Nobody watches here what was pulled: that it ends says nothing of the stream.
+    pub(in super::super) fn unpulled(&mut self, stream: StreamId) {
+        if let Some(live) = self.live_of(stream).filter(|live| !live.is_here()) {
+            live.publisher = None;
         }
     }
 
@@ -179,7 +193,7 @@ impl LiveChannels {
             standing: Standing::Reconnecting,
             size: None,
         });
-        live.fence = 0;
+        (live.fence, live.claimed) = (0, false);
         if live.taken_over.take().is_none() {
             effects.push(Effect::Tell(StreamEvent::HandedOver {
                 stream,

@@ -254,6 +254,7 @@ fn elsewhere(fence: u64, standing: Standing) -> Elsewhere {
         stream: Uuid::nil(),
         fence,
         standing,
+        has_publisher: true,
         viewers: 0,
         size: None,
     };
@@ -338,9 +339,14 @@ fn a_stream_is_taken_over_without_another_beginning_and_handed_over_without_an_e
     let (now, at) = (bench.clock.instant(), bench.clock.now());
     let channel = bench.channel.clone();
     let media = StreamId::from(9);
-    bench
-        .live
-        .take_over(&channel, Arc::clone(&about), media, now);
+    let pull = SessionId::random();
+    bench.live.publishing(stream, pull, now);
+    bench.live.flowing(stream, pull, at);
+    let about_it = Arc::clone(&about);
+    assert_eq!(
+        bench.live.take_over(&channel, about_it, media, now),
+        [Effect::Close(pull, CloseReason::Superseded)]
+    );
     bench.live.claim(&channel, about, None, now).unwrap();
     let session = SessionId::random();
     bench.live.publishing(stream, session, now);

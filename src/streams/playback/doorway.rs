@@ -117,11 +117,27 @@ pub(super) async fn pass_gate(
         None => (None, None),
     };
     let wanted = playback.wanted(handle, token);
-    if wanted.is_none()
-        && !was_passed_on(request.headers())
-        && let Some(distant) = playback.on_air_elsewhere(handle)
-    {
-        return playback.answer_elsewhere(&distant, &client, request).await;
+    let distant = match was_passed_on(request.headers()) {
+        true => None,
+        false => playback.on_air_elsewhere(handle),
+    };
+    // What is on air now comes before what is played to its end.
+    let is_newer = |on_air: &Arc<OnAir>| {
+        let newer = distant.as_ref().filter(|_| token.is_none());
+        newer.is_some_and(|distant| !distant.is_over() && distant.stream != on_air.stream)
+    };
+    let wanted = wanted.filter(|on_air| !is_newer(on_air));
+    match (&wanted, distant) {
+        (None, Some(distant)) => {
+            return playback.answer_elsewhere(&distant, &client, request).await;
+        }
+        (Some(on_air), _) if !on_air.origin.is_ready() => {
+            let path = request.uri().path();
+            if let Some(last) = playback.playlist_of_before(on_air.stream, path).await {
+                return last;
+            }
+        }
+        _ => {}
     }
     let place = match wanted {
         Some(on_air) => on_air.place(),

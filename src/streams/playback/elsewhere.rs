@@ -1,7 +1,7 @@
 //! What is on air at other servers, by HLS: its playlists, segments and pictures are fetched from there,
 //! each once however many want it, and kept as long as they say.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
@@ -13,8 +13,9 @@ use moka::Expiry;
 use moka::future::Cache;
 use sfu::StreamId;
 
-use super::Playback;
 use super::readers::Readers;
+use super::routes::HlsError;
+use super::{LINGER, Playback};
 use crate::cluster::{self, AskError, Cluster, Record};
 use crate::gates::Lock;
 use crate::request::Client;
@@ -35,6 +36,8 @@ pub(super) struct Distant {
     pub(super) stream: StreamId,
     pub(super) readers: Readers,
     now: Mutex<Elsewhere>,
+    /// When it was over: who is behind plays it to its end.
+    over_at: Mutex<Option<Instant>>,
 }
 
 /// What was fetched, and is kept.
@@ -96,26 +99,43 @@ impl Distant {
         let now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
         now.clone()
     }
+
+    fn over_at(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.over_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.over_at().is_some()
+    }
 }
 
 impl Playback {
     /// This is on air at other servers now, and nothing else.
     pub(in super::super) fn set_elsewhere(&self, all: Vec<Elsewhere>) {
+        let instant = self.0.clock.instant();
         let mut known = self.distant();
         known.retain(|handle, distant| {
             let is_same = |one: &Elsewhere| one.handle == *handle && one.stream == distant.stream;
-            all.iter().any(is_same)
+            let mut over_at = distant.over_at();
+            match all.iter().any(is_same) {
+                true => *over_at = None,
+                false => {
+                    over_at.get_or_insert(instant);
+                }
+            }
+            over_at.is_none_or(|at| instant.saturating_duration_since(at) < LINGER)
         });
         for one in all {
             match known.get(&one.handle) {
-                Some(distant) => {
+                Some(distant) if distant.stream == one.stream => {
                     let mut now = distant.now.lock().unwrap_or_else(PoisonError::into_inner);
                     *now = one;
                 }
-                None => {
+                _ => {
                     let distant = Distant {
                         stream: one.stream,
                         readers: Readers::default(),
+                        over_at: Mutex::default(),
                         now: Mutex::new(one.clone()),
                     };
                     known.insert(one.handle, Arc::new(distant));
@@ -128,9 +148,26 @@ impl Playback {
         self.distant().get(handle).map(Arc::clone)
     }
 
+    /// Whether what is on air on a channel now is so at another server.
+    pub(super) fn is_on_air_elsewhere(&self, handle: &str) -> bool {
+        let distant = self.on_air_elsewhere(handle);
+        distant.is_some_and(|distant| !distant.is_over())
+    }
+
+    /// The last playlist of that path, for a stream that goes on here and has none yet.
+    pub(super) async fn playlist_of_before(
+        &self,
+        stream: StreamId,
+        path: &str,
+    ) -> Option<Response> {
+        let last = self.0.kept.last.get(&last_key(stream, path)).await?;
+        Some(last.once_more())
+    }
+
     /// Where what only the origin knows of a channel is asked for, when that is another server.
     pub(in super::super) fn origin_of(&self, handle: &str) -> Option<Arc<Record>> {
-        self.on_air_elsewhere(handle)?.now().server
+        let distant = self.on_air_elsewhere(handle)?;
+        distant.now().server.filter(|_| !distant.is_over())
     }
 
     /// Answers a request for a file of a stream that is on air elsewhere.
@@ -147,43 +184,84 @@ impl Playback {
             ..
         } = distant.now();
         let path = request.uri().path().to_owned();
-        let is_playlist = path.ends_with(".m3u8");
-        let blocks = request
-            .uri()
-            .query()
-            .is_some_and(|query| query.contains("_HLS_msn"));
+        // What is escaped is none of our names, and must not become another path on the way.
+        if path.contains('%') || path.contains("..") {
+            return HlsError::NotLive.into_response();
+        }
+        // Whoever asks must be known there, where somebody or something decides about them.
+        let is_open = self.0.gates.is_open(&handle, &lock) && !self.0.hooks.are_for_plays();
+        let passes = !is_open || request.method() != Method::GET;
+        let server = match server {
+            Some(server) if passes => {
+                let cluster = &self.0.cluster;
+                return cluster.have_answered(&server, client, request).await;
+            }
+            None if passes => return nobody(),
+            server => server,
+        };
+        let asked = Asked::new(distant.stream, path, request.uri().query());
         // As of what is here: the sound is read beside a picture.
-        let counts = is_playlist
-            && path
-                .split('/')
-                .nth_back(1)
-                .is_some_and(|of| of.starts_with('v'));
-        let _waiting = match counts {
-            true if blocks => Some(distant.readers.wait()),
-            true => {
+        let _waiting = match (asked.is_of_pictures(), asked.blocks()) {
+            (true, true) => Some(distant.readers.wait()),
+            (true, false) => {
                 distant.readers.poll();
                 None
             }
-            false => None,
+            (false, _) => None,
         };
-        // Whoever asks must be known there, where somebody or something decides about them.
-        let is_open = self.0.gates.is_open(&handle, &lock) && !self.0.hooks.are_for_plays();
-        let kept = &self.0.kept;
-        match server {
-            Some(server) if !is_open || request.method() != Method::GET => {
-                let cluster = &self.0.cluster;
-                cluster.have_answered(&server, client, request).await
-            }
-            Some(server) => {
-                let asked = request.uri().path_and_query();
-                let asked = asked.map_or(path.as_str(), |asked| asked.as_str());
-                let fetched = kept.fetch(&self.0.cluster, &server, asked).await;
-                kept.answer(fetched, &path, is_playlist).await
-            }
-            None if is_open && is_playlist => kept.answer(Err(None), &path, true).await,
-            None => nobody(),
+        let fetched = match &server {
+            Some(server) => self.0.kept.fetch(&self.0.cluster, server, &asked).await,
+            None => Err(None),
+        };
+        self.0.kept.answer(fetched, &asked).await
+    }
+}
+
+/// What is asked for of a stream that is on air elsewhere, without what means nothing to us.
+struct Asked {
+    stream: StreamId,
+    path: String,
+    /// Path and query.
+    whole: String,
+}
+
+impl Asked {
+    fn new(stream: StreamId, path: String, query: Option<&str>) -> Self {
+        let is_ours = |pair: &&str| pair.starts_with("_HLS_");
+        let pairs = query.unwrap_or_default().split('&');
+        let ours: Vec<&str> = pairs.filter(is_ours).collect();
+        let whole = match ours.is_empty() || !path.ends_with(".m3u8") {
+            true => path.clone(),
+            false => format!("{path}?{}", ours.join("&")),
+        };
+        Self {
+            stream,
+            path,
+            whole,
         }
     }
+
+    fn is_playlist(&self) -> bool {
+        self.path.ends_with(".m3u8")
+    }
+
+    fn is_of_pictures(&self) -> bool {
+        let rendition = self.path.split('/').nth_back(1);
+        self.is_playlist() && rendition.is_some_and(|of| of.starts_with('v'))
+    }
+
+    fn blocks(&self) -> bool {
+        self.whole.contains("_HLS_msn")
+    }
+
+    /// Whether the answer is a whole playlist, which anybody can begin with.
+    fn is_whole_playlist(&self) -> bool {
+        self.is_playlist() && !self.whole.contains("_HLS_skip")
+    }
+}
+
+fn last_key(stream: StreamId, path: &str) -> String {
+    format!("{stream} {path}")
 }
 
 impl Kept {
@@ -193,8 +271,9 @@ impl Kept {
         &self,
         cluster: &Cluster,
         server: &Record,
-        asked: &str,
+        asked: &Asked,
     ) -> Result<Fetched, Option<Response>> {
+        let asked = asked.whole.as_str();
         let found = self
             .fresh
             .try_get_with_by_ref(asked, async {
@@ -216,35 +295,30 @@ impl Kept {
     }
 
     /// The answer; of a playlist that cannot be had, the last one.
-    async fn answer(
-        &self,
-        fetched: Result<Fetched, Option<Response>>,
-        path: &str,
-        is_playlist: bool,
-    ) -> Response {
-        let is_good = fetched
-            .as_ref()
-            .is_ok_and(|fetched| fetched.status.is_success());
-        match fetched {
-            Ok(fetched) if is_good => {
-                if is_playlist {
-                    self.last.insert(path.to_owned(), fetched.clone()).await;
+    async fn answer(&self, fetched: Result<Fetched, Option<Response>>, asked: &Asked) -> Response {
+        let key = last_key(asked.stream, &asked.path);
+        let is_missing = match &fetched {
+            Ok(fetched) if fetched.status.is_success() => {
+                if asked.is_whole_playlist() {
+                    self.last.insert(key.clone(), fetched.clone()).await;
                 }
-                fetched.into_response()
+                false
             }
-            fetched => match self.last.get(path).await.filter(|_| is_playlist) {
-                Some(last) => {
-                    let mut response = last.into_response();
-                    let a_second = HeaderValue::from_static("public, max-age=1");
-                    response.headers_mut().insert(CACHE_CONTROL, a_second);
-                    response
-                }
-                None => match fetched {
-                    Ok(fetched) => fetched.into_response(),
-                    Err(Some(response)) => response,
-                    Err(None) => nobody(),
-                },
-            },
+            Ok(fetched) => {
+                fetched.status == StatusCode::NOT_FOUND || fetched.status.is_server_error()
+            }
+            Err(_) => true,
+        };
+        if is_missing
+            && asked.is_playlist()
+            && let Some(last) = self.last.get(&key).await
+        {
+            return last.once_more();
+        }
+        match fetched {
+            Ok(fetched) => fetched.into_response(),
+            Err(Some(response)) => response,
+            Err(None) => nobody(),
         }
     }
 }
@@ -296,6 +370,14 @@ fn lasts(status: StatusCode, headers: &HeaderMap) -> Duration {
 }
 
 impl Fetched {
+    /// It was told before, and is soon old.
+    fn once_more(self) -> Response {
+        let mut response = self.into_response();
+        let a_second = HeaderValue::from_static("public, max-age=1");
+        response.headers_mut().insert(CACHE_CONTROL, a_second);
+        response
+    }
+
     fn into_response(self) -> Response {
         let mut response = (self.status, Body::from(self.body)).into_response();
         response.headers_mut().extend((*self.headers).clone());
@@ -311,6 +393,17 @@ fn nobody() -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_means_nothing_to_us_is_no_other_file() {
+        let asked = |path: &str, query| Asked::new(StreamId::from(1), path.to_owned(), query).whole;
+        let playlist = "/hls/ada/t/v0/index.m3u8";
+        let wanted = "/hls/ada/t/v0/index.m3u8?_HLS_msn=1&_HLS_part=2";
+        assert_eq!(asked(playlist, Some("_HLS_msn=1&x=2&_HLS_part=2")), wanted);
+        assert_eq!(asked(playlist, Some("x=1")), playlist);
+        let part = "/hls/ada/t/v0/1.2.m4s";
+        assert_eq!(asked(part, Some("x=1&_HLS_msn=1")), part);
+    }
 
     #[test]
     fn answers_are_kept_as_long_as_they_say_and_private_ones_never() {

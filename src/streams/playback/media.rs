@@ -16,6 +16,7 @@ use super::routes::{HlsError, PLAYLIST};
 use super::{OnAir, Playback};
 use crate::answer::{Caching, Content};
 use crate::gates::split_pass;
+use crate::request::ASKED_BY_SERVER;
 
 /// A request for a playlist or a file of a rendition.
 #[derive(Debug, Clone, Copy)]
@@ -101,9 +102,17 @@ impl Playback {
 
     async fn playlist(&self, asked: &MediaRequest<'_>) -> Result<Response, HlsError> {
         let on_air = self.asked_for(asked)?;
+        if !on_air.origin.is_ready() {
+            let path = asked.head.uri.path();
+            if let Some(last) = self.playlist_of_before(on_air.stream, path).await {
+                return Ok(last);
+            }
+        }
         let request = directives(asked.head.uri.query().unwrap_or_default())?;
         // The sound is read beside a picture, and would count twice.
-        let counts = asked.rendition.starts_with('v');
+        // Those who read it at another server are counted there.
+        let counts =
+            asked.rendition.starts_with('v') && !asked.head.headers.contains_key(&ASKED_BY_SERVER);
         let _waiting = match request.msn {
             Some(_) if counts => Some(on_air.readers.wait()),
             None if counts => {

@@ -91,7 +91,8 @@ pub(super) struct OnAir {
     handle: String,
     channel: ChannelId,
     stream: StreamId,
-    /// Of its media.
+    /// Names the folder of its media.
+    media: StreamId,
     folder: PathBuf,
     /// Another server has it from now on.
     handed_over: CancellationToken,
@@ -158,8 +159,8 @@ impl Playback {
 
     /// How the stream that is on air on the channel can be watched.
     pub(super) fn report(&self, handle: &str) -> HlsReport {
-        let on_air = self.newest(handle);
-        let is_elsewhere = on_air.is_none() && self.on_air_elsewhere(handle).is_some();
+        let is_elsewhere = self.is_on_air_elsewhere(handle);
+        let on_air = self.newest(handle).filter(|_| !is_elsewhere);
         let reason = match &on_air {
             Some(on_air) => on_air.unavailable(),
             // Its server says so when it is asked.
@@ -350,40 +351,34 @@ impl Playback {
     pub(super) fn resume(&self, resumed: Vec<Resumed>) -> Vec<Arc<OnAir>> {
         let resumed = resumed.into_iter();
         let opened = resumed.filter_map(|resumed| {
-            let folder = self.folder_of(resumed.live.stream, resumed.media);
-            Some(self.open(&resumed.live, resumed.origin?, folder))
+            let media = resumed.media.unwrap_or(resumed.live.stream);
+            Some(self.open(&resumed.live, resumed.origin?, media))
         });
         opened.collect()
     }
 
-    /// Where the media of a stream lies: by its own name, or by another where it came from another server.
-    fn folder_of(&self, stream: StreamId, media: Option<StreamId>) -> PathBuf {
-        self.0.folder.join(media.unwrap_or(stream).to_string())
+    fn folder_of(&self, media: StreamId) -> PathBuf {
+        self.0.folder.join(media.to_string())
     }
 
-    fn begin(&self, live: &LiveChannel, media: Option<StreamId>) -> Arc<OnAir> {
-        let folder = self.folder_of(live.stream, media);
-        let config = origin_config(&self.0.settings, folder.clone(), live.channel.record);
-        let origin = match media {
+    /// With the name of its folder and the lease by which it came, where it came from another server.
+    fn begin(&self, live: &LiveChannel, from: Option<(StreamId, u64)>) -> Arc<OnAir> {
+        let media = from.map_or(live.stream, |(media, _)| media);
+        let config = origin_config(&self.0.settings, self.folder_of(media), live.channel.record);
+        let origin = match from {
             None => Origin::new(config, ""),
-            Some(_) => Origin::follow(config, "", self.numbers_used(live)),
+            Some((_, fence)) => Origin::follow(config, "", numbers_used(live, fence)),
         };
-        let on_air = self.open(live, origin, folder);
+        let on_air = self.open(live, origin, media);
         if self.0.is_leaving.load(Ordering::Acquire) {
             on_air.origin.leave();
         }
         on_air
     }
 
-    /// More numbers than other servers can have given to segments of a stream: none is shorter than a
-    /// second for long.
-    fn numbers_used(&self, live: &LiveChannel) -> u64 {
-        let now = self.0.clock.now();
-        let age = now.duration_since(live.started_at.unwrap_or(now));
-        u64::try_from(age.as_secs()).unwrap_or_default() + 120
-    }
-
-    fn open(&self, live: &LiveChannel, origin: Origin, folder: PathBuf) -> Arc<OnAir> {
+    /// Its media lie in the folder of that name: its own, or another where it came from another server.
+    fn open(&self, live: &LiveChannel, origin: Origin, media: StreamId) -> Arc<OnAir> {
+        let folder = self.folder_of(media);
         let settings = &self.0.settings;
         let handle = live.channel.handle.clone();
         let start = live.started_at.unwrap_or_else(|| self.0.clock.now());
@@ -400,6 +395,7 @@ impl Playback {
                 origin.keeps(),
                 start.as_millisecond(),
             ),
+            media,
             folder,
             origin,
             readers: Readers::default(),
@@ -432,6 +428,16 @@ impl Playback {
             all.retain(|_, streams| !streams.is_empty());
         });
     }
+}
+
+/// More numbers than other servers can have given to segments of a stream before that lease. None of them
+/// makes more than one a second for long, and each begins where twice the time was up at its own lease,
+/// which is a time of Redis: no two clocks are compared.
+fn numbers_used(live: &LiveChannel, fence: u64) -> u64 {
+    let started = live.started_at.map_or(0, |at| at.as_second());
+    let leased = i64::try_from(fence / 1_000).unwrap_or(i64::MAX);
+    let age = u64::try_from(leased.saturating_sub(started)).unwrap_or_default();
+    age.saturating_mul(2).saturating_add(120)
 }
 
 /// Where the media of all streams lies: a folder each, named after the stream.
@@ -525,23 +531,24 @@ pub(super) async fn run(
                         start(&playback, &streams, (&live, None), &stop, &mut tasks);
                     }
                 }
-                Ok(StreamEvent::TakenOver { channel, media, .. }) if packages => {
+                Ok(StreamEvent::TakenOver { channel, media, fence, .. }) if packages => {
                     if let Some(live) = streams.live_on(channel).await {
                         begun.insert(live.stream);
-                        start(&playback, &streams, (&live, Some(media)), &stop, &mut tasks);
+                        let from = Some((media, fence));
+                        start(&playback, &streams, (&live, from), &stop, &mut tasks);
                     }
                 }
                 Ok(StreamEvent::HandedOver { stream, channel, .. }) => {
                     match begun.remove(&stream) {
                         true => playback.hand_over(stream),
                         false => {
-                            let _ = streams.events.send(StreamEvent::Packaged { stream, channel });
+                            let _ = streams.events.send(not_packaged(stream, channel));
                         }
                     }
                 }
                 Ok(StreamEvent::Updated { about, .. }) => playback.set_lock(&about),
                 Ok(StreamEvent::Ended { stream, channel, .. }) if !begun.remove(&stream) => {
-                    let _ = streams.events.send(StreamEvent::Packaged { stream, channel });
+                    let _ = streams.events.send(not_packaged(stream, channel));
                 }
                 Ok(_) => {}
                 Err(RecvError::Lagged(_)) if packages => {
@@ -562,10 +569,19 @@ pub(super) async fn run(
     }
 }
 
+/// Of a stream that was not packaged here.
+fn not_packaged(stream: StreamId, channel: ChannelId) -> StreamEvent {
+    StreamEvent::Packaged {
+        stream,
+        channel,
+        media: stream,
+    }
+}
+
 fn start(
     playback: &Playback,
     streams: &Streams,
-    (live, media): (&LiveChannel, Option<StreamId>),
+    (live, from): (&LiveChannel, Option<(StreamId, u64)>),
     stop: &CancellationToken,
     tasks: &mut JoinSet<()>,
 ) {
@@ -573,7 +589,7 @@ fn start(
     if newest.is_some_and(|on_air| on_air.stream == live.stream) {
         return;
     }
-    let on_air = playback.begin(live, media);
+    let on_air = playback.begin(live, from);
     package(playback, streams, on_air, None, stop, tasks);
 }
 
@@ -598,6 +614,7 @@ fn package(
                 on_air.thumbnails.find().await;
                 tokio::select! {
                     is_back = awaited.comes_back() => is_back,
+                    () = on_air.handed_over.cancelled() => false,
                     () = stop.cancelled() => false,
                 }
             }
@@ -613,6 +630,7 @@ fn package(
         let _ = events.send(StreamEvent::Packaged {
             stream: on_air.stream,
             channel: on_air.channel,
+            media: on_air.media,
         });
         if !is_elsewhere {
             tokio::select! {

@@ -1,6 +1,6 @@
 //! What of the books is about streams on air: who has them, and when their publishers were seen.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use sfu::StreamId;
@@ -11,7 +11,7 @@ use super::super::Stream;
 use super::{NO_SOURCE, Row, insert, select, streams, text};
 use crate::channels::ChannelId;
 use crate::clock::from_millis;
-use crate::db::{Db, StoreError, all, change, first, on, tx_change, tx_first};
+use crate::db::{Db, StoreError, all, change, first, on, tx_change};
 use crate::nodes::Node;
 
 /// A stream is on air: writes it as it is, whether it has a row or not. A channel is live at most
@@ -64,32 +64,34 @@ pub(in super::super::super) async fn write_start(
     tx.commit().await
 }
 
+/// A stream is over, unless another server has it by now.
 pub(in super::super::super) async fn end_stream(
     db: &Db,
+    node: Node,
     stream: StreamId,
     ended_at: Timestamp,
 ) -> Result<(), StoreError> {
     change!(
         db,
-        "UPDATE stream SET state = 'ended', ended_at = $2 WHERE id = $1 AND ended_at IS NULL",
+        "UPDATE stream SET state = 'ended', ended_at = $2
+         WHERE id = $1 AND ended_at IS NULL AND (node IS NULL OR node = $3)",
         text(stream),
         ended_at.as_millisecond(),
+        node.id.to_string(),
     )
     .map_err(on("stream"))?;
     Ok(())
 }
 
-/// Publishers of these streams are at this server at that time. Gives those that another server has by
-/// now.
+/// Publishers of these streams are at this server at that time.
 pub(in super::super) async fn see_on_air(
     db: &Db,
     node: Node,
     streams: &[StreamId],
     at: Timestamp,
-) -> Result<Vec<StreamId>, StoreError> {
-    let mut lost = Vec::new();
+) -> Result<(), StoreError> {
     if streams.is_empty() {
-        return Ok(lost);
+        return Ok(());
     }
     let mut tx = db.begin().await?;
     for stream in streams {
@@ -101,17 +103,24 @@ pub(in super::super) async fn see_on_air(
             node.id.to_string(),
         )
         .map_err(on("stream"))?;
-        let elsewhere: Option<(String,)> = tx_first!(
-            &mut tx,
-            "SELECT id FROM stream WHERE id = $1 AND state = 'live' AND node <> $2",
-            text(*stream),
-            node.id.to_string(),
-        )
-        .map_err(on("stream"))?;
-        lost.extend(elsewhere.map(|_| *stream));
     }
-    tx.commit().await?;
-    Ok(lost)
+    tx.commit().await
+}
+
+/// Streams that are on air at other servers, as the books say.
+pub(in super::super) async fn on_air_elsewhere(
+    db: &Db,
+    node: Node,
+) -> Result<HashSet<StreamId>, StoreError> {
+    let rows: Vec<(String,)> = all!(
+        db,
+        "SELECT id FROM stream WHERE state = 'live' AND node <> $1",
+        node.id.to_string(),
+    )
+    .map_err(on("stream"))?;
+    let ids = rows.into_iter();
+    let ids = ids.filter_map(|(id,)| Some(Uuid::parse_str(&id).ok()?.as_u128()));
+    Ok(ids.map(StreamId::from).collect())
 }
 
 /// What is on air on a channel at another server as the books say, whether that runs or not, and when its
