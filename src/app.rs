@@ -23,6 +23,7 @@ use crate::bus::{self, Bus};
 use crate::channels::{Channels, Memberships, Pepper, Ties};
 use crate::chat::{self, Chat};
 use crate::clock::Clock;
+use crate::cluster::{self, Cluster};
 use crate::config::Config;
 use crate::discovery::Discovery;
 use crate::doctor::Checkup;
@@ -39,7 +40,7 @@ use crate::outgoing::Outgoing;
 use crate::payments::{self, Payments};
 use crate::quota::Quota;
 use crate::recordings::{self, Recordings};
-use crate::request::Front;
+use crate::request::{Front, Kin};
 use crate::router::{self, Public, Services};
 use crate::scrape;
 use crate::secret::Secret;
@@ -96,6 +97,8 @@ pub struct App {
     hearing: JoinHandle<()>,
     /// The same of who may watch.
     hearing_of_access: JoinHandle<()>,
+    /// Tells other servers what is on air here.
+    meeting: cluster::Task,
     speaking: bus::Tasks,
     stop_bus: CancellationToken,
     listeners: Vec<JoinHandle<()>>,
@@ -261,6 +264,9 @@ impl App {
         let memberships: Arc<dyn Memberships> = Arc::new(payments.clone());
         channels.know_members(&memberships);
         let hearing_of_access = payments.listen(stop.clone());
+        let kin = Kin::new(&pepper.mac("requests of servers"), clock.clone());
+        let (cluster, lost, meeting) =
+            Cluster::start(&config.cluster, (&bus, node), kin, &clock, stop.clone())?;
         let (peers, data_of_peers) = mpsc::channel(DATA_OF_PEERS);
         let resumed = Streams::take_up(&config, &db, node, &channels, &clock).await?;
         let going_on = resumed.iter().map(Resumed::about).collect();
@@ -273,6 +279,8 @@ impl App {
             peers,
             node,
             ice: ice.clone(),
+            cluster: cluster.clone(),
+            lost,
         };
         let gates = Gates::new(
             accounts.clone(),
@@ -388,7 +396,7 @@ impl App {
             outgoing,
             analytics,
             sfu,
-            front: Front::new(&config.http),
+            front: Front::new(&config.http).with_kin(cluster.kin()),
             quota: Quota::new(&config.limits, clock.clone()),
             idempotency,
             clock,
@@ -432,6 +440,7 @@ impl App {
             keeping_certificates,
             hearing,
             hearing_of_access,
+            meeting,
             speaking,
             stop_bus,
             listeners: Vec::new(),
@@ -594,6 +603,7 @@ impl App {
         }
         let _ = self.hearing.await;
         let _ = self.hearing_of_access.await;
+        self.meeting.join().await;
         self.stop_bus.cancel();
         self.speaking.join().await;
         self.services.db.close().await;

@@ -23,6 +23,7 @@ pub mod storyboard;
 pub mod traces;
 
 pub mod audit;
+pub mod cluster;
 pub mod images;
 pub mod jobs;
 pub mod mail;

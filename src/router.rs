@@ -259,6 +259,7 @@ fn described(services: &Services) -> (Router, Description) {
         .merge(images::routes(services.images.clone()))
         .merge(services.analytics.presence(&services.accounts))
         .merge(services.streams.playback())
+        .merge(services.streams.between_servers())
         .merge(services.recordings.playback(&services.accounts))
         .merge(cards)
         .split_for_parts();

@@ -24,7 +24,7 @@ const ROWS: [&[&str]; 16] = [
     &["bus", "db", "ice"],
     &["answer", "error", "form", "page", "request", "storyboard"],
     &[
-        "audit", "images", "jobs", "mail", "nodes", "outgoing", "settings",
+        "audit", "cluster", "images", "jobs", "mail", "nodes", "outgoing", "settings",
     ],
     &["accounts"],
     &["channels"],

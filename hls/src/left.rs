@@ -29,6 +29,8 @@ pub(crate) struct Remains {
     pub(crate) renditions: BTreeMap<String, Left>,
     /// Discontinuities of a rendition that goes on with it, the one where it does among them.
     pub(crate) discontinuities: u64,
+    /// Numbers that another server may have given.
+    pub(crate) used: u64,
     /// Whether segments were kept; none: there were none.
     pub(crate) is_kept: Option<bool>,
 }
@@ -45,10 +47,12 @@ pub(crate) struct Left {
 }
 
 impl Left {
-    /// Of one that is new, and comes after so many discontinuities of the others.
-    pub(crate) fn nothing(discontinuities: u64) -> Self {
+    /// Of one that is new, and comes after so many discontinuities of the others, and so many numbers.
+    pub(crate) fn nothing(discontinuities: u64, used: u64) -> Self {
         Self {
             window: Window::after(discontinuities),
+            next_msn: used,
+            next_init: u32::try_from(used).unwrap_or(u32::MAX / 2),
             ..Self::default()
         }
     }

@@ -108,6 +108,8 @@ struct Inner {
     left: Mutex<Unfed>,
     /// Discontinuities that a rendition which is new has missed by that, at least.
     discontinuities: u64,
+    /// As many numbers are not to be given to segments, nor to initialisations.
+    used: u64,
     /// Whether the process is about to end, and the stream to go on.
     leaving: Arc<AtomicBool>,
 }
@@ -138,6 +140,18 @@ impl Origin {
         Ok(Self::with(config, base, remains))
     }
 
+    /// Opens a stream that another server had until now, and that goes on here: what it gave as many
+    /// numbers to, at most, is gone, and is followed by a discontinuity.
+    #[must_use]
+    pub fn follow(config: Config, base: &str, used: u64) -> Self {
+        let remains = Remains {
+            discontinuities: used,
+            used,
+            ..Remains::default()
+        };
+        Self::with(config, base, remains)
+    }
+
     fn with(config: Config, base: &str, remains: Remains) -> Self {
         let folder = config.folder.clone();
         let before = remains.renditions.iter();
@@ -154,6 +168,7 @@ impl Origin {
             renditions: watch::Sender::new(Arc::new(renditions.collect())),
             left: Mutex::new(left),
             discontinuities: remains.discontinuities,
+            used: remains.used,
             leaving: Arc::default(),
             disk,
             waiters: Semaphore::new(config.waiters.min(Semaphore::MAX_PERMITS)),
@@ -199,7 +214,7 @@ impl Origin {
         let missed = missed.max().unwrap_or_default();
         let left = self.left().remove(name);
         let (left, sender) = left.unwrap_or_else(|| {
-            let left = Left::nothing(missed.max(self.0.discontinuities));
+            let left = Left::nothing(missed.max(self.0.discontinuities), self.0.used);
             (left, watch::Sender::default())
         });
         let receiver = sender.subscribe();

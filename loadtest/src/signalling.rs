@@ -187,6 +187,12 @@ impl Endpoint {
 }
 
 impl Session {
+    /// Its address.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        self.url.as_str()
+    }
+
     /// Ends the session.
     ///
     /// # Errors

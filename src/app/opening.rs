@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 
 use crate::channels::PepperError;
 use crate::clock::Clock;
+use crate::cluster::ClusterError;
 use crate::config::Config;
 use crate::db::{Db, StoreError};
 use crate::ice::TurnError;
@@ -56,6 +57,9 @@ pub enum StartError {
     /// Threads of chat's own.
     #[error("cannot start another thread: {0}; raise the limit of processes (ulimit -u)")]
     Threads(io::Error),
+    /// The way to other servers.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
     /// The certificate.
     #[error("{key} needs a certificate: {source}")]
     Certificate {

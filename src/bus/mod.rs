@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::streams::StreamRangeReply;
-use redis::{AsyncCommands as _, AsyncConnectionConfig, Client};
+use redis::{AsyncCommands as _, AsyncConnectionConfig, Client, RedisError};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -151,7 +151,7 @@ impl Bus {
     pub fn start(
         config: &config::Bus,
         stop: &CancellationToken,
-    ) -> Result<(Self, Tasks), redis::RedisError> {
+    ) -> Result<(Self, Tasks), RedisError> {
         if !config.is_shared() {
             return Ok((Self::alone(), Tasks(Vec::new())));
         }
@@ -212,6 +212,27 @@ impl Bus {
             inner.has_lost.store(true, Ordering::Release);
             metrics::counter!("tallylight_bus_lost_total").increment(1);
         }
+    }
+
+    /// A connection to Redis, for what is kept there under [`Self::key`]; none on a server that is alone.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub(crate) async fn connect(&self) -> Result<Option<MultiplexedConnection>, RedisError> {
+        let Some(inner) = &self.0 else {
+            return Ok(None);
+        };
+        let config = Inner::config();
+        let connected = inner
+            .client
+            .get_multiplexed_async_connection_with_config(&config);
+        connected.await.map(Some)
+    }
+
+    /// The name under which something is kept in Redis.
+    pub(crate) fn key(&self, what: &str) -> String {
+        let prefix = self.0.as_ref().map_or("", |inner| inner.prefix.as_str());
+        format!("{prefix}:{what}")
     }
 
     /// What others say about topics that are followed, from now on.
@@ -280,7 +301,7 @@ impl Bus {
     }
 }
 
-fn client(config: &config::Bus) -> Result<Client, redis::RedisError> {
+fn client(config: &config::Bus) -> Result<Client, RedisError> {
     tls::choose_provider();
     Client::open(config.url.as_str())
 }
@@ -289,7 +310,7 @@ fn client(config: &config::Bus) -> Result<Client, redis::RedisError> {
 ///
 /// # Errors
 /// When it does not answer.
-pub async fn version(config: &config::Bus) -> Result<String, redis::RedisError> {
+pub async fn version(config: &config::Bus) -> Result<String, RedisError> {
     let client = client(config)?;
     let config = Inner::config();
     let mut connection = client

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod bus;
+mod cluster;
 mod database;
 mod hls;
 mod hooks;
@@ -36,6 +37,7 @@ use serde::{Deserialize, Serialize};
 
 pub use accounts::{Accounts, NewAccounts, Registration};
 pub use bus::Bus;
+pub use cluster::Cluster;
 pub use database::Database;
 pub use hls::Hls;
 pub use hooks::{Hooks, OnFailure};
@@ -83,6 +85,8 @@ pub struct Config {
     pub database: Database,
     /// How servers that share it tell one another what happens.
     pub bus: Bus,
+    /// How they pass streams on to one another.
+    pub cluster: Cluster,
     /// How a channel goes live and off.
     pub streams: Streams,
     /// Packaging for large audiences.
@@ -131,6 +135,7 @@ impl Default for Config {
             tls: Tls::default(),
             database: Database::default(),
             bus: Bus::default(),
+            cluster: Cluster::default(),
             streams: Streams::default(),
             hls: Hls::default(),
             recordings: Recordings::default(),
@@ -166,6 +171,7 @@ impl Config {
         self.check_ports()?;
         self.database.check()?;
         self.bus.check(&self.database)?;
+        self.cluster.check(&self.bus)?;
         self.streams.check()?;
         self.hls.check()?;
         self.recordings.check()?;

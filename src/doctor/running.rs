@@ -80,6 +80,31 @@ impl Checkup {
             None => good("HLS", "streams are packaged"),
             Some(words) => careful("HLS", words),
         });
+        findings.extend(others(config, streams).await);
         findings
     }
+}
+
+/// Servers that share the database, if there are any.
+async fn others(config: &Config, streams: &Streams) -> Option<Finding> {
+    if !config.bus.is_shared() {
+        return None;
+    }
+    if !config.cluster.is_on() {
+        let words = "they share rooms and no streams: set cluster.url to pass streams on, too";
+        return Some(careful("other servers", words));
+    }
+    let asked = streams.greet_others().await;
+    let silent = asked.iter().find_map(|(_, answer)| answer.clone().err());
+    Some(match (silent, asked.len()) {
+        (Some(why), _) => bad(
+            "other servers",
+            format!("{why}; see to cluster.url there, and to what lies between"),
+        ),
+        (None, 0) => careful(
+            "other servers",
+            "none is seen: each that runs with this database and this Redis, and has cluster.url, is",
+        ),
+        (None, count) => good("other servers", format!("{count} answer from here")),
+    })
 }

@@ -155,6 +155,8 @@ impl Listener {
             StreamEvent::Cancelled { stream, .. } => (Kind::StreamCancelled, stream, None),
             StreamEvent::Interrupted { .. }
             | StreamEvent::Resumed { .. }
+            | StreamEvent::TakenOver { .. }
+            | StreamEvent::HandedOver { .. }
             | StreamEvent::Packaged { .. } => return Ok(()),
         };
         let about = match about {
@@ -311,7 +313,8 @@ impl Told {
 /// # Errors
 /// When the database fails.
 pub async fn count_viewers(events: &Events, streams: &Streams) -> Result<(), StoreError> {
-    for live in streams.live().await {
+    let here = streams.live().await.into_iter().filter(|live| live.is_here);
+    for live in here {
         let mut told = Told::of_stream(Kind::ViewerCount, &live.about);
         told.data = map(json!({ "viewers": live.viewers }));
         told.append(events, &live.channel).await?;

@@ -17,8 +17,8 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Inner, Mp4State, Recording, RecordingEvent, RecordingId, Recordings, State, Visibility, mp4,
-    store, storyboard, upload,
+    GoingOn, Inner, Mp4State, Recording, RecordingEvent, RecordingId, Recordings, State,
+    Visibility, mp4, store, storyboard, upload,
 };
 use crate::db::StoreError;
 use crate::error::log_store_error;
@@ -26,13 +26,15 @@ use crate::streams::{Stream, StreamEvent};
 
 /// What is too old or too much goes this often.
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
+/// Behind the title of what another server recorded the beginning of.
+const CONTINUED: &str = " (continued)";
 /// A database that is away is asked again.
 const TRIES: u32 = 3;
 
 /// Runs until the token is cancelled and all recordings whose streams ended before it are finished.
 pub(super) async fn run(
     recordings: Recordings,
-    (mut events, resumed): (broadcast::Receiver<StreamEvent>, Vec<Arc<Stream>>),
+    (mut events, resumed): (broadcast::Receiver<StreamEvent>, Vec<GoingOn>),
     stop: CancellationToken,
 ) {
     let inner = &recordings.0;
@@ -46,10 +48,11 @@ pub(super) async fn run(
         opening: HashMap::new(),
         ended: HashMap::new(),
         packaged: HashSet::new(),
+        parts: HashMap::new(),
         finishing: JoinSet::new(),
     };
-    for about in resumed {
-        followed.open(about);
+    for (about, media) in resumed {
+        followed.open(about, media);
     }
     let mut sweeps = interval(SWEEP_EVERY);
     sweeps.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -91,13 +94,16 @@ struct Followed {
     ended: HashMap<StreamId, Timestamp>,
     /// Streams whose media is on disk before they were told to be over.
     packaged: HashSet<StreamId>,
+    /// Streams that came from another server, and the names of what is kept of them here.
+    parts: HashMap<StreamId, StreamId>,
     finishing: JoinSet<()>,
 }
 
 impl Followed {
     fn take(&mut self, event: StreamEvent) {
         match event {
-            StreamEvent::Started { about, .. } => self.open(about),
+            StreamEvent::Started { about, .. } => self.open(about, None),
+            StreamEvent::TakenOver { about, media, .. } => self.open(about, Some(media)),
             StreamEvent::Published { stream, about, .. }
                 if about.is_listed() && self.inner.new_visibility() == Visibility::Public =>
             {
@@ -121,7 +127,8 @@ impl Followed {
                     self.opening.insert(stream, tokio::spawn(unlist));
                 }
             }
-            StreamEvent::Ended { stream, at, .. } => {
+            // What another server records of it is a recording of its own.
+            StreamEvent::Ended { stream, at, .. } | StreamEvent::HandedOver { stream, at, .. } => {
                 if self.packaged.remove(&stream) {
                     self.finish(stream, at);
                 } else {
@@ -139,20 +146,22 @@ impl Followed {
     }
 
     /// One that goes on is most often open.
-    fn open(&mut self, about: Arc<Stream>) {
+    fn open(&mut self, about: Arc<Stream>, media: Option<StreamId>) {
         // What never gets a row gets one at the next start, from its folder.
         let (stream, inner) = (about.id, Arc::clone(&self.inner));
-        let open = async move { insist(|| open(&inner, &about)).await };
+        self.parts.extend(media.map(|media| (stream, media)));
+        let open = async move { insist(|| open(&inner, &about, media)).await };
         self.opening.insert(stream, tokio::spawn(open));
     }
 
     fn finish(&mut self, stream: StreamId, at: Timestamp) {
         let (inner, opening) = (Arc::clone(&self.inner), self.opening.remove(&stream));
+        let kept = self.parts.remove(&stream).unwrap_or(stream);
         self.finishing.spawn(async move {
             if let Some(opening) = opening {
                 report_panic(opening.await);
             }
-            insist(|| finish_stream(&inner, stream, at)).await;
+            insist(|| finish_stream(&inner, kept, at)).await;
         });
     }
 
@@ -186,17 +195,27 @@ where
 
 /// A stream is on air: it gets a recording, where it or its channel has that, of the same name and as
 /// open to others.
-async fn open(inner: &Inner, about: &Stream) -> Result<(), StoreError> {
+async fn open(inner: &Inner, about: &Stream, media: Option<StreamId>) -> Result<(), StoreError> {
     let Some(channel) = inner.channels.by_id(about.channel).await? else {
         return Ok(());
     };
     if !about.settings.record.unwrap_or(channel.record) {
         return Ok(());
     }
-    let at = about.placed_at;
-    let mut recording = Recording::new(about.id, &channel, at, inner.new_visibility());
+    let at = match media {
+        None => about.placed_at,
+        Some(_) => inner.clock.now(),
+    };
+    let kept = media.unwrap_or(about.id);
+    let mut recording = Recording::new(kept, &channel, at, inner.new_visibility());
     if !about.details.title.is_empty() {
         recording.title.clone_from(&about.details.title);
+    }
+    if media.is_some() {
+        recording.title.push_str(CONTINUED);
+        // It finds no stream of its name, behind whose gate it would be.
+        let lock = &about.details.lock;
+        recording.own_lock = (!lock.is_open()).then(|| lock.clone());
     }
     if !about.is_listed() && recording.visibility == Visibility::Public {
         recording.visibility = Visibility::Unlisted;
@@ -363,11 +382,16 @@ async fn drop_one(inner: &Inner, id: RecordingId, why: &str) -> Result<(), Store
 /// Puts in order what the last run left behind, before streams come: recordings that were never
 /// finished, folders that no row tells of, rows whose files were being deleted. What goes on is left
 /// alone.
-pub(super) async fn reconcile(inner: &Inner, resumed: &[Arc<Stream>]) -> Result<(), StoreError> {
+pub(super) async fn reconcile(inner: &Inner, resumed: &[GoingOn]) -> Result<(), StoreError> {
     if inner.node.is_first() {
         store::claim(&inner.db, inner.node).await?;
     }
-    let goes_on = |stream| resumed.iter().any(|about| about.id == stream);
+    let goes_on = |stream| {
+        let mut kept = resumed
+            .iter()
+            .map(|(about, media)| media.unwrap_or(about.id));
+        kept.any(|kept| kept == stream)
+    };
     let known: HashSet<StreamId> = store::streams(&inner.db).await?.into_iter().collect();
     for stream in folders(&inner.media).await {
         if !known.contains(&stream) && !goes_on(stream) {

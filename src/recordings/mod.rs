@@ -137,6 +137,9 @@ const PAGE: u16 = 50;
 /// Characters of a title.
 const LONGEST_TITLE: usize = 200;
 
+/// A stream that goes on, and the name of the folder of its media, where that is not its own.
+pub type GoingOn = (Arc<Stream>, Option<StreamId>);
+
 impl Recordings {
     /// Finishes what a crash left behind, but of streams that go on, then follows the streams, in a task.
     ///
@@ -148,7 +151,7 @@ impl Recordings {
         (channels, gates): (Channels, Gates),
         clock: Clock,
         settings: Settings,
-        (events, resumed, node): (broadcast::Receiver<StreamEvent>, Vec<Arc<Stream>>, Node),
+        (events, resumed, node): (broadcast::Receiver<StreamEvent>, Vec<GoingOn>, Node),
     ) -> Result<(Self, Tasks), StartError> {
         let recordings = Self(Arc::new(Inner {
             db,

@@ -139,11 +139,13 @@ fn recordings(rows: Vec<Row>) -> Result<Vec<Recording>, StoreError> {
 
 /// Of a stream that has one already, that one stays.
 pub(super) async fn insert(db: &Db, node: Node, recording: &Recording) -> Result<(), StoreError> {
+    let own_lock = recording.own_lock.as_ref();
     change!(
         db,
         "INSERT INTO recording
-             (id, stream_id, channel_id, title, visibility, state, started_at, node)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (stream_id) DO NOTHING",
+             (id, stream_id, channel_id, title, visibility, state, started_at, node,
+              gate, gate_tier, gate_password_hash)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (stream_id) DO NOTHING",
         recording.id.to_string(),
         stream_text(recording.stream),
         recording.channel.to_string(),
@@ -152,6 +154,9 @@ pub(super) async fn insert(db: &Db, node: Node, recording: &Recording) -> Result
         recording.state.as_str(),
         recording.started_at.as_millisecond(),
         node.id.to_string(),
+        own_lock.map(|lock| lock.gate.as_str()),
+        own_lock.map_or(1, |lock| i64::from(lock.gate.tier())),
+        own_lock.and_then(|lock| lock.password_hash.as_deref()),
     )
     .map_err(on("recording"))?;
     Ok(())

@@ -1,6 +1,7 @@
 //! What a request tells about its sender: address, origin, cookie; and its contents with our own errors.
 
 mod contents;
+mod kin;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 pub use contents::{ApiJson, ApiPath, ApiQuery};
+pub use kin::{ASKED_BY_SERVER, Kin, PASSED_ON};
 
 use crate::config::{Http, Network};
 use crate::error::ApiError;
@@ -101,6 +103,8 @@ impl<S: Sync> FromRequestParts<S> for Client {
 pub struct Front {
     proxies: Arc<[Network]>,
     public_origin: Option<Arc<str>>,
+    /// Other servers of ours, which pass requests on.
+    kin: Option<Kin>,
 }
 
 impl Front {
@@ -110,7 +114,14 @@ impl Front {
         Self {
             proxies: http.trusted_proxies.clone().into(),
             public_origin: http.public_origin().map(Into::into),
+            kin: None,
         }
+    }
+
+    /// With other servers of ours, which pass requests on.
+    #[must_use]
+    pub fn with_kin(self, kin: Option<Kin>) -> Self {
+        Self { kin, ..self }
     }
 
     /// Who sent a request.
@@ -122,6 +133,12 @@ impl Front {
 
     fn trusts(&self, address: IpAddr) -> bool {
         self.proxies.iter().any(|proxy| proxy.contains(address))
+    }
+
+    /// Whether what a request says of its sender is believed.
+    fn believes(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
+        let is_passed_on = |kin: &Kin| kin.is_passed_on(headers);
+        self.trusts(peer) || self.kin.as_ref().is_some_and(is_passed_on)
     }
 
     fn client(&self, arrival: Arrival, uri: &Uri, headers: &HeaderMap) -> Client {
@@ -142,7 +159,7 @@ impl Front {
     #[must_use]
     pub fn address(&self, arrival: Arrival, headers: &HeaderMap) -> IpAddr {
         let peer = arrival.peer.ip().to_canonical();
-        match self.trusts(peer) {
+        match self.believes(peer, headers) {
             true => self.forwarded_address(headers).unwrap_or(peer),
             false => peer,
         }
@@ -165,7 +182,7 @@ impl Front {
     }
 
     fn way<'a>(&'a self, arrival: Arrival, uri: &'a Uri, headers: &'a HeaderMap) -> Way<'a> {
-        let trusted = self.trusts(arrival.peer.ip().to_canonical());
+        let trusted = self.believes(arrival.peer.ip().to_canonical(), headers);
         let forwarded = |name| trusted.then(|| text(headers, name)).flatten();
         let over_tls = forwarded(&X_FORWARDED_PROTO).map_or(arrival.over_tls, |scheme| {
             scheme.eq_ignore_ascii_case("https")

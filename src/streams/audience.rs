@@ -37,6 +37,8 @@ struct Audience {
     presence: Presence,
     /// How many watch, as of the last look.
     now: ByTransport,
+    /// How many watch at other servers.
+    elsewhere: u32,
     told_viewers: u32,
     /// Somebody who came since was told another number.
     is_told_otherwise: bool,
@@ -46,10 +48,15 @@ struct Audience {
 impl Audiences {
     /// A stream is on air: it may be watched from now on.
     pub(super) fn open(&mut self, stream: StreamId) {
+        if self.on_air.contains_key(&stream) {
+            // It was so at another server.
+            return;
+        }
         let audience = Audience {
             events: broadcast::Sender::new(EVENTS),
             presence: Presence::default(),
             now: ByTransport::default(),
+            elsewhere: 0,
             told_viewers: 0,
             is_told_otherwise: false,
             stats: None,
@@ -123,6 +130,19 @@ impl Audiences {
     /// Viewers of a stream, however they watch.
     pub(super) fn viewers(&self, stream: StreamId) -> u32 {
         self.on_air.get(&stream).map_or(0, Audience::all)
+    }
+
+    /// Those of them who watch at this server.
+    pub(super) fn viewers_here(&self, stream: StreamId) -> u32 {
+        let here = |audience: &Audience| u32::try_from(audience.now.all()).unwrap_or(u32::MAX);
+        self.on_air.get(&stream).map_or(0, here)
+    }
+
+    /// So many watch a stream at other servers.
+    pub(super) fn watched_elsewhere(&mut self, viewers_of: impl Fn(StreamId) -> u32) {
+        for (stream, audience) in &mut self.on_air {
+            audience.elsewhere = viewers_of(*stream);
+        }
     }
 
     /// Width and height of a stream's largest layer, once they are known.
@@ -205,7 +225,8 @@ impl Audiences {
 
 impl Audience {
     fn all(&self) -> u32 {
-        u32::try_from(self.now.all()).unwrap_or(u32::MAX)
+        let here = u32::try_from(self.now.all()).unwrap_or(u32::MAX);
+        here.saturating_add(self.elsewhere)
     }
 
     fn look(&mut self, now_ms: i64) {

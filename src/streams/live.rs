@@ -6,6 +6,8 @@
 //! Invariants: a channel has at most one stream, a stream at most one publisher, and a stream that
 //! was [`StreamEvent::Started`] is [`StreamEvent::Ended`] exactly once.
 
+mod elsewhere;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,6 +18,8 @@ use sfu::{CloseReason, SessionId, StreamId};
 use super::{Stream, StreamEvent, StreamState};
 use crate::channels::{Channel, ChannelId};
 use crate::config::{SecondPublisher, Streams as Settings};
+
+pub(super) use elsewhere::Elsewhere;
 
 /// A handshake that takes longer than this has failed.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -58,6 +62,13 @@ pub(super) struct Live {
     /// An offer is being answered.
     claimed: bool,
     pub(super) started_at: Option<Timestamp>,
+    /// The number of the lease by which it is here; 0: there is none.
+    pub(super) fence: u64,
+    /// Where its publisher is, when that is another server. Whoever publishes here then is a pull from
+    /// there.
+    pub(super) origin: Option<Elsewhere>,
+    /// It came from another server, and nobody was told yet: where its media lie from now on.
+    taken_over: Option<StreamId>,
 }
 
 /// How far a stream is.
@@ -113,15 +124,14 @@ impl LiveChannels {
     /// A stream was on air before this process was, and waits for its publisher from now on: nobody could
     /// come back before.
     pub(super) fn resume(&mut self, channel: Channel, about: Arc<Stream>, now: Instant) {
-        let live = Live {
-            stream: about.id,
-            phase: Phase::Away(now),
-            publisher: None,
-            claimed: false,
+        let phase = Phase::Away(now);
+        self.insert(Live {
             started_at: about.started_at(),
-            channel,
-            about,
-        };
+            ..Live::new(channel, about, phase)
+        });
+    }
+
+    fn insert(&mut self, live: Live) {
         self.streams.insert(live.stream, live.channel.id);
         self.channels.insert(live.channel.id, live);
     }
@@ -136,6 +146,11 @@ impl LiveChannels {
     /// Whether a stream ends with the session that publishes it.
     pub(super) fn is_without_window(&self) -> bool {
         self.rules.window.is_zero()
+    }
+
+    /// For how long a publisher may stay away.
+    pub(super) fn window(&self) -> Duration {
+        self.rules.window
     }
 
     pub(super) fn get(&self, channel: ChannelId) -> Option<&Live> {
@@ -169,17 +184,10 @@ impl LiveChannels {
             return Ok(live.stream);
         }
         let stream = about.id;
-        let live = Live {
-            channel: channel.clone(),
-            stream,
-            about,
-            phase: Phase::Preparing,
-            publisher: None,
+        self.insert(Live {
             claimed: true,
-            started_at: None,
-        };
-        self.channels.insert(channel.id, live);
-        self.streams.insert(stream, channel.id);
+            ..Live::new(channel.clone(), about, Phase::Preparing)
+        });
         Ok(stream)
     }
 
@@ -252,6 +260,15 @@ impl LiveChannels {
         if let Some(publisher) = &mut live.publisher {
             publisher.connected = true;
         }
+        if let Some(media) = live.taken_over.take() {
+            return vec![Effect::Tell(StreamEvent::TakenOver {
+                stream,
+                channel: live.channel.id,
+                at,
+                about: Arc::clone(&live.about),
+                media,
+            })];
+        }
         if live.phase != Phase::Preparing {
             return Vec::new();
         }
@@ -323,7 +340,7 @@ impl LiveChannels {
             return Vec::new();
         };
         live.publisher = None;
-        if live.claimed {
+        if live.claimed || live.origin.is_some() {
             return live.interrupt(now);
         }
         if live.phase == Phase::Preparing || window.is_zero() {
@@ -376,7 +393,8 @@ impl LiveChannels {
         };
         let mut effects = vec![Effect::EndStream(stream)];
         let removed = self.channels.remove(&channel);
-        let was_live = removed.filter(|live| live.started_at.is_some());
+        // Of what is elsewhere they are told there.
+        let was_live = removed.filter(|live| live.started_at.is_some() && live.is_here());
         if let (Some(Live { about, .. }), Some(at)) = (was_live, at) {
             effects.push(Effect::Tell(StreamEvent::Ended {
                 stream,
@@ -390,6 +408,26 @@ impl LiveChannels {
 }
 
 impl Live {
+    fn new(channel: Channel, about: Arc<Stream>, phase: Phase) -> Self {
+        Self {
+            stream: about.id,
+            channel,
+            about,
+            phase,
+            publisher: None,
+            claimed: false,
+            started_at: None,
+            fence: 0,
+            origin: None,
+            taken_over: None,
+        }
+    }
+
+    /// Whether its publisher comes to this server.
+    pub(super) fn is_here(&self) -> bool {
+        self.origin.is_none()
+    }
+
     /// On air becomes away; anything else stays.
     fn interrupt(&mut self, now: Instant) -> Vec<Effect> {
         if self.phase != Phase::OnAir {
@@ -407,6 +445,10 @@ impl Live {
         let Phase::Away(since) = self.phase else {
             return false;
         };
+        // Where it is says when it is over, while that is known.
+        if self.origin.as_ref().is_some_and(Elsewhere::is_known) {
+            return false;
+        }
         let coming_back = self.claimed
             || self
                 .publisher

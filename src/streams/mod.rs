@@ -5,6 +5,7 @@
 
 mod audience;
 mod belonging;
+mod between;
 mod catalogue;
 mod entry;
 mod events;
@@ -50,6 +51,7 @@ use crate::accounts::Accounts;
 use crate::answer;
 use crate::channels::{Channel, ChannelEvent, ChannelId, Channels, StreamKeyId};
 use crate::clock::Clock;
+use crate::cluster::{Cluster, Lost};
 use crate::config::{Config, Limits};
 use crate::db::{Db, StoreError};
 use crate::gates::{By, Gates, Place};
@@ -63,7 +65,7 @@ pub use catalogue::{
     stream_uuid,
 };
 use hooks::Hooks;
-use lifecycle::{Command, Lifecycle};
+use lifecycle::{Command, Lifecycle, Others};
 use playback::Playback;
 
 pub(crate) use audience::Changed;
@@ -97,6 +99,7 @@ pub struct Streams {
     rtmp_ports: RtmpPorts,
     draining: CancellationToken,
     node: Node,
+    cluster: Cluster,
 }
 
 /// What [`Streams::start`] needs of the outside.
@@ -118,6 +121,10 @@ pub struct Inputs {
     pub resumed: Vec<Resumed>,
     /// STUN and TURN servers.
     pub ice: IceServers,
+    /// Other servers, and what they took over from this one.
+    pub cluster: Cluster,
+    /// The latter.
+    pub lost: mpsc::UnboundedReceiver<Lost>,
 }
 
 /// What a peer did with a data channel.
@@ -267,6 +274,8 @@ pub(crate) enum Refused {
     PublisherAway,
     /// The address has too many sessions that never connected.
     HalfOpen,
+    /// Servers cannot agree who publishes.
+    Apart,
     /// The SFU refuses.
     Offer(OfferError),
     /// The server shuts down.
@@ -375,7 +384,7 @@ impl Streams {
                 config,
                 clock.clone(),
                 inputs.program.clone(),
-                (hooks.clone(), gates.clone()),
+                (hooks.clone(), gates.clone(), inputs.cluster.clone()),
             ),
             hooks,
             ice: inputs.ice.clone(),
@@ -384,11 +393,18 @@ impl Streams {
             rtmp_ports: inputs.rtmp.ports(),
             draining: CancellationToken::new(),
             node: inputs.node,
+            cluster: inputs.cluster.clone(),
         };
         let stop_history = CancellationToken::new();
         let payments = streams.gates.payments().clone();
         let told = events.subscribe();
-        let history = history::run(db, inputs.node, payments, told, stop_history.clone());
+        let history = history::run(
+            db.clone(),
+            inputs.node,
+            payments,
+            told,
+            stop_history.clone(),
+        );
         let history = tokio::spawn(history);
         let watch = tokio::spawn(catalogue::watch(streams.clone(), stop.clone()));
         let watchers = watchers::watch(streams.clone(), events.subscribe(), stop.clone());
@@ -412,7 +428,9 @@ impl Streams {
         let rtmp = tokio::spawn(rtmp::run(tools, listeners, stop.clone()));
         let (playback, draining) = (streams.playback.clone(), streams.draining.clone());
         let lifecycle = {
-            let peers = (inputs.peers.clone(), inputs.ice.clone());
+            let others = (inputs.cluster.clone(), inputs.node);
+            let others = Others::new(others, db, streams.channels.clone());
+            let peers = (inputs.peers.clone(), inputs.ice.clone(), others);
             Lifecycle::new(config, sfu, clock, playback, events, draining, peers).resume(on_air)
         };
         let lifecycle = tokio::spawn(lifecycle.run(receiver, inputs, stop));
@@ -443,6 +461,11 @@ impl Streams {
     /// The routes of WHIP and WHEP, which pages of other sites may use, too.
     pub fn signalling(&self, accounts: &Accounts) -> OpenApiRouter {
         signalling::routes(self.clone(), accounts.clone())
+    }
+
+    /// The routes that servers of ours ask one another by.
+    pub fn between_servers(&self) -> OpenApiRouter {
+        between::routes(self.clone())
     }
 
     /// The routes of HLS, which pages of other sites may use, too.
@@ -487,7 +510,8 @@ impl Streams {
     /// Figures of every live channel in Prometheus' text format.
     pub async fn figures(&self) -> String {
         let mut streams = Vec::new();
-        for live in self.live().await.into_iter().take(figures::MOST_CHANNELS) {
+        let here = self.live().await.into_iter().filter(|live| live.is_here);
+        for live in here.take(figures::MOST_CHANNELS) {
             let stats = self.sfu.stream_stats(live.stream).await;
             streams.push((live, stats.unwrap_or_default()));
         }
@@ -497,7 +521,7 @@ impl Streams {
     /// How well the media of every stream on air arrives, with its channel.
     pub(crate) async fn samples(&self) -> Vec<(LiveChannel, Sample)> {
         let mut samples = Vec::new();
-        for live in self.live().await {
+        for live in self.live().await.into_iter().filter(|live| live.is_here) {
             let stats = self.sfu.stream_stats(live.stream).await;
             let sample = Sample::of(&live, &stats.unwrap_or_default());
             samples.extend(sample.map(|sample| (live, sample)));
@@ -615,6 +639,28 @@ impl Streams {
             Ok(answer)
         };
         viewing.instrument(span).await
+    }
+
+    /// Answers another server that wants a stream which is on air here, by that lease or a newer one.
+    async fn relay(
+        &self,
+        stream: StreamId,
+        fence: u64,
+        offer: String,
+    ) -> Result<sfu::Answer, Refused> {
+        let command = |reply| Command::Relay {
+            stream,
+            fence,
+            offer,
+            reply,
+        };
+        self.ask(command).await.unwrap_or(Err(Refused::Draining))
+    }
+
+    /// Ends a stream if it is on air here.
+    async fn end_here(&self, stream: StreamId) -> bool {
+        let ended = self.ask(|reply| Command::EndStream(stream, reply)).await;
+        ended.unwrap_or(false)
     }
 
     pub(crate) async fn session(&self, session: SessionId) -> Option<SessionFacts> {

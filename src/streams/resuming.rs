@@ -5,9 +5,11 @@
 //! connection, and whoever publishes on the channel goes on with them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hls::Origin;
 use jiff::{SignedDuration, Timestamp};
+use sfu::StreamId;
 
 use super::playback;
 use super::{ChannelState, LiveChannel, Stream, Streams, catalogue};
@@ -23,16 +25,18 @@ pub struct Resumed {
     pub(super) live: LiveChannel,
     /// Its HLS, where there is any.
     pub(super) origin: Option<Origin>,
+    /// Names the folder of its media, where that is not its own name.
+    pub(super) media: Option<StreamId>,
 }
 
 /// That a publisher is there is written down about so often.
 pub(super) const SEEN_EVERY: SignedDuration = SignedDuration::from_secs(5);
 
 impl Resumed {
-    /// What is said of it.
+    /// What is said of it, and the name of the folder of its media, where that is not its own.
     #[must_use]
-    pub fn about(&self) -> Arc<Stream> {
-        Arc::clone(&self.live.about)
+    pub fn about(&self) -> (Arc<Stream>, Option<StreamId>) {
+        (Arc::clone(&self.live.about), self.media)
     }
 }
 
@@ -50,11 +54,14 @@ impl Streams {
         clock: &Clock,
     ) -> Result<Vec<Resumed>, StoreError> {
         let now = clock.now();
-        let since = seen_since(config, now);
+        let since = seen_since(config.streams.reconnect_window(), now);
         let mut resumed = Vec::new();
         for stream in catalogue::left_on_air(db, node, since).await? {
             let taken = match channels.by_id(stream.channel).await? {
-                Some(channel) => take(config, channel, stream.clone(), now).await,
+                Some(channel) => {
+                    let media = catalogue::media_of(db, stream.id).await?;
+                    take(config, channel, (stream.clone(), media), now).await
+                }
                 None => None,
             };
             match taken {
@@ -79,8 +86,7 @@ impl Streams {
 }
 
 /// What was seen on air since then goes on.
-fn seen_since(config: &Config, now: Timestamp) -> Timestamp {
-    let window = config.streams.reconnect_window();
+pub(super) fn seen_since(window: Duration, now: Timestamp) -> Timestamp {
     if window.is_zero() {
         return Timestamp::MAX;
     }
@@ -94,13 +100,14 @@ fn seen_since(config: &Config, now: Timestamp) -> Timestamp {
 async fn take(
     config: &Config,
     channel: Channel,
-    stream: Stream,
+    (stream, media): (Stream, Option<StreamId>),
     now: Timestamp,
 ) -> Option<Resumed> {
     let origin = match config.hls.enabled {
         false => None,
         true => {
-            let folder = playback::media_folder(&config.data).join(stream.id.to_string());
+            let name = media.unwrap_or(stream.id);
+            let folder = playback::media_folder(&config.data).join(name.to_string());
             let of_origin = playback::origin_config(&config.hls, folder, channel.record);
             match Origin::resume(of_origin, "", now.as_millisecond()).await {
                 Ok(origin) => Some(origin),
@@ -126,6 +133,11 @@ async fn take(
         state: ChannelState::Reconnecting,
         viewers: 0,
         size: None,
+        is_here: true,
     };
-    Some(Resumed { live, origin })
+    Some(Resumed {
+        live,
+        origin,
+        media,
+    })
 }

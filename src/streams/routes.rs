@@ -5,8 +5,10 @@
 )]
 
 use axum::Json;
-use axum::extract::{FromRef, State};
+use axum::extract::{FromRef, RawPathParams, Request, State};
 use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sfu::StreamStats;
@@ -25,6 +27,7 @@ use super::{
 };
 use crate::accounts::{Asker, SignedIn};
 use crate::channels::{Access, Channel, ChannelProfile, Channels};
+use crate::cluster::was_passed_on;
 use crate::error::{ApiError, Problem};
 use crate::gates::Entry;
 use crate::images::Images;
@@ -39,13 +42,37 @@ pub(super) struct Rooms {
 }
 
 pub(super) fn routes(rooms: Rooms) -> OpenApiRouter {
+    let streams = rooms.streams.clone();
     OpenApiRouter::new()
+        .routes(routes!(show_ingest))
+        .layer(from_fn_with_state(streams, ask_origin))
         .routes(routes!(list_channels))
         .routes(routes!(show_channel))
-        .routes(routes!(show_ingest))
         .routes(routes!(end_on_channel))
         .routes(routes!(note_change))
         .with_state(rooms)
+}
+
+/// Middleware: what only the server knows that a channel's publisher came to is asked there.
+async fn ask_origin(
+    State(streams): State<Streams>,
+    names: RawPathParams,
+    client: Client,
+    request: Request,
+    next: Next,
+) -> Response {
+    let handle = names.iter().find(|(name, _)| *name == "handle");
+    let origin = match (handle, was_passed_on(request.headers())) {
+        (Some((_, handle)), false) => streams.playback.origin_of(handle),
+        _ => None,
+    };
+    match origin {
+        Some(origin) => {
+            let cluster = &streams.cluster;
+            cluster.have_answered(&origin, &client, request).await
+        }
+        None => next.run(request).await,
+    }
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

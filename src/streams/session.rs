@@ -2,6 +2,8 @@
 //!
 //! The URL holds 128 random bits and suffices; yet a wrong `Authorization` sent along is refused.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -13,6 +15,7 @@ use super::signalling::{
     restarted,
 };
 use super::{SessionFacts, Streams, spans};
+use crate::cluster::Record;
 use crate::db::StoreError;
 use crate::error::{Problem, log_store_error, store_problem};
 use crate::secret::same;
@@ -148,12 +151,41 @@ pub(super) async fn find(
     role: Role,
     session: &str,
 ) -> Result<(SessionId, SessionFacts), SessionError> {
-    let id: SessionId = session.parse().map_err(|_| SessionError::Unknown)?;
+    let (id, _) = split_server(session);
+    let id: SessionId = id.parse().map_err(|_| SessionError::Unknown)?;
     let facts = streams.session(id).await;
     let facts = facts.filter(|facts| facts.role == role);
     let facts = facts.ok_or(SessionError::Unknown)?;
     spans::note(&Span::current(), id, Some(&facts));
     Ok((id, facts))
+}
+
+/// A session's id as its address has it, and the number of the server that has it, where there are
+/// several.
+pub(super) fn split_server(session: &str) -> (&str, Option<u8>) {
+    match session.split_once('.') {
+        Some((id, slot)) => (id, slot.parse().ok()),
+        None => (session, None),
+    }
+}
+
+/// The path of a session's address, behind `/whip` or `/whep`. It names the server, so that any may be
+/// asked.
+pub(super) fn path(streams: &Streams, id: SessionId) -> String {
+    match streams.cluster.slot() {
+        Some(slot) => format!("{PATH}{}.{slot}", id.reveal()),
+        None => format!("{PATH}{}", id.reveal()),
+    }
+}
+
+/// The server that has the session which a path is about, when that is another.
+pub(super) fn server_of(streams: &Streams, path: &str) -> Option<Arc<Record>> {
+    let (_, session) = path.split_once(PATH)?;
+    let session = session.split('/').next()?;
+    let slot = split_server(session).1?;
+    let is_other = streams.cluster.slot() != Some(slot);
+    let directory = is_other.then(|| streams.cluster.directory())?;
+    directory.by_slot(slot).map(Arc::clone)
 }
 
 /// Refuses an `Authorization` that is not the session's: for a publisher a stream key of its

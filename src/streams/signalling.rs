@@ -20,6 +20,7 @@ use utoipa_axum::router::OpenApiRouter;
 use super::{Limiters, Streams, session, whep, whip};
 use crate::accounts::{self, Accounts};
 use crate::clock::Clock;
+use crate::cluster::was_passed_on;
 use crate::config::IceServer;
 use crate::error::Problem;
 use crate::request::Client;
@@ -286,7 +287,8 @@ async fn allow_other_sites(request: Request, next: Next) -> Response {
     response
 }
 
-/// Middleware: bounds how often one address may touch sessions; a random URL cannot be searched.
+/// Middleware: bounds how often one address may touch sessions; a random URL cannot be searched. What is
+/// about a session of another server goes there.
 async fn limit_session_requests(
     State(streams): State<Streams>,
     client: Client,
@@ -297,7 +299,17 @@ async fn limit_session_requests(
     if of_session && let Err(after) = streams.limits.request(client.address, &streams.clock) {
         return Problem::too_many(after).into_response();
     }
-    next.run(request).await
+    let server = match of_session && !was_passed_on(request.headers()) {
+        true => session::server_of(&streams, request.uri().path()),
+        false => None,
+    };
+    match server {
+        Some(server) => {
+            let cluster = &streams.cluster;
+            cluster.have_answered(&server, &client, request).await
+        }
+        None => next.run(request).await,
+    }
 }
 
 /// So many for strangers, and many more for this machine itself.

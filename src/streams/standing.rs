@@ -71,6 +71,28 @@ pub enum StreamEvent {
         /// Its channel.
         channel: ChannelId,
     },
+    /// It was on air at another server until now, and is so here: nobody is to be told that it began.
+    TakenOver {
+        /// The stream.
+        stream: StreamId,
+        /// Its channel.
+        channel: ChannelId,
+        /// When.
+        at: Timestamp,
+        /// What is said of it.
+        about: Arc<Stream>,
+        /// Names the folder of what is packaged of it here, as a stream's id names a stream's.
+        media: StreamId,
+    },
+    /// It was on air here until now, and is so at another server.
+    HandedOver {
+        /// The stream.
+        stream: StreamId,
+        /// Its channel.
+        channel: ChannelId,
+        /// When.
+        at: Timestamp,
+    },
     /// It is over.
     Ended {
         /// The stream.
@@ -122,4 +144,6 @@ pub struct LiveChannel {
     pub viewers: u32,
     /// Width and height of the largest layer.
     pub size: Option<(u32, u32)>,
+    /// Whether its publisher comes to this server; else another server tells of it.
+    pub is_here: bool,
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -21,6 +21,7 @@ use super::signalling::{
 use super::whip::offer_problem;
 use super::{Refused, Streams, View, events, layers, spans};
 use crate::channels::{Barred, Channel};
+use crate::cluster::was_passed_on;
 use crate::db::StoreError;
 use crate::error::{Problem, log_store_error, store_problem};
 use crate::request::{self, Client};
@@ -135,9 +136,10 @@ async fn view(
     State(streams): State<Streams>,
     Path(handle): Path<String>,
     client: Client,
-    headers: HeaderMap,
-    body: Body,
+    request: Request,
 ) -> Result<Response, WhepError> {
+    let (head, body) = request.into_parts();
+    let headers = head.headers.clone();
     streams
         .limits
         .view(client.address, &streams.clock)
@@ -148,6 +150,21 @@ async fn view(
     let channel = find(&streams, &handle).await?;
     spans::about(&channel.handle);
     let (place, by) = streams.admit(&channel, &client, &headers).await?;
+    // Asked for only when it counts: it may cost the database a reading.
+    let is_crowded = streams.is_crowded();
+    let has_priority = is_crowded
+        && streams
+            .gates
+            .has_priority(&place, &client, &headers)
+            .await?;
+    let finds_room = !streams.is_draining() && (!is_crowded || has_priority);
+    if !finds_room
+        && !was_passed_on(&headers)
+        && let Some(server) = streams.cluster.with_room()
+    {
+        let offer = Request::from_parts(head, body);
+        return Ok(streams.cluster.have_answered(&server, &client, offer).await);
+    }
     let credential = match authorization(&headers) {
         Authorization::Token(token) => Some(token.hash()),
         // Channels are open to all; a script's `undefined` does no harm here.
@@ -165,13 +182,6 @@ async fn view(
     streams.hooks.ask(&asking).await?;
     // The wait may have been long enough to lose it; that it is another stream, or gate, is seen where the view begins.
     streams.gates.still(&place, by).await?;
-    // Asked for only when it counts: it may cost the database a reading.
-    let is_crowded = streams.is_crowded();
-    let has_priority = is_crowded
-        && streams
-            .gates
-            .has_priority(&place, &client, &headers)
-            .await?;
     let view = View {
         channel: channel.id,
         address: client.address,
@@ -184,13 +194,13 @@ async fn view(
     };
     let answer = streams.view(view).await.map_err(|refused| match refused {
         Refused::NotLive | Refused::AlreadyLive => WhepError::NotLive,
-        Refused::PublisherAway => WhepError::PublisherAway,
+        Refused::PublisherAway | Refused::Apart => WhepError::PublisherAway,
         Refused::HalfOpen => WhepError::HalfOpen,
         Refused::Offer(error) => WhepError::Offer(error),
         Refused::Draining => WhepError::Draining,
         Refused::Store(error) => WhepError::Store(error),
     })?;
-    let location = format!("/whep{}{}", session::PATH, answer.session.reveal());
+    let location = format!("/whep{}", session::path(&streams, answer.session));
     let links = [events::link(&location), layers::link(&location)];
     let ice_servers = streams.ice.of_session(&answer.session.reveal());
     Ok(created(answer, &location, &ice_servers, &links))

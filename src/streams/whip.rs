@@ -73,6 +73,8 @@ enum WhipError {
     AlreadyLive,
     #[error("too many connections from your address have not come about yet; try again shortly")]
     HalfOpen,
+    #[error("the servers cannot agree who publishes just now; try again in a few seconds")]
+    Apart,
     #[error("{0}")]
     Offer(OfferError),
     #[error("too many attempts")]
@@ -101,6 +103,7 @@ impl WhipError {
             Self::ChannelNotFound => (StatusCode::NOT_FOUND, "channel_not_found"),
             Self::AlreadyLive => (StatusCode::CONFLICT, "already_live"),
             Self::HalfOpen => (StatusCode::TOO_MANY_REQUESTS, "too_many_half_open"),
+            Self::Apart => (StatusCode::SERVICE_UNAVAILABLE, "servers_apart"),
             Self::Offer(error) => return offer_problem(error),
             Self::TooMany(after) => return Problem::too_many(*after),
             Self::Draining => return Problem::draining(),
@@ -111,6 +114,7 @@ impl WhipError {
         match self {
             Self::AlreadyLive => problem.retry_after(Duration::from_secs(2)),
             Self::HalfOpen => problem.retry_after(Duration::from_secs(10)),
+            Self::Apart => problem.retry_after(Duration::from_secs(3)),
             _ => problem,
         }
     }
@@ -339,6 +343,7 @@ async fn answer(
         .map_err(|refused| match refused {
             Refused::AlreadyLive => WhipError::AlreadyLive,
             Refused::HalfOpen => WhipError::HalfOpen,
+            Refused::Apart => WhipError::Apart,
             Refused::Offer(error) => WhipError::Offer(error),
             Refused::NotLive | Refused::PublisherAway => WhipError::Offer(OfferError::NotLive),
             Refused::Draining => WhipError::Draining,
@@ -347,7 +352,7 @@ async fn answer(
     if let Some(key) = key {
         confirm(streams, &key, answer.session).await?;
     }
-    let location = format!("/whip{}{}", session::PATH, answer.session.reveal());
+    let location = format!("/whip{}", session::path(streams, answer.session));
     let ice_servers = streams.ice.of_session(&answer.session.reveal());
     Ok(created(answer, &location, &ice_servers, &[]))
 }

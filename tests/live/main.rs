@@ -10,8 +10,14 @@
 
 #[path = "../../hls/tests/checker/mod.rs"]
 mod checker;
+#[path = "../api/support/postgres.rs"]
+#[allow(dead_code, reason = "each test program uses a part")]
+mod postgres;
 #[path = "../process/mod.rs"]
 mod process;
+#[path = "../api/support/redis.rs"]
+#[allow(dead_code, reason = "each test program uses a part")]
+mod redis;
 #[path = "../secure/mod.rs"]
 mod secure;
 mod support;
@@ -19,6 +25,7 @@ mod support;
 mod b_frames;
 mod bench;
 mod chat;
+mod cluster;
 mod encoder;
 mod encoders;
 mod ffmpeg_9;

@@ -8,6 +8,7 @@ use sfu::StreamId;
 use tokio_util::sync::CancellationToken;
 
 use super::super::lifecycle::Command;
+use super::super::resuming::seen_since;
 use super::super::{ChannelState, StreamEvent, Streams};
 use super::forms::{NewStream, StreamEdit};
 use super::{Stream, StreamState, steps, store, stream_uuid};
@@ -225,7 +226,7 @@ impl Streams {
     /// Takes over what was changed of what is on air by others: at another server, or in the moment in which it
     /// went on air.
     async fn catch_up(&self) -> Result<(), StoreError> {
-        let revisions = store::revisions_on_air(&self.db, self.node).await?;
+        let revisions = store::revisions_on_air(&self.db).await?;
         if revisions.is_empty() {
             return Ok(());
         }
@@ -240,8 +241,37 @@ impl Streams {
                 self.playback.set_lock(&about);
                 // The task is gone only when the server stops.
                 let _ = self.commands.send(Command::Retell(about)).await;
-                self.tell_updated(&stream);
+                if live.is_here {
+                    self.tell_updated(&stream);
+                }
             }
+        }
+        Ok(())
+    }
+
+    /// Ends what a server had on air that does not run any more, and that nobody took over.
+    async fn end_left(&self) -> Result<(), StoreError> {
+        if self.node.is_alone() {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let before = seen_since(self.reconnect_window, now);
+        for stream in store::left_by_others(&self.db, self.node, (before, now)).await? {
+            if !store::end_left(&self.db, stream.id, now).await? {
+                continue;
+            }
+            tracing::warn!(
+                stream.id = %stream.id,
+                "Stream {} is over: its server does not run any more", stream.id
+            );
+            let about = store::by_id(&self.db, stream.id).await?;
+            let about = Arc::new(about.unwrap_or(stream));
+            self.tell(StreamEvent::Ended {
+                stream: about.id,
+                channel: about.channel,
+                at: about.ended_at.unwrap_or(now),
+                about,
+            });
         }
         Ok(())
     }
@@ -249,19 +279,30 @@ impl Streams {
     /// Streams whose publisher is there.
     async fn publishing(&self) -> Vec<StreamId> {
         let live = self.live().await.into_iter();
-        let live = live.filter(|live| live.state == ChannelState::Live);
+        let live = live.filter(|live| live.is_here && live.state == ChannelState::Live);
         live.map(|live| live.stream).collect()
     }
 
     async fn see_on_air(&self, streams: &[StreamId]) {
-        let seen = store::see_on_air(&self.db, streams, self.clock.now()).await;
-        if let Err(error) = seen {
-            log_store_error(&error);
+        let seen = store::see_on_air(&self.db, self.node, streams, self.clock.now()).await;
+        let lost = match seen {
+            Ok(lost) => lost,
+            Err(error) => return log_store_error(&error),
+        };
+        if lost.is_empty() {
+            return;
+        }
+        for live in self.live().await {
+            if live.is_here && lost.contains(&live.stream) {
+                // The task is gone only when the server stops.
+                let _ = self.commands.send(Command::Lost(live.channel.id)).await;
+            }
         }
     }
 
     async fn sweep(&self) -> Result<(), ApiError> {
         self.catch_up().await?;
+        self.end_left().await?;
         let now = self.clock.now();
         for waiting in store::not_come_to(&self.db, now).await? {
             if self.stream_on(waiting.channel).await == Some(waiting.id) {

@@ -26,13 +26,14 @@ pub(super) use body::StreamBody;
 pub(super) use changes::{no_such_stream, watch};
 pub(super) use routes::routes;
 pub(super) use store::{
-    end_left_open, end_stream, last_end, left_on_air, lock_of_recording, of_account, write_start,
+    end_left_open, end_stream, is_seen_on_air, last_end, left_on_air, lock_of_recording, media_of,
+    of_account, open_elsewhere, take_over, write_start,
 };
 
 use super::{IngestSource, LiveChannel, Streams};
 use crate::accounts::Account;
 use crate::channels::{Channel, ChannelId};
-use crate::db::StoreError;
+use crate::db::{Db, StoreError};
 use crate::error::log_store_error;
 use crate::gates::{Lock, Place};
 
@@ -254,6 +255,12 @@ impl Stream {
     pub fn is_listed(&self) -> bool {
         self.visibility() != Some(StreamVisibility::Unlisted)
     }
+}
+
+/// The stream of that id, while it is on air.
+pub(super) async fn on_air_by_id(db: &Db, id: StreamId) -> Result<Option<Stream>, StoreError> {
+    let found = store::by_id(db, id).await?;
+    Ok(found.filter(|stream| stream.state == StreamState::Live))
 }
 
 /// The id of a stream as the API and the database write it.

@@ -1,6 +1,6 @@
 //! All SQL about streams.
 
-use std::collections::HashMap;
+mod on_air;
 
 use jiff::{SignedDuration, Timestamp};
 use sfu::StreamId;
@@ -16,9 +16,14 @@ use crate::channels::ChannelId;
 use crate::clock::from_millis;
 use crate::db::{Db, StoreError, Tx, all, change, first, on, tx_change, tx_first};
 use crate::gates::Lock;
-use crate::nodes::Node;
 use crate::page::Cursor;
 use crate::payments::Gate;
+
+pub(super) use on_air::{end_left, left_by_others, live_elsewhere, revisions_on_air, see_on_air};
+pub(in super::super) use on_air::{
+    end_left_open, end_stream, is_seen_on_air, left_on_air, media_of, open_elsewhere, take_over,
+    write_start,
+};
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -66,6 +71,7 @@ macro_rules! select {
         )
     };
 }
+use select;
 
 impl Row {
     fn into_stream(self) -> Result<Stream, StoreError> {
@@ -260,170 +266,6 @@ pub(super) async fn count_planned(tx: &mut Tx, channel: ChannelId) -> Result<i64
     Ok(row.map_or(0, |row| row.0))
 }
 
-/// A stream is on air: writes it as it is, whether it has a row or not. A channel is live at most
-/// once: what else it has on air ends, and what else it prepared is planned again, or over.
-pub(in super::super) async fn write_start(
-    db: &Db,
-    stream: &Stream,
-    node: Node,
-) -> Result<(), StoreError> {
-    let mut tx = db.begin().await?;
-    tx_change!(
-        &mut tx,
-        "UPDATE stream SET state = 'scheduled', preparing_until = NULL
-         WHERE channel_id = $1 AND id <> $2 AND state = 'preparing' AND scheduled_at IS NOT NULL",
-        stream.channel.to_string(),
-        text(stream.id),
-    )
-    .map_err(on("stream"))?;
-    tx_change!(
-        &mut tx,
-        "UPDATE stream SET state = 'ended', ended_at = $3, preparing_until = NULL
-         WHERE channel_id = $1 AND id <> $2 AND state IN ('preparing', 'live')",
-        stream.channel.to_string(),
-        text(stream.id),
-        stream.placed_at.as_millisecond(),
-    )
-    .map_err(on("stream"))?;
-    // What was said of a planned one since it was looked up stays said.
-    let updated = tx_change!(
-        &mut tx,
-        "UPDATE stream SET state = 'live', source = $2, started_at = $3, ended_at = NULL,
-             preparing_until = NULL
-         WHERE id = $1",
-        text(stream.id),
-        stream.source.map_or(NO_SOURCE, IngestSource::as_str),
-        stream.placed_at.as_millisecond(),
-    )
-    .map_err(on("stream"))?;
-    if updated == 0 {
-        insert(&mut tx, stream).await?;
-    }
-    tx_change!(
-        &mut tx,
-        "UPDATE stream SET node = $2, on_air_at = $3 WHERE id = $1",
-        text(stream.id),
-        node.id.to_string(),
-        stream.placed_at.as_millisecond(),
-    )
-    .map_err(on("stream"))?;
-    tx.commit().await
-}
-
-pub(in super::super) async fn end_stream(
-    db: &Db,
-    stream: StreamId,
-    ended_at: Timestamp,
-) -> Result<(), StoreError> {
-    change!(
-        db,
-        "UPDATE stream SET state = 'ended', ended_at = $2 WHERE id = $1 AND ended_at IS NULL",
-        text(stream),
-        ended_at.as_millisecond(),
-    )
-    .map_err(on("stream"))?;
-    Ok(())
-}
-
-/// Publishers of these streams are there at that time.
-pub(super) async fn see_on_air(
-    db: &Db,
-    streams: &[StreamId],
-    at: Timestamp,
-) -> Result<(), StoreError> {
-    if streams.is_empty() {
-        return Ok(());
-    }
-    let mut tx = db.begin().await?;
-    for stream in streams {
-        tx_change!(
-            &mut tx,
-            "UPDATE stream SET on_air_at = $2 WHERE id = $1 AND state = 'live'",
-            text(*stream),
-            at.as_millisecond(),
-        )
-        .map_err(on("stream"))?;
-    }
-    tx.commit().await
-}
-
-/// What this server left on air, and had seen there since then.
-pub(in super::super) async fn left_on_air(
-    db: &Db,
-    node: Node,
-    since: Timestamp,
-) -> Result<Vec<Stream>, StoreError> {
-    let rows: Vec<Row> = all!(
-        db,
-        select!("WHERE state = 'live' AND node = $1 AND on_air_at >= $2"),
-        node.id.to_string(),
-        since.as_millisecond(),
-    )
-    .map_err(on("stream"))?;
-    streams(rows)
-}
-
-/// Ends what this server, unless it was seen on air since then, or one that does not run any more left
-/// on air, when it was seen last; and, when no other runs, what waited for its publisher without a time
-/// that it is planned for. Gives how many.
-pub(in super::super) async fn end_left_open(
-    db: &Db,
-    node: Node,
-    at: Timestamp,
-    since: Timestamp,
-) -> Result<u64, StoreError> {
-    let (me, lost) = (node.id.to_string(), node.lost_before(at).as_millisecond());
-    change!(
-        db,
-        "UPDATE stream SET state = 'scheduled', preparing_until = NULL
-         WHERE state = 'preparing' AND scheduled_at IS NOT NULL
-           AND NOT EXISTS (SELECT 1 FROM node WHERE id <> $1 AND seen_at > $2)",
-        &me,
-        lost,
-    )
-    .map_err(on("stream"))?;
-    let waiting = change!(
-        db,
-        "UPDATE stream SET state = 'ended', ended_at = $1, preparing_until = NULL
-         WHERE state = 'preparing'
-           AND NOT EXISTS (SELECT 1 FROM node WHERE id <> $2 AND seen_at > $3)",
-        at.as_millisecond(),
-        &me,
-        lost,
-    )
-    .map_err(on("stream"))?;
-    let live = change!(
-        db,
-        "UPDATE stream SET state = 'ended', ended_at = COALESCE(on_air_at, $1)
-         WHERE state = 'live' AND (node IS NULL
-             OR node = $2 AND COALESCE(on_air_at, 0) < $4
-             OR node <> $2 AND node NOT IN (SELECT id FROM node WHERE seen_at > $3))",
-        at.as_millisecond(),
-        &me,
-        lost,
-        since.as_millisecond(),
-    )
-    .map_err(on("stream"))?;
-    Ok(waiting + live)
-}
-
-/// How often what is on air at a server was changed, by stream.
-pub(super) async fn revisions_on_air(
-    db: &Db,
-    node: Node,
-) -> Result<HashMap<Uuid, u32>, StoreError> {
-    let rows: Vec<(String, i64)> = all!(
-        db,
-        "SELECT id, revision FROM stream WHERE state = 'live' AND node = $1",
-        node.id.to_string(),
-    )
-    .map_err(on("stream"))?;
-    let read = |(id, revision): (String, i64)| {
-        Some((Uuid::parse_str(&id).ok()?, u32::try_from(revision).ok()?))
-    };
-    Ok(rows.into_iter().filter_map(read).collect())
-}
-
 /// What stands before the recording of a stream, where that is not what stood before the stream; and its id.
 pub(in super::super) async fn lock_of_recording(
     db: &Db,
@@ -445,27 +287,6 @@ pub(in super::super) async fn lock_of_recording(
         };
         Some((Uuid::parse_str(&id).ok()?, lock))
     }))
-}
-
-/// What is on air on a channel at another server that runs.
-pub(super) async fn live_elsewhere(
-    db: &Db,
-    channel: ChannelId,
-    node: Node,
-    now: Timestamp,
-) -> Result<Option<Stream>, StoreError> {
-    let row: Option<Row> = first!(
-        db,
-        select!(
-            "WHERE channel_id = $1 AND state = 'live' AND node <> $2
-               AND node IN (SELECT id FROM node WHERE seen_at > $3)"
-        ),
-        channel.to_string(),
-        node.id.to_string(),
-        node.lost_before(now).as_millisecond(),
-    )
-    .map_err(on("stream"))?;
-    row.map(Row::into_stream).transpose()
 }
 
 /// When the channel's last stream ended.

@@ -4,8 +4,11 @@
 //! [`Done`], so that one slow shard does not hold up the others' channels.
 
 mod attempts;
+mod elsewhere;
+mod leasing;
 mod peers;
 mod publishing;
+mod pulling;
 mod reports;
 mod room;
 mod viewing;
@@ -17,27 +20,31 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use sfu::{Answer, CloseReason, Event, OfferError, Role, SessionId, Sfu, StreamId, StreamStats};
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::field::display;
 
 use attempts::Attempts;
+use elsewhere::Found;
+pub(super) use elsewhere::Others;
+use leasing::{Leased, Wanted};
 use peers::Peers;
 
 use super::audience::{Audiences, Changed};
-use super::live::{Effect, LiveChannels, Rules};
+use super::live::{Effect, Live, LiveChannels, Rules};
 use super::playback::Playback;
 use super::presence::{Beat, ByTransport, Who};
 use super::watchers::Guarded;
 use super::{
     Ingest, Inputs, LiveChannel, PeerData, Publish, Receive, Refused, SessionFacts, Stream,
-    StreamEvent, View, ViewerEvent, Watch, signalling, spans,
+    StreamEvent, View, ViewerEvent, Watch, signalling, spans, stream_uuid,
 };
 use crate::channels::{Barred, ChannelEvent, ChannelId, StreamKeyId};
 use crate::clock::Clock;
-use crate::config::{Config, Limits};
+use crate::cluster::{ClaimError, Directory, Lease, Lost, Record};
+use crate::config::{Config, Limits, SecondPublisher};
 use crate::gates::By;
 use crate::ice::IceServers;
 use crate::telemetry::{JOIN_SECONDS, count_join};
@@ -82,6 +89,15 @@ pub(super) enum Command {
     /// How many watch a stream on air, and the most that did.
     Viewers(StreamId, oneshot::Sender<Option<(ByTransport, i64)>>),
     TakeViewers(bool, oneshot::Sender<Vec<Changed>>),
+    /// Another server wants a stream that is on air here, by that lease, for its own viewers.
+    Relay {
+        stream: StreamId,
+        fence: u64,
+        offer: String,
+        reply: oneshot::Sender<Result<Answer, Refused>>,
+    },
+    /// The database says that another server has it.
+    Lost(ChannelId),
 }
 
 /// What a call to the SFU gave.
@@ -105,6 +121,18 @@ enum Done {
         reply: oneshot::Sender<Result<Answer, Refused>>,
     },
     Stats(StreamId, Option<StreamStats>),
+    /// A channel may be on air here, or not, as servers agreed.
+    Leased(Leased),
+    /// The same of one that is already.
+    Claimed(ChannelId, Result<Option<Lease>, ClaimError>),
+    /// A stream that is on air elsewhere, as it was looked up.
+    Found(StreamId, Found),
+    /// Whether the database has seen the publisher of one a moment ago.
+    Vouched(StreamId, bool),
+    /// An offer to pull one.
+    Offered(StreamId, (Arc<Record>, u64), Result<sfu::Pull, String>),
+    /// And what came of it.
+    Pulled(StreamId, u64, Result<(), String>),
     Nothing,
 }
 
@@ -134,6 +162,10 @@ pub(super) struct Lifecycle {
     draining: CancellationToken,
     peers: Peers,
     ice: IceServers,
+    others: Others,
+    /// Other servers are to hear how things stand.
+    has_news: bool,
+    second_publisher: SecondPublisher,
 }
 
 /// An offer is answered within this time, else the SFU counts as full.
@@ -151,7 +183,7 @@ impl Lifecycle {
         playback: Playback,
         events: broadcast::Sender<StreamEvent>,
         draining: CancellationToken,
-        (peers, ice): (mpsc::Sender<PeerData>, IceServers),
+        (peers, ice, others): (mpsc::Sender<PeerData>, IceServers, Others),
     ) -> Self {
         let media_port = sfu
             .media_addresses()
@@ -172,6 +204,9 @@ impl Lifecycle {
             draining,
             peers: Peers::new(peers),
             ice,
+            others,
+            has_news: false,
+            second_publisher: config.streams.second_publisher,
         }
     }
 
@@ -196,6 +231,7 @@ impl Lifecycle {
         let draining = self.draining.clone();
         let (mut tick, mut news) = (every(TICK), every(NEWS));
         let mut told_drain = false;
+        let mut directory = self.others.cluster.watch();
         loop {
             // Results of calls come first: what the SFU then reports of a session finds it known.
             tokio::select! {
@@ -204,16 +240,30 @@ impl Lifecycle {
                 Some(done) = self.calls.join_next() => self.take_result(done),
                 Some(event) = inputs.sfu.recv() => self.handle_event(event),
                 Some(event) = inputs.channels.recv() => self.handle_channel_event(event),
+                Some(Lost { channel, .. }) = inputs.lost.recv() => self.hand_over(ChannelId(channel)),
+                () = changes(&mut directory) => self.take_directory(),
                 Some(command) = commands.recv() => self.handle(command),
                 () = draining.cancelled(), if !told_drain => {
                     told_drain = true;
                     self.audiences.tell_all(&ViewerEvent::Reconnect);
+                    self.settle_leases();
+                    self.has_news = true;
                 }
                 _ = tick.tick() => {
                     let effects = self.live.tick(self.clock.instant(), self.clock.now());
                     self.carry_out(effects);
+                    self.tend_pulls();
+                    self.settle_leases();
+                    self.has_news = true;
                 }
-                _ = news.tick() => self.tell_news(),
+                _ = news.tick() => {
+                    self.tell_news();
+                    // What could not be looked up then.
+                    self.take_directory();
+                }
+            }
+            if std::mem::take(&mut self.has_news) {
+                self.tell_others();
             }
         }
         if self.live.is_without_window() {
@@ -223,8 +273,12 @@ impl Lifecycle {
 
     fn handle(&mut self, command: Command) {
         match command {
-            Command::Publish(publish, about, reply) => self.start_publish(publish, about, reply),
-            Command::Receive(receive, about, reply) => self.start_receive(receive, about, reply),
+            Command::Publish(publish, about, reply) => {
+                self.start(Wanted::Publish(publish, reply), about);
+            }
+            Command::Receive(receive, about, reply) => {
+                self.start(Wanted::Receive(receive, reply), about);
+            }
             Command::View(view, reply) => self.start_view(view, reply),
             Command::Session(id, reply) => {
                 let facts = self.sessions.get(&id).map(|session| session.facts.clone());
@@ -262,6 +316,13 @@ impl Lifecycle {
                 let changed = self.audiences.take_changes(self.now_ms(), all);
                 answer(reply, changed);
             }
+            Command::Relay {
+                stream,
+                fence,
+                offer,
+                reply,
+            } => self.start_relay(stream, fence, offer, reply),
+            Command::Lost(channel) => self.hand_over(channel),
         }
     }
 
@@ -286,6 +347,12 @@ impl Lifecycle {
                 reply,
             }) => self.viewed(view, stream, result, reply),
             Ok(Done::Stats(stream, Some(stats))) => self.audiences.take_stats(stream, stats),
+            Ok(Done::Leased(leased)) => self.leased(leased),
+            Ok(Done::Claimed(channel, claimed)) => self.claimed(channel, claimed),
+            Ok(Done::Found(stream, found)) => self.found(stream, found),
+            Ok(Done::Vouched(stream, is_seen)) => self.vouched(stream, is_seen),
+            Ok(Done::Offered(stream, from, offered)) => self.offered(stream, from, offered),
+            Ok(Done::Pulled(stream, fence, result)) => self.pulled(stream, fence, result),
             Ok(Done::Stats(_, None) | Done::Nothing) => {}
             Err(error) => tracing::error!(%error, "A call to the SFU failed: {error}"),
         }
@@ -317,7 +384,10 @@ impl Lifecycle {
                 stream,
                 role,
             } => self.connected(session, stream, role, at),
-            Event::MediaFlowing { session, stream } => self.live.flowing(stream, session, at),
+            Event::MediaFlowing { session, stream } => {
+                self.admit_waiting(stream, session);
+                self.live.flowing(stream, session, at)
+            }
             Event::MediaSilent {
                 session,
                 stream,
@@ -337,6 +407,7 @@ impl Lifecycle {
                 reason,
             } => {
                 self.forget(session, stream, &reason);
+                self.pull_ended(stream, session);
                 match role {
                     Role::Publisher => self.live.closed(stream, session, now, at),
                     Role::Viewer | Role::Relay => Vec::new(),
@@ -453,10 +524,12 @@ impl Lifecycle {
     }
 
     fn carry_out(&mut self, effects: Vec<Effect>) {
+        self.has_news |= !effects.is_empty();
         for effect in effects {
             match effect {
                 Effect::Close(session, reason) => self.close(session, reason),
                 Effect::EndStream(stream) => {
+                    self.audiences.close(stream, self.now_ms());
                     let sfu = self.sfu.clone();
                     self.calls.spawn(async move {
                         sfu.end_stream(stream).await;
@@ -484,6 +557,7 @@ impl Lifecycle {
     }
 
     fn tell(&mut self, event: StreamEvent) {
+        self.note_end(&event);
         match &event {
             &StreamEvent::Started {
                 stream, channel, ..
@@ -496,10 +570,29 @@ impl Lifecycle {
             &StreamEvent::Interrupted { stream, channel } => {
                 tracing::info!(stream.id = %stream, channel.id = %channel, "Stream {stream} waits for its publisher");
                 self.audiences.tell(stream, ViewerEvent::Inactive);
+                // Programs are told by the server that has it.
+                if !self.is_here(stream) {
+                    return;
+                }
             }
             &StreamEvent::Resumed { stream, channel } => {
                 tracing::info!(stream.id = %stream, channel.id = %channel, "Stream {stream} is live again");
                 self.audiences.tell(stream, ViewerEvent::Active);
+                if !self.is_here(stream) {
+                    return;
+                }
+            }
+            &StreamEvent::TakenOver {
+                stream, channel, ..
+            } => {
+                tracing::info!(stream.id = %stream, channel.id = %channel, "Stream {stream} goes on here");
+                self.audiences.open(stream);
+                self.fetch_stats(stream);
+            }
+            &StreamEvent::HandedOver {
+                stream, channel, ..
+            } => {
+                tracing::info!(stream.id = %stream, channel.id = %channel, "Stream {stream} goes on at another server");
             }
             &StreamEvent::Ended {
                 stream, channel, ..
@@ -523,9 +616,17 @@ impl Lifecycle {
         for (stream, viewers) in self.playback.count_viewers() {
             self.audiences.read_by_hls(stream, viewers);
         }
+        let directory = self.others.cluster.directory();
+        let elsewhere = |stream| directory.viewers_of(stream_uuid(stream));
+        self.audiences.watched_elsewhere(elsewhere);
         for stream in self.audiences.tell_numbers(self.now_ms()) {
             self.fetch_stats(stream);
         }
+    }
+
+    fn is_here(&self, stream: StreamId) -> bool {
+        let live = self.live.of_stream(stream);
+        live.is_some_and(Live::is_here)
     }
 
     fn now_ms(&self) -> i64 {
@@ -574,8 +675,13 @@ impl Lifecycle {
     }
 
     fn end_stream(&mut self, stream: StreamId) -> bool {
-        if self.live.of_stream(stream).is_none() {
+        let Some(live) = self.live.of_stream(stream) else {
             return false;
+        };
+        if let Some(origin) = &live.origin {
+            let server = origin.server.clone();
+            self.end_elsewhere(stream, server);
+            return true;
         }
         let effects = self.live.end(stream, self.clock.now());
         self.carry_out(effects);
@@ -621,6 +727,18 @@ async fn in_time<T>(answer: impl Future<Output = Result<T, OfferError>>) -> Resu
 /// Replies; that the asker has gone away is no matter.
 fn answer<T>(reply: oneshot::Sender<T>, value: T) {
     let _ = reply.send(value);
+}
+
+/// Waits until what other servers have on air is told anew; for ever, where there are none.
+async fn changes(directory: &mut Option<watch::Receiver<Arc<Directory>>>) {
+    let changed = match directory {
+        Some(directory) => directory.changed().await,
+        None => std::future::pending().await,
+    };
+    if changed.is_err() {
+        // The server stops.
+        std::future::pending::<()>().await;
+    }
 }
 
 fn every(period: Duration) -> Interval {

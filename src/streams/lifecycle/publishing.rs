@@ -6,58 +6,51 @@ use sfu::{Answer, CloseReason, OfferError, Role, SessionId, StreamId};
 use tokio::sync::oneshot;
 
 use super::super::{IngestSource, Publish, Receive, Refused, SessionFacts, Stream, signalling};
+use super::leasing::Wanted;
 use super::{Done, Lifecycle, answer, facts, in_time};
-use crate::channels::Channel;
+use crate::channels::{Channel, ChannelId};
 
 impl Lifecycle {
-    pub(super) fn start_publish(
-        &mut self,
-        publish: Publish,
-        about: Arc<Stream>,
-        reply: oneshot::Sender<Result<Answer, Refused>>,
-    ) {
-        let room = self.check_room(publish.address);
-        if let Err(refused) = room.and_then(|()| self.check_publisher(publish.channel.id)) {
-            return answer(reply, Err(refused));
+    /// Somebody wants to publish; about the stream that they get unless the channel is live.
+    pub(super) fn start(&mut self, wanted: Wanted, about: Arc<Stream>) {
+        let room = self.check_room(wanted.address());
+        let room = room.and_then(|()| self.check_publisher(wanted.channel().id));
+        match room {
+            Ok(()) => self.agree(wanted, about),
+            Err(refused) => wanted.refuse(refused),
         }
-        let Some(stream) = self.claim(&publish.channel, about, None) else {
-            return answer(reply, Err(Refused::AlreadyLive));
-        };
-        let sfu = self.sfu.clone();
-        self.calls.spawn(async move {
-            let result = in_time(sfu.publish(stream, &publish.offer)).await;
-            Done::Published {
-                publish,
-                stream,
-                result,
-                reply,
-            }
-        });
     }
 
-    pub(super) fn start_receive(
-        &mut self,
-        receive: Receive,
-        about: Arc<Stream>,
-        reply: oneshot::Sender<Result<sfu::Ingest, Refused>>,
-    ) {
-        let room = self.check_room(receive.address);
-        if let Err(refused) = room.and_then(|()| self.check_publisher(receive.channel.id)) {
-            return answer(reply, Err(refused));
-        }
-        let Some(stream) = self.claim(&receive.channel, about, receive.continued) else {
-            return answer(reply, Err(Refused::AlreadyLive));
+    /// No other server has the channel.
+    pub(super) fn proceed(&mut self, wanted: Wanted, about: Arc<Stream>) {
+        let continued = match &wanted {
+            Wanted::Publish(..) => None,
+            Wanted::Receive(receive, _) => receive.continued,
+        };
+        let Some(stream) = self.claim(wanted.channel(), about, continued) else {
+            return wanted.refuse(Refused::AlreadyLive);
         };
         let sfu = self.sfu.clone();
-        self.calls.spawn(async move {
-            let result = in_time(sfu.ingest(stream, receive.tracks)).await;
-            Done::Received {
-                receive,
-                stream,
-                result,
-                reply,
-            }
-        });
+        match wanted {
+            Wanted::Publish(publish, reply) => self.calls.spawn(async move {
+                let result = in_time(sfu.publish(stream, &publish.offer)).await;
+                Done::Published {
+                    publish,
+                    stream,
+                    result,
+                    reply,
+                }
+            }),
+            Wanted::Receive(receive, reply) => self.calls.spawn(async move {
+                let result = in_time(sfu.ingest(stream, receive.tracks)).await;
+                Done::Received {
+                    receive,
+                    stream,
+                    result,
+                    reply,
+                }
+            }),
+        };
     }
 
     fn claim(
@@ -69,11 +62,15 @@ impl Lifecycle {
         let now = self.clock.instant();
         let claim = self.live.claim(channel, about, continued, now);
         if claim.is_err() {
-            let detail = "a second publisher tried to connect while the channel was live";
-            let at = self.clock.now();
-            self.attempts.note(at, channel.id, detail.to_owned());
+            self.note_second(channel.id);
         }
         claim.ok()
+    }
+
+    pub(super) fn note_second(&mut self, channel: ChannelId) {
+        let detail = "a second publisher tried to connect while the channel was live";
+        let at = self.clock.now();
+        self.attempts.note(at, channel, detail.to_owned());
     }
 
     pub(super) fn published(

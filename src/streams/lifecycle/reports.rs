@@ -38,7 +38,11 @@ impl Lifecycle {
             state,
             started_at: live.started_at,
             viewers: self.audiences.viewers(live.stream),
-            size: self.audiences.size(live.stream),
+            size: match &live.origin {
+                Some(origin) => origin.size,
+                None => self.audiences.size(live.stream),
+            },
+            is_here: live.is_here(),
         })
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use sfu::{OfferError, Role};
 
+use super::super::live::Live;
 use super::super::{Refused, View, signalling};
 use super::Lifecycle;
 use crate::channels::ChannelId;
@@ -63,8 +64,9 @@ impl Lifecycle {
     /// Whether one more channel may go live. Who comes back to one that is, may.
     pub(super) fn check_publisher(&self, channel: ChannelId) -> Result<(), Refused> {
         let most = self.limits.publishers;
-        let is_new = self.live.get(channel).is_none();
-        match is_new && most != 0 && self.live.iter().count() >= most {
+        let is_new = !self.live.get(channel).is_some_and(Live::is_here);
+        let here = self.live.iter().filter(|live| live.is_here());
+        match is_new && most != 0 && here.count() >= most {
             true => Err(full()),
             false => Ok(()),
         }

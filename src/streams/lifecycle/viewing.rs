@@ -31,6 +31,9 @@ impl Lifecycle {
             return answer(reply, Err(Refused::NotLive));
         };
         let (stream, sfu) = (live.stream, self.sfu.clone());
+        if !live.is_here() && !self.is_pulled(stream) {
+            return self.await_pull(view, stream, reply);
+        }
         self.calls.spawn(async move {
             let result = in_time(sfu.view(stream, &view.offer)).await;
             Done::Viewed {
@@ -121,6 +124,10 @@ impl Lifecycle {
             }
         }
         guarded.into_values().collect()
+    }
+
+    pub(super) fn has_viewers(&self, stream: StreamId) -> bool {
+        self.watchers(stream).next().is_some()
     }
 
     fn watchers(&self, stream: StreamId) -> impl Iterator<Item = (SessionId, By)> {

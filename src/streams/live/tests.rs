@@ -1,6 +1,7 @@
 use super::*;
 use crate::accounts::AccountId;
 use crate::clock::Clock;
+use crate::cluster::{OnAir, Own, Record, Standing};
 use uuid::Uuid;
 
 struct Bench {
@@ -239,4 +240,133 @@ fn offer_answered_after_the_end_is_closed() {
         .live
         .publishing(stream, session, bench.clock.instant());
     assert_eq!(effects, [Effect::Close(session, CloseReason::StreamEnded)]);
+}
+
+fn elsewhere(fence: u64, standing: Standing) -> Elsewhere {
+    let record = Record {
+        id: Uuid::from_u128(u128::from(fence)),
+        slot: 1,
+        url: "http://10.0.0.1".to_owned(),
+        own: Own::default(),
+    };
+    let on_air = OnAir {
+        channel: Uuid::nil(),
+        stream: Uuid::nil(),
+        fence,
+        standing,
+        viewers: 0,
+        size: None,
+    };
+    Elsewhere::new(&Arc::new(record), &on_air)
+}
+
+impl Bench {
+    /// A stream of ours is on air at another server.
+    fn appears(&mut self) -> StreamId {
+        let about = Arc::new(Stream::new(self.channel.id, self.clock.now()));
+        let stream = about.id;
+        let now = self.clock.instant();
+        let origin = elsewhere(1, Standing::Live);
+        self.live.appear(self.channel.clone(), about, origin, now);
+        stream
+    }
+}
+
+#[test]
+fn what_is_elsewhere_is_over_when_its_server_says_so_or_is_gone_for_the_window() {
+    let mut bench = Bench::new(SecondPublisher::AfterSilence);
+    let stream = bench.appears();
+    bench.wait(3_600);
+    assert_eq!(bench.tick(), [], "its server says when it is over");
+    let now = bench.clock.instant();
+    let effects = bench.live.missing(stream, now);
+    assert!(matches!(
+        effects[..],
+        [Effect::Tell(StreamEvent::Interrupted { .. })]
+    ));
+    let effects = bench.live.vouched(stream);
+    assert!(matches!(
+        effects[..],
+        [Effect::Tell(StreamEvent::Resumed { .. })]
+    ));
+    let now = bench.clock.instant();
+    bench.live.missing(stream, now);
+    bench.wait(29);
+    assert_eq!(bench.tick(), []);
+    bench.wait(2);
+    assert_eq!(
+        bench.tick(),
+        [Effect::EndStream(stream)],
+        "told where it was"
+    );
+    let stream = bench.appears();
+    assert_eq!(bench.live.vanish(stream), [Effect::EndStream(stream)]);
+}
+
+#[test]
+fn what_is_pulled_flows_whatever_is_said_of_its_server() {
+    let mut bench = Bench::new(SecondPublisher::AfterSilence);
+    let stream = bench.appears();
+    let pull = SessionId::random();
+    let (now, at) = (bench.clock.instant(), bench.clock.now());
+    assert_eq!(bench.live.publishing(stream, pull, now), []);
+    bench.live.flowing(stream, pull, at);
+    assert_eq!(bench.live.missing(stream, now), []);
+    let effects = bench.live.silent(stream, pull, now);
+    assert!(matches!(
+        effects[..],
+        [Effect::Tell(StreamEvent::Interrupted { .. })]
+    ));
+    // Another server has it: it is live when packets of that come.
+    let effects = bench.live.stands(stream, elsewhere(2, Standing::Live), now);
+    assert_eq!(effects, []);
+    let again = SessionId::random();
+    let effects = bench.live.publishing(stream, again, now);
+    assert_eq!(effects, [Effect::Close(pull, CloseReason::Superseded)]);
+    let effects = bench.live.flowing(stream, again, at);
+    assert!(matches!(
+        effects[..],
+        [Effect::Tell(StreamEvent::Resumed { .. })]
+    ));
+}
+
+#[test]
+fn a_stream_is_taken_over_without_another_beginning_and_handed_over_without_an_end() {
+    let mut bench = Bench::new(SecondPublisher::AfterSilence);
+    let stream = bench.appears();
+    let about = Arc::clone(&bench.live.get(bench.channel.id).unwrap().about);
+    let (now, at) = (bench.clock.instant(), bench.clock.now());
+    let channel = bench.channel.clone();
+    let media = StreamId::from(9);
+    bench
+        .live
+        .take_over(&channel, Arc::clone(&about), media, now);
+    bench.live.claim(&channel, about, None, now).unwrap();
+    let session = SessionId::random();
+    bench.live.publishing(stream, session, now);
+    let effects = bench.live.flowing(stream, session, at);
+    assert!(
+        matches!(
+            effects[..],
+            [
+                Effect::Tell(StreamEvent::TakenOver { .. }),
+                Effect::Tell(StreamEvent::Resumed { .. })
+            ]
+        ),
+        "{effects:?}"
+    );
+    let effects = bench.live.hand_over(channel.id, (now, at));
+    assert!(
+        matches!(
+            effects[..],
+            [
+                Effect::Close(_, CloseReason::Superseded),
+                Effect::Tell(StreamEvent::Interrupted { .. }),
+                Effect::Tell(StreamEvent::HandedOver { .. })
+            ]
+        ),
+        "{effects:?}"
+    );
+    assert!(!bench.live.get(channel.id).unwrap().is_here());
+    assert_eq!(bench.live.hand_over(channel.id, (now, at)), [], "once");
 }

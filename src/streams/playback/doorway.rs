@@ -14,6 +14,7 @@ use super::media::{FILE_ROUTE, MULTIVARIANT_ROUTE, MediaRequest, PLAYLIST_ROUTE}
 use super::{OnAir, Playback};
 use crate::answer::Caching;
 use crate::channels::ChannelId;
+use crate::cluster::was_passed_on;
 use crate::gates::{By, Entrance, Place, split_pass};
 use crate::request::Client;
 use crate::streams::entry::whole_channel;
@@ -115,7 +116,14 @@ pub(super) async fn pass_gate(
         }
         None => (None, None),
     };
-    let place = match playback.wanted(handle, token) {
+    let wanted = playback.wanted(handle, token);
+    if wanted.is_none()
+        && !was_passed_on(request.headers())
+        && let Some(distant) = playback.on_air_elsewhere(handle)
+    {
+        return playback.answer_elsewhere(&distant, &client, request).await;
+    }
+    let place = match wanted {
         Some(on_air) => on_air.place(),
         None => whole_channel(ChannelId(uuid::Uuid::nil()), handle),
     };

@@ -2,6 +2,7 @@
 
 use media::{Codec, Packager, TrackKind, Unit};
 use sfu::{AccessUnit, Tap, TapCodec, TapTrack, Tapped, Track};
+use tokio_util::sync::CancellationToken;
 
 use super::OnAir;
 use super::ladder::{Ladder, Step, Tools};
@@ -48,8 +49,8 @@ impl<'a> Feed<'a> {
         }
     }
 
-    /// Feeds the worker until the stream ends, and waits until all of it is packaged.
-    pub(super) async fn run(mut self, mut tap: Tap) {
+    /// Feeds the worker until the stream ends or is another server's, and waits until all of it is packaged.
+    pub(super) async fn run(mut self, mut tap: Tap, handed_over: &CancellationToken) {
         loop {
             tokio::select! {
                 tapped = tap.next() => match tapped {
@@ -58,6 +59,7 @@ impl<'a> Feed<'a> {
                     None => break,
                 },
                 step = next(&mut self.ladder) => self.take_step(step, &tap),
+                () = handed_over.cancelled() => break,
             }
         }
         drop(self.ladder);

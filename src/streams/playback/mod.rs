@@ -6,6 +6,7 @@
 
 mod awaited;
 mod doorway;
+mod elsewhere;
 mod feed;
 mod ladder;
 mod media;
@@ -21,7 +22,7 @@ mod transcoding;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use hls::Origin;
@@ -38,11 +39,14 @@ use super::hooks::Hooks;
 use super::{LiveChannel, Resumed, Stream, StreamEvent, Streams, spans, stream_uuid};
 use crate::channels::ChannelId;
 use crate::clock::Clock;
+use crate::cluster::Cluster;
 use crate::config::{Config, Hls};
 use crate::gates::{Gates, Lock, Place};
 
 use awaited::Awaited;
 pub use doorway::Entered;
+pub(super) use elsewhere::Elsewhere;
+use elsewhere::{Distant, Kept};
 pub use media::MediaRequest;
 use packaging::Packaging;
 use readers::Readers;
@@ -72,6 +76,11 @@ struct Inner {
     transcoding: OnceLock<Transcoding>,
     /// By handle. The last is on air; those before it ended a moment ago and are played to the end.
     on_air: Mutex<HashMap<String, Vec<Arc<OnAir>>>>,
+    cluster: Cluster,
+    /// What is on air at other servers, by handle.
+    distant: Mutex<HashMap<String, Arc<Distant>>>,
+    /// What was fetched of that.
+    kept: Kept,
     /// Set when the server stops, and what is on air goes on with the next start.
     is_leaving: AtomicBool,
 }
@@ -82,6 +91,10 @@ pub(super) struct OnAir {
     handle: String,
     channel: ChannelId,
     stream: StreamId,
+    /// Of its media.
+    folder: PathBuf,
+    /// Another server has it from now on.
+    handed_over: CancellationToken,
     /// Unguessable part of the addresses of its media: they are cached for ever and never another's.
     token: String,
     origin: Origin,
@@ -123,7 +136,7 @@ impl Playback {
         config: &Config,
         clock: Clock,
         program: PathBuf,
-        (hooks, gates): (Hooks, Gates),
+        (hooks, gates, cluster): (Hooks, Gates, Cluster),
     ) -> Self {
         Self(Arc::new(Inner {
             settings: config.hls.clone(),
@@ -136,6 +149,9 @@ impl Playback {
             most_transcoded: config.media.transcode,
             transcoding: OnceLock::new(),
             on_air: Mutex::default(),
+            cluster,
+            distant: Mutex::default(),
+            kept: Kept::default(),
             is_leaving: AtomicBool::new(false),
         }))
     }
@@ -143,11 +159,14 @@ impl Playback {
     /// How the stream that is on air on the channel can be watched.
     pub(super) fn report(&self, handle: &str) -> HlsReport {
         let on_air = self.newest(handle);
+        let is_elsewhere = on_air.is_none() && self.on_air_elsewhere(handle).is_some();
         let reason = match &on_air {
             Some(on_air) => on_air.unavailable(),
+            // Its server says so when it is asked.
+            None if is_elsewhere => None,
             None => self.reason(),
         };
-        let is_ready = on_air.is_some_and(|on_air| on_air.origin.is_ready());
+        let is_ready = is_elsewhere || on_air.is_some_and(|on_air| on_air.origin.is_ready());
         let state = match (&reason, is_ready) {
             (Some(_), _) => HlsState::Unavailable,
             (None, true) => HlsState::Ready,
@@ -248,10 +267,18 @@ impl Playback {
     pub(super) fn count_viewers(&self) -> Vec<(StreamId, u32)> {
         self.with(|all| {
             let on_air = all.values().filter_map(|streams| streams.last());
-            on_air
+            let here: Vec<_> = on_air
                 .map(|on_air| (on_air.stream, on_air.readers.count()))
-                .collect()
+                .collect();
+            here
         })
+        .into_iter()
+        .chain(
+            self.distant()
+                .values()
+                .map(|one| (one.stream, one.readers.count())),
+        )
+        .collect()
     }
 
     fn newest(&self, handle: &str) -> Option<Arc<OnAir>> {
@@ -299,6 +326,11 @@ impl Playback {
         on_air.origin.set_base(&base.unwrap_or_default());
     }
 
+    fn distant(&self) -> MutexGuard<'_, HashMap<String, Arc<Distant>>> {
+        let distant = &self.0.distant;
+        distant.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn with<T>(&self, look: impl FnOnce(&mut HashMap<String, Vec<Arc<OnAir>>>) -> T) -> T {
         let on_air = &self.0.on_air;
         look(&mut on_air.lock().unwrap_or_else(PoisonError::into_inner))
@@ -317,29 +349,49 @@ impl Playback {
     /// Plays what was on air before the start, as far as it is there.
     pub(super) fn resume(&self, resumed: Vec<Resumed>) -> Vec<Arc<OnAir>> {
         let resumed = resumed.into_iter();
-        let opened = resumed.filter_map(|Resumed { live, origin }| Some(self.open(&live, origin?)));
+        let opened = resumed.filter_map(|resumed| {
+            let folder = self.folder_of(resumed.live.stream, resumed.media);
+            Some(self.open(&resumed.live, resumed.origin?, folder))
+        });
         opened.collect()
     }
 
-    fn begin(&self, live: &LiveChannel) -> Arc<OnAir> {
-        let folder = self.0.folder.join(live.stream.to_string());
-        let config = origin_config(&self.0.settings, folder, live.channel.record);
-        let on_air = self.open(live, Origin::new(config, ""));
+    /// Where the media of a stream lies: by its own name, or by another where it came from another server.
+    fn folder_of(&self, stream: StreamId, media: Option<StreamId>) -> PathBuf {
+        self.0.folder.join(media.unwrap_or(stream).to_string())
+    }
+
+    fn begin(&self, live: &LiveChannel, media: Option<StreamId>) -> Arc<OnAir> {
+        let folder = self.folder_of(live.stream, media);
+        let config = origin_config(&self.0.settings, folder.clone(), live.channel.record);
+        let origin = match media {
+            None => Origin::new(config, ""),
+            Some(_) => Origin::follow(config, "", self.numbers_used(live)),
+        };
+        let on_air = self.open(live, origin, folder);
         if self.0.is_leaving.load(Ordering::Acquire) {
             on_air.origin.leave();
         }
         on_air
     }
 
-    fn open(&self, live: &LiveChannel, origin: Origin) -> Arc<OnAir> {
+    /// More numbers than other servers can have given to segments of a stream: none is shorter than a
+    /// second for long.
+    fn numbers_used(&self, live: &LiveChannel) -> u64 {
+        let now = self.0.clock.now();
+        let age = now.duration_since(live.started_at.unwrap_or(now));
+        u64::try_from(age.as_secs()).unwrap_or_default() + 120
+    }
+
+    fn open(&self, live: &LiveChannel, origin: Origin, folder: PathBuf) -> Arc<OnAir> {
         let settings = &self.0.settings;
         let handle = live.channel.handle.clone();
-        let folder = self.0.folder.join(live.stream.to_string());
         let start = live.started_at.unwrap_or_else(|| self.0.clock.now());
         let on_air = Arc::new(OnAir {
             handle: handle.clone(),
             channel: live.channel.id,
             stream: live.stream,
+            handed_over: CancellationToken::new(),
             token: self.0.gates.media_word(stream_uuid(live.stream)),
             lock: RwLock::new(live.about.details.lock.clone()),
             thumbnails: Thumbnails::new(
@@ -348,6 +400,7 @@ impl Playback {
                 origin.keeps(),
                 start.as_millisecond(),
             ),
+            folder,
             origin,
             readers: Readers::default(),
             unavailable: Mutex::default(),
@@ -357,10 +410,24 @@ impl Playback {
         on_air
     }
 
+    /// Another server has a stream from now on: what is packaged here ends, and its playlists do not say so.
+    fn hand_over(&self, stream: StreamId) {
+        let found = self.with(|all| {
+            let mut streams = all.values().flatten();
+            let found = streams.find(|on_air| on_air.stream == stream);
+            found.map(Arc::clone)
+        });
+        if let Some(on_air) = found {
+            on_air.origin.leave();
+            on_air.handed_over.cancel();
+            self.close(&on_air);
+        }
+    }
+
     fn close(&self, on_air: &OnAir) {
         self.with(|all| {
             if let Some(streams) = all.get_mut(&on_air.handle) {
-                streams.retain(|stream| stream.stream != on_air.stream);
+                streams.retain(|stream| stream.folder != on_air.folder);
             }
             all.retain(|_, streams| !streams.is_empty());
         });
@@ -455,7 +522,21 @@ pub(super) async fn run(
                 Ok(StreamEvent::Started { channel, .. }) if packages => {
                     if let Some(live) = streams.live_on(channel).await {
                         begun.insert(live.stream);
-                        start(&playback, &streams, &live, &stop, &mut tasks);
+                        start(&playback, &streams, (&live, None), &stop, &mut tasks);
+                    }
+                }
+                Ok(StreamEvent::TakenOver { channel, media, .. }) if packages => {
+                    if let Some(live) = streams.live_on(channel).await {
+                        begun.insert(live.stream);
+                        start(&playback, &streams, (&live, Some(media)), &stop, &mut tasks);
+                    }
+                }
+                Ok(StreamEvent::HandedOver { stream, channel, .. }) => {
+                    match begun.remove(&stream) {
+                        true => playback.hand_over(stream),
+                        false => {
+                            let _ = streams.events.send(StreamEvent::Packaged { stream, channel });
+                        }
                     }
                 }
                 Ok(StreamEvent::Updated { about, .. }) => playback.set_lock(&about),
@@ -464,9 +545,9 @@ pub(super) async fn run(
                 }
                 Ok(_) => {}
                 Err(RecvError::Lagged(_)) if packages => {
-                    for live in streams.live().await {
+                    for live in streams.live().await.into_iter().filter(|live| live.is_here) {
                         begun.insert(live.stream);
-                        start(&playback, &streams, &live, &stop, &mut tasks);
+                        start(&playback, &streams, (&live, None), &stop, &mut tasks);
                     }
                 }
                 Err(RecvError::Lagged(_)) => {}
@@ -484,7 +565,7 @@ pub(super) async fn run(
 fn start(
     playback: &Playback,
     streams: &Streams,
-    live: &LiveChannel,
+    (live, media): (&LiveChannel, Option<StreamId>),
     stop: &CancellationToken,
     tasks: &mut JoinSet<()>,
 ) {
@@ -492,7 +573,7 @@ fn start(
     if newest.is_some_and(|on_air| on_air.stream == live.stream) {
         return;
     }
-    let on_air = playback.begin(live);
+    let on_air = playback.begin(live, media);
     package(playback, streams, on_air, None, stop, tasks);
 }
 
@@ -506,7 +587,7 @@ fn package(
     tasks: &mut JoinSet<()>,
 ) {
     let packaging = Packaging::new(&playback.0);
-    let folder = playback.0.folder.join(on_air.stream.to_string());
+    let folder = on_air.folder.clone();
     let is_recorded = on_air.origin.keeps();
     let (playback, events) = (playback.clone(), streams.events.clone());
     let (sfu, stop): (Sfu, _) = (streams.sfu.clone(), stop.clone());
@@ -525,7 +606,8 @@ fn package(
         // In a task of its own: a panic there must not leave a recording open.
         let packaged = packaging.run(Arc::clone(&on_air), sfu, is_there);
         report_panic(tokio::spawn(packaged.in_current_span()).await);
-        if on_air.origin.is_leaving() {
+        let is_elsewhere = on_air.handed_over.is_cancelled();
+        if on_air.origin.is_leaving() && !is_elsewhere {
             return;
         }
         let _ = events.send(StreamEvent::Packaged {
@@ -533,8 +615,9 @@ fn package(
             channel: on_air.channel,
         });
         tokio::select! {
-            () = tokio::time::sleep(LINGER) => {}
+            () = tokio::time::sleep(LINGER), if !is_elsewhere => {}
             () = stop.cancelled() => {}
+            else => {}
         }
         playback.close(&on_air);
         if !is_recorded {

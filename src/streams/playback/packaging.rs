@@ -87,7 +87,7 @@ impl Packaging {
         restarts::count(packager.worker(), "package");
         let zero = tap.zero();
         let feed = Feed::new(on_air, packager, self.ladder_tools(on_air, sfu, zero));
-        let feeding = feed.run(tap);
+        let feeding = feed.run(tap, &on_air.handed_over);
         // Beside it: a disk that stands still must not hold up the media.
         let showing = async {
             while let Some(thumbnail) = shown.recv().await {

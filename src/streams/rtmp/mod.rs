@@ -392,6 +392,9 @@ fn refusal(refused: &Refused) -> Refusal {
         Refused::AlreadyLive => "this channel is live from another place; stop that one first, or \
              try again when it has been silent for 2 seconds"
             .to_owned(),
+        Refused::Apart => {
+            "the servers cannot agree who publishes just now; try again in a few seconds".to_owned()
+        }
         Refused::HalfOpen => "too many connections from your address; try again shortly".to_owned(),
         Refused::Offer(error) => error.to_string(),
         Refused::Store(error) => {

@@ -38,6 +38,17 @@ impl OwnRedis {
         redis
     }
 
+    #[allow(dead_code, reason = "for other test programs")]
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Its address by way of another port.
+    #[allow(dead_code, reason = "for other test programs")]
+    pub(crate) fn url_by(&self, port: u16) -> String {
+        format!("redis://:{}@127.0.0.1:{port}", self.password)
+    }
+
     pub(crate) fn url(&self) -> String {
         let (scheme, host) = match self.tls {
             Some(_) => ("rediss", "localhost"),

@@ -1,0 +1,331 @@
+//! What is on air at other servers, by HLS: its playlists, segments and pictures are fetched from there,
+//! each once however many want it, and kept as long as they say.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::body::{Body, Bytes};
+use axum::extract::Request;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use moka::Expiry;
+use moka::future::Cache;
+use sfu::StreamId;
+
+use super::Playback;
+use super::readers::Readers;
+use crate::cluster::{self, AskError, Cluster, Record};
+use crate::gates::Lock;
+use crate::request::Client;
+
+/// A stream that is on air at another server.
+#[derive(Debug, Clone)]
+pub(in super::super) struct Elsewhere {
+    pub(in super::super) handle: String,
+    pub(in super::super) stream: StreamId,
+    /// Which; none: nobody says to have it just now.
+    pub(in super::super) server: Option<Arc<Record>>,
+    pub(in super::super) lock: Lock,
+}
+
+/// The same, with those who read it here.
+#[derive(Debug)]
+pub(super) struct Distant {
+    pub(super) stream: StreamId,
+    pub(super) readers: Readers,
+    now: Mutex<Elsewhere>,
+}
+
+/// What was fetched, and is kept.
+#[derive(Debug, Clone)]
+pub(super) struct Fetched {
+    status: StatusCode,
+    headers: Arc<HeaderMap>,
+    body: Bytes,
+    lasts: Duration,
+}
+
+/// Files of streams that are on air at other servers, by path and query.
+#[derive(Debug, Clone)]
+pub(super) struct Kept {
+    fresh: Cache<String, Fetched>,
+    /// Playlists, by path: told once more while nobody has the stream.
+    last: Cache<String, Fetched>,
+}
+
+/// Bytes that are kept of all streams.
+const MOST_KEPT: u64 = 128 * 1024 * 1024;
+/// Nothing need be kept longer: players are there by then.
+const LONGEST: Duration = Duration::from_secs(60);
+/// A playlist of a stream that nobody has is told for as long.
+const STALE_FOR: Duration = Duration::from_secs(60);
+/// A blocking request for a playlist is answered within this time.
+const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+
+impl Default for Kept {
+    fn default() -> Self {
+        let weigh = |key: &String, kept: &Fetched| {
+            u32::try_from(key.len() + kept.body.len()).unwrap_or(u32::MAX)
+        };
+        Self {
+            fresh: Cache::builder()
+                .weigher(weigh)
+                .max_capacity(MOST_KEPT)
+                .expire_after(AsTheySay)
+                .build(),
+            last: Cache::builder()
+                .weigher(weigh)
+                .max_capacity(MOST_KEPT / 16)
+                .time_to_live(STALE_FOR)
+                .build(),
+        }
+    }
+}
+
+struct AsTheySay;
+
+impl Expiry<String, Fetched> for AsTheySay {
+    fn expire_after_create(&self, _: &String, kept: &Fetched, _: Instant) -> Option<Duration> {
+        Some(kept.lasts)
+    }
+}
+
+impl Distant {
+    fn now(&self) -> Elsewhere {
+        let now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        now.clone()
+    }
+}
+
+impl Playback {
+    /// This is on air at other servers now, and nothing else.
+    pub(in super::super) fn set_elsewhere(&self, all: Vec<Elsewhere>) {
+        let mut known = self.distant();
+        known.retain(|handle, distant| {
+            let is_same = |one: &Elsewhere| one.handle == *handle && one.stream == distant.stream;
+            all.iter().any(is_same)
+        });
+        for one in all {
+            match known.get(&one.handle) {
+                Some(distant) => {
+                    let mut now = distant.now.lock().unwrap_or_else(PoisonError::into_inner);
+                    *now = one;
+                }
+                None => {
+                    let distant = Distant {
+                        stream: one.stream,
+                        readers: Readers::default(),
+                        now: Mutex::new(one.clone()),
+                    };
+                    known.insert(one.handle, Arc::new(distant));
+                }
+            }
+        }
+    }
+
+    pub(super) fn on_air_elsewhere(&self, handle: &str) -> Option<Arc<Distant>> {
+        self.distant().get(handle).map(Arc::clone)
+    }
+
+    /// Where what only the origin knows of a channel is asked for, when that is another server.
+    pub(in super::super) fn origin_of(&self, handle: &str) -> Option<Arc<Record>> {
+        self.on_air_elsewhere(handle)?.now().server
+    }
+
+    /// Answers a request for a file of a stream that is on air elsewhere.
+    pub(super) async fn answer_elsewhere(
+        &self,
+        distant: &Distant,
+        client: &Client,
+        request: Request,
+    ) -> Response {
+        let Elsewhere {
+            handle,
+            server,
+            lock,
+            ..
+        } = distant.now();
+        let path = request.uri().path().to_owned();
+        let is_playlist = path.ends_with(".m3u8");
+        let blocks = request
+            .uri()
+            .query()
+            .is_some_and(|query| query.contains("_HLS_msn"));
+        // As of what is here: the sound is read beside a picture.
+        let counts = is_playlist
+            && path
+                .split('/')
+                .nth_back(1)
+                .is_some_and(|of| of.starts_with('v'));
+        let _waiting = match counts {
+            true if blocks => Some(distant.readers.wait()),
+            true => {
+                distant.readers.poll();
+                None
+            }
+            false => None,
+        };
+        // Whoever asks must be known there, where somebody or something decides about them.
+        let is_open = self.0.gates.is_open(&handle, &lock) && !self.0.hooks.are_for_plays();
+        let kept = &self.0.kept;
+        match server {
+            Some(server) if !is_open || request.method() != Method::GET => {
+                let cluster = &self.0.cluster;
+                cluster.have_answered(&server, client, request).await
+            }
+            Some(server) => {
+                let asked = request.uri().path_and_query();
+                let asked = asked.map_or(path.as_str(), |asked| asked.as_str());
+                let fetched = kept.fetch(&self.0.cluster, &server, asked).await;
+                kept.answer(fetched, &path, is_playlist).await
+            }
+            None if is_open && is_playlist => kept.answer(Err(None), &path, true).await,
+            None => nobody(),
+        }
+    }
+}
+
+impl Kept {
+    /// Gets a file that is open to all: from what is kept, else from its server, once for all who want
+    /// it at the same time.
+    async fn fetch(
+        &self,
+        cluster: &Cluster,
+        server: &Record,
+        asked: &str,
+    ) -> Result<Fetched, Option<Response>> {
+        let found = self
+            .fresh
+            .try_get_with_by_ref(asked, async {
+                let fetched = fetch(cluster, server, asked).await;
+                // What may not be kept is for those who wait for it now.
+                fetched.and_then(|fetched| match fetched.lasts.is_zero() {
+                    true => Err(Unkept::Answer(fetched)),
+                    false => Ok(fetched),
+                })
+            })
+            .await;
+        match found {
+            Ok(fetched) => Ok(fetched),
+            Err(unkept) => match &*unkept {
+                Unkept::Answer(fetched) => Ok(fetched.clone()),
+                Unkept::Away(error) => Err(Some(cluster::away(error))),
+            },
+        }
+    }
+
+    /// The answer; of a playlist that cannot be had, the last one.
+    async fn answer(
+        &self,
+        fetched: Result<Fetched, Option<Response>>,
+        path: &str,
+        is_playlist: bool,
+    ) -> Response {
+        let is_good = fetched
+            .as_ref()
+            .is_ok_and(|fetched| fetched.status.is_success());
+        match fetched {
+            Ok(fetched) if is_good => {
+                if is_playlist {
+                    self.last.insert(path.to_owned(), fetched.clone()).await;
+                }
+                fetched.into_response()
+            }
+            fetched => match self.last.get(path).await.filter(|_| is_playlist) {
+                Some(last) => {
+                    let mut response = last.into_response();
+                    let a_second = HeaderValue::from_static("public, max-age=1");
+                    response.headers_mut().insert(CACHE_CONTROL, a_second);
+                    response
+                }
+                None => match fetched {
+                    Ok(fetched) => fetched.into_response(),
+                    Err(Some(response)) => response,
+                    Err(None) => nobody(),
+                },
+            },
+        }
+    }
+}
+
+/// What was fetched and is not kept, or why nothing was.
+#[derive(Debug)]
+enum Unkept {
+    Answer(Fetched),
+    Away(AskError),
+}
+
+async fn fetch(cluster: &Cluster, server: &Record, asked: &str) -> Result<Fetched, Unkept> {
+    metrics::counter!("tallylight_hls_fetched_total").increment(1);
+    let answered = cluster.ask(server, (Method::GET, asked), String::new(), ANSWER_WITHIN);
+    let answered = answered.await.map_err(Unkept::Away)?;
+    let (status, said) = (answered.status(), answered.headers());
+    let mut headers = HeaderMap::new();
+    for name in [CACHE_CONTROL, CONTENT_TYPE, ETAG] {
+        if let Some(value) = said.get(&name) {
+            headers.insert(name, value.clone());
+        }
+    }
+    let lasts = lasts(status, &headers);
+    let unreachable = |source: reqwest::Error| AskError::Unreachable {
+        url: server.url.clone(),
+        source: source.without_url(),
+    };
+    let body = answered.bytes().await;
+    Ok(Fetched {
+        status,
+        headers: Arc::new(headers),
+        body: body.map_err(|error| Unkept::Away(unreachable(error)))?,
+        lasts,
+    })
+}
+
+/// How long an answer may be kept.
+fn lasts(status: StatusCode, headers: &HeaderMap) -> Duration {
+    let said = headers
+        .get(CACHE_CONTROL)
+        .and_then(|value| value.to_str().ok());
+    let said = said.filter(|said| said.starts_with("public") && status == StatusCode::OK);
+    let seconds = said.and_then(|said| {
+        let (_, rest) = said.split_once("max-age=")?;
+        let digits = rest.split(',').next()?;
+        digits.trim().parse().ok()
+    });
+    Duration::from_secs(seconds.unwrap_or(0)).min(LONGEST)
+}
+
+impl Fetched {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, Body::from(self.body)).into_response();
+        response.headers_mut().extend((*self.headers).clone());
+        response
+    }
+}
+
+/// Nobody has the stream just now.
+fn nobody() -> Response {
+    cluster::away(&AskError::Nobody)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_kept_as_long_as_they_say_and_private_ones_never() {
+        let of = |status, said: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static(said));
+            lasts(status, &headers).as_secs()
+        };
+        assert_eq!(of(StatusCode::OK, "public, max-age=1"), 1);
+        assert_eq!(
+            of(StatusCode::OK, "public, max-age=31536000, immutable"),
+            60
+        );
+        assert_eq!(of(StatusCode::OK, "private, no-store"), 0);
+        assert_eq!(of(StatusCode::NOT_FOUND, "public, max-age=1"), 0);
+        assert_eq!(lasts(StatusCode::OK, &HeaderMap::new()), Duration::ZERO);
+    }
+}
