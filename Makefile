@@ -1,11 +1,12 @@
 # make run: start the server. make test: run every test. Both install what is missing on Debian 12.
-.PHONY: run dev test check fix bench e2e fuzz web openapi setup deb
+.PHONY: run dev test check fix bench e2e fuzz fault web openapi setup deb
 
 # What scripts/setup.sh put there, and what rustup installs.
 export PATH := $(CURDIR)/.tools/node/bin:$(HOME)/.cargo/bin:$(PATH)
 
 # Flags for the server, such as ARGS="--http 127.0.0.1:8081", or for scripts/bench.sh.
 ARGS ?=
+F ?=
 
 run:
 	scripts/setup.sh run
@@ -48,6 +49,11 @@ e2e:
 
 fuzz:
 	scripts/fuzz.sh
+
+# Faults, also those that take long: all, or those of F="F7 F21".
+fault:
+	scripts/setup.sh test
+	scripts/fault.sh $(F)
 
 # A Debian package, into target/debian.
 deb:

@@ -206,7 +206,8 @@ impl Calls {
 }
 
 /// A counter or gauge of whole numbers in Prometheus' text format.
-pub(crate) fn counter(page: &str, name: &str) -> Option<u64> {
+#[must_use]
+pub fn counter(page: &str, name: &str) -> Option<u64> {
     let of_name = |line: &str| line.strip_prefix(name)?.trim().parse().ok();
     page.lines().find_map(of_name)
 }

@@ -94,7 +94,9 @@ impl Accounts {
     ) -> Result<Account, ApiError> {
         // Counted before the password is looked at, so that many tries at once are many.
         self.limits.take(name, from, self.clock.instant())?;
-        let found = self.find(name).await?;
+        let found = self.find(name).await;
+        // While the database is away nobody tries anything.
+        let found = found.inspect_err(|_| self.limits.give_back(name, from))?;
         let (account, hash) = found.unzip();
         // Who signs in by a provider alone has none.
         let hash = hash.filter(|hash: &String| !hash.is_empty());

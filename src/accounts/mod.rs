@@ -276,6 +276,13 @@ impl Limits {
         taken.map_err(ApiError::TooMany)
     }
 
+    /// A try at which no password was looked at.
+    fn give_back(&self, name: &str, from: IpAddr) {
+        let from = sfu::neighbourhood(from);
+        self.by_account.give_back(&(name.to_owned(), from));
+        self.by_address.give_back(&from);
+    }
+
     /// A right password: its try does not count, nor do the wrong ones before it.
     fn forgive(&self, name: &str, from: IpAddr) {
         let from = sfu::neighbourhood(from);

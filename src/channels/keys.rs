@@ -93,10 +93,11 @@ impl Channels {
         Ok(())
     }
 
-    /// Which key a text is, and whose. It compares in constant time.
+    /// Which key a text is, and whose. It compares in constant time. While the database is away, keys that were right before
+    /// still are.
     ///
     /// # Errors
-    /// When the database fails.
+    /// When the database fails, and the key is not known.
     pub async fn verify_stream_key(
         &self,
         text: &Secret,
@@ -104,13 +105,26 @@ impl Channels {
         let Some(prefix) = stream_key::prefix(text.reveal()) else {
             return Ok(None);
         };
-        let Some((id, mac, channel)) = store::stream_key_by_prefix(&self.db, prefix).await? else {
-            return Ok(None);
+        let read = store::stream_key_by_prefix(&self.db, prefix).await;
+        let found = match read {
+            Err(error) if error.is_unavailable() => match self.known_keys.find(prefix) {
+                Some(known) => known,
+                None => return Err(error),
+            },
+            read => match read? {
+                Some(found) => found,
+                None => {
+                    self.known_keys.forget(prefix);
+                    return Ok(None);
+                }
+            },
         };
-        Ok(self
-            .pepper
-            .fits(text.reveal(), &mac)
-            .then_some((id, channel)))
+        let (id, mac, _) = &found;
+        if !self.pepper.fits(text.reveal(), mac) {
+            return Ok(None);
+        }
+        self.known_keys.learn(prefix, &found);
+        Ok(Some((*id, found.2)))
     }
 
     /// Notes that a key was used now.

@@ -9,6 +9,7 @@ mod elsewhere;
 mod gate;
 mod handle;
 mod keys;
+mod known_keys;
 mod people;
 mod pepper;
 mod profile;
@@ -39,6 +40,7 @@ pub use shown::ChannelProfile;
 pub use stream_key::{StreamKey, StreamKeyId};
 
 use gate::Gates;
+use known_keys::KnownKeys;
 
 use crate::accounts::{Account, AccountId, Accounts, Passwords};
 use crate::bus::Bus;
@@ -243,6 +245,7 @@ pub struct Channels {
     gates: Arc<Gates>,
     memberships: Arc<OnceLock<Weak<dyn Memberships>>>,
     uploads: Arc<Rate<AccountId>>,
+    known_keys: Arc<KnownKeys>,
     to_streams: mpsc::Sender<ChannelEvent>,
     to_all: broadcast::Sender<ChannelEvent>,
     bus: Bus,
@@ -274,6 +277,7 @@ impl Channels {
             gates: Arc::new(Gates::new()),
             memberships: Arc::default(),
             uploads: Arc::new(Rate::new(Duration::from_secs(3600))),
+            known_keys: Arc::default(),
             to_streams,
             to_all: broadcast::Sender::new(EVENTS),
             bus: Bus::alone(),
@@ -441,6 +445,9 @@ impl Channels {
     }
 
     async fn tell_streams_here(&self, event: ChannelEvent) {
+        if let ChannelEvent::StreamKeyRevoked { key } = &event {
+            self.known_keys.revoke(*key);
+        }
         if self.to_streams.send(event.clone()).await.is_err() {
             tracing::debug!("Nobody listens for channel events");
         }

@@ -290,8 +290,9 @@ impl Tx {
     }
 }
 
-/// PostgreSQL goes down, is going up, has no connection to spare, or was lost (classes 57P0, 53300, 08).
-const AWAY: [&str; 3] = ["57P0", "53300", "08"];
+/// PostgreSQL goes down or is going up (57P0), lacks connections, memory or disk (53), was lost (08), or takes no changes for now, as
+/// a standby that is being promoted (25006).
+const AWAY: [&str; 4] = ["57P0", "53", "08", "25006"];
 
 /// A request waits this long for a connection at most, so that it fails within a second or two
 /// when the database is away.

@@ -28,8 +28,10 @@ use crate::streams::{Stream, StreamEvent};
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
 /// Behind the title of what another server recorded the beginning of.
 const CONTINUED: &str = " (continued)";
-/// A database that is away is asked again.
-const TRIES: u32 = 3;
+/// A database that is away is asked again after this time, which doubles up to the next; so many times at the end.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const LAST_TRIES: u32 = 3;
 
 /// Runs until the token is cancelled and all recordings whose streams ended before it are finished.
 pub(super) async fn run(
@@ -45,6 +47,7 @@ pub(super) async fn run(
         .map(|archive| tokio::spawn(upload::run(recordings.clone(), archive, stop.clone())));
     let mut followed = Followed {
         inner: Arc::clone(inner),
+        stop: stop.clone(),
         opening: HashMap::new(),
         ended: HashMap::new(),
         packaged: HashSet::new(),
@@ -88,6 +91,7 @@ pub(super) async fn run(
 /// Streams whose recordings are being opened or finished.
 struct Followed {
     inner: Arc<Inner>,
+    stop: CancellationToken,
     /// Of streams on air, by what is kept: a recording is not finished before it was opened.
     opening: HashMap<StreamId, JoinHandle<()>>,
     /// What is over, and when, whose media may not all be on disk: by the names of the folders.
@@ -108,12 +112,13 @@ impl Followed {
                 if about.is_listed() && self.inner.new_visibility() == Visibility::Public =>
             {
                 let kept = self.parts.get(&stream).copied().unwrap_or(stream);
-                let (inner, opening) = (Arc::clone(&self.inner), self.opening.remove(&kept));
+                let (inner, stop) = (Arc::clone(&self.inner), self.stop.clone());
+                let opening = self.opening.remove(&kept);
                 let publish = async move {
                     if let Some(opening) = opening {
                         report_panic(opening.await);
                     }
-                    insist(|| store::publish(&inner.db, stream)).await;
+                    insist(&stop, || store::publish(&inner.db, stream)).await;
                 };
                 self.opening.insert(kept, tokio::spawn(publish));
             }
@@ -121,10 +126,10 @@ impl Followed {
                 // It is on air, and recorded.
                 let kept = self.parts.get(&stream).copied().unwrap_or(stream);
                 if let Some(opening) = self.opening.remove(&kept) {
-                    let inner = Arc::clone(&self.inner);
+                    let (inner, stop) = (Arc::clone(&self.inner), self.stop.clone());
                     let unlist = async move {
                         report_panic(opening.await);
-                        insist(|| store::unlist(&inner.db, stream)).await;
+                        insist(&stop, || store::unlist(&inner.db, stream)).await;
                     };
                     self.opening.insert(kept, tokio::spawn(unlist));
                 }
@@ -151,20 +156,21 @@ impl Followed {
     /// One that goes on is most often open.
     fn open(&mut self, about: Arc<Stream>, media: Option<StreamId>) {
         // What never gets a row gets one at the next start, from its folder.
-        let (stream, inner) = (about.id, Arc::clone(&self.inner));
+        let (stream, inner, stop) = (about.id, Arc::clone(&self.inner), self.stop.clone());
         self.parts.extend(media.map(|media| (stream, media)));
-        let open = async move { insist(|| open(&inner, &about, media)).await };
+        let open = async move { insist(&stop, || open(&inner, &about, media)).await };
         self.opening
             .insert(media.unwrap_or(stream), tokio::spawn(open));
     }
 
     fn finish(&mut self, stream: StreamId, at: Timestamp) {
-        let (inner, opening) = (Arc::clone(&self.inner), self.opening.remove(&stream));
+        let (inner, stop) = (Arc::clone(&self.inner), self.stop.clone());
+        let opening = self.opening.remove(&stream);
         self.finishing.spawn(async move {
             if let Some(opening) = opening {
                 report_panic(opening.await);
             }
-            insist(|| finish_stream(&inner, stream, at)).await;
+            insist(&stop, || finish_stream(&inner, stream, at)).await;
         });
     }
 
@@ -182,17 +188,26 @@ impl Followed {
     }
 }
 
-/// Does it again when the database is away, for a few seconds.
-async fn insist<F>(act: impl Fn() -> F)
+/// Does it again until the database is there; when the server stops, for a few seconds. What is not done then, the next start does.
+async fn insist<F>(stop: &CancellationToken, act: impl Fn() -> F)
 where
     F: Future<Output = Result<(), StoreError>>,
 {
-    for tried in 0..TRIES {
-        match act().await {
-            Ok(()) => return,
-            Err(error) => log_store_error(&error),
+    let (mut pause, mut last_tries) = (FIRST_PAUSE, LAST_TRIES);
+    while let Err(error) = act().await {
+        if pause == FIRST_PAUSE || !error.is_unavailable() {
+            log_store_error(&error);
         }
-        sleep(Duration::from_secs(1 << tried)).await;
+        if stop.is_cancelled() || !error.is_unavailable() {
+            last_tries -= 1;
+            if last_tries == 0 {
+                return;
+            }
+        }
+        tokio::select! {
+            () = sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
+            () = stop.cancelled(), if !stop.is_cancelled() => pause = FIRST_PAUSE,
+        }
     }
 }
 

@@ -207,8 +207,18 @@ async fn view(
 }
 
 async fn find(streams: &Streams, handle: &str) -> Result<Channel, WhepError> {
-    let channel = streams.channels.by_handle(handle).await?;
+    let channel = match streams.channels.by_handle(handle).await {
+        // What is on air here is known without the database.
+        Err(error) if error.is_unavailable() => Some(on_air(streams, handle).await.ok_or(error)?),
+        found => found?,
+    };
     channel.ok_or(WhepError::ChannelNotFound)
+}
+
+async fn on_air(streams: &Streams, handle: &str) -> Option<Channel> {
+    let mut live = streams.live().await.into_iter();
+    let channel = live.find(|live| live.channel.handle.eq_ignore_ascii_case(handle))?;
+    Some(channel.channel)
 }
 
 /// Trickle candidates or restart ICE.

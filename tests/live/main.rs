@@ -42,6 +42,7 @@ mod restarting;
 mod rtmp;
 mod sessions;
 mod shutdown;
+mod site;
 mod strangers;
 mod tap;
 mod told;

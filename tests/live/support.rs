@@ -170,14 +170,24 @@ pub(crate) fn single(keyframe_every: u32) -> PublisherSpec {
 }
 
 /// Asks again and again until it is so; fails after too long.
-pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut is_so: impl FnMut() -> F) {
+pub(crate) async fn until<F: Future<Output = bool>>(what: &str, is_so: impl FnMut() -> F) {
+    until_within(DEADLINE, what, is_so).await;
+}
+
+/// The same of what may take longer than most.
+#[allow(dead_code, reason = "each test program uses a part")]
+pub(crate) async fn until_within<F: Future<Output = bool>>(
+    deadline: Duration,
+    what: &str,
+    mut is_so: impl FnMut() -> F,
+) {
     let waiting = async {
         let mut pause = tokio::time::interval(Duration::from_millis(20));
         while !is_so().await {
             pause.tick().await;
         }
     };
-    if tokio::time::timeout(DEADLINE, waiting).await.is_err() {
+    if tokio::time::timeout(deadline, waiting).await.is_err() {
         panic!("waited in vain for {what}");
     }
 }

@@ -66,6 +66,12 @@ impl Process {
         }
     }
 
+    /// Its process id.
+    #[allow(dead_code, reason = "each test program uses a part")]
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// SIGTERM; waits for the end, which is orderly.
     #[allow(dead_code, reason = "each test program uses a part")]
     pub(crate) fn terminate(&mut self) {

@@ -52,14 +52,15 @@ pub(crate) fn new_database() -> String {
     )
 }
 
-/// A PostgreSQL that a test may stop and start.
+/// A PostgreSQL that a test may stop, start and hang.
 pub(crate) struct OwnPostgres {
     folder: PathBuf,
     script: Child,
     out: BufReader<ChildStdout>,
 }
 
-/// Reads `down` and `up`, and says `done` after each; ends with its input.
+/// Reads the names of its functions, and says `done` after each; ends with its input. Backends are in sessions of their own, so that
+/// each is told.
 const OWN_SCRIPT: &str = r#"
 set -eu
 bin=$1 dir=$2
@@ -77,6 +78,23 @@ down() {
   kill -INT $server
   wait $server || true
 }
+hang() {
+  kill -STOP $server
+  kill -STOP $(pgrep -P $server)
+}
+go_on() {
+  kill -CONT $(pgrep -P $server) $server
+}
+set_read_only() {
+  PGOPTIONS="-c default_transaction_read_only=off" "$bin/psql" -q -h "$dir" -U tally -d postgres \
+    -c "ALTER SYSTEM SET default_transaction_read_only = $1" -c "SELECT pg_reload_conf()" >>"$dir/log" 2>&1
+}
+read_only() {
+  set_read_only on
+}
+writable() {
+  set_read_only off
+}
 "$bin/initdb" -D "$dir/db" -U tally -A trust -E UTF8 --locale=C --no-sync >"$dir/log" 2>&1
 up
 echo done
@@ -84,11 +102,13 @@ while read -r word; do
   $word
   echo done
 done
-kill -QUIT $server || true
+go_on 2>/dev/null || true
+kill -QUIT $server 2>/dev/null || true
 wait $server || true
 rm -rf "$dir"
 "#;
 
+#[allow(dead_code, reason = "each test program uses a part")]
 impl OwnPostgres {
     pub(crate) fn start() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -130,6 +150,24 @@ impl OwnPostgres {
 
     pub(crate) fn up(&mut self) {
         self.tell("up");
+    }
+
+    /// It hangs: connections stay and come about, and nothing is answered.
+    pub(crate) fn hang(&mut self) {
+        self.tell("hang");
+    }
+
+    pub(crate) fn go_on(&mut self) {
+        self.tell("go_on");
+    }
+
+    /// It takes no changes, as a standby does.
+    pub(crate) fn read_only(&mut self) {
+        self.tell("read_only");
+    }
+
+    pub(crate) fn writable(&mut self) {
+        self.tell("writable");
     }
 
     fn tell(&mut self, word: &str) {
