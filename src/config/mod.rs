@@ -5,6 +5,7 @@
 
 mod accounts;
 mod bus;
+mod cdns;
 mod cluster;
 mod database;
 mod hls;
@@ -36,6 +37,7 @@ use serde::{Deserialize, Serialize};
 
 pub use accounts::{Accounts, NewAccounts, Registration};
 pub use bus::Bus;
+pub use cdns::{Cdn, in_order_for};
 pub use cluster::Cluster;
 pub use database::Database;
 pub use hls::Hls;

@@ -40,7 +40,7 @@ pub use archive::look as look_at_store;
 use crate::accounts::{Account, Accounts};
 use crate::channels::{Channel, Channels};
 use crate::clock::Clock;
-use crate::config::{Config, NewRecordings};
+use crate::config::{Cdn, Config, NewRecordings, in_order_for};
 use crate::db::{Db, StoreError};
 use crate::error::ApiError;
 use crate::form::Form;
@@ -80,8 +80,8 @@ struct Inner {
     /// Where the media of all streams lies.
     media: PathBuf,
     library: Library,
-    /// Where players find segments; none: on this server.
-    segments: Option<String>,
+    /// Where players find segments, each recording at one of them; none: on this server.
+    cdns: Vec<Cdn>,
     /// What was looked up a moment ago: each segment of each viewer asks.
     known: Mutex<HashMap<RecordingId, (Instant, Option<Recording>)>>,
     wants_mp4: Notify,
@@ -163,7 +163,7 @@ impl Recordings {
             make_mp4: config.recordings.make_mp4,
             media: config.data.join("media"),
             library: Library::new(CACHE_BYTES),
-            segments: config.hls.segment_origin().map(str::to_owned),
+            cdns: config.hls.cdns(),
             known: Mutex::default(),
             wants_mp4: Notify::new(),
             archive: Archive::new(&config.storage)?,
@@ -380,12 +380,10 @@ impl Inner {
     /// What stands before the names of its files. No cache in between knows the owner of what is
     /// private.
     fn base(&self, recording: &Recording) -> String {
-        match &self.segments {
-            Some(origin)
-                if recording.visibility != Visibility::Private && recording.lock().is_open() =>
-            {
-                format!("{origin}/vod/{}/", recording.id)
-            }
+        let is_open = recording.visibility != Visibility::Private && recording.lock().is_open();
+        let id = recording.id.to_string();
+        match in_order_for(&id, self.cdns.clone()).first() {
+            Some(cdn) if is_open => format!("{}/vod/{id}/", cdn.url),
             _ => String::new(),
         }
     }

@@ -175,9 +175,8 @@ impl Playback {
                 cluster.have_answered(&server, client, request).await
             }
             Some(server) => {
-                let asked = request.uri().path_and_query();
-                let asked = asked.map_or(path.as_str(), |asked| asked.as_str());
-                let fetched = kept.fetch(&self.0.cluster, &server, asked).await;
+                let asked = meant(&path, request.uri().query());
+                let fetched = kept.fetch(&self.0.cluster, &server, &asked).await;
                 kept.answer(fetched, &path, is_playlist).await
             }
             None if is_open && is_playlist => kept.answer(Err(None), &path, true).await,
@@ -249,6 +248,21 @@ impl Kept {
     }
 }
 
+/// The path and what of the query means something: else each who adds a word to it has the file fetched
+/// once more.
+fn meant(path: &str, query: Option<&str>) -> String {
+    if !path.ends_with(".m3u8") {
+        return path.to_owned();
+    }
+    let directives = query.into_iter().flat_map(|query| query.split('&'));
+    let directives = directives.filter(|one| one.starts_with("_HLS_"));
+    let directives: Vec<_> = directives.collect();
+    match directives.as_slice() {
+        [] => path.to_owned(),
+        some => format!("{path}?{}", some.join("&")),
+    }
+}
+
 /// What was fetched and is not kept, or why nothing was.
 #[derive(Debug)]
 enum Unkept {
@@ -313,13 +327,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn words_that_mean_nothing_have_nothing_fetched_anew() {
+        let playlist = "/hls/ada/t/v0/index.cdn1.m3u8";
+        let with = |query| meant(playlist, Some(query));
+        assert_eq!(with("x=1"), playlist);
+        assert_eq!(
+            with("x=1&_HLS_msn=4&_HLS_part=2"),
+            format!("{playlist}?_HLS_msn=4&_HLS_part=2")
+        );
+        assert_eq!(meant(playlist, None), playlist);
+        let steering = "/hls/ada/steering.json";
+        assert_eq!(meant(steering, Some("_HLS_pathway=cdn1")), steering);
+    }
+
+    #[test]
     fn answers_are_kept_as_long_as_they_say_and_private_ones_never() {
         let of = |status, said: &'static str| {
             let mut headers = HeaderMap::new();
             headers.insert(CACHE_CONTROL, HeaderValue::from_static(said));
             lasts(status, &headers).as_secs()
         };
-        assert_eq!(of(StatusCode::OK, "public, max-age=1"), 1);
+        let playlist = "public, max-age=1, stale-while-revalidate=1, stale-if-error=60";
+        assert_eq!(of(StatusCode::OK, playlist), 1);
         assert_eq!(
             of(StatusCode::OK, "public, max-age=31536000, immutable"),
             60

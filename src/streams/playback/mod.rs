@@ -25,7 +25,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
-use hls::Origin;
+use hls::{Origin, Pathway};
 use serde::Serialize;
 use sfu::{Sfu, StreamId, TapCodec};
 use tokio::sync::broadcast;
@@ -39,7 +39,7 @@ use super::{LiveChannel, Resumed, Stream, StreamEvent, Streams, stream_uuid};
 use crate::channels::ChannelId;
 use crate::clock::Clock;
 use crate::cluster::Cluster;
-use crate::config::{Config, Hls};
+use crate::config::{Config, Hls, in_order_for};
 use crate::gates::{Gates, Lock, Place};
 
 use awaited::Awaited;
@@ -319,10 +319,23 @@ impl Playback {
     /// No cache in between knows who may have the segments of what is not open to all.
     fn settle_base(&self, on_air: &OnAir) {
         let is_open = self.0.gates.is_open(&on_air.handle, &on_air.lock());
-        let elsewhere = self.0.settings.segment_origin().filter(|_| is_open);
         let (handle, token) = (&on_air.handle, &on_air.token);
-        let base = elsewhere.map(|url| format!("{url}/hls/{handle}/{token}/"));
-        on_air.origin.set_base(&base.unwrap_or_default());
+        let base = |url: &str| match is_open {
+            true => format!("{url}/hls/{handle}/{token}/"),
+            false => String::new(),
+        };
+        let cdns = in_order_for(token, self.0.settings.cdns());
+        match cdns.as_slice() {
+            [] => {}
+            [cdn] => on_air.origin.set_base(&base(&cdn.url)),
+            several => {
+                let pathways = several.iter().map(|cdn| Pathway {
+                    number: cdn.number,
+                    base: base(&cdn.url),
+                });
+                on_air.origin.set_pathways(pathways.collect());
+            }
+        }
     }
 
     fn distant(&self) -> MutexGuard<'_, HashMap<String, Arc<Distant>>> {
