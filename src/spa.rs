@@ -80,7 +80,9 @@ impl Policies {
     #[must_use]
     pub fn new(config: &Config, settings: Settings) -> Self {
         let cdns = config.hls.cdns().into_iter().map(|cdn| cdn.url);
-        let segments: Vec<_> = cdns.collect();
+        let store = config.hls.store;
+        let store = store.then(|| config.storage.public_base().to_owned());
+        let segments: Vec<_> = cdns.chain(store).collect();
         Self {
             pages: content_policy(&segments, "frame-src 'self'; frame-ancestors 'none'"),
             segments,

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 /// The rows, lowest first. Modules of one row may use each other.
 const ROWS: [&[&str]; 16] = [
     &["clock", "config", "rate", "secret", "telemetry", "tls"],
-    &["bus", "db", "ice"],
+    &["bucket", "bus", "db", "ice"],
     &["answer", "error", "form", "page", "request", "storyboard"],
     &[
         "audit", "cluster", "images", "jobs", "mail", "nodes", "outgoing", "settings",

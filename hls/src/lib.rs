@@ -40,4 +40,5 @@ pub use pathway::{MOST_PATHWAYS, Pathway, parse_playlist_name, playlist_name};
 pub use playlist::Rendered;
 pub use recorded::{Elsewhere, OpenError, Recorded, RecordedSegment, repair};
 pub use remux::RemuxError;
+pub use segment::{parse_segment_name, segment_name};
 pub use writer::{PushError, Writer};

@@ -99,7 +99,7 @@ struct Inner {
     disk: Option<Disk>,
     ways: RwLock<Ways>,
     renditions: watch::Sender<Arc<BTreeMap<String, watch::Receiver<Arc<View>>>>>,
-    /// Counts the times that a rendition opened, began, ended, or had its first part.
+    /// Counts the times that a rendition opened, began, ended, had its first part, or completed a segment.
     changes: watch::Sender<u64>,
     /// Whether the renditions were waited for once.
     is_settled: AtomicBool,
@@ -252,6 +252,24 @@ impl Origin {
             (Some(Name::Init(_)), Some(_)) => true,
             _ => false,
         }
+    }
+
+    /// Told whenever a segment is complete, and when renditions begin and end.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.0.changes.subscribe()
+    }
+
+    /// The numbers of the complete segments in the playlist of each rendition.
+    #[must_use]
+    pub fn complete(&self) -> Vec<(String, Range<u64>)> {
+        let views = self.views().into_iter();
+        let complete = views.filter_map(|(name, view)| {
+            let first = view.done.first()?.msn;
+            let end = view.done.last()?.msn + 1;
+            Some((name, first..end))
+        });
+        complete.collect()
     }
 
     /// Opens a rendition, such as `audio`; whoever had that name before is replaced. The name goes

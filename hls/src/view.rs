@@ -51,7 +51,7 @@ impl Renderings {
 }
 
 /// Makes views known: each to the readers of its rendition, and what changes the choice of
-/// renditions to who waits for that.
+/// renditions, or completes a segment, to who waits for that.
 #[derive(Debug)]
 pub(crate) struct Announcer {
     views: watch::Sender<Arc<View>>,
@@ -64,7 +64,10 @@ impl Announcer {
     }
 
     pub(crate) fn publish(&self, view: View) {
-        let choice = |view: &View| (view.has_media(), view.is_over(), view.media.is_some());
+        let choice = |view: &View| {
+            let is_known = view.media.is_some();
+            (view.has_media(), view.is_over(), is_known, view.next_msn)
+        };
         let now = choice(&view);
         let before = self.views.send_replace(Arc::new(view));
         if choice(&before) != now {

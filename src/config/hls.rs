@@ -7,7 +7,7 @@ use hls::MOST_PATHWAYS;
 use serde::{Deserialize, Serialize};
 
 use super::cdns::Cdn;
-use super::{ConfigError, invalid};
+use super::{ConfigError, Storage, invalid};
 
 /// Packaging for large audiences.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -28,6 +28,9 @@ pub struct Hls {
     /// How many streams begin with each of them, in proportion; 0: none, while another works. Empty: as
     /// many with each.
     pub segment_weights: Vec<u32>,
+    /// Whether segments of open streams go to the store of [`super::Storage`] as well, and are fetched from
+    /// there once they are not the newest.
+    pub store: bool,
     /// Bit rate of the AAC sound.
     pub audio_kbits: u32,
     /// Requests that may wait for one stream's next part.
@@ -43,6 +46,7 @@ impl Default for Hls {
             window_seconds: 2 * 3_600,
             segment_urls: Vec::new(),
             segment_weights: Vec::new(),
+            store: false,
             audio_kbits: 128,
             waiters: 20_000,
         }
@@ -88,7 +92,13 @@ impl Hls {
         cdns.collect()
     }
 
-    pub(super) fn check(&self) -> Result<(), ConfigError> {
+    pub(super) fn check(&self, storage: &Storage) -> Result<(), ConfigError> {
+        if self.store && (!storage.is_used() || storage.public_url.is_empty()) {
+            return Err(invalid(
+                "hls.store",
+                "it needs storage.bucket and storage.public_url",
+            ));
+        }
         let bounds = [
             ("part_ms", self.part_ms, 100, 1_000),
             ("segment_ms", self.segment_ms, 1_000, 10_000),
@@ -162,6 +172,20 @@ mod tests {
     }
 
     #[test]
+    fn the_store_of_segments_must_be_there_and_have_an_address() {
+        let hls = Hls {
+            store: true,
+            ..Hls::default()
+        };
+        let mut storage = Storage::default();
+        assert!(hls.check(&storage).is_err());
+        storage.bucket = "media".to_owned();
+        assert!(hls.check(&storage).is_err());
+        storage.public_url = "https://media.example".to_owned();
+        assert!(hls.check(&storage).is_ok());
+    }
+
+    #[test]
     fn what_cannot_be_a_cdn_is_named() {
         let (a, b) = ("https://cdn-a.example/", "http://cdn-b.example:8080/x");
         for (urls, weights) in [
@@ -169,7 +193,10 @@ mod tests {
             (vec![a], vec![]),
             (vec![a, b], vec![3, 0]),
         ] {
-            assert!(with(&urls, &weights).check().is_ok(), "{urls:?}");
+            assert!(
+                with(&urls, &weights).check(&Storage::default()).is_ok(),
+                "{urls:?}"
+            );
         }
         for (urls, weights) in [
             (vec!["cdn.example"], vec![]),
@@ -184,7 +211,7 @@ mod tests {
             (vec![a; 5], vec![]),
         ] {
             assert!(
-                with(&urls, &weights).check().is_err(),
+                with(&urls, &weights).check(&Storage::default()).is_err(),
                 "{urls:?} {weights:?}"
             );
         }

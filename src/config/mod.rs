@@ -170,7 +170,7 @@ impl Config {
         self.bus.check(&self.database)?;
         self.cluster.check(&self.bus)?;
         self.streams.check()?;
-        self.hls.check()?;
+        self.hls.check(&self.storage)?;
         self.recordings.check()?;
         self.storage.check()?;
         self.mail.check(&self.http)?;

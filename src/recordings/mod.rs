@@ -31,13 +31,12 @@ use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
-pub use archive::ArchiveError;
 pub use recording::{Mp4, Mp4State, Recording, RecordingId, State, Visibility};
 
 use archive::Archive;
-pub use archive::look as look_at_store;
 
 use crate::accounts::{Account, Accounts};
+use crate::bucket::Bucket;
 use crate::channels::{Channel, Channels};
 use crate::clock::Clock;
 use crate::config::{Cdn, Config, NewRecordings, in_order_for};
@@ -108,18 +107,6 @@ pub enum RecordingEvent {
     },
 }
 
-/// Why recordings could not be started.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StartError {
-    /// The database.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The settings of the store.
-    #[error("cannot use the section [storage]: {0}")]
-    Archive(#[from] ArchiveError),
-}
-
 /// The task that [`Recordings::start`] started.
 #[derive(Debug)]
 pub struct Tasks {
@@ -144,15 +131,15 @@ impl Recordings {
     /// Finishes what a crash left behind, but of streams that go on, then follows the streams, in a task.
     ///
     /// # Errors
-    /// When the database fails, or the settings of the store cannot be used.
+    /// When the database fails.
     pub async fn start(
         config: &Config,
         db: Db,
         (channels, gates): (Channels, Gates),
         clock: Clock,
-        settings: Settings,
+        (settings, bucket): (Settings, Option<Bucket>),
         (events, resumed, node): (broadcast::Receiver<StreamEvent>, Vec<GoingOn>, Node),
-    ) -> Result<(Self, Tasks), StartError> {
+    ) -> Result<(Self, Tasks), StoreError> {
         let recordings = Self(Arc::new(Inner {
             db,
             node,
@@ -166,7 +153,7 @@ impl Recordings {
             cdns: config.hls.cdns(),
             known: Mutex::default(),
             wants_mp4: Notify::new(),
-            archive: Archive::new(&config.storage)?,
+            archive: bucket.map(Archive::new),
             keep_local: config.storage.keep_local(),
             wants_upload: Notify::new(),
             bringing: tokio::sync::Mutex::new(()),

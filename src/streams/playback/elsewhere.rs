@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use moka::Expiry;
@@ -276,7 +276,7 @@ async fn fetch(cluster: &Cluster, server: &Record, asked: &str) -> Result<Fetche
     let answered = answered.await.map_err(Unkept::Away)?;
     let (status, said) = (answered.status(), answered.headers());
     let mut headers = HeaderMap::new();
-    for name in [CACHE_CONTROL, CONTENT_TYPE, ETAG] {
+    for name in [CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION] {
         if let Some(value) = said.get(&name) {
             headers.insert(name, value.clone());
         }
@@ -300,7 +300,10 @@ fn lasts(status: StatusCode, headers: &HeaderMap) -> Duration {
     let said = headers
         .get(CACHE_CONTROL)
         .and_then(|value| value.to_str().ok());
-    let said = said.filter(|said| said.starts_with("public") && status == StatusCode::OK);
+    let said = said.filter(|said| {
+        let may_be_kept = [StatusCode::OK, StatusCode::TEMPORARY_REDIRECT].contains(&status);
+        said.starts_with("public") && may_be_kept
+    });
     let seconds = said.and_then(|said| {
         let (_, rest) = said.split_once("max-age=")?;
         let digits = rest.split(',').next()?;

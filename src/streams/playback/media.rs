@@ -151,6 +151,11 @@ impl Playback {
         if entered.is_preview() && !origin.is_near_edge(asked.rendition, name, PREVIEW_BEHIND) {
             return Err(HlsError::Rewound);
         }
+        if let (Some(shelves), Entered::Open) = (&self.0.shelves, entered)
+            && let Some(elsewhere) = shelves.redirect(&on_air, asked.rendition, name)
+        {
+            return Ok(elsewhere);
+        }
         let body = on_air.origin.file(asked.rendition, name).await?;
         let content = Content {
             kind: if asked.rendition.starts_with('v') {

@@ -15,6 +15,7 @@ mod readers;
 mod restarts;
 mod routes;
 mod rungs;
+mod shelf;
 mod sources;
 mod thumbnails;
 mod transcoding;
@@ -36,6 +37,7 @@ use utoipa::ToSchema;
 
 use super::hooks::Hooks;
 use super::{LiveChannel, Resumed, Stream, StreamEvent, Streams, stream_uuid};
+use crate::bucket::Bucket;
 use crate::channels::ChannelId;
 use crate::clock::Clock;
 use crate::cluster::Cluster;
@@ -50,6 +52,7 @@ pub use media::MediaRequest;
 use packaging::Packaging;
 use readers::Readers;
 pub(super) use routes::routes;
+use shelf::{Outcome, Shelf, Shelves};
 use thumbnails::Thumbnails;
 use transcoding::Transcoding;
 
@@ -80,6 +83,8 @@ struct Inner {
     distant: Mutex<HashMap<String, Arc<Distant>>>,
     /// What was fetched of that.
     kept: Kept,
+    /// Where segments go as well, if they do.
+    shelves: Option<Shelves>,
     /// Set when the server stops, and what is on air goes on with the next start.
     is_leaving: AtomicBool,
 }
@@ -99,6 +104,7 @@ pub(super) struct OnAir {
     origin: Origin,
     lock: RwLock<Lock>,
     thumbnails: Thumbnails,
+    shelf: Shelf,
     readers: Readers,
     /// Why there is nothing to play, in words.
     unavailable: Mutex<Option<String>>,
@@ -136,7 +142,10 @@ impl Playback {
         clock: Clock,
         program: PathBuf,
         (hooks, gates, cluster): (Hooks, Gates, Cluster),
+        bucket: Option<Bucket>,
     ) -> Self {
+        let public_url = config.storage.public_base();
+        let bucket = bucket.filter(|_| config.hls.store);
         Self(Arc::new(Inner {
             settings: config.hls.clone(),
             program,
@@ -151,6 +160,7 @@ impl Playback {
             cluster,
             distant: Mutex::default(),
             kept: Kept::default(),
+            shelves: bucket.map(|bucket| Shelves::new(bucket, public_url)),
             is_leaving: AtomicBool::new(false),
         }))
     }
@@ -316,9 +326,15 @@ impl Playback {
         }
     }
 
+    /// Whether nothing stands before it.
+    fn is_open(&self, on_air: &OnAir) -> bool {
+        self.0.gates.is_open(&on_air.handle, &on_air.lock())
+    }
+
     /// No cache in between knows who may have the segments of what is not open to all.
     fn settle_base(&self, on_air: &OnAir) {
-        let is_open = self.0.gates.is_open(&on_air.handle, &on_air.lock());
+        let is_open = self.is_open(on_air);
+        on_air.shelf.look_again();
         let (handle, token) = (&on_air.handle, &on_air.token);
         let base = |url: &str| match is_open {
             true => format!("{url}/hls/{handle}/{token}/"),
@@ -414,6 +430,7 @@ impl Playback {
             ),
             folder,
             origin,
+            shelf: Shelf::default(),
             readers: Readers::default(),
             unavailable: Mutex::default(),
         });
@@ -518,6 +535,9 @@ pub(super) async fn run(
     }
     let mut begun = HashSet::new();
     let mut tasks = JoinSet::new();
+    if let Some(sweeping) = playback.sweep(&stop) {
+        tasks.spawn(sweeping);
+    }
     for on_air in resumed {
         if packages {
             begun.insert(on_air.stream);
@@ -614,23 +634,39 @@ fn package(
             }
             None => true,
         };
+        let mut shelving = playback.shelve(&on_air, &stop);
         // In a task of its own: a panic there must not leave a recording open.
         let packaged = tokio::spawn(packaging.run(Arc::clone(&on_air), sfu, is_there));
         report_panic(packaged.await);
         let is_elsewhere = on_air.handed_over.is_cancelled();
         if on_air.origin.is_leaving() && !is_elsewhere {
+            if let Some(shelving) = shelving {
+                shelving.end(Outcome::GoesOn).await;
+            }
             return;
         }
         let _ = events.send(StreamEvent::Packaged {
             stream: on_air.stream,
             channel: on_air.channel,
         });
+        if is_elsewhere && let Some(shelving) = shelving.take() {
+            tokio::select! {
+                () = shelving.end(Outcome::Elsewhere) => {}
+                () = stop.cancelled() => {}
+            }
+        }
         tokio::select! {
             () = tokio::time::sleep(LINGER), if !is_elsewhere => {}
             () = stop.cancelled() => {}
             else => {}
         }
         playback.close(&on_air);
+        if let Some(shelving) = shelving {
+            tokio::select! {
+                () = shelving.end(Outcome::Over) => {}
+                () = stop.cancelled() => {}
+            }
+        }
         if !is_recorded {
             forget(&folder).await;
         }
