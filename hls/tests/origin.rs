@@ -128,7 +128,7 @@ async fn each_pathway_has_playlists_of_its_own_that_all_share() {
     feed.parts(20);
     sound.parts(20);
     let listed = origin.multivariant("t/").await.unwrap();
-    let listed = Multivariant::checked(&String::from_utf8(listed.text().to_vec()).unwrap());
+    let listed = Multivariant::checked(std::str::from_utf8(&listed.text()).unwrap());
     assert_eq!(
         listed.steering,
         Some(("steering.json".to_owned(), "cdn2".to_owned()))
@@ -183,7 +183,7 @@ async fn what_may_not_be_at_a_cdn_is_beside_the_playlists_of_all_pathways() {
     let playlist = playlist(&origin, request).await.unwrap();
     assert_eq!(playlist.segments[0].uri, "0.m4s", "who is at it goes on");
     let listed = origin.multivariant("t/").await.unwrap();
-    let listed = Multivariant::checked(&String::from_utf8(listed.text().to_vec()).unwrap());
+    let listed = Multivariant::checked(std::str::from_utf8(&listed.text()).unwrap());
     assert_eq!(listed.steering, None);
     assert_eq!(listed.variants[0].1, "t/v0/index.m3u8");
 }

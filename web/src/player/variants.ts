@@ -13,8 +13,7 @@ export async function fetchVariants(url: string): Promise<string[] | null> {
 /** Each once: of several pathways to the same, those of the first that is listed. */
 export function variants(playlist: string): string[] {
   const lines = playlist.split(/\r?\n/);
-  const isVariant = (line: string) =>
-    line.startsWith('#EXT-X-STREAM-INF:') && line.includes('RESOLUTION=');
+  const isVariant = (line: string) => line.startsWith('#EXT-X-STREAM-INF:') && line.includes('RESOLUTION=');
   const pathway = pathwayOf(lines.find(isVariant));
   return lines.flatMap((line, at) =>
     isVariant(line) && pathwayOf(line) === pathway ? [lines[at + 1] ?? ''] : [],
