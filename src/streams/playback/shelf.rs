@@ -131,15 +131,15 @@ impl Shelves {
         paths: BoxStream<'static, Result<Path, BucketError>>,
     ) -> Result<(), BucketError> {
         let removed = self.bucket.store().delete_stream(paths);
+        let removed = removed.filter(|one| {
+            let is_absent = matches!(one, Err(BucketError::NotFound { .. }));
+            ready(!is_absent)
+        });
         let counted = removed.try_for_each(|_| {
             count("removed", 1);
             ready(Ok(()))
         });
-        match timeout(CLEARED_WITHIN, counted).await {
-            Ok(Err(BucketError::NotFound { .. })) => Ok(()),
-            Ok(done) => done,
-            Err(_) => Err(late()),
-        }
+        timeout(CLEARED_WITHIN, counted).await.map_err(|_| late())?
     }
 
     /// Takes all objects below a folder away that were put before a time.
