@@ -34,6 +34,9 @@ pub enum Caching {
     Immutable,
     /// By anybody, for so many seconds.
     Seconds(u32),
+    /// By anybody, for a second: what is soon old. A cache in front may tell the last for a second longer,
+    /// while it asks, and for a minute while it gets no answer (RFC 5861).
+    Live,
     /// By the browser that asked, for so many seconds.
     PrivateSeconds(u32),
     /// By nobody: who may have it is looked at with every request.
@@ -49,6 +52,11 @@ impl Caching {
                 return HeaderValue::from_static("public, max-age=31536000, immutable");
             }
             Self::Never => return HeaderValue::from_static("private, no-store"),
+            Self::Live => {
+                return HeaderValue::from_static(
+                    "public, max-age=1, stale-while-revalidate=1, stale-if-error=60",
+                );
+            }
             Self::Seconds(seconds) => format!("public, max-age={seconds}"),
             Self::PrivateSeconds(seconds) => format!("private, max-age={seconds}"),
         };

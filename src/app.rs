@@ -19,6 +19,7 @@ use crate::accounts::oidc::Oidc;
 use crate::accounts::{Accounts, Belongings, Passwords};
 use crate::analytics::{self, Analytics};
 use crate::audit::Audit;
+use crate::bucket::Bucket;
 use crate::bus::{self, Bus};
 use crate::channels::{Channels, Memberships, Pepper, Ties};
 use crate::chat::{self, Chat};
@@ -270,8 +271,10 @@ impl App {
         let (peers, data_of_peers) = mpsc::channel(DATA_OF_PEERS);
         let resumed = Streams::take_up(&config, &db, node, &channels, &clock).await?;
         let going_on = resumed.iter().map(Resumed::about).collect();
+        let bucket = Bucket::open(&config.storage)?;
         let inputs = Inputs {
             resumed,
+            bucket: bucket.clone(),
             sfu: sfu_events,
             channels: channel_events,
             program,
@@ -302,7 +305,7 @@ impl App {
             db.clone(),
             (channels.clone(), gates),
             clock.clone(),
-            settings.clone(),
+            (settings.clone(), bucket),
             (streams.subscribe(), going_on, node),
         )
         .await?;

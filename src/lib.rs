@@ -11,6 +11,7 @@ pub mod tls;
 
 pub mod analytics;
 pub mod answer;
+pub mod bucket;
 pub mod bus;
 pub mod db;
 pub mod error;

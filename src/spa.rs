@@ -58,14 +58,13 @@ const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-poli
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
 /// The `Content-Security-Policy` of each kind of page: only our own scripts and styles, nothing inline,
-/// no string made into code; media from here and, where there is one, from the origin that segments
-/// come from.
+/// no string made into code; media from here and from the origins that segments come from.
 #[derive(Debug, Clone)]
 pub struct Policies {
     /// Framed by nobody.
     pages: HeaderValue,
-    /// Where segments come from, if from elsewhere.
-    segments: Option<String>,
+    /// Where else segments come from.
+    segments: Vec<String>,
     /// Who may frame the others.
     settings: Settings,
 }
@@ -80,10 +79,13 @@ impl Policies {
     /// As the configuration has it.
     #[must_use]
     pub fn new(config: &Config, settings: Settings) -> Self {
-        let segments = config.hls.segment_origin();
+        let cdns = config.hls.cdns().into_iter().map(|cdn| cdn.url);
+        let store = config.hls.store;
+        let store = store.then(|| config.storage.public_base().to_owned());
+        let segments: Vec<_> = cdns.chain(store).collect();
         Self {
-            pages: content_policy(segments, "frame-src 'self'; frame-ancestors 'none'"),
-            segments: segments.map(str::to_owned),
+            pages: content_policy(&segments, "frame-src 'self'; frame-ancestors 'none'"),
+            segments,
             settings,
         }
     }
@@ -97,13 +99,13 @@ impl Policies {
             "*" => "*".to_owned(),
             sites => format!("'self' {sites}"),
         };
-        let segments = self.segments.as_deref();
-        content_policy(segments, &format!("frame-ancestors {ancestors}"))
+        content_policy(&self.segments, &format!("frame-ancestors {ancestors}"))
     }
 }
 
-fn content_policy(segments: Option<&str>, frames: &str) -> HeaderValue {
-    let media = segments.map_or_else(String::new, |url| format!(" {}", origin(url)));
+fn content_policy(segments: &[String], frames: &str) -> HeaderValue {
+    let origins = segments.iter().map(|url| format!(" {}", origin(url)));
+    let media: String = origins.collect();
     let policy = format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; \
          img-src 'self' data: blob:{media}; media-src 'self' blob:{media}; \
@@ -330,13 +332,16 @@ mod tests {
 
     #[test]
     fn segments_may_come_from_where_the_operator_says() {
-        let policy = content_policy(Some("https://cdn.example:8443/live"), "frame-src 'self'");
+        let policy = content_policy(
+            &["https://cdn.example:8443/live".to_owned()],
+            "frame-src 'self'",
+        );
         let policy = policy.to_str().unwrap();
         assert!(
             policy.contains("connect-src 'self' https://cdn.example:8443;"),
             "{policy}"
         );
-        let plain = content_policy(None, "frame-src 'self'");
+        let plain = content_policy(&[], "frame-src 'self'");
         assert!(plain.to_str().unwrap().contains("connect-src 'self';"));
     }
 

@@ -21,7 +21,7 @@ const ROWS: [&[&str]; 16] = [
         "tls",
         "traces",
     ],
-    &["bus", "db", "ice"],
+    &["bucket", "bus", "db", "ice"],
     &["answer", "error", "form", "page", "request", "storyboard"],
     &[
         "audit", "cluster", "images", "jobs", "mail", "nodes", "outgoing", "settings",

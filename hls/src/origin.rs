@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::disk::Disk;
 use crate::left::{Left, Remains};
 use crate::multivariant;
+use crate::pathway::{MOST_PATHWAYS, Pathway, playlist_name};
 use crate::playlist::{self, Rendered, Report};
 use crate::segment::Name;
 use crate::view::{Announcer, View};
@@ -32,6 +33,8 @@ pub struct PlaylistRequest {
     pub part: Option<usize>,
     /// `_HLS_skip`: leave out what the player has.
     pub skip: bool,
+    /// The pathway whose playlist it is; none: for who knows of none.
+    pub pathway: Option<u8>,
 }
 
 /// Why there is nothing to read.
@@ -94,10 +97,9 @@ pub struct Origin(Arc<Inner>);
 struct Inner {
     config: Arc<Config>,
     disk: Option<Disk>,
-    /// Where players find the files; empty: beside the playlist.
-    base: RwLock<String>,
+    ways: RwLock<Ways>,
     renditions: watch::Sender<Arc<BTreeMap<String, watch::Receiver<Arc<View>>>>>,
-    /// Counts the times that a rendition opened, began, ended, or had its first part.
+    /// Counts the times that a rendition opened, began, ended, had its first part, or completed a segment.
     changes: watch::Sender<u64>,
     /// Whether the renditions were waited for once.
     is_settled: AtomicBool,
@@ -112,6 +114,15 @@ struct Inner {
     used: u64,
     /// Whether the process is about to end, and the stream to go on.
     leaving: Arc<AtomicBool>,
+}
+
+/// Where players find the files.
+#[derive(Debug)]
+enum Ways {
+    /// All at the same place; empty: beside the playlist.
+    One(String),
+    /// Several pathways, the one to begin with first.
+    Several(Arc<[Pathway]>),
 }
 
 /// Renditions that nobody feeds here, by name, and those who read them.
@@ -174,7 +185,7 @@ impl Origin {
             waiters: Semaphore::new(config.waiters.min(Semaphore::MAX_PERMITS)),
             old: ReadCache::new(config.cache_bytes),
             config: Arc::new(config),
-            base: RwLock::new(base.to_owned()),
+            ways: RwLock::new(Ways::One(base.to_owned())),
             changes: watch::Sender::default(),
             is_settled: AtomicBool::new(false),
         }))
@@ -183,8 +194,48 @@ impl Origin {
     /// Puts something else before the names of files from now on: in playlists, that is, that are not
     /// rendered yet.
     pub fn set_base(&self, base: &str) {
-        let mut place = self.0.base.write().unwrap_or_else(PoisonError::into_inner);
-        base.clone_into(&mut place);
+        self.set_ways(Ways::One(base.to_owned()));
+    }
+
+    /// The same with several pathways, the one to begin with first; there are as many as
+    /// [`MOST_PATHWAYS`]. Each has media playlists of its own, and while one of them leads elsewhere, the
+    /// multivariant playlist lists all and says that `steering.json` beside it tells which to take.
+    pub fn set_pathways(&self, mut pathways: Vec<Pathway>) {
+        pathways.truncate(MOST_PATHWAYS);
+        self.set_ways(match pathways.as_slice() {
+            [] => Ways::One(String::new()),
+            _ => Ways::Several(pathways.into()),
+        });
+    }
+
+    fn set_ways(&self, ways: Ways) {
+        let mut place = self.0.ways.write().unwrap_or_else(PoisonError::into_inner);
+        *place = ways;
+    }
+
+    /// The pathways that the multivariant playlist lists, the one to begin with first; none: there is
+    /// but one way.
+    #[must_use]
+    pub fn pathways(&self) -> Arc<[Pathway]> {
+        let ways = self.0.ways.read().unwrap_or_else(PoisonError::into_inner);
+        match &*ways {
+            Ways::Several(all) if all.iter().any(|one| !one.base.is_empty()) => Arc::clone(all),
+            _ => Arc::default(),
+        }
+    }
+
+    /// Where the playlist of a pathway stands among the renderings, and what it puts before names.
+    fn way(&self, pathway: Option<u8>) -> Option<(usize, String)> {
+        let ways = self.0.ways.read().unwrap_or_else(PoisonError::into_inner);
+        match (&*ways, pathway) {
+            (Ways::One(base), None) => Some((0, base.clone())),
+            (Ways::One(_), Some(_)) => None,
+            (Ways::Several(all), None) => Some((0, all.first()?.base.clone())),
+            (Ways::Several(all), Some(number)) => {
+                let at = all.iter().position(|one| one.number == number)?;
+                Some((at + 1, all.get(at)?.base.clone()))
+            }
+        }
     }
 
     /// Whether a file is no older than so many segments before the newest of its rendition.
@@ -201,6 +252,24 @@ impl Origin {
             (Some(Name::Init(_)), Some(_)) => true,
             _ => false,
         }
+    }
+
+    /// Told whenever a segment is complete, and when renditions begin and end.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.0.changes.subscribe()
+    }
+
+    /// The numbers of the complete segments in the playlist of each rendition.
+    #[must_use]
+    pub fn complete(&self) -> Vec<(String, Range<u64>)> {
+        let views = self.views().into_iter();
+        let complete = views.filter_map(|(name, view)| {
+            let first = view.done.first()?.msn;
+            let end = view.done.last()?.msn + 1;
+            Some((name, first..end))
+        });
+        complete.collect()
     }
 
     /// Opens a rendition, such as `audio`; whoever had that name before is replaced. The name goes
@@ -317,7 +386,7 @@ impl Origin {
         };
         let views = views.iter().filter(|(name, _)| !left.contains(name));
         let views = views.map(|(name, view)| (name.as_str(), &**view));
-        multivariant::list(views, prefix).ok_or(ReadError::NotFound)
+        multivariant::list(views, prefix, &self.pathways()).ok_or(ReadError::NotFound)
     }
 
     /// A media playlist; a blocking request (§6.2.5.2) waits for what it names.
@@ -329,6 +398,9 @@ impl Origin {
         rendition: &str,
         request: PlaylistRequest,
     ) -> Result<Rendered, ReadError> {
+        if self.way(request.pathway).is_none() {
+            return Err(ReadError::NotFound);
+        }
         let view = match (request.msn, request.part) {
             (None, Some(_)) => return Err(ReadError::PartWithoutSegment),
             (None, None) => self.wait(rendition, View::has_media).await?,
@@ -341,7 +413,7 @@ impl Origin {
                     .await?
             }
         };
-        Ok(self.render(rendition, &view, request.skip))
+        self.render(rendition, &view, request)
     }
 
     /// A file of a rendition by its name in the playlists. The part that is hinted at is waited for.
@@ -466,12 +538,18 @@ impl Origin {
         }
     }
 
-    fn render(&self, rendition: &str, view: &View, skip: bool) -> Rendered {
-        let place = if skip { &view.delta } else { &view.full };
-        let rendered = place.get_or_init(|| {
-            let base = self.0.base.read().unwrap_or_else(PoisonError::into_inner);
+    fn render(
+        &self,
+        rendition: &str,
+        view: &View,
+        request: PlaylistRequest,
+    ) -> Result<Rendered, ReadError> {
+        let PlaylistRequest { skip, pathway, .. } = request;
+        let (place, base) = self.way(pathway).ok_or(ReadError::NotFound)?;
+        let renderings = if skip { &view.delta } else { &view.full };
+        Ok(renderings.get_or_init(place, || {
             let base = playlist::base_of(&base, rendition);
-            let reports = self.reports(rendition);
+            let reports = self.reports(rendition, pathway);
             let text = playlist::render(view, &self.0.config, &base, &reports, skip);
             let kind = if skip { "d" } else { "f" };
             let end = if view.ended { "e" } else { "" };
@@ -480,16 +558,17 @@ impl Origin {
                 None => format!("{}r", view.next_msn),
             };
             Rendered::new(text, format!("{last}{kind}{end}"))
-        });
-        rendered.clone()
+        }))
     }
 
-    fn reports(&self, but: &str) -> Vec<Report> {
+    /// Where the other renditions stand, by the playlists of the same pathway.
+    fn reports(&self, but: &str, pathway: Option<u8>) -> Vec<Report> {
+        let playlist = playlist_name(pathway);
         let others = self.views().into_iter().filter(|(name, _)| name != but);
         others
             .filter_map(|(name, view)| {
                 let (msn, part) = view.last()?;
-                let uri = format!("../{name}/index.m3u8");
+                let uri = format!("../{name}/{playlist}");
                 Some(Report { uri, msn, part })
             })
             .collect()

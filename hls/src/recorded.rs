@@ -158,7 +158,7 @@ impl Recorded {
         let is_worth = |kept: &Kept| !kept.is_video() || kept.played() * 5 >= longest * 4;
         let listed = self.0.renditions.iter().filter(|(_, kept)| is_worth(kept));
         let views = listed.map(|(name, kept)| (name.as_str(), &kept.view));
-        multivariant::list(views, prefix).ok_or(ReadError::NotFound)
+        multivariant::list(views, prefix, &[]).ok_or(ReadError::NotFound)
     }
 
     /// A media playlist (`EXT-X-PLAYLIST-TYPE:VOD`).
@@ -167,12 +167,11 @@ impl Recorded {
     /// [`ReadError::NotFound`].
     pub fn playlist(&self, rendition: &str) -> Result<Rendered, ReadError> {
         let kept = self.kept(rendition)?;
-        let rendered = kept.view.full.get_or_init(|| {
+        Ok(kept.view.full.get_or_init(0, || {
             let base = playlist::base_of(&self.0.base, rendition);
             let text = playlist::render(&kept.view, &kept.config, &base, &[], false);
             Rendered::tagged(text)
-        });
-        Ok(rendered.clone())
+        }))
     }
 
     /// A media playlist whose files are beside it, whatever the base: for who may not get them elsewhere.

@@ -86,6 +86,21 @@ impl Stored {
     }
 }
 
+/// Name of a complete segment, such as `12.m4s`.
+#[must_use]
+pub fn segment_name(msn: u64) -> String {
+    Name::Segment(msn).to_string()
+}
+
+/// Reads the name of a segment exactly as [`segment_name`] writes it.
+#[must_use]
+pub fn parse_segment_name(name: &str) -> Option<u64> {
+    match Name::parse(name)? {
+        Name::Segment(msn) => Some(msn),
+        Name::Init(_) | Name::Part(..) => None,
+    }
+}
+
 /// A file of a rendition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Name {

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use tokio::sync::watch;
 
 use crate::chunk::Media;
+use crate::pathway::MOST_PATHWAYS;
 use crate::playlist::Rendered;
 use crate::segment::{Part, Segment};
 
@@ -31,12 +32,26 @@ pub(crate) struct View {
     pub(crate) is_of_before: bool,
     /// Whether it is all that there ever was, from the first segment on (`EXT-X-PLAYLIST-TYPE`).
     pub(crate) is_whole: bool,
-    pub(crate) full: OnceLock<Rendered>,
-    pub(crate) delta: OnceLock<Rendered>,
+    pub(crate) full: Renderings,
+    pub(crate) delta: Renderings,
+}
+
+/// A playlist as it was rendered for everybody: the one for who knows of no pathways, then that of each.
+#[derive(Debug, Default)]
+pub(crate) struct Renderings([OnceLock<Rendered>; 1 + MOST_PATHWAYS]);
+
+impl Renderings {
+    /// The one at that place, which is rendered if nobody asked for it before.
+    pub(crate) fn get_or_init(&self, place: usize, render: impl FnOnce() -> Rendered) -> Rendered {
+        match self.0.get(place) {
+            Some(rendered) => rendered.get_or_init(render).clone(),
+            None => render(),
+        }
+    }
 }
 
 /// Makes views known: each to the readers of its rendition, and what changes the choice of
-/// renditions to who waits for that.
+/// renditions, or completes a segment, to who waits for that.
 #[derive(Debug)]
 pub(crate) struct Announcer {
     views: watch::Sender<Arc<View>>,
@@ -49,7 +64,10 @@ impl Announcer {
     }
 
     pub(crate) fn publish(&self, view: View) {
-        let choice = |view: &View| (view.has_media(), view.is_over(), view.media.is_some());
+        let choice = |view: &View| {
+            let is_known = view.media.is_some();
+            (view.has_media(), view.is_over(), is_known, view.next_msn)
+        };
         let now = choice(&view);
         let before = self.views.send_replace(Arc::new(view));
         if choice(&before) != now {

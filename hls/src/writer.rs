@@ -1,8 +1,8 @@
 //! [`Writer`]: the one who feeds a rendition, and owns its state.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::disk::{Append, Begun, Disk};
 use crate::left::Left;
 use crate::segment::{Part, Segment, Stored};
-use crate::view::{Announcer, View};
+use crate::view::{Announcer, Renderings, View};
 use crate::window::Window;
 
 /// Why a chunk is refused; the rendition is as it was.
@@ -304,8 +304,8 @@ impl Writer {
             is_leaving: self.is_leaving,
             is_of_before: self.is_of_before,
             is_whole: false,
-            full: OnceLock::new(),
-            delta: OnceLock::new(),
+            full: Renderings::default(),
+            delta: Renderings::default(),
         };
         self.views.publish(view);
     }

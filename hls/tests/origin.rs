@@ -14,10 +14,10 @@ mod feed;
 use std::time::Duration;
 
 use bytes::Bytes;
-use checker::Playlist;
+use checker::{Multivariant, Playlist};
 use feed::{Feed, PART, audio, config, init, text, video};
 use futures_util::FutureExt as _;
-use hls::{Chunk, Config, Init, Origin, PlaylistRequest, PushError, ReadError};
+use hls::{Chunk, Config, Init, Origin, Pathway, PlaylistRequest, PushError, ReadError};
 use proptest::prelude::*;
 
 async fn playlist(origin: &Origin, request: PlaylistRequest) -> Result<Playlist, ReadError> {
@@ -48,6 +48,7 @@ fn blocking(msn: u64, part: Option<usize>) -> PlaylistRequest {
         msn: Some(msn),
         part,
         skip: false,
+        ..PlaylistRequest::default()
     }
 }
 
@@ -107,6 +108,84 @@ async fn another_base_counts_from_the_next_part_on() {
     origin.set_base("");
     feed.parts(1);
     assert_eq!(now(&origin).segments[0].uri, "0.m4s");
+}
+
+fn cdns(bases: [&str; 2]) -> Vec<Pathway> {
+    let pathways = [2, 1].into_iter().zip(bases);
+    let pathways = pathways.map(|(number, base)| Pathway {
+        number,
+        base: base.to_owned(),
+    });
+    pathways.collect()
+}
+
+#[tokio::test]
+async fn each_pathway_has_playlists_of_its_own_that_all_share() {
+    let origin = Origin::new(config(), "");
+    origin.set_pathways(cdns(["https://b.example/t/", "https://a.example/t/"]));
+    let mut sound = Feed::new(&origin, "audio", audio());
+    let mut feed = Feed::new(&origin, "v0", video());
+    feed.parts(20);
+    sound.parts(20);
+    let listed = origin.multivariant("t/").await.unwrap();
+    let listed = Multivariant::checked(std::str::from_utf8(&listed.text()).unwrap());
+    assert_eq!(
+        listed.steering,
+        Some(("steering.json".to_owned(), "cdn2".to_owned()))
+    );
+    assert_eq!(listed.pathways(), ["cdn2", "cdn1"]);
+    let uris: Vec<_> = listed
+        .variants
+        .iter()
+        .map(|(_, uri)| uri.as_str())
+        .collect();
+    assert_eq!(uris[0], "t/v0/index.cdn2.m3u8");
+    assert_eq!(uris[2], "t/v0/index.cdn1.m3u8");
+    let of = async |pathway| {
+        let request = PlaylistRequest {
+            pathway,
+            ..PlaylistRequest::default()
+        };
+        let rendered = origin.playlist("v0", request).await?;
+        let text = String::from_utf8(rendered.text().to_vec()).unwrap();
+        Ok::<_, ReadError>((Playlist::checked(&text), rendered.text().as_ptr()))
+    };
+    for (pathway, host, report) in [
+        (None, "https://b.example", "../audio/index.m3u8"),
+        (Some(2), "https://b.example", "../audio/index.cdn2.m3u8"),
+        (Some(1), "https://a.example", "../audio/index.cdn1.m3u8"),
+    ] {
+        let (playlist, at) = of(pathway).await.unwrap();
+        let first = &playlist.segments[0];
+        assert_eq!(first.uri, format!("{host}/t/v0/0.m4s"));
+        assert_eq!(first.map, format!("{host}/t/v0/init0.mp4"));
+        assert_eq!(playlist.hint, Some(format!("{host}/t/v0/3.2.m4s")));
+        assert_eq!(playlist.reports[0]["URI"], report);
+        assert_eq!(of(pathway).await.unwrap().1, at, "it is rendered once");
+    }
+    assert_eq!(of(Some(3)).await.unwrap_err(), ReadError::NotFound);
+    assert!(origin.file("v0", "0.m4s").await.is_ok());
+}
+
+#[tokio::test]
+async fn what_may_not_be_at_a_cdn_is_beside_the_playlists_of_all_pathways() {
+    let origin = Origin::new(config(), "");
+    origin.set_pathways(cdns(["https://b.example/t/", "https://a.example/t/"]));
+    let mut feed = Feed::new(&origin, "v0", video());
+    feed.parts(8);
+    origin.set_pathways(cdns(["", ""]));
+    feed.parts(1);
+    assert_eq!(now(&origin).segments[0].uri, "0.m4s");
+    let request = PlaylistRequest {
+        pathway: Some(1),
+        ..PlaylistRequest::default()
+    };
+    let playlist = playlist(&origin, request).await.unwrap();
+    assert_eq!(playlist.segments[0].uri, "0.m4s", "who is at it goes on");
+    let listed = origin.multivariant("t/").await.unwrap();
+    let listed = Multivariant::checked(std::str::from_utf8(&listed.text()).unwrap());
+    assert_eq!(listed.steering, None);
+    assert_eq!(listed.variants[0].1, "t/v0/index.m3u8");
 }
 
 #[tokio::test]

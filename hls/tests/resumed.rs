@@ -126,6 +126,7 @@ async fn what_was_left_in_order_goes_on_at_the_next_number_behind_a_discontinuit
                 msn: Some(5),
                 part: Some(0),
                 skip: false,
+                ..PlaylistRequest::default()
             };
             again.playlist("v0", request).await.is_ok()
         }
@@ -257,6 +258,7 @@ async fn of_what_is_not_kept_the_numbers_go_on() {
         msn: Some(last.end() + 1),
         part: None,
         skip: false,
+        ..PlaylistRequest::default()
     };
     let waits = tokio::spawn({
         let again = again.clone();
@@ -286,6 +288,7 @@ async fn who_waits_when_the_process_ends_is_answered() {
         msn: Some(msn),
         part,
         skip: false,
+        ..PlaylistRequest::default()
     };
     let waiting = [request(4, Some(5)), request(5, Some(0)), request(5, None)].map(|request| {
         let origin = origin.clone();

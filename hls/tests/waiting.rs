@@ -38,6 +38,7 @@ async fn wait(origin: &Origin, msn: u64, part: usize) -> Result<Rendered, ReadEr
         msn: Some(msn),
         part: Some(part),
         skip: true,
+        ..PlaylistRequest::default()
     };
     origin.playlist("v0", request).await
 }

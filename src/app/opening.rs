@@ -6,6 +6,7 @@ use std::path::Path;
 
 use tokio::net::TcpListener;
 
+use crate::bucket::BucketError;
 use crate::channels::PepperError;
 use crate::clock::Clock;
 use crate::cluster::ClusterError;
@@ -16,7 +17,6 @@ use crate::mail::MailError;
 use crate::nodes::NodeError;
 use crate::notifications::PushKeyError;
 use crate::payments;
-use crate::recordings;
 use crate::serve::Listener;
 use crate::streams::RtmpListeners;
 use crate::tls::{self, CertificateError, Certificates, Keeper};
@@ -74,9 +74,9 @@ pub enum StartError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Recordings.
-    #[error(transparent)]
-    Recordings(#[from] recordings::StartError),
+    /// The store of recordings.
+    #[error("cannot use the section [storage]: {0}")]
+    Bucket(#[from] BucketError),
     /// The way to the mail server.
     #[error(transparent)]
     Mail(#[from] MailError),

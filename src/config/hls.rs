@@ -1,10 +1,13 @@
 //! Section `[hls]`: packaging for large audiences, and how far back viewers can go.
 
+use std::iter::repeat;
 use std::time::Duration;
 
+use hls::MOST_PATHWAYS;
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, invalid};
+use super::cdns::Cdn;
+use super::{ConfigError, Storage, invalid};
 
 /// Packaging for large audiences.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -18,9 +21,16 @@ pub struct Hls {
     pub segment_ms: u64,
     /// How far back viewers can go in a live stream, in seconds. It is kept on disk.
     pub window_seconds: u64,
-    /// Where players find segments, such as `https://cdn.example`; empty: on this server. What asks
-    /// there must come here, path and all.
-    pub segment_url: String,
+    /// Where players find segments, such as `https://cdn.example`; none: on this server. What asks
+    /// there must come here, path and all. Of several, each stream begins with one, and players change
+    /// between them by themselves.
+    pub segment_urls: Vec<String>,
+    /// How many streams begin with each of them, in proportion; 0: none, while another works. Empty: as
+    /// many with each.
+    pub segment_weights: Vec<u32>,
+    /// Whether segments of open streams go to the store of [`super::Storage`] as well, and are fetched from
+    /// there once they are not the newest.
+    pub store: bool,
     /// Bit rate of the AAC sound.
     pub audio_kbits: u32,
     /// Requests that may wait for one stream's next part.
@@ -34,7 +44,9 @@ impl Default for Hls {
             part_ms: 334,
             segment_ms: 2_000,
             window_seconds: 2 * 3_600,
-            segment_url: String::new(),
+            segment_urls: Vec::new(),
+            segment_weights: Vec::new(),
+            store: false,
             audio_kbits: 128,
             waiters: 20_000,
         }
@@ -67,14 +79,26 @@ impl Hls {
         Duration::from_secs(self.window_seconds)
     }
 
-    /// [`Hls::segment_url`] without the trailing slash, when it is set.
+    /// Where segments are found, in the order of the file.
     #[must_use]
-    pub fn segment_origin(&self) -> Option<&str> {
-        let url = self.segment_url.trim_end_matches('/');
-        (!url.is_empty()).then_some(url)
+    pub fn cdns(&self) -> Vec<Cdn> {
+        let weights = self.segment_weights.iter().copied().chain(repeat(1));
+        let numbered = (1_u8..).zip(&self.segment_urls).zip(weights);
+        let cdns = numbered.map(|((number, url), weight)| Cdn {
+            number,
+            url: url.trim_end_matches('/').to_owned(),
+            weight,
+        });
+        cdns.collect()
     }
 
-    pub(super) fn check(&self) -> Result<(), ConfigError> {
+    pub(super) fn check(&self, storage: &Storage) -> Result<(), ConfigError> {
+        if self.store && (!storage.is_used() || storage.public_url.is_empty()) {
+            return Err(invalid(
+                "hls.store",
+                "it needs storage.bucket and storage.public_url",
+            ));
+        }
         let bounds = [
             ("part_ms", self.part_ms, 100, 1_000),
             ("segment_ms", self.segment_ms, 1_000, 10_000),
@@ -98,19 +122,107 @@ impl Hls {
         if self.waiters == 0 {
             return Err(invalid("hls.waiters", "it must be at least 1"));
         }
-        let Some(url) = self.segment_origin() else {
-            return Ok(());
-        };
-        let rest = url
-            .strip_prefix("https://")
-            .or_else(|| url.strip_prefix("http://"));
-        match rest {
-            Some(rest) if !rest.is_empty() && !rest.contains(['?', '#', '@', ' ', '"']) => Ok(()),
-            _ => Err(invalid(
-                "hls.segment_url",
-                "it must begin with https:// or http:// and have no query, such as \
-                 https://cdn.example",
-            )),
+        let (urls, weights) = (self.segment_urls.len(), self.segment_weights.len());
+        if urls > MOST_PATHWAYS {
+            return Err(invalid(
+                "hls.segment_urls",
+                format!("there may be {MOST_PATHWAYS} at most"),
+            ));
         }
+        for url in &self.segment_urls {
+            check_base(url, "hls.segment_urls")?;
+        }
+        if weights != 0 && (weights != urls || self.segment_weights.iter().all(|one| *one == 0)) {
+            return Err(invalid(
+                "hls.segment_weights",
+                "there is one for each of hls.segment_urls, and one of them is above 0",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// A URL that paths are put behind.
+pub(super) fn check_base(url: &str, key: &str) -> Result<(), ConfigError> {
+    let schemes = ["https://", "http://"];
+    let rest = schemes.iter().find_map(|scheme| url.strip_prefix(scheme));
+    let hostile = ['?', '#', '@', ' ', '"', ';', ',', '\''];
+    match rest {
+        Some(rest) if !rest.is_empty() && !rest.starts_with('/') && !rest.contains(hostile) => {
+            Ok(())
+        }
+        _ => Err(invalid(
+            key,
+            "it must begin with https:// or http:// and have no query, such as \
+             https://cdn.example",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(urls: &[&str], weights: &[u32]) -> Hls {
+        Hls {
+            segment_urls: urls.iter().map(|url| (*url).to_owned()).collect(),
+            segment_weights: weights.to_vec(),
+            ..Hls::default()
+        }
+    }
+
+    #[test]
+    fn the_store_of_segments_must_be_there_and_have_an_address() {
+        let hls = Hls {
+            store: true,
+            ..Hls::default()
+        };
+        let mut storage = Storage::default();
+        assert!(hls.check(&storage).is_err());
+        storage.bucket = "media".to_owned();
+        assert!(hls.check(&storage).is_err());
+        storage.public_url = "https://media.example".to_owned();
+        assert!(hls.check(&storage).is_ok());
+    }
+
+    #[test]
+    fn what_cannot_be_a_cdn_is_named() {
+        let (a, b) = ("https://cdn-a.example/", "http://cdn-b.example:8080/x");
+        for (urls, weights) in [
+            (vec![], vec![]),
+            (vec![a], vec![]),
+            (vec![a, b], vec![3, 0]),
+        ] {
+            assert!(
+                with(&urls, &weights).check(&Storage::default()).is_ok(),
+                "{urls:?}"
+            );
+        }
+        for (urls, weights) in [
+            (vec!["cdn.example"], vec![]),
+            (vec!["https://"], vec![]),
+            (vec!["https:///x"], vec![]),
+            (vec!["https://cdn.example/?x"], vec![]),
+            (vec!["https://u@cdn.example"], vec![]),
+            (vec![a, "https://cdn.example;x"], vec![]),
+            (vec![a, b], vec![1]),
+            (vec![a, b], vec![0, 0]),
+            (vec![], vec![1]),
+            (vec![a; 5], vec![]),
+        ] {
+            assert!(
+                with(&urls, &weights).check(&Storage::default()).is_err(),
+                "{urls:?} {weights:?}"
+            );
+        }
+        let [first, second] = with(&[a, b], &[3, 0]).cdns().try_into().unwrap();
+        assert_eq!(
+            (first.number, first.url.as_str(), first.weight),
+            (1, "https://cdn-a.example", 3)
+        );
+        assert_eq!(
+            (second.number, second.url.as_str(), second.weight),
+            (2, b, 0)
+        );
     }
 }

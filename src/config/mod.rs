@@ -5,6 +5,7 @@
 
 mod accounts;
 mod bus;
+mod cdns;
 mod cluster;
 mod database;
 mod hls;
@@ -37,6 +38,7 @@ use serde::{Deserialize, Serialize};
 
 pub use accounts::{Accounts, NewAccounts, Registration};
 pub use bus::Bus;
+pub use cdns::{Cdn, in_order_for};
 pub use cluster::Cluster;
 pub use database::Database;
 pub use hls::Hls;
@@ -173,7 +175,7 @@ impl Config {
         self.bus.check(&self.database)?;
         self.cluster.check(&self.bus)?;
         self.streams.check()?;
-        self.hls.check()?;
+        self.hls.check(&self.storage)?;
         self.recordings.check()?;
         self.storage.check()?;
         self.mail.check(&self.http)?;

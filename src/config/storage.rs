@@ -1,9 +1,10 @@
-//! Section `[storage]`: an S3-compatible store for recordings.
+//! Section `[storage]`: an S3-compatible store for recordings, and for segments of live streams.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::hls::check_base;
 use super::{ConfigError, HIDDEN, invalid};
 
 /// An S3-compatible store for recordings. Without a bucket, they stay in the data folder.
@@ -22,6 +23,8 @@ pub struct Storage {
     pub secret_key: String,
     /// Put before the names of all objects, such as `tallylight`.
     pub prefix: String,
+    /// Where players reach the bucket, such as `https://media.example`, a CDN in front of it; for `hls.store`.
+    pub public_url: String,
     /// Files of a recording stay in the data folder so many days after they are all in the store.
     pub keep_local_days: u32,
 }
@@ -35,6 +38,7 @@ impl Default for Storage {
             access_key: String::new(),
             secret_key: String::new(),
             prefix: String::new(),
+            public_url: String::new(),
             keep_local_days: 7,
         }
     }
@@ -45,6 +49,12 @@ impl Storage {
     #[must_use]
     pub fn is_used(&self) -> bool {
         !self.bucket.is_empty()
+    }
+
+    /// [`Storage::public_url`] without the trailing slash.
+    #[must_use]
+    pub fn public_base(&self) -> &str {
+        self.public_url.trim_end_matches('/')
     }
 
     /// How long files stay in the data folder as well.
@@ -60,6 +70,9 @@ impl Storage {
     }
 
     pub(super) fn check(&self) -> Result<(), ConfigError> {
+        if !self.public_url.is_empty() {
+            check_base(&self.public_url, "storage.public_url")?;
+        }
         if !self.is_used() {
             return Ok(());
         }
@@ -123,6 +136,10 @@ mod tests {
             },
             Storage {
                 endpoint: "s3.example".to_owned(),
+                ..usable()
+            },
+            Storage {
+                public_url: "media.example".to_owned(),
                 ..usable()
             },
             Storage {

@@ -2,7 +2,7 @@
 
 use super::{Finding, bad, careful, good};
 use crate::config::Config;
-use crate::{mail, recordings, traces};
+use crate::{bucket, mail, traces};
 
 /// Nothing where no mail is configured.
 pub(super) async fn mail(config: &Config) -> Option<Finding> {
@@ -24,7 +24,7 @@ pub(super) async fn mail(config: &Config) -> Option<Finding> {
 /// Nothing where there is no store.
 pub(super) async fn store(config: &Config) -> Option<Finding> {
     let subject = "store";
-    let answered = recordings::look_at_store(&config.storage).await?;
+    let answered = bucket::look(&config.storage).await?;
     let bucket = &config.storage.bucket;
     Some(match answered {
         Ok(()) => good(subject, format!("the bucket {bucket} answers")),

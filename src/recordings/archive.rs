@@ -2,46 +2,31 @@
 //! and its place in the stream's folder.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::io;
 use std::ops::Range;
 use std::path::Path as File;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::{Stream, TryStreamExt as _, once};
 use hls::Elsewhere;
-use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::buffered::BufWriter;
 use object_store::path::Path;
-use object_store::{
-    ClientOptions, GetOptions, ObjectStore, ObjectStoreExt as _, PutPayload, RetryConfig,
-};
+use object_store::{GetOptions, ObjectStoreExt as _, PutPayload};
 use sfu::StreamId;
 use tokio::io::AsyncWriteExt as _;
 
-use crate::config::Storage;
+use crate::bucket::Bucket;
 
 /// Cheap to clone, all clones are one.
-#[derive(Clone)]
-pub(super) struct Archive {
-    store: Arc<AmazonS3>,
-    prefix: String,
-}
-
-impl fmt::Debug for Archive {
-    /// Without the keys.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Archive").finish_non_exhaustive()
-    }
-}
+#[derive(Debug, Clone)]
+pub(super) struct Archive(Bucket);
 
 /// Why the store did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum ArchiveError {
+pub(super) enum ArchiveError {
     /// The store, or the way to it.
     #[error("the store of recordings fails: {0}")]
     Store(#[from] object_store::Error),
@@ -52,60 +37,18 @@ pub enum ArchiveError {
 
 /// A file larger than this goes up in parts of this size.
 const PART: usize = 10 * 1024 * 1024;
-/// A slow store gets so long for a request; the next attempt begins from the start.
-const REQUEST_WITHIN: Duration = Duration::from_secs(600);
-const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 
 impl Archive {
-    /// The store of the configuration, if there is one. It is not asked yet.
-    ///
-    /// # Errors
-    /// When address or keys cannot be used.
-    pub(super) fn new(storage: &Storage) -> Result<Option<Self>, ArchiveError> {
-        if !storage.is_used() {
-            return Ok(None);
-        }
-        let retry = RetryConfig {
-            // Its owner tries again, more patiently.
-            max_retries: 1,
-            retry_timeout: Duration::from_secs(10),
-            ..RetryConfig::default()
-        };
-        let client = ClientOptions::new()
-            .with_allow_http(storage.endpoint.starts_with("http://"))
-            .with_connect_timeout(CONNECT_WITHIN)
-            .with_timeout(REQUEST_WITHIN);
-        let mut builder = AmazonS3Builder::new()
-            .with_bucket_name(&storage.bucket)
-            .with_region(&storage.region)
-            .with_access_key_id(&storage.access_key)
-            .with_secret_access_key(&storage.secret_key)
-            .with_retry(retry)
-            .with_client_options(client);
-        if !storage.endpoint.is_empty() {
-            builder = builder.with_endpoint(storage.endpoint.trim_end_matches('/'));
-        }
-        Ok(Some(Self {
-            store: Arc::new(builder.build()?),
-            prefix: storage.prefix.trim_matches('/').to_owned(),
-        }))
-    }
-
-    /// Asks for something that is not there: an answer that says so is as good as any.
-    async fn look(&self) -> Result<(), ArchiveError> {
-        let nothing = Path::from(format!("{}/tallylight-doctor", self.prefix));
-        match self.store.head(&nothing).await {
-            Ok(_) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+    pub(super) fn new(bucket: Bucket) -> Self {
+        Self(bucket)
     }
 
     fn folder(&self, stream: StreamId) -> Path {
-        Path::from(format!("{}/{stream}", self.prefix))
+        self.0.path(&stream.to_string())
     }
 
     fn path(&self, stream: StreamId, name: &str) -> Path {
-        Path::from(format!("{}/{stream}/{name}", self.prefix))
+        self.0.path(&format!("{stream}/{name}"))
     }
 
     /// Names and sizes of what there is of a stream.
@@ -114,7 +57,7 @@ impl Archive {
         stream: StreamId,
     ) -> Result<HashMap<String, u64>, ArchiveError> {
         let folder = self.folder(stream);
-        let mut listed = self.store.list(Some(&folder));
+        let mut listed = self.0.store().list(Some(&folder));
         let mut found = HashMap::new();
         while let Some(object) = listed.try_next().await? {
             if let Some(parts) = object.location.prefix_match(&folder) {
@@ -136,11 +79,11 @@ impl Archive {
         let path = self.path(stream, name);
         if usize::try_from(size_bytes).is_ok_and(|size| size <= PART) {
             let bytes = tokio::fs::read(file).await?;
-            self.store.put(&path, PutPayload::from(bytes)).await?;
+            self.0.store().put(&path, PutPayload::from(bytes)).await?;
             return Ok(());
         }
         let mut file = tokio::fs::File::open(file).await?;
-        let store: Arc<dyn ObjectStore> = Arc::<AmazonS3>::clone(&self.store);
+        let store = Arc::clone(self.0.store());
         let mut writer = BufWriter::with_capacity(store, path, PART).with_max_concurrency(2);
         let copied = tokio::io::copy(&mut file, &mut writer).await;
         let done = match copied {
@@ -157,7 +100,7 @@ impl Archive {
 
     /// All bytes of a file.
     pub(super) async fn get(&self, stream: StreamId, name: &str) -> Result<Bytes, ArchiveError> {
-        let found = self.store.get(&self.path(stream, name)).await?;
+        let found = self.0.store().get(&self.path(stream, name)).await?;
         Ok(found.bytes().await?)
     }
 
@@ -174,7 +117,7 @@ impl Archive {
                 range: Some(range.into()),
                 ..GetOptions::default()
             };
-            let got = archive.store.get_opts(&path, options).await?;
+            let got = archive.0.store().get_opts(&path, options).await?;
             Ok::<_, ArchiveError>(got.into_stream().map_err(ArchiveError::from))
         };
         once(begun).try_flatten()
@@ -183,7 +126,7 @@ impl Archive {
     /// Deletes all that there is of a stream.
     pub(super) async fn delete(&self, stream: StreamId) -> Result<(), ArchiveError> {
         for name in self.list(stream).await?.into_keys() {
-            self.store.delete(&self.path(stream, &name)).await?;
+            self.0.store().delete(&self.path(stream, &name)).await?;
         }
         Ok(())
     }
@@ -216,12 +159,4 @@ impl Elsewhere for Archived {
             got.map_err(io::Error::other)
         })
     }
-}
-/// Whether the store of the configuration answers, in words where not; nothing where there is none.
-pub async fn look(storage: &Storage) -> Option<Result<(), String>> {
-    let archive = match Archive::new(storage) {
-        Ok(archive) => archive?,
-        Err(error) => return Some(Err(error.to_string())),
-    };
-    Some(archive.look().await.map_err(|error| error.to_string()))
 }

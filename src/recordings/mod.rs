@@ -31,16 +31,15 @@ use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
-pub use archive::ArchiveError;
 pub use recording::{Mp4, Mp4State, Recording, RecordingId, State, Visibility};
 
 use archive::Archive;
-pub use archive::look as look_at_store;
 
 use crate::accounts::{Account, Accounts};
+use crate::bucket::Bucket;
 use crate::channels::{Channel, Channels};
 use crate::clock::Clock;
-use crate::config::{Config, NewRecordings};
+use crate::config::{Cdn, Config, NewRecordings, in_order_for};
 use crate::db::{Db, StoreError};
 use crate::error::ApiError;
 use crate::form::Form;
@@ -80,8 +79,8 @@ struct Inner {
     /// Where the media of all streams lies.
     media: PathBuf,
     library: Library,
-    /// Where players find segments; none: on this server.
-    segments: Option<String>,
+    /// Where players find segments, each recording at one of them; none: on this server.
+    cdns: Vec<Cdn>,
     /// What was looked up a moment ago: each segment of each viewer asks.
     known: Mutex<HashMap<RecordingId, (Instant, Option<Recording>)>>,
     wants_mp4: Notify,
@@ -108,18 +107,6 @@ pub enum RecordingEvent {
     },
 }
 
-/// Why recordings could not be started.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StartError {
-    /// The database.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The settings of the store.
-    #[error("cannot use the section [storage]: {0}")]
-    Archive(#[from] ArchiveError),
-}
-
 /// The task that [`Recordings::start`] started.
 #[derive(Debug)]
 pub struct Tasks {
@@ -144,15 +131,15 @@ impl Recordings {
     /// Finishes what a crash left behind, but of streams that go on, then follows the streams, in a task.
     ///
     /// # Errors
-    /// When the database fails, or the settings of the store cannot be used.
+    /// When the database fails.
     pub async fn start(
         config: &Config,
         db: Db,
         (channels, gates): (Channels, Gates),
         clock: Clock,
-        settings: Settings,
+        (settings, bucket): (Settings, Option<Bucket>),
         (events, resumed, node): (broadcast::Receiver<StreamEvent>, Vec<GoingOn>, Node),
-    ) -> Result<(Self, Tasks), StartError> {
+    ) -> Result<(Self, Tasks), StoreError> {
         let recordings = Self(Arc::new(Inner {
             db,
             node,
@@ -163,10 +150,10 @@ impl Recordings {
             make_mp4: config.recordings.make_mp4,
             media: config.data.join("media"),
             library: Library::new(CACHE_BYTES),
-            segments: config.hls.segment_origin().map(str::to_owned),
+            cdns: config.hls.cdns(),
             known: Mutex::default(),
             wants_mp4: Notify::new(),
-            archive: Archive::new(&config.storage)?,
+            archive: bucket.map(Archive::new),
             keep_local: config.storage.keep_local(),
             wants_upload: Notify::new(),
             bringing: tokio::sync::Mutex::new(()),
@@ -380,12 +367,10 @@ impl Inner {
     /// What stands before the names of its files. No cache in between knows the owner of what is
     /// private.
     fn base(&self, recording: &Recording) -> String {
-        match &self.segments {
-            Some(origin)
-                if recording.visibility != Visibility::Private && recording.lock().is_open() =>
-            {
-                format!("{origin}/vod/{}/", recording.id)
-            }
+        let is_open = recording.visibility != Visibility::Private && recording.lock().is_open();
+        let id = recording.id.to_string();
+        match in_order_for(&id, self.cdns.clone()).first() {
+            Some(cdn) if is_open => format!("{}/vod/{id}/", cdn.url),
             _ => String::new(),
         }
     }

@@ -49,6 +49,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::accounts::Accounts;
 use crate::answer;
+use crate::bucket::Bucket;
 use crate::channels::{Channel, ChannelEvent, ChannelId, Channels, StreamKeyId};
 use crate::clock::Clock;
 use crate::cluster::{Cluster, Lost};
@@ -125,6 +126,8 @@ pub struct Inputs {
     pub cluster: Cluster,
     /// The latter.
     pub lost: mpsc::UnboundedReceiver<Lost>,
+    /// The store, where there is one.
+    pub bucket: Option<Bucket>,
 }
 
 /// What a peer did with a data channel.
@@ -385,6 +388,7 @@ impl Streams {
                 clock.clone(),
                 inputs.program.clone(),
                 (hooks.clone(), gates.clone(), inputs.cluster.clone()),
+                inputs.bucket.take(),
             ),
             hooks,
             ice: inputs.ice.clone(),

@@ -1,6 +1,6 @@
 //! The HTTP face of the server, URL by URL, asked by typed actors over real sockets.
 //!
-//! Media is not in play here, but in `gates`: the SFU answers offers, and what it would report of the media
+//! Media is not in play here, but in `gates` and `cdn`: the SFU answers offers, and what it would report of the media
 //! is told by the test. Real peers are in `tests/live`.
 #![allow(
     clippy::unwrap_used,
@@ -11,6 +11,8 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "../../hls/tests/checker/mod.rs"]
+mod checker;
 #[path = "../../hls/tests/clip/mod.rs"]
 mod clip;
 #[path = "../process/mod.rs"]
@@ -22,6 +24,7 @@ mod support;
 mod acme;
 mod api;
 mod audit;
+mod cdn;
 mod contract;
 mod examples;
 mod gates;

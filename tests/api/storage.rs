@@ -14,7 +14,7 @@ async fn server(s3: &S3) -> Server {
 }
 
 /// Names and contents of the files below a folder.
-fn files(folder: &Path) -> HashMap<String, Vec<u8>> {
+pub(crate) fn files(folder: &Path) -> HashMap<String, Vec<u8>> {
     let mut found = HashMap::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(next) = folders.pop() {

@@ -82,7 +82,7 @@ async fn a_recording_is_played_from_any_page_and_any_cache() {
 #[tokio::test]
 async fn segments_are_found_where_the_operator_says_unless_they_are_private() {
     let server = Server::start_with(Backend::Sqlite, |config| {
-        config.hls.segment_url = "https://cdn.example/".to_owned();
+        config.hls.segment_urls = vec!["https://cdn.example/".to_owned()];
     })
     .await;
     let ada = server.creator().await;

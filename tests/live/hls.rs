@@ -180,7 +180,8 @@ async fn caches_and_pages_of_others_are_told_what_they_may_do() {
     let response = get(&server, &path).await;
     let headers = response.headers();
     assert_eq!(headers[ACCESS_CONTROL_ALLOW_ORIGIN], "*");
-    assert_eq!(headers[CACHE_CONTROL], "public, max-age=1");
+    let live = "public, max-age=1, stale-while-revalidate=1, stale-if-error=60";
+    assert_eq!(headers[CACHE_CONTROL], live);
     let text = response.text().await.unwrap();
     let init = Playlist::checked(&text)
         .segments

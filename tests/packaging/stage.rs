@@ -305,6 +305,7 @@ async fn play(origin: Origin, rendition: &'static str) -> usize {
             msn: Some(now.end()),
             part: Some(now.trailing.parts.len()),
             skip: false,
+            ..PlaylistRequest::default()
         };
         before = Some(now);
     }

@@ -1,4 +1,4 @@
-//! A checker for media playlists, written from draft-pantos-hls-rfc8216bis and sharing nothing with
+//! A checker for playlists, written from draft-pantos-hls-rfc8216bis and sharing nothing with
 //! the code that writes them.
 
 #![allow(dead_code, reason = "each test program uses a part")]
@@ -296,5 +296,108 @@ impl Playlist {
     /// The number of the segment behind the last.
     pub(crate) fn end(&self) -> u64 {
         self.media_sequence + self.skipped + u64::try_from(self.segments.len()).expect("few")
+    }
+}
+
+/// A multivariant playlist as a player that steers reads it (§4.4.6, §7).
+#[derive(Debug, Default)]
+pub(crate) struct Multivariant {
+    /// `SERVER-URI` and `PATHWAY-ID` of `EXT-X-CONTENT-STEERING`.
+    pub(crate) steering: Option<(String, String)>,
+    /// Attributes of each `EXT-X-MEDIA`.
+    pub(crate) media: Vec<BTreeMap<String, String>>,
+    /// Attributes and URI of each `EXT-X-STREAM-INF`.
+    pub(crate) variants: Vec<(BTreeMap<String, String>, String)>,
+}
+
+impl Multivariant {
+    /// Reads it and holds it against the rules.
+    pub(crate) fn checked(text: &str) -> Self {
+        let mut read = Self::default();
+        let mut lines = text.lines();
+        assert_eq!(lines.next(), Some("#EXTM3U"));
+        while let Some(line) = lines.next() {
+            let (tag, value) = line.split_once(':').unwrap_or((line, ""));
+            match tag {
+                "#EXT-X-VERSION" => {}
+                "#EXT-X-CONTENT-STEERING" => {
+                    let of = attributes(value);
+                    let told = (of["SERVER-URI"].clone(), of["PATHWAY-ID"].clone());
+                    assert!(read.steering.replace(told).is_none(), "one at most");
+                }
+                "#EXT-X-MEDIA" => read.media.push(attributes(value)),
+                "#EXT-X-STREAM-INF" => {
+                    let uri = lines.next().expect("a URI").to_owned();
+                    read.variants.push((attributes(value), uri));
+                }
+                _ => panic!("unknown line {line}"),
+            }
+        }
+        read.check();
+        read
+    }
+
+    /// The pathways, in the order in which they are listed.
+    pub(crate) fn pathways(&self) -> Vec<&str> {
+        let mut pathways = Vec::new();
+        for (variant, _) in &self.variants {
+            let pathway = variant.get("PATHWAY-ID").map_or(".", String::as_str);
+            if !pathways.contains(&pathway) {
+                pathways.push(pathway);
+            }
+        }
+        pathways
+    }
+
+    /// What a player has to choose from on a pathway: stable names, without URIs and groups.
+    fn choice(&self, pathway: &str) -> Vec<BTreeMap<String, String>> {
+        let of_pathway = self.variants.iter().map(|(variant, _)| variant);
+        let of_pathway =
+            of_pathway.filter(|one| one.get("PATHWAY-ID").map_or(".", String::as_str) == pathway);
+        let choice = of_pathway.map(|variant| {
+            let mut variant = variant.clone();
+            variant.remove("PATHWAY-ID");
+            variant.remove("AUDIO");
+            variant
+        });
+        choice.collect()
+    }
+
+    fn check(&self) {
+        let pathways = self.pathways();
+        if let Some((_, first)) = &self.steering {
+            assert!(
+                pathways.contains(&first.as_str()),
+                "§4.4.6.6: one that there is"
+            );
+        }
+        let mut owners = BTreeMap::new();
+        for (variant, _) in &self.variants {
+            let pathway = variant.get("PATHWAY-ID").map_or(".", String::as_str);
+            assert!(pathway == "." || variant.contains_key("STABLE-VARIANT-ID"));
+            let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+            assert!(pathway.chars().all(allowed), "{pathway}");
+            let Some(group) = variant.get("AUDIO") else {
+                continue;
+            };
+            assert!(
+                self.media.iter().any(|media| media["GROUP-ID"] == *group),
+                "§4.4.6.2: there is such a group"
+            );
+            let owner = *owners.entry(group).or_insert(pathway);
+            assert_eq!(owner, pathway, "a group is of one pathway");
+        }
+        for pathway in &pathways {
+            assert_eq!(
+                self.choice(pathway),
+                self.choice(pathways[0]),
+                "a pathway has what the others have"
+            );
+        }
+        let uris = self.variants.iter().map(|(_, uri)| uri);
+        let mut uris: Vec<_> = uris.collect();
+        uris.sort_unstable();
+        uris.dedup();
+        assert_eq!(uris.len(), self.variants.len(), "no URI stands twice");
     }
 }

@@ -131,7 +131,7 @@ pub(super) async fn pass_gate(
         (None, Some(distant)) => {
             return playback.answer_elsewhere(&distant, &client, request).await;
         }
-        (Some(on_air), _) if !on_air.origin.is_ready() => {
+        (Some(on_air), _) if on_air.is_just_here() => {
             let path = request.uri().path();
             if let Some(last) = playback.playlist_of_before(on_air.stream, path).await {
                 return last;

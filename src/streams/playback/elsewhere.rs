@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use moka::Expiry;
@@ -336,7 +336,7 @@ async fn fetch(cluster: &Cluster, server: &Record, asked: &str) -> Result<Fetche
     let answered = answered.await.map_err(Unkept::Away)?;
     let (status, said) = (answered.status(), answered.headers());
     let mut headers = HeaderMap::new();
-    for name in [CACHE_CONTROL, CONTENT_TYPE, ETAG] {
+    for name in [CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION] {
         if let Some(value) = said.get(&name) {
             headers.insert(name, value.clone());
         }
@@ -360,7 +360,10 @@ fn lasts(status: StatusCode, headers: &HeaderMap) -> Duration {
     let said = headers
         .get(CACHE_CONTROL)
         .and_then(|value| value.to_str().ok());
-    let said = said.filter(|said| said.starts_with("public") && status == StatusCode::OK);
+    let said = said.filter(|said| {
+        let may_be_kept = [StatusCode::OK, StatusCode::TEMPORARY_REDIRECT].contains(&status);
+        said.starts_with("public") && may_be_kept
+    });
     let seconds = said.and_then(|said| {
         let (_, rest) = said.split_once("max-age=")?;
         let digits = rest.split(',').next()?;
@@ -403,6 +406,10 @@ mod tests {
         assert_eq!(asked(playlist, Some("x=1")), playlist);
         let part = "/hls/ada/t/v0/1.2.m4s";
         assert_eq!(asked(part, Some("x=1&_HLS_msn=1")), part);
+        let steering = "/hls/ada/steering.json";
+        assert_eq!(asked(steering, Some("_HLS_pathway=cdn1")), steering);
+        let pathway = "/hls/ada/t/v0/index.cdn1.m3u8";
+        assert_eq!(asked(pathway, Some("x=1")), pathway);
     }
 
     #[test]
@@ -412,7 +419,8 @@ mod tests {
             headers.insert(CACHE_CONTROL, HeaderValue::from_static(said));
             lasts(status, &headers).as_secs()
         };
-        assert_eq!(of(StatusCode::OK, "public, max-age=1"), 1);
+        let playlist = "public, max-age=1, stale-while-revalidate=1, stale-if-error=60";
+        assert_eq!(of(StatusCode::OK, playlist), 1);
         assert_eq!(
             of(StatusCode::OK, "public, max-age=31536000, immutable"),
             60

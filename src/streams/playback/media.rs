@@ -9,7 +9,7 @@ use std::sync::Arc;
 use axum::http::Method;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Response};
-use hls::PlaylistRequest;
+use hls::{PlaylistRequest, parse_playlist_name};
 
 use super::doorway::Entered;
 use super::routes::{HlsError, PLAYLIST};
@@ -33,12 +33,14 @@ pub struct MediaRequest<'a> {
 /// What is asked for of a rendition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum MediaFile<'a> {
-    Playlist,
+    /// Of a pathway, or for who knows of none.
+    Playlist(Option<u8>),
     /// An initialisation, a part or a segment.
     Named(&'a str),
 }
 
 pub(super) const MULTIVARIANT_ROUTE: &str = "/hls/{handle}/index.m3u8";
+pub(super) const STEERING_ROUTE: &str = "/hls/{handle}/steering.json";
 pub(super) const PLAYLIST_ROUTE: &str = "/hls/{handle}/{token}/{rendition}/index.m3u8";
 pub(super) const FILE_ROUTE: &str = "/hls/{handle}/{token}/{rendition}/{name}";
 /// Segments that who has a preview may be behind: as far as plain HLS players begin, and some more.
@@ -66,10 +68,7 @@ impl<'a> MediaRequest<'a> {
             token,
             pass,
             rendition,
-            file: match name {
-                "index.m3u8" => MediaFile::Playlist,
-                name => MediaFile::Named(name),
-            },
+            file: MediaFile::of(name),
             head,
         })
     }
@@ -80,7 +79,13 @@ impl<'a> MediaRequest<'a> {
     /// Whether a playlist is asked for, else a file.
     #[must_use]
     pub fn is_playlist(&self) -> bool {
-        self.file == MediaFile::Playlist
+        matches!(self.file, MediaFile::Playlist(_))
+    }
+}
+
+impl<'a> MediaFile<'a> {
+    pub(super) fn of(name: &'a str) -> Self {
+        parse_playlist_name(name).map_or(Self::Named(name), Self::Playlist)
     }
 }
 
@@ -92,7 +97,7 @@ impl Playback {
         entered: Entered,
     ) -> Response {
         let answered = match asked.file {
-            MediaFile::Playlist => self.playlist(asked).await,
+            MediaFile::Playlist(pathway) => self.playlist(asked, pathway).await,
             MediaFile::Named(name) => self.file(asked, name, &entered).await,
         };
         let mut response = answered.unwrap_or_else(|error| error.into_response());
@@ -100,15 +105,23 @@ impl Playback {
         response
     }
 
-    async fn playlist(&self, asked: &MediaRequest<'_>) -> Result<Response, HlsError> {
+    async fn playlist(
+        &self,
+        asked: &MediaRequest<'_>,
+        pathway: Option<u8>,
+    ) -> Result<Response, HlsError> {
         let on_air = self.asked_for(asked)?;
-        if !on_air.origin.is_ready() {
+        if on_air.is_just_here() {
             let path = asked.head.uri.path();
             if let Some(last) = self.playlist_of_before(on_air.stream, path).await {
                 return Ok(last);
             }
         }
-        let request = directives(asked.head.uri.query().unwrap_or_default())?;
+        let directives = directives(asked.head.uri.query().unwrap_or_default())?;
+        let request = PlaylistRequest {
+            pathway,
+            ..directives
+        };
         // The sound is read beside a picture, and would count twice.
         // Those who read it at another server are counted there.
         let counts =
@@ -127,10 +140,10 @@ impl Playback {
             kind: PLAYLIST,
             tag: rendered.etag(),
             // What a blocking request names is there once and for all; the rest is soon old.
-            caching: Caching::Seconds(match request.msn {
-                Some(_) => u32::try_from(target * 6).unwrap_or(u32::MAX),
-                None => 1,
-            }),
+            caching: match request.msn {
+                Some(_) => Caching::Seconds(u32::try_from(target * 6).unwrap_or(u32::MAX)),
+                None => Caching::Live,
+            },
         };
         Ok(content.rendered(&rendered, &asked.head.headers))
     }
@@ -146,6 +159,11 @@ impl Playback {
         let origin = &on_air.origin;
         if entered.is_preview() && !origin.is_near_edge(asked.rendition, name, PREVIEW_BEHIND) {
             return Err(HlsError::Rewound);
+        }
+        if let (Some(shelves), Entered::Open) = (&self.0.shelves, entered)
+            && let Some(elsewhere) = shelves.redirect(&on_air, asked.rendition, name)
+        {
+            return Ok(elsewhere);
         }
         let body = on_air.origin.file(asked.rendition, name).await?;
         let content = Content {
@@ -192,6 +210,7 @@ fn directives(query: &str) -> Result<PlaylistRequest, HlsError> {
         msn: msn.map(number).transpose()?,
         part: part.map(number).transpose()?,
         skip,
+        pathway: None,
     })
 }
 
@@ -224,6 +243,8 @@ mod tests {
         let playlist = "/hls/ada/token/v0/index.m3u8?_HLS_msn=1";
         assert_eq!(read("GET", "/hls/ada/token.pass/v0/1.2.m4s"), of_v0(false));
         assert_eq!(read("GET", playlist), of_v0(true));
+        let of_pathway = "/hls/ada/token/v0/index.cdn2.m3u8?_HLS_msn=1";
+        assert_eq!(read("GET", of_pathway), of_v0(true));
         assert_eq!(read("GET", "/hls/ada/token/v0/1.2.m4s"), of_v0(false));
         let over_http_2 = "https://live.example/hls/ada/token/v0/1.2.m4s";
         assert_eq!(read("GET", over_http_2), of_v0(false));
@@ -252,7 +273,8 @@ mod tests {
             PlaylistRequest {
                 msn: Some(12),
                 part: Some(3),
-                skip: true
+                skip: true,
+                pathway: None,
             }
         );
         assert_eq!(directives("").unwrap(), PlaylistRequest::default());

@@ -15,6 +15,7 @@ mod readers;
 mod restarts;
 mod routes;
 mod rungs;
+mod shelf;
 mod sources;
 mod thumbnails;
 mod transcoding;
@@ -25,7 +26,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
-use hls::Origin;
+use hls::{Origin, Pathway};
 use serde::Serialize;
 use sfu::{Sfu, StreamId, TapCodec};
 use tokio::sync::broadcast;
@@ -37,10 +38,11 @@ use utoipa::ToSchema;
 
 use super::hooks::Hooks;
 use super::{LiveChannel, Resumed, Stream, StreamEvent, Streams, spans, stream_uuid};
+use crate::bucket::Bucket;
 use crate::channels::ChannelId;
 use crate::clock::Clock;
 use crate::cluster::Cluster;
-use crate::config::{Config, Hls};
+use crate::config::{Config, Hls, in_order_for};
 use crate::gates::{Gates, Lock, Place};
 
 use awaited::Awaited;
@@ -51,6 +53,7 @@ pub use media::MediaRequest;
 use packaging::Packaging;
 use readers::Readers;
 pub(super) use routes::routes;
+use shelf::{Outcome, Shelf, Shelves};
 use thumbnails::Thumbnails;
 use transcoding::Transcoding;
 
@@ -81,6 +84,8 @@ struct Inner {
     distant: Mutex<HashMap<String, Arc<Distant>>>,
     /// What was fetched of that.
     kept: Kept,
+    /// Where segments go as well, if they do.
+    shelves: Option<Shelves>,
     /// Set when the server stops, and what is on air goes on with the next start.
     is_leaving: AtomicBool,
 }
@@ -101,6 +106,7 @@ pub(super) struct OnAir {
     origin: Origin,
     lock: RwLock<Lock>,
     thumbnails: Thumbnails,
+    shelf: Shelf,
     readers: Readers,
     /// Why there is nothing to play, in words.
     unavailable: Mutex<Option<String>>,
@@ -138,7 +144,10 @@ impl Playback {
         clock: Clock,
         program: PathBuf,
         (hooks, gates, cluster): (Hooks, Gates, Cluster),
+        bucket: Option<Bucket>,
     ) -> Self {
+        let public_url = config.storage.public_base();
+        let bucket = bucket.filter(|_| config.hls.store);
         Self(Arc::new(Inner {
             settings: config.hls.clone(),
             program,
@@ -153,6 +162,7 @@ impl Playback {
             cluster,
             distant: Mutex::default(),
             kept: Kept::default(),
+            shelves: bucket.map(|bucket| Shelves::new(bucket, public_url)),
             is_leaving: AtomicBool::new(false),
         }))
     }
@@ -318,13 +328,32 @@ impl Playback {
         }
     }
 
+    /// Whether nothing stands before it.
+    fn is_open(&self, on_air: &OnAir) -> bool {
+        self.0.gates.is_open(&on_air.handle, &on_air.lock())
+    }
+
     /// No cache in between knows who may have the segments of what is not open to all.
     fn settle_base(&self, on_air: &OnAir) {
-        let is_open = self.0.gates.is_open(&on_air.handle, &on_air.lock());
-        let elsewhere = self.0.settings.segment_origin().filter(|_| is_open);
+        let is_open = self.is_open(on_air);
+        on_air.shelf.look_again();
         let (handle, token) = (&on_air.handle, &on_air.token);
-        let base = elsewhere.map(|url| format!("{url}/hls/{handle}/{token}/"));
-        on_air.origin.set_base(&base.unwrap_or_default());
+        let base = |url: &str| match is_open {
+            true => format!("{url}/hls/{handle}/{token}/"),
+            false => String::new(),
+        };
+        let cdns = in_order_for(token, self.0.settings.cdns());
+        match cdns.as_slice() {
+            [] => {}
+            [cdn] => on_air.origin.set_base(&base(&cdn.url)),
+            several => {
+                let pathways = several.iter().map(|cdn| Pathway {
+                    number: cdn.number,
+                    base: base(&cdn.url),
+                });
+                on_air.origin.set_pathways(pathways.collect());
+            }
+        }
     }
 
     fn distant(&self) -> MutexGuard<'_, HashMap<String, Arc<Distant>>> {
@@ -398,6 +427,7 @@ impl Playback {
             media,
             folder,
             origin,
+            shelf: Shelf::default(),
             readers: Readers::default(),
             unavailable: Mutex::default(),
         });
@@ -459,6 +489,11 @@ pub(super) fn origin_config(settings: &Hls, folder: PathBuf, keep: bool) -> hls:
 }
 
 impl OnAir {
+    /// Whether it came from another server, and there is nothing of it yet.
+    fn is_just_here(&self) -> bool {
+        self.media != self.stream && !self.origin.is_ready()
+    }
+
     fn lock(&self) -> Lock {
         let lock = self.lock.read().unwrap_or_else(PoisonError::into_inner);
         lock.clone()
@@ -512,6 +547,9 @@ pub(super) async fn run(
     }
     let mut begun = HashSet::new();
     let mut tasks = JoinSet::new();
+    if let Some(sweeping) = playback.sweep(&stop) {
+        tasks.spawn(sweeping);
+    }
     for on_air in resumed {
         if packages {
             begun.insert(on_air.stream);
@@ -620,11 +658,15 @@ fn package(
             }
             None => true,
         };
+        let mut shelving = playback.shelve(&on_air, &stop);
         // In a task of its own: a panic there must not leave a recording open.
         let packaged = packaging.run(Arc::clone(&on_air), sfu, is_there);
         report_panic(tokio::spawn(packaged.in_current_span()).await);
         let is_elsewhere = on_air.handed_over.is_cancelled();
         if on_air.origin.is_leaving() && !is_elsewhere {
+            if let Some(shelving) = shelving {
+                shelving.end(Outcome::GoesOn).await;
+            }
             return;
         }
         let _ = events.send(StreamEvent::Packaged {
@@ -632,6 +674,12 @@ fn package(
             channel: on_air.channel,
             media: on_air.media,
         });
+        if is_elsewhere && let Some(shelving) = shelving.take() {
+            tokio::select! {
+                () = shelving.end(Outcome::Elsewhere) => {}
+                () = stop.cancelled() => {}
+            }
+        }
         if !is_elsewhere {
             tokio::select! {
                 () = tokio::time::sleep(LINGER) => {}
@@ -639,6 +687,12 @@ fn package(
             }
         }
         playback.close(&on_air);
+        if let Some(shelving) = shelving {
+            tokio::select! {
+                () = shelving.end(Outcome::Over) => {}
+                () = stop.cancelled() => {}
+            }
+        }
         if !is_recorded {
             forget(&folder).await;
         }

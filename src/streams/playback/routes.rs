@@ -13,11 +13,12 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hls::{Body, ReadError};
+use serde::Serialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::doorway::{Entered, pass_gate};
-use super::media::{FILE_ROUTE, MediaFile, MediaRequest, PLAYLIST_ROUTE};
+use super::media::{FILE_ROUTE, MediaFile, MediaRequest, PLAYLIST_ROUTE, STEERING_ROUTE};
 use super::{OnAir, Playback};
 use crate::answer::{self, Caching, Content};
 use crate::error::Problem;
@@ -26,6 +27,17 @@ use crate::request::{self, Client};
 use crate::streams::hooks::{Action, Asking, HookRefusal};
 use crate::streams::stream_uuid;
 use crate::telemetry::count_join;
+
+/// Which pathway is to be taken.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "SCREAMING-KEBAB-CASE")]
+struct SteeringManifest {
+    version: u8,
+    /// In seconds.
+    ttl: u64,
+    #[serde(rename = "PATHWAY-PRIORITY")]
+    priority: Vec<String>,
+}
 
 /// Why there is nothing to play.
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +94,9 @@ impl IntoResponse for HlsError {
 }
 
 pub(super) const PLAYLIST: &str = "application/vnd.apple.mpegurl";
+/// Players ask again after this time.
+const STEERED_FOR: Duration = Duration::from_secs(300);
+const STEERING_FRESH_SECONDS: u32 = 30;
 const JPEG: &str = "image/jpeg";
 
 /// The routes of live HLS.
@@ -90,6 +105,7 @@ pub(in super::super) fn routes(playback: Playback) -> OpenApiRouter {
         .routes(routes!(multivariant))
         .routes(routes!(thumbnail))
         .route("/hls/{handle}/storyboard.json", get(storyboard))
+        .route(STEERING_ROUTE, get(steering))
         .route("/hls/{handle}/{token}/thumbs/{name}", get(picture))
         .route(PLAYLIST_ROUTE, get(playlist))
         .route(FILE_ROUTE, get(file))
@@ -125,7 +141,7 @@ async fn multivariant(
     let content = Content {
         kind: PLAYLIST,
         tag: rendered.etag(),
-        caching: Caching::Seconds(1),
+        caching: Caching::Live,
     };
     let mut response = content.rendered(&rendered, &headers);
     count_join("hls");
@@ -184,7 +200,7 @@ async fn playlist(
         token,
         pass,
         rendition: &rendition,
-        file: MediaFile::Playlist,
+        file: MediaFile::Playlist(None),
         head: &head,
     };
     playback.media(&wanted, entered).await
@@ -203,7 +219,7 @@ async fn file(
         token,
         pass,
         rendition: &rendition,
-        file: MediaFile::Named(&name),
+        file: MediaFile::of(&name),
         head: &head,
     };
     playback.media(&wanted, entered).await
@@ -242,6 +258,29 @@ async fn storyboard(
     let storyboard = on_air.thumbnails.storyboard(&prefix);
     let caching = [(CACHE_CONTROL, Caching::Seconds(1).value())];
     Ok((caching, Json(storyboard)).into_response())
+}
+
+/// Tells players which CDN to take (draft-pantos-hls-rfc8216bis §7.2): the same to all, so that a cache in
+/// front may leave out the query.
+async fn steering(
+    State(playback): State<Playback>,
+    Path(handle): Path<String>,
+) -> Result<Response, HlsError> {
+    let on_air = playback.newest(&handle).ok_or(HlsError::NotLive)?;
+    let pathways = on_air.origin.pathways();
+    if pathways.is_empty() {
+        return Err(ReadError::NotFound.into());
+    }
+    let manifest = SteeringManifest {
+        version: 1,
+        ttl: STEERED_FOR.as_secs(),
+        priority: pathways.iter().map(hls::Pathway::id).collect(),
+    };
+    let caching = [(
+        CACHE_CONTROL,
+        Caching::Seconds(STEERING_FRESH_SECONDS).value(),
+    )];
+    Ok((caching, Json(manifest)).into_response())
 }
 
 async fn picture(

@@ -32,6 +32,17 @@ test('renditions and the sound are found in a multivariant playlist', () => {
   expect(soundUri('#EXTM3U\n')).toBeNull();
 });
 
+test('of several ways to the same renditions those of the first are told', () => {
+  const of = (cdn: string) =>
+    MULTIVARIANT.split('\n')
+      .filter((line) => line && !/^#EXT(M3U|-X-VERSION)/.test(line))
+      .map((line) => line.replace('/index.m3u8', `/index.${cdn}.m3u8`))
+      .map((line) => (line.startsWith('#EXT-X-STREAM-INF') ? `${line},PATHWAY-ID="${cdn}"` : line));
+  const both = ['#EXTM3U', '#EXT-X-VERSION:9', ...of('cdn2'), ...of('cdn1')].join('\n');
+  expect(variants(both)).toEqual(['t/v0/index.cdn2.m3u8', 't/v1/index.cdn2.m3u8']);
+  expect(soundUri(both)).toBe('t/audio/index.cdn2.m3u8');
+});
+
 test('a wish for a quality is fulfilled under another name, and sound alone everywhere', () => {
   const [high, low] = withNames([layer(720, 2e6), layer(360, 6e5)]);
   if (!high || !low) throw new Error('two layers');

@@ -10,9 +10,14 @@ export async function fetchVariants(url: string): Promise<string[] | null> {
   return variants(await response.text()).map((uri) => withoutPass(new URL(uri, base).href));
 }
 
+/** Each once: of several pathways to the same, those of the first that is listed. */
 export function variants(playlist: string): string[] {
   const lines = playlist.split(/\r?\n/);
+  const isVariant = (line: string) => line.startsWith('#EXT-X-STREAM-INF:') && line.includes('RESOLUTION=');
+  const pathway = pathwayOf(lines.find(isVariant));
   return lines.flatMap((line, at) =>
-    line.startsWith('#EXT-X-STREAM-INF:') && line.includes('RESOLUTION=') ? [lines[at + 1] ?? ''] : [],
+    isVariant(line) && pathwayOf(line) === pathway ? [lines[at + 1] ?? ''] : [],
   );
 }
+
+const pathwayOf = (line = '') => /[:,]PATHWAY-ID="([^"]*)"/.exec(line)?.[1];
