@@ -36,6 +36,7 @@ mod joining;
 mod joins;
 mod killed;
 mod metrics;
+mod overload;
 mod publishers;
 mod recording;
 mod restarting;

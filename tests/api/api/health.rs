@@ -21,6 +21,20 @@ async fn away(server: &Server) -> (crate::support::Account, String) {
     (ada, format!("/api/streams/{id}/health"))
 }
 
+/// What is known of a stream that is over, once it is written: its row may be on its way into the database still.
+async fn written(server: &Server, ada: &crate::support::Account, url: &str) -> Value {
+    let known = || async {
+        server.app.services.analytics.write_now().await;
+        let answer = ada.get(url).await;
+        let report = (answer.status == 200).then(|| answer.json())?;
+        let has_points = report["points"]
+            .as_array()
+            .is_some_and(|all| !all.is_empty());
+        has_points.then_some(report)
+    };
+    server.wait_for("the stream to be known", known).await
+}
+
 on_both_databases! {
     async fn that_the_publisher_was_away_is_told_live_and_afterwards(server) {
         let (ada, url) = away(server).await;
@@ -39,9 +53,7 @@ on_both_databases! {
         assert_eq!(ingest["alerts"][0]["alert"], "publisher_away", "{ingest}");
 
         ada.post("/api/channels/ada/end", Value::Null).await;
-        analytics.write_now().await;
-        let known = || async { Some(ada.get(&url).await).filter(|answer| answer.status == 200) };
-        let report = server.wait_for("the stream to be known", known).await.json();
+        let report = written(server, &ada, &url).await;
         assert_eq!(report["live"], false);
         assert!(!report["points"].as_array().unwrap().is_empty(), "{report}");
         assert_ne!(report["alerts"][0]["to"], Value::Null, "it is over: {report}");
@@ -58,10 +70,7 @@ on_both_databases! {
             server.clock.advance(Duration::from_millis(100));
         }
         ada.post("/api/channels/ada/end", Value::Null).await;
-        analytics.write_now().await;
-        // A stream that began a moment ago may be on its way into the database still.
-        let known = || async { Some(ada.get(&url).await).filter(|answer| answer.status == 200) };
-        let before = server.wait_for("the stream to be known", known).await.json();
+        let before = written(server, &ada, &url).await;
         let fine = before["points"].as_array().unwrap_or_else(|| panic!("{before}")).len();
         assert!(fine >= 6, "{before}");
         server.clock.advance(Duration::from_secs(8 * 24 * 3_600));

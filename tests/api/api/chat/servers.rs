@@ -396,6 +396,18 @@ async fn until<F: Future<Output = bool>>(what: &str, mut is_so: impl FnMut() -> 
     so.unwrap_or_else(|_| panic!("{what} in vain"));
 }
 
+/// Waits until somebody has heard so many messages.
+async fn all_heard(reader: &mut Talker, heard: &mut Vec<(i64, String)>, said: usize) {
+    let all = async {
+        while heard.len() < said {
+            drain(reader, heard).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let all = timeout(Duration::from_secs(20), all).await;
+    all.unwrap_or_else(|_| panic!("{} of {said}: {heard:#?}", heard.len()));
+}
+
 /// Redis is away for a while, during which two write, one at each server, and two read.
 async fn goes_on_without_redis(servers: [Account; 2], mut redis: OwnRedis, hangs: bool) {
     let [at_one, at_two] = &servers;
@@ -410,6 +422,10 @@ async fn goes_on_without_redis(servers: [Account; 2], mut redis: OwnRedis, hangs
     let mut heard = [Vec::new(), Vec::new()];
     here.said("before, here").await;
     there.said("before, there").await;
+    // Else what is deleted below could be what one of them has not heard yet.
+    for (reader, heard) in reads.iter_mut().zip(&mut heard) {
+        all_heard(reader, heard, 2).await;
+    }
     match hangs {
         true => redis.hang(),
         false => redis.kill(),
@@ -436,14 +452,7 @@ async fn goes_on_without_redis(servers: [Account; 2], mut redis: OwnRedis, hangs
     there.said("after, there").await;
     said += 2;
     for (reader, heard) in reads.iter_mut().zip(&mut heard) {
-        let all = async {
-            while heard.len() < said {
-                drain(reader, heard).await;
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        };
-        let all = timeout(Duration::from_secs(20), all).await;
-        all.unwrap_or_else(|_| panic!("{} of {said}: {heard:#?}", heard.len()));
+        all_heard(reader, heard, said).await;
     }
     for server in &servers {
         until("what was deleted goes", || async {
