@@ -19,7 +19,7 @@ use axum::routing::options;
 use futures_util::Stream;
 use futures_util::stream::unfold;
 use serde_json::{Value, json};
-use sfu::{LayerStats, Role, StreamStats};
+use sfu::{LayerStats, Role, SessionId, StreamStats};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
@@ -141,7 +141,7 @@ async fn subscribe(
     headers: HeaderMap,
     names: Result<Json<Vec<String>>, JsonRejection>,
 ) -> Result<Response, EventsError> {
-    let facts = viewer(&streams, &session, &headers).await?;
+    let (_, facts) = viewer(&streams, &session, &headers).await?;
     let Json(names) = names.map_err(EventsError::Body)?;
     if let Some(unknown) = names.iter().find(|name| !NAMES.contains(&name.as_str())) {
         let shown = unknown.chars().take(40).collect();
@@ -175,12 +175,12 @@ async fn all_events(
     Path(session): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, EventsError> {
-    let facts = viewer(&streams, &session, &headers).await?;
+    let (id, facts) = viewer(&streams, &session, &headers).await?;
     let everything = Subscription {
         names: NAMES.to_vec(),
         over: CancellationToken::new(),
     };
-    stream(&streams, &session, facts, everything).await
+    stream(&streams, id, facts, everything).await
 }
 
 /// The chosen events of the stream, as `text/event-stream`.
@@ -197,10 +197,10 @@ async fn chosen_events(
     Path((session, id)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, EventsError> {
-    let facts = viewer(&streams, &session, &headers).await?;
+    let (viewer, facts) = viewer(&streams, &session, &headers).await?;
     let subscription = facts.subscriptions.get(&id);
     let subscription = subscription.ok_or(EventsError::NoSuchStream)?;
-    stream(&streams, &session, facts, subscription).await
+    stream(&streams, viewer, facts, subscription).await
 }
 
 /// End an event stream.
@@ -214,7 +214,7 @@ async fn unsubscribe(
     Path((session, id)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<StatusCode, EventsError> {
-    let facts = viewer(&streams, &session, &headers).await?;
+    let (_, facts) = viewer(&streams, &session, &headers).await?;
     if facts.subscriptions.remove(&id) {
         Ok(StatusCode::OK)
     } else {
@@ -226,20 +226,19 @@ async fn viewer(
     streams: &Streams,
     session: &str,
     headers: &HeaderMap,
-) -> Result<SessionFacts, SessionError> {
-    let (_, facts) = session::find(streams, Role::Viewer, session).await?;
+) -> Result<(SessionId, SessionFacts), SessionError> {
+    let (id, facts) = session::find(streams, Role::Viewer, session).await?;
     session::check_authorization(streams, &facts, headers).await?;
-    Ok(facts)
+    Ok((id, facts))
 }
 
 async fn stream(
     streams: &Streams,
-    session: &str,
+    session: SessionId,
     facts: SessionFacts,
     subscription: Subscription,
 ) -> Result<Response, EventsError> {
-    let id = session.parse().map_err(|_| SessionError::Unknown)?;
-    let watch = streams.watch(id).await.ok_or(SessionError::Unknown)?;
+    let watch = streams.watch(session).await.ok_or(SessionError::Unknown)?;
     let events = events(facts, watch, subscription);
     let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
     Ok(Sse::new(events).keep_alive(keep_alive).into_response())

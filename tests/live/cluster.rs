@@ -62,6 +62,10 @@ async fn what_is_on_air_at_one_server_is_watched_at_all() {
 
     // Any server may be asked about a session of another, and about what arrives.
     let id = at_c.session_path();
+    for server in [a, b, c] {
+        let told = fleet.first_event(server, &format!("{id}/events")).await;
+        assert!(told.starts_with("event: "), "{told}");
+    }
     let at_a = fleet.delete(a, &id).await;
     assert_eq!(at_a, 200, "{id}");
     let ingest = fleet.get_as_owner(b, "/api/channels/ada/ingest").await;

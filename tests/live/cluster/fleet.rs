@@ -257,6 +257,17 @@ impl Fleet {
         value.unwrap_or(0.0)
     }
 
+    /// What an event stream begins with.
+    pub(crate) async fn first_event(&self, server: usize, path: &str) -> String {
+        let mut answer = reqwest::get(format!("{}{path}", self.base(server)))
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), 200, "{path}");
+        let first = tokio::time::timeout(Duration::from_secs(10), answer.chunk()).await;
+        let first = first.expect("it is told at once").unwrap().unwrap();
+        String::from_utf8_lossy(&first).into_owned()
+    }
+
     pub(crate) async fn delete(&self, server: usize, path: &str) -> u16 {
         let url = format!("{}{path}", self.base(server));
         let answer = reqwest::Client::new().delete(url).send().await.unwrap();
