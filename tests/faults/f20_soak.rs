@@ -25,6 +25,9 @@ const SLACK: u64 = 8;
 const GROWTH_PERCENT: u64 = 10;
 const GROWTH_KIB: u64 = 8 * 1_024;
 
+/// How often memory is looked at on the way: what grows without end grows in the second half, too.
+const POINTS: u32 = 12;
+
 /// What is to go goes in this time, on a machine that does other things, too.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -62,17 +65,20 @@ async fn soak(case: &'static str, length: Duration) {
     let began = now();
     stream(&site, id).await;
     let warm = holding(&site, id).await;
-    let mut streams = 0;
+    let (mut streams, mut course) = (0, vec![warm.rss_kib]);
     while streams < STREAMS || began.elapsed() < length {
         stream(&site, id).await;
         streams += 1;
+        if began.elapsed() > length * u32::try_from(course.len()).unwrap() / POINTS {
+            course.push(holding(&site, id).await.rss_kib);
+        }
     }
     let last = settled(&site, id, warm).await;
     let more = more_than(last, warm);
     let growth = last.rss_kib.cast_signed() - warm.rss_kib.cast_signed();
     fault.saw("streams", streams + 1);
     fault.saw("joins", (streams + 1) * JOINS);
-    fault.saw("rss_kib", warm.rss_kib);
+    fault.saw("rss_kib", course);
     fault.saw("rss_growth_kib", growth);
     fault.saw("files", vec![warm.files, last.files]);
     fault.saw("threads", vec![warm.threads, last.threads]);
