@@ -305,7 +305,7 @@ impl App {
             db.clone(),
             (channels.clone(), gates),
             clock.clone(),
-            (settings.clone(), bucket),
+            (settings.clone(), bucket.clone()),
             (streams.subscribe(), going_on, node),
         )
         .await?;
@@ -317,7 +317,7 @@ impl App {
             pepper.clone(),
             &config.limits,
         );
-        let images = Images::new(&config.data, clock.clone());
+        let images = Images::new(&config.data, bucket, clock.clone());
         let (chat, talking) = Chat::start(
             chat::Grounds {
                 db: db.clone(),

@@ -1,6 +1,6 @@
 //! [`Bucket`]: the client of the S3-compatible store, of which a server has one. What lies there under
-//! which name is its users' matter: recordings (`recordings/archive.rs`), and segments of live streams
-//! (`streams/playback/shelf.rs`).
+//! which name is its users' matter: recordings (`recordings/archive.rs`), segments of live streams
+//! (`streams/playback/shelf.rs`), and uploaded pictures (`images/shared.rs`).
 
 use std::fmt;
 use std::sync::Arc;
@@ -87,6 +87,21 @@ impl Bucket {
             Err(error) => Err(error),
         }
     }
+}
+
+/// What the store says, if it does within so long.
+///
+/// # Errors
+/// Those of the request, and when it takes longer.
+pub async fn within<T>(
+    limit: Duration,
+    asked: impl Future<Output = Result<T, BucketError>>,
+) -> Result<T, BucketError> {
+    let late = |_| BucketError::Generic {
+        store: "S3",
+        source: "it did not answer in time".into(),
+    };
+    tokio::time::timeout(limit, asked).await.map_err(late)?
 }
 
 /// Whether the store of the configuration answers, in words where not; nothing where there is none.

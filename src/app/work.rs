@@ -68,10 +68,14 @@ async fn sweep_pictures(services: &Services) -> Result<(), StoreError> {
     named.extend(services.channels.pictures().await?);
     named.extend(services.streams.pictures().await?);
     named.extend(services.chat.pictures().await?);
-    match services.images.sweep(named).await {
+    let named = Arc::new(named);
+    match services.images.sweep(&named).await {
         Ok(0) => {}
         Ok(deleted) => tracing::info!("Deleted {deleted} pictures that nobody shows any more"),
         Err(error) => tracing::warn!(%error, "Pictures cannot be swept: {error}"),
+    }
+    if let Err(error) = services.images.sweep_store(&named).await {
+        tracing::warn!(%error, "Pictures at the store cannot be swept: {error}");
     }
     Ok(())
 }

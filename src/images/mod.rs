@@ -3,15 +3,19 @@
 //!
 //! Nothing of an upload is served: what goes out was drawn by us, without the notes that cameras leave
 //! in files. A picture that nobody shows any more is deleted after a day.
+//!
+//! Where there is an object store, pictures lie there as well: each server finds what was uploaded at
+//! another, and keeps it.
 
 mod decode;
 mod emote;
 mod folder;
 mod routes;
+mod shared;
 mod upload;
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use std::{fmt, io};
@@ -23,11 +27,13 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 use utoipa::IntoParams;
 
+use crate::bucket::{Bucket, BucketError};
 use crate::clock::Clock;
 use crate::error::ApiError;
 use crate::secret::hex;
 
 use folder::Folder;
+use shared::Shared;
 
 /// Names a picture for ever: hexadecimal digits of the hash of its content, and its kind.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -53,6 +59,15 @@ impl ImageId {
     #[must_use]
     pub fn url(&self) -> String {
         format!("/images/{}", self.0)
+    }
+
+    /// Whether it is the name of that content.
+    fn is_of(&self, content: &[u8]) -> bool {
+        Self::of(content, self.kind()) == *self
+    }
+
+    fn kind(&self) -> &str {
+        self.0.split_once('.').map_or("jpg", |(_, kind)| kind)
     }
 
     /// The name.
@@ -182,6 +197,15 @@ impl From<ImageError> for ApiError {
     }
 }
 
+/// Why it cannot be said whether there is a picture.
+#[derive(Debug, thiserror::Error)]
+enum Missing {
+    #[error("the folder of pictures fails: {0}")]
+    Folder(#[from] io::Error),
+    #[error("the store of pictures fails: {0}")]
+    Store(#[from] BucketError),
+}
+
 /// The service: cheap to clone, all clones are one.
 #[derive(Debug, Clone)]
 pub struct Images(Arc<Inner>);
@@ -190,6 +214,7 @@ pub struct Images(Arc<Inner>);
 struct Inner {
     clock: Clock,
     folder: Folder,
+    shared: Option<Shared>,
     /// Each upload lies in memory while it is read.
     uploads: Semaphore,
     /// A decoded picture takes up to 160 MB and a core for a moment.
@@ -203,12 +228,13 @@ const DECODED_AT_ONCE: usize = 2;
 const UNNAMED_FOR: Duration = Duration::from_secs(24 * 3600);
 
 impl Images {
-    /// On the pictures in this data folder.
+    /// On the pictures in this data folder, and those at the store.
     #[must_use]
-    pub fn new(data: &Path, clock: Clock) -> Self {
+    pub fn new(data: &Path, bucket: Option<Bucket>, clock: Clock) -> Self {
         Self(Arc::new(Inner {
             clock,
             folder: Folder::new(data.join("images")),
+            shared: bucket.map(Shared::new),
             uploads: Semaphore::new(UPLOADS_AT_ONCE),
             decoding: Arc::new(Semaphore::new(DECODED_AT_ONCE)),
         }))
@@ -226,13 +252,28 @@ impl Images {
     ///
     /// # Errors
     /// When the folder cannot be read, or a file not be deleted.
-    pub async fn sweep(&self, named: HashSet<String>) -> io::Result<u64> {
-        let root = self.0.folder.root.clone();
+    pub async fn sweep(&self, named: &Arc<HashSet<String>>) -> io::Result<u64> {
+        let (root, kept) = (self.0.folder.root.clone(), Arc::clone(named));
         let before = self.0.now() - UNNAMED_FOR;
         let swept = tokio::task::spawn_blocking(move || {
-            folder::sweep(&root, before, |name| named.contains(name))
+            folder::sweep(&root, before, |name| kept.contains(name))
         });
         swept.await.map_err(io::Error::other)?
+    }
+
+    /// The same at the store, to which those go that it lacks: they came before there was one, or while
+    /// it was away.
+    ///
+    /// # Errors
+    /// When the store fails; the next sweep goes on.
+    pub async fn sweep_store(&self, named: &HashSet<String>) -> Result<(), BucketError> {
+        match &self.0.shared {
+            Some(shared) => {
+                let before = self.0.now() - UNNAMED_FOR;
+                shared.sweep(&self.0.folder, named, before).await
+            }
+            None => Ok(()),
+        }
     }
 
     /// Takes an uploaded picture: what it becomes can be had by its id from then on. The headers are
@@ -279,7 +320,30 @@ impl Images {
         let id = ImageId::of(content, kind);
         let written = self.0.folder.write(&id, content, self.0.now()).await;
         let failed = |error| ImageError::Failed(format!("a picture cannot be kept: {error}"));
-        written.map_err(failed).map(|()| id)
+        written.map_err(failed)?;
+        if let Some(shared) = &self.0.shared
+            && let Err(error) = shared.put(&id, content.to_vec()).await
+        {
+            tracing::warn!(%error, "A picture cannot be put at the store, and is tried again within the hour: {error}");
+        }
+        Ok(id)
+    }
+
+    /// Where a picture lies at this server, to which it comes from the store when it is there alone;
+    /// `None` when it is nowhere.
+    async fn find(&self, id: &ImageId) -> Result<Option<PathBuf>, Missing> {
+        let path = self.0.folder.path(id);
+        if tokio::fs::try_exists(&path).await? {
+            return Ok(Some(path));
+        }
+        let Some(shared) = &self.0.shared else {
+            return Ok(None);
+        };
+        let Some(content) = shared.get(id).await? else {
+            return Ok(None);
+        };
+        self.0.folder.write(id, &content, self.0.now()).await?;
+        Ok(Some(path))
     }
 
     async fn draw<T: Send + 'static>(

@@ -25,6 +25,7 @@ pub fn routes(images: Images) -> OpenApiRouter {
     responses(
         (status = 200, content_type = "image/jpeg"),
         (status = 404, body = Problem),
+        (status = 503, description = "The object store does not answer", body = Problem),
     ),
 )]
 async fn show(
@@ -37,16 +38,22 @@ async fn show(
         detail: "there is no such picture",
     };
     let id = ImageId::parse(&id).ok_or_else(missing)?;
-    let (tag, kind) = id.as_str().split_once('.').unwrap_or((id.as_str(), "jpg"));
+    let found = images.find(&id).await.map_err(|error| {
+        tracing::warn!(%error, "A picture cannot be shown: {error}");
+        ApiError::Away {
+            code: "image_unavailable",
+            detail: "this picture cannot be had at the moment; try again later",
+        }
+    })?;
+    let path = found.ok_or_else(missing)?;
     let content = Content {
-        kind: match kind {
+        kind: match id.kind() {
             "png" => "image/png",
             "gif" => "image/gif",
             _ => "image/jpeg",
         },
-        tag,
+        tag: id.as_str(),
         caching: Caching::Immutable,
     };
-    let path = images.0.folder.path(&id);
     content.file(&path, &headers).await.map_err(|_| missing())
 }

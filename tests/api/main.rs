@@ -33,6 +33,7 @@ mod https;
 mod matrix;
 mod moving;
 mod pages;
+mod pictures;
 mod restart;
 mod start;
 mod storage;

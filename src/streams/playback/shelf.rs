@@ -25,12 +25,12 @@ use object_store::path::Path;
 use object_store::{Attribute, Attributes, PutOptions, PutPayload};
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::{OnAir, Playback};
 use crate::answer::Caching;
-use crate::bucket::{Bucket, BucketError};
+use crate::bucket::{Bucket, BucketError, within};
 
 /// The store, for all streams. Cheap to clone, all clones are one.
 #[derive(Debug, Clone)]
@@ -139,7 +139,7 @@ impl Shelves {
             count("removed", 1);
             ready(Ok(()))
         });
-        timeout(CLEARED_WITHIN, counted).await.map_err(|_| late())?
+        within(CLEARED_WITHIN, counted).await
     }
 
     /// Takes all objects below a folder away that were put before a time.
@@ -436,7 +436,7 @@ impl Shelves {
         let path = self.path(on_air, rendition, msn);
         let payload = PutPayload::from_iter(body.0);
         let put = self.bucket.store().put_opts(&path, payload, options);
-        timeout(PUT_WITHIN, put).await.map_err(|_| late())??;
+        within(PUT_WITHIN, put).await?;
         on_air.shelf.change(|there| {
             there.entry(rendition.to_owned()).or_default().insert(msn);
         });
@@ -448,11 +448,4 @@ impl Shelves {
 
 fn count(result: &'static str, segments: u64) {
     metrics::counter!("tallylight_hls_stored_total", "result" => result).increment(segments);
-}
-
-fn late() -> BucketError {
-    BucketError::Generic {
-        store: "S3",
-        source: "it did not answer in time".into(),
-    }
 }
