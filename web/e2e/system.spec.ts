@@ -129,7 +129,9 @@ test('what the configuration turns off is told as that', async ({ browser }) => 
     await page.getByRole('button', { name: 'Check from this browser' }).click();
     await expect(row(page, 'Media over UDP')).toContainText('Good');
     await expect(row(page, 'Media over TCP')).toContainText('Off: media.tcp is false.');
-    await expect(row(page, 'Relay')).toContainText('No TURN server: see [turn] in the configuration.');
+    await expect(row(page, 'Relay')).toContainText(
+      'No TURN server: set turn.listen, or turn.servers to another.',
+    );
     await expect(page.getByText('2 careful, 1 good', { exact: true })).toBeVisible();
     await people.leave();
   } finally {

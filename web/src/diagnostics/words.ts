@@ -44,7 +44,7 @@ export const REACHES = {
 export const TCP_OFF = careful(
   'Off: media.tcp is false. Networks that block UDP then have relays and HLS alone.',
 );
-export const NO_RELAY = careful('No TURN server: see [turn] in the configuration.');
+export const NO_RELAY = careful('No TURN server: set turn.listen, or turn.servers to another.');
 
 export function refused(words: string): Finding {
   return careful(`Not checked: ${words}`);
