@@ -41,6 +41,27 @@ test('leaving the studio on air asks first, by link, by Back and by signing out'
   await expect.poll(() => site.api('GET', `/channels/${channel.handle}`)).toMatchObject({ state: 'offline' });
 });
 
+test('the question before the end stays until it is answered, or there is nothing to end', async ({
+  people,
+  ownChannel: channel,
+  site,
+}) => {
+  const studio = await people.creator();
+  await goLive(studio, channel.handle);
+  const question = studio.getByRole('dialog', { name: 'End the stream?' });
+  await studio.getByRole('button', { name: 'End stream' }).dblclick();
+  await expect(question).toBeVisible();
+  await studio.mouse.click(5, 5);
+  await question.getByRole('button', { name: 'Stay on air' }).click();
+  await expect(question).toHaveCount(0);
+
+  await studio.getByRole('button', { name: 'End stream' }).click();
+  await expect(question).toBeVisible();
+  await site.api('POST', `/channels/${channel.handle}/end`);
+  await expect(studio.getByRole('button', { name: 'Go live' })).toBeVisible();
+  await expect(studio.getByRole('dialog')).toHaveCount(0);
+});
+
 test('a sign-in that runs out takes nobody off air', async ({ people, ownChannel: channel, site }) => {
   const studio = await people.creator();
   await studio.clock.install();

@@ -69,6 +69,15 @@ test('an admin sees what the server finds, and by which ways media get to it', a
   await expect(page.getByText(/^checked /)).toBeVisible();
 });
 
+test('media over TCP is tried by a browser that never had a camera here, too', async ({ people }) => {
+  const page = await people.creator();
+  await page.context().clearPermissions();
+  await openSystem(page);
+  await page.getByRole('button', { name: 'Check from this browser' }).click();
+  await expect(row(page, 'Media over TCP')).toContainText(/Reached 127\.0\.0\.1:\d+, round trip/);
+  await expect(page.getByText('4 good', { exact: true })).toBeVisible();
+});
+
 test('where UDP is blocked the page says what to let through, and leaves nothing open', async ({
   people,
 }) => {
@@ -120,7 +129,9 @@ test('what the configuration turns off is told as that', async ({ browser }) => 
     await page.getByRole('button', { name: 'Check from this browser' }).click();
     await expect(row(page, 'Media over UDP')).toContainText('Good');
     await expect(row(page, 'Media over TCP')).toContainText('Off: media.tcp is false.');
-    await expect(row(page, 'Relay')).toContainText('No TURN server: see [turn] in the configuration.');
+    await expect(row(page, 'Relay')).toContainText(
+      'No TURN server: set turn.listen, or turn.servers to another.',
+    );
     await expect(page.getByText('2 careful, 1 good', { exact: true })).toBeVisible();
     await people.leave();
   } finally {

@@ -96,7 +96,11 @@ test('what is off, or what this browser cannot do, is not told as a fault of the
     verdict: 'careful',
     words: expect.stringMatching(/^Off: media\.tcp is false/),
   });
-  expect(judge(BY_TCP, seen({ canTry: false }))).toMatchObject({ verdict: 'careful' });
+  expect(judge(STRAIGHT, seen({ canTry: false }))).toMatchObject({ verdict: 'careful' });
+  expect(judge(BY_TCP, seen({ canTry: false }))).toMatchObject({
+    verdict: 'careful',
+    words: expect.stringMatching(/^No answer over TCP\. It may be this browser.* Let TCP port 8189 through/),
+  });
   expect(judge(STRAIGHT, seen({}, `${TCP}\r\n`)).words).toMatch(/told no address for UDP/);
   expect(judge(STRAIGHT, seen({ told: null }))).toMatchObject({ verdict: 'careful' });
 });

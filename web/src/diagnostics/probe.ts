@@ -29,7 +29,10 @@ export interface RelayProblem {
 export interface Seen {
   /** `null`: the server did not answer within the time. */
   told: Told | null;
-  /** The browser has candidates of its own for this way: an address at the relay, where it leads through one. */
+  /**
+   * The browser told of candidates of its own for this way: of an address at the relay, where it leads through
+   * one. Chromium tells of none over TCP to pages without a camera, and connects over it all the same.
+   */
   canTry: boolean;
   relayProblem: RelayProblem | null;
   /** ICE came up, whether or not encryption followed. */
@@ -86,7 +89,7 @@ export async function probe(
     });
     session = await Promise.race([opening, over.promise]);
     if (session && hasSome(seen, way)) {
-      await Promise.race([settled(pc, seen), over.promise]);
+      await Promise.race([settled(pc, way, seen), over.promise]);
       seen.isConnected = pc.connectionState === 'connected';
       if (seen.isConnected) await measure(pc, seen);
     }
@@ -140,10 +143,11 @@ function watch(pc: RTCPeerConnection, way: Way, seen: Seen): void {
 export const NOT_REACHED = 701;
 
 /** Until it is connected, or cannot be any more. */
-function settled(pc: RTCPeerConnection, seen: Seen): Promise<null> {
+function settled(pc: RTCPeerConnection, { protocol, relay }: Way, seen: Seen): Promise<null> {
+  const tellsAll = relay !== null || protocol === 'udp';
   return new Promise((resolve) => {
     const look = () => {
-      const nothingToTry = pc.iceGatheringState === 'complete' && !seen.canTry;
+      const nothingToTry = tellsAll && pc.iceGatheringState === 'complete' && !seen.canTry;
       if (/^(connected|failed|closed)$/.test(pc.connectionState) || nothingToTry) resolve(null);
     };
     pc.addEventListener('connectionstatechange', look);

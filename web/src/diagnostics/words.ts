@@ -44,7 +44,7 @@ export const REACHES = {
 export const TCP_OFF = careful(
   'Off: media.tcp is false. Networks that block UDP then have relays and HLS alone.',
 );
-export const NO_RELAY = careful('No TURN server: see [turn] in the configuration.');
+export const NO_RELAY = careful('No TURN server: set turn.listen, or turn.servers to another.');
 
 export function refused(words: string): Finding {
   return careful(`Not checked: ${words}`);
@@ -61,7 +61,9 @@ function straight({ protocol }: Way, seen: Seen, told: Told): Finding {
   const candidates = told.candidates.filter((candidate) => candidate.protocol === protocol);
   if (candidates.length === 0) return protocol === 'tcp' ? TCP_OFF : bad(NO_ADDRESS);
   if (seen.isReached) return bad(`The server answered over ${name}, ${NO_ENCRYPTION}`);
-  if (!seen.canTry) return careful(`This browser connects to nobody over ${name}. Check with another one.`);
+  if (!seen.canTry && protocol === 'udp')
+    return careful('This browser connects to nobody over UDP. Check with another one.');
+  if (!seen.canTry) return careful(`No answer over TCP. ${MAY_LACK_TCP} ${advice(name, candidates)}`);
   return bad(`No answer over ${name}. ${advice(name, candidates)}`);
 }
 
@@ -122,6 +124,7 @@ function refusal({ code, words }: { code: number; words: string }): string {
 }
 
 const NO_ADDRESS = 'The server told no address for UDP. Look at media.bind and media.public_ips.';
+const MAY_LACK_TCP = 'It may be this browser, which told of no TCP of its own: check with another one, too.';
 const NO_ENCRYPTION =
   'but encryption (DTLS) did not come up. A firewall may inspect UDP, or drop large packets.';
 

@@ -183,9 +183,18 @@ export class FakeHls {
   };
 
   levels = [
-    { height: 720, width: 1280, bitrate: 2_000_000, uri: 'http://host/level.m3u8', attrs: {} },
-    { height: 360, width: 640, bitrate: 600_000, uri: 'http://host/level.m3u8', attrs: {} },
+    {
+      height: 720,
+      width: 1280,
+      bitrate: 2_000_000,
+      uri: 'http://host/level.m3u8',
+      attrs: {},
+      pathwayId: '.',
+    },
+    { height: 360, width: 640, bitrate: 600_000, uri: 'http://host/level.m3u8', attrs: {}, pathwayId: '.' },
   ];
+  pathways = ['.'];
+  pathwayPriority: string[] | null = null;
   currentLevel = 0;
   bandwidthEstimate = 5e6;
   autoLevelEnabled = true;

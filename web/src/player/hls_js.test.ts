@@ -2,12 +2,14 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { FakeHls, FakeVideo, stubWorld, type World } from './fakes';
 import { playHls } from './hls_js';
 import { Passes } from './pass';
+import type { PlaybackFailure } from './playback';
 
 vi.mock('hls.js', () => ({ default: FakeHls }));
 
 let world: World;
 let video: FakeVideo;
 let library: FakeHls;
+let failures: PlaybackFailure[];
 
 beforeEach(async () => {
   world = stubWorld();
@@ -17,7 +19,9 @@ beforeEach(async () => {
     () => undefined,
   );
   const settings = { url: '/hls/ada/index.m3u8', pace: 'low', at: null, soundOnly: false, passes } as const;
-  const playback = await playHls(settings, { layers: () => undefined, failed: () => undefined });
+  failures = [];
+  const failed = (failure: PlaybackFailure) => failures.push(failure);
+  const playback = await playHls(settings, { layers: () => undefined, failed });
   playback?.attach(video as unknown as HTMLVideoElement);
   library = world.libraries[0] as FakeHls;
   library.startPosition = 8.5;
@@ -54,4 +58,50 @@ test('a start that the library found by itself is left alone', () => {
   video.currentTime = 0;
   appended(8, 9);
   expect(video.currentTime).toBe(0);
+});
+
+/** A request for media that was begun now and fails, or would have by now. */
+const failing = (code: number, fatal = false, url = 'http://cdn/v0/1.m4s') => ({
+  fatal,
+  type: 'networkError',
+  details: 'fragLoadError',
+  frag: { stats: { loading: { start: performance.now() } } },
+  response: { url, code },
+  error: new Error('HTTP error'),
+});
+
+/** As a playlist that lists two CDNs leaves the library. */
+const atTwo = () => {
+  library.pathways = ['cdn1', 'cdn2'];
+  for (const level of library.levels) level.pathwayId = 'cdn1';
+  library.emit('parsed', {});
+};
+
+test('a CDN is left at its first error, and not for what was asked of it before', () => {
+  atTwo();
+  const [picture, sound] = [failing(503), failing(503)];
+  vi.advanceTimersByTime(10);
+  library.emit('error', picture);
+  expect(library.pathwayPriority).toEqual(['cdn2', 'cdn1']);
+  for (const level of library.levels) level.pathwayId = 'cdn2';
+  library.emit('error', sound);
+  expect(library.pathwayPriority).toEqual(['cdn2', 'cdn1']);
+  library.emit('error', failing(503));
+  expect(library.pathwayPriority).toEqual(['cdn1', 'cdn2']);
+  expect(failures).toEqual([]);
+});
+
+test('the only way to the media is never left', () => {
+  library.emit('error', failing(503));
+  expect(library.pathwayPriority).toBeNull();
+  expect(library.config.fragLoadPolicy).toBeUndefined();
+});
+
+test("a CDN's refusal bars nobody, the server's does", () => {
+  atTwo();
+  library.emit('error', failing(403));
+  expect(failures).toEqual([]);
+  library.emit('error', failing(403, true));
+  library.emit('error', failing(403, false, 'http://host/v0/1.m4s'));
+  expect(failures.map(({ status }) => status)).toEqual([0, 403]);
 });

@@ -40,9 +40,12 @@ class HlsJs implements Playback {
   readonly #hls: HlsPlayer;
   readonly #listener: PlaybackListener;
   readonly #passes: Passes;
+  /** Of the playlists: media may be at CDNs. */
+  readonly #server: string;
   /** The library's level of each layer. */
   #order: number[] = [];
   #recovered: number[] = [];
+  #steeredAt = Number.NEGATIVE_INFINITY;
   #started = false;
   #barred = false;
   #closed = false;
@@ -50,15 +53,22 @@ class HlsJs implements Playback {
   constructor(Hls: Library, settings: PlaybackSettings, listener: PlaybackListener) {
     this.#listener = listener;
     this.#passes = settings.passes;
+    this.#server = originOf(settings.url);
     const hls = new Hls(configuration(settings));
     this.#hls = hls;
     const { Events } = Hls;
-    hls.on(Events.MANIFEST_PARSED, () => this.#levels());
+    hls.on(Events.MANIFEST_PARSED, () => {
+      if (hls.pathways.length > 1) hls.config.fragLoadPolicy = OF_SEVERAL_CDNS;
+      this.#levels();
+    });
     hls.on(Events.FRAG_LOADED, (_event, { frag, part }) => {
       this.bytes += (part ?? frag).stats.loaded;
     });
     hls.on(Events.BUFFER_APPENDED, () => this.#toStart());
-    hls.on(Events.ERROR, (_event, error) => this.#error(error));
+    hls.on(Events.ERROR, (_event, error) => {
+      this.#steer(error);
+      this.#error(error);
+    });
     const { at } = settings;
     if (at && 'wallMs' in at) hls.once(Events.MANIFEST_PARSED, () => void this.#startAt(at.wallMs));
     hls.loadSource(settings.url);
@@ -175,10 +185,27 @@ class HlsJs implements Playback {
     this.#listener.layers();
   }
 
+  /**
+   * Leaves a CDN at the first error. The library would ask it again for half a minute, and for every size,
+   * before it does, and then not come back to it for five minutes, though the other fails as well.
+   */
+  #steer({ fatal, details, frag, part }: ErrorData): void {
+    const { levels, pathways } = this.#hls;
+    const left = levels[0]?.pathwayId;
+    const ofMedia = details === 'fragLoadError' || details === 'fragLoadTimeOut';
+    if (fatal || !ofMedia || !frag || left === undefined || pathways.length < 2) return;
+    // What was asked of the one that was left already says nothing of the next.
+    if ((part ?? frag).stats.loading.start < this.#steeredAt) return;
+    this.#steeredAt = performance.now();
+    this.#hls.pathwayPriority = [...pathways.filter((one) => one !== left), left];
+  }
+
   #error({ fatal, type, details, response, error }: ErrorData): void {
     if (this.#closed || this.#barred) return;
     const code = response?.code ?? 0;
-    this.#barred = code === FORBIDDEN;
+    // A CDN's refusal is a fault of the CDN: who may watch is the server's to say.
+    const status = response && originOf(response.url) !== this.#server ? 0 : code;
+    this.#barred = status === FORBIDDEN;
     // Other levels are of the same gate: they are not tried.
     if (this.#barred) this.#hls.stopLoad();
     else if (!fatal) return;
@@ -187,7 +214,7 @@ class HlsJs implements Playback {
       return;
     }
     this.#listener.failed({
-      status: code,
+      status,
       unplayable: details === 'manifestIncompatibleCodecsError' || details === 'bufferAddCodecError',
       words: code > 0 ? `The server answered ${code} for the stream.` : sentence(error.message),
     });
@@ -231,6 +258,10 @@ function configuration({ pace, at, passes }: PlaybackSettings): Partial<HlsPlaye
   };
 }
 
+function originOf(url: string): string {
+  return new URL(url, location.href).origin;
+}
+
 function holds(ranges: TimeRanges, seconds: number): boolean {
   return Array.from({ length: ranges.length }, (_, at) => at).some(
     (at) => ranges.start(at) <= seconds && ranges.end(at) > seconds,
@@ -262,6 +293,22 @@ export function soundUri(playlist: string): string | null {
   return /[:,]URI="([^"]+)"/.exec(media ?? '')?.[1] ?? null;
 }
 
+const TRIES = 3;
+/** Another is asked as soon as one fails; the same again when all have. */
+const OF_SEVERAL_CDNS: HlsPlayer['config']['fragLoadPolicy'] = {
+  default: {
+    maxTimeToFirstByteMs: 3000,
+    maxLoadTimeMs: 8000,
+    timeoutRetry: { maxNumRetry: TRIES, retryDelayMs: 0, maxRetryDelayMs: 0 },
+    errorRetry: {
+      maxNumRetry: TRIES,
+      retryDelayMs: 250,
+      maxRetryDelayMs: 1000,
+      // Whatever it answered: others may have what one has not.
+      shouldRetry: (_policy, count) => count < TRIES,
+    },
+  },
+};
 const FORBIDDEN = 403;
 const LOW_LATENCY_S = 1;
 const STABLE_LATENCY_S = 6;

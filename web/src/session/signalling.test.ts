@@ -72,6 +72,22 @@ test('a server that is not there has status 0', async () => {
   await expect(offer(peer(), 'http://host/whep/ada')).rejects.toMatchObject({ status: 0 });
 });
 
+test('a connection that is closed while the answer is applied leaves no session behind', async () => {
+  const seen = serverSays(201, 'v=0', { Location: '/whip/sessions/ab' });
+  const closing = () => {
+    const pc = peer();
+    const setRemoteDescription = () => {
+      Object.assign(pc, { signalingState: 'closed' });
+      return new Promise(() => undefined);
+    };
+    return Object.assign(pc, { setRemoteDescription }) as RTCPeerConnection;
+  };
+  await expect(offer(closing(), 'http://host/whip/ada')).rejects.toMatchObject({ name: 'AbortError' });
+  expect(seen.map(({ method }) => method)).toEqual(['POST', 'DELETE']);
+  await expect(offer(closing(), 'http://host/whip/ada', { leaveLate: true })).rejects.toThrow();
+  expect(seen.map(({ method }) => method)).toEqual(['POST', 'DELETE', 'POST']);
+});
+
 test('a refused restart leaves the connection as it was', async () => {
   serverSays(404, '{}');
   const pc = peer();

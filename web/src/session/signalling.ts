@@ -59,23 +59,46 @@ export async function offer(
     url: new URL(location, response.url).href,
     links: parseLinks(response.headers.get('Link')),
   };
-  if (pc.signalingState === 'closed') {
+  if (isClosed(pc)) {
     if (!options.leaveLate) void end(session);
-    throw new DOMException('The session was closed while the server answered.', 'AbortError');
+    throw closedMeanwhile();
   }
   // Candidates are gathered from here on, so that those of the servers named in the answer are among them.
   const told = iceServers(session.links);
   const servers = options.chooseServers?.(told) ?? told;
   try {
     if (servers.length > 0) pc.setConfiguration({ ...pc.getConfiguration(), iceServers: servers });
-    await pc.setLocalDescription(description);
-    await pc.setRemoteDescription({ type: 'answer', sdp: options.editAnswer?.(answer) ?? answer });
+    await unlessClosed(pc, pc.setLocalDescription(description));
+    const sdp = options.editAnswer?.(answer) ?? answer;
+    await unlessClosed(pc, pc.setRemoteDescription({ type: 'answer', sdp }));
   } catch (error) {
-    void end(session);
+    if (!isClosed(pc) || !options.leaveLate) void end(session);
     throw error;
   }
   return session;
 }
+
+/** A connection that is closed meanwhile never settles what it was asked for, and tells nobody (webrtc-pc §4.4.1.5). */
+function unlessClosed(pc: RTCPeerConnection, asked: Promise<void>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setInterval(() => {
+      if (!isClosed(pc)) return;
+      clearInterval(timer);
+      reject(closedMeanwhile());
+    }, LOOK_MS);
+    asked.then(resolve, reject).finally(() => clearInterval(timer));
+  });
+}
+
+function isClosed(pc: RTCPeerConnection): boolean {
+  return pc.signalingState === 'closed';
+}
+
+function closedMeanwhile(): DOMException {
+  return new DOMException('The session was closed while the server answered.', 'AbortError');
+}
+
+const LOOK_MS = 100;
 
 const restarts = new WeakMap<Session, Promise<void>>();
 
@@ -119,7 +142,7 @@ export function onClosedByServer(pc: RTCPeerConnection, tell: () => void): void 
   const [transceiver] = pc.getTransceivers();
   const transport = transceiver?.sender.transport ?? transceiver?.receiver.transport;
   transport?.addEventListener('statechange', () => {
-    if (pc.signalingState === 'closed') return;
+    if (isClosed(pc)) return;
     if (transport.state === 'closed' || transport.state === 'failed') tell();
   });
 }

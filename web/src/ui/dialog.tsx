@@ -10,6 +10,7 @@ export function Dialog({
   children,
   actions,
   container,
+  isQuestion = false,
 }: {
   open: boolean;
   onClose: () => void;
@@ -18,9 +19,11 @@ export function Dialog({
   actions?: ReactNode;
   /** Where it is put; inside whatever fills the screen, else it would not be seen. */
   container?: RefObject<HTMLElement | null>;
+  /** A click beside it is no answer: it may be the second of somebody impatient, and took the question away. */
+  isQuestion?: boolean;
 }) {
   return (
-    <Base.Root open={open} onOpenChange={(next) => !next && onClose()}>
+    <Base.Root open={open} disablePointerDismissal={isQuestion} onOpenChange={(next) => !next && onClose()}>
       <Base.Portal container={container}>
         <Base.Backdrop className="fixed inset-0 z-50 bg-black/60 transition-opacity duration-150 data-ending-style:opacity-0 data-starting-style:opacity-0" />
         <Base.Popup className="fixed inset-x-4 top-1/2 z-50 mx-auto max-h-[calc(100dvh-2rem)] max-w-md -translate-y-1/2 overflow-y-auto rounded-card border border-line bg-surface-1 p-6 text-ink shadow-panel transition-[opacity,scale] duration-150 data-ending-style:scale-98 data-ending-style:opacity-0 data-starting-style:scale-98 data-starting-style:opacity-0">

@@ -93,6 +93,7 @@ export function ReceiveCard({ handle }: { handle: string }) {
         </Button>
       )}
       <Dialog
+        isQuestion
         open={asking}
         onClose={() => setAsking(false)}
         title="End the stream?"

@@ -18,6 +18,7 @@ export function EndDialog({
 }) {
   return (
     <Dialog
+      isQuestion
       open={open}
       onClose={onStay}
       title={onAir ? 'End the stream?' : 'Stop going live?'}

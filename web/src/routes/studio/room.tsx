@@ -106,6 +106,12 @@ export function Room({
   useResume(settled, sources, channel.handle, held, goLive);
   useWarning(busy);
   const leaving = useLeaving(useCallback(() => isBusy(publisher), [publisher]));
+  useEffect(() => {
+    if (busy) return;
+    // Ended by somebody else: there is nothing to ask any more.
+    setAsking(false);
+    leaving?.(true);
+  }, [busy, leaving]);
   useMuteKey(sources);
   useAwake(onAir);
   useEffect(() => {
