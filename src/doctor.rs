@@ -101,12 +101,24 @@ fn ports(config: &Config) -> Vec<Finding> {
 async fn all_but_ports(config: &Config, now: Timestamp) -> Vec<Finding> {
     let (domain, redis, store, mail, payments, traces) = tokio::join!(
         // Boxed: what it takes to ask is large.
-        in_time("domain", Box::pin(domain(config))),
-        in_time("Redis", Box::pin(redis(config))),
-        in_time("store", Box::pin(outside::store(config))),
-        in_time("mail", Box::pin(outside::mail(config))),
-        in_time("payments", Box::pin(payments::payments(config))),
-        in_time("traces", Box::pin(outside::collector(config))),
+        in_time("domain", "server.domain", Box::pin(domain(config))),
+        in_time("Redis", "bus.url", Box::pin(redis(config))),
+        in_time(
+            "store",
+            "section [storage]",
+            Box::pin(outside::store(config))
+        ),
+        in_time("mail", "section [mail]", Box::pin(outside::mail(config))),
+        in_time(
+            "payments",
+            "section [payments]",
+            Box::pin(payments::payments(config))
+        ),
+        in_time(
+            "traces",
+            "telemetry.otlp_endpoint",
+            Box::pin(outside::collector(config))
+        ),
     );
     let mut findings = vec![media_addresses(config), transport_security(config)];
     findings.extend(domain);
@@ -122,13 +134,16 @@ async fn all_but_ports(config: &Config, now: Timestamp) -> Vec<Finding> {
 
 async fn in_time(
     subject: &'static str,
+    setting: &'static str,
     looking: impl Future<Output = Option<Finding>>,
 ) -> Option<Finding> {
     let seconds = ANSWERS_WITHIN.as_secs();
     let late = || {
         Some(bad(
             subject,
-            format!("there is no answer within {seconds} s; is it running, and reached from here?"),
+            format!(
+                "there is no answer within {seconds} s; is it running, reached from here, and right in {setting}?"
+            ),
         ))
     };
     timeout(ANSWERS_WITHIN, looking)
@@ -209,23 +224,28 @@ fn port(subject: &'static str, bound: io::Result<()>, place: &str, flag: &str) -
 fn media_addresses(config: &Config) -> Finding {
     let subject = "addresses";
     let port = config.media.port;
-    if !config.media.public_ips.is_empty() {
-        let ips: Vec<String> = config
-            .media
-            .public_ips
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        return good(
-            subject,
-            format!(
-                "viewers are told to send media to {}; port {port} must reach this machine there",
-                ips.join(", ")
+    let told = &config.media.public_ips;
+    if !told.is_empty() {
+        let ips: Vec<String> = told.iter().map(ToString::to_string).collect();
+        let ips = ips.join(", ");
+        return match told.iter().copied().all(is_inside) {
+            true => careful(
+                subject,
+                format!(
+                    "viewers are told to send media to {ips}, where nobody on the internet can: give media.public_ips \
+                     the public address, whose port {port} must reach this machine"
+                ),
             ),
-        );
+            false => good(
+                subject,
+                format!(
+                    "viewers are told to send media to {ips}; port {port} must reach this machine there"
+                ),
+            ),
+        };
     }
     match own_address() {
-        Ok(IpAddr::V4(ip)) if ip.is_private() || ip.is_loopback() => careful(
+        Ok(ip) if is_inside(ip) => careful(
             subject,
             format!(
                 "this machine is {ip}, an address of a private network: for viewers on the \
@@ -241,6 +261,14 @@ fn media_addresses(config: &Config) -> Finding {
             subject,
             format!("this machine has no way out ({error}); only viewers on it can watch"),
         ),
+    }
+}
+
+/// Whether only who is in the same network, or on this machine, reaches an address.
+fn is_inside(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_private() || ip.is_loopback() || ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unique_local() || ip.is_loopback() || ip.is_unicast_link_local(),
     }
 }
 
@@ -278,23 +306,30 @@ pub fn space(folder: &Path) -> Option<(u64, u64)> {
 /// Room for what is recorded.
 fn disk(folder: &Path) -> Option<Finding> {
     let (free, _) = space(folder)?;
-    let gigabytes = free / 1_000_000_000;
+    let room = in_words(free);
     let subject = "disk";
     Some(match free {
         0..LITTLE => bad(
             subject,
             format!(
-                "{gigabytes} GB are free: recordings stop soon, live goes on; make room in the data folder"
+                "{room} are free: recordings stop soon, live goes on; make room in the data folder"
             ),
         ),
         LITTLE..SCANT => careful(
             subject,
             format!(
-                "{gigabytes} GB are free, some hours of a recording; make room, or set recordings.quota_mb"
+                "{room} are free, some hours of a recording; make room, or set recordings.quota_mb"
             ),
         ),
-        _ => good(subject, format!("{gigabytes} GB are free")),
+        _ => good(subject, format!("{room} are free")),
     })
+}
+
+fn in_words(bytes: u64) -> String {
+    match bytes {
+        0..1_000_000_000 => format!("{} MB", bytes / 1_000_000),
+        _ => format!("{} GB", bytes / 1_000_000_000),
+    }
 }
 
 async fn database(config: &Config) -> Finding {
@@ -328,7 +363,11 @@ async fn redis(config: &Config) -> Option<Finding> {
             subject,
             format!(
                 "it does not answer: {error}; is it running, and are address and password in bus.url \
-                 right? Until it answers, servers learn of one another every five seconds only"
+                 right? Until it answers, {}",
+                match config.cluster.url.is_empty() {
+                    true => "servers learn of one another every five seconds only",
+                    false => "what is on air goes on, but nobody new can go live",
+                }
             ),
         ),
     })
@@ -394,8 +433,8 @@ fn files_for(wanted: u64, limit: u64) -> Finding {
         FILES,
         format!(
             "at most {limit}, but limits.http_connections and limits.sessions let in so many that \
-             {wanted} are needed; who comes beyond is not answered: raise it (ulimit -n {wanted}, or \
-             LimitNOFILE={wanted} in the systemd unit), or lower those limits"
+             {wanted} are needed; who comes beyond is not answered: raise it (`ulimit -n {wanted}`, or \
+             `LimitNOFILE={wanted}` in the systemd unit), or lower those limits"
         ),
     )
 }

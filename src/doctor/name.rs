@@ -83,12 +83,12 @@ pub(super) fn transport_security(config: &Config) -> Finding {
 pub(super) async fn certificate(config: &Config, now: Timestamp) -> Option<Finding> {
     match tls::look(config, &Clock::system()).await {
         Ok(standing) => standing.map(|standing| of_standing(config, &standing, now)),
-        Err(error) => Some(bad("TLS", error.to_string())),
+        Err(error) => Some(bad("certificate", error.to_string())),
     }
 }
 
 pub(super) fn of_standing(config: &Config, standing: &Standing, now: Timestamp) -> Finding {
-    let subject = "TLS";
+    let subject = "certificate";
     if let Some(problem) = &standing.problem {
         return bad(
             subject,

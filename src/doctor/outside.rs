@@ -31,8 +31,8 @@ pub(super) async fn store(config: &Config) -> Option<Finding> {
         Err(words) => bad(
             subject,
             format!(
-                "the bucket {bucket} does not answer: {words}; check section [storage]. Recordings stay on this \
-                 machine's disk meanwhile"
+                "the bucket {bucket} does not answer; check endpoint, bucket and keys of section [storage]. Recordings \
+                 stay on this machine's disk meanwhile. It said: {words}"
             ),
         ),
     })
@@ -48,8 +48,8 @@ pub(super) async fn collector(config: &Config) -> Option<Finding> {
         Err(words) => careful(
             subject,
             format!(
-                "{words}: {endpoint} does not take them, and they get lost; is a collector there that speaks OTLP \
-                 over HTTP (telemetry.otlp_endpoint)?"
+                "{endpoint} does not take them, and they get lost; is a collector there that speaks OTLP over HTTP \
+                 (telemetry.otlp_endpoint)? It said: {words}"
             ),
         ),
     })

@@ -22,6 +22,13 @@ pub(super) fn turn(config: &Config) -> Finding {
             SUBJECT,
             "it is off: viewers and publishers behind strict firewalls cannot connect; set turn.listen",
         ),
+        Some(address) if address.ip().is_loopback() => careful(
+            SUBJECT,
+            format!(
+                "it listens at {address}, where only programs on this machine reach it: set turn.listen to 0.0.0.0:{}",
+                address.port()
+            ),
+        ),
         Some(address) => good(
             SUBJECT,
             format!(
