@@ -1,24 +1,9 @@
 //! A foreign client: coturn's `turnutils_uclient`, with credentials that it makes itself of the secret.
 
-#![expect(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test fails by panicking"
-)]
-#![allow(
-    unreachable_pub,
-    dead_code,
-    reason = "what is shared between tests is not used by each"
-)]
-
-mod support;
-
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::process::Output;
 
-use support::*;
+use crate::support::*;
 use tokio::process::Command;
 use tokio::task::JoinSet;
 use turn::Peers;
