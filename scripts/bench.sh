@@ -42,6 +42,9 @@ done
 tallylight=${TALLYLIGHT_BIN:-target/release/tallylight}
 [ -n "${TALLYLIGHT_BIN:-}" ] || cargo build --release -p tallylight
 
+# A free port, so that a server that runs here already is not in the way.
+export TALLYLIGHT_TURN_LISTEN=127.0.0.1:0
+
 # configured COMMAND…: runs the program in its folder.
 configured() {
   "$tallylight" --data "$data" --http 127.0.0.1:0 --admin-listen 127.0.0.1:0 \
@@ -123,6 +126,9 @@ measure Tallylight capacity --whip "$whip" --whep "$whep" --server-pid "$server"
 
 set --
 if [ -z "$webrtc_only" ]; then
+  # Viewers through TURN, beside the same without it.
+  measure Tallylight turn --whip "$whip" --whep "$whep" --viewers 50 --duration "$seconds" \
+    --server-pid "$server"
   # A full chat (RELIABILITY F18), with a little video for those who read by data channel.
   measure Tallylight chat --server "${whip%/whip}" --channel bench --tokens-file "$data/tokens" \
     --sockets 2000 --data-channels 200 --seconds "$seconds" --server-pid "$server"

@@ -1,6 +1,7 @@
 //! Joining: offer, answer, connection, in one call each for publishing and watching.
 
 use str0m::net::Protocol;
+use tokio::task::spawn_blocking;
 
 use crate::counts::{Milestones, ViewerReport};
 use crate::driver::{Driver, DriverError, PeerId};
@@ -26,6 +27,24 @@ pub enum JoinError {
     /// str0m made no offer.
     #[error("no offer could be made")]
     NoOffer,
+    /// The answer says nothing of TURN.
+    #[error("the server names no TURN server that is reached by {0}")]
+    NoTurn(Protocol),
+}
+
+/// How a viewer reaches the server's media.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Route {
+    /// Over UDP or ICE-TCP.
+    Straight(Protocol),
+    /// Through the TURN server that the answer names, which is reached by UDP or TCP.
+    Relayed(Protocol),
+}
+
+impl From<Protocol> for Route {
+    fn from(protocol: Protocol) -> Self {
+        Self::Straight(protocol)
+    }
 }
 
 /// A publisher in a session.
@@ -76,7 +95,7 @@ pub async fn publish(
     sent: &Sent,
 ) -> Result<Publishing, JoinError> {
     let prepared = spec.prepare(sent).ok_or(JoinError::NoOffer)?;
-    let (id, session, answer) = join(driver, endpoint, prepared, Protocol::Udp).await?;
+    let (id, session, answer) = join(driver, endpoint, prepared, Protocol::Udp.into()).await?;
     Ok(Publishing {
         driver: driver.clone(),
         id,
@@ -85,7 +104,7 @@ pub async fn publish(
     })
 }
 
-/// Watches, over UDP or ICE-TCP.
+/// Watches, over UDP or ICE-TCP, or through TURN.
 ///
 /// # Errors
 /// When the server refuses or cannot be reached.
@@ -93,11 +112,11 @@ pub async fn watch(
     driver: &Driver,
     endpoint: &Endpoint,
     spec: &ViewerSpec,
-    protocol: Protocol,
+    route: impl Into<Route>,
     sent: &Sent,
 ) -> Result<Watching, JoinError> {
     let prepared = spec.prepare(sent).ok_or(JoinError::NoOffer)?;
-    let (id, session, answer) = join(driver, endpoint, prepared, protocol).await?;
+    let (id, session, answer) = join(driver, endpoint, prepared, route.into()).await?;
     Ok(Watching {
         driver: driver.clone(),
         id,
@@ -110,12 +129,12 @@ async fn join(
     driver: &Driver,
     endpoint: &Endpoint,
     prepared: Prepared,
-    protocol: Protocol,
+    route: Route,
 ) -> Result<(PeerId, Session, String), JoinError> {
     let (answer, session) = endpoint.offer(&prepared.sdp).await?;
-    let added = match prepared.connect(&answer, protocol) {
+    let added = match connect(prepared, &answer, &session, route).await {
         Ok(peer) => driver.add(peer).await.map_err(JoinError::from),
-        Err(error) => Err(error.into()),
+        Err(error) => Err(error),
     };
     match added {
         Ok(id) => Ok((id, session, answer)),
@@ -125,6 +144,27 @@ async fn join(
             Err(error)
         }
     }
+}
+
+async fn connect(
+    prepared: Prepared,
+    answer: &str,
+    session: &Session,
+    route: Route,
+) -> Result<Peer, JoinError> {
+    let protocol = match route {
+        Route::Straight(protocol) => return Ok(prepared.connect(answer, protocol)?),
+        Route::Relayed(protocol) => protocol,
+    };
+    let servers = session.turn_servers.iter();
+    let server = { servers }
+        .find(|server| server.protocol == protocol)
+        .cloned();
+    let server = server.ok_or(JoinError::NoTurn(protocol))?;
+    let answer = answer.to_owned();
+    // It waits for the TURN server.
+    let connecting = spawn_blocking(move || prepared.connect_through(&server, &answer));
+    Ok(connecting.await.map_err(std::io::Error::other)??)
 }
 
 async fn restart(driver: &Driver, id: PeerId, session: &mut Session) -> Result<(), JoinError> {

@@ -9,7 +9,7 @@
 //! server with all of them.
 //!
 //! Clients talk to no address but the endpoint that they are given and the media address that it
-//! answers with.
+//! answers with; those that come through TURN, to the TURN server that it names.
 
 pub mod bench;
 pub mod chat;
@@ -34,14 +34,16 @@ mod latency;
 mod link;
 mod peer;
 mod publisher;
+mod relay;
 mod sent;
 mod viewer;
 
 pub use counts::{Milestones, ViewerReport};
 pub use driver::{Driver, DriverError, PeerId, Tally};
-pub use join::{JoinError, Leave, Publishing, Watching, publish, watch};
+pub use join::{JoinError, Leave, Publishing, Route, Watching, publish, watch};
 pub use latency::Latencies;
 pub use peer::{Peer, Prepared};
 pub use publisher::{PublishReport, Publisher, PublisherSpec};
+pub use relay::TurnServer;
 pub use sent::{Sent, SentFrame};
 pub use viewer::{Viewer, ViewerSpec};

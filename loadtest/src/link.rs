@@ -1,5 +1,5 @@
-//! The socket of one client: UDP with the kernel's receive time stamps and merged datagrams, or
-//! ICE-TCP with frames (RFC 4571).
+//! The socket of one client: UDP with the kernel's receive time stamps and merged datagrams, ICE-TCP
+//! with frames (RFC 4571), or either of them to a TURN server.
 
 use std::io::{self, IoSliceMut, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -10,10 +10,12 @@ use mio::event::Source;
 use mio::net::{TcpStream, UdpSocket};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt, sockopt};
 use nix::sys::time::TimeSpec;
+use rtc::shared::turn_framing::TurnStreamDecoder;
 use str0m::Candidate;
 use str0m::net::{Protocol, TcpType};
 
 use crate::clock;
+use crate::relay::{Relay, TurnServer};
 
 /// Where datagrams go and come from.
 #[derive(Debug)]
@@ -29,13 +31,23 @@ pub(crate) struct Link {
 enum Socket {
     Udp(UdpSocket),
     Tcp(Box<Framed>),
+    Relayed(Box<Relay>),
 }
 
 #[derive(Debug)]
 struct Framed {
     stream: TcpStream,
-    incoming: Vec<u8>,
+    incoming: Incoming,
     outgoing: Vec<u8>,
+}
+
+/// What has come of a stream, and how it is cut into datagrams.
+#[derive(Debug)]
+enum Incoming {
+    /// Each after its length (RFC 4571).
+    Prefixed(Vec<u8>),
+    /// Messages of TURN, which tell their length themselves (RFC 8656 §3.1).
+    Turn(TurnStreamDecoder),
 }
 
 /// Space to receive into, shared by all links of a thread.
@@ -67,14 +79,51 @@ impl Buffers {
             control: nix::cmsg_space!(TimeSpec, i32),
         }
     }
+
+    /// One datagram that was read elsewhere.
+    pub(crate) fn arrival(&mut self, at: Duration, datagram: &[u8]) -> Option<Arrival<'_>> {
+        let bytes = self.bytes.get_mut(..datagram.len())?;
+        bytes.copy_from_slice(datagram);
+        Some(Arrival {
+            at,
+            bytes,
+            segment: datagram.len(),
+        })
+    }
 }
 
 impl Link {
     /// Opens a way to that media address.
     pub(crate) fn open(protocol: Protocol, remote: SocketAddr) -> io::Result<Self> {
         match protocol {
-            Protocol::Tcp => Self::open_tcp(remote),
+            Protocol::Tcp => Self::open_tcp(remote, Incoming::Prefixed(Vec::new())),
             _ => Self::open_udp(remote),
+        }
+    }
+
+    /// Opens a way to that media address through a TURN server. Blocks until that has answered.
+    pub(crate) fn open_through(server: &TurnServer, remote: SocketAddr) -> io::Result<Self> {
+        let relay = Relay::open(server, remote)?;
+        Ok(Self {
+            local: relay.relayed,
+            socket: Socket::Relayed(Box::new(relay)),
+            remote,
+        })
+    }
+
+    /// Opens a way to a TURN server, for its messages.
+    pub(crate) fn open_to_turn(protocol: Protocol, server: SocketAddr) -> io::Result<Self> {
+        match protocol {
+            Protocol::Tcp => Self::open_tcp(server, Incoming::Turn(TurnStreamDecoder::new())),
+            _ => Self::open_udp(server),
+        }
+    }
+
+    /// Opens another way to the same media address, as after a change of network.
+    pub(crate) fn opened_anew(&self) -> io::Result<Self> {
+        match self.socket {
+            Socket::Relayed(_) => Err(io::ErrorKind::Unsupported.into()),
+            _ => Self::open(self.protocol(), self.remote),
         }
     }
 
@@ -96,14 +145,14 @@ impl Link {
         })
     }
 
-    fn open_tcp(remote: SocketAddr) -> io::Result<Self> {
+    fn open_tcp(remote: SocketAddr, incoming: Incoming) -> io::Result<Self> {
         let stream = std::net::TcpStream::connect_timeout(&remote, Duration::from_secs(5))?;
         stream.set_nodelay(true)?;
         stream.set_nonblocking(true)?;
         let local = stream.local_addr()?;
         let framed = Framed {
             stream: TcpStream::from_std(stream),
-            incoming: Vec::new(),
+            incoming,
             outgoing: Vec::new(),
         };
         Ok(Self {
@@ -121,17 +170,19 @@ impl Link {
         }
     }
 
+    /// What the media address sees: TURN relays UDP.
     pub(crate) fn protocol(&self) -> Protocol {
         match self.socket {
-            Socket::Udp(_) => Protocol::Udp,
+            Socket::Udp(_) | Socket::Relayed(_) => Protocol::Udp,
             Socket::Tcp(_) => Protocol::Tcp,
         }
     }
 
     /// Our end as a candidate.
     pub(crate) fn candidate(&self) -> Option<Candidate> {
-        match self.socket {
+        match &self.socket {
             Socket::Udp(_) => Candidate::host(self.local, "udp").ok(),
+            Socket::Relayed(relay) => Candidate::relayed(self.local, relay.local(), "udp").ok(),
             Socket::Tcp(_) => Candidate::builder()
                 .tcp()
                 .host(self.local)
@@ -145,6 +196,7 @@ impl Link {
         match &mut self.socket {
             Socket::Udp(socket) => socket,
             Socket::Tcp(framed) => &mut framed.stream,
+            Socket::Relayed(relay) => relay.source(),
         }
     }
 
@@ -155,6 +207,7 @@ impl Link {
                 let _ = socket.send(datagram);
             }
             Socket::Tcp(framed) => framed.send(datagram),
+            Socket::Relayed(relay) => relay.send(datagram),
         }
     }
 
@@ -170,13 +223,16 @@ impl Link {
                     segment: length,
                 })
             }
+            Socket::Relayed(relay) => relay.receive(buffers),
         }
     }
 
     /// Sends on what a TCP connection did not take at once.
     pub(crate) fn flush(&mut self) {
-        if let Socket::Tcp(framed) = &mut self.socket {
-            framed.flush();
+        match &mut self.socket {
+            Socket::Udp(_) => {}
+            Socket::Tcp(framed) => framed.flush(),
+            Socket::Relayed(relay) => relay.flush(),
         }
     }
 }
@@ -208,10 +264,12 @@ fn receive_udp<'b>(socket: &UdpSocket, buffers: &'b mut Buffers) -> Option<Arriv
 
 impl Framed {
     fn send(&mut self, datagram: &[u8]) {
-        let Ok(length) = u16::try_from(datagram.len()) else {
-            return;
-        };
-        self.outgoing.extend(length.to_be_bytes());
+        if let Incoming::Prefixed(_) = self.incoming {
+            let Ok(length) = u16::try_from(datagram.len()) else {
+                return;
+            };
+            self.outgoing.extend(length.to_be_bytes());
+        }
         self.outgoing.extend_from_slice(datagram);
         self.flush();
     }
@@ -227,17 +285,40 @@ impl Framed {
 
     fn next_frame(&mut self, into: &mut [u8]) -> Option<usize> {
         loop {
-            if let Some((header, rest)) = self.incoming.split_first_chunk::<2>() {
-                let length = usize::from(u16::from_be_bytes(*header));
-                if let Some(frame) = rest.get(..length) {
-                    into.get_mut(..length)?.copy_from_slice(frame);
-                    self.incoming.drain(..2 + length);
-                    return Some(length);
-                }
+            if let Some(length) = self.incoming.cut(into) {
+                return Some(length);
             }
             match self.stream.read(into) {
-                Ok(read) if read > 0 => self.incoming.extend_from_slice(into.get(..read)?),
+                Ok(read) if read > 0 => self.incoming.extend(into.get(..read)?),
                 _ => return None,
+            }
+        }
+    }
+}
+
+impl Incoming {
+    fn extend(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Prefixed(incoming) => incoming.extend_from_slice(bytes),
+            Self::Turn(decoder) => decoder.extend_from_slice(bytes),
+        }
+    }
+
+    /// Takes the first datagram off, if it is all there. Returns its length.
+    fn cut(&mut self, into: &mut [u8]) -> Option<usize> {
+        match self {
+            Self::Prefixed(incoming) => {
+                let (header, rest) = incoming.split_first_chunk::<2>()?;
+                let length = usize::from(u16::from_be_bytes(*header));
+                into.get_mut(..length)?.copy_from_slice(rest.get(..length)?);
+                incoming.drain(..2 + length);
+                Some(length)
+            }
+            Self::Turn(decoder) => {
+                // A stream that holds something else is silent from there on.
+                let message = decoder.next_message().ok()??;
+                into.get_mut(..message.len())?.copy_from_slice(&message);
+                Some(message.len())
             }
         }
     }

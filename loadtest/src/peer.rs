@@ -12,6 +12,7 @@ use str0m::{Event, IceConnectionState, Input, Output, Rtc};
 use crate::clock;
 use crate::link::{Buffers, Link};
 use crate::publisher::Publisher;
+use crate::relay::TurnServer;
 use crate::sdp::{self, MediaAddress};
 use crate::viewer::Viewer;
 
@@ -86,12 +87,24 @@ impl Prepared {
     ///
     /// # Errors
     /// When the answer cannot be used or the socket cannot be opened.
-    pub fn connect(mut self, answer: &str, protocol: Protocol) -> io::Result<Peer> {
-        let addresses = sdp::media_addresses(answer);
-        let address = addresses.into_iter().find(|a| a.protocol == protocol);
-        let address =
-            address.ok_or_else(|| unusable("the answer has no candidate to connect to"))?;
+    pub fn connect(self, answer: &str, protocol: Protocol) -> io::Result<Peer> {
+        let address = address_in(answer, protocol)?;
         let link = Link::open(protocol, address.address)?;
+        self.connect_over(link, answer, address)
+    }
+
+    /// Takes the answer and makes an allocation at that TURN server, for the server's first address of
+    /// UDP. Blocks until the TURN server has answered.
+    ///
+    /// # Errors
+    /// When the answer cannot be used or the TURN server refuses.
+    pub fn connect_through(self, server: &TurnServer, answer: &str) -> io::Result<Peer> {
+        let address = address_in(answer, Protocol::Udp)?;
+        let link = Link::open_through(server, address.address)?;
+        self.connect_over(link, answer, address)
+    }
+
+    fn connect_over(mut self, link: Link, answer: &str, address: MediaAddress) -> io::Result<Peer> {
         if self.one_by_one {
             link.take_one_by_one();
         }
@@ -247,9 +260,9 @@ impl Peer {
     /// Returns the fragment for PATCH.
     ///
     /// # Errors
-    /// When no socket can be opened.
+    /// When no socket can be opened, and of clients that came through TURN.
     pub fn begin_restart(&mut self) -> io::Result<String> {
-        let link = Link::open(self.link.protocol(), self.link.remote)?;
+        let link = self.link.opened_anew()?;
         let mut change = self.rtc.sdp_api();
         let credentials = change.ice_restart(false);
         let (_, pending) = change
@@ -314,6 +327,12 @@ impl Peer {
             Role::Publisher(_) => None,
         }
     }
+}
+
+fn address_in(answer: &str, protocol: Protocol) -> io::Result<MediaAddress> {
+    let addresses = sdp::media_addresses(answer);
+    let address = addresses.into_iter().find(|a| a.protocol == protocol);
+    address.ok_or_else(|| unusable("the answer has no candidate to connect to"))
 }
 
 fn accept(rtc: &mut Rtc, pending: SdpPendingOffer, answer: &str) -> io::Result<()> {

@@ -25,6 +25,9 @@ pub struct Report {
     pub seconds: f64,
     /// Packets that all viewers received in the window, audio included.
     pub packets: u64,
+    /// Payload of them.
+    #[serde(serialize_with = "rounded")]
+    pub megabits_per_second: f64,
     /// Share of video packets that never came, 0 to 1.
     pub loss: f64,
     /// Whole frames a second and viewer, mean and lowest.
@@ -256,8 +259,9 @@ impl fmt::Display for Report {
         }
         writeln!(
             f,
-            "  packets       {:.1} k/s, {:.3} % lost",
+            "  packets       {:.1} k/s, {:.1} Mbit/s, {:.3} % lost",
             float(self.packets) / self.seconds.max(1e-9) / 1e3,
+            self.megabits_per_second,
             self.loss * 100.0
         )?;
         writeln!(

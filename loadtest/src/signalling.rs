@@ -5,8 +5,10 @@
 
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH, LOCATION};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH, LINK, LOCATION};
 use reqwest::{Client, Method, Response, Url};
+
+use crate::relay::TurnServer;
 
 const WITHIN: Duration = Duration::from_secs(10);
 /// Servers close connections that say nothing after ten seconds or more. An offer that is sent in that
@@ -33,6 +35,8 @@ pub struct Session {
     token: Option<String>,
     /// `ETag` of the answer, for ICE restarts.
     pub etag: Option<String>,
+    /// TURN servers that the answer names (RFC 9725 §4.6).
+    pub turn_servers: Vec<TurnServer>,
 }
 
 /// Why a request failed. The text is one line.
@@ -157,6 +161,7 @@ impl Endpoint {
             url: self.session_url(&response)?,
             token: self.token.clone(),
             etag: header(&response, ETAG.as_str()),
+            turn_servers: turn_servers(&response),
         };
         match text_of(response).await {
             Ok(answer) => Ok((answer, session)),
@@ -308,6 +313,12 @@ async fn expect(response: Response, status: u16) -> Result<Response, HttpError> 
 
 fn header(response: &Response, name: &str) -> Option<String> {
     Some(response.headers().get(name)?.to_str().ok()?.to_owned())
+}
+
+fn turn_servers(response: &Response) -> Vec<TurnServer> {
+    let links = response.headers().get_all(LINK).into_iter();
+    let links = links.filter_map(|link| link.to_str().ok());
+    links.filter_map(TurnServer::of_link).collect()
 }
 
 fn unreachable(url: &Url, error: &dyn std::error::Error) -> HttpError {

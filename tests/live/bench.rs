@@ -70,6 +70,29 @@ async fn viewers_are_counted_and_leave() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn viewers_through_turn_are_set_beside_those_who_come_straight() {
+    let server = Server::with(|config| config.turn.listen = "127.0.0.1:0".to_owned()).await;
+    let pid = std::process::id();
+    let run = format!("turn --viewers 3 --duration 1 --rounds 1 --json --server-pid {pid}");
+    let output = bench(&server, &run).output().await.unwrap();
+    // Beside other tests the machine may be full, which is told in words.
+    let is_full = || error_of(&output).contains("the limit");
+    assert!(output.status.success() || is_full(), "{output:?}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let routes = report["routes"].as_array().unwrap();
+    assert_eq!(routes.len(), 3, "{report}");
+    for route in routes {
+        let frames = route["frames_per_second"].as_f64().unwrap();
+        assert!(frames > 5.0, "{report}");
+    }
+    // Those straight ones did not come by it, the others did.
+    let relayed = server.app.services.ice.stats().unwrap();
+    assert_eq!(relayed.allocations_made, 6, "{relayed:?}");
+    assert!(relayed.packets_to_clients > 1_000, "{relayed:?}");
+    assert_everybody_left(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn capacity_is_answered_in_one_sentence() {
     let server = Server::start().await;
     let run = "capacity --step 1 --most 2 --step-duration 1";

@@ -5,6 +5,9 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::FutureExt as _;
+use hls::{Origin, PlaylistRequest, ReadError};
+
 /// A media playlist as a player reads it.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub(crate) struct Playlist {
@@ -66,6 +69,22 @@ fn number(attributes: &BTreeMap<String, String>, name: &str) -> Option<f64> {
     attributes
         .get(name)
         .map(|value| value.parse().expect("a number"))
+}
+
+/// The playlist of the rendition `v0`.
+pub(crate) async fn playlist(
+    origin: &Origin,
+    request: PlaylistRequest,
+) -> Result<Playlist, ReadError> {
+    let rendered = origin.playlist("v0", request).await?;
+    let text = String::from_utf8(rendered.text().to_vec()).unwrap();
+    Ok(Playlist::checked(&text))
+}
+
+/// The playlist as it stands.
+pub(crate) fn now(origin: &Origin) -> Playlist {
+    let asked = playlist(origin, PlaylistRequest::default());
+    asked.now_or_never().expect("nothing to wait for").unwrap()
 }
 
 impl Playlist {

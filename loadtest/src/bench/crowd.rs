@@ -10,7 +10,7 @@ use super::stop::Stop;
 use crate::signalling::{Endpoint, Session};
 use crate::source::{Source, VideoCodec};
 use crate::{
-    Driver, PublishReport, PublisherSpec, Publishing, Sent, Tally, ViewerReport, ViewerSpec,
+    Driver, PublishReport, PublisherSpec, Publishing, Route, Sent, Tally, ViewerReport, ViewerSpec,
     foreign,
 };
 
@@ -19,6 +19,7 @@ pub(super) struct Crowd {
     stack: Stack,
     sent: Sent,
     spec: ViewerSpec,
+    route: Route,
     publisher: Session,
     viewers: Vec<Session>,
 }
@@ -74,6 +75,7 @@ impl Crowd {
             },
             sent,
             spec,
+            route: Protocol::Udp.into(),
         })
     }
 
@@ -91,7 +93,13 @@ impl Crowd {
             },
             sent,
             spec: ViewerSpec::default(),
+            route: Protocol::Udp.into(),
         })
+    }
+
+    /// Light viewers come by that route from now on, instead of straight over UDP.
+    pub(super) fn come_by(&mut self, route: Route) {
+        self.route = route;
     }
 
     pub(super) fn name(&self) -> &'static str {
@@ -153,9 +161,9 @@ impl Crowd {
                 let Some(driver) = drivers.get(index % drivers.len().max(1)).cloned() else {
                     return;
                 };
-                let spec = self.spec.clone();
+                let (spec, route) = (self.spec.clone(), self.route);
                 offers.spawn(async move {
-                    let watched = crate::watch(&driver, &whep, &spec, Protocol::Udp, &sent);
+                    let watched = crate::watch(&driver, &whep, &spec, route, &sent);
                     Ok(Joined::Str0m(watched.await?.session))
                 });
             }

@@ -14,6 +14,7 @@ mod joins;
 mod limit;
 mod stop;
 mod table;
+mod turn;
 mod webrtc;
 
 use std::fmt;
@@ -31,6 +32,8 @@ pub enum Benchmark {
     Webrtc(Webrtc),
     /// More and more viewers over WHEP, until it is too many; answers how many the server holds.
     Capacity(Capacity),
+    /// Viewers over WHEP through the server's TURN, and the same without it; answers what TURN costs.
+    Turn(Turn),
     /// Viewers over WHEP who come and go; answers whether the server is afterwards as it was before.
     Joins(Joins),
     /// Many viewers over low-latency HLS, then many joins.
@@ -116,6 +119,28 @@ pub struct Capacity {
     /// Seconds that each step is measured, after all have joined.
     #[arg(long, default_value_t = 4, value_name = "SECONDS", value_parser = clap::value_parser!(u16).range(1..=600))]
     step_duration: u16,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Viewers through TURN, and the same without it.
+#[derive(Debug, Args)]
+pub struct Turn {
+    #[command(flatten)]
+    target: Target,
+    /// How many watch; the server lets an address have 128 allocations.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=120))]
+    viewers: u16,
+    /// How many join in a second.
+    #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u16).range(1..=100))]
+    ramp: u16,
+    /// Seconds that are measured, of each way and round, after all have joined.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=600))]
+    duration: u16,
+    /// How often all ways are measured, by turns.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=20))]
+    rounds: u16,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -326,6 +351,7 @@ impl Benchmark {
         match self {
             Self::Webrtc(options) => webrtc::run(options).await,
             Self::Capacity(options) => capacity::run(options).await,
+            Self::Turn(options) => turn::run(options).await,
             Self::Joins(options) => joins::run(options).await,
             Self::Hls(options) => audience::run(options).await,
             Self::Rtmp(options) => encoders::run(options).await,

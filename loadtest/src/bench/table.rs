@@ -12,7 +12,7 @@ use anyhow::{Context as _, bail};
 use serde::Deserialize;
 
 use super::capacity::Found;
-use super::{Table, audience, chat, cores, encoders};
+use super::{Table, audience, chat, cores, encoders, turn};
 use crate::report::{Report, float};
 
 /// The line before the table.
@@ -26,6 +26,7 @@ const END: &str = "<!-- to here -->";
 enum Run {
     Webrtc(Box<Report>),
     Capacity(Found),
+    Turn(turn::Report),
     Hls(Box<audience::Report>),
     Rtmp(encoders::Report),
     Chat(Box<chat::Report>),
@@ -116,35 +117,56 @@ fn table(setting: &Setting<'_>, runs: &[Named]) -> Result<String, std::fmt::Erro
     } = setting;
     let mut text = String::new();
     writeln!(text, "{date}, commit {commit}, {machine}; one run each.\n")?;
-    let reports = runs.iter().filter_map(|named| match &named.run {
-        Run::Webrtc(report) => Some((named.server.as_str(), report.as_ref())),
-        _ => None,
-    });
-    let reports: Vec<_> = reports.collect();
-    if let Some((_, first)) = reports.first() {
-        writeln!(
-            text,
-            "`tallylight bench webrtc --whip URL --whep URL --viewers N --layers L --duration {:.0} \
-             --server-pid PID`:\n\n{HEAD}\n{RULE}",
-            first.seconds
-        )?;
-        for (server, report) in &reports {
-            writeln!(text, "{}", row(server, report))?;
-        }
-        if reports.iter().any(|(_, report)| is_limited(report)) {
-            writeln!(
-                text,
-                "\n\\* Not the server, but the client or the machine was the limit."
-            )?;
-        }
-        writeln!(text)?;
-    }
+    of_webrtc(&mut text, runs)?;
+    of_turn(&mut text, runs)?;
     for named in runs {
         if let Some(line) = line(&named.run) {
             writeln!(text, "- {}: {line}", named.server)?;
         }
     }
     Ok(text)
+}
+
+fn of_webrtc(text: &mut String, runs: &[Named]) -> std::fmt::Result {
+    let reports = runs.iter().filter_map(|named| match &named.run {
+        Run::Webrtc(report) => Some((named.server.as_str(), report.as_ref())),
+        _ => None,
+    });
+    let reports: Vec<_> = reports.collect();
+    let Some((_, first)) = reports.first() else {
+        return Ok(());
+    };
+    writeln!(
+        text,
+        "`tallylight bench webrtc --whip URL --whep URL --viewers N --layers L --duration {:.0} \
+         --server-pid PID`:\n\n{HEAD}\n{RULE}",
+        first.seconds
+    )?;
+    for (server, report) in &reports {
+        writeln!(text, "{}", row(server, report))?;
+    }
+    end(text, reports.iter().any(|(_, report)| is_limited(report)))
+}
+
+fn of_turn(text: &mut String, runs: &[Named]) -> std::fmt::Result {
+    for named in runs {
+        if let Run::Turn(report) = &named.run {
+            write!(text, "{}\n{}", report.head(), report.rows(&named.server))?;
+            end(text, report.is_limited())?;
+        }
+    }
+    Ok(())
+}
+
+/// What is below rows.
+fn end(text: &mut String, limited: bool) -> std::fmt::Result {
+    if limited {
+        writeln!(
+            text,
+            "\n\\* Not the server, but the client or the machine was the limit."
+        )?;
+    }
+    writeln!(text)
 }
 
 const HEAD: &str = "| server | viewers | layers | µs/packet | CPU % of a core | kpkt/s | frames/s, \
@@ -217,7 +239,7 @@ fn row(server: &str, report: &Report) -> String {
 /// A run that is no row.
 fn line(run: &Run) -> Option<String> {
     match run {
-        Run::Webrtc(_) => None,
+        Run::Webrtc(_) | Run::Turn(_) => None,
         Run::Capacity(found) => Some(format!("`bench capacity`: {}", found.sentence)),
         Run::Hls(report) => Some(report.line()),
         Run::Rtmp(report) => Some(report.line()),

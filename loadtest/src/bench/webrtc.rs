@@ -48,39 +48,17 @@ pub(super) struct Look {
 /// Runs the benchmark and prints what it found.
 pub(super) async fn run(options: &Webrtc) -> anyhow::Result<()> {
     let run = Run::prepare(&options.target, options.viewers)?;
-    let mut crowd = run.publish(options.stack).await?;
-    let measured = measure(&run, &mut crowd, options).await;
-    progress("leaving");
-    crowd.leave().await;
-    let report = measured?;
+    let crowd = run.publish(options.stack).await?;
+    let length = Duration::from_secs(options.duration.into());
+    let window = run.measure(crowd, options.viewers, options.ramp, length);
+    let report = window.await?;
     print(&report, options.json)?;
-    let blind = report.viewers - report.joined;
-    if blind > 0 {
-        bail!(
-            "{blind} of {} viewers were shown no picture within {} s",
-            report.viewers,
-            options.target.join_within
-        );
-    }
+    run.require_all_pictures(&report)?;
     // Figures of something else than the server are no success.
     match report.client_limit {
         Some(sentence) => bail!(sentence),
         None => Ok(()),
     }
-}
-
-async fn measure(run: &Run<'_>, crowd: &mut Crowd, options: &Webrtc) -> anyhow::Result<Report> {
-    run.until_live(crowd).await?;
-    let before = run.look().await?;
-    progress(&format!("{} viewers join", options.viewers));
-    let grown = run.grow(crowd, options.viewers.into(), options.ramp).await;
-    grown.map_err(|error| refused(crowd, error))?;
-    let tally = run.until_seen(crowd).await?;
-    run.require_a_picture(crowd, tally).await?;
-    run.wait(SETTLE).await?;
-    let length = Duration::from_secs(options.duration.into());
-    progress(&format!("measuring for {} s", length.as_secs()));
-    run.window(crowd, &before, length).await
 }
 
 /// Why the next viewer is not there.
@@ -126,6 +104,52 @@ impl<'a> Run<'a> {
             Stack::WebrtcRs => Crowd::of_webrtc_rs(&whip, &self.source).await,
         };
         published.map_err(|error| advised("cannot publish", &error))
+    }
+
+    /// Lets so many watch, measures for so long, and lets all go.
+    pub(super) async fn measure(
+        &self,
+        mut crowd: Crowd,
+        viewers: u16,
+        ramp: u16,
+        length: Duration,
+    ) -> anyhow::Result<Report> {
+        let measured = self.measure_with(&mut crowd, viewers, ramp, length).await;
+        progress("leaving");
+        crowd.leave().await;
+        measured
+    }
+
+    async fn measure_with(
+        &self,
+        crowd: &mut Crowd,
+        viewers: u16,
+        ramp: u16,
+        length: Duration,
+    ) -> anyhow::Result<Report> {
+        self.until_live(crowd).await?;
+        let before = self.look().await?;
+        progress(&format!("{viewers} viewers join"));
+        let grown = self.grow(crowd, viewers.into(), ramp).await;
+        grown.map_err(|error| refused(crowd, error))?;
+        let tally = self.until_seen(crowd).await?;
+        self.require_a_picture(crowd, tally).await?;
+        self.wait(SETTLE).await?;
+        progress(&format!("measuring for {} s", length.as_secs()));
+        self.window(crowd, &before, length).await
+    }
+
+    /// Fails when somebody saw nothing.
+    pub(super) fn require_all_pictures(&self, report: &Report) -> anyhow::Result<()> {
+        let blind = report.viewers - report.joined;
+        if blind > 0 {
+            bail!(
+                "{blind} of {} viewers were shown no picture within {} s",
+                report.viewers,
+                self.target.join_within
+            );
+        }
+        Ok(())
     }
 
     /// Waits until media flows.
@@ -312,6 +336,7 @@ impl Window<'_> {
             closed: viewers.iter().filter(|viewer| viewer.closed).count(),
             seconds,
             packets,
+            megabits_per_second: float(sum(|v| v.bytes)) * 8.0 / 1e6 / seconds,
             loss: float(lost) / float((video + lost).max(1)),
             frames_per_second: float(sum(|v| v.whole_frames)) / seconds / float(count),
             fewest_frames_per_second: float(fewest) / seconds,

@@ -6,11 +6,12 @@ use std::time::Instant;
 use str0m::format::CodecSpec;
 use str0m::media::{Mid, Pt};
 
-use super::{Link, specs};
+use super::{Link, name_of, specs};
 use crate::egress::TransmitQueue;
 use crate::lane::{Lane, Outbound, Picture, TrackName};
-use crate::packet::{Packet, Source};
+use crate::packet::{Layout, Packet, Source};
 use crate::rewrite::Rewriter;
+use crate::stats::SessionStats;
 
 /// One outgoing track.
 #[derive(Debug)]
@@ -48,6 +49,16 @@ pub(super) enum Timing {
     Live,
     /// Part of a replay: this timestamp is now.
     Replayed { timestamp: u32 },
+}
+
+/// What a lane knows of its connection, loss left out.
+pub(super) fn fill(lane: &mut Lane, stats: &mut SessionStats, now: Instant) {
+    stats.bitrate = lane.media_rate(now);
+    stats.nacks = lane.nacks();
+    stats.rtt_ms = lane.rtt().map(|rtt| rtt.as_secs_f64() * 1_000.0);
+    if let Some(path) = lane.path() {
+        stats.transport = name_of(path.protocol);
+    }
 }
 
 impl Outgoing {
@@ -113,6 +124,24 @@ impl Outgoing {
             }),
         };
         lane.send(leaving.now, leaving.queue, &outbound)
+    }
+
+    /// Sends a packet of sound on, of which there is one layer. Returns whether it went.
+    pub(super) fn write_sound(
+        &mut self,
+        link: &Link,
+        lane: &mut Lane,
+        leaving: &mut Leaving<'_>,
+        packet: &Arc<Packet>,
+        layout: &Layout,
+    ) -> bool {
+        let Some(spec) = &layout.audio else {
+            return false;
+        };
+        if !self.rewriter.has_source() {
+            self.rewriter.switch(packet);
+        }
+        self.write(link, lane, leaving, packet, spec, Timing::Live)
     }
 
     /// The layers may be others from now on.

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use str0m::media::MediaKind;
 
 use super::catch_up::{CATCH_UP_TICK, HEADERS, LONGEST_WAIT, Pace, bitrate_of, is_long};
-use super::outgoing::{Leaving, Outgoing, Timing};
-use super::{Link, Outbox, name_of};
+use super::outgoing::{self, Leaving, Outgoing, Timing};
+use super::{Link, Outbox};
 use crate::caption::Caption;
 use crate::egress::TransmitQueue;
 use crate::keyframe::GopCache;
@@ -174,27 +174,16 @@ impl Relay {
         self.follow(link, media);
         for packet in packets {
             match packet.source {
-                Source::Audio => self.forward_audio(link, packet, media, leaving),
+                Source::Audio => {
+                    if let Some(track) = &mut self.audio {
+                        let (lane, layout) = (&mut self.lane, &media.layout);
+                        let sent = track.write_sound(link, lane, leaving, packet, layout);
+                        self.packets += u64::from(sent);
+                    }
+                }
                 Source::Video(layer) => self.forward_video(link, packet, layer, media, leaving),
             }
         }
-    }
-
-    fn forward_audio(
-        &mut self,
-        link: &Link,
-        packet: &Arc<Packet>,
-        media: &Media,
-        leaving: &mut Leaving<'_>,
-    ) {
-        let (Some(track), Some(spec)) = (&mut self.audio, &media.layout.audio) else {
-            return;
-        };
-        if !track.rewriter.has_source() {
-            track.rewriter.switch(packet);
-        }
-        let sent = track.write(link, &mut self.lane, leaving, packet, spec, Timing::Live);
-        self.packets += u64::from(sent);
     }
 
     fn forward_video(
@@ -325,14 +314,9 @@ impl Relay {
     }
 
     pub(crate) fn fill(&mut self, stats: &mut SessionStats, now: Instant) {
-        stats.bitrate = self.lane.media_rate(now);
+        outgoing::fill(&mut self.lane, stats, now);
         stats.packets = self.packets;
-        stats.nacks = self.lane.nacks();
         stats.loss = self.lane.worst_loss().map(f64::from);
-        stats.rtt_ms = self.lane.rtt().map(|rtt| rtt.as_secs_f64() * 1_000.0);
-        if let Some(path) = self.lane.path() {
-            stats.transport = name_of(path.protocol);
-        }
         stats.plis = self.plis;
     }
 }

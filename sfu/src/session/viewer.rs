@@ -11,8 +11,8 @@ use str0m::media::MediaKind;
 
 use super::catch_up::{CATCH_UP_TICK, CatchUp, LONG_GROUP, MOST_BURST_BYTES, Replayed};
 use super::loss::{LossEstimate, share_of};
-use super::outgoing::{Leaving, Outgoing, Timing};
-use super::{Link, Outbox, name_of};
+use super::outgoing::{self, Leaving, Outgoing, Timing};
+use super::{Link, Outbox};
 use crate::calls::{LayerChoice, LayerError};
 use crate::egress::TransmitQueue;
 use crate::keyframe::GopCache;
@@ -146,7 +146,13 @@ impl Viewer {
         self.follow(media);
         for (at, packet) in packets.iter().enumerate() {
             match packet.source {
-                Source::Audio => self.forward_audio(link, packet, media, leaving),
+                Source::Audio => {
+                    if let Some(track) = &mut self.audio {
+                        let (lane, layout) = (&mut self.lane, &media.layout);
+                        let sent = track.write_sound(link, lane, leaving, packet, layout);
+                        self.packets += u64::from(sent);
+                    }
+                }
                 Source::Video(layer) => {
                     let rest = packets.get(at + 1..).unwrap_or_default();
                     self.forward_video(link, packet, rest, layer, media, leaving);
@@ -174,24 +180,6 @@ impl Viewer {
         for track in self.audio.iter_mut().chain(&mut self.video) {
             track.rewriter.end_source();
         }
-    }
-
-    fn forward_audio(
-        &mut self,
-        link: &Link,
-        packet: &Arc<Packet>,
-        media: &Media,
-        leaving: &mut Leaving<'_>,
-    ) {
-        let (Some(track), Some(spec)) = (&mut self.audio, &media.layout.audio) else {
-            return;
-        };
-        if !track.rewriter.has_source() {
-            track.rewriter.switch(packet);
-        }
-        let lane = &mut self.lane;
-        let sent = track.write(link, lane, leaving, packet, spec, Timing::Live);
-        self.packets += u64::from(sent);
     }
 
     fn forward_video(
@@ -523,16 +511,11 @@ impl Viewer {
     }
 
     pub(crate) fn fill(&mut self, stats: &mut SessionStats, now: Instant) {
-        stats.bitrate = self.lane.media_rate(now);
+        outgoing::fill(&mut self.lane, stats, now);
         stats.estimate = self.lane.estimate();
         stats.pinned = *self.selector.choice() != LayerChoice::Auto;
         stats.packets = self.packets;
-        stats.nacks = self.lane.nacks();
         stats.loss = self.lane.loss(now).map(f64::from);
-        stats.rtt_ms = self.lane.rtt().map(|rtt| rtt.as_secs_f64() * 1_000.0);
-        if let Some(path) = self.lane.path() {
-            stats.transport = name_of(path.protocol);
-        }
         stats.plis = self.plis;
     }
 }

@@ -13,6 +13,15 @@ use crate::message::{Answer, Stun, attribute, method};
 use crate::routes::Routes;
 use crate::time::Now;
 
+/// A request, and who asks.
+#[derive(Clone, Copy)]
+struct Request<'r, 'b> {
+    client: SocketAddr,
+    stun: Stun<'b>,
+    identity: &'r Identity<'b>,
+    now: Now,
+}
+
 /// Who asks, proved.
 struct Identity<'a> {
     username: &'a str,
@@ -59,7 +68,12 @@ impl<B: Bind> Relay<B> {
             | method::REFRESH
             | method::CREATE_PERMISSION
             | method::CHANNEL_BIND => match self.identify(client, stun, now) {
-                Ok(identity) => self.decide(client, stun, &identity, now),
+                Ok(identity) => self.decide(Request {
+                    client,
+                    stun,
+                    identity: &identity,
+                    now,
+                }),
                 Err(denial) => {
                     let may_answer = self.may_answer(client, now);
                     answered(self.house.deny(client, stun, denial, now, may_answer))
@@ -88,23 +102,18 @@ impl<B: Bind> Relay<B> {
         }
     }
 
-    fn decide<'b>(
-        &mut self,
-        client: SocketAddr,
-        stun: Stun<'b>,
-        identity: &Identity<'_>,
-        now: Now,
-    ) -> Outcome<'_, 'b, B::Socket> {
+    fn decide<'b>(&mut self, request: Request<'_, 'b>) -> Outcome<'_, 'b, B::Socket> {
+        let Request { stun, identity, .. } = request;
         let unknown = stun.unknown();
         if !unknown.is_empty() {
             let answer = unknown_attributes(stun, &unknown);
             return Outcome::Answer(answer.finish(Some(&identity.key)));
         }
         let verdict = match stun.method() {
-            method::ALLOCATE => self.allocate(client, stun, identity, now),
-            method::REFRESH => self.refresh(client, stun, identity, now),
-            method::CREATE_PERMISSION => self.permit(client, stun, identity, now),
-            _ => self.bind_channel(client, stun, identity, now),
+            method::ALLOCATE => self.allocate(request),
+            method::REFRESH => self.refresh(request),
+            method::CREATE_PERMISSION => self.permit(request),
+            _ => self.bind_channel(request),
         };
         let (answer, opened) = verdict.unwrap_or_else(|code| {
             self.house.count_refusal(code);
@@ -118,13 +127,13 @@ impl<B: Bind> Relay<B> {
     }
 
     /// RFC 8656 §7.2.
-    fn allocate(
-        &mut self,
-        client: SocketAddr,
-        stun: Stun<'_>,
-        identity: &Identity<'_>,
-        now: Now,
-    ) -> Verdict<B::Socket> {
+    fn allocate(&mut self, request: Request<'_, '_>) -> Verdict<B::Socket> {
+        let Request {
+            client,
+            stun,
+            identity,
+            now,
+        } = request;
         if let Some(known) = self.live(client, now) {
             let is_repeated =
                 known.transaction == stun.transaction() && *known.username == *identity.username;
@@ -173,15 +182,12 @@ impl<B: Bind> Relay<B> {
     }
 
     /// RFC 8656 §8.2.
-    fn refresh(
-        &mut self,
-        client: SocketAddr,
-        stun: Stun<'_>,
-        identity: &Identity<'_>,
-        now: Now,
-    ) -> Verdict<B::Socket> {
+    fn refresh(&mut self, request: Request<'_, '_>) -> Verdict<B::Socket> {
+        let Request {
+            client, stun, now, ..
+        } = request;
         let granted = self.house.config.limits.lifetime;
-        let allocation = self.of(client, identity, now)?;
+        let allocation = self.of(request)?;
         if family(stun)?.is_some_and(|ipv4| ipv4 != allocation.relayed.is_ipv4()) {
             return Err(ErrorCode::PEER_ADDRESS_FAMILY_MISMATCH);
         }
@@ -200,14 +206,9 @@ impl<B: Bind> Relay<B> {
 
     /// RFC 8656 §10.2. An address that is not ours changes nothing about the allocation: browsers ask
     /// for each candidate that they hear of.
-    fn permit(
-        &mut self,
-        client: SocketAddr,
-        stun: Stun<'_>,
-        identity: &Identity<'_>,
-        now: Now,
-    ) -> Verdict<B::Socket> {
-        let allocation = self.of(client, identity, now)?;
+    fn permit(&mut self, request: Request<'_, '_>) -> Verdict<B::Socket> {
+        let Request { stun, now, .. } = request;
+        let allocation = self.of(request)?;
         let peers = stun.addresses(attribute::XOR_PEER_ADDRESS);
         let peers: Option<Vec<_>> = peers.collect();
         let peers = peers.filter(|peers| !peers.is_empty());
@@ -227,14 +228,9 @@ impl<B: Bind> Relay<B> {
     }
 
     /// RFC 8656 §12.2.
-    fn bind_channel(
-        &mut self,
-        client: SocketAddr,
-        stun: Stun<'_>,
-        identity: &Identity<'_>,
-        now: Now,
-    ) -> Verdict<B::Socket> {
-        let allocation = self.of(client, identity, now)?;
+    fn bind_channel(&mut self, request: Request<'_, '_>) -> Verdict<B::Socket> {
+        let Request { stun, now, .. } = request;
+        let allocation = self.of(request)?;
         let number = match stun.get(attribute::CHANNEL_NUMBER) {
             Some([high, low, _, _]) => u16::from_be_bytes([*high, *low]),
             _ => return Err(ErrorCode::BAD_REQUEST),
@@ -264,16 +260,11 @@ impl<B: Bind> Relay<B> {
     }
 
     /// The client's allocation, if it is of who asks.
-    fn of(
-        &self,
-        client: SocketAddr,
-        identity: &Identity<'_>,
-        now: Now,
-    ) -> Result<&Allocation<B::Socket>, u16> {
-        let allocation = self.allocations.get(&client);
-        let allocation = allocation.filter(|allocation| allocation.is_live(now));
+    fn of(&self, request: Request<'_, '_>) -> Result<&Allocation<B::Socket>, u16> {
+        let allocation = self.allocations.get(&request.client);
+        let allocation = allocation.filter(|allocation| allocation.is_live(request.now));
         let allocation = allocation.ok_or(ErrorCode::ALLOCATION_MISMATCH)?;
-        if *allocation.username == *identity.username {
+        if *allocation.username == *request.identity.username {
             Ok(allocation)
         } else {
             Err(ErrorCode::WRONG_CREDENTIALS)

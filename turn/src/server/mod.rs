@@ -203,6 +203,17 @@ impl fmt::Debug for Acceptors {
     }
 }
 
+impl Shared {
+    /// Passes on to the SFU what a client sent; what the socket does not take at once is dropped.
+    fn send_to_peer(&self, socket: &UdpSocket, payload: &[u8], to: SocketAddr) {
+        let counters = &self.house.counters;
+        match socket.try_send_to(payload, to) {
+            Ok(_) => counters.to_peers.count(payload.len()),
+            Err(_) => counters.dropped_full.count(),
+        }
+    }
+}
+
 impl Clock {
     #[expect(
         clippy::disallowed_methods,

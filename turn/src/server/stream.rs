@@ -175,7 +175,6 @@ impl Connection {
     }
 
     async fn take(&mut self, message: &[u8]) {
-        let counters = &self.shared.house.counters;
         let now = self.shared.clock.now();
         match self.relay.receive(self.client, message, now) {
             Outcome::Nothing => {}
@@ -183,10 +182,7 @@ impl Connection {
                 socket,
                 to,
                 payload,
-            } => match socket.try_send_to(payload, to) {
-                Ok(_) => counters.to_peers.count(payload.len()),
-                Err(_) => counters.dropped_full.count(),
-            },
+            } => self.shared.send_to_peer(socket, payload, to),
             Outcome::Answer(answer) => self.answer(answer).await,
             Outcome::Opened { answer, opened } => {
                 let to_client = self.queue.clone();

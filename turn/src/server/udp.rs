@@ -93,17 +93,13 @@ impl Clients {
     }
 
     fn take_one(&mut self, client: SocketAddr, message: &[u8]) {
-        let counters = &self.shared.house.counters;
         match self.relay.receive(client, message, self.shared.clock.now()) {
             Outcome::Nothing => {}
             Outcome::Relay {
                 socket,
                 to,
                 payload,
-            } => match socket.try_send_to(payload, to) {
-                Ok(_) => counters.to_peers.count(payload.len()),
-                Err(_) => counters.dropped_full.count(),
-            },
+            } => self.shared.send_to_peer(socket, payload, to),
             Outcome::Answer(answer) => self.answer(client, &answer),
             Outcome::Opened { answer, opened } => {
                 let to_client = Datagrams {

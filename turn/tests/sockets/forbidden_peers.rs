@@ -1,25 +1,10 @@
 //! Nobody is relayed to anywhere but to the SFU: every address that an attacker would try is refused, by
 //! permission, by channel and by data, and the allocation lives on.
 
-#![expect(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test fails by panicking"
-)]
-#![allow(
-    unreachable_pub,
-    dead_code,
-    reason = "what is shared between tests is not used by each"
-)]
-
-mod support;
-
 use std::net::{IpAddr, SocketAddr};
 
-use support::messages::*;
-use support::*;
+use crate::support::messages::*;
+use crate::support::*;
 
 /// The IANA special-purpose registries (RFC 6890) at their edges, other ways of writing loopback and our
 /// own address, and hosts that are simply others.

@@ -1,27 +1,12 @@
 //! The server through real sockets: round trips to an SFU over each transport, and what strangers,
 //! slow clients and those who misbehave get.
 
-#![expect(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test fails by panicking"
-)]
-#![allow(
-    unreachable_pub,
-    dead_code,
-    reason = "what is shared between tests is not used by each"
-)]
-
-mod support;
-
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use support::messages::*;
-use support::*;
+use crate::support::messages::*;
+use crate::support::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use turn::{Config, Peers, Secret, Server, Sockets};

@@ -1,26 +1,11 @@
 //! A browser: Chromium, which may use relayed candidates alone, over UDP and TCP. It asks for a permission
 //! for each candidate that it hears of, of which only the SFU's is granted.
 
-#![expect(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test fails by panicking"
-)]
-#![allow(
-    unreachable_pub,
-    dead_code,
-    reason = "what is shared between tests is not used by each"
-)]
-
-mod support;
-
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 
-use support::*;
+use crate::support::*;
 use tokio::process::{Child, Command};
 
 /// Two peers of one page, of which one hears of other candidates than the other has.
