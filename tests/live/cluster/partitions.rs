@@ -145,7 +145,8 @@ fn an_edge_that_cannot_reach_the_origin_says_so_until_it_can() {
         let away = fleet.get_as_owner(c, ingest).await;
         let answered = asked.elapsed();
         assert_eq!(away["code"], "server_away", "{away}");
-        while began.elapsed() < Duration::from_secs(20) {
+        // Longer than the session by which it pulls lasts without an answer.
+        while began.elapsed() < Duration::from_secs(30) {
             at_b.sees_more(30, "pictures at the other edge").await;
             let states = [
                 fleet.state(a).await,
