@@ -19,8 +19,8 @@ if [ "$for_what" = test ]; then
   packages="$packages gstreamer1.0-plugins-ugly gstreamer1.0-plugins-bad gstreamer1.0-tools"
   # A foreign client of TURN.
   packages="$packages coturn libnss3-tools"
-  # A clock that jumps.
-  packages="$packages faketime"
+  # A clock that jumps; network namespaces.
+  packages="$packages faketime iproute2"
 fi
 
 fail() {

@@ -95,6 +95,9 @@ const TOGETHER: Duration = Duration::from_millis(20);
 const LASTS_MS: u64 = 4_000;
 /// Another server is reached within this time, or not at all.
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
+/// Nor is a connection kept on which it does not acknowledge anything for so long, as when the network
+/// between drops all: whoever asks is told sooner than they are let go (`serve`).
+const ACKNOWLEDGES_WITHIN: Duration = Duration::from_secs(5);
 /// Says that a record changed.
 const TOPIC: &str = "cluster";
 
@@ -127,6 +130,7 @@ impl Cluster {
             .redirect(Policy::none())
             .no_proxy()
             .connect_timeout(CONNECT_WITHIN)
+            .tcp_user_timeout(ACKNOWLEDGES_WITHIN)
             .build()?;
         let inner = Arc::new(Inner {
             bus: bus.clone(),

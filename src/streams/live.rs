@@ -67,6 +67,8 @@ pub(super) struct Live {
     /// Where its publisher is, when that is another server. Whoever publishes here then is a pull from
     /// there.
     pub(super) origin: Option<Elsewhere>,
+    /// The pull broke off, and is wanted still: whatever its server says, nothing is to be seen here.
+    is_broken_off: bool,
     /// It came from another server, and nobody was told yet: where its media lie from now on.
     taken_over: Option<StreamId>,
 }
@@ -297,6 +299,7 @@ impl LiveChannels {
         let Some(live) = self.live_with(stream, session) else {
             return effects;
         };
+        live.is_broken_off = false;
         if let Some(publisher) = &mut live.publisher {
             publisher.flowing = true;
             publisher.silent = false;
@@ -341,6 +344,7 @@ impl LiveChannels {
             return Vec::new();
         };
         live.publisher = None;
+        live.is_broken_off = live.origin.is_some();
         if live.claimed || live.origin.is_some() {
             return live.interrupt(now);
         }
@@ -420,6 +424,7 @@ impl Live {
             started_at: None,
             fence: 0,
             origin: None,
+            is_broken_off: false,
             taken_over: None,
         }
     }

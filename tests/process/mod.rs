@@ -10,8 +10,14 @@ pub(crate) struct Process {
     pub(crate) base: String,
 }
 
-fn program(data: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tallylight"));
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_tallylight");
+
+fn prepared(
+    mut command: Command,
+    data: &Path,
+    arguments: &[&str],
+    settings: &[(&str, &str)],
+) -> Command {
     command.args(arguments).current_dir(data);
     command.env("TALLYLIGHT_DATA", data.join("data"));
     command.env("TALLYLIGHT_HTTP", "127.0.0.1:0");
@@ -32,7 +38,7 @@ pub(crate) fn run(
     settings: &[(&str, &str)],
     input: &str,
 ) -> String {
-    let mut command = program(data, arguments, settings);
+    let mut command = prepared(Command::new(PROGRAM), data, arguments, settings);
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.spawn().expect("the program runs");
     // Dropped, so that it sees the end.
@@ -50,7 +56,17 @@ impl Process {
 
     /// The same; what it logs goes there.
     pub(crate) fn start_with_log(data: &Path, settings: &[(&str, &str)], log: Stdio) -> Self {
-        let mut child = program(data, &["serve"], settings)
+        Self::start_as(Command::new(PROGRAM), data, settings, log)
+    }
+
+    /// The same, by a command that becomes the program.
+    pub(crate) fn start_as(
+        command: Command,
+        data: &Path,
+        settings: &[(&str, &str)],
+        log: Stdio,
+    ) -> Self {
+        let mut child = prepared(command, data, &["serve"], settings)
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()

@@ -77,8 +77,7 @@ impl LiveChannels {
         };
         let is_live = elsewhere.is_live();
         live.origin = Some(elsewhere);
-        // What is pulled tells by itself whether it flows.
-        let flows = live.publisher.is_none_or(|by| by.flowing);
+        let flows = live.may_flow();
         match live.phase {
             Phase::OnAir if !is_live => live.interrupt(now),
             Phase::Away(_) if is_live && flows => live.resume(),
@@ -110,8 +109,8 @@ impl LiveChannels {
             return Vec::new();
         };
         origin.is_missing = false;
-        let flows = live.publisher.is_none_or(|by| by.flowing);
-        match (live.phase, origin.is_live() && flows) {
+        let is_live = origin.is_live();
+        match (live.phase, is_live && live.may_flow()) {
             (Phase::Away(_), true) => live.resume(),
             _ => Vec::new(),
         }
@@ -138,6 +137,7 @@ impl LiveChannels {
             Some(live) if live.is_here() => Vec::new(),
             Some(live) => {
                 live.origin = None;
+                live.is_broken_off = false;
                 live.taken_over = media;
                 live.phase = Phase::Away(now);
                 // What was pulled publishes no more.
@@ -160,6 +160,7 @@ impl LiveChannels {
     pub(in super::super) fn unpulled(&mut self, stream: StreamId) {
         if let Some(live) = self.live_of(stream).filter(|live| !live.is_here()) {
             live.publisher = None;
+            live.is_broken_off = false;
         }
     }
 
@@ -213,6 +214,11 @@ impl LiveChannels {
 }
 
 impl Live {
+    /// What is pulled tells by itself whether it flows; of what nobody watches here its server does.
+    fn may_flow(&self) -> bool {
+        self.publisher.map_or(!self.is_broken_off, |by| by.flowing)
+    }
+
     fn resume(&mut self) -> Vec<Effect> {
         self.phase = Phase::OnAir;
         vec![Effect::Tell(StreamEvent::Resumed {

@@ -332,6 +332,33 @@ fn what_is_pulled_flows_whatever_is_said_of_its_server() {
 }
 
 #[test]
+fn a_pull_that_broke_off_is_away_until_it_flows_or_nobody_wants_it() {
+    let mut bench = Bench::new(SecondPublisher::AfterSilence);
+    let stream = bench.appears();
+    let pull = SessionId::random();
+    let (now, at) = (bench.clock.instant(), bench.clock.now());
+    bench.live.publishing(stream, pull, now);
+    bench.live.flowing(stream, pull, at);
+    let effects = bench.closed(stream, pull);
+    assert!(matches!(
+        effects[..],
+        [Effect::Tell(StreamEvent::Interrupted { .. })]
+    ));
+    let live = || elsewhere(1, Standing::Live);
+    assert_eq!(bench.live.stands(stream, live(), now), [], "it has it");
+    let again = SessionId::random();
+    bench.live.publishing(stream, again, now);
+    assert_eq!(bench.closed(stream, again), []);
+    assert_eq!(bench.live.stands(stream, live(), now), [], "out of reach");
+    bench.live.unpulled(stream);
+    let effects = bench.live.stands(stream, live(), now);
+    assert!(matches!(
+        effects[..],
+        [Effect::Tell(StreamEvent::Resumed { .. })]
+    ));
+}
+
+#[test]
 fn a_stream_is_taken_over_without_another_beginning_and_handed_over_without_an_end() {
     let mut bench = Bench::new(SecondPublisher::AfterSilence);
     let stream = bench.appears();

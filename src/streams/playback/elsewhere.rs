@@ -112,6 +112,8 @@ impl Distant {
 impl Playback {
     /// This is on air at other servers now, and nothing else.
     pub(in super::super) fn set_elsewhere(&self, all: Vec<Elsewhere>) {
+        // What ended here while this server saw no other goes on there.
+        all.iter().for_each(|one| self.hand_over(one.stream));
         let instant = self.0.clock.instant();
         let mut known = self.distant();
         known.retain(|handle, distant| {

@@ -658,12 +658,11 @@ fn package(
             }
             None => true,
         };
-        let mut shelving = playback.shelve(&on_air, &stop);
+        let shelving = playback.shelve(&on_air, &stop);
         // In a task of its own: a panic there must not leave a recording open.
         let packaged = packaging.run(Arc::clone(&on_air), sfu, is_there);
         report_panic(tokio::spawn(packaged.in_current_span()).await);
-        let is_elsewhere = on_air.handed_over.is_cancelled();
-        if on_air.origin.is_leaving() && !is_elsewhere {
+        if on_air.origin.is_leaving() && !on_air.handed_over.is_cancelled() {
             if let Some(shelving) = shelving {
                 shelving.end(Outcome::GoesOn).await;
             }
@@ -674,22 +673,19 @@ fn package(
             channel: on_air.channel,
             media: on_air.media,
         });
-        if is_elsewhere && let Some(shelving) = shelving.take() {
-            tokio::select! {
-                () = shelving.end(Outcome::Elsewhere) => {}
-                () = stop.cancelled() => {}
-            }
-        }
-        if !is_elsewhere {
-            tokio::select! {
-                () = tokio::time::sleep(LINGER) => {}
-                () = stop.cancelled() => {}
-            }
+        tokio::select! {
+            () = tokio::time::sleep(LINGER) => {}
+            () = on_air.handed_over.cancelled() => {}
+            () = stop.cancelled() => {}
         }
         playback.close(&on_air);
         if let Some(shelving) = shelving {
+            let outcome = match on_air.handed_over.is_cancelled() {
+                true => Outcome::Elsewhere,
+                false => Outcome::Over,
+            };
             tokio::select! {
-                () = shelving.end(Outcome::Over) => {}
+                () = shelving.end(outcome) => {}
                 () = stop.cancelled() => {}
             }
         }

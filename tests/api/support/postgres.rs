@@ -1,25 +1,29 @@
-//! A PostgreSQL of our own: made in a temporary folder, reached by a socket in it, gone with the
-//! test process however that ends.
+//! A PostgreSQL of our own: made in a temporary folder, reached by a socket in it or an address, gone with
+//! the test process however that ends.
 
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// The cluster. Its standard input is a pipe that we hold: when it closes, the script below stops
+/// A cluster of databases. Its standard input is a pipe that we hold: when it closes, the script below stops
 /// the server and removes the folder.
-struct Cluster {
+pub(crate) struct Cluster {
     socket: PathBuf,
+    /// Where it is reached by TCP, if it is.
+    address: Option<IpAddr>,
     bin: PathBuf,
     _script: Child,
 }
 
 const SCRIPT: &str = r#"
 set -eu
-bin=$1 dir=$2
+bin=$1 dir=$2 address=$3
 "$bin/initdb" -D "$dir/db" -U tally -A trust -E UTF8 --locale=C --no-sync >"$dir/log" 2>&1
-"$bin/postgres" -D "$dir/db" -k "$dir" -c listen_addresses= -c fsync=off -c max_connections=1000 >>"$dir/log" 2>&1 &
+echo "host all all all trust" >>"$dir/db/pg_hba.conf"
+"$bin/postgres" -D "$dir/db" -k "$dir" -c listen_addresses="$address" -c fsync=off -c max_connections=1000 >>"$dir/log" 2>&1 &
 server=$!
 tries=0
 until "$bin/pg_isready" -q -h "$dir" -U tally; do
@@ -34,22 +38,66 @@ wait $server || true
 rm -rf "$dir"
 "#;
 
-/// Makes an empty database and gives its URL.
+/// Makes an empty database in the cluster of this process and gives its URL.
 pub(crate) fn new_database() -> String {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let cluster = cluster();
-    let name = format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed));
-    let made = Command::new(cluster.bin.join("createdb"))
-        .args(["-U", "tally", "-h"])
-        .arg(&cluster.socket)
-        .arg(&name)
-        .status()
-        .expect("createdb runs");
-    assert!(made.success(), "createdb {name} failed");
-    format!(
-        "postgres://tally@localhost/{name}?host={}",
-        cluster.socket.display()
-    )
+    static CLUSTER: OnceLock<Cluster> = OnceLock::new();
+    CLUSTER.get_or_init(|| Cluster::start(None)).new_database()
+}
+
+impl Cluster {
+    /// With an address it is reached there, by anybody, else by a socket in its folder.
+    pub(crate) fn start(address: Option<IpAddr>) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let bin = binaries();
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("tallylight-pg-{}-{number}", std::process::id());
+        let socket = std::env::temp_dir().join(name);
+        let _ = std::fs::remove_dir_all(&socket);
+        std::fs::create_dir(&socket).expect("a folder for PostgreSQL");
+        let mut command = as_other_than_root(&socket);
+        let mut script = command
+            .args(["sh", "-c", SCRIPT, "sh"])
+            .arg(&bin)
+            .arg(&socket)
+            .arg(address.map_or_else(String::new, |address| address.to_string()))
+            .current_dir(std::env::temp_dir())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the PostgreSQL script starts");
+        let mut line = String::new();
+        let out = script.stdout.take().expect("its output is piped");
+        BufReader::new(out)
+            .read_line(&mut line)
+            .expect("it says when it is ready");
+        assert_eq!(line.trim(), "ready", "PostgreSQL did not start");
+        Self {
+            socket,
+            address,
+            bin,
+            _script: script,
+        }
+    }
+
+    /// Makes an empty database and gives its URL.
+    pub(crate) fn new_database(&self) -> String {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        let made = Command::new(self.bin.join("createdb"))
+            .args(["-U", "tally", "-h"])
+            .arg(&self.socket)
+            .arg(&name)
+            .status()
+            .expect("createdb runs");
+        assert!(made.success(), "createdb {name} failed");
+        match self.address {
+            Some(address) => format!("postgres://tally@{address}/{name}"),
+            None => format!(
+                "postgres://tally@localhost/{name}?host={}",
+                self.socket.display()
+            ),
+        }
+    }
 }
 
 /// A PostgreSQL that a test may stop, start and hang.
@@ -180,39 +228,6 @@ impl OwnPostgres {
         let mut line = String::new();
         self.out.read_line(&mut line).expect("the script answers");
         assert_eq!(line.trim(), "done", "PostgreSQL does not do as told");
-    }
-}
-
-fn cluster() -> &'static Cluster {
-    static CLUSTER: OnceLock<Cluster> = OnceLock::new();
-    CLUSTER.get_or_init(start)
-}
-
-fn start() -> Cluster {
-    let bin = binaries();
-    let socket = std::env::temp_dir().join(format!("tallylight-pg-{}", std::process::id()));
-    let _ = std::fs::remove_dir_all(&socket);
-    std::fs::create_dir(&socket).expect("a folder for PostgreSQL");
-    let mut command = as_other_than_root(&socket);
-    let mut script = command
-        .args(["sh", "-c", SCRIPT, "sh"])
-        .arg(&bin)
-        .arg(&socket)
-        .current_dir(std::env::temp_dir())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("the PostgreSQL script starts");
-    let mut line = String::new();
-    let out = script.stdout.take().expect("its output is piped");
-    BufReader::new(out)
-        .read_line(&mut line)
-        .expect("it says when it is ready");
-    assert_eq!(line.trim(), "ready", "PostgreSQL did not start");
-    Cluster {
-        socket,
-        bin,
-        _script: script,
     }
 }
 

@@ -1,6 +1,6 @@
 //! A Redis of our own on a free port, which a test may kill, hang and start anew.
 
-use std::net::TcpListener;
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 
 /// A Redis.
 pub(crate) struct OwnRedis {
+    address: IpAddr,
     port: u16,
     password: String,
     tls: Option<Tls>,
@@ -17,17 +18,23 @@ pub(crate) struct OwnRedis {
 
 impl OwnRedis {
     pub(crate) async fn start() -> Self {
-        Self::start_with(None).await
+        Self::start_at(Ipv4Addr::LOCALHOST.into()).await
+    }
+
+    /// One at another address of this machine, or of this namespace.
+    pub(crate) async fn start_at(address: IpAddr) -> Self {
+        Self::start_with(address, None).await
     }
 
     /// One that is reached over TLS alone, as `localhost`.
     pub(crate) async fn start_with_tls(tls: Tls) -> Self {
-        Self::start_with(Some(tls)).await
+        Self::start_with(Ipv4Addr::LOCALHOST.into(), Some(tls)).await
     }
 
-    async fn start_with(tls: Option<Tls>) -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    async fn start_with(address: IpAddr, tls: Option<Tls>) -> Self {
+        let free = TcpListener::bind((address, 0)).unwrap();
         let mut redis = Self {
+            address,
             port: free.local_addr().unwrap().port(),
             password: "hush".to_owned(),
             tls,
@@ -51,15 +58,17 @@ impl OwnRedis {
 
     pub(crate) fn url(&self) -> String {
         let (scheme, host) = match self.tls {
-            Some(_) => ("rediss", "localhost"),
-            None => ("redis", "127.0.0.1"),
+            Some(_) => ("rediss", "localhost".to_owned()),
+            None => ("redis", self.address.to_string()),
         };
         format!("{scheme}://:{}@{host}:{}", self.password, self.port)
     }
 
     /// Starts it, with nothing in it.
     pub(crate) async fn up(&mut self) {
-        let (mut command, port) = (Command::new("redis-server"), self.port.to_string());
+        // With the thread of the test, also where that is killed.
+        let (mut command, port) = (Command::new("setpriv"), self.port.to_string());
+        command.args(["--pdeathsig", "KILL", "--", "redis-server"]);
         match &self.tls {
             None => command.args(["--port", &port]),
             Some(tls) => command
@@ -79,7 +88,8 @@ impl OwnRedis {
                 .arg(&tls.private_key),
         };
         let child = command
-            .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+            .args(["--bind", &self.address.to_string(), "--save", ""])
+            .args(["--appendonly", "no"])
             .args(["--requirepass", &self.password])
             .current_dir(std::env::temp_dir())
             .stdout(Stdio::null())
@@ -87,7 +97,7 @@ impl OwnRedis {
             .expect("Redis is installed; `make setup` installs it (Debian package redis-server)");
         self.child = Some(child);
         let answers = async {
-            while TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
+            while TcpStream::connect((self.address, self.port)).await.is_err() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };

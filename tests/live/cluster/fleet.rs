@@ -1,4 +1,4 @@
-//! [`Fleet`]: servers with one database and one Redis, each with a line of its own to that.
+//! [`Fleet`]: servers with one database and one Redis.
 
 use std::fs;
 use std::process::Stdio;
@@ -7,20 +7,21 @@ use std::time::Duration;
 use loadtest::signalling::Endpoint;
 use loadtest::{Driver, PublisherSpec, Sent, ViewerReport, ViewerSpec, Watching};
 use reqwest::StatusCode;
-use serde_json::Value;
+use serde_json::{Value, json};
 use str0m::net::Protocol;
+use tokio::process::Command;
 use tokio::task::JoinHandle;
 
-use super::line::Line;
+use super::network::{Host, Network, Way};
+use super::report;
 use crate::checker::Playlist;
-use crate::postgres::new_database;
 use crate::process::{self, Process};
 use crate::redis::OwnRedis;
 use crate::support::{single, until};
 
 /// Servers, and an account `ada` with the channel `@ada`.
 pub(crate) struct Fleet {
-    pub(crate) lines: Vec<Line>,
+    pub(crate) network: Network,
     servers: Vec<One>,
     key: String,
     token: String,
@@ -31,6 +32,7 @@ pub(crate) struct Fleet {
 
 struct One {
     process: Option<Process>,
+    host: Host,
     base: String,
     rtmp: String,
     admin: String,
@@ -50,23 +52,35 @@ impl Drop for Publishing {
 }
 
 impl Fleet {
-    pub(crate) async fn start(count: usize) -> Self {
-        let redis = OwnRedis::start().await;
-        let database = tokio::task::spawn_blocking(new_database).await.unwrap();
-        let mut lines = Vec::new();
-        for _ in 0..count {
-            lines.push(Line::to(redis.port()).await);
+    /// Runs a test with so many servers.
+    pub(crate) fn run(count: usize, test: impl AsyncFnOnce(Self) + Send) {
+        Self::run_at(Network::here(), count, test);
+    }
+
+    /// The same, where any way can be cut; on loopback nothing is tested.
+    pub(crate) fn run_in_namespaces(count: usize, test: impl AsyncFnOnce(Self) + Send) {
+        match Network::here() {
+            Network::Loopback => report(&json!({ "id": "F24", "skipped": "it needs namespaces" })),
+            network => Self::run_at(network, count, test),
         }
+    }
+
+    fn run_at(network: Network, count: usize, test: impl AsyncFnOnce(Self) + Send) {
+        network.run(async |network| test(Self::start(network, count).await).await);
+    }
+
+    async fn start(network: Network, count: usize) -> Self {
+        let redis = network.redis().await;
+        let database = tokio::task::block_in_place(|| network.new_database());
         let pepper = tempfile::tempdir().unwrap();
         let mut servers = Vec::new();
         let (mut key, mut token) = (String::new(), String::new());
-        for (index, line) in lines.iter().enumerate() {
+        for index in 0..count {
+            let mut host = network.new_host(&redis).await;
             let data = tempfile::tempdir().unwrap();
-            let held = [(); 3].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
-            let [http, rtmp, admin] = held
-                .each_ref()
-                .map(|held| held.local_addr().unwrap().to_string());
-            let (url, bus) = (format!("http://{http}"), redis.url_by(line.port));
+            let [http, rtmp, admin] = host.listens.clone();
+            let (url, bus) = (format!("http://{http}"), host.bus(&redis));
+            let address = host.address.to_string();
             let settings = [
                 ("TALLYLIGHT_DATABASE_URL", database.as_str()),
                 ("TALLYLIGHT_DATABASE_CONNECTIONS", "4"),
@@ -75,7 +89,11 @@ impl Fleet {
                 ("TALLYLIGHT_HTTP", http.as_str()),
                 ("TALLYLIGHT_RTMP_LISTEN", rtmp.as_str()),
                 ("TALLYLIGHT_ADMIN_LISTEN", admin.as_str()),
+                ("TALLYLIGHT_MEDIA_BIND", address.as_str()),
                 ("TALLYLIGHT_MEDIA_THREADS", "1"),
+                // Tests ask again and again, and not from loopback.
+                ("TALLYLIGHT_LIMITS_PUBLISHES_PER_MINUTE", "100000"),
+                ("TALLYLIGHT_LIMITS_API_READS_PER_MINUTE", "100000"),
             ];
             let secret = data.path().join("data/pepper");
             let process = tokio::task::block_in_place(|| {
@@ -92,11 +110,11 @@ impl Fleet {
                     fs::create_dir(data.path().join("data")).unwrap();
                     fs::copy(pepper.path().join("pepper"), &secret).unwrap();
                 }
-                drop(held);
-                Process::start(data.path(), &settings)
+                host.start(data.path(), &settings)
             });
             servers.push(One {
                 process: Some(process),
+                host,
                 base: url,
                 rtmp,
                 admin,
@@ -104,7 +122,7 @@ impl Fleet {
             });
         }
         let fleet = Self {
-            lines,
+            network,
             servers,
             key,
             token,
@@ -136,21 +154,47 @@ impl Fleet {
         self.servers[server].process.take().unwrap().terminate();
     }
 
+    /// What that server says by some way goes no further, and nothing comes.
+    pub(crate) fn cut(&self, server: usize, way: Way) {
+        self.servers[server].host.cut(way);
+    }
+
+    pub(crate) fn mend(&self, server: usize, way: Way) {
+        self.servers[server].host.mend(way);
+    }
+
+    pub(crate) fn host(&self, server: usize) -> &Host {
+        &self.servers[server].host
+    }
+
     /// By RTMP, with sound.
     pub(crate) fn publish(&self, server: usize) -> Publishing {
-        let url = format!("rtmp://{}/live/{}", self.servers[server].rtmp, self.key);
+        self.publish_by(server, Command::new("ffmpeg"))
+    }
+
+    /// The same, from where that server is.
+    pub(crate) fn publish_beside(&self, server: usize) -> Publishing {
+        let process = self.servers[server].process.as_ref().unwrap();
+        let namespace = format!("--net=/proc/{}/ns/net", process.id());
+        let mut command = Command::new("nsenter");
+        command.args([&namespace, "ffmpeg"]);
+        self.publish_by(server, command)
+    }
+
+    fn publish_by(&self, server: usize, mut command: Command) -> Publishing {
+        command.args(["-v", "error", "-nostdin", "-re"]);
+        command.args(["-f", "lavfi", "-i", "testsrc2=s=320x180:r=30"]);
+        command.args(["-f", "lavfi", "-i", "sine=f=440:r=44100"]);
+        command.args(["-c:v", "libx264", "-preset", "ultrafast"]);
+        command.args(["-tune", "zerolatency", "-pix_fmt", "yuv420p"]);
+        command.args(["-g", "30", "-b:v", "300k", "-c:a", "aac", "-ac", "1"]);
+        let (to, key) = (&self.servers[server].rtmp, &self.key);
+        command.args(["-f", "flv", &format!("rtmp://{to}/live/{key}")]);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command.kill_on_drop(true);
         Publishing(tokio::spawn(async move {
             loop {
-                let mut command = tokio::process::Command::new("ffmpeg");
-                command.args(["-v", "error", "-nostdin", "-re"]);
-                command.args(["-f", "lavfi", "-i", "testsrc2=s=320x180:r=30"]);
-                command.args(["-f", "lavfi", "-i", "sine=f=440:r=44100"]);
-                command.args(["-c:v", "libx264", "-preset", "ultrafast"]);
-                command.args(["-tune", "zerolatency", "-pix_fmt", "yuv420p"]);
-                command.args(["-g", "30", "-b:v", "300k", "-c:a", "aac", "-ac", "1"]);
-                command.args(["-f", "flv", &url]);
-                command.stdout(Stdio::null()).stderr(Stdio::null());
-                let _ = command.kill_on_drop(true).status().await;
+                let _ = command.status().await;
                 tokio::time::sleep(Duration::from_millis(500)).await;
             }
         }))
@@ -199,6 +243,10 @@ impl Fleet {
         self.channel(server).await["stream"]["id"].clone()
     }
 
+    pub(crate) async fn state(&self, server: usize) -> Value {
+        self.channel(server).await["state"].clone()
+    }
+
     pub(crate) async fn until_live(&self, servers: &[usize]) {
         self.until_state(servers, "live").await;
     }
@@ -206,7 +254,7 @@ impl Fleet {
     pub(crate) async fn until_state(&self, servers: &[usize], state: &str) {
         until(&format!("all to be {state}"), || async {
             for server in servers {
-                if self.channel(*server).await["state"] != state {
+                if self.state(*server).await != state {
                     return false;
                 }
             }
@@ -219,7 +267,7 @@ impl Fleet {
     pub(crate) async fn until_publishing(&self, server: usize) {
         until("the publisher to be there", || async {
             self.metric(server, "tallylight_sfu_publishers").await >= 1.0
-                && self.channel(server).await["state"] == "live"
+                && self.state(server).await == "live"
         })
         .await;
     }
