@@ -1,7 +1,7 @@
 //! Several servers, processes with a PostgreSQL and a Redis: what is on air at one is watched at all, and
 //! goes on when that one is gone, stops, or loses Redis (RELIABILITY P7, P8, F10, F24).
 
-mod fleet;
+pub(crate) mod fleet;
 mod line;
 
 use std::time::Duration;

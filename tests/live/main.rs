@@ -46,5 +46,6 @@ mod shutdown;
 mod site;
 mod strangers;
 mod tap;
+mod takeover;
 mod told;
 mod transcoding;

@@ -17,6 +17,7 @@ mod routes;
 mod rungs;
 mod shelf;
 mod sources;
+mod takeover;
 mod thumbnails;
 mod transcoding;
 
@@ -32,6 +33,7 @@ use sfu::{Sfu, StreamId, TapCodec};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 use utoipa::ToSchema;
@@ -54,6 +56,7 @@ use packaging::Packaging;
 use readers::Readers;
 pub(super) use routes::routes;
 use shelf::{Outcome, Shelf, Shelves};
+use takeover::Past;
 use thumbnails::Thumbnails;
 use transcoding::Transcoding;
 
@@ -101,6 +104,8 @@ pub(super) struct OnAir {
     folder: PathBuf,
     /// Another server has it from now on.
     handed_over: CancellationToken,
+    /// What was packaged here until then.
+    past: Past,
     /// Unguessable part of the addresses of its media: they are cached for ever and never another's.
     token: String,
     origin: Origin,
@@ -137,6 +142,7 @@ enum HlsState {
 
 /// Viewers who are behind play a stream to its end within this time.
 const LINGER: Duration = Duration::from_secs(120);
+const LOOKED_AT_EVERY: Duration = Duration::from_secs(1);
 
 impl Playback {
     pub(super) fn new(
@@ -279,6 +285,7 @@ impl Playback {
         self.with(|all| {
             let on_air = all.values().filter_map(|streams| streams.last());
             let here: Vec<_> = on_air
+                .filter(|on_air| !on_air.past.is_past())
                 .map(|on_air| (on_air.stream, on_air.readers.count()))
                 .collect();
             here
@@ -287,6 +294,7 @@ impl Playback {
         .chain(
             self.distant()
                 .values()
+                .filter(|one| !one.is_over())
                 .map(|one| (one.stream, one.readers.count())),
         )
         .collect()
@@ -298,19 +306,15 @@ impl Playback {
 
     fn by_token(&self, handle: &str, token: &str) -> Option<Arc<OnAir>> {
         self.with(|on_air| {
-            let mut streams = on_air.get(handle)?.iter();
+            // The newest: a stream that comes back to this server has been here before.
+            let mut streams = on_air.get(handle)?.iter().rev();
             streams.find(|stream| stream.token == token).map(Arc::clone)
         })
     }
 
     /// What stands before a stream is another from now on, if it is played here.
     pub(super) fn set_lock(&self, about: &Stream) {
-        let found = self.with(|all| {
-            let mut streams = all.values().flatten();
-            let found = streams.find(|on_air| on_air.stream == about.id);
-            found.map(Arc::clone)
-        });
-        if let Some(on_air) = found {
+        for on_air in self.all_where(|on_air| on_air.stream == about.id) {
             on_air.set_lock(&about.details.lock);
             self.settle_base(&on_air);
         }
@@ -318,14 +322,17 @@ impl Playback {
 
     /// A channel's own gate may be another from now on.
     pub(super) fn settle_channel(&self, channel: ChannelId) {
-        let found: Vec<Arc<OnAir>> = self.with(|all| {
-            let of_channel = |on_air: &&Arc<OnAir>| on_air.channel == channel;
-            let streams = all.values().flatten().filter(of_channel);
-            streams.map(Arc::clone).collect()
-        });
-        for on_air in found {
+        for on_air in self.all_where(|on_air| on_air.channel == channel) {
             self.settle_base(&on_air);
         }
+    }
+
+    fn all_where(&self, is_wanted: impl Fn(&OnAir) -> bool) -> Vec<Arc<OnAir>> {
+        self.with(|all| {
+            let all = all.values().flatten();
+            let wanted = all.filter(|on_air| is_wanted(on_air));
+            wanted.map(Arc::clone).collect()
+        })
     }
 
     /// Whether nothing stands before it.
@@ -416,6 +423,7 @@ impl Playback {
             channel: live.channel.id,
             stream: live.stream,
             handed_over: CancellationToken::new(),
+            past: Past::default(),
             token: self.0.gates.media_word(stream_uuid(live.stream)),
             lock: RwLock::new(live.about.details.lock.clone()),
             thumbnails: Thumbnails::new(
@@ -438,15 +446,9 @@ impl Playback {
 
     /// Another server has a stream from now on: what is packaged here ends, and its playlists do not say so.
     fn hand_over(&self, stream: StreamId) {
-        let found = self.with(|all| {
-            let mut streams = all.values().flatten();
-            let found = streams.find(|on_air| on_air.stream == stream);
-            found.map(Arc::clone)
-        });
-        if let Some(on_air) = found {
+        for on_air in self.all_where(|on_air| on_air.stream == stream) {
             on_air.origin.leave();
             on_air.handed_over.cancel();
-            self.close(&on_air);
         }
     }
 
@@ -489,11 +491,6 @@ pub(super) fn origin_config(settings: &Hls, folder: PathBuf, keep: bool) -> hls:
 }
 
 impl OnAir {
-    /// Whether it came from another server, and there is nothing of it yet.
-    fn is_just_here(&self) -> bool {
-        self.media != self.stream && !self.origin.is_ready()
-    }
-
     fn lock(&self) -> Lock {
         let lock = self.lock.read().unwrap_or_else(PoisonError::into_inner);
         lock.clone()
@@ -624,7 +621,8 @@ fn start(
     tasks: &mut JoinSet<()>,
 ) {
     let newest = playback.newest(&live.channel.handle);
-    if newest.is_some_and(|on_air| on_air.stream == live.stream) {
+    let is_it = |on_air: &OnAir| on_air.stream == live.stream && !on_air.handed_over.is_cancelled();
+    if newest.is_some_and(|on_air| is_it(&on_air)) {
         return;
     }
     let on_air = playback.begin(live, from);
@@ -674,17 +672,18 @@ fn package(
             channel: on_air.channel,
             media: on_air.media,
         });
-        if is_elsewhere && let Some(shelving) = shelving.take() {
-            tokio::select! {
-                () = shelving.end(Outcome::Elsewhere) => {}
-                () = stop.cancelled() => {}
+        if is_elsewhere {
+            on_air.past.begin();
+            if let Some(shelving) = shelving.take() {
+                tokio::select! {
+                    () = shelving.end(Outcome::Elsewhere) => {}
+                    () = stop.cancelled() => {}
+                }
             }
         }
-        if !is_elsewhere {
-            tokio::select! {
-                () = tokio::time::sleep(LINGER) => {}
-                () = stop.cancelled() => {}
-            }
+        tokio::select! {
+            () = linger(&playback.0.clock) => {}
+            () = stop.cancelled() => {}
         }
         playback.close(&on_air);
         if let Some(shelving) = shelving {
@@ -698,6 +697,14 @@ fn package(
         }
     };
     tasks.spawn(packaging.instrument(span));
+}
+
+/// Waits for as long as viewers may be behind.
+async fn linger(clock: &Clock) {
+    let over = clock.instant() + LINGER;
+    while clock.instant() < over {
+        sleep(LOOKED_AT_EVERY).await;
+    }
 }
 
 async fn forget(folder: &Path) {
