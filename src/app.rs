@@ -282,6 +282,7 @@ impl App {
             peers,
             node,
             ice: ice.clone(),
+            bus: bus.clone(),
             cluster: cluster.clone(),
             lost,
         };

@@ -50,6 +50,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::accounts::Accounts;
 use crate::answer;
 use crate::bucket::Bucket;
+use crate::bus::Bus;
 use crate::channels::{Channel, ChannelEvent, ChannelId, Channels, StreamKeyId};
 use crate::clock::Clock;
 use crate::cluster::{Cluster, Lost};
@@ -101,6 +102,7 @@ pub struct Streams {
     draining: CancellationToken,
     node: Node,
     cluster: Cluster,
+    bus: Bus,
 }
 
 /// What [`Streams::start`] needs of the outside.
@@ -122,6 +124,8 @@ pub struct Inputs {
     pub resumed: Vec<Resumed>,
     /// STUN and TURN servers.
     pub ice: IceServers,
+    /// What servers tell one another.
+    pub bus: Bus,
     /// Other servers, and what they took over from this one.
     pub cluster: Cluster,
     /// The latter.
@@ -398,6 +402,7 @@ impl Streams {
             draining: CancellationToken::new(),
             node: inputs.node,
             cluster: inputs.cluster.clone(),
+            bus: inputs.bus.clone(),
         };
         let stop_history = CancellationToken::new();
         let payments = streams.gates.payments().clone();

@@ -182,10 +182,8 @@ impl Streams {
             stream.revision = before.revision.saturating_add(1);
             stream.changed_at = now;
             if store::replace(&self.db, &before, &stream).await? {
-                let about = Arc::new(stream.clone());
-                self.playback.set_lock(&about);
-                // The task is gone only when the server stops.
-                let _ = self.commands.send(Command::Retell(about)).await;
+                self.retell(stream.clone()).await;
+                self.tell_elsewhere(id);
                 return Ok(stream);
             }
         }
@@ -193,6 +191,18 @@ impl Streams {
             code: "changed_meanwhile",
             detail: "the stream was changed by others meanwhile; try again".to_owned(),
         })
+    }
+
+    /// Tells those here who let people in, and who are told of it, what is said of a stream from now on.
+    pub(super) async fn retell(&self, stream: Stream) -> Arc<Stream> {
+        let about = Arc::new(stream);
+        self.playback.set_lock(&about);
+        // The task is gone only when the server stops.
+        let _ = self
+            .commands
+            .send(Command::Retell(Arc::clone(&about)))
+            .await;
+        about
     }
 
     /// The row of a stream; of one that went on air a moment ago it is written now.
@@ -221,35 +231,9 @@ impl Streams {
         });
     }
 
-    fn tell(&self, event: StreamEvent) {
+    pub(super) fn tell(&self, event: StreamEvent) {
         // Nobody may be listening.
         let _ = self.events.send(event);
-    }
-
-    /// Takes over what was changed of what is on air by others: at another server, or in the moment in which it
-    /// went on air.
-    async fn catch_up(&self) -> Result<(), StoreError> {
-        let revisions = store::revisions_on_air(&self.db).await?;
-        if revisions.is_empty() {
-            return Ok(());
-        }
-        for live in self.live().await {
-            let id = stream_uuid(live.stream);
-            let written = revisions.get(&id).copied().unwrap_or_default();
-            if written <= live.about.revision {
-                continue;
-            }
-            if let Some(stream) = store::by_id(&self.db, live.stream).await? {
-                let about = Arc::new(stream.clone());
-                self.playback.set_lock(&about);
-                // The task is gone only when the server stops.
-                let _ = self.commands.send(Command::Retell(about)).await;
-                if live.is_here {
-                    self.tell_updated(&stream);
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Ends what a server had on air that does not run any more, and that nobody took over.
@@ -346,8 +330,10 @@ impl Streams {
 /// there. While the server stops, those are that were: that takes nothing of the time that they have to
 /// come back.
 pub(in super::super) async fn watch(streams: Streams, stop: CancellationToken) {
+    let mut ear = streams.listen_to_changes().await;
     let mut sweeps = tokio::time::interval(SWEEP_EVERY);
     sweeps.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            heard = ear.next() => streams.hear(heard).await,
     let mut on_air = Vec::new();
     // In a row that found the database there.
     let mut good_sweeps = 0;

@@ -7,6 +7,7 @@
 mod body;
 mod calendar;
 mod changes;
+mod elsewhere;
 mod forms;
 mod routes;
 mod steps;

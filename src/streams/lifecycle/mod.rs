@@ -674,8 +674,11 @@ impl Lifecycle {
         if self.live.retell(about)
             && let Some(live) = self.live.of_stream(stream)
         {
-            let about = Arc::clone(&live.about);
+            let (about, is_here) = (Arc::clone(&live.about), live.is_here());
             self.audiences.tell(stream, ViewerEvent::Updated(about));
+            if !is_here {
+                self.show_elsewhere();
+            }
         }
     }
 
