@@ -269,7 +269,7 @@ impl App {
         let (cluster, lost, meeting) =
             Cluster::start(&config.cluster, (&bus, node), kin, &clock, stop.clone())?;
         let (peers, data_of_peers) = mpsc::channel(DATA_OF_PEERS);
-        let resumed = Streams::take_up(&config, &db, node, &channels, &clock).await?;
+        let (resumed, over) = Streams::take_up(&config, &db, node, &channels, &clock).await?;
         let going_on = resumed.iter().map(Resumed::about).collect();
         let bucket = Bucket::open(&config.storage)?;
         let inputs = Inputs {
@@ -454,6 +454,7 @@ impl App {
             config: Box::new(config),
         };
         app.open(public, https.zip(certificates), operators, metrics);
+        app.services.streams.tell_over(over);
         Ok(app)
     }
 

@@ -411,7 +411,7 @@ impl Streams {
             db.clone(),
             inputs.node,
             payments,
-            told,
+            (told, events.clone()),
             stop_history.clone(),
         );
         let history = tokio::spawn(history);

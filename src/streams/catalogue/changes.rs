@@ -217,9 +217,10 @@ impl Streams {
                 let written = store::by_id(&self.db, id).await?;
                 written.ok_or_else(no_such_stream)
             }
-            written => written
-                .map(|()| found.as_ref().clone())
-                .map_err(ApiError::from),
+            written => {
+                self.tell_over(written?);
+                Ok(found.as_ref().clone())
+            }
         }
     }
 
@@ -258,13 +259,7 @@ impl Streams {
                 "Stream {} is over: its server does not run any more", stream.id
             );
             let about = store::by_id(&self.db, stream.id).await?;
-            let about = Arc::new(about.unwrap_or(stream));
-            self.tell(StreamEvent::Ended {
-                stream: about.id,
-                channel: about.channel,
-                at: about.ended_at.unwrap_or(now),
-                about,
-            });
+            self.tell_over(vec![about.unwrap_or(stream)]);
         }
         Ok(())
     }
@@ -330,15 +325,15 @@ impl Streams {
 /// there. While the server stops, those are that were: that takes nothing of the time that they have to
 /// come back.
 pub(in super::super) async fn watch(streams: Streams, stop: CancellationToken) {
-    let mut ear = streams.listen_to_changes().await;
     let mut sweeps = tokio::time::interval(SWEEP_EVERY);
     sweeps.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-            heard = ear.next() => streams.hear(heard).await,
     let mut on_air = Vec::new();
     // In a row that found the database there.
     let mut good_sweeps = 0;
+    let mut ear = streams.listen_to_changes().await;
     loop {
         tokio::select! {
+            heard = ear.next() => streams.hear(heard).await,
             _ = sweeps.tick() => {
                 if !streams.is_draining() {
                     on_air = streams.publishing().await;
