@@ -287,10 +287,10 @@ impl App {
             lost,
         };
         let gates = Gates::new(
-            accounts.clone(),
-            channels.clone(),
+            (accounts.clone(), channels.clone()),
             payments.clone(),
             clock.clone(),
+            bus.clone(),
         );
         let (streams, tasks) = Streams::start(
             &config,
