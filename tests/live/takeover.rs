@@ -15,7 +15,7 @@ struct Reader {
     uri: String,
     first_msn: u64,
     segments_of_other: usize,
-    saw_discontinuity: bool,
+    discontinuities: Vec<u64>,
 }
 
 impl Reader {
@@ -31,7 +31,10 @@ impl Reader {
             self.first_msn
         );
         self.first_msn = first;
-        self.saw_discontinuity |= text.contains("#EXT-X-DISCONTINUITY\n");
+        // Those that left the playlist, and those in it.
+        let listed = text.matches("#EXT-X-DISCONTINUITY\n").count();
+        self.discontinuities
+            .push(playlist.discontinuity_sequence + u64::try_from(listed).unwrap());
         // Numbers that leap are those of the other.
         let of_other = playlist.segments.iter().filter(|one| one.msn > 100);
         self.segments_of_other = of_other.count();
@@ -59,7 +62,7 @@ fn read(fleet: &Fleet, server: usize, uri: &str) -> JoinHandle<Reader> {
         uri: uri.to_owned(),
         first_msn: 0,
         segments_of_other: 0,
-        saw_discontinuity: false,
+        discontinuities: Vec::new(),
     };
     tokio::spawn(async move {
         while reader.segments_of_other < 2 {
@@ -91,8 +94,23 @@ async fn hls_goes_on_without_an_error_while_another_server_takes_over() {
     for reader in reading {
         let reader = timeout(PATIENCE, reader).await.expect("it goes on");
         let reader = reader.unwrap();
-        assert!(reader.saw_discontinuity, "{}", reader.base);
+        let told = &reader.discontinuities;
+        // Whoever came late may have seen nothing of before.
+        let is_late = reader.base == fleet.base(b);
+        assert!(
+            told.is_sorted() && (is_late || told.first() < told.last()),
+            "{told:?}"
+        );
     }
+    // Each server has recorded a part of the one stream, in whose time its chat is told.
+    let recordings = fleet.get_as_owner(a, "/api/channels/ada/recordings").await;
+    let [second, first] = &recordings["items"].as_array().unwrap()[..] else {
+        panic!("{recordings}");
+    };
+    assert_eq!(first["stream"], fleet.stream(a).await, "{recordings}");
+    assert_eq!(second["stream"], first["stream"], "{recordings}");
+    assert_eq!(second["stream_started_at"], first["started_at"]);
+    assert_ne!(second["started_at"], first["started_at"]);
 }
 
 const PATIENCE: Duration = Duration::from_secs(60);
