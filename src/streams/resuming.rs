@@ -73,8 +73,9 @@ impl Streams {
                 }
             }
         }
-        over.extend(catalogue::end_left_open(db, node, now, since).await?);
-        let closed = over.len();
+        let (waited, left) = catalogue::end_left_open(db, node, now, since).await?;
+        let closed = waited + count(&left);
+        over.extend(left);
         if closed > 0 {
             tracing::warn!(closed, "Closed {closed} streams that were left open");
         }
@@ -94,9 +95,13 @@ impl Streams {
     /// # Errors
     /// When the database fails.
     pub async fn close_unfinished(db: &Db, node: Node, at: Timestamp) -> Result<u64, StoreError> {
-        let ended = catalogue::end_left_open(db, node, at, Timestamp::MAX).await?;
-        Ok(u64::try_from(ended.len()).unwrap_or(u64::MAX))
+        let (waited, left) = catalogue::end_left_open(db, node, at, Timestamp::MAX).await?;
+        Ok(waited + count(&left))
     }
+}
+
+fn count(streams: &[Stream]) -> u64 {
+    u64::try_from(streams.len()).unwrap_or(u64::MAX)
 }
 
 /// What was seen on air since then goes on.

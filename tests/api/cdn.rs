@@ -6,6 +6,7 @@ use loadtest::source::{MadeUp, Source};
 use loadtest::{Driver, PublisherSpec, Publishing, Sent};
 use serde_json::{Value, json};
 use tallylight::channels::StreamKey;
+use tallylight::clock::Clock;
 use tallylight::config::Config;
 
 use crate::checker::{Multivariant, Playlist};
@@ -450,8 +451,8 @@ async fn what_a_server_that_died_left_at_the_store_is_swept() {
         std::fs::create_dir_all(object.parent().unwrap()).unwrap();
         std::fs::write(&object, "media").unwrap();
         let file = std::fs::File::options().write(true).open(&object).unwrap();
-        let at = std::time::SystemTime::now() - std::time::Duration::from_secs(age_s);
-        file.set_modified(at).unwrap();
+        let at = Clock::system().now() - std::time::Duration::from_secs(age_s);
+        file.set_modified(at.into()).unwrap();
         object
     };
     // The window is a minute, and who plays what is cached may be an hour behind.

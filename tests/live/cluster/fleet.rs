@@ -85,7 +85,7 @@ impl Fleet {
                     run(&["account", "create", "ada", "--admin"]);
                     run(&["channel", "create", "ada", "--owner", "ada"]);
                     key = run(&["stream-key", "new", "ada"]);
-                    let scopes = "streams:write,channels:write,channels:read";
+                    let scopes = "streams:write,channels:write,channels:read,recordings:read";
                     token = run(&["token", "create", "ada", "--scopes", scopes]);
                     fs::copy(&secret, pepper.path().join("pepper")).unwrap();
                 } else {

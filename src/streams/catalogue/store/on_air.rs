@@ -274,13 +274,13 @@ pub(in super::super::super) async fn left_on_air(
 
 /// Ends what this server, unless it was seen on air since then, or one that does not run any more left
 /// on air, when it was seen last; and, when no other runs, what waited for its publisher without a time
-/// that it is planned for. Gives what was on air.
+/// that it is planned for. Gives how many waited, and what was on air.
 pub(in super::super::super) async fn end_left_open(
     db: &Db,
     node: Node,
     at: Timestamp,
     since: Timestamp,
-) -> Result<Vec<Stream>, StoreError> {
+) -> Result<(u64, Vec<Stream>), StoreError> {
     let (me, lost) = (node.id.to_string(), node.lost_before(at).as_millisecond());
     change!(
         db,
@@ -291,7 +291,7 @@ pub(in super::super::super) async fn end_left_open(
         lost,
     )
     .map_err(on("stream"))?;
-    change!(
+    let waited = change!(
         db,
         "UPDATE stream SET state = 'ended', ended_at = $1, preparing_until = NULL
          WHERE state = 'preparing'
@@ -319,7 +319,7 @@ pub(in super::super::super) async fn end_left_open(
             ended.extend(by_id(db, stream.id).await?);
         }
     }
-    Ok(ended)
+    Ok((waited, ended))
 }
 
 /// How often what is on air was changed, by stream.
