@@ -270,7 +270,7 @@ impl App {
         let (cluster, lost, meeting) =
             Cluster::start(&config.cluster, (&bus, node), kin, &clock, stop.clone())?;
         let (peers, data_of_peers) = mpsc::channel(DATA_OF_PEERS);
-        let resumed = Streams::take_up(&config, &db, node, &channels, &clock).await?;
+        let (resumed, over) = Streams::take_up(&config, &db, node, &channels, &clock).await?;
         let going_on = resumed.iter().map(Resumed::about).collect();
         let bucket = Bucket::open(&config.storage)?;
         let inputs = Inputs {
@@ -283,14 +283,15 @@ impl App {
             peers,
             node,
             ice: ice.clone(),
+            bus: bus.clone(),
             cluster: cluster.clone(),
             lost,
         };
         let gates = Gates::new(
-            accounts.clone(),
-            channels.clone(),
+            (accounts.clone(), channels.clone()),
             payments.clone(),
             clock.clone(),
+            bus.clone(),
         );
         let (streams, tasks) = Streams::start(
             &config,
@@ -454,6 +455,7 @@ impl App {
             config: Box::new(config),
         };
         app.open(public, https.zip(certificates), operators, metrics);
+        app.services.streams.tell_over(over);
         Ok(app)
     }
 

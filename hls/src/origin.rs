@@ -254,6 +254,12 @@ impl Origin {
         }
     }
 
+    /// Whether a playlist or a file of a rendition is here, by its name; a part that is hinted at will be.
+    #[must_use]
+    pub fn holds(&self, rendition: &str, name: &str) -> bool {
+        self.view(rendition).is_ok_and(|view| view.holds(name))
+    }
+
     /// Told whenever a segment is complete, and when renditions begin and end.
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<u64> {

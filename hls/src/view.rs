@@ -8,9 +8,9 @@ use bytes::Bytes;
 use tokio::sync::watch;
 
 use crate::chunk::Media;
-use crate::pathway::MOST_PATHWAYS;
+use crate::pathway::{MOST_PATHWAYS, parse_playlist_name};
 use crate::playlist::Rendered;
-use crate::segment::{Part, Segment};
+use crate::segment::{Name, Part, Segment};
 
 #[derive(Debug, Default)]
 pub(crate) struct View {
@@ -177,6 +177,22 @@ impl View {
         }
         let most = self.open_parts() + self.advance_parts();
         msn == self.next_msn && part.is_some_and(|part| part >= most)
+    }
+
+    /// Whether its playlist or a file is here, by its name; a part that is hinted at will be.
+    pub(crate) fn holds(&self, name: &str) -> bool {
+        if parse_playlist_name(name).is_some() {
+            return self.has_media();
+        }
+        match Name::parse(name) {
+            Some(Name::Init(number)) => self.inits.contains_key(&number),
+            Some(Name::Segment(msn)) => self.segment(msn).is_some(),
+            Some(Name::Part(msn, part)) => {
+                let is_coming = !self.is_over() && msn == self.next_msn;
+                is_coming || self.part(msn, part).is_some()
+            }
+            None => false,
+        }
     }
 
     pub(crate) fn segment(&self, msn: u64) -> Option<&Arc<Segment>> {

@@ -226,7 +226,7 @@ impl Listener {
         let RecordingEvent::Ready { recording } = event;
         let told = Told {
             kind: Kind::RecordingReady,
-            stream: Some(stream_uuid(recording.stream)),
+            stream: Some(stream_uuid(recording.whole_stream())),
             title: recording.title.clone(),
             is_public: recording.visibility == Visibility::Public,
             data: of_recording(&recording),

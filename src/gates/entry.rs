@@ -71,10 +71,13 @@ impl Gates {
             Barred::Members(_) => !matches!(place.lock.gate, Gate::Members { .. }),
             _ => false,
         };
-        let preview_seconds = is_previewed(place, &lacking).then(|| {
-            let watcher = Watcher::new(account, client, headers);
-            self.preview_left(place, watcher)
-        });
+        let preview_seconds = match is_previewed(place, &lacking) {
+            true => {
+                let watcher = Watcher::new(account, client, headers);
+                Some(self.preview_left(place, watcher).await)
+            }
+            false => None,
+        };
         Ok(Entry {
             tier: lacking.tier(),
             access: lacking.access()?,
@@ -83,13 +86,14 @@ impl Gates {
         })
     }
 
-    fn preview_left(&self, place: &Place, watcher: Watcher) -> u32 {
+    async fn preview_left(&self, place: &Place, watcher: Watcher) -> u32 {
         let seconds = place.lock.preview_s;
         if place.is_recorded {
             return seconds;
         }
         let now = self.0.clock.now();
-        self.0.previews.left(place.id, watcher, seconds, now)
+        let left = self.0.previews.left(place.id, watcher, seconds, now);
+        left.await
     }
 
     /// A pass for whoever may watch. With it a preview begins, where there is something to be seen.

@@ -23,6 +23,7 @@ pub use pass::{Pass, split_pass};
 use preview::{Previews, Watcher};
 
 use crate::accounts::{self, Account, AccountId, Accounts};
+use crate::bus::Bus;
 use crate::channels::{Admitted, Barred, ChannelId, Channels};
 use crate::clock::Clock;
 use crate::db::StoreError;
@@ -116,13 +117,18 @@ struct Inner {
 impl Gates {
     /// Makes the service.
     #[must_use]
-    pub fn new(accounts: Accounts, channels: Channels, payments: Payments, clock: Clock) -> Self {
+    pub fn new(
+        (accounts, channels): (Accounts, Channels),
+        payments: Payments,
+        clock: Clock,
+        bus: Bus,
+    ) -> Self {
         Self(Arc::new(Inner {
+            previews: Previews::new(bus, clock.clone(), channels.clone()),
             accounts,
             channels,
             payments,
             clock,
-            previews: Previews::default(),
         }))
     }
 
@@ -170,7 +176,7 @@ impl Gates {
         match self.admit_fully(place, account, client, headers).await {
             Err(lacking) if is_previewed(place, &lacking) => {
                 let watcher = Watcher::new(account, client, headers);
-                self.begin_preview(place, watcher, lacking)
+                self.begin_preview(place, watcher, lacking).await
             }
             other => other,
         }
@@ -363,7 +369,7 @@ impl Gates {
         Ok(rights.may_moderate())
     }
 
-    fn begin_preview(
+    async fn begin_preview(
         &self,
         place: &Place,
         watcher: Watcher,
@@ -373,10 +379,9 @@ impl Gates {
         if place.is_recorded {
             return Ok(By::Preview(pass::longest(now)));
         }
-        let until = self
-            .0
-            .previews
-            .begin(place.id, watcher, place.lock.preview_s, now);
+        let previews = &self.0.previews;
+        let until = previews.begin(place.id, watcher, place.lock.preview_s, now);
+        let until = until.await;
         match until > now {
             true => Ok(By::Preview(until)),
             false => Err(over(lacking)),

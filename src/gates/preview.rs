@@ -1,15 +1,22 @@
-//! Who had a look for nothing, and since when.
+//! Who had a look for nothing, and since when: of all servers, while those can tell one another.
+
+mod shared;
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use axum::http::HeaderMap;
 use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use shared::{Known, Shared};
+
 use crate::accounts::{Account, AccountId};
+use crate::bus::Bus;
+use crate::channels::Channels;
+use crate::clock::Clock;
 use crate::rate::household;
 use crate::request::{self, Client};
 
@@ -26,17 +33,25 @@ impl Watcher {
         match account {
             Some(account) => Self::Account(account.id),
             None => {
-                let mut agent = DefaultHasher::new();
-                request::user_agent(headers).hash(&mut agent);
-                Self::Browser(household(client.address), agent.finish())
+                // The same at all servers.
+                let agent = Sha256::digest(request::user_agent(headers));
+                let agent = agent.first_chunk().copied().unwrap_or_default();
+                Self::Browser(household(client.address), u64::from_be_bytes(agent))
             }
         }
     }
 }
 
-/// When previews began. A server that starts anew knows of none.
+/// When previews began.
+#[derive(Debug)]
+pub(super) struct Previews {
+    here: Here,
+    shared: Shared,
+}
+
+/// Those that this server knows of. One that starts anew knows of none.
 #[derive(Debug, Default)]
-pub(super) struct Previews(Mutex<Begun>);
+struct Here(Mutex<Begun>);
 
 #[derive(Debug, Default)]
 struct Begun {
@@ -50,39 +65,93 @@ const MOST: usize = 100_000;
 const MOST_OF_NETWORK: u32 = 20;
 
 impl Previews {
+    pub(super) fn new(bus: Bus, clock: Clock, channels: Channels) -> Self {
+        Self {
+            here: Here::default(),
+            shared: Shared::new(bus, clock, channels),
+        }
+    }
+
     /// Until when somebody's preview lasts, which begins now unless it began before.
-    pub(super) fn begin(
+    pub(super) async fn begin(
         &self,
         place: Uuid,
         watcher: Watcher,
         seconds: u32,
         now: Timestamp,
     ) -> Timestamp {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(began) = all.by_watcher.get(&(place, watcher)) {
-            return ends(*began, seconds);
+        if let Some(began) = self.here.find(place, watcher) {
+            return ends(began, seconds);
         }
-        if all.by_watcher.len() >= MOST {
-            // Some have another one then, which is less bad than nobody having one.
-            *all = Begun::default();
-        }
-        if let Watcher::Browser(network, _) = watcher {
-            let begun = all.by_network.entry((place, network)).or_default();
-            if *begun >= MOST_OF_NETWORK {
-                return now;
+        let began = match self.shared.begin(place, watcher, now).await {
+            Some(Known::Since(began)) => {
+                self.here.note(place, watcher, began);
+                Some(began)
             }
-            *begun += 1;
-        }
-        all.by_watcher.insert((place, watcher), now);
-        ends(now, seconds)
+            Some(Known::Not) => None,
+            None => self.here.begin(place, watcher, now),
+        };
+        began.map_or(now, |began| ends(began, seconds))
     }
 
     /// Seconds that are left of somebody's preview.
-    pub(super) fn left(&self, place: Uuid, watcher: Watcher, seconds: u32, now: Timestamp) -> u32 {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match all.by_watcher.get(&(place, watcher)) {
-            Some(began) => seconds_until(ends(*began, seconds), now),
-            None => seconds,
+    pub(super) async fn left(
+        &self,
+        place: Uuid,
+        watcher: Watcher,
+        seconds: u32,
+        now: Timestamp,
+    ) -> u32 {
+        let began = match self.here.find(place, watcher) {
+            Some(began) => Some(began),
+            None => match self.shared.find(place, watcher).await {
+                Some(Known::Since(began)) => Some(began),
+                _ => None,
+            },
+        };
+        began.map_or(seconds, |began| seconds_until(ends(began, seconds), now))
+    }
+}
+
+impl Here {
+    fn all(&self) -> MutexGuard<'_, Begun> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn find(&self, place: Uuid, watcher: Watcher) -> Option<Timestamp> {
+        self.all().by_watcher.get(&(place, watcher)).copied()
+    }
+
+    /// When it began, which is now unless it began before; none: the network has had its share.
+    fn begin(&self, place: Uuid, watcher: Watcher, now: Timestamp) -> Option<Timestamp> {
+        let mut all = self.all();
+        if let Some(began) = all.by_watcher.get(&(place, watcher)) {
+            return Some(*began);
+        }
+        if let Watcher::Browser(network, _) = watcher {
+            let begun = all.by_network.get(&(place, network)).copied();
+            if begun.unwrap_or_default() >= MOST_OF_NETWORK {
+                return None;
+            }
+        }
+        all.note(place, watcher, now);
+        Some(now)
+    }
+
+    fn note(&self, place: Uuid, watcher: Watcher, began: Timestamp) {
+        self.all().note(place, watcher, began);
+    }
+}
+
+impl Begun {
+    fn note(&mut self, place: Uuid, watcher: Watcher, began: Timestamp) {
+        if self.by_watcher.len() >= MOST {
+            // Some have another one then, which is less bad than nobody having one.
+            *self = Self::default();
+        }
+        let is_new = self.by_watcher.insert((place, watcher), began).is_none();
+        if is_new && let Watcher::Browser(network, _) = watcher {
+            *self.by_network.entry((place, network)).or_default() += 1;
         }
     }
 }
@@ -104,26 +173,26 @@ mod tests {
 
     #[test]
     fn a_preview_begins_once() {
-        let previews = Previews::default();
+        let here = Here::default();
         let (place, watcher) = (Uuid::now_v7(), Watcher::Account(AccountId(Uuid::nil())));
         let at = |second| Timestamp::from_second(second).unwrap();
-        assert_eq!(previews.left(place, watcher, 60, at(0)), 60);
-        assert_eq!(previews.begin(place, watcher, 60, at(0)), at(60));
-        assert_eq!(previews.begin(place, watcher, 60, at(50)), at(60));
-        assert_eq!(previews.left(place, watcher, 60, at(50)), 10);
-        assert_eq!(previews.left(place, watcher, 60, at(70)), 0);
-        assert_eq!(previews.begin(place, watcher, 60, at(70)), at(60));
+        assert_eq!(here.find(place, watcher), None);
+        assert_eq!(here.begin(place, watcher, at(0)), Some(at(0)));
+        assert_eq!(here.begin(place, watcher, at(50)), Some(at(0)));
+        let end = ends(at(0), 60);
+        assert_eq!(seconds_until(end, at(50)), 10);
+        assert_eq!(seconds_until(end, at(70)), 0);
         let other = Uuid::now_v7();
-        assert_eq!(previews.begin(other, watcher, 60, at(70)), at(130));
+        assert_eq!(here.begin(other, watcher, at(70)), Some(at(70)));
     }
 
     #[test]
     fn a_network_has_so_many_and_leaves_the_rest_to_others() {
-        let previews = Previews::default();
+        let here = Here::default();
         let (place, at) = (Uuid::now_v7(), Timestamp::UNIX_EPOCH);
         let browser = |network: u8, agent: u64| {
             let watcher = Watcher::Browser([192, 0, 2, network].into(), agent);
-            previews.begin(place, watcher, 60, at) > at
+            here.begin(place, watcher, at).is_some()
         };
         let begun = (0..100).filter(|agent| browser(1, *agent)).count();
         assert_eq!(begun, 20);

@@ -232,6 +232,7 @@ async fn open(inner: &Inner, about: &Stream, media: Option<StreamId>) -> Result<
     if media.is_some() {
         recording.title.push_str(CONTINUED);
         recording.part_of = Some(about.id);
+        recording.stream_started_at = about.placed_at;
     }
     if !about.is_listed() && recording.visibility == Visibility::Public {
         recording.visibility = Visibility::Unlisted;

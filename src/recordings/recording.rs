@@ -116,8 +116,10 @@ pub struct Recording {
     pub visibility: Visibility,
     /// How far it is.
     pub state: State,
-    /// When the stream went on air.
+    /// When its stream went on air; of a part, when that began.
     pub started_at: Timestamp,
+    /// When its stream went on air.
+    pub stream_started_at: Timestamp,
     /// When it ended, once it has.
     pub ended_at: Option<Timestamp>,
     /// How long it plays.
@@ -154,6 +156,7 @@ impl Recording {
             visibility,
             state: State::Recording,
             started_at: at,
+            stream_started_at: at,
             ended_at: None,
             duration_ms: 0,
             size_bytes: 0,
@@ -177,9 +180,15 @@ impl Recording {
         self.own_lock.as_ref().unwrap_or(&self.stream_lock)
     }
 
+    /// The stream that it is of, whole or in part.
+    #[must_use]
+    pub fn whole_stream(&self) -> StreamId {
+        self.part_of.unwrap_or(self.stream)
+    }
+
     /// It, as a place that somebody wants into. Who gave its stream's password has given its own.
     pub(super) fn place(&self, handle: &str) -> Place {
-        let stream = stream_uuid(self.part_of.unwrap_or(self.stream));
+        let stream = stream_uuid(self.whole_stream());
         Place {
             id: self.id.0,
             door: if self.own_lock.is_some() {

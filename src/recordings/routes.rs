@@ -72,8 +72,10 @@ struct RecordingBody {
     /// So much of its beginning everybody may watch for nothing; 0: nothing.
     preview_seconds: u32,
     state: RecordingState,
-    /// When the stream went on air.
+    /// When the stream went on air; of the part that another server recorded after it took over, when that began.
     started_at: Timestamp,
+    /// When the stream went on air: what is told in its time, as its chat is, counts from there.
+    stream_started_at: Timestamp,
     /// Null while the stream is on air.
     ended_at: Option<Timestamp>,
     duration_ms: u64,
@@ -125,7 +127,7 @@ impl RecordingBody {
         let has_pictures = is_ready && recording.has_thumbnail;
         Self {
             id,
-            stream: stream_uuid(recording.stream),
+            stream: stream_uuid(recording.whole_stream()),
             channel: channel.handle.clone(),
             mp4: owner.then(|| Mp4Body::new(&recording)),
             gate: recording.lock().gate.into(),
@@ -135,6 +137,7 @@ impl RecordingBody {
             visibility: recording.visibility,
             state: recording.state,
             started_at: recording.started_at,
+            stream_started_at: recording.stream_started_at,
             ended_at: recording.ended_at,
             duration_ms: recording.duration_ms,
             size_bytes: recording.size_bytes,

@@ -41,6 +41,7 @@ struct Row {
     stream_gate_tier: Option<i64>,
     stream_gate_password_hash: Option<String>,
     stream_preview_s: Option<i64>,
+    stream_started_at: Option<i64>,
 }
 
 /// What a recording has of its stream.
@@ -63,7 +64,8 @@ macro_rules! select {
             "duration_ms, size_bytes, has_thumbnail, mp4_state, mp4_progress, mp4_bytes, ",
             "mp4_problem, stored_at, is_local, gate, gate_tier, gate_password_hash, ",
             of_stream!("gate"), ", ", of_stream!("gate_tier"), ", ",
-            of_stream!("gate_password_hash"), ", ", of_stream!("preview_s"),
+            of_stream!("gate_password_hash"), ", ", of_stream!("preview_s"), ", ",
+            of_stream!("started_at"),
             " FROM recording "
             $(, $rest)+
         )
@@ -120,6 +122,7 @@ impl Row {
             },
             title: self.title,
             started_at: from_millis(self.started_at),
+            stream_started_at: from_millis(self.stream_started_at.unwrap_or(self.started_at)),
             ended_at: self.ended_at.map(from_millis),
             duration_ms: u64::try_from(self.duration_ms).unwrap_or_default(),
             size_bytes: u64::try_from(self.size_bytes).unwrap_or_default(),

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+use tokio::sync::broadcast::{Receiver, Sender};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -29,13 +29,14 @@ pub(super) async fn run(
     db: Db,
     node: Node,
     payments: Payments,
-    mut events: Receiver<StreamEvent>,
+    (mut events, tell): (Receiver<StreamEvent>, Sender<StreamEvent>),
     stop: CancellationToken,
 ) {
     let mut books = Books {
         db,
         node,
         payments,
+        tell,
         waiting: VecDeque::new(),
         pause: FIRST_PAUSE,
     };
@@ -68,6 +69,7 @@ struct Books {
     db: Db,
     node: Node,
     payments: Payments,
+    tell: Sender<StreamEvent>,
     waiting: VecDeque<StreamEvent>,
     pause: Duration,
 }
@@ -92,7 +94,7 @@ impl Books {
     /// Writes what waits, as far as the database takes it.
     async fn write(&mut self) {
         while let Some(event) = self.waiting.front() {
-            match write(&self.db, self.node, &self.payments, event).await {
+            match self.write_down(event).await {
                 Err(error) if error.is_unavailable() => {
                     if self.pause == FIRST_PAUSE {
                         log_store_error(&error);
@@ -124,39 +126,32 @@ impl Books {
             );
         }
     }
-}
 
-/// Who has a ticket to a stream that broke off has one to the stream that goes on with it.
-async fn continue_tickets(
-    payments: &Payments,
-    about: &Stream,
-    written: Result<(), StoreError>,
-) -> Result<(), StoreError> {
-    written?;
-    let stream = stream_uuid(about.id);
-    payments.continue_tickets(about.channel, stream).await
-}
-
-async fn write(
-    db: &Db,
-    node: Node,
-    payments: &Payments,
-    event: &StreamEvent,
-) -> Result<(), StoreError> {
-    match event {
-        StreamEvent::Started { about, .. } => {
-            let written = catalogue::write_start(db, about, node).await;
-            // A planned one has tickets of its own, or is to get some.
-            match about.details.lock.gate {
-                Gate::Ticket if about.schedule.is_none() => {
-                    continue_tickets(payments, about, written).await
+    async fn write_down(&self, event: &StreamEvent) -> Result<(), StoreError> {
+        match event {
+            StreamEvent::Started { about, .. } => {
+                for over in catalogue::write_start(&self.db, about, self.node).await? {
+                    // Nobody may be listening.
+                    let _ = self.tell.send(StreamEvent::over(over));
                 }
-                _ => written,
+                self.continue_tickets(about).await
             }
+            StreamEvent::Ended { stream, at, .. } => {
+                catalogue::end_stream(&self.db, self.node, *stream, *at).await
+            }
+            _ => Ok(()),
         }
-        StreamEvent::Ended { stream, at, .. } => {
-            catalogue::end_stream(db, node, *stream, *at).await
+    }
+
+    /// Who has a ticket to a stream that broke off has one to the stream that goes on with it. A planned one
+    /// has tickets of its own, or is to get some.
+    async fn continue_tickets(&self, about: &Stream) -> Result<(), StoreError> {
+        match about.details.lock.gate {
+            Gate::Ticket if about.schedule.is_none() => {
+                let stream = stream_uuid(about.id);
+                self.payments.continue_tickets(about.channel, stream).await
+            }
+            _ => Ok(()),
         }
-        _ => Ok(()),
     }
 }

@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use sfu::StreamId;
 
 use super::playback;
-use super::{ChannelState, LiveChannel, Stream, Streams, catalogue};
+use super::{ChannelState, LiveChannel, Stream, StreamEvent, Streams, catalogue};
 use crate::channels::{Channel, Channels};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -42,7 +42,8 @@ impl Resumed {
 
 impl Streams {
     /// Takes up what this server had on air until it stopped, if that is no longer ago than a publisher
-    /// may be away, and closes the books on all else that was left open.
+    /// may be away, and closes the books on all else that was left open. Gives the latter, too: nobody was told
+    /// yet that it is over.
     ///
     /// # Errors
     /// When the database fails.
@@ -52,10 +53,10 @@ impl Streams {
         node: Node,
         channels: &Channels,
         clock: &Clock,
-    ) -> Result<Vec<Resumed>, StoreError> {
+    ) -> Result<(Vec<Resumed>, Vec<Stream>), StoreError> {
         let now = clock.now();
         let since = seen_since(config.streams.reconnect_window(), now);
-        let mut resumed = Vec::new();
+        let (mut resumed, mut over) = (Vec::new(), Vec::new());
         for stream in catalogue::left_on_air(db, node, since).await? {
             let taken = match channels.by_id(stream.channel).await? {
                 Some(channel) => {
@@ -66,14 +67,27 @@ impl Streams {
             };
             match taken {
                 Some(taken) => resumed.push(taken),
-                None => catalogue::end_stream(db, node, stream.id, now).await?,
+                None => {
+                    catalogue::end_stream(db, node, stream.id, now).await?;
+                    over.extend(catalogue::by_id(db, stream.id).await?);
+                }
             }
         }
-        let closed = catalogue::end_left_open(db, node, now, since).await?;
+        let (waited, left) = catalogue::end_left_open(db, node, now, since).await?;
+        let closed = waited + count(&left);
+        over.extend(left);
         if closed > 0 {
             tracing::warn!(closed, "Closed {closed} streams that were left open");
         }
-        Ok(resumed)
+        Ok((resumed, over))
+    }
+
+    /// Tells that streams are over which ended while nobody could tell. Call it once all listen.
+    pub fn tell_over(&self, over: Vec<Stream>) {
+        for stream in over {
+            // Nobody may be listening.
+            let _ = self.events.send(StreamEvent::over(stream));
+        }
     }
 
     /// Closes the books on all streams that were left open.
@@ -81,8 +95,13 @@ impl Streams {
     /// # Errors
     /// When the database fails.
     pub async fn close_unfinished(db: &Db, node: Node, at: Timestamp) -> Result<u64, StoreError> {
-        catalogue::end_left_open(db, node, at, Timestamp::MAX).await
+        let (waited, left) = catalogue::end_left_open(db, node, at, Timestamp::MAX).await?;
+        Ok(waited + count(&left))
     }
+}
+
+fn count(streams: &[Stream]) -> u64 {
+    u64::try_from(streams.len()).unwrap_or(u64::MAX)
 }
 
 /// What was seen on air since then goes on.

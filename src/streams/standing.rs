@@ -118,6 +118,18 @@ pub enum StreamEvent {
     },
 }
 
+impl StreamEvent {
+    /// A stream is over that nobody has on air any more.
+    pub(super) fn over(stream: Stream) -> Self {
+        Self::Ended {
+            stream: stream.id,
+            channel: stream.channel,
+            at: stream.ended_at.unwrap_or(stream.changed_at),
+            about: Arc::new(stream),
+        }
+    }
+}
+
 /// How a channel stands, as its page shows it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]

@@ -128,6 +128,11 @@ pub(super) async fn watch(
 }
 
 impl Streams {
+    /// Looks at all who watch a channel here: there may be another gate.
+    pub(super) async fn look_at_watchers_of(&self, channel: ChannelId) {
+        self.look_at(Whom::Of(channel)).await;
+    }
+
     async fn look_at(&self, whom: Whom) {
         let guarded = self.ask(Command::Guarded).await.unwrap_or_default();
         for Guarded { place, watchers } in guarded {

@@ -6,10 +6,13 @@ use loadtest::source::{MadeUp, Source};
 use loadtest::{Driver, PublisherSpec, Publishing, Sent};
 use serde_json::{Value, json};
 use tallylight::channels::StreamKey;
+use tallylight::clock::Clock;
 use tallylight::config::Config;
 
 use crate::checker::{Multivariant, Playlist};
-use crate::support::{Account, Anonymous, Answer, Backend, Fault, S3, Server};
+use crate::support::{
+    Account, Anonymous, Answer, Backend, Fault, OwnRedis, S3, Server, new_postgres,
+};
 
 /// H264 of 854x480, as x264 has it.
 const SPS: &[u8] = &[
@@ -367,4 +370,108 @@ async fn a_store_that_fails_or_hangs_hurts_nobody() {
             })
             .await;
     }
+}
+
+/// Two servers that pass streams on to one another.
+#[tokio::test]
+async fn who_is_behind_at_another_server_is_sent_to_the_store_as_well() {
+    let s3 = S3::start().await;
+    let redis = OwnRedis::start().await;
+    let database = tokio::task::spawn_blocking(new_postgres).await.unwrap();
+    let ports = [(); 2].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+    let ports = ports.map(|held| held.local_addr().unwrap());
+    let shared = |at: std::net::SocketAddr, config: &mut Config| {
+        with_store(&s3, config);
+        config.database.url.clone_from(&database);
+        config.database.connections = 3;
+        config.bus.url = redis.url();
+        config.http.listen = at;
+        config.cluster.url = format!("http://{at}");
+    };
+    let on_air = OnAir::start(|config| shared(ports[0], config)).await;
+    let data = tempfile::tempdir().unwrap();
+    std::fs::create_dir(data.path().join("data")).unwrap();
+    let pepper = on_air.server.file("pepper");
+    std::fs::copy(pepper, data.path().join("data/pepper")).unwrap();
+    let edge = Server::start_on(data, Backend::Sqlite, |config| shared(ports[1], config)).await;
+    let folder = on_air.folder().await;
+    let first = on_air.until_segments(&folder, 1).await.segments[0].clone();
+    let path = format!("{folder}{}", first.uri);
+    let player = edge.player().http;
+    edge.wait_for("the stream at the edge", || async {
+        let answer = player.get("/hls/ada/index.m3u8").await;
+        (answer.status == 200).then_some(())
+    })
+    .await;
+    let sent = until_sent(&on_air, &path).await;
+    let sent_there = player.get(&path).await;
+    assert_eq!(sent_there.status, 307, "{sent_there:?}");
+    for name in ["location", "cache-control", "access-control-allow-origin"] {
+        assert_eq!(sent_there.header(name), sent.header(name), "{name}");
+    }
+    // The newest come from the edge itself.
+    let playlist = on_air.playlist(&format!("{folder}index.m3u8")).await;
+    let newest = &playlist.segments.last().unwrap().uri;
+    let answer = player.get(&format!("{folder}{newest}")).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+}
+
+#[tokio::test]
+async fn what_is_over_leaves_the_store_once_nobody_plays_it() {
+    let s3 = S3::start().await;
+    let mut on_air = OnAir::start(|config| with_store(&s3, config)).await;
+    let server = &on_air.server;
+    server
+        .wait_for("objects", || async {
+            (!live_objects(&s3).is_empty()).then_some(())
+        })
+        .await;
+    on_air.publishing = None;
+    on_air.ada.post("/api/channels/ada/end", Value::Null).await;
+    let server = &on_air.server;
+    server
+        .wait_for("the end", || async {
+            server.live("ada").await.is_none().then_some(())
+        })
+        .await;
+    assert!(!live_objects(&s3).is_empty(), "somebody is behind");
+    server
+        .wait_for("them to go", || async {
+            server.clock.advance(std::time::Duration::from_secs(30));
+            live_objects(&s3).is_empty().then_some(())
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn what_a_server_that_died_left_at_the_store_is_swept() {
+    let s3 = S3::start().await;
+    let put = |name: &str, age_s: u64| {
+        let object = s3.object("live/gone/v0", name);
+        std::fs::create_dir_all(object.parent().unwrap()).unwrap();
+        std::fs::write(&object, "media").unwrap();
+        let file = std::fs::File::options().write(true).open(&object).unwrap();
+        let at = Clock::system().now() - std::time::Duration::from_secs(age_s);
+        file.set_modified(at.into()).unwrap();
+        object
+    };
+    // The window is a minute, and who plays what is cached may be an hour behind.
+    let (old, young) = (put("1.m4s", 3_700), put("2.m4s", 3_000));
+    let server = Server::start_with(Backend::Sqlite, |config| {
+        with_store(&s3, config);
+        config.hls.window_seconds = 60;
+    })
+    .await;
+    server
+        .wait_for("the old one to go", || async {
+            (!old.exists()).then_some(())
+        })
+        .await;
+    assert!(young.exists());
+    server.clock.advance(std::time::Duration::from_secs(3_601));
+    server
+        .wait_for("the next sweep", || async {
+            (!young.exists()).then_some(())
+        })
+        .await;
 }

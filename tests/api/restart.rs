@@ -199,6 +199,38 @@ async fn is_over_when_the_server_was_away_too_long(backend: Backend) {
         ended <= stopped,
         "{ended}: nobody was on air after {stopped}"
     );
+    assert_eq!(
+        told(&house.server, "stream.ended").await,
+        ["stream.started", "stream.ended"]
+    );
+}
+
+/// Its server is gone, and another server has another stream on its channel.
+#[tokio::test]
+async fn a_stream_that_another_replaces_is_told_to_be_over() {
+    let ground = Ground::new(Backend::Postgres).await;
+    let (postgres, clock) = (ground.postgres.clone().unwrap(), ground.clock.clone());
+    let house = ground.start(|_| {}).await;
+    let (encoder, left) = on_air(&house).await;
+    let data = tempfile::tempdir().unwrap();
+    std::fs::create_dir(data.path().join("data")).unwrap();
+    std::fs::copy(house.server.file("pepper"), data.path().join("data/pepper")).unwrap();
+    let other = Server::start_at(data, Backend::Sqlite, clock, |config| {
+        config.database.url.clone_from(&postgres);
+        config.database.connections = 3;
+    })
+    .await;
+    house.stop().await;
+    let encoder = Encoder::new(&other, encoder.key());
+    other.go_live(&encoder).await;
+    let stream = other.stream_of("ada").await;
+    assert_ne!(stream, left);
+    let row = until_off_air(&other, left).await;
+    assert!(row["ended_at"].is_string(), "{row}");
+    let path = "/api/events?channel=ada&after=0&kinds=stream.ended";
+    let mut follower = Follower::of(&other.anonymous(), path, None).await;
+    let ended = follower.until("stream.ended").await.to_string();
+    assert!(ended.contains(&stream_uuid(left).to_string()), "{ended}");
 }
 
 /// Nobody comes back.

@@ -1,7 +1,7 @@
 //! Several servers, each in a network namespace of its own, with a PostgreSQL and a Redis: what is on air at
 //! one is watched at all, and goes on when that one is gone, stops, or is cut off (RELIABILITY P7, P8, F10, F24).
 
-mod fleet;
+pub(crate) mod fleet;
 mod line;
 mod network;
 mod partitions;

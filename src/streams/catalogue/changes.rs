@@ -182,10 +182,8 @@ impl Streams {
             stream.revision = before.revision.saturating_add(1);
             stream.changed_at = now;
             if store::replace(&self.db, &before, &stream).await? {
-                let about = Arc::new(stream.clone());
-                self.playback.set_lock(&about);
-                // The task is gone only when the server stops.
-                let _ = self.commands.send(Command::Retell(about)).await;
+                self.retell(stream.clone()).await;
+                self.tell_elsewhere(id);
                 return Ok(stream);
             }
         }
@@ -193,6 +191,18 @@ impl Streams {
             code: "changed_meanwhile",
             detail: "the stream was changed by others meanwhile; try again".to_owned(),
         })
+    }
+
+    /// Tells those here who let people in, and who are told of it, what is said of a stream from now on.
+    pub(super) async fn retell(&self, stream: Stream) -> Arc<Stream> {
+        let about = Arc::new(stream);
+        self.playback.set_lock(&about);
+        // The task is gone only when the server stops.
+        let _ = self
+            .commands
+            .send(Command::Retell(Arc::clone(&about)))
+            .await;
+        about
     }
 
     /// The row of a stream; of one that went on air a moment ago it is written now.
@@ -207,9 +217,10 @@ impl Streams {
                 let written = store::by_id(&self.db, id).await?;
                 written.ok_or_else(no_such_stream)
             }
-            written => written
-                .map(|()| found.as_ref().clone())
-                .map_err(ApiError::from),
+            written => {
+                self.tell_over(written?);
+                Ok(found.as_ref().clone())
+            }
         }
     }
 
@@ -221,35 +232,9 @@ impl Streams {
         });
     }
 
-    fn tell(&self, event: StreamEvent) {
+    pub(super) fn tell(&self, event: StreamEvent) {
         // Nobody may be listening.
         let _ = self.events.send(event);
-    }
-
-    /// Takes over what was changed of what is on air by others: at another server, or in the moment in which it
-    /// went on air.
-    async fn catch_up(&self) -> Result<(), StoreError> {
-        let revisions = store::revisions_on_air(&self.db).await?;
-        if revisions.is_empty() {
-            return Ok(());
-        }
-        for live in self.live().await {
-            let id = stream_uuid(live.stream);
-            let written = revisions.get(&id).copied().unwrap_or_default();
-            if written <= live.about.revision {
-                continue;
-            }
-            if let Some(stream) = store::by_id(&self.db, live.stream).await? {
-                let about = Arc::new(stream.clone());
-                self.playback.set_lock(&about);
-                // The task is gone only when the server stops.
-                let _ = self.commands.send(Command::Retell(about)).await;
-                if live.is_here {
-                    self.tell_updated(&stream);
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Ends what a server had on air that does not run any more, and that nobody took over.
@@ -274,13 +259,7 @@ impl Streams {
                 "Stream {} is over: its server does not run any more", stream.id
             );
             let about = store::by_id(&self.db, stream.id).await?;
-            let about = Arc::new(about.unwrap_or(stream));
-            self.tell(StreamEvent::Ended {
-                stream: about.id,
-                channel: about.channel,
-                at: about.ended_at.unwrap_or(now),
-                about,
-            });
+            self.tell_over(vec![about.unwrap_or(stream)]);
         }
         Ok(())
     }
@@ -351,8 +330,10 @@ pub(in super::super) async fn watch(streams: Streams, stop: CancellationToken) {
     let mut on_air = Vec::new();
     // In a row that found the database there.
     let mut good_sweeps = 0;
+    let mut ear = streams.listen_to_changes().await;
     loop {
         tokio::select! {
+            heard = ear.next() => streams.hear(heard).await,
             _ = sweeps.tick() => {
                 if !streams.is_draining() {
                     on_air = streams.publishing().await;

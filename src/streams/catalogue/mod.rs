@@ -7,6 +7,7 @@
 mod body;
 mod calendar;
 mod changes;
+mod elsewhere;
 mod forms;
 mod routes;
 mod steps;
@@ -26,8 +27,8 @@ pub(super) use body::StreamBody;
 pub(super) use changes::{no_such_stream, watch};
 pub(super) use routes::routes;
 pub(super) use store::{
-    end_left_open, end_stream, is_seen_on_air, last_end, left_on_air, lock_of_recording, media_of,
-    of_account, open_elsewhere, take_over, write_start,
+    by_id, end_left_open, end_stream, is_seen_on_air, last_end, left_on_air, lock_of_recording,
+    media_of, of_account, open_elsewhere, take_over, write_start,
 };
 
 use super::{IngestSource, LiveChannel, Streams};
@@ -259,7 +260,7 @@ impl Stream {
 
 /// The stream of that id, while it is on air.
 pub(super) async fn on_air_by_id(db: &Db, id: StreamId) -> Result<Option<Stream>, StoreError> {
-    let found = store::by_id(db, id).await?;
+    let found = by_id(db, id).await?;
     Ok(found.filter(|stream| stream.state == StreamState::Live))
 }
 
@@ -299,7 +300,7 @@ impl Streams {
     /// # Errors
     /// When the database fails.
     pub async fn find(&self, id: StreamId) -> Result<Option<Arc<Stream>>, StoreError> {
-        if let Some(found) = store::by_id(&self.db, id).await? {
+        if let Some(found) = by_id(&self.db, id).await? {
             return Ok(Some(Arc::new(found)));
         }
         // One that went on air a moment ago may not be written yet.

@@ -251,7 +251,7 @@ pub(super) async fn replace(db: &Db, before: &Stream, stream: &Stream) -> Result
     Ok(changed == 1)
 }
 
-pub(super) async fn by_id(db: &Db, id: StreamId) -> Result<Option<Stream>, StoreError> {
+pub(in super::super) async fn by_id(db: &Db, id: StreamId) -> Result<Option<Stream>, StoreError> {
     let row: Option<Row> = first!(db, select!("WHERE id = $1"), text(id)).map_err(on("stream"))?;
     row.map(Row::into_stream).transpose()
 }

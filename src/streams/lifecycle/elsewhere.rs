@@ -174,7 +174,7 @@ impl Lifecycle {
     }
 
     /// Playback is told where requests go for what is on air elsewhere.
-    fn show_elsewhere(&self) {
+    pub(super) fn show_elsewhere(&self) {
         let elsewhere = self.live.iter().filter_map(|live| {
             Some(playback::Elsewhere {
                 handle: live.channel.handle.clone(),

@@ -4,7 +4,9 @@
 //! [`Done`], so that one slow shard does not hold up the others' channels.
 
 mod attempts;
+mod effects;
 mod elsewhere;
+mod events;
 mod leasing;
 mod peers;
 mod publishing;
@@ -18,13 +20,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
-use sfu::{Answer, CloseReason, Event, OfferError, Role, SessionId, Sfu, StreamId, StreamStats};
+use sfu::{Answer, CloseReason, OfferError, Role, SessionId, Sfu, StreamId, StreamStats};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
-use tracing::field::display;
 
 use attempts::Attempts;
 use elsewhere::Found;
@@ -39,15 +39,13 @@ use super::presence::{Beat, ByTransport, Who};
 use super::watchers::Guarded;
 use super::{
     Ingest, Inputs, LiveChannel, PeerData, Publish, Receive, Refused, SessionFacts, Stream,
-    StreamEvent, View, ViewerEvent, Watch, signalling, spans, stream_uuid,
+    StreamEvent, View, ViewerEvent, Watch, signalling,
 };
-use crate::channels::{Barred, ChannelEvent, ChannelId, StreamKeyId};
+use crate::channels::{Barred, ChannelId, StreamKeyId};
 use crate::clock::Clock;
 use crate::cluster::{ClaimError, Directory, Lease, Lost, Record};
 use crate::config::{Config, Limits, SecondPublisher};
-use crate::gates::By;
 use crate::ice::IceServers;
-use crate::telemetry::{JOIN_SECONDS, count_join};
 
 /// What the task is asked.
 #[derive(Debug)]
@@ -381,254 +379,6 @@ impl Lifecycle {
         self.sessions.insert(id, session);
     }
 
-    fn handle_event(&mut self, event: Event) {
-        let (now, at) = (self.clock.instant(), self.clock.now());
-        let effects = match event {
-            Event::Connected {
-                session,
-                stream,
-                role,
-            } => self.connected(session, stream, role, at),
-            Event::MediaFlowing { session, stream } => {
-                self.admit_waiting(stream, session);
-                self.live.flowing(stream, session, at)
-            }
-            Event::MediaSilent {
-                session,
-                stream,
-                silent_for,
-            } => {
-                let since = now.checked_sub(silent_for).unwrap_or(now);
-                self.live.silent(stream, session, since)
-            }
-            Event::LayersChanged { stream } => {
-                self.fetch_stats(stream);
-                Vec::new()
-            }
-            Event::Closed {
-                session,
-                stream,
-                role,
-                reason,
-            } => {
-                self.forget(session, stream, &reason);
-                self.pull_ended(stream, session);
-                match role {
-                    Role::Publisher => self.live.closed(stream, session, now, at),
-                    Role::Viewer | Role::Relay => Vec::new(),
-                }
-            }
-            Event::DataOpened { session, label, .. } => {
-                if let Some(known) = self.sessions.get(&session) {
-                    let (channel, address) = (known.facts.channel, known.address);
-                    let is_preview = matches!(known.facts.by, By::Preview(_));
-                    self.peers
-                        .opened(session, channel, address, label, is_preview);
-                }
-                Vec::new()
-            }
-            Event::Data {
-                session,
-                label,
-                payload,
-                ..
-            } => {
-                self.peers.came(session, &label, payload);
-                Vec::new()
-            }
-            _ => Vec::new(),
-        };
-        self.carry_out(effects);
-    }
-
-    fn connected(
-        &mut self,
-        id: SessionId,
-        stream: StreamId,
-        role: Role,
-        at: Timestamp,
-    ) -> Vec<Effect> {
-        let Some(session) = self.sessions.get_mut(&id) else {
-            return Vec::new();
-        };
-        let is_first = !std::mem::replace(&mut session.connected, true);
-        match role {
-            Role::Viewer => {
-                if is_first {
-                    let now = self.clock.instant();
-                    JOIN_SECONDS.record(now.saturating_duration_since(session.answered));
-                    count_join("webrtc");
-                }
-                if let Some(who) = session.viewer.clone() {
-                    let now_ms = at.as_millisecond();
-                    self.audiences.joined(stream, id, who, now_ms);
-                }
-                Vec::new()
-            }
-            Role::Publisher => {
-                self.attempts.forget(session.facts.channel);
-                self.live.connected(stream, id, at)
-            }
-            Role::Relay => Vec::new(),
-        }
-    }
-
-    /// Takes a closed session out of the books.
-    fn forget(&mut self, id: SessionId, stream: StreamId, reason: &CloseReason) {
-        let Some(session) = self.sessions.remove(&id) else {
-            return;
-        };
-        session.facts.over.cancel();
-        self.peers.closed(id);
-        self.ice.end(&id.reveal());
-        tracing::info!(
-            stream.id = %stream, session.id = %id, channel.id = %session.facts.channel, reason = ?reason,
-            "Session {id} is over"
-        );
-        match session.facts.role {
-            Role::Viewer => {
-                if session.connected {
-                    self.audiences.left(stream, id, self.now_ms());
-                }
-            }
-            Role::Publisher => {
-                let words = attempts::failure_in_words(reason, session.connected, self.media_port);
-                if let Some(words) = words {
-                    self.attempts
-                        .note(self.clock.now(), session.facts.channel, words);
-                }
-            }
-            Role::Relay => {}
-        }
-    }
-
-    fn handle_channel_event(&mut self, event: ChannelEvent) {
-        match event {
-            ChannelEvent::StreamKeyRevoked { key } => {
-                let of_key = |(id, session): (&SessionId, &Session)| {
-                    (session.key == Some(key)).then_some(*id)
-                };
-                let revoked: Vec<SessionId> = self.sessions.iter().filter_map(of_key).collect();
-                for session in revoked {
-                    self.close(session, CloseReason::Requested);
-                }
-            }
-            ChannelEvent::Deleted { channel } => {
-                self.end(channel);
-            }
-            ChannelEvent::Updated { channel } => {
-                self.live.renew(&channel);
-                self.playback.settle_channel(channel.id);
-            }
-            ChannelEvent::DoorChanged { channel } => {
-                self.close_viewers(channel);
-                self.playback.settle_channel(channel);
-            }
-            _ => {}
-        }
-    }
-
-    fn carry_out(&mut self, effects: Vec<Effect>) {
-        self.has_news |= !effects.is_empty();
-        for effect in effects {
-            match effect {
-                Effect::Close(session, reason) => self.close(session, reason),
-                Effect::EndStream(stream) => {
-                    self.audiences.close(stream, self.now_ms());
-                    let sfu = self.sfu.clone();
-                    self.calls.spawn(async move {
-                        sfu.end_stream(stream).await;
-                        Done::Nothing
-                    });
-                }
-                Effect::Tell(event) => self.tell(event),
-            }
-        }
-    }
-
-    fn close(&mut self, session: SessionId, reason: CloseReason) {
-        if reason == CloseReason::Superseded {
-            let stream = self
-                .sessions
-                .get(&session)
-                .map(|known| display(known.facts.stream));
-            tracing::info!(stream.id = stream, session.id = %session, "Another publisher takes over from {session}");
-        }
-        let sfu = self.sfu.clone();
-        self.calls.spawn(async move {
-            sfu.close(session, reason).await;
-            Done::Nothing
-        });
-    }
-
-    fn tell(&mut self, event: StreamEvent) {
-        self.note_end(&event);
-        match &event {
-            &StreamEvent::Started {
-                stream, channel, ..
-            } => {
-                drop(spans::go_live(stream));
-                tracing::info!(stream.id = %stream, channel.id = %channel, "Stream {stream} is live");
-                self.audiences.open(stream);
-                self.fetch_stats(stream);
-            }
-            &StreamEvent::Interrupted { stream, channel } => {
-                tracing::info!(stream.id = %stream, channel.id = %channel, "Stream {stream} waits for its publisher");
-                self.audiences.tell(stream, ViewerEvent::Inactive);
-                // Programs are told by the server that has it.
-                if !self.is_here(stream) {
-                    return;
-                }
-            }
-            &StreamEvent::Resumed { stream, channel } => {
-                tracing::info!(stream.id = %stream, channel.id = %channel, "Stream {stream} is live again");
-                self.audiences.tell(stream, ViewerEvent::Active);
-                if !self.is_here(stream) {
-                    return;
-                }
-            }
-            &StreamEvent::TakenOver {
-                stream, channel, ..
-            } => {
-                tracing::info!(stream.id = %stream, channel.id = %channel, "Stream {stream} goes on here");
-                self.audiences.open(stream);
-                self.fetch_stats(stream);
-            }
-            &StreamEvent::HandedOver {
-                stream, channel, ..
-            } => {
-                tracing::info!(stream.id = %stream, channel.id = %channel, "Stream {stream} goes on at another server");
-            }
-            &StreamEvent::Ended {
-                stream, channel, ..
-            } => {
-                tracing::info!(stream.id = %stream, channel.id = %channel, "Stream {stream} ended");
-                self.audiences.close(stream, self.now_ms());
-            }
-            // Playback tells it, after the end.
-            StreamEvent::Packaged { .. } => {}
-            // Whoever changes what is said of a stream tells it.
-            _ => {}
-        }
-        // Nobody may be listening.
-        let _ = self.events.send(event);
-    }
-
-    /// Tells viewers how many they are, and asks for new figures where somebody listens.
-    fn tell_news(&mut self) {
-        let sessions = u32::try_from(self.sessions.len()).unwrap_or(u32::MAX);
-        metrics::gauge!("tallylight_sessions").set(sessions);
-        for (stream, viewers) in self.playback.count_viewers() {
-            self.audiences.read_by_hls(stream, viewers);
-        }
-        let directory = self.others.cluster.directory();
-        let elsewhere = |stream| directory.viewers_of(stream_uuid(stream));
-        self.audiences.watched_elsewhere(elsewhere);
-        for stream in self.audiences.tell_numbers(self.now_ms()) {
-            self.fetch_stats(stream);
-        }
-    }
-
     fn is_here(&self, stream: StreamId) -> bool {
         let live = self.live.of_stream(stream);
         live.is_some_and(Live::is_here)
@@ -674,8 +424,11 @@ impl Lifecycle {
         if self.live.retell(about)
             && let Some(live) = self.live.of_stream(stream)
         {
-            let about = Arc::clone(&live.about);
+            let (about, is_here) = (Arc::clone(&live.about), live.is_here());
             self.audiences.tell(stream, ViewerEvent::Updated(about));
+            if !is_here {
+                self.show_elsewhere();
+            }
         }
     }
 

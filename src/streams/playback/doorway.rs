@@ -11,6 +11,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::media::{FILE_ROUTE, MULTIVARIANT_ROUTE, MediaRequest, PLAYLIST_ROUTE};
+use super::takeover::Wish;
 use super::{OnAir, Playback};
 use crate::answer::Caching;
 use crate::channels::ChannelId;
@@ -70,6 +71,9 @@ impl Playback {
     ) -> Option<Entered> {
         let gates = &self.0.gates;
         let on_air = self.by_token(asked.handle, asked.token)?;
+        if self.is_taken_over(&on_air) {
+            return None;
+        }
         let is_open = {
             let lock = on_air.lock.read();
             let lock = lock.unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -95,6 +99,17 @@ impl Playback {
             None => self.newest(handle),
         }
     }
+}
+
+/// The rendition and the name of a file in an address.
+fn wish_of(names: &RawPathParams) -> Option<(&str, &str)> {
+    let named = |wanted| {
+        let mut found = names.iter().filter(|(name, _)| *name == wanted);
+        found.next().map(|(_, named)| named)
+    };
+    let rendition = named("rendition")?;
+    // The route of playlists names none.
+    Some((rendition, named("name").unwrap_or("index.m3u8")))
 }
 
 /// Middleware: only who may watch gets by, and no cache keeps what they get.
@@ -127,17 +142,17 @@ pub(super) async fn pass_gate(
         newer.is_some_and(|distant| !distant.is_over() && distant.stream != on_air.stream)
     };
     let wanted = wanted.filter(|on_air| !is_newer(on_air));
-    match (&wanted, distant) {
-        (None, Some(distant)) => {
-            return playback.answer_elsewhere(&distant, &client, request).await;
+    if let Some(distant) = distant {
+        let wish = Wish {
+            route: route.as_str(),
+            file: wish_of(&names),
+        };
+        let asked = (wanted.as_deref(), distant.as_ref());
+        let answered = playback.have_others_answer(asked, wish, &client, request);
+        match Box::pin(answered).await {
+            Ok(response) => return response,
+            Err(back) => request = back,
         }
-        (Some(on_air), _) if on_air.is_just_here() => {
-            let path = request.uri().path();
-            if let Some(last) = playback.playlist_of_before(on_air.stream, path).await {
-                return last;
-            }
-        }
-        _ => {}
     }
     let place = match wanted {
         Some(on_air) => on_air.place(),

@@ -15,6 +15,7 @@ use sfu::StreamId;
 
 use super::readers::Readers;
 use super::routes::HlsError;
+use super::takeover::{BEFORE_WITHIN, is_missing};
 use super::{LINGER, Playback};
 use crate::cluster::{self, AskError, Cluster, Record};
 use crate::gates::Lock;
@@ -36,6 +37,8 @@ pub(super) struct Distant {
     pub(super) stream: StreamId,
     pub(super) readers: Readers,
     now: Mutex<Elsewhere>,
+    /// The server that had it before: players that are behind want segments of that.
+    before: Mutex<Option<Arc<Record>>>,
     /// When it was over: who is behind plays it to its end.
     over_at: Mutex<Option<Instant>>,
 }
@@ -100,6 +103,20 @@ impl Distant {
         now.clone()
     }
 
+    fn change(&self, to: Elsewhere) {
+        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(server), Some(next)) = (&now.server, &to.server)
+            && server.id != next.id
+        {
+            *self.before_it() = Some(Arc::clone(server));
+        }
+        *now = to;
+    }
+
+    fn before_it(&self) -> MutexGuard<'_, Option<Arc<Record>>> {
+        self.before.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn over_at(&self) -> MutexGuard<'_, Option<Instant>> {
         self.over_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -130,14 +147,14 @@ impl Playback {
         for one in all {
             match known.get(&one.handle) {
                 Some(distant) if distant.stream == one.stream => {
-                    let mut now = distant.now.lock().unwrap_or_else(PoisonError::into_inner);
-                    *now = one;
+                    distant.change(one);
                 }
                 _ => {
                     let distant = Distant {
                         stream: one.stream,
                         readers: Readers::default(),
                         over_at: Mutex::default(),
+                        before: Mutex::default(),
                         now: Mutex::new(one.clone()),
                     };
                     known.insert(one.handle, Arc::new(distant));
@@ -154,16 +171,6 @@ impl Playback {
     pub(super) fn is_on_air_elsewhere(&self, handle: &str) -> bool {
         let distant = self.on_air_elsewhere(handle);
         distant.is_some_and(|distant| !distant.is_over())
-    }
-
-    /// The last playlist of that path, for a stream that goes on here and has none yet.
-    pub(super) async fn playlist_of_before(
-        &self,
-        stream: StreamId,
-        path: &str,
-    ) -> Option<Response> {
-        let last = self.0.kept.last.get(&last_key(stream, path)).await?;
-        Some(last.once_more())
     }
 
     /// Where what only the origin knows of a channel is asked for, when that is another server.
@@ -211,11 +218,23 @@ impl Playback {
             }
             (false, _) => None,
         };
+        let within = match distant.is_over() {
+            true => BEFORE_WITHIN,
+            false => ANSWER_WITHIN,
+        };
+        let (kept, cluster) = (&self.0.kept, &self.0.cluster);
         let fetched = match &server {
-            Some(server) => self.0.kept.fetch(&self.0.cluster, server, &asked).await,
+            Some(server) => kept.fetch(cluster, server, &asked, within).await,
             None => Err(None),
         };
-        self.0.kept.answer(fetched, &asked).await
+        let before = distant.before_it().clone();
+        let fetched = match (fetched, before) {
+            (Ok(missing), Some(before)) if is_missing(missing.status) && !kept.has_last(&asked) => {
+                kept.fetch(cluster, &before, &asked, BEFORE_WITHIN).await
+            }
+            (fetched, _) => fetched,
+        };
+        kept.answer(fetched, &asked).await
     }
 }
 
@@ -274,12 +293,13 @@ impl Kept {
         cluster: &Cluster,
         server: &Record,
         asked: &Asked,
+        within: Duration,
     ) -> Result<Fetched, Option<Response>> {
         let asked = asked.whole.as_str();
         let found = self
             .fresh
             .try_get_with_by_ref(asked, async {
-                let fetched = fetch(cluster, server, asked).await;
+                let fetched = fetch(cluster, server, asked, within).await;
                 // What may not be kept is for those who wait for it now.
                 fetched.and_then(|fetched| match fetched.lasts.is_zero() {
                     true => Err(Unkept::Answer(fetched)),
@@ -296,6 +316,11 @@ impl Kept {
         }
     }
 
+    fn has_last(&self, asked: &Asked) -> bool {
+        let key = last_key(asked.stream, &asked.path);
+        asked.is_playlist() && self.last.contains_key(&key)
+    }
+
     /// The answer; of a playlist that cannot be had, the last one.
     async fn answer(&self, fetched: Result<Fetched, Option<Response>>, asked: &Asked) -> Response {
         let key = last_key(asked.stream, &asked.path);
@@ -306,9 +331,7 @@ impl Kept {
                 }
                 false
             }
-            Ok(fetched) => {
-                fetched.status == StatusCode::NOT_FOUND || fetched.status.is_server_error()
-            }
+            Ok(fetched) => is_missing(fetched.status),
             Err(_) => true,
         };
         if is_missing
@@ -332,9 +355,14 @@ enum Unkept {
     Away(AskError),
 }
 
-async fn fetch(cluster: &Cluster, server: &Record, asked: &str) -> Result<Fetched, Unkept> {
+async fn fetch(
+    cluster: &Cluster,
+    server: &Record,
+    asked: &str,
+    within: Duration,
+) -> Result<Fetched, Unkept> {
     metrics::counter!("tallylight_hls_fetched_total").increment(1);
-    let answered = cluster.ask(server, (Method::GET, asked), String::new(), ANSWER_WITHIN);
+    let answered = cluster.ask(server, (Method::GET, asked), String::new(), within);
     let answered = answered.await.map_err(Unkept::Away)?;
     let (status, said) = (answered.status(), answered.headers());
     let mut headers = HeaderMap::new();
@@ -391,7 +419,7 @@ impl Fetched {
 }
 
 /// Nobody has the stream just now.
-fn nobody() -> Response {
+pub(super) fn nobody() -> Response {
     cluster::away(&AskError::Nobody)
 }
 

@@ -111,12 +111,6 @@ impl Playback {
         pathway: Option<u8>,
     ) -> Result<Response, HlsError> {
         let on_air = self.asked_for(asked)?;
-        if on_air.is_just_here() {
-            let path = asked.head.uri.path();
-            if let Some(last) = self.playlist_of_before(on_air.stream, path).await {
-                return Ok(last);
-            }
-        }
         let directives = directives(asked.head.uri.query().unwrap_or_default())?;
         let request = PlaylistRequest {
             pathway,
@@ -139,10 +133,13 @@ impl Playback {
         let content = Content {
             kind: PLAYLIST,
             tag: rendered.etag(),
-            // What a blocking request names is there once and for all; the rest is soon old.
+            // What a blocking request names is there once and for all; the rest is soon old, and so is the last
+            // playlist of what goes on elsewhere.
             caching: match request.msn {
-                Some(_) => Caching::Seconds(u32::try_from(target * 6).unwrap_or(u32::MAX)),
-                None => Caching::Live,
+                Some(_) if !on_air.origin.is_leaving() => {
+                    Caching::Seconds(u32::try_from(target * 6).unwrap_or(u32::MAX))
+                }
+                _ => Caching::Live,
             },
         };
         Ok(content.rendered(&rendered, &asked.head.headers))

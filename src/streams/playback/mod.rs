@@ -8,6 +8,7 @@ mod awaited;
 mod doorway;
 mod elsewhere;
 mod feed;
+mod following;
 mod ladder;
 mod media;
 mod packaging;
@@ -17,10 +18,11 @@ mod routes;
 mod rungs;
 mod shelf;
 mod sources;
+mod takeover;
 mod thumbnails;
 mod transcoding;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
@@ -28,16 +30,12 @@ use std::time::Duration;
 
 use hls::{Origin, Pathway};
 use serde::Serialize;
-use sfu::{Sfu, StreamId, TapCodec};
-use tokio::sync::broadcast;
-use tokio::sync::broadcast::error::RecvError;
-use tokio::task::JoinSet;
+use sfu::{StreamId, TapCodec};
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument as _;
 use utoipa::ToSchema;
 
 use super::hooks::Hooks;
-use super::{LiveChannel, Resumed, Stream, StreamEvent, Streams, spans, stream_uuid};
+use super::{LiveChannel, Resumed, Stream, stream_uuid};
 use crate::bucket::Bucket;
 use crate::channels::ChannelId;
 use crate::clock::Clock;
@@ -45,15 +43,15 @@ use crate::cluster::Cluster;
 use crate::config::{Config, Hls, in_order_for};
 use crate::gates::{Gates, Lock, Place};
 
-use awaited::Awaited;
 pub use doorway::Entered;
 pub(super) use elsewhere::Elsewhere;
 use elsewhere::{Distant, Kept};
+pub(super) use following::run;
 pub use media::MediaRequest;
-use packaging::Packaging;
 use readers::Readers;
 pub(super) use routes::routes;
-use shelf::{Outcome, Shelf, Shelves};
+use shelf::{Shelf, Shelves};
+use takeover::Past;
 use thumbnails::Thumbnails;
 use transcoding::Transcoding;
 
@@ -101,6 +99,8 @@ pub(super) struct OnAir {
     folder: PathBuf,
     /// Another server has it from now on.
     handed_over: CancellationToken,
+    /// What was packaged here until then.
+    past: Past,
     /// Unguessable part of the addresses of its media: they are cached for ever and never another's.
     token: String,
     origin: Origin,
@@ -137,6 +137,7 @@ enum HlsState {
 
 /// Viewers who are behind play a stream to its end within this time.
 const LINGER: Duration = Duration::from_secs(120);
+const LOOKED_AT_EVERY: Duration = Duration::from_secs(1);
 
 impl Playback {
     pub(super) fn new(
@@ -279,6 +280,7 @@ impl Playback {
         self.with(|all| {
             let on_air = all.values().filter_map(|streams| streams.last());
             let here: Vec<_> = on_air
+                .filter(|on_air| !on_air.past.is_past())
                 .map(|on_air| (on_air.stream, on_air.readers.count()))
                 .collect();
             here
@@ -287,6 +289,7 @@ impl Playback {
         .chain(
             self.distant()
                 .values()
+                .filter(|one| !one.is_over())
                 .map(|one| (one.stream, one.readers.count())),
         )
         .collect()
@@ -298,19 +301,15 @@ impl Playback {
 
     fn by_token(&self, handle: &str, token: &str) -> Option<Arc<OnAir>> {
         self.with(|on_air| {
-            let mut streams = on_air.get(handle)?.iter();
+            // The newest: a stream that comes back to this server has been here before.
+            let mut streams = on_air.get(handle)?.iter().rev();
             streams.find(|stream| stream.token == token).map(Arc::clone)
         })
     }
 
     /// What stands before a stream is another from now on, if it is played here.
     pub(super) fn set_lock(&self, about: &Stream) {
-        let found = self.with(|all| {
-            let mut streams = all.values().flatten();
-            let found = streams.find(|on_air| on_air.stream == about.id);
-            found.map(Arc::clone)
-        });
-        if let Some(on_air) = found {
+        for on_air in self.all_where(|on_air| on_air.stream == about.id) {
             on_air.set_lock(&about.details.lock);
             self.settle_base(&on_air);
         }
@@ -318,14 +317,17 @@ impl Playback {
 
     /// A channel's own gate may be another from now on.
     pub(super) fn settle_channel(&self, channel: ChannelId) {
-        let found: Vec<Arc<OnAir>> = self.with(|all| {
-            let of_channel = |on_air: &&Arc<OnAir>| on_air.channel == channel;
-            let streams = all.values().flatten().filter(of_channel);
-            streams.map(Arc::clone).collect()
-        });
-        for on_air in found {
+        for on_air in self.all_where(|on_air| on_air.channel == channel) {
             self.settle_base(&on_air);
         }
+    }
+
+    fn all_where(&self, is_wanted: impl Fn(&OnAir) -> bool) -> Vec<Arc<OnAir>> {
+        self.with(|all| {
+            let all = all.values().flatten();
+            let wanted = all.filter(|on_air| is_wanted(on_air));
+            wanted.map(Arc::clone).collect()
+        })
     }
 
     /// Whether nothing stands before it.
@@ -416,6 +418,7 @@ impl Playback {
             channel: live.channel.id,
             stream: live.stream,
             handed_over: CancellationToken::new(),
+            past: Past::default(),
             token: self.0.gates.media_word(stream_uuid(live.stream)),
             lock: RwLock::new(live.about.details.lock.clone()),
             thumbnails: Thumbnails::new(
@@ -438,15 +441,9 @@ impl Playback {
 
     /// Another server has a stream from now on: what is packaged here ends, and its playlists do not say so.
     fn hand_over(&self, stream: StreamId) {
-        let found = self.with(|all| {
-            let mut streams = all.values().flatten();
-            let found = streams.find(|on_air| on_air.stream == stream);
-            found.map(Arc::clone)
-        });
-        if let Some(on_air) = found {
+        for on_air in self.all_where(|on_air| on_air.stream == stream) {
             on_air.origin.leave();
             on_air.handed_over.cancel();
-            self.close(&on_air);
         }
     }
 
@@ -489,11 +486,6 @@ pub(super) fn origin_config(settings: &Hls, folder: PathBuf, keep: bool) -> hls:
 }
 
 impl OnAir {
-    /// Whether it came from another server, and there is nothing of it yet.
-    fn is_just_here(&self) -> bool {
-        self.media != self.stream && !self.origin.is_ready()
-    }
-
     fn lock(&self) -> Lock {
         let lock = self.lock.read().unwrap_or_else(PoisonError::into_inner);
         lock.clone()
@@ -529,184 +521,5 @@ impl OnAir {
     fn set_unavailable(&self, reason: Option<String>) {
         let place = &self.unavailable;
         *place.lock().unwrap_or_else(PoisonError::into_inner) = reason;
-    }
-}
-
-/// Follows the streams until the token is cancelled; then waits until all that is packaged is on
-/// disk. Every stream that ends is told of as [`StreamEvent::Packaged`], whether it was or not; but not
-/// while the server stops.
-pub(super) async fn run(
-    playback: Playback,
-    streams: Streams,
-    (mut events, resumed): (broadcast::Receiver<StreamEvent>, Vec<Arc<OnAir>>),
-    stop: CancellationToken,
-) {
-    let packages = playback.can_package().await;
-    if packages {
-        playback.prepare_transcoding().await;
-    }
-    let mut begun = HashSet::new();
-    let mut tasks = JoinSet::new();
-    if let Some(sweeping) = playback.sweep(&stop) {
-        tasks.spawn(sweeping);
-    }
-    for on_air in resumed {
-        if packages {
-            begun.insert(on_air.stream);
-            let back = Awaited::new(&streams, &on_air);
-            package(&playback, &streams, on_air, Some(back), &stop, &mut tasks);
-        } else {
-            playback.close(&on_air);
-        }
-    }
-    loop {
-        tokio::select! {
-            biased;
-            event = events.recv() => match event {
-                Ok(StreamEvent::Started { channel, .. }) if packages => {
-                    if let Some(live) = streams.live_on(channel).await {
-                        begun.insert(live.stream);
-                        start(&playback, &streams, (&live, None), &stop, &mut tasks);
-                    }
-                }
-                Ok(StreamEvent::TakenOver { channel, media, fence, .. }) if packages => {
-                    if let Some(live) = streams.live_on(channel).await {
-                        begun.insert(live.stream);
-                        let from = Some((media, fence));
-                        start(&playback, &streams, (&live, from), &stop, &mut tasks);
-                    }
-                }
-                Ok(StreamEvent::HandedOver { stream, channel, .. }) => {
-                    match begun.remove(&stream) {
-                        true => playback.hand_over(stream),
-                        false => {
-                            let _ = streams.events.send(not_packaged(stream, channel));
-                        }
-                    }
-                }
-                Ok(StreamEvent::Updated { about, .. }) => playback.set_lock(&about),
-                Ok(StreamEvent::Ended { stream, channel, .. }) if !begun.remove(&stream) => {
-                    let _ = streams.events.send(not_packaged(stream, channel));
-                }
-                Ok(_) => {}
-                Err(RecvError::Lagged(_)) if packages => {
-                    for live in streams.live().await.into_iter().filter(|live| live.is_here) {
-                        begun.insert(live.stream);
-                        start(&playback, &streams, (&live, None), &stop, &mut tasks);
-                    }
-                }
-                Err(RecvError::Lagged(_)) => {}
-                Err(RecvError::Closed) => break,
-            },
-            Some(ended) = tasks.join_next() => report_panic(ended),
-            () = stop.cancelled() => break,
-        }
-    }
-    while let Some(ended) = tasks.join_next().await {
-        report_panic(ended);
-    }
-}
-
-/// Of a stream that was not packaged here.
-fn not_packaged(stream: StreamId, channel: ChannelId) -> StreamEvent {
-    StreamEvent::Packaged {
-        stream,
-        channel,
-        media: stream,
-    }
-}
-
-fn start(
-    playback: &Playback,
-    streams: &Streams,
-    (live, from): (&LiveChannel, Option<(StreamId, u64)>),
-    stop: &CancellationToken,
-    tasks: &mut JoinSet<()>,
-) {
-    let newest = playback.newest(&live.channel.handle);
-    if newest.is_some_and(|on_air| on_air.stream == live.stream) {
-        return;
-    }
-    let on_air = playback.begin(live, from);
-    package(playback, streams, on_air, None, stop, tasks);
-}
-
-/// Packages a stream, once its publisher is back if it is awaited, to its end.
-fn package(
-    playback: &Playback,
-    streams: &Streams,
-    on_air: Arc<OnAir>,
-    awaited: Option<Awaited>,
-    stop: &CancellationToken,
-    tasks: &mut JoinSet<()>,
-) {
-    let packaging = Packaging::new(&playback.0);
-    let folder = on_air.folder.clone();
-    let is_recorded = on_air.origin.keeps();
-    let (playback, events) = (playback.clone(), streams.events.clone());
-    let (sfu, stop): (Sfu, _) = (streams.sfu.clone(), stop.clone());
-    let span = spans::packaging(on_air.stream, &on_air.handle);
-    let packaging = async move {
-        let is_there = match awaited {
-            Some(awaited) => {
-                on_air.thumbnails.find().await;
-                tokio::select! {
-                    is_back = awaited.comes_back() => is_back,
-                    () = on_air.handed_over.cancelled() => false,
-                    () = stop.cancelled() => false,
-                }
-            }
-            None => true,
-        };
-        let shelving = playback.shelve(&on_air, &stop);
-        // In a task of its own: a panic there must not leave a recording open.
-        let packaged = packaging.run(Arc::clone(&on_air), sfu, is_there);
-        report_panic(tokio::spawn(packaged.in_current_span()).await);
-        if on_air.origin.is_leaving() && !on_air.handed_over.is_cancelled() {
-            if let Some(shelving) = shelving {
-                shelving.end(Outcome::GoesOn).await;
-            }
-            return;
-        }
-        let _ = events.send(StreamEvent::Packaged {
-            stream: on_air.stream,
-            channel: on_air.channel,
-            media: on_air.media,
-        });
-        tokio::select! {
-            () = tokio::time::sleep(LINGER) => {}
-            () = on_air.handed_over.cancelled() => {}
-            () = stop.cancelled() => {}
-        }
-        playback.close(&on_air);
-        if let Some(shelving) = shelving {
-            let outcome = match on_air.handed_over.is_cancelled() {
-                true => Outcome::Elsewhere,
-                false => Outcome::Over,
-            };
-            tokio::select! {
-                () = shelving.end(outcome) => {}
-                () = stop.cancelled() => {}
-            }
-        }
-        if !is_recorded {
-            forget(&folder).await;
-        }
-    };
-    tasks.spawn(packaging.instrument(span));
-}
-
-async fn forget(folder: &Path) {
-    match tokio::fs::remove_dir_all(folder).await {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            tracing::warn!(%error, "Media of an ended stream cannot be deleted: {error}");
-        }
-        _ => {}
-    }
-}
-
-fn report_panic(ended: Result<(), tokio::task::JoinError>) {
-    if let Err(error) = ended {
-        tracing::error!(%error, "The packaging of a stream failed: {error}");
     }
 }

@@ -28,7 +28,7 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::{OnAir, Playback};
+use super::{LOOKED_AT_EVERY, OnAir, Playback};
 use crate::answer::Caching;
 use crate::bucket::{Bucket, BucketError, within};
 
@@ -212,7 +212,10 @@ impl Playback {
                 if let Err(error) = shelves.clear(folder, Some(now.saturating_sub(kept))).await {
                     tracing::warn!(%error, "Old segments stay in the store: {error}");
                 }
-                sleep(SWEPT_EVERY).await;
+                let again = playback.0.clock.instant() + SWEPT_EVERY;
+                while playback.0.clock.instant() < again {
+                    sleep(LOOKED_AT_EVERY).await;
+                }
             }
         };
         Some(async move {

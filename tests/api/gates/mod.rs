@@ -4,6 +4,7 @@
 mod changes;
 mod mid_stream;
 mod passes;
+mod servers;
 mod stage;
 
 use serde_json::{Value, json};

@@ -64,6 +64,17 @@ impl OwnRedis {
         format!("{scheme}://:{}@{host}:{}", self.password, self.port)
     }
 
+    /// How many follow a topic.
+    #[allow(dead_code, reason = "for other test programs")]
+    pub(crate) async fn listeners(&self, topic: &str) -> u32 {
+        let client = redis::Client::open(self.url()).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let mut command = redis::cmd("PUBSUB");
+        command.arg("NUMSUB").arg(topic);
+        let (_, count): (String, u32) = command.query_async(&mut connection).await.unwrap();
+        count
+    }
+
     /// Starts it, with nothing in it.
     pub(crate) async fn up(&mut self) {
         // With the thread of the test, also where that is killed.

@@ -103,7 +103,7 @@ impl Fleet {
                     run(&["account", "create", "ada", "--admin"]);
                     run(&["channel", "create", "ada", "--owner", "ada"]);
                     key = run(&["stream-key", "new", "ada"]);
-                    let scopes = "streams:write,channels:write,channels:read";
+                    let scopes = "streams:write,channels:write,channels:read,recordings:read";
                     token = run(&["token", "create", "ada", "--scopes", scopes]);
                     fs::copy(&secret, pepper.path().join("pepper")).unwrap();
                 } else {
@@ -229,6 +229,11 @@ impl Fleet {
         String::from_utf8(self.bytes(server, path).await?).ok()
     }
 
+    /// Whether a stranger may watch there.
+    pub(crate) async fn lets_in(&self, server: usize) -> bool {
+        self.bytes(server, "/hls/ada/index.m3u8").await.is_some()
+    }
+
     async fn channel(&self, server: usize) -> Value {
         let text = self.text(server, "/api/channels/ada").await;
         text.map_or(Value::Null, |text| serde_json::from_str(&text).unwrap())
@@ -326,6 +331,17 @@ impl Fleet {
         let url = format!("{}{path}", self.base(server));
         let asked = reqwest::Client::new().get(url).bearer_auth(&self.token);
         asked.send().await.unwrap().json().await.unwrap()
+    }
+
+    pub(crate) async fn patch_as_owner(
+        &self,
+        server: usize,
+        path: &str,
+        body: Value,
+    ) -> StatusCode {
+        let url = format!("{}{path}", self.base(server));
+        let asked = reqwest::Client::new().patch(url).bearer_auth(&self.token);
+        asked.json(&body).send().await.unwrap().status()
     }
 
     pub(crate) async fn post_as_owner(&self, server: usize, path: &str, body: Value) -> StatusCode {

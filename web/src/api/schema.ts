@@ -21416,6 +21416,8 @@ export interface components {
             storyboard_url?: string | null;
             /** Format: uuid */
             stream: string;
+            /** Format: date-time */
+            stream_started_at: string;
             thumbnail_url?: string | null;
             title: string;
             visibility: components["schemas"]["Visibility"];

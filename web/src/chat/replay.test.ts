@@ -114,3 +114,10 @@ test('the moment is the playlist’s, or the position where it tells none', () =
   expect(streamTimeMs(5000, null, started)).toBe(5000);
   expect(streamTimeMs(5000, 0, started)).toBe(5000);
 });
+
+test('beside a part of a stream it begins where the part does', () => {
+  const started = '2026-11-26T20:00:00Z';
+  const beganMs = 600_000;
+  expect(streamTimeMs(5000, null, started, beganMs)).toBe(605_000);
+  expect(streamTimeMs(0, Date.parse(started) + beganMs, started, beganMs)).toBe(600_000);
+});

@@ -120,12 +120,20 @@ const timeOf = ({ stream_time_ms }: Message): number => stream_time_ms ?? 0;
 
 const inStep = (a: Message, b: Message): number => timeOf(a) - timeOf(b) || a.id - b.id;
 
-/** Where the picture of a recording is in its stream: by the times in the playlist, where it has them. */
-export function streamTimeMs(positionMs: number, wallMs: number | null, startedAt: string): number {
+/**
+ * Where the picture of a recording is in its stream: by the times in the playlist, where it has them. The recording
+ * may be a part of it that began later.
+ */
+export function streamTimeMs(
+  positionMs: number,
+  wallMs: number | null,
+  startedAt: string,
+  beganMs = 0,
+): number {
   const started = Date.parse(startedAt);
   const byWall = wallMs === null || Number.isNaN(started) ? null : wallMs - started;
   // A recording never begins before its stream: such times are of some other clock.
-  return byWall !== null && byWall >= -CLOCK_MS ? Math.max(0, byWall) : positionMs;
+  return byWall !== null && byWall >= -CLOCK_MS ? Math.max(0, byWall) : beganMs + positionMs;
 }
 
 const WINDOW_MS = 60_000;

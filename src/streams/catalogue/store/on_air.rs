@@ -7,21 +7,30 @@ use sfu::StreamId;
 use uuid::Uuid;
 
 use super::super::super::IngestSource;
-use super::super::Stream;
-use super::{NO_SOURCE, Row, insert, select, streams, text};
+use super::super::{Stream, StreamState};
+use super::{NO_SOURCE, Row, by_id, insert, select, streams, text};
 use crate::channels::ChannelId;
 use crate::clock::from_millis;
-use crate::db::{Db, StoreError, all, change, first, on, tx_change};
+use crate::db::{Db, StoreError, all, change, first, on, tx_all, tx_change};
 use crate::nodes::Node;
 
 /// A stream is on air: writes it as it is, whether it has a row or not. A channel is live at most
-/// once: what else it has on air ends, and what else it prepared is planned again, or over.
+/// once: what else it has on air ends, and what else it prepared is planned again, or over. Gives what another
+/// server had left on air, of whose end nobody was told.
 pub(in super::super::super) async fn write_start(
     db: &Db,
     stream: &Stream,
     node: Node,
-) -> Result<(), StoreError> {
+) -> Result<Vec<Stream>, StoreError> {
     let mut tx = db.begin().await?;
+    let left: Vec<Row> = tx_all!(
+        &mut tx,
+        select!("WHERE channel_id = $1 AND id <> $2 AND state = 'live' AND node <> $3"),
+        stream.channel.to_string(),
+        text(stream.id),
+        node.id.to_string(),
+    )
+    .map_err(on("stream"))?;
     tx_change!(
         &mut tx,
         "UPDATE stream SET state = 'scheduled', preparing_until = NULL
@@ -61,7 +70,13 @@ pub(in super::super::super) async fn write_start(
         stream.placed_at.as_millisecond(),
     )
     .map_err(on("stream"))?;
-    tx.commit().await
+    tx.commit().await?;
+    let ended = streams(left)?.into_iter().map(|left| Stream {
+        state: StreamState::Ended,
+        ended_at: Some(stream.placed_at),
+        ..left
+    });
+    Ok(ended.collect())
 }
 
 /// A stream is over, unless another server has it by now.
@@ -259,13 +274,13 @@ pub(in super::super::super) async fn left_on_air(
 
 /// Ends what this server, unless it was seen on air since then, or one that does not run any more left
 /// on air, when it was seen last; and, when no other runs, what waited for its publisher without a time
-/// that it is planned for. Gives how many.
+/// that it is planned for. Gives how many waited, and what was on air.
 pub(in super::super::super) async fn end_left_open(
     db: &Db,
     node: Node,
     at: Timestamp,
     since: Timestamp,
-) -> Result<u64, StoreError> {
+) -> Result<(u64, Vec<Stream>), StoreError> {
     let (me, lost) = (node.id.to_string(), node.lost_before(at).as_millisecond());
     change!(
         db,
@@ -276,7 +291,7 @@ pub(in super::super::super) async fn end_left_open(
         lost,
     )
     .map_err(on("stream"))?;
-    let waiting = change!(
+    let waited = change!(
         db,
         "UPDATE stream SET state = 'ended', ended_at = $1, preparing_until = NULL
          WHERE state = 'preparing'
@@ -286,19 +301,25 @@ pub(in super::super::super) async fn end_left_open(
         lost,
     )
     .map_err(on("stream"))?;
-    let live = change!(
+    let left: Vec<Row> = all!(
         db,
-        "UPDATE stream SET state = 'ended', ended_at = COALESCE(on_air_at, $1)
-         WHERE state = 'live' AND (node IS NULL
-             OR node = $2 AND COALESCE(on_air_at, 0) < $4
-             OR node <> $2 AND node NOT IN (SELECT id FROM node WHERE seen_at > $3))",
-        at.as_millisecond(),
+        select!(
+            "WHERE state = 'live' AND (node IS NULL
+                 OR node = $1 AND COALESCE(on_air_at, 0) < $3
+                 OR node <> $1 AND node NOT IN (SELECT id FROM node WHERE seen_at > $2))"
+        ),
         &me,
         lost,
         since.as_millisecond(),
     )
     .map_err(on("stream"))?;
-    Ok(waiting + live)
+    let mut ended = Vec::new();
+    for stream in streams(left)? {
+        if end_left(db, stream.id, at).await? {
+            ended.extend(by_id(db, stream.id).await?);
+        }
+    }
+    Ok((waited, ended))
 }
 
 /// How often what is on air was changed, by stream.

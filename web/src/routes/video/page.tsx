@@ -175,7 +175,7 @@ function ChatReplay({
   theater: boolean;
 }) {
   const { open } = usePreferences();
-  const { stream } = recording;
+  const { stream, started_at, stream_started_at } = recording;
   if (!open) {
     return theater ? null : (
       <div className="px-4 pt-3 sm:px-6 lg:px-2 lg:pt-5">
@@ -197,7 +197,8 @@ function ChatReplay({
         <ReplayPane
           stream={stream}
           handle={recording.channel}
-          startedAt={recording.started_at}
+          startedAt={stream_started_at}
+          beganMs={Date.parse(started_at) - Date.parse(stream_started_at)}
           player={player}
         />
       </Suspense>

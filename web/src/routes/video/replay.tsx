@@ -17,11 +17,15 @@ export default function ReplayPane({
   stream,
   handle,
   startedAt,
+  beganMs,
   player,
 }: {
   stream: string;
   handle: string;
+  /** When the stream went on air. */
   startedAt: string;
+  /** So far into the stream the recording begins. */
+  beganMs: number;
   player: RecordingPlayer;
 }) {
   const [replay] = useState(() => new Replay((from, to, after) => chatApi.replay(stream, from, to, after)));
@@ -33,11 +37,11 @@ export default function ReplayPane({
       if (phase.name === 'loading') return;
       // The element knows better than the store how far it is.
       const ms = (player.screen.video?.currentTime ?? 0) * 1000;
-      replay.reach(streamTimeMs(ms, player.wallTime(ms), startedAt));
+      replay.reach(streamTimeMs(ms, player.wallTime(ms), startedAt, beganMs));
     };
     const timer = setInterval(look, LOOK_MS);
     return () => clearInterval(timer);
-  }, [replay, player, startedAt]);
+  }, [replay, player, startedAt, beganMs]);
   return (
     <section aria-label="Chat replay" className="flex h-full min-h-0 flex-col bg-surface-1">
       <header className="flex min-h-12 items-center border-b border-line pr-1.5 pl-3">
@@ -73,7 +77,7 @@ export default function ReplayPane({
               ? 'Nothing was said here. What is said later comes with the video.'
               : ''
           }
-          timeWords={momentWords}
+          timeWords={(row) => momentWords(row, beganMs)}
         />
       </div>
     </section>
@@ -89,7 +93,9 @@ function useEmotes(handle: string) {
 
 const NONE: Emote[] = [];
 
-const momentWords = ({ message }: Row): string => clock(message.stream_time_ms ?? 0);
+/** In the time of the recording, which may be a part of the stream. */
+const momentWords = ({ message }: Row, beganMs: number): string =>
+  clock(Math.max(0, (message.stream_time_ms ?? 0) - beganMs));
 
 /** Half of what a message may be beside its picture, and then some. */
 const LOOK_MS = 200;

@@ -1,0 +1,116 @@
+//! Who watches by HLS while a stream goes from one server to another gets no error, at either.
+
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::checker::Playlist;
+use crate::cluster::fleet::Fleet;
+use crate::support::until;
+
+/// A player that is a few segments behind, of one rendition.
+struct Reader {
+    base: String,
+    uri: String,
+    first_msn: u64,
+    segments_of_other: usize,
+    discontinuities: Vec<u64>,
+}
+
+impl Reader {
+    /// Reads the playlist once, and both ends of what it lists.
+    async fn read(&mut self) {
+        let text = self.get(&self.uri).await;
+        let playlist = Playlist::checked(&text);
+        assert!(!playlist.ended, "{text}");
+        let first = playlist.media_sequence;
+        assert!(
+            first >= self.first_msn,
+            "{first} after {}: {text}",
+            self.first_msn
+        );
+        self.first_msn = first;
+        // Those that left the playlist, and those in it.
+        let listed = text.matches("#EXT-X-DISCONTINUITY\n").count();
+        self.discontinuities
+            .push(playlist.discontinuity_sequence + u64::try_from(listed).unwrap());
+        // Numbers that leap are those of the other.
+        let of_other = playlist.segments.iter().filter(|one| one.msn > 100);
+        self.segments_of_other = of_other.count();
+        for segment in playlist.segments.iter().rev().take(3) {
+            let uri = self.uri.replace("index.m3u8", &segment.uri);
+            self.get(&uri).await;
+        }
+    }
+
+    async fn get(&self, uri: &str) -> String {
+        let url = format!("{}/hls/ada/{uri}", self.base);
+        let answer = reqwest::get(&url).await.unwrap();
+        let status = answer.status();
+        let bytes = answer.bytes().await.unwrap();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        assert_eq!(status, 200, "{url}: {text}");
+        text
+    }
+}
+
+/// A reader that reads until it is two segments into what the other server made.
+fn read(fleet: &Fleet, server: usize, uri: &str) -> JoinHandle<Reader> {
+    let mut reader = Reader {
+        base: fleet.base(server).to_owned(),
+        uri: uri.to_owned(),
+        first_msn: 0,
+        segments_of_other: 0,
+        discontinuities: Vec::new(),
+    };
+    tokio::spawn(async move {
+        while reader.segments_of_other < 2 {
+            reader.read().await;
+        }
+        reader
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hls_goes_on_without_an_error_while_another_server_takes_over() {
+    let fleet = Fleet::start(2).await;
+    let [a, b] = [0, 1];
+    let publishing = fleet.publish(a);
+    fleet.until_live(&[a, b]).await;
+    let uri = fleet.playlist_uri(a).await;
+    until("segments", || async {
+        let playlist = fleet.playlist(a, &uri).await;
+        playlist.is_some_and(|playlist| playlist.segments.len() >= 3)
+    })
+    .await;
+    let sound = uri.replace("/v0/", "/audio/");
+    let mut reading = vec![read(&fleet, a, &uri), read(&fleet, a, &sound)];
+    drop(publishing);
+    let _publishing = fleet.publish(b);
+    fleet.until_publishing(b).await;
+    // Nobody has read there before, as when a balancer sends somebody there now.
+    reading.push(read(&fleet, b, &uri));
+    for reader in reading {
+        let reader = timeout(PATIENCE, reader).await.expect("it goes on");
+        let reader = reader.unwrap();
+        let told = &reader.discontinuities;
+        // Whoever came late may have seen nothing of before.
+        let is_late = reader.base == fleet.base(b);
+        assert!(
+            told.is_sorted() && (is_late || told.first() < told.last()),
+            "{told:?}"
+        );
+    }
+    // Each server has recorded a part of the one stream, in whose time its chat is told.
+    let recordings = fleet.get_as_owner(a, "/api/channels/ada/recordings").await;
+    let [second, first] = &recordings["items"].as_array().unwrap()[..] else {
+        panic!("{recordings}");
+    };
+    assert_eq!(first["stream"], fleet.stream(a).await, "{recordings}");
+    assert_eq!(second["stream"], first["stream"], "{recordings}");
+    assert_eq!(second["stream_started_at"], first["started_at"]);
+    assert_ne!(second["started_at"], first["started_at"]);
+}
+
+const PATIENCE: Duration = Duration::from_secs(60);
