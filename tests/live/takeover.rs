@@ -72,45 +72,46 @@ fn read(fleet: &Fleet, server: usize, uri: &str) -> JoinHandle<Reader> {
     })
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn hls_goes_on_without_an_error_while_another_server_takes_over() {
-    let fleet = Fleet::start(2).await;
-    let [a, b] = [0, 1];
-    let publishing = fleet.publish(a);
-    fleet.until_live(&[a, b]).await;
-    let uri = fleet.playlist_uri(a).await;
-    until("segments", || async {
-        let playlist = fleet.playlist(a, &uri).await;
-        playlist.is_some_and(|playlist| playlist.segments.len() >= 3)
-    })
-    .await;
-    let sound = uri.replace("/v0/", "/audio/");
-    let mut reading = vec![read(&fleet, a, &uri), read(&fleet, a, &sound)];
-    drop(publishing);
-    let _publishing = fleet.publish(b);
-    fleet.until_publishing(b).await;
-    // Nobody has read there before, as when a balancer sends somebody there now.
-    reading.push(read(&fleet, b, &uri));
-    for reader in reading {
-        let reader = timeout(PATIENCE, reader).await.expect("it goes on");
-        let reader = reader.unwrap();
-        let told = &reader.discontinuities;
-        // Whoever came late may have seen nothing of before.
-        let is_late = reader.base == fleet.base(b);
-        assert!(
-            told.is_sorted() && (is_late || told.first() < told.last()),
-            "{told:?}"
-        );
-    }
-    // Each server has recorded a part of the one stream, in whose time its chat is told.
-    let recordings = fleet.get_as_owner(a, "/api/channels/ada/recordings").await;
-    let [second, first] = &recordings["items"].as_array().unwrap()[..] else {
-        panic!("{recordings}");
-    };
-    assert_eq!(first["stream"], fleet.stream(a).await, "{recordings}");
-    assert_eq!(second["stream"], first["stream"], "{recordings}");
-    assert_eq!(second["stream_started_at"], first["started_at"]);
-    assert_ne!(second["started_at"], first["started_at"]);
+#[test]
+fn hls_goes_on_without_an_error_while_another_server_takes_over() {
+    Fleet::run(2, async |fleet| {
+        let [a, b] = [0, 1];
+        let publishing = fleet.publish(a);
+        fleet.until_live(&[a, b]).await;
+        let uri = fleet.playlist_uri(a).await;
+        until("segments", || async {
+            let playlist = fleet.playlist(a, &uri).await;
+            playlist.is_some_and(|playlist| playlist.segments.len() >= 3)
+        })
+        .await;
+        let sound = uri.replace("/v0/", "/audio/");
+        let mut reading = vec![read(&fleet, a, &uri), read(&fleet, a, &sound)];
+        drop(publishing);
+        let _publishing = fleet.publish(b);
+        fleet.until_publishing(b).await;
+        // Nobody has read there before, as when a balancer sends somebody there now.
+        reading.push(read(&fleet, b, &uri));
+        for reader in reading {
+            let reader = timeout(PATIENCE, reader).await.expect("it goes on");
+            let reader = reader.unwrap();
+            let told = &reader.discontinuities;
+            // Whoever came late may have seen nothing of before.
+            let is_late = reader.base == fleet.base(b);
+            assert!(
+                told.is_sorted() && (is_late || told.first() < told.last()),
+                "{told:?}"
+            );
+        }
+        // Each server has recorded a part of the one stream, in whose time its chat is told.
+        let recordings = fleet.get_as_owner(a, "/api/channels/ada/recordings").await;
+        let [second, first] = &recordings["items"].as_array().unwrap()[..] else {
+            panic!("{recordings}");
+        };
+        assert_eq!(first["stream"], fleet.stream(a).await, "{recordings}");
+        assert_eq!(second["stream"], first["stream"], "{recordings}");
+        assert_eq!(second["stream_started_at"], first["started_at"]);
+        assert_ne!(second["started_at"], first["started_at"]);
+    });
 }
 
 const PATIENCE: Duration = Duration::from_secs(60);
