@@ -78,6 +78,20 @@ async fn the_first_segment_of_a_stream_is_never_number_0() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_asks_for_a_number_before_the_first_waits_for_something_to_play() {
+    let origin = Origin::new(config(), "");
+    let mut feed = Feed::new(&origin, "v0", video());
+    let waiting = tokio::spawn({
+        let origin = origin.clone();
+        async move { playlist(&origin, blocking(0, None)).await }
+    });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!waiting.is_finished(), "there is nothing to list");
+    feed.part();
+    assert_eq!(waiting.await.unwrap().unwrap().trailing.parts.len(), 1);
+}
+
 #[tokio::test]
 async fn the_newest_segments_are_near_the_edge_and_older_ones_are_not() {
     let origin = Origin::new(config(), "");
