@@ -51,7 +51,8 @@ impl Left {
     pub(crate) fn nothing(discontinuities: u64, used: u64) -> Self {
         Self {
             window: Window::after(discontinuities),
-            next_msn: used,
+            // From 1 on: of a segment 0, hls.js (1.7) forgets the parts that it has, and loads the same for ever.
+            next_msn: used.max(1),
             next_init: u32::try_from(used).unwrap_or(u32::MAX / 2),
             ..Self::default()
         }

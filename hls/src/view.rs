@@ -130,6 +130,9 @@ impl View {
     /// Whether segment `msn`, or its part `part`, is listed, or anything later (§6.2.5.2). A part
     /// behind the last one of a complete segment is the first of the next.
     pub(crate) fn has(&self, msn: u64, part: Option<usize>) -> bool {
+        if !self.has_media() {
+            return false;
+        }
         let Some(part) = part else {
             return msn < self.next_msn;
         };

@@ -148,14 +148,14 @@ async fn each_pathway_has_playlists_of_its_own_that_all_share() {
     ] {
         let (playlist, at) = of(pathway).await.unwrap();
         let first = &playlist.segments[0];
-        assert_eq!(first.uri, format!("{host}/t/v0/0.m4s"));
+        assert_eq!(first.uri, format!("{host}/t/v0/1.m4s"));
         assert_eq!(first.map, format!("{host}/t/v0/init0.mp4"));
-        assert_eq!(playlist.hint, Some(format!("{host}/t/v0/3.2.m4s")));
+        assert_eq!(playlist.hint, Some(format!("{host}/t/v0/4.2.m4s")));
         assert_eq!(playlist.reports[0]["URI"], report);
         assert_eq!(of(pathway).await.unwrap().1, at, "it is rendered once");
     }
     assert_eq!(of(Some(3)).await.unwrap_err(), ReadError::NotFound);
-    assert!(origin.file("v0", "0.m4s").await.is_ok());
+    assert!(origin.file("v0", "1.m4s").await.is_ok());
 }
 
 #[tokio::test]
@@ -166,13 +166,13 @@ async fn what_may_not_be_at_a_cdn_is_beside_the_playlists_of_all_pathways() {
     feed.parts(8);
     origin.set_pathways(cdns(["", ""]));
     feed.parts(1);
-    assert_eq!(now(&origin).segments[0].uri, "0.m4s");
+    assert_eq!(now(&origin).segments[0].uri, "1.m4s");
     let request = PlaylistRequest {
         pathway: Some(1),
         ..PlaylistRequest::default()
     };
     let playlist = playlist(&origin, request).await.unwrap();
-    assert_eq!(playlist.segments[0].uri, "0.m4s", "who is at it goes on");
+    assert_eq!(playlist.segments[0].uri, "1.m4s", "who is at it goes on");
     let listed = origin.multivariant("t/").await.unwrap();
     let listed = Multivariant::checked(std::str::from_utf8(&listed.text()).unwrap());
     assert_eq!(listed.steering, None);

@@ -48,17 +48,48 @@ async fn what_goes_in_comes_out_part_by_part_and_as_segments() {
     assert_eq!(listed.segments.len(), 1);
     assert_eq!(listed.segments[0].parts.len(), 6);
     assert_eq!(listed.trailing.parts.len(), 2);
-    assert_eq!(listed.hint.as_deref(), Some("1.2.m4s"));
+    assert_eq!(listed.hint.as_deref(), Some("2.2.m4s"));
     assert_eq!(
         listed.segments[0].time.as_deref(),
         Some("2023-11-14T22:13:20.000Z")
     );
     let segment = origin.file("v0", &listed.segments[0].uri).await.unwrap();
     assert_eq!(text(&segment), "part 0;part 1;part 2;part 3;part 4;part 5;");
-    let part = origin.file("v0", "1.1.m4s").await.unwrap();
+    let part = origin.file("v0", "2.1.m4s").await.unwrap();
     assert_eq!(text(&part), "part 7;");
     let map = origin.file("v0", &listed.segments[0].map).await.unwrap();
     assert_eq!(text(&map), "ftyp moov");
+}
+
+/// Who joins in its first seconds needs parts of it, and hls.js (1.7) keeps none of a segment 0, which
+/// it takes for none (`appendedPart?.fragment.sn || -1`): it would load the same part for ever.
+#[tokio::test]
+async fn the_first_segment_of_a_stream_is_never_number_0() {
+    let followed = Origin::follow(config(), "", 0);
+    for origin in [Origin::new(config(), ""), followed] {
+        let mut feed = Feed::new(&origin, "v0", video());
+        feed.part();
+        let first = now(&origin);
+        assert_eq!(first.media_sequence, 1);
+        assert_eq!(first.trailing.parts[0].uri, "1.0.m4s");
+        assert_eq!(first.hint.as_deref(), Some("1.1.m4s"));
+        feed.parts(5);
+        assert_eq!(now(&origin).segments[0].uri, "1.m4s");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_for_a_number_before_the_first_waits_for_something_to_play() {
+    let origin = Origin::new(config(), "");
+    let mut feed = Feed::new(&origin, "v0", video());
+    let waiting = tokio::spawn({
+        let origin = origin.clone();
+        async move { playlist(&origin, blocking(0, None)).await }
+    });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!waiting.is_finished(), "there is nothing to list");
+    feed.part();
+    assert_eq!(waiting.await.unwrap().unwrap().trailing.parts.len(), 1);
 }
 
 #[tokio::test]
@@ -69,18 +100,18 @@ async fn the_newest_segments_are_near_the_edge_and_older_ones_are_not() {
     feed.parts(26);
     let is_near = |name: &str, behind| origin.is_near_edge("v0", name, behind);
     assert!(
-        is_near("4.1.m4s", 0) && is_near("5.m4s", 0),
+        is_near("5.1.m4s", 0) && is_near("6.m4s", 0),
         "{:?}",
         now(&origin).hint
     );
-    assert!(is_near("2.m4s", 2) && !is_near("2.m4s", 1));
-    assert!(is_near("2.3.m4s", 2) && !is_near("2.3.m4s", 1));
+    assert!(is_near("3.m4s", 2) && !is_near("3.m4s", 1));
+    assert!(is_near("3.3.m4s", 2) && !is_near("3.3.m4s", 1));
     assert!(
         is_near(&now(&origin).segments[0].map, 0),
         "it holds no picture"
     );
-    assert!(!is_near("../0.m4s", 100));
-    assert!(!origin.is_near_edge("v9", "0.m4s", 0));
+    assert!(!is_near("../1.m4s", 100));
+    assert!(!origin.is_near_edge("v9", "1.m4s", 0));
 }
 
 #[tokio::test]
@@ -90,11 +121,11 @@ async fn another_base_counts_from_the_next_part_on() {
     feed.parts(8);
     assert_eq!(
         now(&origin).segments[0].uri,
-        "https://cdn.example/t/v0/0.m4s"
+        "https://cdn.example/t/v0/1.m4s"
     );
     origin.set_base("");
     feed.parts(1);
-    assert_eq!(now(&origin).segments[0].uri, "0.m4s");
+    assert_eq!(now(&origin).segments[0].uri, "1.m4s");
 }
 
 #[tokio::test]
@@ -110,7 +141,7 @@ async fn a_foreign_parser_reads_both_playlists() {
         .unwrap();
     let parsed = m3u8_rs::parse_media_playlist_res(&rendered.text()).unwrap();
     assert_eq!(parsed.target_duration, 4);
-    assert_eq!(parsed.segments[0].uri, "https://cdn.example/t/v0/0.m4s");
+    assert_eq!(parsed.segments[0].uri, "https://cdn.example/t/v0/1.m4s");
     let rendered = origin.multivariant("t/").await.unwrap();
     let parsed = m3u8_rs::parse_master_playlist_res(&rendered.text()).unwrap();
     assert_eq!(parsed.variants[0].uri, "t/v0/index.m3u8");
@@ -127,7 +158,7 @@ async fn a_blocked_request_wakes_with_its_part() {
     feed.parts(7);
     let waiting = tokio::spawn({
         let origin = origin.clone();
-        async move { playlist(&origin, blocking(1, Some(2))).await }
+        async move { playlist(&origin, blocking(2, Some(2))).await }
     });
     tokio::time::sleep(Duration::from_millis(300)).await;
     feed.part();
@@ -145,20 +176,20 @@ async fn the_hinted_part_is_waited_for_and_no_other() {
     feed.parts(6);
     let waiting = tokio::spawn({
         let origin = origin.clone();
-        async move { origin.file("v0", "1.0.m4s").await }
+        async move { origin.file("v0", "2.0.m4s").await }
     });
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(!waiting.is_finished());
     feed.part();
     assert_eq!(text(&waiting.await.unwrap().unwrap()), "part 6;");
-    for name in ["1.2.m4s", "2.0.m4s", "2.m4s", "init1.mp4", "../0.m4s"] {
+    for name in ["2.2.m4s", "3.0.m4s", "3.m4s", "init1.mp4", "../1.m4s"] {
         assert_eq!(
             origin.file("v0", name).await,
             Err(ReadError::NotFound),
             "{name}"
         );
     }
-    assert_eq!(origin.file("v1", "0.m4s").await, Err(ReadError::NotFound));
+    assert_eq!(origin.file("v1", "1.m4s").await, Err(ReadError::NotFound));
 }
 
 #[tokio::test(start_paused = true)]
@@ -168,7 +199,7 @@ async fn a_part_behind_the_last_of_a_segment_is_the_first_of_the_next() {
     feed.parts(6);
     let waiting = tokio::spawn({
         let origin = origin.clone();
-        async move { playlist(&origin, blocking(0, Some(6))).await }
+        async move { playlist(&origin, blocking(1, Some(6))).await }
     });
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(!waiting.is_finished());
@@ -188,11 +219,11 @@ async fn waiting_has_bounds() {
     let mut feed = Feed::new(&origin, "v0", video());
     feed.parts(7);
     assert_eq!(
-        playlist(&origin, blocking(4, None)).await,
+        playlist(&origin, blocking(5, None)).await,
         Err(ReadError::TooFarAhead)
     );
     assert_eq!(
-        playlist(&origin, blocking(1, Some(10))).await,
+        playlist(&origin, blocking(2, Some(10))).await,
         Err(ReadError::TooFarAhead)
     );
     let part_alone = PlaylistRequest {
@@ -205,11 +236,11 @@ async fn waiting_has_bounds() {
     );
     let waiting = tokio::spawn({
         let origin = origin.clone();
-        async move { playlist(&origin, blocking(1, Some(1))).await }
+        async move { playlist(&origin, blocking(2, Some(1))).await }
     });
     tokio::task::yield_now().await;
     assert_eq!(
-        playlist(&origin, blocking(1, Some(1))).await,
+        playlist(&origin, blocking(2, Some(1))).await,
         Err(ReadError::TooManyWaiters)
     );
     // Nothing comes: after three target durations the answer is that it is late.
@@ -338,7 +369,7 @@ async fn the_end_is_told_and_releases_who_waits() {
     feed.parts(8);
     let waiting = tokio::spawn({
         let origin = origin.clone();
-        async move { playlist(&origin, blocking(1, Some(4))).await }
+        async move { playlist(&origin, blocking(2, Some(4))).await }
     });
     tokio::task::yield_now().await;
     feed.writer.end();
@@ -364,7 +395,7 @@ async fn old_segments_are_read_from_disk_and_the_oldest_are_gone() {
         "",
     );
     let mut feed = Feed::new(&origin, "v0", video());
-    for segment in 0..60_u64 {
+    for segment in 1..=60_u64 {
         feed.parts(6);
         // The disk is another task.
         let path = folder.path().join("v0").join(format!("{segment}.m4s"));
@@ -379,7 +410,7 @@ async fn old_segments_are_read_from_disk_and_the_oldest_are_gone() {
     assert!(listed.segments.iter().all(|segment| !segment.gap));
     let first = &listed.segments[0];
     let body = origin.file("v0", &first.uri).await.unwrap();
-    assert!(text(&body).starts_with(&format!("part {};", first.msn * 6)));
+    assert!(text(&body).starts_with(&format!("part {};", (first.msn - 1) * 6)));
     let gone = format!("{}.m4s", first.msn - 1);
     assert_eq!(origin.file("v0", &gone).await, Err(ReadError::NotFound));
     let path = folder.path().join("v0").join(&gone);
@@ -422,7 +453,7 @@ async fn renditions_tell_of_each_other() {
     let listed = playlist(&origin, PlaylistRequest::default()).await.unwrap();
     assert_eq!(listed.reports.len(), 1);
     assert_eq!(listed.reports[0]["URI"], "../audio/index.m3u8");
-    assert_eq!(listed.reports[0]["LAST-MSN"], "0");
+    assert_eq!(listed.reports[0]["LAST-MSN"], "1");
     assert_eq!(listed.reports[0]["LAST-PART"], "2");
 }
 

@@ -112,10 +112,10 @@ async fn what_was_written_is_played_later() {
         .iter()
         .map(|one| one.uri.as_str())
         .collect();
-    assert_eq!((uris, beginning.ended), (vec!["0.m4s", "1.m4s"], true));
+    assert_eq!((uris, beginning.ended), (vec!["1.m4s", "2.m4s"], true));
     let is_shown = |name: &str| recorded.is_of_beginning("v0", name, longest);
-    assert!(is_shown("1.m4s") && is_shown(&listed.segments[0].map));
-    assert!(!is_shown("2.m4s") && !is_shown("../1.m4s"));
+    assert!(is_shown("2.m4s") && is_shown(&listed.segments[0].map));
+    assert!(!is_shown("3.m4s") && !is_shown("../2.m4s"));
 
     let rendered = recorded.multivariant("t/").unwrap();
     let parsed = m3u8_rs::parse_master_playlist_res(&rendered.text()).unwrap();
@@ -206,18 +206,18 @@ async fn nothing_else_in_the_folder_can_be_asked_for() {
     let recorded = open(folder.path()).await;
     for name in [
         "7.m4s",
-        "0.0.m4s",
+        "1.0.m4s",
         "init1.mp4",
         "index.jsonl",
-        "../v0/0.m4s",
-        "0.m4s/",
+        "../v0/1.m4s",
+        "1.m4s/",
         "",
     ] {
         let asked = recorded.file("v0", name).await;
         assert_eq!(asked, Err(ReadError::NotFound), "{name}");
     }
     for rendition in ["v1", "thumbs", "..", "", "../v0"] {
-        let asked = recorded.file(rendition, "0.m4s").await;
+        let asked = recorded.file(rendition, "1.m4s").await;
         assert_eq!(asked, Err(ReadError::NotFound), "{rendition}");
         assert!(recorded.playlist(rendition).is_err());
     }
@@ -243,7 +243,7 @@ async fn a_thousand_who_ask_at_once_cost_one_read() {
     let recorded = Recorded::open(folder.path(), "", &cache).await.unwrap();
     let asked = (0..1_000).map(|_| {
         let recorded = recorded.clone();
-        tokio::spawn(async move { recorded.file("v0", "1.m4s").await })
+        tokio::spawn(async move { recorded.file("v0", "2.m4s").await })
     });
     for asked in asked.collect::<Vec<_>>() {
         assert_eq!(text(&asked.await.unwrap().unwrap()), named(6..12));
@@ -355,7 +355,7 @@ async fn a_disk_that_fails_is_told_of_and_used_again_when_it_works() {
         feed.part();
     }
     problem.wait_for(Option::is_some).await.unwrap();
-    let lost = origin.file("v0", "0.m4s").await.unwrap();
+    let lost = origin.file("v0", "1.m4s").await.unwrap();
     assert_eq!(text(&lost), named(0..6), "live goes on from memory");
     fs::remove_file(&in_the_way).unwrap();
     while problem.borrow().is_some() {

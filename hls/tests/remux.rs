@@ -202,7 +202,7 @@ async fn it_stops_when_it_is_told_so_and_says_what_is_malformed() {
     let to = folder.path().join("out.mp4");
     let stopped = recorded.remux(to.clone(), |done, _| done == 0).await;
     assert!(matches!(stopped, Err(RemuxError::Stopped)), "{stopped:?}");
-    let segment = folder.path().join("audio/0.m4s");
+    let segment = folder.path().join("audio/1.m4s");
     let size = std::fs::metadata(&segment).unwrap().len();
     std::fs::write(&segment, vec![0xa5; usize::try_from(size).unwrap()]).unwrap();
     let refused = recorded.remux(to, |_, _| true).await;

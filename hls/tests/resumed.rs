@@ -107,7 +107,7 @@ async fn what_was_left_in_order_goes_on_at_the_next_number_behind_a_discontinuit
     let before = playlist(&again, "v0").await;
     before.check_follows(&last);
     assert_eq!(listed(&before), listed(&last));
-    let served = again.file("v0", "4.m4s").await.unwrap();
+    let served = again.file("v0", "5.m4s").await.unwrap();
     assert_eq!(text(&served), "part 124;part 125;part 126;part 127;");
     assert_eq!(
         text(&again.file("v0", "init0.mp4").await.unwrap()),
@@ -123,7 +123,7 @@ async fn what_was_left_in_order_goes_on_at_the_next_number_behind_a_discontinuit
         let again = again.clone();
         async move {
             let request = PlaylistRequest {
-                msn: Some(5),
+                msn: Some(6),
                 part: Some(0),
                 skip: false,
                 ..PlaylistRequest::default()
@@ -137,11 +137,11 @@ async fn what_was_left_in_order_goes_on_at_the_next_number_behind_a_discontinuit
     let after = playlist(&again, "v0").await;
     after.check_follows(&before);
     let seam = &after.segments[5];
-    assert_eq!((seam.msn, seam.uri.as_str()), (5, "5.m4s"));
+    assert_eq!((seam.msn, seam.uri.as_str()), (6, "6.m4s"));
     assert!(seam.discontinuity && !after.segments[4].discontinuity);
     assert_eq!(seam.map, "init1.mp4");
     assert_eq!(seam.time.as_deref(), Some("2023-11-14T22:13:40.000Z"));
-    assert_eq!(after.trailing.parts[0].uri, "6.0.m4s");
+    assert_eq!(after.trailing.parts[0].uri, "7.0.m4s");
     feed.writer.end();
     sound.writer.end();
     again.close().await;
@@ -153,7 +153,7 @@ async fn what_was_left_in_order_goes_on_at_the_next_number_behind_a_discontinuit
     let whole = Playlist::checked(std::str::from_utf8(&whole.text()).unwrap());
     assert_eq!(whole.segments.len(), 7);
     let seams = whole.segments.iter().filter(|one| one.discontinuity);
-    assert_eq!(seams.map(|one| one.msn).collect::<Vec<_>>(), [5]);
+    assert_eq!(seams.map(|one| one.msn).collect::<Vec<_>>(), [6]);
     assert!(!whole.segments.iter().any(|one| one.gap));
     assert_eq!(recorded.duration(), Duration::from_millis(35 * 333));
 }
@@ -169,7 +169,7 @@ async fn after_a_kill_no_number_is_given_again_that_may_have_been_used() {
     let index = folder.path().join("v0/index.jsonl");
     let text = fs::read_to_string(&index).unwrap();
     let text = text.replace("\"closed\"\n", "");
-    fs::write(&index, text + "{\"part\":{\"msn\":4,").unwrap();
+    fs::write(&index, text + "{\"part\":{\"msn\":5,").unwrap();
 
     let now = ZERO + 28 * 333 + 5_000;
     let again = resume(folder.path(), true, now).await;
@@ -181,15 +181,15 @@ async fn after_a_kill_no_number_is_given_again_that_may_have_been_used() {
         .filter(|one| one.gap)
         .map(|one| one.msn)
         .collect();
-    assert_eq!(gaps, [5, 6, 7, 8], "five seconds, and the one under way");
-    assert_eq!(before.segments[4].msn, 4, "what there is of the last one");
-    assert_eq!(again.file("v0", "5.m4s").await, Err(ReadError::NotFound));
+    assert_eq!(gaps, [6, 7, 8, 9], "five seconds, and the one under way");
+    assert_eq!(before.segments[4].msn, 5, "what there is of the last one");
+    assert_eq!(again.file("v0", "6.m4s").await, Err(ReadError::NotFound));
     let mut feed = feed_from(&again, "v0", video(), now + 3_000);
     feed.parts(6);
     let after = playlist(&again, "v0").await;
     after.check_follows(&before);
     let seam = after.segments.last().unwrap();
-    assert_eq!((seam.msn, seam.discontinuity), (9, true));
+    assert_eq!((seam.msn, seam.discontinuity), (10, true));
     assert_eq!(seam.map, "init5.mp4");
     feed.writer.end();
     again.close().await;
@@ -219,7 +219,7 @@ async fn a_stream_goes_on_more_than_once() {
         before = playlist(&again, "v0").await;
     }
     let seams = before.segments.iter().filter(|one| one.discontinuity);
-    assert_eq!(seams.map(|one| one.msn).collect::<Vec<_>>(), [5, 7, 9]);
+    assert_eq!(seams.map(|one| one.msn).collect::<Vec<_>>(), [6, 8, 10]);
     // Beside each other, renditions have as many.
     let again = resume(folder.path(), true, ZERO + 90_000).await;
     let sound = playlist(&again, "audio").await;
@@ -290,7 +290,7 @@ async fn who_waits_when_the_process_ends_is_answered() {
         skip: false,
         ..PlaylistRequest::default()
     };
-    let waiting = [request(4, Some(5)), request(5, Some(0)), request(5, None)].map(|request| {
+    let waiting = [request(5, Some(5)), request(6, Some(0)), request(6, None)].map(|request| {
         let origin = origin.clone();
         tokio::spawn(async move { origin.playlist("v0", request).await.map(|r| r.text()) })
     });
@@ -309,8 +309,57 @@ async fn a_folder_that_is_not_there_holds_nothing() {
     let mut feed = feed_from(&origin, "v0", video(), ZERO);
     feed.parts(6);
     let first = playlist(&origin, "v0").await;
-    assert_eq!((first.media_sequence, first.discontinuity_sequence), (0, 0));
+    assert_eq!((first.media_sequence, first.discontinuity_sequence), (1, 0));
     assert!(origin.keeps() && !first.segments[0].discontinuity);
+}
+
+/// What a process wrote, and left in order, when streams began at number 0.
+fn write_from_0(folder: &Path) {
+    let folder = folder.join("audio");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("init0.mp4"), "ftyp moov").unwrap();
+    let mut index = format!(
+        "{{\"init\":{{\"number\":0,\"media\":{{\"audio\":{{\"codec\":\"mp4a.40.2\",\"channels\":2}}}},\
+         \"zero_unix_ms\":{ZERO},\"discontinuity\":false,\"size_bytes\":9}}}}\n"
+    );
+    for msn in 0..2 {
+        fs::write(folder.join(format!("{msn}.m4s")), format!("part {msn};")).unwrap();
+        index += &format!(
+            "{{\"part\":{{\"msn\":{msn},\"init\":0,\"start_ns\":{},\
+             \"duration_ns\":1000000000,\"size_bytes\":7,\"independent\":true}}}}\n\
+             {{\"end\":{{\"msn\":{msn}}}}}\n",
+            msn * 1_000_000_000_u64,
+        );
+    }
+    index += "{\"left\":{\"msn\":2,\"init\":1}}\n\"closed\"\n";
+    fs::write(folder.join("index.jsonl"), index).unwrap();
+}
+
+#[tokio::test]
+async fn a_folder_that_begins_at_0_is_played_and_gone_on_with() {
+    let folder = tempfile::tempdir().unwrap();
+    write_from_0(folder.path());
+    let recorded = Recorded::open(folder.path(), "", &ReadCache::new(0)).await;
+    let recorded = recorded.unwrap();
+    let whole = recorded.playlist("audio").unwrap();
+    let whole = Playlist::checked(std::str::from_utf8(&whole.text()).unwrap());
+    let again = resume(folder.path(), true, ZERO + 5_000).await;
+    let before = playlist(&again, "audio").await;
+    for (listed, how) in [(&whole, "recorded"), (&before, "live")] {
+        let uris = listed.segments.iter().map(|one| one.uri.as_str());
+        assert_eq!(uris.collect::<Vec<_>>(), ["0.m4s", "1.m4s"], "{how}");
+        assert_eq!(listed.media_sequence, 0, "{how}");
+    }
+    let served = recorded.file("audio", "0.m4s").await.unwrap();
+    assert_eq!(text(&served), "part 0;");
+    let served = again.file("audio", "0.m4s").await.unwrap();
+    assert_eq!(text(&served), "part 0;");
+    let mut feed = feed_from(&again, "audio", audio(), ZERO + 5_000);
+    feed.parts(6);
+    let after = playlist(&again, "audio").await;
+    after.check_follows(&before);
+    let seam = after.segments.last().unwrap();
+    assert_eq!((seam.uri.as_str(), seam.discontinuity), ("2.m4s", true));
 }
 
 /// Lines with any numbers.

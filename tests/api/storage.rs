@@ -58,7 +58,7 @@ async fn vod(server: &Server, kept: &Kept, name: &str) -> Answer {
 
 /// Plays all of it, and the MP4.
 async fn assert_played(server: &Server, ada: &Account, kept: &Kept, s3: &S3) {
-    for name in ["v0/0.m4s", "v0/1.m4s", "v0/init0.mp4", "audio/0.m4s"] {
+    for name in ["v0/1.m4s", "v0/2.m4s", "v0/init0.mp4", "audio/1.m4s"] {
         let played = vod(server, kept, name).await;
         assert_eq!(played.status, 200, "{name}");
         let object = std::fs::read(s3.object(kept.stream, name)).unwrap();
@@ -156,12 +156,12 @@ async fn a_store_that_fails_holds_up_nothing_and_gets_all_of_it_later() {
         let kept = server.record(&ada).await;
         // It is played from here meanwhile, and the next stream goes on air.
         assert_eq!(
-            vod(&server, &kept, "v0/0.m4s").await.status,
+            vod(&server, &kept, "v0/1.m4s").await.status,
             200,
             "{fault:?}"
         );
         let next = server.record(&ada).await;
-        assert!(server.media(kept.stream).join("v0/0.m4s").exists());
+        assert!(server.media(kept.stream).join("v0/1.m4s").exists());
         s3.fail(Fault::None);
         for kept in [&kept, &next] {
             stored(&server, kept).await;
@@ -184,7 +184,7 @@ async fn a_slow_store_holds_up_nothing_and_gets_each_object_once() {
         "it is on its way"
     );
     // Meanwhile it is played from here, and another stream comes and goes.
-    assert_eq!(vod(&server, &kept, "v0/0.m4s").await.status, 200);
+    assert_eq!(vod(&server, &kept, "v0/1.m4s").await.status, 200);
     let next = server.record(&ada).await;
     for kept in [&kept, &next] {
         stored(&server, kept).await;
@@ -209,7 +209,7 @@ async fn a_store_that_hangs_or_is_not_there_is_found_again_after_a_restart() {
         S3::configure(address, config);
     });
     let refused = refused.await;
-    assert_eq!(vod(&refused, &kept, "v0/0.m4s").await.status, 200);
+    assert_eq!(vod(&refused, &kept, "v0/1.m4s").await.status, 200);
     let data = refused.stop().await;
 
     s3.fail(Fault::None);

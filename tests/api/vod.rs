@@ -29,7 +29,7 @@ async fn a_recording_is_played_from_any_page_and_any_cache() {
 
     let playlist = player.get(&at("v0/index.m3u8")).await;
     assert!(playlist.text.contains("#EXT-X-PLAYLIST-TYPE:VOD"));
-    assert!(playlist.text.contains("\n0.m4s\n") && playlist.text.contains("#EXT-X-ENDLIST"));
+    assert!(playlist.text.contains("\n1.m4s\n") && playlist.text.contains("#EXT-X-ENDLIST"));
     let gzip = [("accept-encoding", "gzip")];
     let packed = player.send("GET", &at("v0/index.m3u8"), &gzip).await;
     assert_eq!(packed.header("content-encoding"), "gzip");
@@ -40,7 +40,7 @@ async fn a_recording_is_played_from_any_page_and_any_cache() {
     assert_eq!(same.status, 304);
     assert!(same.bytes.is_empty());
 
-    let segment = player.get(&at("v0/0.m4s")).await;
+    let segment = player.get(&at("v0/1.m4s")).await;
     assert_eq!(segment.header("content-type"), "video/mp4");
     assert_eq!(
         segment.header("cache-control"),
@@ -48,30 +48,30 @@ async fn a_recording_is_played_from_any_page_and_any_cache() {
     );
     assert_eq!(segment.header("accept-ranges"), "bytes");
     assert_eq!(&segment.bytes[4..8], b"moof");
-    let head = player.send("HEAD", &at("v0/0.m4s"), &[]).await;
+    let head = player.send("HEAD", &at("v0/1.m4s"), &[]).await;
     assert_eq!(
         head.header("content-length"),
         segment.bytes.len().to_string()
     );
     let part = [("range", "bytes=4-7")];
-    let part = player.send("GET", &at("v0/0.m4s"), &part).await;
+    let part = player.send("GET", &at("v0/1.m4s"), &part).await;
     assert_eq!((part.status.as_u16(), part.text.as_str()), (206, "moof"));
     let told = format!("bytes 4-7/{}", segment.bytes.len());
     assert_eq!(part.header("content-range"), told);
     let changed = [("range", "bytes=4-7"), ("if-range", "\"another\"")];
-    let whole = player.send("GET", &at("v0/0.m4s"), &changed).await;
+    let whole = player.send("GET", &at("v0/1.m4s"), &changed).await;
     assert_eq!(
         (whole.status.as_u16(), whole.bytes.len()),
         (200, segment.bytes.len())
     );
     let beyond = player
-        .send("GET", &at("v0/0.m4s"), &[("range", "bytes=99999999-")])
+        .send("GET", &at("v0/1.m4s"), &[("range", "bytes=99999999-")])
         .await;
     assert_eq!(beyond.status, 416);
     let sound = player.get(&at("audio/init0.mp4")).await;
     assert_eq!(sound.header("content-type"), "audio/mp4");
     let preflight = [("access-control-request-method", "GET")];
-    let preflight = player.send("OPTIONS", &at("v0/0.m4s"), &preflight).await;
+    let preflight = player.send("OPTIONS", &at("v0/1.m4s"), &preflight).await;
     assert_eq!(preflight.status, 204);
     assert_eq!(
         preflight.header("access-control-allow-headers"),
@@ -89,13 +89,13 @@ async fn segments_are_found_where_the_operator_says_unless_they_are_private() {
     let kept = server.record(&ada).await;
     let path = format!("/vod/{}/v0/index.m3u8", kept.id);
     let playlist = ada.get(&path).await.text;
-    let uri = format!("\nhttps://cdn.example/vod/{}/v0/0.m4s\n", kept.id);
+    let uri = format!("\nhttps://cdn.example/vod/{}/v0/1.m4s\n", kept.id);
     assert!(playlist.contains(&uri), "{playlist}");
     let edit = json!({ "visibility": "private" });
     ada.patch(&format!("/api/recordings/{}", kept.id), edit)
         .await;
     let playlist = ada.get(&path).await.text;
-    assert!(playlist.contains("\n0.m4s\n"), "{playlist}");
+    assert!(playlist.contains("\n1.m4s\n"), "{playlist}");
 }
 
 #[tokio::test]
@@ -137,13 +137,13 @@ async fn hostile_names_touch_nothing() {
     for path in [
         format!("/vod/{id}/v0/..%2findex.jsonl"),
         format!("/vod/{id}/v0/index.jsonl"),
-        format!("/vod/{id}/..%2f{}/v0/0.m4s", kept.stream),
-        format!("/vod/{id}/thumbs/..%2fv0%2f0.m4s"),
+        format!("/vod/{id}/..%2f{}/v0/1.m4s", kept.stream),
+        format!("/vod/{id}/thumbs/..%2fv0%2f1.m4s"),
         format!("/vod/{id}/thumbs/recording.mp4"),
         format!("/vod/{id}/v0/recording.mp4"),
-        format!("/vod/{id}/v0/0.0.m4s"),
+        format!("/vod/{id}/v0/1.0.m4s"),
         format!("/vod/{id}/v0/%00.m4s"),
-        format!("/vod/{id}/v0/00.m4s"),
+        format!("/vod/{id}/v0/01.m4s"),
         format!("/vod/{id}/v9/index.m3u8"),
         format!("/vod/{id}/%2e%2e/index.m3u8"),
         format!("/vod/{}/index.m3u8", kept.stream),
@@ -172,7 +172,7 @@ async fn what_is_private_is_kept_by_no_cache_between() {
     for name in [
         "index.m3u8",
         "v0/index.m3u8",
-        "v0/0.m4s",
+        "v0/1.m4s",
         "thumbnail.jpg",
         "storyboard.json",
     ] {

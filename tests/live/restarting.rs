@@ -47,7 +47,7 @@ async fn goes_on_after(how: &str, stop: impl Fn(&mut Process)) {
     let seen = player.1.lock().unwrap().newest.clone();
     assert_eq!(seams(&seen).len(), 1, "{seen:?}");
     assert!(
-        seen.segments.iter().any(|segment| segment.msn == 0),
+        seen.segments.iter().any(|segment| segment.msn == 1),
         "the window of before"
     );
     report(how, stopped, started, &player);

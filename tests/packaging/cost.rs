@@ -33,7 +33,7 @@ async fn measure(tracks: &'static [u8]) -> String {
     stage.clip = stage.clip.with_largest().await;
     let fed = stage.feed_live(tracks);
     for track in tracks {
-        stage.reached(*track, 1, 0).await;
+        stage.reached(*track, 2, 0).await;
     }
     let child = stage.packager.worker().borrow().unwrap();
     let before = used(child);

@@ -29,14 +29,14 @@ async fn survives(how: &str) {
     let mut worker = stage.packager.worker();
     let fed = stage.feed_live(&ALL);
     for track in ALL {
-        stage.reached(track, 1, 0).await;
+        stage.reached(track, 2, 0).await;
     }
     let first = worker.borrow_and_update().expect("a child");
     signal(how, first);
     let is_another = |pid: &Option<u32>| pid.is_some_and(|pid| pid != first);
     worker.wait_for(is_another).await.unwrap();
     for track in ALL {
-        let mut msn = 2;
+        let mut msn = 3;
         while discontinuities(&stage.reached(track, msn, 0).await) == 0 {
             msn += 1;
         }
@@ -86,7 +86,7 @@ async fn a_child_that_has_nothing_to_do_lives_on() {
     let stage = Stage::new(&[LARGE]).await;
     let mut worker = stage.packager.worker();
     stage.feed(stage.clip.at(&[LARGE], START)).await;
-    stage.reached(LARGE, 2, 0).await;
+    stage.reached(LARGE, 3, 0).await;
     let first = *worker.borrow_and_update();
     // Longer than the patience with a child, and no key frame then.
     tokio::time::sleep(ms(7_000)).await;
@@ -109,7 +109,7 @@ async fn twenty_seconds_between_key_frames_are_cut_into_segments() {
     let keys = [START, START + ms(20_000)];
     units.retain(|unit| unit.track == SOUND || !unit.keyframe || keys.contains(&unit.pts));
     stage.feed(units).await;
-    let listed = stage.reached(LARGE, 6, 0).await;
+    let listed = stage.reached(LARGE, 7, 0).await;
     let parts = part_durations(&listed);
     assert!(parts.iter().all(|part| *part < 0.335), "{parts:?}");
     let (origin, _) = stage.finish().await;
@@ -214,7 +214,7 @@ async fn three_seconds_of_lost_packets_are_a_discontinuity() {
     units.extend(stage.clip.at(&ALL, START + ms(6_000)));
     stage.feed(units).await;
     for track in ALL {
-        let parts = part_durations(&stage.reached(track, 2, 0).await);
+        let parts = part_durations(&stage.reached(track, 3, 0).await);
         assert!(parts.iter().all(|part| *part < 0.335), "{parts:?}");
     }
     let (origin, _) = stage.finish().await;
@@ -243,11 +243,11 @@ async fn what_makes_no_sense_holds_nothing_up() {
     }
     let mut worker = stage.packager.worker();
     stage.feed(units).await;
-    stage.reached(LARGE, 2, 0).await;
+    stage.reached(LARGE, 3, 0).await;
     let first = *worker.borrow_and_update();
     let after = stage.clip.at(&[LARGE], START + ms(6_000) + PICTURE);
     stage.feed(after).await;
-    stage.reached(LARGE, 5, 0).await;
+    stage.reached(LARGE, 6, 0).await;
     assert_eq!(*worker.borrow_and_update(), first, "one child did it all");
     let (origin, _) = stage.finish().await;
     let listed = playlist(&origin, LARGE).await;

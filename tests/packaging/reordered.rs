@@ -58,7 +58,7 @@ async fn pictures_and_sound_come_out_as_an_encoder_sent_them() {
     let thumbnail = stage.thumbnails.recv().await.unwrap();
     assert_eq!(thumbnail.pts, shown[0].pts);
     for track in [LARGE, SOUND] {
-        let listed = stage.reached(track, 2, 0).await;
+        let listed = stage.reached(track, 3, 0).await;
         assert_eq!(listed.segments.len(), 2);
         for segment in &listed.segments {
             let parts: Vec<_> = segment.parts.iter().map(|part| part.duration).collect();

@@ -14,7 +14,7 @@ fn field(status: &str, name: &str) -> String {
 async fn every_thread_of_the_child_works_under_a_filter_and_behind_all_others() {
     let stage = Stage::new(&ALL).await;
     stage.feed(stage.clip.at(&ALL, ms(5_000))).await;
-    stage.reached(LARGE, 1, 0).await;
+    stage.reached(LARGE, 2, 0).await;
     let child = stage.packager.worker().borrow().expect("a child");
     let mut threads = 0;
     for thread in fs::read_dir(format!("/proc/{child}/task")).unwrap() {

@@ -38,7 +38,7 @@ async fn a_picture_a_second_is_no_jump() {
         is_due
     });
     stage.feed(units).await;
-    let parts = part_durations(&stage.reached(LARGE, 2, 0).await);
+    let parts = part_durations(&stage.reached(LARGE, 3, 0).await);
     assert!(parts.len() >= 5, "a picture is a part: {parts:?}");
     assert!(parts.iter().all(|part| *part < 1.01), "{parts:?}");
     let (origin, _) = stage.finish().await;
@@ -55,7 +55,7 @@ async fn a_picture_that_stands_a_while_is_no_jump_and_makes_no_other_part_longer
     units.retain(|unit| !stands.contains(&unit.pts));
     stage.feed(units).await;
     for track in ALL {
-        let mut parts = part_durations(&stage.reached(track, 2, 0).await);
+        let mut parts = part_durations(&stage.reached(track, 3, 0).await);
         parts.retain(|part| *part > 0.335);
         match track {
             SOUND => assert!(parts.is_empty(), "silence is sound: {parts:?}"),

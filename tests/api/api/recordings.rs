@@ -361,7 +361,7 @@ fn a_killed_server_plays_what_it_recorded_and_deletes_what_it_did_not() {
         .path()
         .join("data/media")
         .join(kept.to_string())
-        .join("v0/2.m4s");
+        .join("v0/3.m4s");
     std::fs::write(&torn, "half a part").unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {

@@ -128,7 +128,7 @@ async fn ways(stage: &Stage, known: &Addresses, who: &Anonymous) -> Vec<(&'stati
         ("storyboard", "/hls/ada/storyboard.json".to_owned()),
         ("VOD", vod("index.m3u8")),
         ("playlist of VOD", vod("v0/index.m3u8")),
-        ("segment of VOD", vod("v0/0.m4s")),
+        ("segment of VOD", vod("v0/1.m4s")),
         ("thumbnail of VOD", vod("thumbnail.jpg")),
         ("replay of the chat", stage.stream_path("/chat")),
     ] {

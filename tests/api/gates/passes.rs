@@ -52,7 +52,7 @@ async fn a_pass_alone_plays_for_minutes_and_is_renewed() {
     let first = vod.lines().find(|line| !line.starts_with('#')).unwrap();
     let vod = format!("/vod/{}", first.strip_prefix("../").unwrap());
     assert_eq!(outcome(&player.get(&vod).await), "yes");
-    assert!(player.get(&vod).await.text.contains("\n0.m4s\n"));
+    assert!(player.get(&vod).await.text.contains("\n1.m4s\n"));
 
     stage.till.server.clock.advance(Duration::from_secs(5 * 60));
     for path in [&playlist, &segment, &vod] {
