@@ -183,7 +183,10 @@ impl Chat {
             } if locks.get(channel).is_some_and(|(on, _)| on == stream) => {
                 (*channel, *stream, about)
             }
-            StreamEvent::Ended { channel, .. } => {
+            // That one is over may be told when the next is on air.
+            StreamEvent::Ended {
+                channel, stream, ..
+            } if locks.get(channel).is_some_and(|(on, _)| on == stream) => {
                 let before = locks.remove(channel);
                 if before.is_some_and(|(_, lock)| !lock.is_open()) {
                     self.change_door(*channel);

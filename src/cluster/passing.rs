@@ -52,7 +52,11 @@ impl Cluster {
 
 /// What is told while another server is not to be reached.
 pub fn away(error: &AskError) -> Response {
-    tracing::warn!(%error, "Another server does not answer: {error}");
+    match error {
+        // Every player asks while a stream is on its way from one server to another.
+        AskError::Nobody => tracing::debug!(%error, "Another server is waited for"),
+        _ => tracing::warn!(%error, "Another server does not answer: {error}"),
+    }
     let words = "the server that has this does not answer; try again in a moment";
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "server_away", words)
         .retry_after(Duration::from_secs(2))

@@ -25,7 +25,7 @@ pub(super) fn turn(config: &Config) -> Finding {
         Some(address) if address.ip().is_loopback() => careful(
             SUBJECT,
             format!(
-                "it listens at {address}, where only programs on this machine reach it: set turn.listen to 0.0.0.0:{}",
+                "it listens at {address}, a port that only programs on this machine reach: set turn.listen to 0.0.0.0:{}",
                 address.port()
             ),
         ),

@@ -58,11 +58,16 @@ struct Begun {
     by_watcher: HashMap<(Uuid, Watcher), Timestamp>,
     /// How many a network has of each place.
     by_network: HashMap<(Uuid, IpAddr), u32>,
+    /// Who was given none, since their network had had its share, and when.
+    barred: HashMap<(Uuid, Watcher), Timestamp>,
 }
 
 const MOST: usize = 100_000;
 /// Browsers of one network that have one each: many share an address, but one alone must not have them all.
 const MOST_OF_NETWORK: u32 = 20;
+/// Whoever was given none is not counted anew for as long: players ask several times a second.
+const BARRED_FOR: SignedDuration = SignedDuration::from_secs(10);
+const MOST_BARRED: usize = 10_000;
 
 impl Previews {
     pub(super) fn new(bus: Bus, clock: Clock, channels: Channels) -> Self {
@@ -83,6 +88,9 @@ impl Previews {
         if let Some(began) = self.here.find(place, watcher) {
             return ends(began, seconds);
         }
+        if self.here.is_barred(place, watcher, now) {
+            return now;
+        }
         let began = match self.shared.begin(place, watcher, now).await {
             Some(Known::Since(began)) => {
                 self.here.note(place, watcher, began);
@@ -91,6 +99,9 @@ impl Previews {
             Some(Known::Not) => None,
             None => self.here.begin(place, watcher, now),
         };
+        if began.is_none() {
+            self.here.bar(place, watcher, now);
+        }
         began.map_or(now, |began| ends(began, seconds))
     }
 
@@ -136,6 +147,23 @@ impl Here {
         }
         all.note(place, watcher, now);
         Some(now)
+    }
+
+    /// Whether they were given none a moment ago.
+    fn is_barred(&self, place: Uuid, watcher: Watcher, now: Timestamp) -> bool {
+        let barred_at = self.all().barred.get(&(place, watcher)).copied();
+        // A time of day may be set back.
+        let lasts = SignedDuration::ZERO..BARRED_FOR;
+        barred_at.is_some_and(|at| lasts.contains(&now.duration_since(at)))
+    }
+
+    fn bar(&self, place: Uuid, watcher: Watcher, now: Timestamp) {
+        let mut all = self.all();
+        if all.barred.len() >= MOST_BARRED {
+            // They are counted once more.
+            all.barred.clear();
+        }
+        all.barred.insert((place, watcher), now);
     }
 
     fn note(&self, place: Uuid, watcher: Watcher, began: Timestamp) {
@@ -198,5 +226,24 @@ mod tests {
         assert_eq!(begun, 20);
         assert!(browser(2, 0));
         assert!(browser(1, 0), "it goes on");
+    }
+
+    #[test]
+    fn who_was_given_none_is_not_counted_anew_for_a_moment() {
+        let here = Here::default();
+        let place = Uuid::now_v7();
+        let browser = |agent| Watcher::Browser([192, 0, 2, 1].into(), agent);
+        let at = |second| Timestamp::from_second(second).unwrap();
+        here.bar(place, browser(0), at(100));
+        assert!(here.is_barred(place, browser(0), at(100)));
+        assert!(here.is_barred(place, browser(0), at(109)));
+        assert!(!here.is_barred(place, browser(0), at(110)));
+        assert!(!here.is_barred(place, browser(0), at(50)), "set back");
+        assert!(!here.is_barred(place, browser(1), at(100)));
+        assert!(!here.is_barred(Uuid::now_v7(), browser(0), at(100)));
+        for agent in 0..25_000 {
+            here.bar(place, browser(agent), at(100));
+        }
+        assert!(here.all().barred.len() <= MOST_BARRED);
     }
 }

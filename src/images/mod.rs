@@ -15,6 +15,7 @@ mod shared;
 mod upload;
 
 use std::collections::HashSet;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -30,6 +31,7 @@ use utoipa::IntoParams;
 use crate::bucket::{Bucket, BucketError};
 use crate::clock::Clock;
 use crate::error::ApiError;
+use crate::rate::{Rate, household};
 use crate::secret::hex;
 
 use folder::Folder;
@@ -200,6 +202,8 @@ impl From<ImageError> for ApiError {
 /// Why it cannot be said whether there is a picture.
 #[derive(Debug, thiserror::Error)]
 enum Missing {
+    #[error("asked too often")]
+    Often(Duration),
     #[error("the folder of pictures fails: {0}")]
     Folder(#[from] io::Error),
     #[error("the store of pictures fails: {0}")]
@@ -215,6 +219,8 @@ struct Inner {
     clock: Clock,
     folder: Folder,
     shared: Option<Shared>,
+    /// How often whom asked for what is not here: each costs a request to the store.
+    asked: Rate<IpAddr>,
     /// Each upload lies in memory while it is read.
     uploads: Semaphore,
     /// A decoded picture takes up to 160 MB and a core for a moment.
@@ -223,6 +229,8 @@ struct Inner {
 
 const HASH_DIGITS: usize = 40;
 const KINDS: [&str; 3] = ["gif", "jpg", "png"];
+/// More than a page shows.
+const ASKED_A_MINUTE: u32 = 300;
 const UPLOADS_AT_ONCE: usize = 8;
 const DECODED_AT_ONCE: usize = 2;
 const UNNAMED_FOR: Duration = Duration::from_secs(24 * 3600);
@@ -235,6 +243,7 @@ impl Images {
             clock,
             folder: Folder::new(data.join("images")),
             shared: bucket.map(Shared::new),
+            asked: Rate::new(Duration::from_secs(60)),
             uploads: Semaphore::new(UPLOADS_AT_ONCE),
             decoding: Arc::new(Semaphore::new(DECODED_AT_ONCE)),
         }))
@@ -330,8 +339,8 @@ impl Images {
     }
 
     /// Where a picture lies at this server, to which it comes from the store when it is there alone;
-    /// `None` when it is nowhere.
-    async fn find(&self, id: &ImageId) -> Result<Option<PathBuf>, Missing> {
+    /// `None` when it is nowhere. Who asks for many that are not here waits.
+    async fn find(&self, id: &ImageId, from: IpAddr) -> Result<Option<PathBuf>, Missing> {
         let path = self.0.folder.path(id);
         if tokio::fs::try_exists(&path).await? {
             return Ok(Some(path));
@@ -339,6 +348,14 @@ impl Images {
         let Some(shared) = &self.0.shared else {
             return Ok(None);
         };
+        let (asked, now) = (&self.0.asked, self.0.clock.instant());
+        let counted = asked.take(&household(from), ASKED_A_MINUTE, now);
+        counted.map_err(Missing::Often)?;
+        let _turn = shared.turn().await?;
+        // Many want the same one when it is new.
+        if tokio::fs::try_exists(&path).await? {
+            return Ok(Some(path));
+        }
         let Some(content) = shared.get(id).await? else {
             return Ok(None);
         };

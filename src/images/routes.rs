@@ -6,10 +6,10 @@ use axum::response::Response;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{ImageId, Images};
+use super::{ImageId, Images, Missing};
 use crate::answer::{self, Caching, Content};
 use crate::error::{ApiError, Problem};
-use crate::request::ApiPath;
+use crate::request::{ApiPath, Client};
 
 /// The routes of this module.
 pub fn routes(images: Images) -> OpenApiRouter {
@@ -25,12 +25,14 @@ pub fn routes(images: Images) -> OpenApiRouter {
     responses(
         (status = 200, content_type = "image/jpeg"),
         (status = 404, body = Problem),
+        (status = 429, description = "Too many that are at the store alone", body = Problem),
         (status = 503, description = "The object store does not answer", body = Problem),
     ),
 )]
 async fn show(
     State(images): State<Images>,
     ApiPath(id): ApiPath<String>,
+    client: Client,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let missing = || ApiError::NotFound {
@@ -38,11 +40,15 @@ async fn show(
         detail: "there is no such picture",
     };
     let id = ImageId::parse(&id).ok_or_else(missing)?;
-    let found = images.find(&id).await.map_err(|error| {
-        tracing::warn!(%error, "A picture cannot be shown: {error}");
-        ApiError::Away {
-            code: "image_unavailable",
-            detail: "this picture cannot be had at the moment; try again later",
+    let found = images.find(&id, client.address).await;
+    let found = found.map_err(|error| match error {
+        Missing::Often(wait) => ApiError::TooMany(wait),
+        error => {
+            tracing::warn!(%error, "A picture cannot be shown: {error}");
+            ApiError::Away {
+                code: "image_unavailable",
+                detail: "this picture cannot be had at the moment; try again later",
+            }
         }
     })?;
     let path = found.ok_or_else(missing)?;

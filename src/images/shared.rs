@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::stream::{StreamExt as _, TryStreamExt as _, iter};
 use object_store::path::Path;
 use object_store::{ObjectStoreExt as _, PutPayload};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::ImageId;
 use super::folder::Folder;
@@ -42,13 +42,21 @@ impl Shared {
         within(WITHIN, put).await.map(|_| ())
     }
 
+    /// Waits for a turn to ask. While it is kept, few others ask.
+    pub(super) async fn turn(&self) -> Result<SemaphorePermit<'_>, BucketError> {
+        let turn = async { Ok(self.asking.acquire().await) };
+        within(WITHIN, turn)
+            .await?
+            .map_err(|closed| BucketError::Generic {
+                store: "S3",
+                source: closed.into(),
+            })
+    }
+
     /// A picture, if it is there and is what its name says.
     pub(super) async fn get(&self, id: &ImageId) -> Result<Option<Bytes>, BucketError> {
         let path = self.path(id.as_str());
-        let asked = async {
-            let _place = self.asking.acquire().await;
-            self.bucket.store().get(&path).await?.bytes().await
-        };
+        let asked = async { self.bucket.store().get(&path).await?.bytes().await };
         match within(WITHIN, asked).await {
             Ok(content) if id.is_of(&content) => Ok(Some(content)),
             Ok(_) => {

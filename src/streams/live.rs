@@ -225,6 +225,10 @@ impl LiveChannels {
         let Some(live) = self.live_of(about.id) else {
             return false;
         };
+        // Others may have read it before it was changed.
+        if about.revision < live.about.revision {
+            return false;
+        }
         // How far it is stands here first.
         let (state, placed_at) = (live.about.state, live.about.placed_at);
         let source = live.about.source;

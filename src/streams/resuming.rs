@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use sfu::StreamId;
 
 use super::playback;
-use super::{ChannelState, LiveChannel, Stream, StreamEvent, Streams, catalogue};
+use super::{ChannelState, LiveChannel, Stream, StreamEvent, StreamState, Streams, catalogue};
 use crate::channels::{Channel, Channels};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -69,7 +69,9 @@ impl Streams {
                 Some(taken) => resumed.push(taken),
                 None => {
                     catalogue::end_stream(db, node, stream.id, now).await?;
-                    over.extend(catalogue::by_id(db, stream.id).await?);
+                    let found = catalogue::by_id(db, stream.id).await?;
+                    // Another server may have it by now.
+                    over.extend(found.filter(|found| found.state == StreamState::Ended));
                 }
             }
         }

@@ -23,13 +23,23 @@ pub(super) struct Shared {
     /// Signs the names of watchers: an address is nobody's business who reads Redis.
     channels: Channels,
     redis: Mutex<Redis>,
+    /// Held by the one that connects, for which the others wait.
+    connecting: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
 struct Redis {
-    connection: Option<MultiplexedConnection>,
+    connection: Option<Connection>,
+    /// How many connections there were.
+    connections: u64,
     /// It did not answer a moment ago.
     not_before: Option<Instant>,
+}
+
+#[derive(Debug, Clone)]
+struct Connection {
+    number: u64,
+    redis: MultiplexedConnection,
 }
 
 /// What all servers know of a preview.
@@ -47,18 +57,29 @@ const WITHIN: Duration = Duration::from_millis(250);
 const PAUSE: Duration = Duration::from_secs(2);
 /// A preview is not forgotten sooner.
 const KEPT_FOR: Duration = Duration::from_secs(24 * 3_600);
-/// Begins one, unless it has begun, or as many have in the network as may; gives when it began.
+/// Previews of a place that begin within that time and are counted together; beyond, each server counts by
+/// itself: strangers must not fill the Redis that servers live by.
+const MOST_OF_PLACE: u32 = 20_000;
+/// Begins one, unless it has begun, or as many have in the network as may; gives when it began. The first key
+/// is the preview's, the second counts those of the place, the third, if any, those of the network. A place's
+/// count lasts from its first preview, so that at no time there are more than twice the most. For whoever begins
+/// none nothing is written.
 const BEGIN: &str = r"
 local began = redis.call('GET', KEYS[1])
 if began then return began end
-if KEYS[2] then
-  local begun = redis.call('INCR', KEYS[2])
-  redis.call('PEXPIRE', KEYS[2], ARGV[2])
-  if begun > tonumber(ARGV[3]) then return false end
+local function count(key) return tonumber(redis.call('GET', key) or 0) end
+if KEYS[3] and count(KEYS[3]) >= tonumber(ARGV[3]) then return false end
+if count(KEYS[2]) >= tonumber(ARGV[4]) then return tonumber(ARGV[5]) end
+if redis.call('INCR', KEYS[2]) == 1 then redis.call('PEXPIRE', KEYS[2], ARGV[2]) end
+if KEYS[3] then
+  redis.call('INCR', KEYS[3])
+  redis.call('PEXPIRE', KEYS[3], ARGV[2])
 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return ARGV[1]
 ";
+/// Instead of when it began: Redis holds as many of the place as it may.
+const FULL: i64 = -1;
 
 impl Shared {
     pub(super) fn new(bus: Bus, clock: Clock, channels: Channels) -> Self {
@@ -67,17 +88,20 @@ impl Shared {
             clock,
             channels,
             redis: Mutex::default(),
+            connecting: tokio::sync::Mutex::default(),
         }
     }
 
-    /// Begins a preview, unless it has begun; none: Redis does not say.
+    /// Begins a preview, unless it has begun; none: Redis does not say, or holds as many of the place as it
+    /// may.
     pub(super) async fn begin(
         &self,
         place: Uuid,
         watcher: Watcher,
         now: Timestamp,
     ) -> Option<Known> {
-        let mut keys = vec![self.key(place, &watcher.name())];
+        // No watcher has the name of the place's count, which is empty.
+        let mut keys = vec![self.key(place, &watcher.name()), self.key(place, "")];
         if let Watcher::Browser(network, _) = watcher {
             keys.push(self.key(place, &network.to_string()));
         }
@@ -85,9 +109,9 @@ impl Shared {
         command.arg(BEGIN).arg(keys.len()).arg(keys);
         command.arg(now.as_millisecond());
         command.arg(KEPT_FOR.as_millis().to_string());
-        command.arg(MOST_OF_NETWORK);
-        self.ask(async |redis| command.query_async(redis).await)
-            .await
+        command.arg(MOST_OF_NETWORK).arg(MOST_OF_PLACE).arg(FULL);
+        let answer = self.ask(async |redis| command.query_async(redis).await);
+        answer.await.filter(|known| *known != Known::at(FULL))
     }
 
     /// What is known of one; none: Redis does not say.
@@ -108,35 +132,68 @@ impl Shared {
         if !self.bus.is_shared() || !self.bus.is_there() || self.is_paused() {
             return None;
         }
+        let mut used = None;
         let answered = timeout(WITHIN, async {
-            let mut redis = self.connection().await?;
+            let Connection { number, mut redis } = self.connection().await?;
+            used = Some(number);
             question(&mut redis).await
         });
-        match answered.await {
-            Ok(Ok(began)) => Some(began.map_or(Known::Not, |at| Known::Since(from_millis(at)))),
+        let answered = answered.await;
+        match answered {
+            Ok(Ok(began)) => Some(began.map_or(Known::Not, Known::at)),
             failed => {
                 let why = match failed {
                     Ok(Err(error)) => error.to_string(),
                     _ => "no answer".to_owned(),
                 };
                 tracing::debug!("Previews are counted by this server alone just now: {why}");
-                let mut redis = self.redis();
-                redis.connection = None;
-                redis.not_before = Some(self.clock.instant() + PAUSE);
+                self.give_up(used);
                 None
             }
         }
     }
 
-    async fn connection(&self) -> Result<MultiplexedConnection, RedisError> {
-        let known = self.redis().connection.clone();
-        if let Some(connection) = known {
-            return Ok(connection);
+    /// The one connection, made if there is none: whoever asks meanwhile waits for it.
+    async fn connection(&self) -> Result<Connection, RedisError> {
+        let away = || RedisError::from((redis::ErrorKind::Io, "there is none"));
+        if let Some(known) = self.known() {
+            return Ok(known);
         }
-        let connected = self.bus.connect().await?;
-        let connected = connected.ok_or((redis::ErrorKind::Io, "there is none"))?;
-        self.redis().connection = Some(connected.clone());
-        Ok(connected)
+        let _connecting = self.connecting.lock().await;
+        if let Some(known) = self.known() {
+            return Ok(known);
+        }
+        // Whoever was waited for had no answer.
+        if self.is_paused() {
+            return Err(away());
+        }
+        let connected = self.bus.connect().await;
+        let connected = connected.inspect_err(|_| self.give_up(None))?;
+        let mut redis = self.redis();
+        redis.connections += 1;
+        let connection = Connection {
+            number: redis.connections,
+            redis: connected.ok_or_else(away)?,
+        };
+        redis.connection = Some(connection.clone());
+        Ok(connection)
+    }
+
+    fn known(&self) -> Option<Connection> {
+        self.redis().connection.clone()
+    }
+
+    /// Leaves Redis alone for a while after a failure, which was that connection's; none: there was none yet.
+    /// What fails late says nothing of the connection that came after.
+    fn give_up(&self, used: Option<u64>) {
+        let mut redis = self.redis();
+        let now = redis.connection.as_ref().map(|now| now.number);
+        if used.is_none() || used == now {
+            redis.not_before = Some(self.clock.instant() + PAUSE);
+        }
+        if used == now {
+            redis.connection = None;
+        }
     }
 
     fn is_paused(&self) -> bool {
@@ -146,6 +203,12 @@ impl Shared {
 
     fn redis(&self) -> MutexGuard<'_, Redis> {
         self.redis.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    fn at(millis: i64) -> Self {
+        Self::Since(from_millis(millis))
     }
 }
 

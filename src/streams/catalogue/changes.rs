@@ -251,7 +251,7 @@ impl Streams {
         for stream in store::left_by_others(&self.db, self.node, (before, now)).await? {
             let origin = directory.origin_of(stream.channel.0);
             let is_there = origin.is_some_and(|(_, on)| on.stream == stream_uuid(stream.id));
-            if is_there || !store::end_left(&self.db, stream.id, now).await? {
+            if is_there || !store::end_left(&self.db, self.node, stream.id, (before, now)).await? {
                 continue;
             }
             tracing::warn!(

@@ -9,6 +9,7 @@ use axum::extract::{MatchedPath, RawPathParams, Request, State};
 use axum::http::header::CACHE_CONTROL;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use hls::parse_playlist_name;
 
 use super::media::{FILE_ROUTE, MULTIVARIANT_ROUTE, MediaRequest, PLAYLIST_ROUTE};
 use super::takeover::Wish;
@@ -70,14 +71,14 @@ impl Playback {
         from: IpAddr,
     ) -> Option<Entered> {
         let gates = &self.0.gates;
-        let on_air = self.by_token(asked.handle, asked.token)?;
+        let on_air = self.by_token(asked.handle, asked.token, asked.named())?;
         if self.is_taken_over(&on_air) {
             return None;
         }
         let is_open = {
             let lock = on_air.lock.read();
             let lock = lock.unwrap_or_else(std::sync::PoisonError::into_inner);
-            gates.is_open(asked.handle, &lock)
+            gates.is_open(asked.handle, &lock.1)
         };
         match (is_open, asked.pass) {
             (true, None) => Some(Entered::Open),
@@ -93,9 +94,15 @@ impl Playback {
         }
     }
 
-    fn wanted(&self, handle: &str, token: Option<&str>) -> Option<Arc<OnAir>> {
+    fn wanted(
+        &self,
+        handle: &str,
+        token: Option<&str>,
+        file: Option<(&str, &str)>,
+    ) -> Option<Arc<OnAir>> {
+        let file = file.filter(|(_, name)| parse_playlist_name(name).is_none());
         match token {
-            Some(token) => self.by_token(handle, token),
+            Some(token) => self.by_token(handle, token, file),
             None => self.newest(handle),
         }
     }
@@ -131,7 +138,7 @@ pub(super) async fn pass_gate(
         }
         None => (None, None),
     };
-    let wanted = playback.wanted(handle, token);
+    let wanted = playback.wanted(handle, token, wish_of(&names));
     let distant = match was_passed_on(request.headers()) {
         true => None,
         false => playback.on_air_elsewhere(handle),

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse as _, Response};
 use moka::Expiry;
 use moka::future::Cache;
 use sfu::StreamId;
+use tokio::time::timeout;
 
 use super::readers::Readers;
 use super::routes::HlsError;
@@ -200,14 +201,10 @@ impl Playback {
         // Whoever asks must be known there, where somebody or something decides about them.
         let is_open = self.0.gates.is_open(&handle, &lock) && !self.0.hooks.are_for_plays();
         let passes = !is_open || request.method() != Method::GET;
-        let server = match server {
-            Some(server) if passes => {
-                let cluster = &self.0.cluster;
-                return cluster.have_answered(&server, client, request).await;
-            }
-            None if passes => return nobody(),
-            server => server,
-        };
+        if passes {
+            let servers = (server.as_deref(), distant.before_it().clone());
+            return self.pass_on(servers, client, request).await;
+        }
         let asked = Asked::new(distant.stream, path, request.uri().query());
         // As of what is here: the sound is read beside a picture.
         let _waiting = match (asked.is_of_pictures(), asked.blocks()) {
@@ -230,11 +227,57 @@ impl Playback {
         let before = distant.before_it().clone();
         let fetched = match (fetched, before) {
             (Ok(missing), Some(before)) if is_missing(missing.status) && !kept.has_last(&asked) => {
-                kept.fetch(cluster, &before, &asked, BEFORE_WITHIN).await
+                let fetched = kept.fetch(cluster, &before, &asked, BEFORE_WITHIN).await;
+                match fetched {
+                    Ok(found) if !is_missing(found.status) => Ok(found),
+                    _ => Ok(missing),
+                }
             }
             (fetched, _) => fetched,
         };
         kept.answer(fetched, &asked).await
+    }
+}
+
+impl Playback {
+    /// Has the server answer that has the stream, or the one that had it before.
+    async fn pass_on(
+        &self,
+        (server, before): (Option<&Record>, Option<Arc<Record>>),
+        client: &Client,
+        request: Request,
+    ) -> Response {
+        let cluster = &self.0.cluster;
+        let before = before.filter(|_| request.method() == Method::GET);
+        let Some(before) = before else {
+            return match server {
+                Some(server) => cluster.have_answered(server, client, request).await,
+                None => nobody(),
+            };
+        };
+        let (head, body) = request.into_parts();
+        // A GET has no body that counts.
+        let same = Request::from_parts(head.clone(), Body::empty());
+        let is_playlist = head.uri.path().ends_with(".m3u8");
+        let answered = match server {
+            Some(server) => cluster.have_answered(server, client, same).await,
+            None => nobody(),
+        };
+        let status = answered.status();
+        // An old playlist must not come after a newer one, which a server that fails may have told.
+        let is_there = match (server, is_playlist) {
+            (Some(_), true) => status != StatusCode::NOT_FOUND,
+            _ => !is_missing(status),
+        };
+        if is_there {
+            return answered;
+        }
+        let request = Request::from_parts(head, body);
+        let asked = cluster.have_answered(&before, client, request);
+        match timeout(BEFORE_WITHIN, asked).await {
+            Ok(found) if !is_missing(found.status()) => found,
+            _ => answered,
+        }
     }
 }
 
@@ -296,9 +339,11 @@ impl Kept {
         within: Duration,
     ) -> Result<Fetched, Option<Response>> {
         let asked = asked.whole.as_str();
+        // Two may be asked for the same, and answer otherwise.
+        let key = format!("{} {asked}", server.slot);
         let found = self
             .fresh
-            .try_get_with_by_ref(asked, async {
+            .try_get_with_by_ref(&key, async {
                 let fetched = fetch(cluster, server, asked, within).await;
                 // What may not be kept is for those who wait for it now.
                 fetched.and_then(|fetched| match fetched.lasts.is_zero() {

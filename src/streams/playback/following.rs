@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use sfu::{Sfu, StreamId};
 use tokio::sync::broadcast;
@@ -151,8 +152,9 @@ fn package(
         // In a task of its own: a panic there must not leave a recording open.
         let packaged = packaging.run(Arc::clone(&on_air), sfu, is_there);
         report_panic(tokio::spawn(packaged.in_current_span()).await);
-        let is_elsewhere = on_air.handed_over.is_cancelled();
-        if on_air.origin.is_leaving() && !is_elsewhere {
+        let is_leaving = on_air.origin.is_leaving();
+        let is_elsewhere = on_air.is_elsewhere.load(Ordering::SeqCst);
+        if is_leaving && !is_elsewhere {
             if let Some(shelving) = shelving {
                 shelving.end(Outcome::GoesOn).await;
             }
@@ -180,7 +182,7 @@ fn package(
         }
         playback.close(&on_air);
         if let Some(shelving) = shelving {
-            let outcome = match on_air.handed_over.is_cancelled() {
+            let outcome = match on_air.is_elsewhere.load(Ordering::SeqCst) {
                 true => Outcome::Elsewhere,
                 false => Outcome::Over,
             };

@@ -30,6 +30,16 @@ pub struct MediaRequest<'a> {
     pub(super) head: &'a Parts,
 }
 
+impl MediaRequest<'_> {
+    /// Rendition and file, where it is no playlist.
+    pub(super) fn named(&self) -> Option<(&str, &str)> {
+        match self.file {
+            MediaFile::Playlist(_) => None,
+            MediaFile::Named(name) => Some((self.rendition, name)),
+        }
+    }
+}
+
 /// What is asked for of a rendition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum MediaFile<'a> {
@@ -177,7 +187,7 @@ impl Playback {
     }
 
     fn asked_for(&self, asked: &MediaRequest<'_>) -> Result<Arc<OnAir>, HlsError> {
-        let on_air = self.by_token(asked.handle, asked.token);
+        let on_air = self.by_token(asked.handle, asked.token, asked.named());
         on_air.ok_or(HlsError::NotLive)
     }
 }

@@ -99,12 +99,15 @@ pub(super) struct OnAir {
     folder: PathBuf,
     /// Another server has it from now on.
     handed_over: CancellationToken,
+    /// The same, said before anybody is told.
+    is_elsewhere: AtomicBool,
     /// What was packaged here until then.
     past: Past,
     /// Unguessable part of the addresses of its media: they are cached for ever and never another's.
     token: String,
     origin: Origin,
-    lock: RwLock<Lock>,
+    /// And the revision of what is said of the stream that it is of.
+    lock: RwLock<(u32, Lock)>,
     thumbnails: Thumbnails,
     shelf: Shelf,
     readers: Readers,
@@ -299,18 +302,30 @@ impl Playback {
         self.with(|on_air| on_air.get(handle)?.last().map(Arc::clone))
     }
 
-    fn by_token(&self, handle: &str, token: &str) -> Option<Arc<OnAir>> {
+    /// A stream that comes back to this server has been here before: the newest, unless an older one alone has
+    /// the file, of a rendition, that is wanted.
+    fn by_token(
+        &self,
+        handle: &str,
+        token: &str,
+        file: Option<(&str, &str)>,
+    ) -> Option<Arc<OnAir>> {
         self.with(|on_air| {
-            // The newest: a stream that comes back to this server has been here before.
-            let mut streams = on_air.get(handle)?.iter().rev();
-            streams.find(|stream| stream.token == token).map(Arc::clone)
+            let all = on_air.get(handle)?.iter().rev();
+            let mut all = all.filter(|on_air| on_air.token == token);
+            let newest = all.next()?;
+            let older = file.and_then(|(rendition, name)| {
+                let holds = |on_air: &&Arc<OnAir>| on_air.origin.holds(rendition, name);
+                all.find(|older| holds(older) && !holds(&newest))
+            });
+            Some(Arc::clone(older.unwrap_or(newest)))
         })
     }
 
     /// What stands before a stream is another from now on, if it is played here.
     pub(super) fn set_lock(&self, about: &Stream) {
         for on_air in self.all_where(|on_air| on_air.stream == about.id) {
-            on_air.set_lock(&about.details.lock);
+            on_air.set_lock(about);
             self.settle_base(&on_air);
         }
     }
@@ -418,9 +433,10 @@ impl Playback {
             channel: live.channel.id,
             stream: live.stream,
             handed_over: CancellationToken::new(),
+            is_elsewhere: AtomicBool::new(false),
             past: Past::default(),
             token: self.0.gates.media_word(stream_uuid(live.stream)),
-            lock: RwLock::new(live.about.details.lock.clone()),
+            lock: RwLock::new((live.about.revision, live.about.details.lock.clone())),
             thumbnails: Thumbnails::new(
                 &folder,
                 settings.window(),
@@ -442,6 +458,8 @@ impl Playback {
     /// Another server has a stream from now on: what is packaged here ends, and its playlists do not say so.
     fn hand_over(&self, stream: StreamId) {
         for on_air in self.all_where(|on_air| on_air.stream == stream) {
+            // First: that it leaves alone means that this server stops.
+            on_air.is_elsewhere.store(true, Ordering::SeqCst);
             on_air.origin.leave();
             on_air.handed_over.cancel();
         }
@@ -488,12 +506,15 @@ pub(super) fn origin_config(settings: &Hls, folder: PathBuf, keep: bool) -> hls:
 impl OnAir {
     fn lock(&self) -> Lock {
         let lock = self.lock.read().unwrap_or_else(PoisonError::into_inner);
-        lock.clone()
+        lock.1.clone()
     }
 
-    fn set_lock(&self, lock: &Lock) {
+    fn set_lock(&self, about: &Stream) {
         let mut place = self.lock.write().unwrap_or_else(PoisonError::into_inner);
-        place.clone_from(lock);
+        // Others may have read it before it was changed.
+        if about.revision >= place.0 {
+            *place = (about.revision, about.details.lock.clone());
+        }
     }
 
     /// It, as a place that somebody wants into.

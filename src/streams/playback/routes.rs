@@ -296,7 +296,9 @@ async fn picture(
 }
 
 fn by_token(playback: &Playback, handle: &str, token: &str) -> Result<Arc<OnAir>, HlsError> {
-    playback.by_token(handle, token).ok_or(HlsError::NotLive)
+    playback
+        .by_token(handle, token, None)
+        .ok_or(HlsError::NotLive)
 }
 
 fn picture_of(tag: &str, jpeg: Bytes, caching: Caching, request: &HeaderMap) -> Response {

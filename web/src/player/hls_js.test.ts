@@ -105,3 +105,23 @@ test("a CDN's refusal bars nobody, the server's does", () => {
   library.emit('error', failing(403, false, 'http://host/v0/1.m4s'));
   expect(failures.map(({ status }) => status)).toEqual([0, 403]);
 });
+
+test('a refusal is of who answered, whom the server may have sent the request to', () => {
+  const answered = (responseURL: string, fatal = false) => ({
+    ...failing(403, fatal, 'http://host/v0/1.m4s'),
+    networkDetails: { responseURL },
+  });
+  library.emit('error', answered('http://bucket/v0/1.m4s'));
+  expect(failures).toEqual([]);
+  library.emit('error', answered('http://bucket/v0/1.m4s', true));
+  library.emit('error', answered('http://host/v0/1.m4s'));
+  expect(failures.map(({ status }) => status)).toEqual([0, 403]);
+});
+
+test('where nobody is known to have answered, it is who was asked', () => {
+  library.emit('error', {
+    ...failing(403, false, 'http://host/v0/1.m4s'),
+    networkDetails: { responseURL: '' },
+  });
+  expect(failures.map(({ status }) => status)).toEqual([403]);
+});

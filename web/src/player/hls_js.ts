@@ -200,11 +200,13 @@ class HlsJs implements Playback {
     this.#hls.pathwayPriority = [...pathways.filter((one) => one !== left), left];
   }
 
-  #error({ fatal, type, details, response, error }: ErrorData): void {
+  #error({ fatal, type, details, response, networkDetails, error }: ErrorData): void {
     if (this.#closed || this.#barred) return;
     const code = response?.code ?? 0;
-    // A CDN's refusal is a fault of the CDN: who may watch is the server's to say.
-    const status = response && originOf(response.url) !== this.#server ? 0 : code;
+    // A CDN's refusal is a fault of the CDN: who may watch is the server's to say. The server may have sent
+    // the request there, and the library tells the address that it asked first.
+    const answered = (networkDetails as XMLHttpRequest | null | undefined)?.responseURL;
+    const status = response && originOf(answered || response.url) !== this.#server ? 0 : code;
     this.#barred = status === FORBIDDEN;
     // Other levels are of the same gate: they are not tried.
     if (this.#barred) this.#hls.stopLoad();

@@ -239,18 +239,23 @@ pub(in super::super) async fn left_by_others(
     streams(rows)
 }
 
-/// The same stream is over. False: somebody was faster.
+/// The same stream is over. False: somebody was faster, or took it over.
 pub(in super::super) async fn end_left(
     db: &Db,
+    node: Node,
     stream: StreamId,
-    at: Timestamp,
+    (seen_before, now): (Timestamp, Timestamp),
 ) -> Result<bool, StoreError> {
     let changed = change!(
         db,
         "UPDATE stream SET state = 'ended', ended_at = COALESCE(on_air_at, $2)
-         WHERE id = $1 AND state = 'live'",
+         WHERE id = $1 AND state = 'live' AND node <> $3 AND COALESCE(on_air_at, 0) < $4
+           AND node NOT IN (SELECT id FROM node WHERE seen_at > $5)",
         text(stream),
-        at.as_millisecond(),
+        now.as_millisecond(),
+        node.id.to_string(),
+        seen_before.as_millisecond(),
+        node.lost_before(now).as_millisecond(),
     )
     .map_err(on("stream"))?;
     Ok(changed == 1)
@@ -301,23 +306,25 @@ pub(in super::super::super) async fn end_left_open(
         lost,
     )
     .map_err(on("stream"))?;
-    let left: Vec<Row> = all!(
-        db,
-        select!(
-            "WHERE state = 'live' AND (node IS NULL
-                 OR node = $1 AND COALESCE(on_air_at, 0) < $3
-                 OR node <> $1 AND node NOT IN (SELECT id FROM node WHERE seen_at > $2))"
-        ),
+    // In one step: another server may take one over meanwhile.
+    let mut tx = db.begin().await?;
+    let left: Vec<(String,)> = tx_all!(
+        &mut tx,
+        "UPDATE stream SET state = 'ended', ended_at = COALESCE(on_air_at, $4)
+         WHERE state = 'live' AND (node IS NULL
+             OR node = $1 AND COALESCE(on_air_at, 0) < $3
+             OR node <> $1 AND node NOT IN (SELECT id FROM node WHERE seen_at > $2))
+         RETURNING id",
         &me,
         lost,
         since.as_millisecond(),
+        at.as_millisecond(),
     )
     .map_err(on("stream"))?;
+    tx.commit().await?;
     let mut ended = Vec::new();
-    for stream in streams(left)? {
-        if end_left(db, stream.id, at).await? {
-            ended.extend(by_id(db, stream.id).await?);
-        }
+    for id in left.iter().filter_map(|(id,)| Uuid::parse_str(id).ok()) {
+        ended.extend(by_id(db, StreamId::from(id.as_u128())).await?);
     }
     Ok((waited, ended))
 }
