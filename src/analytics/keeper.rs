@@ -147,7 +147,8 @@ impl Keeper {
         if with_numbers {
             report(store::add_numbers(&self.db, &mut pending.numbers).await);
             report(store::write_minutes(&self.db, &mut pending.minutes).await);
-            report(store::write_moments(&self.db, &mut pending.moments).await);
+            let now_ms = self.clock.now().as_millisecond();
+            report(store::write_moments(&self.db, &mut pending.moments, now_ms).await);
         }
     }
 

@@ -1,6 +1,6 @@
 //! All SQL about audiences and the health of streams.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
 
@@ -13,6 +13,8 @@ use crate::streams::{ByTransport, Sample};
 
 /// Rows in one transaction, so that no other writer waits long.
 const BATCH: usize = 500;
+/// The row of a stream comes within this time, unless the stream was deleted.
+const EARLY_FOR_MS: i64 = 600_000;
 
 /// A stream and whose it is.
 #[derive(Debug, Clone)]
@@ -296,22 +298,46 @@ pub(super) async fn minutes(db: &Db, stream: Uuid, most: i64) -> Result<Vec<Minu
 pub(super) async fn write_moments(
     db: &Db,
     moments: &mut Vec<(Uuid, Moment)>,
+    now_ms: i64,
 ) -> Result<(), StoreError> {
-    while !moments.is_empty() {
-        let batch = moments.len().min(BATCH);
+    let mut first = 0;
+    while first < moments.len() {
+        let end = moments.len().min(first + BATCH);
+        let mut early = HashSet::new();
         let mut tx = db.begin().await?;
-        for (stream, moment) in moments.iter().take(batch) {
-            write_moment(&mut tx, *stream, moment).await?;
+        for (stream, moment) in moments.iter().take(end).skip(first) {
+            let is_written = write_moment(&mut tx, *stream, moment).await?;
+            if !is_written
+                && now_ms - moment.at_ms < EARLY_FOR_MS
+                && !has_row(&mut tx, *stream).await?
+            {
+                early.insert(*stream);
+            }
         }
         tx.commit().await?;
-        moments.drain(..batch);
+        let batch = moments.drain(first..end);
+        let kept: Vec<_> = batch.filter(|(of, _)| early.contains(of)).collect();
+        let count = kept.len();
+        moments.splice(first..first, kept);
+        first += count;
     }
     Ok(())
 }
 
-async fn write_moment(tx: &mut Tx, stream: Uuid, moment: &Moment) -> Result<(), StoreError> {
+async fn has_row(tx: &mut Tx, stream: Uuid) -> Result<bool, StoreError> {
+    let row: Option<(String,)> = tx_first!(
+        tx,
+        "SELECT id FROM stream WHERE id = $1",
+        stream.to_string(),
+    )
+    .map_err(on("stream"))?;
+    Ok(row.is_some())
+}
+
+/// False: it was written before, or the stream has no row.
+async fn write_moment(tx: &mut Tx, stream: Uuid, moment: &Moment) -> Result<bool, StoreError> {
     let sample = &moment.sample;
-    tx_change!(
+    let written = tx_change!(
         tx,
         "INSERT INTO health_sample (stream_id, at, span_ms, away, score, bitrate, audio_bitrate,
              fps, keyframe_interval_ms, loss, rtt_ms, dropped, layers, viewers, has_video)
@@ -335,7 +361,7 @@ async fn write_moment(tx: &mut Tx, stream: Uuid, moment: &Moment) -> Result<(), 
         sample.has_video,
     )
     .map_err(on("health_sample"))?;
-    Ok(())
+    Ok(written == 1)
 }
 
 /// Samples of a stream in their order, of times later than one and up to another.
