@@ -37,7 +37,7 @@ test('leaving the studio on air asks first, by link, by Back and by signing out'
 
   await studio.getByRole('navigation').getByRole('link', { name: 'Home' }).click();
   await question.getByRole('button', { name: 'End stream' }).click();
-  await expect(studio.getByRole('heading', { name: 'Live now' })).toBeVisible();
+  await expect(studio.getByRole('heading', { name: 'What there is to watch' })).toBeVisible();
   await expect.poll(() => site.api('GET', `/channels/${channel.handle}`)).toMatchObject({ state: 'offline' });
 });
 
