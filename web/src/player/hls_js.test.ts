@@ -60,12 +60,12 @@ test('a start that the library found by itself is left alone', () => {
   expect(video.currentTime).toBe(0);
 });
 
-/** A request for media that was begun now and fails, or would have by now. */
+/** A request for media that fails. */
 const failing = (code: number, fatal = false, url = 'http://cdn/v0/1.m4s') => ({
   fatal,
   type: 'networkError',
   details: 'fragLoadError',
-  frag: { stats: { loading: { start: performance.now() } } },
+  frag: { url },
   response: { url, code },
   error: new Error('HTTP error'),
 });
@@ -77,18 +77,28 @@ const atTwo = () => {
   library.emit('parsed', {});
 };
 
-test('a CDN is left at its first error, and not for what was asked of it before', () => {
+test('a CDN is left at its first error, and the next not for what is still asked of it', () => {
+  const [first, second] = ['http://cdn1/v0/1.m4s', 'http://cdn2/v0/1.m4s'];
   atTwo();
-  const [picture, sound] = [failing(503), failing(503)];
-  vi.advanceTimersByTime(10);
-  library.emit('error', picture);
+  library.emit('error', failing(503, false, first));
   expect(library.pathwayPriority).toEqual(['cdn2', 'cdn1']);
   for (const level of library.levels) level.pathwayId = 'cdn2';
-  library.emit('error', sound);
+  // The sound goes over later than the picture.
+  library.emit('error', failing(503, false, first));
   expect(library.pathwayPriority).toEqual(['cdn2', 'cdn1']);
-  library.emit('error', failing(503));
+  library.emit('error', failing(503, false, second));
   expect(library.pathwayPriority).toEqual(['cdn1', 'cdn2']);
   expect(failures).toEqual([]);
+});
+
+test('a CDN that works again, and fails again, is left again', () => {
+  const first = 'http://cdn1/v0/1.m4s';
+  atTwo();
+  library.emit('error', failing(503, false, first));
+  library.pathwayPriority = null;
+  library.emit('fragment', { frag: { url: first, stats: { loaded: 1 } } });
+  library.emit('error', failing(503, false, first));
+  expect(library.pathwayPriority).toEqual(['cdn2', 'cdn1']);
 });
 
 test('the only way to the media is never left', () => {

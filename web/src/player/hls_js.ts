@@ -45,7 +45,8 @@ class HlsJs implements Playback {
   /** The library's level of each layer. */
   #order: number[] = [];
   #recovered: number[] = [];
-  #steeredAt = Number.NEGATIVE_INFINITY;
+  /** The CDN that was left last, until something comes from it again. */
+  #leftAt = '';
   #started = false;
   #barred = false;
   #closed = false;
@@ -63,6 +64,7 @@ class HlsJs implements Playback {
     });
     hls.on(Events.FRAG_LOADED, (_event, { frag, part }) => {
       this.bytes += (part ?? frag).stats.loaded;
+      if (this.#leftAt && originOf(frag.url) === this.#leftAt) this.#leftAt = '';
     });
     hls.on(Events.BUFFER_APPENDED, () => this.#toStart());
     hls.on(Events.ERROR, (_event, error) => {
@@ -189,14 +191,15 @@ class HlsJs implements Playback {
    * Leaves a CDN at the first error. The library would ask it again for half a minute, and for every size,
    * before it does, and then not come back to it for five minutes, though the other fails as well.
    */
-  #steer({ fatal, details, frag, part }: ErrorData): void {
+  #steer({ fatal, details, frag }: ErrorData): void {
     const { levels, pathways } = this.#hls;
     const left = levels[0]?.pathwayId;
     const ofMedia = details === 'fragLoadError' || details === 'fragLoadTimeOut';
     if (fatal || !ofMedia || !frag || left === undefined || pathways.length < 2) return;
-    // What was asked of the one that was left already says nothing of the next.
-    if ((part ?? frag).stats.loading.start < this.#steeredAt) return;
-    this.#steeredAt = performance.now();
+    // The sound may ask the one that was left for some time yet: that says nothing of the next.
+    const at = originOf(frag.url);
+    if (at === this.#leftAt) return;
+    this.#leftAt = at;
     this.#hls.pathwayPriority = [...pathways.filter((one) => one !== left), left];
   }
 
