@@ -40,6 +40,7 @@ fix:
 	cargo clippy --workspace --all-targets --fix --allow-dirty --allow-staged
 
 bench:
+	scripts/setup.sh test
 	scripts/bench.sh $(ARGS)
 
 e2e:
