@@ -4,13 +4,14 @@ mod limits;
 mod name;
 mod outside;
 mod payments;
+mod ports;
 mod relay;
 mod running;
 
 use std::fmt;
 use std::fs;
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, UdpSocket};
 use std::path::Path;
 use std::time::Duration;
 
@@ -67,30 +68,15 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(8);
 /// A clock before this stands wrong: the program did not exist then.
 const EARLIEST: i64 = 1_763_000_000_000;
 
-/// Looks at everything. A running server holds its ports, which the report then says.
+/// Looks at everything, as before a start; beside a server that runs, which then holds its ports.
 pub async fn examine(config: &Config, now: Timestamp) -> Vec<Finding> {
-    let mut findings = ports(config);
+    let mut findings = ports::all(config);
     findings.push(database(config).await);
     findings.extend(certificate(config, now).await);
     findings.push(relay::turn(config));
     findings.extend(all_but_ports(config, now).await);
     findings.push(packaging(config));
     findings.extend(transcoding(config));
-    findings
-}
-
-fn ports(config: &Config) -> Vec<Finding> {
-    let mut findings = vec![tcp_port("HTTP port", config.http.listen, "--http")];
-    if let Some(address) = config.http.tls_address() {
-        findings.push(tcp_port("HTTPS port", address, "http.tls_listen"));
-    }
-    if config.http.admin {
-        let admin = config.http.admin_listen;
-        findings.push(tcp_port("operators' port", admin, "--admin-listen"));
-    }
-    findings.extend(rtmp_ports(config));
-    findings.extend(media_port(config));
-    findings.extend(relay::ports(config));
     findings
 }
 
@@ -165,56 +151,6 @@ fn finding(subject: &'static str, verdict: Verdict, words: impl Into<String>) ->
         subject,
         verdict,
         words: words.into(),
-    }
-}
-
-fn tcp_port(subject: &'static str, address: SocketAddr, flag: &str) -> Finding {
-    port(
-        subject,
-        TcpListener::bind(address).map(drop),
-        &format!("TCP {address}"),
-        flag,
-    )
-}
-
-fn rtmp_ports(config: &Config) -> impl Iterator<Item = Finding> {
-    let plain = config.rtmp.address();
-    let plain = plain.map(|address| tcp_port("RTMP port", address, "--rtmp"));
-    let tls = config.rtmp.tls_address();
-    let tls = tls.map(|address| tcp_port("RTMPS port", address, "rtmp.tls_listen"));
-    plain.into_iter().chain(tls)
-}
-
-fn media_port(config: &Config) -> Vec<Finding> {
-    let address = SocketAddr::new(config.media.bind, config.media.port);
-    let flag = "--media-port";
-    let udp = UdpSocket::bind(address).map(drop);
-    let mut findings = vec![port("media port", udp, &format!("UDP {address}"), flag)];
-    if config.media.tcp {
-        let tcp = TcpListener::bind(address).map(drop);
-        findings.push(port("media port", tcp, &format!("TCP {address}"), flag));
-    }
-    findings
-}
-
-fn port(subject: &'static str, bound: io::Result<()>, place: &str, flag: &str) -> Finding {
-    match bound {
-        Ok(()) => good(subject, format!("{place} is free")),
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => careful(
-            subject,
-            format!(
-                "{place} is in use: by a running Tallylight, that is right; else stop the other \
-                 program or choose another port with {flag}"
-            ),
-        ),
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => careful(
-            subject,
-            format!(
-                "{place} is not for this user: ports below 1024 need CAP_NET_BIND_SERVICE, which the unit in \
-                 deploy/systemd gives the server"
-            ),
-        ),
-        Err(error) => bad(subject, format!("{place} cannot be opened: {error}")),
     }
 }
 
@@ -432,6 +368,8 @@ fn transcoding(config: &Config) -> Option<Finding> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
     use super::*;
     use crate::clock::Clock;
 
@@ -449,11 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn a_taken_port_and_a_wrong_clock_are_told() {
-        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-        let told = tcp_port("HTTP port", taken.local_addr().unwrap(), "--http");
-        assert_eq!(told.verdict, Verdict::Careful);
-        assert!(told.to_string().contains("--http"));
+    fn a_wrong_clock_is_told() {
         assert_eq!(clock(Timestamp::UNIX_EPOCH).verdict, Verdict::Bad);
     }
 }

@@ -1,8 +1,6 @@
 //! The way to media for clients whose network lets nothing else through.
 
-use std::net::{TcpListener, UdpSocket};
-
-use super::{Finding, careful, good, port};
+use super::{Finding, careful, good};
 use crate::config::Config;
 
 const SUBJECT: &str = "TURN";
@@ -37,20 +35,4 @@ pub(super) fn turn(config: &Config) -> Finding {
             ),
         ),
     }
-}
-
-/// Whether its ports can be opened.
-pub(super) fn ports(config: &Config) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    if let Some(address) = config.turn.address() {
-        let flag = "turn.listen";
-        let udp = UdpSocket::bind(address).map(drop);
-        findings.push(port("TURN port", udp, &format!("UDP {address}"), flag));
-        let tcp = TcpListener::bind(address).map(drop);
-        findings.push(port("TURN port", tcp, &format!("TCP {address}"), flag));
-    }
-    if let Some(address) = config.turn.tls_address() {
-        findings.push(super::tcp_port("TURN port", address, "turn.tls_listen"));
-    }
-    findings
 }

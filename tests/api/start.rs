@@ -278,6 +278,34 @@ fn the_doctor_says_what_it_finds() {
     assert!(output.status.success(), "{words}");
 }
 
+#[test]
+fn the_doctor_knows_whose_the_ports_are() {
+    let data = tempfile::tempdir().unwrap();
+    let (mut child, said) = start(data.path());
+    let address = said.split_once("http://").unwrap().1;
+    let held = address.split_once('/').unwrap().0;
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = free.local_addr().unwrap().to_string();
+    let told = |http: &str| {
+        let output = run(data.path(), &["doctor", "--http", http]);
+        let words = text(&output.stdout);
+        let line = words.lines().find(|line| line.contains("HTTP port"));
+        (output.status.success(), line.unwrap().to_owned())
+    };
+    let (_, by_us) = told(held);
+    let (may_start, by_another) = told(&taken);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(by_us.starts_with("ok"), "{by_us}");
+    assert!(
+        by_us.contains("held by the Tallylight that runs"),
+        "{by_us}"
+    );
+    assert!(!may_start, "{by_another}");
+    let another = format!("process {}:", std::process::id());
+    assert!(by_another.contains(&another), "{by_another}");
+}
+
 #[tokio::test]
 async fn the_doctor_asks_redis_also_over_tls() {
     let data = tempfile::tempdir().unwrap();
