@@ -310,11 +310,12 @@ impl Presence {
         for viewer in gone {
             self.let_go(viewer, now_ms);
         }
-        let strangers = self.strangers_by_hls(now_ms);
+        let strangers = self.strangers_by_hls(self.guess.readers(), now_ms);
         self.watched.add_guessed(strangers, now_ms, &mut self.guess);
-        // Who has only connected may yet turn out to be a viewer that counts already, or the owner.
-        let settled = self.count(now_ms).all() - self.new_strangers(now_ms);
-        self.peak = self.peak.max(settled);
+        // Who has only come may yet turn out to be a viewer that counts already, or the owner.
+        let lasting = self.strangers_by_hls(self.guess.lasting(), now_ms);
+        let new = self.new_strangers(now_ms) + strangers - lasting;
+        self.peak = self.peak.max(self.count(now_ms).all() - new);
     }
 
     /// How many watch now.
@@ -327,7 +328,7 @@ impl Presence {
         let is_stranger = |session: &&Session| matches!(session, Session::Stranger(_));
         let strangers = self.sessions.values().filter(is_stranger).count();
         count.webrtc += i64::try_from(strangers).unwrap_or(i64::MAX);
-        count.hls += self.strangers_by_hls(now_ms);
+        count.hls += self.strangers_by_hls(self.guess.readers(), now_ms);
         count
     }
 
@@ -417,12 +418,13 @@ impl Presence {
         i64::try_from(new).unwrap_or(i64::MAX)
     }
 
-    fn strangers_by_hls(&self, now_ms: i64) -> i64 {
-        let readers = self.viewers.values().map(|viewer| viewer.readers(now_ms));
-        let known: i64 = readers.sum();
+    /// How many of so many readers are nobody's who is known.
+    fn strangers_by_hls(&self, readers: i64, now_ms: i64) -> i64 {
+        let of_viewers = self.viewers.values().map(|viewer| viewer.readers(now_ms));
+        let known: i64 = of_viewers.sum();
         // A player may seem two for a while, as when it asks late: better a stranger too few.
         let doubtful = if known > 0 { 1 + known / 10 } else { 0 };
-        (self.guess.readers() - known - doubtful).max(0)
+        (readers - known - doubtful).max(0)
     }
 }
 

@@ -241,6 +241,33 @@ fn owners_make_no_audience_by_whatever_way() {
     assert_eq!((last.peak, last.watchings.len()), (0, 0));
 }
 
+/// Three pages that come at once, one of them the owner's: until WebRTC works they read playlists, too.
+#[test]
+fn pages_that_are_not_sure_of_their_way_are_no_peak() {
+    let mut presence = Presence::default();
+    let pass = |presence: &mut Presence, readers, now_ms| {
+        presence.read(readers);
+        presence.pass(now_ms);
+    };
+    for step in 0..4 {
+        pass(&mut presence, 3, step * 2_000);
+    }
+    assert_eq!(presence.count(8_000).all(), 3);
+    presence.beat(beat(1, Transport::Webrtc, None), 8_000);
+    presence.beat(beat(2, Transport::Webrtc, None), 8_000);
+    for step in 4..12 {
+        pass(&mut presence, 0, step * 2_000);
+    }
+    assert_eq!((presence.count(24_000).all(), presence.peak()), (2, 2));
+    // Players of others that stay do count.
+    presence.beat(beat(1, Transport::Webrtc, None), 24_000);
+    presence.beat(beat(2, Transport::Webrtc, None), 24_000);
+    for step in 12..30 {
+        pass(&mut presence, 3, step * 2_000);
+    }
+    assert_eq!((presence.count(60_000).all(), presence.peak()), (5, 5));
+}
+
 #[test]
 fn players_of_others_are_told_of_after_a_moment_and_at_their_end() {
     let mut presence = Presence::default();
