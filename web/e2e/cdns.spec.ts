@@ -113,8 +113,7 @@ for (const [fault, words] of FAULTS) {
     await expectMovingPicture(viewer);
     const stood = await standstill(viewer);
     console.log(`a CDN that ${words}: the picture stood for ${stood} ms at most`);
-    // Known fault: about one change in ten takes 12 to 13 s instead of none. Once it is mended this is 5 s.
-    expect(stood).toBeLessThan(20_000);
+    expect(stood).toBeLessThan(5_000);
     await expect(viewer.getByText(/Reconnecting|cannot watch/)).toHaveCount(0);
 
     // And whoever comes while it fails has a picture as well.

@@ -177,6 +177,8 @@ export class FakeHls {
   static isSupported = () => true;
   static Events = {
     MANIFEST_PARSED: 'parsed',
+    LEVEL_UPDATED: 'level',
+    AUDIO_TRACK_UPDATED: 'sound',
     FRAG_LOADED: 'fragment',
     BUFFER_APPENDED: 'appended',
     ERROR: 'error',

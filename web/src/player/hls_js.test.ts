@@ -101,6 +101,33 @@ test('a CDN that works again, and fails again, is left again', () => {
   expect(library.pathwayPriority).toEqual(['cdn2', 'cdn1']);
 });
 
+/** As the library tells it: a part is loaded once it is known what is in it. */
+const playlist = (url: string, loaded: boolean[]) => ({
+  url,
+  partList: loaded.map((isLoaded, index) => ({
+    fragment: { sn: 5 },
+    index,
+    elementaryStreams: isLoaded ? { audio: { startPTS: index } } : {},
+    get loaded(): boolean {
+      return 'audio' in this.elementaryStreams;
+    },
+  })),
+});
+
+test('parts that came from the CDN that was left count as loaded at the next, of the same rendition', () => {
+  atTwo();
+  const loadedOf = ({ partList }: ReturnType<typeof playlist>) => partList.map(({ loaded }) => loaded);
+  const before = playlist('http://host/t/audio/index.cdn1.m3u8?_HLS_msn=5', [true, true, false]);
+  library.emit('sound', { details: before });
+  const picture = playlist('http://host/t/v0/index.cdn2.m3u8', [false, false]);
+  library.emit('level', { details: picture });
+  const after = playlist('http://host/t/audio/index.cdn2.m3u8', [false, false, false, false]);
+  library.emit('sound', { details: after });
+  expect(loadedOf(picture)).toEqual([false, false]);
+  expect(loadedOf(after)).toEqual([true, true, false, false]);
+  expect(after.partList[1]?.elementaryStreams).toEqual({ audio: { startPTS: 1 } });
+});
+
 test('the only way to the media is never left', () => {
   library.emit('error', failing(503));
   expect(library.pathwayPriority).toBeNull();

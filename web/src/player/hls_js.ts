@@ -47,6 +47,8 @@ class HlsJs implements Playback {
   #recovered: number[] = [];
   /** The CDN that was left last, until something comes from it again. */
   #leftAt = '';
+  /** Of streams at several CDNs, the newest playlist of each rendition. */
+  readonly #newest = new Map<string, LevelDetails>();
   #started = false;
   #barred = false;
   #closed = false;
@@ -66,6 +68,8 @@ class HlsJs implements Playback {
       this.bytes += (part ?? frag).stats.loaded;
       if (this.#leftAt && originOf(frag.url) === this.#leftAt) this.#leftAt = '';
     });
+    hls.on(Events.LEVEL_UPDATED, (_event, { details }) => this.#carryOver(details));
+    hls.on(Events.AUDIO_TRACK_UPDATED, (_event, { details }) => this.#carryOver(details));
     hls.on(Events.BUFFER_APPENDED, () => this.#toStart());
     hls.on(Events.ERROR, (_event, error) => {
       this.#steer(error);
@@ -201,6 +205,23 @@ class HlsJs implements Playback {
     if (at === this.#leftAt) return;
     this.#leftAt = at;
     this.#hls.pathwayPriority = [...pathways.filter((one) => one !== left), left];
+  }
+
+  /**
+   * The library takes what it has of a segment for parts of the CDN that was left. Where it has the whole
+   * segment it would wait until the next CDN's playlist lists no parts of it any more, 12 s later.
+   */
+  #carryOver(details: LevelDetails): void {
+    if (this.#hls.pathways.length < 2) return;
+    // Playlists of one rendition are in one folder of the server, whichever CDN they name.
+    const rendition = details.url.slice(0, details.url.lastIndexOf('/'));
+    const before = this.#newest.get(rendition);
+    this.#newest.set(rendition, details);
+    for (const part of details.partList ?? []) {
+      const { fragment, index } = part;
+      const same = before?.partList?.find((one) => one.fragment.sn === fragment.sn && one.index === index);
+      if (same?.loaded) part.elementaryStreams = same.elementaryStreams;
+    }
   }
 
   #error({ fatal, type, details, response, networkDetails, error }: ErrorData): void {
