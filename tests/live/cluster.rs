@@ -43,12 +43,7 @@ fn what_is_on_air_at_one_server_is_watched_at_all() {
         let uri = fleet.playlist_uri(a).await;
         for server in [b, c] {
             assert_eq!(fleet.playlist_uri(server).await, uri);
-            until("three segments", || async {
-                let playlist = fleet.playlist(server, &uri).await;
-                playlist.is_some_and(|playlist| playlist.segments.len() >= 3)
-            })
-            .await;
-            let playlist = fleet.playlist(server, &uri).await.unwrap();
+            let playlist = fleet.playlist_of(server, &uri, 3).await;
             let segment = uri.replace("index.m3u8", &playlist.segments[0].uri);
             let here = fleet
                 .bytes(a, &format!("/hls/ada/{segment}"))
@@ -103,12 +98,7 @@ async fn goes_on_without(mut fleet: Fleet, how: &str, end: impl Fn(&mut Fleet, u
     let viewer = fleet.watch(c).await;
     viewer.sees_more(60, "pictures").await;
     let uri = fleet.playlist_uri(c).await;
-    until("segments", || async {
-        let playlist = fleet.playlist(c, &uri).await;
-        playlist.is_some_and(|playlist| playlist.segments.len() >= 2)
-    })
-    .await;
-    let before = fleet.playlist(c, &uri).await.unwrap();
+    let before = fleet.playlist_of(c, &uri, 2).await;
     let stream = fleet.stream(c).await;
 
     let clock = tallylight::clock::Clock::system();

@@ -106,12 +106,17 @@ impl Distant {
 
     fn change(&self, to: Elsewhere) {
         let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
-        if let (Some(server), Some(next)) = (&now.server, &to.server)
-            && server.id != next.id
-        {
+        let next = to.server.as_ref().map(|next| next.id);
+        if let Some(server) = now.server.as_ref().filter(|server| Some(server.id) != next) {
             *self.before_it() = Some(Arc::clone(server));
         }
         *now = to;
+    }
+
+    /// The server that had it before the one that has it now.
+    fn before(&self, now: Option<&Record>) -> Option<Arc<Record>> {
+        let before = self.before_it().clone()?;
+        now.is_none_or(|now| now.id != before.id).then_some(before)
     }
 
     fn before_it(&self) -> MutexGuard<'_, Option<Arc<Record>>> {
@@ -202,7 +207,8 @@ impl Playback {
         let is_open = self.0.gates.is_open(&handle, &lock) && !self.0.hooks.are_for_plays();
         let passes = !is_open || request.method() != Method::GET;
         if passes {
-            let servers = (server.as_deref(), distant.before_it().clone());
+            let server = server.as_deref();
+            let servers = (server, distant.before(server));
             return self.pass_on(servers, client, request).await;
         }
         let asked = Asked::new(distant.stream, path, request.uri().query());
@@ -224,17 +230,15 @@ impl Playback {
             Some(server) => kept.fetch(cluster, server, &asked, within).await,
             None => Err(None),
         };
-        let before = distant.before_it().clone();
-        let fetched = match (fetched, before) {
-            (Ok(missing), Some(before)) if is_missing(missing.status) && !kept.has_last(&asked) => {
-                let fetched = kept.fetch(cluster, &before, &asked, BEFORE_WITHIN).await;
-                match fetched {
-                    Ok(found) if !is_missing(found.status) => Ok(found),
-                    _ => Ok(missing),
-                }
+        if !is_there(&fetched)
+            && !kept.has_last(&asked)
+            && let Some(before) = distant.before(server.as_deref())
+        {
+            let found = kept.fetch(cluster, &before, &asked, BEFORE_WITHIN).await;
+            if is_there(&found) {
+                return kept.answer(found, &asked).await;
             }
-            (fetched, _) => fetched,
-        };
+        }
         kept.answer(fetched, &asked).await
     }
 }
@@ -322,6 +326,12 @@ impl Asked {
     fn is_whole_playlist(&self) -> bool {
         self.is_playlist() && !self.whole.contains("_HLS_skip")
     }
+}
+
+fn is_there(fetched: &Result<Fetched, Option<Response>>) -> bool {
+    fetched
+        .as_ref()
+        .is_ok_and(|fetched| !is_missing(fetched.status))
 }
 
 fn last_key(stream: StreamId, path: &str) -> String {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use axum::http::Method;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Response};
-use hls::{PlaylistRequest, parse_playlist_name};
+use hls::{PlaylistRequest, ReadError, parse_playlist_name};
 
 use super::doorway::Entered;
 use super::routes::{HlsError, PLAYLIST};
@@ -165,7 +165,11 @@ impl Playback {
         // A preview is of now: else its minute would be enough to fetch hours.
         let origin = &on_air.origin;
         if entered.is_preview() && !origin.is_near_edge(asked.rendition, name, PREVIEW_BEHIND) {
-            return Err(HlsError::Rewound);
+            // What is not here may be of now where the stream was before.
+            return Err(match origin.holds(asked.rendition, name) {
+                true => HlsError::Rewound,
+                false => ReadError::NotFound.into(),
+            });
         }
         if let (Some(shelves), Entered::Open) = (&self.0.shelves, entered)
             && let Some(elsewhere) = shelves.redirect(&on_air, asked.rendition, name)

@@ -296,6 +296,16 @@ impl Fleet {
         Some(Playlist::checked(&text))
     }
 
+    /// The playlist, once it has so many segments.
+    pub(crate) async fn playlist_of(&self, server: usize, uri: &str, segments: usize) -> Playlist {
+        until(&format!("{segments} segments"), || async {
+            let playlist = self.playlist(server, uri).await;
+            playlist.is_some_and(|playlist| playlist.segments.len() >= segments)
+        })
+        .await;
+        self.playlist(server, uri).await.unwrap()
+    }
+
     pub(crate) async fn metric(&self, server: usize, name: &str) -> f64 {
         let url = format!("http://{}/metrics", self.servers[server].admin);
         let Ok(answer) = reqwest::get(url).await else {

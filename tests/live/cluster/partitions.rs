@@ -212,12 +212,7 @@ async fn is_cut_off_from_all(fleet: Fleet, time: Duration, encoder_stays: bool) 
     let viewer = fleet.watch(c).await;
     viewer.sees_more(60, "pictures").await;
     let uri = fleet.playlist_uri(c).await;
-    until("segments", || async {
-        let playlist = fleet.playlist(c, &uri).await;
-        playlist.is_some_and(|playlist| playlist.segments.len() >= 2)
-    })
-    .await;
-    let before = fleet.playlist(c, &uri).await.unwrap();
+    let before = fleet.playlist_of(c, &uri, 2).await;
     let stream = fleet.stream(c).await;
 
     fleet.cut(a, Way::Any);
