@@ -91,6 +91,15 @@ test('a CDN is left at its first error, and the next not for what is still asked
   expect(failures).toEqual([]);
 });
 
+test('a part is asked of the CDN in its own address, be its segment complete or not', () => {
+  atTwo();
+  const part = { url: 'http://cdn1/audio/5.5.m4s' };
+  library.emit('error', { ...failing(0, false, ''), part });
+  for (const level of library.levels) level.pathwayId = 'cdn2';
+  library.emit('error', failing(0, false, 'http://cdn1/v0/5.m4s'));
+  expect(library.pathwayPriority).toEqual(['cdn2', 'cdn1']);
+});
+
 test('a CDN that works again, and fails again, is left again', () => {
   const first = 'http://cdn1/v0/1.m4s';
   atTwo();

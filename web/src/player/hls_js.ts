@@ -65,8 +65,9 @@ class HlsJs implements Playback {
       this.#levels();
     });
     hls.on(Events.FRAG_LOADED, (_event, { frag, part }) => {
-      this.bytes += (part ?? frag).stats.loaded;
-      if (this.#leftAt && originOf(frag.url) === this.#leftAt) this.#leftAt = '';
+      const loaded = part ?? frag;
+      this.bytes += loaded.stats.loaded;
+      if (this.#leftAt && originOf(loaded.url) === this.#leftAt) this.#leftAt = '';
     });
     hls.on(Events.LEVEL_UPDATED, (_event, { details }) => this.#carryOver(details));
     hls.on(Events.AUDIO_TRACK_UPDATED, (_event, { details }) => this.#carryOver(details));
@@ -195,13 +196,14 @@ class HlsJs implements Playback {
    * Leaves a CDN at the first error. The library would ask it again for half a minute, and for every size,
    * before it does, and then not come back to it for five minutes, though the other fails as well.
    */
-  #steer({ fatal, details, frag }: ErrorData): void {
+  #steer({ fatal, details, frag, part }: ErrorData): void {
     const { levels, pathways } = this.#hls;
     const left = levels[0]?.pathwayId;
     const ofMedia = details === 'fragLoadError' || details === 'fragLoadTimeOut';
     if (fatal || !ofMedia || !frag || left === undefined || pathways.length < 2) return;
     // The sound may ask the one that was left for some time yet: that says nothing of the next.
-    const at = originOf(frag.url);
+    // A segment that is not complete has no address, its parts have.
+    const at = originOf((part ?? frag).url);
     if (at === this.#leftAt) return;
     this.#leftAt = at;
     this.#hls.pathwayPriority = [...pathways.filter((one) => one !== left), left];
