@@ -122,7 +122,7 @@ impl Port {
                 subject,
                 format!(
                     "{place} is in use: by a running Tallylight, that is right; else stop the other program or choose \
-                     another port with {setting}. As root this tells which it is"
+                     another port with {setting}; as root, doctor names the program"
                 ),
             ),
         }
