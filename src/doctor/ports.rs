@@ -134,17 +134,37 @@ impl Port {
                 listener.protocol == Protocol::UDP || listener.state == SocketState::Listen;
             opened
                 && listener.protocol == self.protocol
-                && listener.socket.port() == self.address.port()
+                && is_in_the_way(listener.socket, self.address)
         };
         let all = listeners::get_all().ok()?;
         all.into_iter().find(holds).map(|found| found.process)
     }
 }
 
+/// Whether who has the one address keeps others from the other.
+fn is_in_the_way(held: SocketAddr, wanted: SocketAddr) -> bool {
+    let (held_ip, wanted_ip) = (held.ip(), wanted.ip());
+    let meet = held_ip == wanted_ip || held_ip.is_unspecified() || wanted_ip.is_unspecified();
+    meet && held.port() == wanted.port()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::doctor::Verdict;
+
+    #[test]
+    fn who_has_the_same_port_elsewhere_is_not_in_the_way() {
+        let one = |text: &str| text.parse::<SocketAddr>().unwrap();
+        let wanted = one("192.0.2.1:80");
+        for held in ["192.0.2.1:80", "0.0.0.0:80", "[::]:80"] {
+            assert!(is_in_the_way(one(held), wanted), "{held}");
+            assert!(is_in_the_way(wanted, one(held)), "{held}");
+        }
+        for held in ["192.0.2.2:80", "192.0.2.1:81", "0.0.0.0:81"] {
+            assert!(!is_in_the_way(one(held), wanted), "{held}");
+        }
+    }
 
     #[test]
     fn who_holds_a_port_is_told() {

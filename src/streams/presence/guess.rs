@@ -14,7 +14,7 @@ pub(super) struct Guess {
 }
 
 const COUNTS: usize = 4;
-/// Who reads for less than so many counts, half a minute, may be a player that is not sure of its way yet.
+/// Who reads for less than so many counts, 24 s, may be a player that is not sure of its way yet.
 const GUESSES: usize = 12;
 /// Whoever begins or ceases to read shows in the guess after this time at the latest.
 pub(super) const DELAY_MS: i64 = 10_000;
