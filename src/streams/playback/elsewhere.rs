@@ -38,10 +38,18 @@ pub(super) struct Distant {
     pub(super) stream: StreamId,
     pub(super) readers: Readers,
     now: Mutex<Elsewhere>,
-    /// The server that had it before: players that are behind want segments of that.
-    before: Mutex<Option<Arc<Record>>>,
+    had: Mutex<Had>,
     /// When it was over: who is behind plays it to its end.
     over_at: Mutex<Option<Instant>>,
+}
+
+/// Servers that had it: players that are behind want segments of before.
+#[derive(Debug, Default)]
+struct Had {
+    /// The newest, which may have it still.
+    last: Option<Arc<Record>>,
+    /// Another, before that.
+    before: Option<Arc<Record>>,
 }
 
 /// What was fetched, and is kept.
@@ -106,21 +114,27 @@ impl Distant {
 
     fn change(&self, to: Elsewhere) {
         let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = to.server.as_ref().map(|next| next.id);
-        if let Some(server) = now.server.as_ref().filter(|server| Some(server.id) != next) {
-            *self.before_it() = Some(Arc::clone(server));
+        if let Some(next) = &to.server {
+            let mut had = self.had();
+            let last = had.last.replace(Arc::clone(next));
+            if let Some(last) = last.filter(|last| last.id != next.id) {
+                had.before = Some(last);
+            }
         }
         *now = to;
     }
 
-    /// The server that had it before the one that has it now.
+    /// Who had it before the one that has it now, or last while nobody has.
     fn before(&self, now: Option<&Record>) -> Option<Arc<Record>> {
-        let before = self.before_it().clone()?;
-        now.is_none_or(|now| now.id != before.id).then_some(before)
+        let had = self.had();
+        match now {
+            Some(_) => had.before.clone(),
+            None => had.last.clone(),
+        }
     }
 
-    fn before_it(&self) -> MutexGuard<'_, Option<Arc<Record>>> {
-        self.before.lock().unwrap_or_else(PoisonError::into_inner)
+    fn had(&self) -> MutexGuard<'_, Had> {
+        self.had.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn over_at(&self) -> MutexGuard<'_, Option<Instant>> {
@@ -160,7 +174,10 @@ impl Playback {
                         stream: one.stream,
                         readers: Readers::default(),
                         over_at: Mutex::default(),
-                        before: Mutex::default(),
+                        had: Mutex::new(Had {
+                            last: one.server.clone(),
+                            before: None,
+                        }),
                         now: Mutex::new(one.clone()),
                     };
                     known.insert(one.handle, Arc::new(distant));
